@@ -1,0 +1,422 @@
+"""The values that flow through distillbench, in the order in which they appear.
+
+Read this file first. Everything here is frozen and has no logic beyond checks::
+
+    Prompt, Request -> RequestSet   what a task asks            (adapters/)
+    Decoding                        how answers are drawn       (conf/decoding)
+    Outputs                         what one model answered     (backends/)
+    Grades                          what lm-eval says of it     (adapters/)
+    Side, Sides                     the answers that one measure compares
+    Mean, Ratio, Smooth, Given      what a measure found        (metrics/), before statistics
+    Score                           one number with its interval, or the reason why there is none
+    Pair, Control, Cell             what has to be collected    (plan.py)
+    Comparison, RunRecord           what the page shows         (score.py -> report.py)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Kind = Literal["generate", "score", "read", "choose"]
+Better = Literal["higher", "lower", "none"]
+Level = Literal["prompts", "models"]
+
+
+class DistillbenchError(Exception):
+    """The user's input is wrong; the message says where, what was expected, what came, and the cure."""
+
+
+class Unavailable(Exception):
+    """A measure has no value here; the message is the reason that the reader sees in its place."""
+
+
+# --- what a task asks ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation; role is "system", "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One row of a task's data set: the unit in which models are aligned."""
+
+    id: str  # sha256 of (task name, data-set row as canonical JSON), "#k" appended for its k-th copy
+    text: str  # what a reader of the page sees as the question
+    cluster: str  # the unit of resampling: prompts that share a passage share it; the id where nothing is shared
+    category: str  # kind of prompt ("" where the task has none)
+    n_options: int | None = None  # number of options, multiple choice only
+    gold: int | None = None  # index of the right option, multiple choice only
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing to ask a model. Before any chat template is applied."""
+
+    prompt: int  # index into RequestSet.prompts
+    kind: Kind
+    context: str | tuple[Message, ...]  # text, or a conversation; "" = unconditional
+    leaf: str = ""  # the task inside a group that asks it
+    slot: int = 0  # lm-eval's idx: which option, which of several requests of one prompt
+    repeat: int = 0  # lm-eval's repeats: the how-manieth draw of the same request
+    continuation: str = ""  # score: the text whose log-probability is wanted; read: the whole text
+    open: bool = True  # conversations: False = the last assistant message is a prefill that goes on
+    until: tuple[str, ...] = ()  # generate only: stop strings
+    max_new_tokens: int | None = None  # generate only; None = Decoding's
+    temperature: float | None = None  # generate only; None = Decoding's (lm-eval tasks state their own)
+    top_p: float | None = None  # generate only; None = Decoding's
+
+
+@dataclass(frozen=True)
+class RequestSet:
+    """All that a task asks of one model; stored, and part of the key of every answer to it."""
+
+    task: str  # configuration's name
+    prompts: tuple[Prompt, ...]
+    requests: tuple[Request, ...]
+    chat: bool  # whether contexts are conversations
+    version: str  # the task's own version, for comparability
+    yields: tuple[str, ...]  # what measures can use: of "grades", "choices", "text" (open-ended answers), "tokens"
+    notes: tuple[str, ...] = ()  # what was dropped while building, for the reader
+
+    def __post_init__(self) -> None:
+        if not self.prompts:
+            raise DistillbenchError(f"task {self.task}: no prompts; expected at least one row of data")
+        ids = {p.id for p in self.prompts}
+        if len(ids) != len(self.prompts):
+            raise ValueError(f"task {self.task}: prompt ids are not unique")
+        if any(not 0 <= r.prompt < len(self.prompts) for r in self.requests):
+            raise ValueError(f"task {self.task}: a request points outside the prompts")
+
+
+# --- how answers are drawn, and the answers -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How text is drawn. One Outputs holds one sample; a second sample is another Decoding."""
+
+    temperature: float = 0.0  # 0 = greedy
+    top_p: float = 1.0
+    max_new_tokens: int = 256  # tokens; for requests that state none
+    seed: int = 0
+    sample: int = 0  # 0 is the first sample, 1 the second ...; seeds every request together with its prompt id
+    top_logprobs: int = 0  # K alternatives stored for every token; 0 = no token columns
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0:
+            raise DistillbenchError(f"decoding.temperature: expected 0 or more, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise DistillbenchError(f"decoding.top_p: expected a number in (0, 1], got {self.top_p}")
+        if self.max_new_tokens < 1:
+            raise DistillbenchError(f"decoding.max_new_tokens: expected 1 or more, got {self.max_new_tokens}")
+        if self.top_logprobs < 0:
+            raise DistillbenchError(f"decoding.top_logprobs: expected 0 or more, got {self.top_logprobs}")
+
+
+@dataclass(frozen=True)
+class TokenColumns:
+    """Per-token columns of N rows, flat with offsets: row i is [offsets[i], offsets[i + 1])."""
+
+    offsets: Ints  # (N + 1,)
+    token_ids: Ints  # (T,)
+    logprobs: NDArray[np.float32]  # (T,) nats
+    top_ids: NDArray[np.int32]  # (T, K), most probable first
+    top_logprobs: NDArray[np.float32]  # (T, K) nats
+    byte_ends: Ints | None = None  # (T,) end of each token in the UTF-8 bytes of its text, where known
+    vocabulary: str = ""  # digest of the tokenizer's vocabulary: ids are comparable only where it is equal
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one model answered to N requests, in their order. A field is full for the rows of its kind."""
+
+    request: Ints  # (N,) index into RequestSet.requests
+    kind: tuple[Kind, ...]  # (N,)
+    n_tokens: Ints  # (N,) tokens generated, or scored; 0 for recorded answers whose tokens are unknown
+    text: tuple[str | None, ...]  # generate
+    stop: tuple[str | None, ...]  # generate: "eos", "length", "stop"; "unknown" for recorded answers
+    logprob_nats: Floats  # (N,) score and read; NaN elsewhere
+    greedy: tuple[bool | None, ...]  # score: the continuation is what greedy decoding would give
+    choice: tuple[int | None, ...]  # choose: option; None = no answer could be extracted
+    answered: tuple[bool, ...]  # False = a recorded source has no answer to this request; the row is empty
+    tokens: TokenColumns | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.request)
+        columns = (self.kind, self.n_tokens, self.text, self.stop, self.logprob_nats, self.greedy, self.choice)
+        if any(len(c) != n for c in (*columns, self.answered)):
+            raise ValueError(f"Outputs: columns differ in length from {n} requests")
+        for i, kind in enumerate(self.kind):
+            if not self.answered[i]:
+                continue
+            if kind == "generate" and self.text[i] is None:
+                raise ValueError(f"Outputs: row {i} has no text")
+            if kind in ("score", "read") and not np.isfinite(self.logprob_nats[i]):
+                raise ValueError(
+                    f"Outputs: row {i} has log-probability {self.logprob_nats[i]}; expected a finite number of nats"
+                )
+
+
+@dataclass(frozen=True)
+class GradeColumn:
+    """lm-eval's own value per prompt for one (leaf, metric, filter), and its aggregate."""
+
+    leaf: str
+    metric: str
+    filter: str
+    better: Better
+    prompt: Ints  # (P,) index into RequestSet.prompts; empty where lm-eval's aggregate is no mean of prompts
+    value: Floats  # (P,)
+    aggregate: float | None  # lm-eval's own number; None where lm-eval gives none (reason says why)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Grades:
+    """Per (model, task): one column for every number that lm-eval reports."""
+
+    columns: tuple[GradeColumn, ...]
+
+
+# --- what a measure compares --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Side:
+    """One model's answers to one task."""
+
+    model: str
+    lineage: str  # models of one lineage count once among controls; the model's name where none is given
+    requests: RequestSet
+    outputs: Outputs
+    grades: Grades | None
+    keys: tuple[str, ...]  # store keys of outputs and grades
+    identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Everything that a measure may look at for one student on one task."""
+
+    task: str
+    student: Side
+    teacher: Side | None = None
+    base: Side | None = None
+    base_kind: Literal["before", "sibling"] = "before"
+    ceiling: Side | None = None  # the teacher's second sample, or another version of the same teacher
+    ceiling_kind: Literal["second_sample", "other_version"] = "second_sample"
+    controls: tuple[Side, ...] = ()  # models known or assumed not to have learned from this teacher
+    others: tuple[Side, ...] = ()  # every further model of the matrix, for reference populations
+    minimum: int = 20  # fewest shared prompts for which a number is given
+
+
+# --- what a measure found, before statistics ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over prompts."""
+
+    values: Floats  # (P,)
+    prompts: tuple[str, ...]  # (P,) Prompt.id
+    clusters: tuple[str, ...]  # (P,) Prompt.cluster
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two sums of paired means; every stratum has its own prompts (one task each, say)."""
+
+    strata: tuple[RatioStratum, ...]
+
+
+@dataclass(frozen=True)
+class RatioStratum:
+    """Numerator and denominator of a ratio, paired by prompt."""
+
+    numerator: Floats  # (P,)
+    denominator: Floats  # (P,)
+    prompts: tuple[str, ...]  # (P,)
+    clusters: tuple[str, ...]  # (P,)
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """A smooth function of means of sufficient statistics; `combine` is vectorised over leading axes."""
+
+    parts: Floats  # (P, K)
+    combine: Callable[[Floats], Floats]  # (..., K) means -> (...)
+    prompts: tuple[str, ...]  # (P,)
+    clusters: tuple[str, ...]  # (P,)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A number whose interval the measure itself had to make (model-level, or lm-eval's own aggregate)."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    level: Level = "prompts"
+    note: str = ""  # says why there is no interval, where there is none
+
+
+Statistic = Mean | Ratio | Smooth | Given
+
+
+@dataclass(frozen=True)
+class Found:
+    """One number that a measure found: a statistic, or the reason why there is none."""
+
+    name: str  # "" or the part of the metric that it is ("lists"); shown as metric/name
+    leaf: str  # "" or the task inside a group; shown as task/leaf
+    statistic: Statistic | str  # str = the reason
+    unit: str | None = None  # None = the metric's
+    better: Better | None = None  # None = the metric's
+
+
+# --- what comes out -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number with its interval, or the reason why there is none: exactly one of them."""
+
+    metric: str  # metric, or metric/part
+    task: str  # task, or task/leaf; several tasks joined by "+" for headlines
+    student: str  # the model that is measured
+    teacher: str  # "" for measures of one model alone
+    base: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int  # prompts (level "prompts") or control lineages (level "models")
+    unit: str
+    better: Better
+    reason: str  # "" where there is a value
+    inputs: tuple[str, ...]  # store keys
+    level: Level = "prompts"
+    variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
+    influence: Mapping[str, float] = field(default_factory=dict, compare=False)
+    # influence: Prompt.id -> pseudo-value (their mean is the value): what a paired comparison of two scores needs
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason == ""):
+            raise ValueError(f"Score {self.metric}: expected a value or a reason, exactly one")
+        if self.value is not None and not np.isfinite(self.value):
+            raise ValueError(f"Score {self.metric}: value {self.value} is not finite; give a reason instead")
+
+
+# --- what has to be done ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A student and the teacher it is held against."""
+
+    teacher: str
+    student: str
+    base: str | None = None
+    base_kind: Literal["before", "sibling"] = "before"
+    ceiling: str | None = "second_sample"  # "second_sample", the name of another version of the teacher, or None
+
+
+@dataclass(frozen=True)
+class Control:
+    """A model known or assumed not to have learned from the teachers it is a control for."""
+
+    model: str
+    lineage: str  # siblings share one and count once
+    teachers: tuple[str, ...] = ()  # () = for all teachers
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One collection: a model answers a task once."""
+
+    model: str
+    task: str
+    decoding: Decoding
+    author: str | None = None  # reading tasks: whose answers are read
+
+
+# --- what the page shows ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two students of one teacher compared on the same prompts."""
+
+    metric: str
+    task: str
+    teacher: str
+    first: str  # student
+    second: str  # student
+    difference: float  # value of first minus value of second, over the prompts that both have
+    low: float
+    high: float
+    p: float  # two-sided, paired
+    p_adjusted: float  # Holm within a (metric, task, teacher); Benjamini-Hochberg across the leaderboard is the page's
+    n: int
+    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+
+
+@dataclass(frozen=True)
+class MetricNote:
+    """What the page says of a column."""
+
+    name: str
+    unit: str
+    better: Better
+    level: Level
+    explanation: str
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """How one collection went: provenance, exempt from the promise of equal bytes."""
+
+    model: str
+    task: str
+    sample: int
+    n_requests: int
+    n_answered: int
+    n_tokens: int
+    wall_s: float
+    latency_p50_s: float
+    latency_p95_s: float
+    peak_memory_bytes: int
+    usd: float | None
+    missing: str  # "" or why there are no outputs
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything the report draws from; scores of every job of a sweep."""
+
+    title: str
+    scores: tuple[Score, ...]
+    comparisons: tuple[Comparison, ...]
+    pairs: tuple[Pair, ...]
+    controls: tuple[Control, ...]
+    roles: Mapping[str, str]  # model -> "teacher" | "student" | "base" | "control" | "ceiling" | "other"; first that fits
+    models: Mapping[str, Mapping[str, str | int | float]]  # model -> kind, digest, parameters, size_bytes, device ...
+    tasks: Mapping[str, Mapping[str, str | int | float]]  # task -> kind, version, n_prompts, chat, yields
+    metrics: tuple[MetricNote, ...]
+    cells: tuple[CellRecord, ...]
+    warnings: tuple[str, ...]  # what a careful reader asks first
+    versions: Mapping[str, str]  # package -> version, plus python, platform
+    answers: Callable[[str, str, int], Side | None]  # (model, task, sample) -> stored answers, for the sample browser
+    variants: tuple[str, ...] = ()  # swept keys

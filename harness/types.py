@@ -311,6 +311,7 @@ class Score:
     variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
     influence: Mapping[str, float] = field(default_factory=dict, compare=False)
     # influence: Prompt.id -> pseudo-value (their mean is the value): what a paired comparison of two scores needs
+    clusters: Mapping[str, str] = field(default_factory=dict, compare=False)  # Prompt.id -> cluster, where they differ
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason == ""):

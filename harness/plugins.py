@@ -145,6 +145,9 @@ class AbstractMetric(ABC):
     needs: ClassVar[frozenset[str]]
     # needs: of "teacher", "base", "controls" (roles), "grades", "text", "choices", "tokens" (what a task yields).
     # The score stage calls a metric only where they are there; otherwise the reason is written by the stage.
+    of: ClassVar[Literal["model", "pair", "both"]] = "pair"
+    # of: "model" = asked of every model alone (teacher and base too), "pair" = of students against their teacher,
+    # "both" = both ways: what it says of a model alone is then not repeated for its pairs.
     level: ClassVar[Level] = "prompts"
     across_tasks: ClassVar[bool] = False  # True = called once per pair with the Sides of all fitting tasks
     explanation: ClassVar[str]  # for the page: what it says, its sign, when not to trust it
@@ -167,10 +170,17 @@ class AbstractFigure(ABC):
     title: ClassVar[str]
     reading: ClassVar[str]  # one line: how to read this
     order: ClassVar[int]  # place on the page
+    per: ClassVar[Literal["run", "student", "metric"]] = "run"
+    # per: "student" = drawn once per student, from a record that holds its pair and variant alone;
+    # "metric" = drawn for any measure that no other figure shows
 
     @abstractmethod
     def draw(self, record: RunRecord) -> dict[str, Any] | None:
-        """A plotly figure as JSON-ready dict ("data", "layout"), or None where there is nothing to draw."""
+        """A plotly figure as JSON-ready dict ("data", "layout"), or None where there is nothing to draw.
+
+        "table" ({"columns": [...], "rows": [[...]]}) holds the same numbers in words; "reading" and "notes" (a list)
+        may replace or add to the class's reading.
+        """
 
 
 _BASES: dict[str, type] = {

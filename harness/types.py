@@ -372,6 +372,7 @@ class Comparison:
     p_adjusted: float  # Holm within a (metric, task, teacher); Benjamini-Hochberg across the leaderboard is the page's
     n: int
     detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+    variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
 
 
 @dataclass(frozen=True)

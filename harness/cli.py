@@ -1,0 +1,109 @@
+"""The command `distillbench`: Hydra in, an exit code out."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness import sweep
+from harness.config import packaged, typed_run
+from harness.plugins import unknown
+from harness.progress import say
+from harness.run import DONE, OUR_FAULT, WRONG_INPUT, execute
+from harness.types import DistillbenchError
+
+_codes: list[int] = []
+
+
+@hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")
+def _job(config: DictConfig) -> int:
+    """One job of Hydra: a whole run, or one point of a sweep, whose code lies in its job.json."""
+    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    code = _guarded({str(k): v for k, v in container.items()}, in_sweep)
+    _codes.append(code)
+    return code
+
+
+def main() -> None:
+    """Runs the command and exits: 0 done, 1 gate failed, 2 wrong input, 3 cells missing, 70 our own fault."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        _job()
+    except MissingConfigException as error:
+        sys.exit(_wrong(_missing_config(error)))
+    except (HydraException, OmegaConfBaseException) as error:
+        sys.exit(_wrong(_one_line(error)))
+    except KeyboardInterrupt:
+        say("stopped; what is collected stays, the same command goes on from here")
+        sys.exit(130)
+    sys.exit(sweep.code() if sweep.happened() else (_codes[-1] if _codes else DONE))
+
+
+def _guarded(config: Mapping[str, Any], in_sweep: bool) -> int:
+    try:
+        run = typed_run(config, config_folders())
+        outcome = execute(run, packaged("reference") / "scores.csv", alone=not in_sweep)
+    except DistillbenchError as error:
+        code = _wrong(str(error))
+        outcome = None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            return _our_fault()
+        code = _wrong(f"{error.filename or 'disk'}: {error.strerror}; make room or name another paths.results, then run again")
+        outcome = None
+    except Exception:  # noqa: BLE001 - the outermost frame: an uncaught bug would exit 1, which means "gate failed"
+        return _our_fault()
+    else:
+        code = outcome.code
+    if in_sweep:
+        sweep.leave_job(code, outcome.record if outcome else None)
+    return code
+
+
+def config_folders() -> list[Path]:
+    """Folders that Hydra composed from, in their order: the user's --config-dir, then ours."""
+    sources = HydraConfig.get().runtime.config_sources
+    return [Path(s.path) for s in sources if s.schema == "file"]
+
+
+def _wrong(text: str) -> int:
+    for line in text.splitlines():
+        say(f"error: {line}")
+    return WRONG_INPUT
+
+
+def _our_fault() -> int:
+    traceback.print_exc()
+    say("error: this is a fault of distillbench, not of the input; please report it with the lines above")
+    return OUR_FAULT
+
+
+def _missing_config(error: MissingConfigException) -> str:
+    name = error.missing_cfg_file or ""
+    group, _, wanted = str(name).rpartition("/")
+    options = [str(o) for o in error.options or []]
+    return f"{group or 'configuration'}: {unknown(wanted, options)}" if options else _one_line(error)
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(line for line in lines if not line.startswith(("full_key", "object_type")))
+
+
+if __name__ == "__main__":
+    main()

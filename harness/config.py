@@ -1,0 +1,196 @@
+"""From Hydra's loose configuration to a typed run; nothing below this module sees a DictConfig."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import harness
+from harness.matrix import STAGES, Condition, Run, Stage
+from harness.plugins import Paths, build, build_dataclass, unknown
+from harness.types import Control, Decoding, DistillbenchError, Pair
+
+@dataclass(frozen=True)
+class _Options:
+    """The plain keys of config.yaml, checked by type."""
+
+    title: str
+    stages: tuple[Stage, ...]
+    limit: int | None
+    seed: int
+    workers: int
+    comparability: Literal["refuse", "warn"]
+
+
+def packaged(name: str) -> Path:
+    """The folder `conf`, `tasks` or `reference`: inside the installed package, or beside it in a checkout."""
+    inside = Path(harness.__file__).parent / name
+    outside = Path(harness.__file__).parent.parent / ("results/reference" if name == "reference" else name)
+    return inside if inside.is_dir() else outside
+
+
+def typed_run(config: Mapping[str, Any], folders: Sequence[Path]) -> Run:
+    """The run that a composed configuration describes; `folders` are searched for models, tasks and metrics.
+
+    Raises DistillbenchError with every fault of the configuration, one a line.
+    """
+    faults: list[str] = []
+    paths = _paths(config["paths"])
+    library = _Library(folders, faults)
+    only = config["only"] or {}
+    tasks = library.expand_suites(_named("tasks", config["tasks"], faults))
+    models = {n: library.plugin("backends", n, v) for n, v in _narrow("models", config, only, faults).items()}
+    built_tasks = {n: library.plugin("adapters", n, v) for n, v in _narrowed("tasks", tasks, only, faults).items()}
+    metrics = {n: library.plugin("metrics", n, v) for n, v in _narrow("metrics", config, only, faults).items()}
+    pairs = _records(Pair, "pairs", config["pairs"], faults)
+    controls = _records(Control, "controls", config["controls"], faults)
+    if only.get("models"):
+        pairs = tuple(p for p in pairs if {p.teacher, p.student} <= set(models))
+        controls = tuple(c for c in controls if c.model in models)
+    conditions = _records(Condition, "gate.conditions", (config["gate"] or {}).get("conditions") or [], faults)
+    decoding, samples = _decoding("decoding", {**config["decoding"]}, config["seed"], faults)
+    task_decodings = {
+        n: _decoding(f"decoding {t.decoding}", library.merged("decoding", t.decoding, {}), config["seed"], faults)[0]
+        for n, t in built_tasks.items()
+        if t is not None and t.decoding
+    }
+    keys = ("title", "stages", "limit", "seed", "workers", "comparability")
+    try:
+        options = build_dataclass(_Options, {k: config[k] for k in keys}, "configuration")
+        _check_ranges(options)
+    except DistillbenchError as error:
+        faults.append(str(error))
+    if faults:
+        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
+    return Run(
+        models=models, tasks=built_tasks, metrics=metrics, pairs=pairs, controls=controls, decoding=decoding,
+        task_decodings=task_decodings, samples=samples, conditions=conditions, paths=paths,
+        lock=bool(config["paths"]["lock"]), **vars(options),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Library:
+    """YAML files by group and name, the first folder that has one wins."""
+
+    folders: Sequence[Path]
+    faults: list[str]
+
+    def names(self, group: str) -> list[str]:
+        return sorted({p.stem for folder in self.folders for p in (folder / group).glob("*.yaml")})
+
+    def merged(self, group: str, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of conf/<group>/<name>.yaml with changes; records a fault where there is no such file."""
+        from omegaconf import OmegaConf
+
+        for folder in self.folders:
+            path = folder / group / f"{name}.yaml"
+            if path.is_file():
+                loaded = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+                if not isinstance(loaded, dict):
+                    self.faults.append(f"{path}: expected a mapping of fields, got {type(loaded).__name__}")
+                    return {}
+                return {**{str(k): v for k, v in loaded.items()}, **changes}
+        self.faults.append(f"{group}: {unknown(name, self.names(group))}; expected a file conf/{group}/{name}.yaml")
+        return {}
+
+    def expand_suites(self, tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Tasks with every suite replaced by its members; a member keeps the first place it has."""
+        expanded: dict[str, dict[str, Any]] = {}
+        for name, changes in tasks.items():
+            fields = dict(changes) if "kind" in changes else self.merged("task", name, changes)
+            if fields.get("kind") != "suite":
+                expanded.setdefault(name, fields)
+                continue
+            members = fields.get("tasks") or []
+            for member, inner in self.expand_suites({m: {} for m in members}).items():
+                expanded.setdefault(member, inner)
+        return expanded
+
+    def plugin(self, package: str, name: str, changes: Mapping[str, Any]) -> Any:
+        group = {"backends": "model", "adapters": "task", "metrics": "metric"}[package]
+        fields = dict(changes) if "kind" in changes else self.merged(group, name, changes)
+        if not fields:
+            return None
+        try:
+            return build(package, name, fields)
+        except DistillbenchError as error:
+            self.faults.append(str(error))
+            return None
+
+
+def _named(key: str, value: Any, faults: list[str]) -> dict[str, dict[str, Any]]:
+    """A mapping name -> changes, from a mapping or from a plain list of names."""
+    if isinstance(value, (list, tuple)):
+        value = dict.fromkeys(value)
+    if not isinstance(value, Mapping):
+        faults.append(f"{key}: expected a mapping of names or a list of names, got {value!r}")
+        return {}
+    wrong = [n for n, v in value.items() if not (v is None or isinstance(v, Mapping))]
+    faults.extend(f"{key}.{n}: expected nothing or a mapping of fields, got {value[n]!r}" for n in wrong)
+    return {str(n): dict(v or {}) for n, v in value.items() if n not in wrong}
+
+
+def _narrow(key: str, config: Mapping[str, Any], only: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    return _narrowed(key, _named(key, config[key], faults), only, faults)
+
+
+def _narrowed(key: str, named: Mapping[str, Any], only: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    wanted = only.get(key)
+    if wanted is None:
+        return dict(named)
+    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+    faults.extend(f"only.{key}: {unknown(str(n), list(named))}" for n in wanted if n not in named)
+    return {n: v for n, v in named.items() if n in wanted}
+
+
+def _records(cls: type[Any], key: str, value: Any, faults: list[str]) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        faults.append(f"{key}: expected a list, got {value!r}")
+        return ()
+    records = []
+    for index, fields in enumerate(value):
+        if not isinstance(fields, Mapping):
+            faults.append(f"{key}[{index}]: expected a mapping, got {fields!r}")
+            continue
+        try:
+            records.append(build_dataclass(cls, fields, f"{key}[{index}]"))
+        except DistillbenchError as error:
+            faults.append(str(error))
+    return tuple(records)
+
+
+def _decoding(where: str, fields: dict[str, Any], seed: Any, faults: list[str]) -> tuple[Decoding, int]:
+    samples = fields.pop("samples", 1)
+    if fields.get("seed") is None:
+        fields["seed"] = seed
+    if not isinstance(samples, int) or samples < 1:
+        faults.append(f"{where}.samples: expected a whole number of 1 or more, got {samples!r}")
+        samples = 1
+    try:
+        return build_dataclass(Decoding, fields, where), samples
+    except DistillbenchError as error:
+        faults.append(str(error))
+        return Decoding(), samples
+
+
+def _paths(fields: Mapping[str, Any]) -> Paths:
+    def absolute(value: str | None) -> Path | None:
+        return Path(value).expanduser().absolute() if value is not None else None
+
+    results, cache = absolute(fields["results"]), absolute(fields["cache"])
+    assert results is not None
+    assert cache is not None
+    own = tuple(Path(p).expanduser().absolute() for p in fields["tasks"] or ())
+    return Paths(results, cache, (*own, packaged("tasks")), absolute(fields["data"]), absolute(fields["datasets"]))
+
+
+def _check_ranges(options: _Options) -> None:
+    if options.limit is not None and options.limit < 1:
+        raise DistillbenchError(f"limit: expected null or 1 or more, got {options.limit}")
+    if options.workers < 1:
+        raise DistillbenchError(f"workers: expected 1 or more, got {options.workers}")
+    if not options.stages:
+        raise DistillbenchError(f"stages: expected some of {', '.join(STAGES)}, got none")

@@ -1,0 +1,188 @@
+"""Stage 2: every measure of every pair, from stored outputs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import harness
+from harness.digest import canonical, digest, source_digest
+from harness.matrix import Run
+from harness.plan import Plan, ceiling_of
+from harness.plugins import AbstractMetric
+from harness.progress import bar
+from harness.sides import Library
+from harness.stats.intervals import evaluate
+from harness.store import Store
+from harness.tables import SCHEMA, scores_from_table, scores_to_table
+from harness.types import Found, Pair, Score, Sides, Unavailable
+
+
+@dataclass(frozen=True)
+class Question:
+    """One metric asked of one student: with a teacher, or of the model alone."""
+
+    metric: AbstractMetric
+    tasks: tuple[str, ...]  # one, or all that fit where the metric is across tasks
+    student: str
+    pair: Pair | None  # None = of the model alone
+
+
+def score(plan: Plan, store: Store) -> tuple[Score, ...]:
+    """All scores of a run in a fixed order; what is stored is read, the rest computed and stored."""
+    library = Library(plan, store)
+    questions = list(all_questions(plan))
+    scores: list[Score] = []
+    with bar("scoring", len(questions)) as progress:
+        for question in questions:
+            scores.extend(_answered(question, library, store))
+            progress.advance(1, f"{question.metric.name} of {question.student}")
+    return tuple(_said_once(scores))
+
+
+def all_questions(plan: Plan) -> Iterable[Question]:
+    """Every question of the matrix: models alone, pairs, and the same of controls and of a ceiling's other version."""
+    run = plan.run
+    tasks = tuple(run.tasks)
+    for metric in run.metrics.values():
+        groups = [tasks] if metric.across_tasks else [(t,) for t in tasks]
+        for group in groups:
+            if metric.of != "pair":
+                yield from (Question(metric, group, model, None) for model in run.models)
+            if metric.of != "model":
+                yield from (Question(metric, group, p.student, p) for p in compared_pairs(run))
+
+
+def compared_pairs(run: Run) -> list[Pair]:
+    """The pairs, then every control and every other version of a teacher in the student's place."""
+    pairs = list(run.pairs)
+    seen = {(p.teacher, p.student, p.base) for p in pairs}
+    for pair in run.pairs:
+        stand_ins = [c.model for c in run.controls if not c.teachers or pair.teacher in c.teachers]
+        if pair.ceiling not in (None, "second_sample"):
+            stand_ins.append(str(pair.ceiling))
+        for model in stand_ins:
+            key = (pair.teacher, model, pair.base)
+            if model not in (pair.teacher, pair.base) and key not in seen:
+                seen.add(key)
+                pairs.append(replace(pair, student=model))
+    return pairs
+
+
+def _answered(question: Question, library: Library, store: Store) -> Sequence[Score]:
+    try:
+        sides = _sides(question, library)
+    except Unavailable as error:
+        return [_reason(question, str(error))]
+    key = digest("scores", SCHEMA, code_digest(), vars(question.metric), _identity(question, sides), library.seed)
+    if not store.has(key):
+        scores = _computed(question, sides, library.seed)
+        store.put(key, scores_to_table(scores), {"metric": question.metric.name, "student": question.student}, {})
+    return [_placed(s, question) for s in scores_from_table(store.table(key))]
+
+
+def _sides(question: Question, library: Library) -> list[Sides]:
+    """The answers that a question needs; raises Unavailable with the first reason why it cannot be asked."""
+    needs = question.metric.needs
+    pair = question.pair
+    if pair is not None and "base" in needs and pair.base is None:
+        raise Unavailable("this pair names no base")
+    if pair is not None and pair.ceiling is None and "ceiling" in needs:
+        raise Unavailable("this pair names no ceiling")
+    fitting = [t for t in question.tasks if library.fits(t, needs)]
+    if not fitting:
+        raise Unavailable(_nothing_fits(needs, question.tasks))
+    return [library.sides(t, question.student, pair) for t in fitting]
+
+
+def _nothing_fits(needs: frozenset[str], tasks: Sequence[str]) -> str:
+    words = {
+        "grades": "has right answers to grade",
+        "text": "asks for open-ended text",
+        "choices": "is multiple choice",
+        "tokens": "stores log-probabilities of tokens",
+    }
+    missing = " and ".join(words[n] for n in sorted(needs) if n in words)
+    return f"no task of this matrix {missing}" if len(tasks) > 1 else f"task {tasks[0]} is none that {missing}"
+
+
+def _identity(question: Question, sides: Sequence[Sides]) -> str:
+    """What a score depends on: names, roles and the keys of every side."""
+    rows = [
+        [s.task, s.base_kind, s.ceiling_kind, s.minimum]
+        + [[side.model, side.lineage, *side.keys] if side else None for side in (s.student, s.teacher, s.base, s.ceiling)]
+        + [[side.model, side.lineage, *side.keys] for side in (*s.controls, *s.others)]
+        for s in sides
+    ]
+    return canonical([question.student, question.pair is not None, rows])
+
+
+def _computed(question: Question, sides: Sequence[Sides], seed: int) -> list[Score]:
+    metric = question.metric
+    try:
+        found = metric.found(sides, np.random.default_rng([seed, int(digest(metric.name)[:8], 16)]))
+    except Unavailable as error:
+        return [replace(_reason(question, str(error)), inputs=_inputs(sides))]
+    return [_score(question, sides, item, seed) for item in found]
+
+
+def _score(question: Question, sides: Sequence[Sides], item: Found, seed: int) -> Score:
+    metric = question.metric
+    name = f"{metric.name}/{item.name}" if item.name else metric.name
+    task = "+".join(s.task for s in sides)
+    blank = replace(
+        _reason(question, "-"), metric=name, task=f"{task}/{item.leaf}" if item.leaf else task, inputs=_inputs(sides),
+        unit=item.unit or metric.unit, better=item.better or metric.better,
+    )  # fmt: skip
+    if isinstance(item.statistic, str):
+        return replace(blank, reason=item.statistic)
+    try:
+        # One stream per metric and part: students of one teacher are resampled alike, so their scores are paired.
+        found = evaluate(item.statistic, np.random.default_rng([seed, int(digest(name)[:8], 16)]))
+    except Unavailable as error:
+        return replace(blank, reason=str(error))
+    return replace(
+        blank, value=found.value, low=found.low, high=found.high, n=found.n, reason="", level=found.level,
+        influence=found.influence, clusters={i: c for i, c in found.clusters.items() if i != c},
+    )  # fmt: skip
+
+
+def _reason(question: Question, reason: str) -> Score:
+    pair = question.pair
+    return Score(
+        metric=question.metric.name, task="+".join(question.tasks), student=question.student,
+        teacher=pair.teacher if pair else "", base=(pair.base or "") if pair else "", value=None, low=None, high=None,
+        n=0, unit=question.metric.unit, better=question.metric.better, reason=reason, inputs=(),
+        level=question.metric.level,
+    )  # fmt: skip
+
+
+def _placed(score: Score, question: Question) -> Score:
+    pair = question.pair
+    return replace(score, teacher=pair.teacher if pair else "", base=(pair.base or "") if pair else "")
+
+
+def _inputs(sides: Sequence[Sides]) -> tuple[str, ...]:
+    named = [side for s in sides for side in (s.student, s.teacher, s.base, s.ceiling) if side is not None]
+    return tuple(dict.fromkeys(key for side in named for key in side.keys))
+
+
+def _said_once(scores: Sequence[Score]) -> list[Score]:
+    """What a metric says of a model alone is not said again of its pairs."""
+    alone = {(s.metric, s.task, s.student) for s in scores if not s.teacher}
+    return [s for s in scores if not s.teacher or (s.metric, s.task, s.student) not in alone]
+
+
+@cache
+def code_digest() -> str:
+    """One digest over all code that a score depends on."""
+    root = Path(harness.__file__).parent
+    files = [root / f"{name}.py" for name in ("types", "choices", "align", "score", "sides")]
+    for folder in ("stats", "metrics"):
+        files += sorted((root / folder).glob("*.py"))
+    return source_digest([*files, *sorted(root.glob("textstyle*.py"))])
+

@@ -1,0 +1,138 @@
+"""The rows of the page: who is measured against whom, and which scores are theirs. The one owner of that question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.types import Pair, RunRecord, Score
+
+CAPABILITY = "capability_transfer"
+STYLE = "style_transfer"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model held against a teacher, under one setting of the swept keys."""
+
+    student: str  # the model that is measured: a student, a control, or another version of the teacher
+    teacher: str
+    role: str  # RunRecord.roles, "student" for the student of a pair
+    base: str = ""
+    base_kind: Literal["before", "sibling"] = "before"
+    variant: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The model's name, with the swept values where there are any."""
+        return " ".join([self.student, *(f"{key}={value}" for key, value in self.variant)])
+
+
+def subjects(record: RunRecord) -> list[Subject]:
+    """Students in the order of the matrix, then controls and ceilings in the order of the teachers."""
+    variants = sorted({s.variant for s in record.scores}) or [()]
+    pairs = {(p.student, p.teacher): p for p in record.pairs}
+    found = [_of_pair(pair, variant) for pair in pairs.values() for variant in _held(record, pair, variants)]
+    teachers = list(dict.fromkeys(p.teacher for p in record.pairs))
+    seen = {(s.student, s.teacher, s.variant): s for s in record.scores if s.teacher and s.student != s.teacher}
+    extra = [key for key in seen if (key[0], key[1]) not in pairs and record.roles.get(key[0]) != "base"]
+    order = {t: i for i, t in enumerate(teachers)}
+    for student, teacher, variant in sorted(extra, key=lambda k: (order.get(k[1], len(order)), k)):
+        base = seen[student, teacher, variant].base
+        found.append(Subject(student, teacher, record.roles.get(student, "other"), base, variant=variant))
+    return found
+
+
+def _held(record: RunRecord, pair: Pair, variants: Sequence[tuple[tuple[str, str], ...]]) -> list[tuple[tuple[str, str], ...]]:
+    """The variants under which the pair has scores; all of them where it has none at all."""
+    held = {s.variant for s in record.scores if (s.student, s.teacher) == (pair.student, pair.teacher)}
+    return [v for v in variants if v in held] or list(variants)
+
+
+def _of_pair(pair: Pair, variant: tuple[tuple[str, str], ...]) -> Subject:
+    return Subject(pair.student, pair.teacher, "student", pair.base or "", pair.base_kind, variant)
+
+
+def narrowed(record: RunRecord, subject: Subject) -> RunRecord:
+    """The record as one student sees it: its pair, its variant, all scores of the models beside it."""
+    pairs = tuple(p for p in record.pairs if (p.student, p.teacher) == (subject.student, subject.teacher))
+    scores = tuple(s for s in record.scores if s.variant in (subject.variant, ()))
+    return replace(record, pairs=pairs, scores=scores)
+
+
+@dataclass(frozen=True)
+class ScoreIndex:
+    """Scores by (metric, student, teacher, variant), each list sorted by task."""
+
+    table: Mapping[tuple[str, str, str, tuple[tuple[str, str], ...]], Sequence[Score]]
+
+    @classmethod
+    def of(cls, scores: Iterable[Score]) -> ScoreIndex:
+        """The index of some scores."""
+        table: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], list[Score]] = {}
+        for score in sorted(scores, key=lambda s: (s.task, s.metric)):
+            table.setdefault((score.metric, score.student, score.teacher, score.variant), []).append(score)
+        return cls(table)
+
+    def all(self, metric: str, subject: Subject) -> Sequence[Score]:
+        """Every score of the metric for the subject, one per task."""
+        return self.table.get((metric, subject.student, subject.teacher, subject.variant), ())
+
+    def own(self, metric: str, model: str, variant: tuple[tuple[str, str], ...] = ()) -> Sequence[Score]:
+        """Scores of one model alone (no teacher), under the variant or under none."""
+        return self.table.get((metric, model, "", variant)) or self.table.get((metric, model, "", ()), ())
+
+    def overall(self, metric: str, subject: Subject) -> Score | None:
+        """One score for all tasks: the measure's own, or the mean of its tasks; None where there is no row."""
+        return overall(self.all(metric, subject))
+
+
+def overall(scores: Sequence[Score]) -> Score | None:
+    """The score over most tasks, else the mean of the tasks' values, else the first reason.
+
+    The interval of the mean treats tasks as independent (they share no prompts): half-widths add in squares.
+    Source: Zou and Donner 2008, variance recovered from the limits of each part.
+    """
+    top = whole_tasks(scores)
+    joint = [s for s in top if "+" in s.task]
+    if joint:
+        return max(joint, key=lambda s: (s.task.count("+"), s.value is not None))
+    valued = [s for s in top if s.value is not None]
+    if len(top) <= 1 or not valued:
+        return top[0] if top else None
+    if len(valued) == 1:
+        return valued[0]
+    values = [s.value for s in valued if s.value is not None]
+    mean = sum(values) / len(values)
+    lows, highs = [s.low for s in valued], [s.high for s in valued]
+    return replace(
+        valued[0],
+        task=f"mean of {len(valued)} tasks" + ("" if len(valued) == len(top) else f" (of {len(top)})"),
+        value=mean,
+        low=_limit(mean, values, lows, -1),
+        high=_limit(mean, values, highs, 1),
+        n=sum(s.n for s in valued),
+        inputs=tuple(dict.fromkeys(k for s in valued for k in s.inputs)),
+        influence={},
+        clusters={},
+    )
+
+
+def _limit(mean: float, values: Sequence[float], limits: Sequence[float | None], sign: int) -> float | None:
+    known = [x for x in limits if x is not None]
+    if len(known) < len(values):
+        return None
+    return mean + sign * math.sqrt(sum((v - x) ** 2 for v, x in zip(values, known, strict=True))) / len(values)
+
+
+def whole_tasks(scores: Sequence[Score]) -> list[Score]:
+    """The scores of whole tasks; the leaves of a group where the group itself has none."""
+    roots = {s.task for s in scores if "/" not in s.task}
+    return [s for s in scores if "/" not in s.task or s.task.split("/", 1)[0] not in roots]
+
+
+def at_least_above(score: Score | None, bound: float) -> bool:
+    """Whether the whole interval lies above the bound."""
+    return score is not None and score.low is not None and score.low > bound

@@ -1,0 +1,218 @@
+"""The values of types.py as Arrow tables and back: the only place that knows how they lie on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from harness.types import (
+    GradeColumn,
+    Grades,
+    Ints,
+    Kind,
+    Message,
+    Outputs,
+    Prompt,
+    Request,
+    RequestSet,
+    Score,
+    TokenColumns,
+)
+
+SCHEMA = 1  # part of every key: raised whenever the meaning of a stored column changes
+
+
+def requests_to_table(value: RequestSet) -> pa.Table:
+    """One row per prompt, then one per request; the set's own fields in the schema's metadata."""
+    prompts = pa.Table.from_pylist([{"row": "prompt", **vars(p)} for p in value.prompts], schema=_REQUESTS)
+    requests = pa.Table.from_pylist([_request_row(r) for r in value.requests], schema=_REQUESTS)
+    head = {"task": value.task, "chat": value.chat, "version": value.version, "yields": value.yields}
+    return pa.concat_tables([prompts, requests]).replace_schema_metadata(
+        {"set": json.dumps({**head, "notes": value.notes}, sort_keys=True)}
+    )
+
+
+def requests_from_table(table: pa.Table) -> RequestSet:
+    """The inverse of requests_to_table."""
+    head = json.loads(table.schema.metadata[b"set"])
+    rows = table.to_pylist()
+    prompts = tuple(
+        Prompt(r["id"], r["text"], r["cluster"], r["category"], r["n_options"], r["gold"])
+        for r in rows
+        if r["row"] == "prompt"
+    )
+    requests = tuple(_request(r) for r in rows if r["row"] == "request")
+    return RequestSet(
+        head["task"], prompts, requests, head["chat"], head["version"], tuple(head["yields"]), tuple(head["notes"])
+    )
+
+
+def outputs_to_table(value: Outputs) -> pa.Table:
+    """One row per request; token columns as lists."""
+    n = len(value.request)
+    table = pa.table(
+        {
+            "request": pa.array(value.request, pa.int64()),
+            "kind": pa.array(value.kind, pa.string()),
+            "n_tokens": pa.array(value.n_tokens, pa.int64()),
+            "text": pa.array(value.text, pa.string()),
+            "stop": pa.array(value.stop, pa.string()),
+            "logprob_nats": pa.array(value.logprob_nats, pa.float64(), from_pandas=True),
+            "greedy": pa.array(value.greedy, pa.bool_()),
+            "choice": pa.array(value.choice, pa.int64()),
+            "answered": pa.array(value.answered, pa.bool_()),
+        }
+    )
+    if value.tokens is None:
+        return table
+    tokens = value.tokens
+    k = tokens.top_ids.shape[1]
+    lists = {
+        "token_ids": _lists(tokens.offsets, pa.array(tokens.token_ids, pa.int64())),
+        "token_logprobs": _lists(tokens.offsets, pa.array(tokens.logprobs, pa.float32())),
+        "top_ids": _lists(tokens.offsets * k, pa.array(tokens.top_ids.reshape(-1), pa.int32())),
+        "top_logprobs": _lists(tokens.offsets * k, pa.array(tokens.top_logprobs.reshape(-1), pa.float32())),
+    }
+    if tokens.byte_ends is not None:
+        lists["byte_ends"] = _lists(tokens.offsets, pa.array(tokens.byte_ends, pa.int64()))
+    for name, column in lists.items():
+        assert len(column) == n
+        table = table.append_column(name, column)
+    return table.replace_schema_metadata({"tokens": json.dumps({"k": k, "vocabulary": tokens.vocabulary})})
+
+
+def outputs_from_table(table: pa.Table) -> Outputs:
+    """The inverse of outputs_to_table."""
+    column = {name: table.column(name) for name in table.column_names}
+    return Outputs(
+        request=column["request"].to_numpy().astype(np.int64),
+        kind=cast("tuple[Kind, ...]", tuple(column["kind"].to_pylist())),
+        n_tokens=column["n_tokens"].to_numpy().astype(np.int64),
+        text=tuple(column["text"].to_pylist()),
+        stop=tuple(column["stop"].to_pylist()),
+        logprob_nats=column["logprob_nats"].to_numpy(zero_copy_only=False).astype(np.float64),
+        greedy=tuple(column["greedy"].to_pylist()),
+        choice=tuple(column["choice"].to_pylist()),
+        answered=tuple(column["answered"].to_pylist()),
+        tokens=_tokens(table) if "token_ids" in column else None,
+    )
+
+
+def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
+    """Parts of one collection as one table in the order of requests."""
+    metadata = next((p.schema.metadata for p in parts if p.schema.metadata and b"tokens" in p.schema.metadata), None)
+    whole = pa.concat_tables([p.replace_schema_metadata(None) for p in parts])
+    return whole.sort_by("request").combine_chunks().replace_schema_metadata(metadata)
+
+
+def grades_to_table(value: Grades) -> pa.Table:
+    """One row per column, with its prompts and values as lists."""
+    return pa.Table.from_pylist(
+        [{**vars(c), "prompt": c.prompt.tolist(), "value": c.value.tolist()} for c in value.columns], schema=_GRADES
+    )
+
+
+def grades_from_table(table: pa.Table) -> Grades:
+    """The inverse of grades_to_table."""
+    return Grades(
+        tuple(
+            GradeColumn(
+                **{**row, "prompt": np.array(row["prompt"], np.int64), "value": np.array(row["value"], np.float64)}
+            )
+            for row in table.to_pylist()
+        )
+    )
+
+
+def scores_to_table(scores: Sequence[Score]) -> pa.Table:
+    """One row per score, with pseudo-values as lists."""
+    rows = []
+    for score in scores:
+        row: dict[str, Any] = {k: v for k, v in vars(score).items() if k not in ("influence", "clusters", "variant")}
+        row["influence_ids"] = list(score.influence)
+        row["influence_values"] = list(score.influence.values())
+        row["clusters"] = [score.clusters.get(i, i) for i in score.influence] if score.clusters else []
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=_SCORES)
+
+
+def scores_from_table(table: pa.Table) -> tuple[Score, ...]:
+    """The inverse of scores_to_table."""
+    scores = []
+    for row in table.to_pylist():
+        ids, values, clusters = row.pop("influence_ids"), row.pop("influence_values"), row.pop("clusters")
+        row["inputs"] = tuple(row["inputs"])
+        influence = dict(zip(ids, values, strict=True))
+        scores.append(Score(**row, influence=influence, clusters=dict(zip(ids, clusters, strict=bool(clusters)))))
+    return tuple(scores)
+
+
+def _request_row(request: Request) -> dict[str, Any]:
+    row = {"row": "request", **vars(request)}
+    context = row.pop("context")
+    if isinstance(context, str):
+        return {**row, "context": context}
+    return {**row, "messages": [vars(m) for m in context]}
+
+
+def _request(row: dict[str, Any]) -> Request:
+    messages = row["messages"]
+    context = row["context"] if messages is None else tuple(Message(m["role"], m["content"]) for m in messages)
+    names = ("prompt", "kind", "leaf", "slot", "repeat", "continuation", "open", "max_new_tokens", "temperature", "top_p")
+    return Request(**{n: row[n] for n in names}, context=context, until=tuple(row["until"]))
+
+
+def _lists(offsets: Ints, values: pa.Array) -> pa.Array:
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+
+
+def _tokens(table: pa.Table) -> TokenColumns:
+    head = json.loads(table.schema.metadata[b"tokens"])
+    table = table.combine_chunks()
+
+    def flat(name: str) -> Any:
+        return table.column(name).combine_chunks().flatten().to_numpy(zero_copy_only=False)
+
+    lengths = table.column("token_ids").combine_chunks().value_lengths().to_numpy()
+    return TokenColumns(
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        token_ids=flat("token_ids").astype(np.int64),
+        logprobs=flat("token_logprobs").astype(np.float32),
+        top_ids=flat("top_ids").astype(np.int32).reshape(-1, head["k"]),
+        top_logprobs=flat("top_logprobs").astype(np.float32).reshape(-1, head["k"]),
+        byte_ends=flat("byte_ends").astype(np.int64) if "byte_ends" in table.column_names else None,
+        vocabulary=head["vocabulary"],
+    )
+
+
+_REQUESTS = pa.schema(
+    [
+        ("row", pa.string()), ("id", pa.string()), ("text", pa.string()), ("cluster", pa.string()),
+        ("category", pa.string()), ("n_options", pa.int64()), ("gold", pa.int64()),
+        ("prompt", pa.int64()), ("kind", pa.string()), ("context", pa.string()),
+        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("leaf", pa.string()), ("slot", pa.int64()), ("repeat", pa.int64()), ("continuation", pa.string()),
+        ("open", pa.bool_()), ("until", pa.list_(pa.string())), ("max_new_tokens", pa.int64()),
+        ("temperature", pa.float64()), ("top_p", pa.float64()),
+    ]
+)  # fmt: skip
+_GRADES = pa.schema(
+    [
+        ("leaf", pa.string()), ("metric", pa.string()), ("filter", pa.string()), ("better", pa.string()),
+        ("prompt", pa.list_(pa.int64())), ("value", pa.list_(pa.float64())), ("aggregate", pa.float64()),
+        ("reason", pa.string()),
+    ]
+)  # fmt: skip
+_SCORES = pa.schema(
+    [
+        ("metric", pa.string()), ("task", pa.string()), ("student", pa.string()), ("teacher", pa.string()),
+        ("base", pa.string()), ("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64()),
+        ("n", pa.int64()), ("unit", pa.string()), ("better", pa.string()), ("reason", pa.string()),
+        ("inputs", pa.list_(pa.string())), ("level", pa.string()), ("influence_ids", pa.list_(pa.string())),
+        ("influence_values", pa.list_(pa.float64())), ("clusters", pa.list_(pa.string())),
+    ]
+)  # fmt: skip

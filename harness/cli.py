@@ -25,9 +25,10 @@ from harness.run import DONE, OUR_FAULT, WRONG_INPUT, execute
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
-@hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")  # type: ignore[untyped-decorator]
 def _job(config: DictConfig) -> int:
     """One job of Hydra: a whole run, or one point of a sweep, whose code lies in its job.json."""
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -55,24 +56,25 @@ def main() -> None:
 
 
 def _guarded(config: Mapping[str, Any], in_sweep: bool) -> int:
+    """Runs, and turns every way of ending into an exit code."""
+    code, record = OUR_FAULT, None
     try:
         run = typed_run(config, config_folders())
         outcome = execute(run, packaged("reference") / "scores.csv", alone=not in_sweep)
+        code, record = outcome.code, outcome.record
     except DistillbenchError as error:
         code = _wrong(str(error))
-        outcome = None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            return _our_fault()
-        code = _wrong(f"{error.filename or 'disk'}: {error.strerror}; make room or name another paths.results, then run again")
-        outcome = None
+        code = _wrong(_disk(error)) if error.errno in _DISK_ERRORS else _our_fault()
     except Exception:  # noqa: BLE001 - the outermost frame: an uncaught bug would exit 1, which means "gate failed"
-        return _our_fault()
-    else:
-        code = outcome.code
+        code = _our_fault()
     if in_sweep:
-        sweep.leave_job(code, outcome.record if outcome else None)
+        sweep.leave_job(code, record)
     return code
+
+
+def _disk(error: OSError) -> str:
+    return f"{error.filename or 'disk'}: {error.strerror}; make room or name another paths.results, then run again"
 
 
 def config_folders() -> list[Path]:

@@ -65,12 +65,12 @@ def _prepare(run: Run, backends: Sequence[AbstractBackend]) -> None:
 def _run_jobs(run: Run, jobs: Sequence[ModelJob], store: Store, progress: Bar) -> None:
     if run.workers == 1 or len(jobs) == 1:
         for job in jobs:
-            _run_job(job, run, store, lambda steps, what: _show(progress, steps, what))
+            _run_job(job, store, lambda steps, what: _show(progress, steps, what))
         return
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     with ProcessPoolExecutor(run.workers, context, _worker_begins, (queue,)) as pool:
-        futures = [pool.submit(_worker_runs, job, run, store) for job in jobs]
+        futures = [pool.submit(_worker_runs, job, store) for job in jobs]
         while not all(f.done() for f in futures):
             _drain(queue, progress, wait_s=0.2)
         for future in futures:
@@ -104,11 +104,11 @@ def _worker_begins(queue: Any) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def _worker_runs(job: ModelJob, run: Run, store: Store) -> None:
-    _run_job(job, run, store, lambda steps, what: _queue.put((steps, what)))
+def _worker_runs(job: ModelJob, store: Store) -> None:
+    _run_job(job, store, lambda steps, what: _queue.put((steps, what)))
 
 
-def _run_job(job: ModelJob, run: Run, store: Store, step: Step) -> None:
+def _run_job(job: ModelJob, store: Store, step: Step) -> None:
     """Loads one model and collects its cells; cells that another process holds come last."""
     started = time.perf_counter()
     try:

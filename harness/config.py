@@ -12,6 +12,7 @@ from harness.matrix import STAGES, Condition, Run, Stage
 from harness.plugins import Paths, build, build_dataclass, unknown
 from harness.types import Control, Decoding, DistillbenchError, Pair
 
+
 @dataclass(frozen=True)
 class _Options:
     """The plain keys of config.yaml, checked by type."""
@@ -39,14 +40,13 @@ def typed_run(config: Mapping[str, Any], folders: Sequence[Path]) -> Run:
     faults: list[str] = []
     paths = _paths(config["paths"])
     library = _Library(folders, faults)
-    only = config["only"] or {}
-    tasks = library.expand_suites(_named("tasks", config["tasks"], faults))
-    models = {n: library.plugin("backends", n, v) for n, v in _narrow("models", config, only, faults).items()}
-    built_tasks = {n: library.plugin("adapters", n, v) for n, v in _narrowed("tasks", tasks, only, faults).items()}
-    metrics = {n: library.plugin("metrics", n, v) for n, v in _narrow("metrics", config, only, faults).items()}
+    tasks = library.expand_suites(_narrowed("tasks", config, faults))
+    models = {n: library.plugin("backends", n, v) for n, v in _narrowed("models", config, faults).items()}
+    built_tasks = {n: library.plugin("adapters", n, v) for n, v in tasks.items()}
+    metrics = {n: library.plugin("metrics", n, v) for n, v in _narrowed("metrics", config, faults).items()}
     pairs = _records(Pair, "pairs", config["pairs"], faults)
     controls = _records(Control, "controls", config["controls"], faults)
-    if only.get("models"):
+    if (config["only"] or {}).get("models") is not None:
         pairs = tuple(p for p in pairs if {p.teacher, p.student} <= set(models))
         controls = tuple(c for c in controls if c.model in models)
     conditions = _records(Condition, "gate.conditions", (config["gate"] or {}).get("conditions") or [], faults)
@@ -133,17 +133,17 @@ def _named(key: str, value: Any, faults: list[str]) -> dict[str, dict[str, Any]]
     return {str(n): dict(v or {}) for n, v in value.items() if n not in wrong}
 
 
-def _narrow(key: str, config: Mapping[str, Any], only: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    return _narrowed(key, _named(key, config[key], faults), only, faults)
-
-
-def _narrowed(key: str, named: Mapping[str, Any], only: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    wanted = only.get(key)
+def _narrowed(key: str, config: Mapping[str, Any], faults: list[str]) -> dict[str, dict[str, Any]]:
+    """The matrix's entries, or exactly those that `only` names: tasks and metrics may then come from outside it."""
+    named = _named(key, config[key], faults)
+    wanted = (config["only"] or {}).get(key)
     if wanted is None:
-        return dict(named)
-    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-    faults.extend(f"only.{key}: {unknown(str(n), list(named))}" for n in wanted if n not in named)
-    return {n: v for n, v in named.items() if n in wanted}
+        return named
+    names = [wanted] if isinstance(wanted, str) else [str(n) for n in wanted]
+    if key == "models":
+        faults.extend(f"only.models: {unknown(n, list(named))}" for n in names if n not in named)
+        names = [n for n in names if n in named]
+    return {n: named.get(n, {}) for n in names}
 
 
 def _records(cls: type[Any], key: str, value: Any, faults: list[str]) -> tuple[Any, ...]:

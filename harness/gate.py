@@ -53,7 +53,9 @@ def faults(conditions: Sequence[Condition]) -> list[str]:
 
 
 def _row(score: Score) -> dict[str, str]:
-    numbers = {k: "" if v is None else repr(v) for k, v in (("value", score.value), ("low", score.low), ("high", score.high))}
+    numbers = {
+        k: "" if v is None else repr(v) for k, v in (("value", score.value), ("low", score.low), ("high", score.high))
+    }
     return {
         "metric": score.metric, "task": score.task, "student": score.student, "teacher": score.teacher,
         "base": score.base, **numbers, "n": str(score.n), "unit": score.unit, "better": score.better,
@@ -82,5 +84,7 @@ def _one(rows: Sequence[Mapping[str, str]], where: Mapping[str, str], path: str)
 
 def _number(row: Mapping[str, str], column: str) -> float:
     if not row[column]:
-        raise DistillbenchError(f"reference row of {row['metric']} {row['student']}: {column} is empty; name another column")
+        raise DistillbenchError(
+            f"reference row of {row['metric']} {row['student']}: {column} is empty; name another column"
+        )
     return float(row[column])

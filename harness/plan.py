@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from harness.matrix import Run
 from harness.digest import digest
+from harness.matrix import Run
 from harness.plugins import AbstractBackend, AbstractTask, Circumstance, unknown
 from harness.store import Store
-from harness.tables import SCHEMA, requests_from_table, requests_to_table
-from harness.types import Cell, Decoding, DistillbenchError, Pair, RequestSet
+from harness.tables import SCHEMA, outputs_from_table, requests_from_table, requests_to_table
+from harness.types import Cell, Decoding, DistillbenchError, Pair, RequestSet, Side
 
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -47,6 +47,7 @@ class Plan:
     run: Run
     digests: Mapping[str, str]  # model -> digest of its contents
     cells: tuple[PlannedCell, ...]
+    pending: tuple[str, ...] = ()  # reading tasks whose authors have not answered yet: plan again after collecting
 
     def find(self, model: str, task: str, sample: int = 0) -> PlannedCell | None:
         """The collection of a sample; greedy or scored answers have only sample 0."""
@@ -73,11 +74,13 @@ def make_plan(run: Run, store: Store, say: Say) -> Plan:
                 digests[name] = contents
     sets = _request_sets(run, store, say, faults)
     cells = [cell for n in digests for t in run.tasks for cell in _cells(run, n, t, sets, digests[n])]
+    reading, pending = _reading_sets(Plan(run, digests, tuple(cells)), store, say, faults)
+    cells += [cell for n in digests for t in run.tasks for cell in _cells(run, n, t, reading, digests[n])]
     for planned in cells:
         faults.extend(_offer_faults(run.models[planned.cell.model], planned))
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
-    return Plan(run, digests, tuple(cells))
+    return Plan(run, digests, tuple(cells), tuple(pending))
 
 
 def effective_decoding(decoding: Decoding, requests: RequestSet) -> Decoding:
@@ -120,7 +123,9 @@ def _matrix_faults(run: Run) -> list[str]:
         if pair.teacher == pair.student:
             faults.append(f"{where}: {pair.teacher!r} is both teacher and student; name two different models")
         if pair.base in (pair.teacher, pair.student):
-            faults.append(f"{where}.base: {pair.base!r} is also the pair's teacher or student; name a third model or null")
+            faults.append(
+                f"{where}.base: {pair.base!r} is also the pair's teacher or student; name a third model or null"
+            )
     for index, control in enumerate(run.controls):
         for name in (control.model, *control.teachers):
             if name not in models:
@@ -134,12 +139,12 @@ def _matrix_faults(run: Run) -> list[str]:
     return faults
 
 
-def _request_sets(
-    run: Run, store: Store, say: Say, faults: list[str]
-) -> dict[tuple[str, bool], BuiltRequests]:
+def _request_sets(run: Run, store: Store, say: Say, faults: list[str]) -> dict[tuple[str, bool], BuiltRequests]:
     """(task, chat) -> key, requests and circumstance, for every combination that some model needs."""
     sets: dict[tuple[str, bool], BuiltRequests] = {}
     for name, task in run.tasks.items():
+        if task.reads() is not None:
+            continue
         for chat in sorted({chat_of(b, task) for b in run.models.values()}):
             circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed)
             found = task.faults(circumstance)
@@ -151,9 +156,52 @@ def _request_sets(
     return sets
 
 
+def _reading_sets(
+    plan: Plan, store: Store, say: Say, faults: list[str]
+) -> tuple[dict[tuple[str, bool], BuiltRequests], list[str]]:
+    """The same for reading tasks, and the names of those whose authors have not answered yet."""
+    run = plan.run
+    sets: dict[tuple[str, bool], BuiltRequests] = {}
+    pending = []
+    for name, task in run.tasks.items():
+        read = task.reads()
+        if read is None:
+            continue
+        named = task.authors()
+        unknown_names = [read] if read not in run.tasks else [a for a in named or () if a not in run.models]
+        faults.extend(
+            f"task {name}: {unknown(n, [*run.tasks, *run.models])}; it must stand in the matrix" for n in unknown_names
+        )
+        authors = [c for m in (named or _default_authors(run)) if (c := plan.find(m, read)) is not None]
+        if not unknown_names and not all(store.has(c.key) for c in authors):
+            pending.append(name)
+            continue
+        sides = tuple(_author(c, store) for c in authors)
+        for chat in sorted({chat_of(b, task) for b in run.models.values()}):
+            circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed, sides)
+            built = _attempt(faults, partial(_built, run, name, circumstance, store, say))
+            if built is not None:
+                sets[name, chat] = built
+    return sets, pending
+
+
+def _default_authors(run: Run) -> list[str]:
+    named = {p.teacher for p in run.pairs} | {p.base for p in run.pairs} | {c.model for c in run.controls}
+    return [m for m in run.models if m in named]
+
+
+def _author(planned: PlannedCell, store: Store) -> Side:
+    outputs = outputs_from_table(store.table(planned.key))
+    model = planned.cell.model
+    return Side(model, model, planned.requests, outputs, None, (planned.key,))
+
+
 def _built(run: Run, name: str, circumstance: Circumstance, store: Store, say: Say) -> BuiltRequests:
     task = run.tasks[name]
-    key = digest("requests", SCHEMA, task.digest(circumstance), circumstance.chat, circumstance.limit, circumstance.seed)
+    authors = [[side.model, side.keys] for side in circumstance.authors]
+    key = digest(
+        "requests", SCHEMA, task.digest(circumstance), circumstance.chat, circumstance.limit, circumstance.seed, authors
+    )
     if store.has(key):
         return BuiltRequests(key, requests_from_table(store.table(key)), circumstance)
     say(f"building the requests of {name}")
@@ -174,7 +222,7 @@ def _cells(
     if entry is None:
         return []
     requests, circumstance = entry.requests, entry.circumstance
-    base = run.task_decodings.get(task, run.decoding)
+    base = run.tasks[task].drawn(run.task_decodings.get(task, run.decoding))
     cells: dict[str, PlannedCell] = {}
     for sample in range(_samples(run, model, base, requests)):
         decoding = effective_decoding(dataclasses.replace(base, sample=sample), requests)

@@ -22,8 +22,21 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from harness.types import Better, Decoding, DistillbenchError, Found, Grades, Kind, Level, Outputs, Request, RequestSet
-from harness.types import RunRecord, Side, Sides
+from harness.types import (
+    Better,
+    Decoding,
+    DistillbenchError,
+    Found,
+    Grades,
+    Kind,
+    Level,
+    Outputs,
+    Request,
+    RequestSet,
+    RunRecord,
+    Side,
+    Sides,
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +116,7 @@ class Circumstance:
     system: str | None
     limit: int | None  # first so many rows only
     seed: int  # of few-shot examples and of tasks that draw their prompts
-    author: Side | None = None  # reading tasks: whose answers are read
+    authors: tuple[Side, ...] = ()  # reading tasks: whose answers are read, in the order of the matrix
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,18 @@ class AbstractTask(ABC):
     @abstractmethod
     def requests(self, circumstance: Circumstance) -> RequestSet:
         """All requests of the task."""
+
+    def reads(self) -> str | None:
+        """The open-ended task whose collected answers this task gives others to read; None for most tasks."""
+        return None
+
+    def authors(self) -> tuple[str, ...] | None:
+        """Whose answers are read; None = those of every teacher, base and control."""
+        return None
+
+    def drawn(self, decoding: Decoding) -> Decoding:
+        """The run's decoding as this task needs it (reading tasks ask for alternatives of every token)."""
+        return decoding
 
     def grade(self, requests: RequestSet, outputs: Outputs, circumstance: Circumstance) -> Grades | None:
         """Grades of one model's outputs; None where the task has no right answers."""
@@ -205,7 +230,11 @@ def plugin_class(package: str, kind: str) -> type[Any]:
         raise DistillbenchError(f"kind: {unknown(kind, kinds(package))}")
     module = importlib.import_module(f"harness.{package}.{kind}")
     base = _BASES[package]
-    found = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__]
+    found = [
+        c
+        for c in vars(module).values()
+        if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__
+    ]
     if len(found) != 1:
         raise TypeError(f"harness/{package}/{kind}.py: expected one {base.__name__}, found {len(found)}")
     return found[0]
@@ -298,4 +327,3 @@ def _spell(hint: Any) -> str:
     if origin is not None:
         return "a mapping"
     return words.get(hint, getattr(hint, "__name__", str(hint)))
-

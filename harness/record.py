@@ -120,7 +120,9 @@ def _tupled(value: Any) -> Any:
 
 def _cell_record(run: Run, planned: PlannedCell, store: Store) -> CellRecord:
     cell = planned.cell
-    blank = CellRecord(cell.model, cell.task, cell.decoding.sample, len(planned.requests.requests), 0, 0, 0, 0, 0, 0, None, "")
+    blank = CellRecord(
+        cell.model, cell.task, cell.decoding.sample, len(planned.requests.requests), 0, 0, 0, 0, 0, 0, None, ""
+    )
     if not store.has(planned.key):
         return replace(blank, missing=store.failure(planned.key) or "not collected yet")
     how = store.provenance(planned.key)
@@ -166,14 +168,23 @@ def _warnings(plan: Plan, store: Store, cells: Sequence[CellRecord]) -> list[str
         found.append("No controls: nothing shows how much of this a model would have that the teacher never taught.")
     elif run.pairs and len({c.lineage for c in run.controls}) < 4:
         lineages = len({c.lineage for c in run.controls})
-        found.append(f"Only {lineages} independent control lineage{'s' * (lineages > 1)}: too few for any claim of provenance.")
+        found.append(
+            f"Only {lineages} independent control lineage{'s' * (lineages > 1)}: too few for any claim of provenance."
+        )
     few = [(t, int(_task_facts(plan, t)["n_prompts"])) for t in run.tasks]
     small = [f"{t} ({n})" for t, n in few if n < _FEW_PROMPTS]
     if small:
         found.append(f"Fewer than {_FEW_PROMPTS} prompts: {', '.join(small)}; intervals are wide.")
     found.extend(_ceiling_warnings(plan))
     library = Library(plan, store)
-    differing = [d for p in run.pairs for t in run.tasks for m in (p.teacher, p.base) if m for d in library.differences(t, p.student, m)]
+    differing = [
+        d
+        for p in run.pairs
+        for t in run.tasks
+        for m in (p.teacher, p.base)
+        if m
+        for d in library.differences(t, p.student, m)
+    ]
     found.extend(dict.fromkeys(f"Not like for like: {d}." for d in differing))
     found.extend(dict.fromkeys(f"{c.cell.task}: {note}" for c in plan.cells for note in c.requests.notes))
     return found
@@ -191,7 +202,9 @@ def _ceiling_warnings(plan: Plan) -> list[str]:
             and plan.find(p.teacher, t, 1) is None
         }
     )
-    return [f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."] if greedy else []
+    return (
+        [f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."] if greedy else []
+    )
 
 
 def _versions() -> dict[str, str]:
@@ -202,4 +215,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return versions
-

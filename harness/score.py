@@ -12,7 +12,7 @@ import numpy as np
 import harness
 from harness.digest import canonical, digest, source_digest
 from harness.matrix import Run
-from harness.plan import Plan, ceiling_of
+from harness.plan import Plan
 from harness.plugins import AbstractMetric
 from harness.progress import bar
 from harness.sides import Library
@@ -114,7 +114,10 @@ def _identity(question: Question, sides: Sequence[Sides]) -> str:
     """What a score depends on: names, roles and the keys of every side."""
     rows = [
         [s.task, s.base_kind, s.ceiling_kind, s.minimum]
-        + [[side.model, side.lineage, *side.keys] if side else None for side in (s.student, s.teacher, s.base, s.ceiling)]
+        + [
+            [side.model, side.lineage, *side.keys] if side else None
+            for side in (s.student, s.teacher, s.base, s.ceiling)
+        ]
         + [[side.model, side.lineage, *side.keys] for side in (*s.controls, *s.others)]
         for s in sides
     ]
@@ -185,4 +188,3 @@ def code_digest() -> str:
     for folder in ("stats", "metrics"):
         files += sorted((root / folder).glob("*.py"))
     return source_digest([*files, *sorted(root.glob("textstyle*.py"))])
-

@@ -3,7 +3,7 @@
     work/<key>/plan.json           what the interrupted work had decided; written first, used again on resume
     work/<key>/000007.parquet      one finished part
     work/<key>.lock                flock; the kernel drops it when a process dies, it only saves double work
-    store/ab/<key>/                rows.parquet, spec.json, provenance.json, done.json (sizes and sha256), published whole
+    store/ab/<key>/                rows.parquet, spec.json, provenance.json, done.json (sizes, sha256): published whole
 
 The first to publish a key wins; a second one drops its own. No file is ever changed in place.
 """
@@ -124,7 +124,8 @@ class Store:
         expected = json.loads((folder / "done.json").read_text())[name][1]
         if hashlib.sha256(content).hexdigest() != expected:
             raise DistillbenchError(
-                f"{folder / name}: damaged; expected sha256 {expected[:12]}..., got another. Delete {folder} and run again"
+                f"{folder / name}: damaged; expected sha256 {expected[:12]}..., got another. "
+                f"Delete {folder} and run again"
             )
         return content
 

@@ -162,7 +162,18 @@ def _request_row(request: Request) -> dict[str, Any]:
 def _request(row: dict[str, Any]) -> Request:
     messages = row["messages"]
     context = row["context"] if messages is None else tuple(Message(m["role"], m["content"]) for m in messages)
-    names = ("prompt", "kind", "leaf", "slot", "repeat", "continuation", "open", "max_new_tokens", "temperature", "top_p")
+    names = (
+        "prompt",
+        "kind",
+        "leaf",
+        "slot",
+        "repeat",
+        "continuation",
+        "open",
+        "max_new_tokens",
+        "temperature",
+        "top_p",
+    )
     return Request(**{n: row[n] for n in names}, context=context, until=tuple(row["until"]))
 
 

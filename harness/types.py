@@ -350,7 +350,6 @@ class Cell:
     model: str
     task: str
     decoding: Decoding
-    author: str | None = None  # reading tasks: whose answers are read
 
 
 # --- what the page shows ------------------------------------------------------------------------
@@ -413,7 +412,9 @@ class RunRecord:
     comparisons: tuple[Comparison, ...]
     pairs: tuple[Pair, ...]
     controls: tuple[Control, ...]
-    roles: Mapping[str, str]  # model -> "teacher" | "student" | "base" | "control" | "ceiling" | "other"; first that fits
+    roles: Mapping[
+        str, str
+    ]  # model -> "student", "teacher", "base", "control", "ceiling" or "other": the first that fits
     models: Mapping[str, Mapping[str, str | int | float]]  # model -> kind, digest, parameters, size_bytes, device ...
     tasks: Mapping[str, Mapping[str, str | int | float]]  # task -> kind, version, n_prompts, chat, yields
     metrics: tuple[MetricNote, ...]

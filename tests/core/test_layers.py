@@ -57,9 +57,10 @@ def test_imports_point_down(path: Path) -> None:
 def test_own_package_is_imported_at_the_top(path: Path) -> None:
     tree = ast.parse(path.read_text())
     for function in (n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
-        for node in ast.walk(function):
-            module = node.module if isinstance(node, ast.ImportFrom) else None
-            assert not (module or "").startswith("harness"), f"{path.name}:{node.lineno} imports {module} in a function"
+        local = [n.module or "" for n in ast.walk(function) if isinstance(n, ast.ImportFrom)]
+        assert not [m for m in local if m.startswith("harness")], (
+            f"{path.name}: {function.name} imports our own package"
+        )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(HARNESS)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,9 @@ def _requests() -> RequestSet:
     )
     requests = (
         Request(0, "score", "Q:", leaf="leaf", slot=1, continuation=" b"),
-        Request(1, "generate", (Message("system", "s"), Message("user", "u")), until=("\n\n",), temperature=0.5, open=False),
+        Request(
+            1, "generate", (Message("system", "s"), Message("user", "u")), until=("\n\n",), temperature=0.5, open=False
+        ),
         Request(1, "generate", "", repeat=2, max_new_tokens=7),
     )
     return RequestSet("task", prompts, requests, True, "1.0", ("grades", "text"), ("dropped 3",))
@@ -81,13 +85,12 @@ def test_grades_round_trip() -> None:
 
 
 def test_scores_round_trip() -> None:
-    blank = {"unit": "share", "better": "higher", "inputs": ("k1", "k2")}
-    score = Score("m", "t", "s", "te", "b", 0.5, 0.4, 0.6, 2, reason="", influence={"a": 1.0, "b": 0.0},
-                  clusters={"a": "c"}, **blank)  # fmt: skip  # type: ignore[arg-type]
-    hole = Score("m", "t", "s", "te", "b", None, None, None, 0, reason="no base", **blank)  # type: ignore[arg-type]
+    hole = Score("m", "t", "s", "te", "b", None, None, None, 0, "share", "higher", "no base", ("k1", "k2"))
+    influence, clusters = {"a": 1.0, "b": 0.0}, {"a": "c"}
+    score = replace(hole, value=0.5, low=0.4, high=0.6, n=2, reason="", influence=influence, clusters=clusters)
     back = tables.scores_from_table(tables.scores_to_table([score, hole]))
     assert back == (score, hole)
-    assert back[0].influence == {"a": 1.0, "b": 0.0}
+    assert back[0].influence == influence
     assert back[0].clusters == {"a": "c", "b": "b"}
 
 

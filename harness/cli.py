@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -45,10 +46,8 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         _job()
-    except MissingConfigException as error:
-        sys.exit(_wrong(_missing_config(error)))
     except (HydraException, OmegaConfBaseException) as error:
-        sys.exit(_wrong(_one_line(error)))
+        sys.exit(_wrong(_plain_words(error)))
     except KeyboardInterrupt:
         say("stopped; what is collected stays, the same command goes on from here")
         sys.exit(130)
@@ -95,16 +94,39 @@ def _our_fault() -> int:
     return OUR_FAULT
 
 
-def _missing_config(error: MissingConfigException) -> str:
-    name = error.missing_cfg_file or ""
-    group, _, wanted = str(name).rpartition("/")
-    options = [str(o) for o in error.options or []]
-    return f"{group or 'configuration'}: {unknown(wanted, options)}" if options else _one_line(error)
+def _plain_words(error: Exception) -> str:
+    """Hydra's and OmegaConf's complaints in one line, with the nearest name where a name is unknown."""
+    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    file = re.search(r"Could not find '([\w/]+)/([^'/]+)'", text)
+    if file:
+        return f"{file[1]}: {unknown(file[2], _options(file[1]))}"
+    key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
+    full = re.search(r"full_key: ([^;\s]+)", text)
+    if key:
+        name = full[1] if full else key[1] or key[2]
+        parent, _, last = name.rpartition(".")
+        known = _keys(parent)
+        words = unknown(last, known) if known else f"{last!r} is unknown"
+        return f"{parent + '.' if parent else ''}{words}; a key that is new to a mapping is added with +{name}=..."
+    return text
 
 
-def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "; ".join(line for line in lines if not line.startswith(("full_key", "object_type")))
+def _options(group: str) -> list[str]:
+    """Names of the files of a group, ours and those of the --config-dir on the command line."""
+    folders = [packaged("conf")]
+    for index, word in enumerate(sys.argv):
+        if word in ("--config-dir", "-cd") and index + 1 < len(sys.argv):
+            folders.append(Path(sys.argv[index + 1]))
+        elif word.startswith("--config-dir="):
+            folders.append(Path(word.split("=", 1)[1]))
+    return sorted({p.stem for folder in folders for p in (folder / group).glob("*.yaml")})
+
+
+def _keys(parent: str) -> list[str]:
+    """Keys of config.yaml under a dotted name; empty where it says nothing about them."""
+    node = OmegaConf.load(packaged("conf") / "config.yaml")
+    found = OmegaConf.select(node, parent) if parent else node
+    return [str(k) for k in found if k not in ("defaults", "hydra")] if isinstance(found, DictConfig) else []
 
 
 if __name__ == "__main__":

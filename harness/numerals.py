@@ -12,8 +12,7 @@ def decimals(value: float, low: float | None = None, high: float | None = None) 
     by_value = _places(value, 2)
     if low is None or high is None or high <= low:
         return max(0, min(by_value, 6))
-    half = (high - low) / 2
-    return max(0, min(max(_places(half, 1), by_value), _places(half, 2), 6))
+    return max(0, min(max(_places((high - low) / 2, 1), min(by_value, 2)), 6))
 
 
 def fixed(value: float, places: int) -> str:
@@ -40,7 +39,8 @@ def estimate(value: float, low: float | None = None, high: float | None = None) 
 def percent(value: float, low: float | None = None, high: float | None = None) -> str:
     """A share in per cent with its interval: "62 % [55, 69]"."""
     places = decimals(100 * value, *(None if x is None else 100 * x for x in (low, high)))
-    places = min(places, 1 if abs(value) < 0.1 else 0)
+    wide = low is None or high is None or high - low > 0.01
+    places = min(places, 0 if wide and abs(value) >= 0.01 else 1)
     text = f"{fixed(100 * value, places)}\u00a0%"
     if low is None or high is None:
         return text

@@ -11,6 +11,7 @@ from harness.types import Pair, RunRecord, Score
 
 CAPABILITY = "capability_transfer"
 STYLE = "style_transfer"
+Variant = tuple[tuple[str, str], ...]  # swept keys and their values
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Subject:
     role: str  # RunRecord.roles, "student" for the student of a pair
     base: str = ""
     base_kind: Literal["before", "sibling"] = "before"
-    variant: tuple[tuple[str, str], ...] = ()
+    variant: Variant = ()
 
     @property
     def label(self) -> str:
@@ -37,21 +38,33 @@ def subjects(record: RunRecord) -> list[Subject]:
     found = [_of_pair(pair, variant) for pair in pairs.values() for variant in _held(record, pair, variants)]
     teachers = list(dict.fromkeys(p.teacher for p in record.pairs))
     seen = {(s.student, s.teacher, s.variant): s for s in record.scores if s.teacher and s.student != s.teacher}
-    extra = [key for key in seen if (key[0], key[1]) not in pairs and record.roles.get(key[0]) != "base"]
+    extra = [
+        key for key, s in seen.items() if key[:2] not in pairs and s.base != key[0] and _role(record, key) != "base"
+    ]
     order = {t: i for i, t in enumerate(teachers)}
     for student, teacher, variant in sorted(extra, key=lambda k: (order.get(k[1], len(order)), k)):
         base = seen[student, teacher, variant].base
-        found.append(Subject(student, teacher, record.roles.get(student, "other"), base, variant=variant))
+        role = _role(record, (student, teacher, variant))
+        found.append(Subject(student, teacher, role, base, variant=variant))
     return found
 
 
-def _held(record: RunRecord, pair: Pair, variants: Sequence[tuple[tuple[str, str], ...]]) -> list[tuple[tuple[str, str], ...]]:
+def _role(record: RunRecord, key: tuple[str, str, Variant]) -> str:
+    """The role of a model beside a teacher that it is no student of."""
+    model, teacher, _ = key
+    if any(c.model == model and (not c.teachers or teacher in c.teachers) for c in record.controls):
+        return "control"
+    role = record.roles.get(model, "other")
+    return "other" if role == "student" else role
+
+
+def _held(record: RunRecord, pair: Pair, variants: Sequence[Variant]) -> list[Variant]:
     """The variants under which the pair has scores; all of them where it has none at all."""
     held = {s.variant for s in record.scores if (s.student, s.teacher) == (pair.student, pair.teacher)}
     return [v for v in variants if v in held] or list(variants)
 
 
-def _of_pair(pair: Pair, variant: tuple[tuple[str, str], ...]) -> Subject:
+def _of_pair(pair: Pair, variant: Variant) -> Subject:
     return Subject(pair.student, pair.teacher, "student", pair.base or "", pair.base_kind, variant)
 
 
@@ -66,12 +79,12 @@ def narrowed(record: RunRecord, subject: Subject) -> RunRecord:
 class ScoreIndex:
     """Scores by (metric, student, teacher, variant), each list sorted by task."""
 
-    table: Mapping[tuple[str, str, str, tuple[tuple[str, str], ...]], Sequence[Score]]
+    table: Mapping[tuple[str, str, str, Variant], Sequence[Score]]
 
     @classmethod
     def of(cls, scores: Iterable[Score]) -> ScoreIndex:
         """The index of some scores."""
-        table: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], list[Score]] = {}
+        table: dict[tuple[str, str, str, Variant], list[Score]] = {}
         for score in sorted(scores, key=lambda s: (s.task, s.metric)):
             table.setdefault((score.metric, score.student, score.teacher, score.variant), []).append(score)
         return cls(table)
@@ -80,7 +93,7 @@ class ScoreIndex:
         """Every score of the metric for the subject, one per task."""
         return self.table.get((metric, subject.student, subject.teacher, subject.variant), ())
 
-    def own(self, metric: str, model: str, variant: tuple[tuple[str, str], ...] = ()) -> Sequence[Score]:
+    def own(self, metric: str, model: str, variant: Variant = ()) -> Sequence[Score]:
         """Scores of one model alone (no teacher), under the variant or under none."""
         return self.table.get((metric, model, "", variant)) or self.table.get((metric, model, "", ()), ())
 
@@ -131,6 +144,11 @@ def whole_tasks(scores: Sequence[Score]) -> list[Score]:
     """The scores of whole tasks; the leaves of a group where the group itself has none."""
     roots = {s.task for s in scores if "/" not in s.task}
     return [s for s in scores if "/" not in s.task or s.task.split("/", 1)[0] not in roots]
+
+
+def is_gap(score: Score) -> bool:
+    """Whether 0 stands for the base and 1 for the teacher."""
+    return score.unit.split()[0] in ("gap", "transfer", "style") if score.unit else False
 
 
 def at_least_above(score: Score | None, bound: float) -> bool:

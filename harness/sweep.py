@@ -75,6 +75,6 @@ def swept(overrides: Sequence[Mapping[str, str]]) -> list[tuple[tuple[str, str],
     return [tuple((k.lstrip("+"), o.get(k, "")) for k in varying) for o in overrides]
 
 
-def _no_answers(model: str, task: str, sample: int) -> Side | None:  # noqa: ARG001
+def _no_answers(model: str, task: str, sample: int) -> Side | None:
     """Samples are shown on the pages of single runs, where a model answers a task one way."""
     return None

@@ -17,7 +17,7 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 
 
 def read_table(path: Path, where: Mapping[str, Any], columns: Sequence[str]) -> pd.DataFrame:
-    """Rows of a table that satisfy `where` (column -> value, or list of values), in the file's order, renumbered from 0.
+    """Rows that satisfy `where` (column -> value, or list of values), in the file's order, renumbered from 0.
 
     `columns` are those that must be there; a Parquet file is read no further than these and the filter's.
     Raises DistillbenchError for a file that is missing, empty, truncated, wrongly encoded, without a column or row.
@@ -105,7 +105,7 @@ def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
         raise DistillbenchError(
-            f"{path}: line {error.lineno}: expected a JSON list of objects ({error.msg}); the file is truncated or no JSON"
+            f"{path}: line {error.lineno}: expected a JSON list of objects ({error.msg}); it is truncated or no JSON"
         ) from None
     if not isinstance(rows, list):
         raise DistillbenchError(f"{path}: expected a JSON list of objects, got {type(rows).__name__}")

@@ -1,0 +1,220 @@
+"""What an lm-eval task asks, taken down with the Task API instead of asked of a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.types import DistillbenchError, Kind, Message, Prompt, Request, RequestSet
+
+_KINDS: dict[str, Kind] = {"loglikelihood": "score", "loglikelihood_rolling": "read", "generate_until": "generate"}
+# Fields of a row that hold a text about which several questions may be asked.
+_PASSAGES = ("passage", "story", "article", "context", "paragraph")
+_FEWSHOT_SEED = 1234  # lm-eval's default
+_MAX_NEW_TOKENS = 256  # lm-eval's default where a task states none
+_MAX_ALIASES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+_KNOWN_GENERATION = frozenset({"until", "do_sample", "temperature", "top_p", *_MAX_ALIASES})
+
+
+@dataclass(frozen=True)
+class Building:
+    """How the requests of every leaf are built; recording and grading must build the same."""
+
+    chat: bool
+    multiturn: bool  # few-shot examples as turns of their own
+    limit: int | None
+    seed: int
+
+    @property
+    def fewshot_seed(self) -> int:
+        """lm-eval's own default for seed 0."""
+        return _FEWSHOT_SEED + self.seed
+
+
+def chat_as_json(history: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
+    """A conversation in the place of a rendered chat template."""
+    return json.dumps({"messages": [dict(m) for m in history], "open": add_generation_prompt}, ensure_ascii=False)
+
+
+def record(name: str, loaded: Any, building: Building) -> RequestSet:
+    """All requests of a loaded task, group or tag."""
+    tasks: dict[str, Any] = loaded["tasks"]
+    single = set(tasks) == {name} or (len(tasks) == 1 and not loaded.get("groups"))
+    prompts: list[Prompt] = []
+    requests: list[Request] = []
+    notes: list[str] = []
+    for leaf, task in tasks.items():
+        build(leaf, task, building)
+        here = _prompts(leaf, task, "" if single else leaf)
+        known = [_request(i, "" if single else leaf, building.chat, len(prompts), notes) for i in task.instances]
+        requests += [replace(r, repeat=k) for r, i in zip(known, task.instances, strict=True) for k in range(i.repeats)]
+        prompts += here
+    choices = all(p.n_options is not None for p in prompts) and all(r.kind == "score" for r in requests)
+    return RequestSet(
+        task=name, prompts=tuple(_clustered(prompts, tasks)), requests=tuple(requests), chat=building.chat,
+        version=_version(tasks), yields=("grades", "choices") if choices else ("grades",),
+        notes=tuple(dict.fromkeys(notes)),
+    )  # fmt: skip
+
+
+def build(leaf: str, task: Any, building: Building) -> None:
+    task.set_fewshot_seed(seed=building.fewshot_seed)
+    try:
+        task.build_all_requests(
+            limit=building.limit,
+            apply_chat_template=building.chat,
+            fewshot_as_multiturn=building.chat and building.multiturn,
+            chat_template=chat_as_json if building.chat else None,
+            tokenizer_name="distillbench" if building.chat else "",
+        )
+    except (TypeError, AssertionError) as error:
+        if not building.chat:
+            raise
+        raise DistillbenchError(
+            f"{leaf}: this task of lm-eval cannot be asked as a conversation ({error}); set `chat: false` for it"
+        ) from None
+
+
+# --- prompts -------------------------------------------------------------------------------------
+
+
+def _prompts(leaf: str, task: Any, category: str) -> list[Prompt]:
+    """One prompt per row, in the order of rows (lm-eval's doc_id)."""
+    rows: dict[int, Any] = {}
+    for instance in task.instances:
+        rows.setdefault(instance.doc_id, instance.doc)
+    if list(rows) != list(range(len(rows))):
+        raise ValueError(f"{leaf}: lm-eval's doc_ids are not 0..{len(rows) - 1}")
+    copies: Counter[str] = Counter()
+    found = []
+    for row in rows.values():
+        row_id = hashlib.sha256(f"{leaf}\0{_canonical(leaf, row)}".encode()).hexdigest()
+        copies[row_id] += 1
+        k = copies[row_id]
+        n_options, gold = _options(task, row)
+        name = row_id if k == 1 else f"{row_id}#{k}"
+        # Copies of a row share its cluster: they are answered alike.
+        found.append(Prompt(name, _question(task, row), row_id, category, n_options, gold))
+    return found
+
+
+def _canonical(leaf: str, row: Any) -> str:
+    def plain(value: Any) -> str:
+        if isinstance(value, bytes):
+            return hashlib.sha256(value).hexdigest()
+        if "datetime" in type(value).__module__ or type(value).__module__ == "numpy":
+            return str(value)
+        raise DistillbenchError(f"{leaf}: a row holds a {type(value).__name__}; expected text and numbers only")
+
+    return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=plain)
+
+
+def _question(task: Any, row: Any) -> str:
+    text = task.doc_to_text(row)
+    if isinstance(text, str):
+        return text
+    # The options stand inside the contexts (winogrande): the whole texts are what is chosen from.
+    return "\n".join(f"{choice} {task.doc_to_target(row)}" for choice in task.doc_to_choice(row))
+
+
+def _options(task: Any, row: Any) -> tuple[int | None, int | None]:
+    """Number of options and index of the right one; None where there are none, or several are right."""
+    if task.OUTPUT_TYPE != "multiple_choice":
+        return None, None
+    choices = task.doc_to_choice(row)
+    gold = task.doc_to_text(row) if task.multiple_input else task.doc_to_target(row)
+    if isinstance(gold, list):
+        gold = gold[0] if len(gold) == 1 else None
+    if isinstance(gold, str):
+        gold = choices.index(gold) if gold in choices else None
+    right = gold if isinstance(gold, int) and 0 <= gold < len(choices) else None
+    return len(choices), right
+
+
+def _clustered(prompts: Sequence[Prompt], tasks: Mapping[str, Any]) -> list[Prompt]:
+    """Prompts whose rows share a passage (see _PASSAGES) share a cluster."""
+    passages = [_passage(doc) for task in tasks.values() for doc in _rows(task)]
+    often = Counter(p for p in passages if p)
+    return [
+        replace(prompt, cluster=passage) if passage and often[passage] > 1 else prompt
+        for prompt, passage in zip(prompts, passages, strict=True)
+    ]
+
+
+def _rows(task: Any) -> list[Any]:
+    rows: dict[int, Any] = {}
+    for instance in task.instances:
+        rows.setdefault(instance.doc_id, instance.doc)
+    return list(rows.values())
+
+
+def _passage(row: Any) -> str:
+    texts = [row[n] for n in _PASSAGES if n in row] if isinstance(row, Mapping) else []
+    text = next((t for t in texts if isinstance(t, str) and t.strip()), "")
+    return hashlib.sha256(f"passage\0{text}".encode()).hexdigest() if text else ""
+
+
+def _version(tasks: Mapping[str, Any]) -> str:
+    return ", ".join(sorted({str(t.VERSION) for t in tasks.values()}))
+
+
+# --- requests ------------------------------------------------------------------------------------
+
+
+def _request(instance: Any, leaf: str, chat: bool, first: int, notes: list[str]) -> Request:
+    """An lm-eval instance as a request of ours; `first` is the index of the leaf's first prompt."""
+    if instance.request_type not in _KINDS:
+        raise DistillbenchError(
+            f"{leaf}: lm-eval asks for {instance.request_type}; expected one of {', '.join(_KINDS)}"
+        )
+    kind = _KINDS[instance.request_type]
+    known = Request(prompt=first + instance.doc_id, kind=kind, context="", leaf=leaf, slot=instance.idx)
+    if kind == "read":
+        return replace(known, continuation=str(instance.args[0]))
+    context, is_open = parse_context(instance.args[0], chat, instance.task_name)
+    known = replace(known, context=context, open=is_open)
+    if kind == "score":
+        return replace(known, continuation=str(instance.args[1]))
+    return _generation(known, instance.args[1], notes)
+
+
+def parse_context(context: Any, chat: bool, leaf: str) -> tuple[str | tuple[Message, ...], bool]:
+    """Context of a request, and whether the assistant's turn is open."""
+    if not isinstance(context, str):
+        raise DistillbenchError(f"{leaf}: expected a context of text, got {type(context).__name__}")
+    if not chat or context == "":
+        return context, True
+    try:
+        turn = json.loads(context)
+        messages = tuple(Message(m["role"], m["content"]) for m in turn["messages"])
+        return messages, bool(turn["open"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise DistillbenchError(
+            f"{leaf}: this task of lm-eval writes its contexts itself and cannot be asked as a conversation; "
+            "set `chat: false` for it"
+        ) from None
+
+
+def _generation(request: Request, given: Mapping[str, Any], notes: list[str]) -> Request:
+    """lm-eval's keywords as ours, by the rules of its `normalize_gen_kwargs`."""
+    until = given.get("until") or []
+    limits = [given[a] for a in _MAX_ALIASES if given.get(a) is not None]
+    temperature = float(given.get("temperature") or 0.0)
+    if given.get("do_sample") is False:
+        temperature = 0.0
+    elif given.get("do_sample") and "temperature" not in given:
+        temperature = 1.0  # sampling without a temperature is sampling as the model is
+    ignored = sorted(set(given) - _KNOWN_GENERATION)
+    if ignored:
+        notes.append(f"generation keywords of lm-eval that are not passed on: {', '.join(ignored)}")
+    return replace(
+        request,
+        until=tuple([until] if isinstance(until, str) else until),
+        max_new_tokens=int(limits[0]) if limits else _MAX_NEW_TOKENS,
+        temperature=temperature,
+        top_p=float(given.get("top_p", 1.0)),
+    )

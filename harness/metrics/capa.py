@@ -1,0 +1,84 @@
+"""CAPA, chance-adjusted probabilistic agreement (kappa_p).
+
+Source: Goel et al. 2025, Great Models Think Alike and this Undermines AI Oversight; package lm-sim is the authors' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from harness.choices import AlignedChoices, align_choices
+from harness.metrics._primary import required
+from harness.plugins import AbstractMetric
+from harness.types import Better, Floats, Found, Ints, Mean, Sides, Smooth, Unavailable
+
+
+def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Floats:
+    """(P, 4) agreement, both models' probability of the right option, 1 / (options - 1), for each prompt.
+
+    first, second: probabilities (P, K), rows add up to 1 and are 0 beyond the prompt's options; gold, n_options (P,).
+    """
+    rows = np.arange(len(gold))
+    agreement = (first * second).sum(axis=1)
+    return np.stack([agreement, first[rows, gold], second[rows, gold], 1 / (n_options - 1)], axis=1)
+
+
+def kappa_p(means: Floats) -> Floats:
+    """(observed - expected) / (1 - expected) from means (..., 4) of capa_parts; NaN where expected is 1."""
+    observed, right1, right2, other = np.moveaxis(np.asarray(means), -1, 0)
+    expected = right1 * right2 + other * (1 - right1) * (1 - right2)
+    above, room = observed - expected, 1 - expected
+    return np.asarray(np.divide(above, room, out=np.full(above.shape, np.nan), where=room > 0))
+
+
+def capa(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> float:
+    """kappa_p of two models: 1 = complete agreement, 0 = what two so accurate models show by chance. See capa_parts."""
+    return float(kappa_p(capa_parts(first, second, gold, n_options).mean(axis=0)))
+
+
+def both_answered(aligned: AlignedChoices, minimum: int) -> AlignedChoices:
+    """The rows that have a right option and were answered by all models; raises Unavailable below `minimum`."""
+    kept = aligned.where(np.all(aligned.answered, axis=0) & (aligned.gold >= 0))
+    if len(kept.prompts) < max(minimum, 1):
+        raise Unavailable(
+            f"{len(kept.prompts)} prompts with a right option answered by both; at least {minimum} are needed"
+        )
+    return kept
+
+
+def left_unanswered(aligned: AlignedChoices) -> Mean:
+    """Share of prompts that at least one of the models left unanswered, and that are therefore left out."""
+    missing = np.asarray(~np.all(aligned.answered, axis=0), dtype=np.float64)
+    return Mean(missing, aligned.ids, aligned.clusters)
+
+
+@dataclass(frozen=True)
+class Capa(AbstractMetric):
+    """Agreement in answers beyond chance."""
+
+    unit: ClassVar[str] = "kappa"
+    better: ClassVar[Better] = "higher"
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "choices"})
+    explanation: ClassVar[str] = (
+        "How far student and teacher share probability over the options beyond what their accuracies alone would "
+        "give: 0 = chance, 1 = the same sure answers. It grows with capability for models that have nothing to do "
+        "with each other, so judge it against the controls, or by its excess. Prompts that one of them left "
+        "unanswered are left out."
+    )
+
+    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+        """kappa_p, and the share of prompts left out where there are any."""
+        one = sides[0]
+        aligned = align_choices((one.student, required(one.teacher, "teacher")), one.minimum)
+        kept = both_answered(aligned, one.minimum)
+        parts = capa_parts(kept.probabilities[0], kept.probabilities[1], kept.gold, kept.n_options)
+        if not np.isfinite(kappa_p(parts.mean(axis=0))):
+            raise Unavailable("both are right on every prompt: agreement beyond chance is not defined")
+        found = [Found("", "", Smooth(parts, kappa_p, kept.ids, kept.clusters))]
+        if not aligned.answered.all():
+            found.append(Found("unanswered", "", left_unanswered(aligned), unit="share", better="none"))
+        return found

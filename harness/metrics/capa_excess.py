@@ -1,0 +1,119 @@
+"""Excess agreement: CAPA beyond what models so accurate show that have nothing to do with each other.
+
+Source: our own, from the rise of kappa_p with accuracy that Goel et al. 2025 report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from harness.choices import AlignedChoices
+from harness.metrics._population import Population, population, unrelated, with_known_lineage
+from harness.metrics._primary import required
+from harness.metrics.capa import kappa_p
+from harness.plugins import AbstractMetric
+from harness.stats.controls import prediction_interval_regression
+from harness.types import Better, Floats, Found, Given, Level, Sides, Unavailable
+
+_PAIRS = 8  # of unrelated models below which a regression would only be drawn
+
+
+class Excess(NamedTuple):
+    """A kappa against its prediction; low and high are the excess at the ends of the 95 % prediction interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class UnrelatedPairs(NamedTuple):
+    """Agreement of pairs of models that have nothing to do with each other."""
+
+    accuracies: Floats  # (pairs, 2) the weaker model's, then the stronger's
+    kappas: Floats  # (pairs,)
+
+
+def excess_agreement(kappa: float, accuracies: Floats, pairs: UnrelatedPairs) -> Excess:
+    """`kappa` minus its prediction from both accuracies (2,), by least squares over unrelated pairs.
+
+    The interval excludes 0 exactly where kappa lies outside the prediction interval for one further pair.
+    """
+    found = prediction_interval_regression(pairs.accuracies, pairs.kappas, np.sort(accuracies))
+    return Excess(kappa - found.predicted, kappa - found.high, kappa - found.low)
+
+
+def pairwise_kappa(choices: AlignedChoices) -> Floats:
+    """CAPA (models, models), each on the prompts that both answered; NaN where there are none or it is not defined.
+
+    Every prompt needs a right option. The same as `capa` pair by pair, as sums over unanswered rows of zeros.
+    """
+    models, n, _ = choices.probabilities.shape
+    answered = choices.answered.astype(np.float64)
+    flat = choices.probabilities.reshape(models, -1)
+    right = choices.probabilities[:, np.arange(n), choices.gold]
+    first = right @ answered.T
+    other = (answered / (choices.n_options - 1)) @ answered.T
+    sums = np.stack([flat @ flat.T, first, first.T, other], axis=-1)
+    rows = (answered @ answered.T)[..., None]
+    return kappa_p(np.divide(sums, rows, out=np.full(sums.shape, np.nan), where=rows > 0))
+
+
+def pairs_apart(lineages: Sequence[str]) -> list[tuple[int, int]]:
+    """Index pairs of models of different lineages."""
+    return [(i, j) for i, j in combinations(range(len(lineages)), 2) if lineages[i] != lineages[j]]
+
+
+def agreement_of(choices: AlignedChoices, pairs: Sequence[tuple[int, int]]) -> UnrelatedPairs:
+    """Accuracies and kappas of the pairs for which kappa is defined; a pair is two rows of `choices`."""
+    accuracy, kappa = choices.right.mean(axis=1), pairwise_kappa(choices)
+    kappas = np.array([kappa[i, j] for i, j in pairs], dtype=np.float64)
+    both = np.array([sorted((accuracy[i], accuracy[j])) for i, j in pairs], dtype=np.float64).reshape(-1, 2)
+    defined = np.isfinite(kappas)
+    return UnrelatedPairs(both[defined], kappas[defined])
+
+
+@dataclass(frozen=True)
+class CapaExcess(AbstractMetric):
+    """Whether student and teacher agree more than strangers of their accuracy."""
+
+    unit: ClassVar[str] = "kappa"
+    better: ClassVar[Better] = "higher"
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "choices"})
+    level: ClassVar[Level] = "models"
+    explanation: ClassVar[str] = (
+        "CAPA of student and teacher minus what unrelated models of the same two accuracies show (regression over "
+        "pairs of different lineages); above 0 with its interval = more alike than strangers. A shared base, shared "
+        "data or the same lab do that too. The pairs share models, so the interval is somewhat too narrow."
+    )
+
+    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+        """The excess with the prediction interval over unrelated pairs; n counts their lineages."""
+        one = sides[0]
+        reference = population(one, [*one.controls, *unrelated(one, with_known_lineage(one.others))])
+        pairs = agreement_of(reference.choices, _unrelated_pairs(one, reference))
+        if len(pairs.kappas) < _PAIRS:
+            raise Unavailable(
+                f"{len(pairs.kappas)} pairs of unrelated models; at least {_PAIRS} are needed: "
+                "add controls of other lineages"
+            )
+        kappa = float(pairwise_kappa(reference.choices.of((0, 1)))[0, 1])
+        if not np.isfinite(kappa):
+            raise Unavailable(
+                "agreement of student and teacher is not defined: no prompt that both answered, or no error"
+            )
+        excess = excess_agreement(kappa, reference.choices.right[:2].mean(axis=1), pairs)
+        n = len(set(reference.lineages))
+        return [Found("", "", Given(excess.value, excess.low, excess.high, n, "models"))]
+
+
+def _unrelated_pairs(one: Sides, reference: Population) -> list[tuple[int, int]]:
+    """Rows of models of different lineages: without the student, and the teacher only with its own controls."""
+    controls = {c.model for c in one.controls}
+    lineages = (required(one.teacher, "teacher").lineage, *reference.lineages)
+    apart = [(i + 1, j + 1) for i, j in pairs_apart(lineages)]
+    return [(i, j) for i, j in apart if i > 1 or reference.models[j - 2] in controls]

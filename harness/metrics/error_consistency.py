@@ -1,0 +1,64 @@
+"""Error consistency: Cohen's kappa of being right and wrong on the same prompts.
+
+Source: Geirhos, Meding and Wichmann 2020, Beyond accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from harness.align import AlignedValues
+from harness.metrics._primary import GradedMetric, each_leaf, required
+from harness.types import Better, Floats, Found, Sides, Smooth, Unavailable
+
+
+def consistency_parts(first: Floats, second: Floats) -> Floats:
+    """(P, 3) both right or both wrong, first right, second right; first, second: (P,) 1 = right, 0 = wrong."""
+    return np.asarray(np.stack([first == second, first, second], axis=1), dtype=np.float64)
+
+
+def consistency(means: Floats) -> Floats:
+    """(observed - expected) / (1 - expected) from means (..., 3) of consistency_parts; NaN where expected is 1."""
+    observed, right1, right2 = np.moveaxis(np.asarray(means), -1, 0)
+    expected = right1 * right2 + (1 - right1) * (1 - right2)
+    above, room = observed - expected, 1 - expected
+    return np.asarray(np.divide(above, room, out=np.full(above.shape, np.nan), where=room > 0))
+
+
+def error_consistency(first: Floats, second: Floats) -> float:
+    """Kappa of right and wrong (P,): 1 = on the same prompts, 0 = as independent models so accurate would be."""
+    return float(consistency(consistency_parts(first, second).mean(axis=0)))
+
+
+def consistency_statistic(aligned: AlignedValues) -> Smooth:
+    """The same with what its interval needs; rows of `aligned` are student, teacher."""
+    if not np.isin(aligned.values, (0.0, 1.0)).all():
+        raise Unavailable("grades that are not just right or wrong")
+    parts = consistency_parts(*aligned.values)
+    if not np.isfinite(consistency(parts.mean(axis=0))):
+        raise Unavailable("both models are right on every prompt, or wrong on every one: consistency is not defined")
+    return Smooth(parts, consistency, aligned.ids, aligned.clusters)
+
+
+@dataclass(frozen=True)
+class ErrorConsistency(GradedMetric):
+    """Whether student and teacher find the same prompts hard."""
+
+    unit: ClassVar[str] = "kappa"
+    better: ClassVar[Better] = "higher"
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "grades"})
+    explanation: ClassVar[str] = (
+        "Whether student and teacher are right and wrong on the same prompts, beyond what their accuracies alone "
+        "would give: 0 = chance, 1 = always. Prompts differ in how hard they are, so unrelated models are above 0 "
+        "too: compare with the controls. Unanswered counts as wrong."
+    )
+
+    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+        """Kappa for the task, and for the leaves of a group."""
+        one = sides[0]
+        models = (one.student, required(one.teacher, "teacher"))
+        return each_leaf(models, self.columns, one.minimum, consistency_statistic)

@@ -1,0 +1,1 @@
+"""The page's private parts; `harness.report` is the way in."""

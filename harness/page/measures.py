@@ -1,0 +1,118 @@
+"""Every measure as a table, whatever it is; the holes with their reasons; how the run was made. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.page.exports import ordered
+from harness.subjects import Variant
+from harness.types import CellRecord, MetricNote, RunRecord, Score
+
+_MOST_ROWS = 120
+_MOST_COLUMNS = 40
+_MOST_PLOTS = 6
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A column of a measure's table: a model, its teacher if it has one, its swept values."""
+
+    student: str
+    teacher: str
+    variant: Variant
+    role: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """All scores of one metric and its parts."""
+
+    name: str
+    note: MetricNote | None
+    columns: tuple[Holder, ...]
+    rows: tuple[tuple[str, str, tuple[Score | None, ...]], ...]  # (part, task, a score per column)
+    left_out: int  # rows and columns that are in scores.csv only
+    plots: tuple[str, ...]  # metric names to draw
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Numbers that are absent for one reason."""
+
+    metric: str
+    reason: str
+    places: tuple[str, ...]  # "student on task"
+
+
+def measures(record: RunRecord) -> list[Measure]:
+    """Every metric of the run, headlines first, then by name."""
+    families: dict[str, list[Score]] = {}
+    for score in ordered(record.scores):
+        families.setdefault(score.metric.split("/")[0], []).append(score)
+    first = ("capability_transfer", "style_transfer", "task_score")
+    names = [n for n in first if n in families] + sorted(set(families) - set(first))
+    notes = {m.name: m for m in record.metrics}
+    return [_measure(name, families[name], notes.get(name), record) for name in names]
+
+
+def _measure(name: str, scores: Sequence[Score], note: MetricNote | None, record: RunRecord) -> Measure:
+    order = {m: i for i, m in enumerate(record.roles)}
+    keys = sorted({_key(s) for s in scores}, key=lambda k: (k[1], order.get(k[0], len(order)), k))
+    rows: dict[tuple[str, str], dict[tuple[str, str, Variant], Score]] = {}
+    for score in scores:
+        rows.setdefault((score.metric.partition("/")[2], score.task), {})[_key(score)] = score
+    shown = list(rows.items())[:_MOST_ROWS]
+    left_out = len(rows) - len(shown) + max(0, len(keys) - _MOST_COLUMNS)
+    keys = keys[:_MOST_COLUMNS]
+    columns = tuple(Holder(k[0], k[1], k[2], record.roles.get(k[0], "other")) for k in keys)
+    table = tuple((part, task, tuple(held.get(k) for k in keys)) for (part, task), held in shown)
+    plots = list(dict.fromkeys(s.metric for s in scores if s.value is not None))[:_MOST_PLOTS]
+    return Measure(name, note, columns, table, left_out, tuple(plots))
+
+
+def _key(score: Score) -> tuple[str, str, Variant]:
+    return score.student, score.teacher, score.variant
+
+
+def holes(record: RunRecord) -> list[Hole]:
+    """Absent numbers, gathered by metric and reason, most places first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for score in ordered(record.scores):
+        if score.value is None:
+            who = f"{score.student} ← {score.teacher}" if score.teacher else score.student
+            swept = "".join(f", {k}={v}" for k, v in score.variant)
+            found.setdefault((score.metric.split("/")[0], score.reason), []).append(f"{who} on {score.task}{swept}")
+    held = [Hole(metric, reason, tuple(dict.fromkeys(places))) for (metric, reason), places in found.items()]
+    return sorted(held, key=lambda h: (-len(h.places), h.metric, h.reason))
+
+
+@dataclass(frozen=True)
+class Made:
+    """One collection as a row of the table; None where it was not measured (recorded answers)."""
+
+    cell: CellRecord
+    tokens_per_s: float | None
+    wall_s: float | None
+    p50_s: float | None
+    p95_s: float | None
+    peak_bytes: int | None
+
+
+def made(record: RunRecord) -> list[Made]:
+    """Collections by model and task, zeros turned into "not measured"."""
+    return [_made(c) for c in sorted(record.cells, key=lambda c: (c.model, c.task, c.sample))]
+
+
+def _made(c: CellRecord) -> Made:
+    speed = c.n_tokens / c.wall_s if c.wall_s > 0 and c.n_tokens > 0 else None
+    return Made(
+        c, speed, c.wall_s or None, c.latency_p50_s or None, c.latency_p95_s or None, c.peak_memory_bytes or None
+    )
+
+
+def fact_columns(models: Mapping[str, Mapping[str, str | int | float]]) -> list[str]:
+    """Facts that a table of models shows: the usual ones in their order, then all others by name."""
+    usual = ["kind", "parameters", "size_bytes", "dtype", "device"]
+    known = {key for facts in models.values() for key in facts}
+    return [k for k in usual if k in known] + sorted(known - set(usual))

@@ -1,0 +1,148 @@
+"""index.html from what the other parts found: templates, policy, scripts and data islands."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness import numerals
+from harness.page import bars, pictures
+from harness.page.leaderboard import Leaderboard, Row
+from harness.page.measures import Measure, fact_columns, holes, made, measures
+from harness.page.pictures import Picture
+from harness.page.sentences import Sentence, sentences
+from harness.plugins import AbstractFigure
+from harness.types import RunRecord
+
+_FOLDER = files("harness.page")
+_INVISIBLE = (
+    *(c for c in range(32) if c not in (9, 10)),
+    0x7F,
+    0x061C,
+    0x200E,
+    0x200F,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)
+_SPELLED = {c: f"\u27e6U+{c:04X}\u27e7" for c in _INVISIBLE}
+
+
+@dataclass(frozen=True)
+class StudentPart:
+    """Everything about one student under one setting."""
+
+    id: str
+    row: Row
+    sentence: Sentence | None
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class MeasurePart:
+    """A measure with its dot plots."""
+
+    measure: Measure
+    pictures: tuple[Picture, ...]
+
+
+def page(
+    record: RunRecord, board: Leaderboard, browser: Sequence[dict[str, Any]], figures: Sequence[AbstractFigure]
+) -> str:
+    """The page as one HTML text, with its scripts allowed by digest and nothing else."""
+    run = pictures.of_run(figures, record)
+    said = {s.subject: s for s in sentences(record)}
+    students = [
+        StudentPart(
+            f"student-{i}", row, said.get(row.subject), tuple(pictures.of_student(figures, record, row.subject, i))
+        )
+        for i, row in enumerate(r for r in board.rows if r.subject.role == "student")
+    ]
+    parts = [MeasurePart(m, tuple(pictures.of_metric(record, m.plots, i))) for i, m in enumerate(measures(record))]
+    every = [*run, *(p for s in students for p in s.pictures), *(p for m in parts for p in m.pictures)]
+    app, plotly = _script("app.js"), _plotly() if every else ""
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            record=record,
+            board=board,
+            scales=[bars.scale(r.cells[i].score for r in board.rows) for i in range(len(board.columns))],
+            pictures=run,
+            ids={s.row.subject: s.id for s in students},
+            students=students,
+            measures=parts,
+            holes=holes(record),
+            made=made(record),
+            facts=fact_columns(record.models),
+            notes={m.name: m for m in record.metrics},
+            browser=browser,
+            policy=_policy([app, plotly] if plotly else [app]),
+            style=Markup(_FOLDER.joinpath("style.css").read_text("utf-8")),
+            app=Markup(app),
+            plotly=_packed(plotly) if plotly else "",
+            figures=_island({p.id: p.plotly for p in every}),
+            samples=_island(list(browser)),
+        )
+    )
+
+
+def visible(text: str) -> str:
+    """The text with control and direction characters spelled out; tabs and line ends stay."""
+    return text.replace("\r\n", "\n").translate(_SPELLED)
+
+
+def _environment() -> Environment:
+    """Templates from inside the package; everything escaped, every unknown name an error."""
+    folder = _FOLDER.joinpath("templates")
+    loader = FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8"))
+    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    env.filters |= {
+        f.__name__: f for f in (numerals.count, numerals.scaled, numerals.size, numerals.seconds, numerals.percent)
+    }
+    env.filters |= {"visible": visible, "digits": numerals.number}
+    env.globals |= {"estimate": numerals.estimate, "number": numerals.number, "bar": bars.bar}
+    return env
+
+
+def _script(name: str) -> str:
+    """A script as it stands in the page; its digest covers these very characters."""
+    text = _FOLDER.joinpath(name).read_text("utf-8").replace("\r\n", "\n")
+    if "</script" in text.lower() or "<!--" in text:
+        raise ValueError(f"{name}: holds a closing tag, which would end the script early")
+    return text
+
+
+def _plotly() -> str:
+    """plotly.js as the installed package brings it."""
+    from plotly.offline import get_plotlyjs
+
+    text: str = get_plotlyjs()
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    digests = [base64.b64encode(hashlib.sha256(s.encode("utf-8")).digest()).decode("ascii") for s in scripts]
+    allowed = " ".join(f"'sha256-{d}'" for d in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "connect-src 'none'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _island(value: Any) -> Markup:
+    """JSON that no HTML parser can leave: every < is written as an escape."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

@@ -1,0 +1,90 @@
+"""What came across, in one sentence per student, made from numbers alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.numerals import percent
+from harness.subjects import CAPABILITY, STYLE, ScoreIndex, Subject, at_least_above, is_gap, subjects
+from harness.types import RunRecord, Score
+
+_LENGTH = ("style_classifier/length_only", "style_classifier/length")
+_INHERITED = "error_inheritance/excess_vs_controls"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence about one student; `strong` marks the numbers."""
+
+    subject: Subject
+    corner: str  # the map's word for where it stands: clone, imitator, learner, neither; "" = cannot be said
+    parts: tuple[tuple[str, bool], ...]  # (text, strong)
+    doubts: tuple[str, ...]  # why a number is absent, or what weakens it
+
+
+def sentences(record: RunRecord) -> list[Sentence]:
+    """One sentence per student, in the order of the matrix."""
+    index = ScoreIndex.of(record.scores)
+    return [_sentence(index, s) for s in subjects(record) if s.role == "student"]
+
+
+def _sentence(index: ScoreIndex, subject: Subject) -> Sentence:
+    style, capability = index.overall(STYLE, subject), index.overall(CAPABILITY, subject)
+    halves = [("style", style), ("capability", capability)]
+    said = [(word, s) for word, s in halves if s is not None and s.value is not None]
+    parts: list[tuple[str, bool]] = [("took over ", False)] if said else [("has no headline number", False)]
+    for i, (word, score) in enumerate(said):
+        parts += [(" and ", False)] if i else []
+        parts += [
+            (_share(score), True),
+            (f" of {subject.teacher}\u2019s {word}" if not i else f" of its {word}", False),
+        ]
+    if said:
+        parts.append((" beyond the base" if said[0][0] == "style" and len(said) == 1 else _gap_word(subject), False))
+    parts += _length(index, subject) if style is not None and style.value is not None else []
+    parts += _errors(index, subject)
+    parts.append((".", False))
+    doubts = [f"{word.capitalize()}: {s.reason}" for word, s in halves if s is not None and s.value is None]
+    doubts += [f"{word.capitalize()} not above the base beyond doubt" for word, s in said if not at_least_above(s, 0.0)]
+    return Sentence(subject, _corner(style, capability), tuple(parts), tuple(doubts))
+
+
+def _share(score: Score) -> str:
+    return percent(score.value or 0.0, score.low, score.high)
+
+
+def _gap_word(subject: Subject) -> str:
+    return " gap" if subject.base_kind == "before" else " transfer"
+
+
+def _length(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:
+    """The points of style that length alone explains, where it was measured."""
+    scores: Sequence[Score | None] = [index.overall(metric, subject) for metric in _LENGTH]
+    score = next((s for s in scores if s is not None and s.value is not None and is_gap(s)), None)
+    if score is None or score.value is None:
+        return []
+    return [("; length alone explains ", False), (f"{round(100 * score.value)} points", True), (" of the style", False)]
+
+
+def _errors(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:
+    """A clause about mistakes where they exceed those of the controls beyond doubt."""
+    if not at_least_above(index.overall(_INHERITED, subject), 0.0):
+        return []
+    return [("; it repeats ", False), ("more of the teacher\u2019s mistakes", True), (" than the controls do", False)]
+
+
+def _corner(style: Score | None, capability: Score | None) -> str:
+    """The corner of the map that both intervals lie in; "" where an interval crosses the middle."""
+    sides = [_side(style), _side(capability)]
+    names = {(True, True): "clone", (True, False): "imitator", (False, True): "learner", (False, False): "neither"}
+    return "" if None in sides else names[bool(sides[0]), bool(sides[1])]
+
+
+def _side(score: Score | None) -> bool | None:
+    """Whether the whole interval lies above one half; None where it cannot be said."""
+    if score is None or score.value is None:
+        return None
+    low = score.low if score.low is not None else score.value
+    high = score.high if score.high is not None else score.value
+    return True if low > 0.5 else False if high < 0.5 else None

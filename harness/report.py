@@ -1,0 +1,51 @@
+"""The report stage: a run's record becomes one page and four data files, the same bytes for the same record."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.page import exports, pictures
+from harness.page.leaderboard import leaderboard
+from harness.page.render import page
+from harness.page.samples import BUDGET_BYTES, browse, task_answers
+from harness.page.samples_file import written
+from harness.plugins import AbstractFigure
+from harness.types import RunRecord
+
+
+def write_report(record: RunRecord, folder: Path, figures: Sequence[AbstractFigure] | None = None) -> Path:
+    """Path of index.html in `folder`, where the data files and samples.parquet are written too.
+
+    Each file is made beside the folder and moved into it whole; the page comes last. `figures` = None draws every kind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        board = leaderboard(record)
+        browser = _browser(record, workshop / "samples.parquet")
+        texts = {
+            "scores.csv": exports.scores_csv(record),
+            "scores.json": exports.scores_json(record),
+            "leaderboard.csv": exports.leaderboard_csv(board, record.variants),
+            "run.json": exports.run_json(record),
+            "index.html": page(record, board, browser, pictures.stock() if figures is None else figures),
+        }
+        for name, text in texts.items():
+            (workshop / name).write_bytes(text.encode("utf-8", "replace"))
+        for name in ("samples.parquet", *texts):
+            os.replace(workshop / name, folder / name)
+    finally:
+        shutil.rmtree(workshop)
+    return folder / "index.html"
+
+
+def _browser(record: RunRecord, file: Path) -> list[dict[str, Any]]:
+    """The tasks of the sample browser; all answers go into `file` on the way."""
+    share = BUDGET_BYTES // max(1, len(record.tasks))
+    shown = [browse(answers, record.pairs, share) for answers in written(task_answers(record), file)]
+    return [task for task in shown if task["prompts"]]

@@ -1,0 +1,45 @@
+"""Corrections for several p-values at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.types import Floats
+
+
+def holm(p: Sequence[float] | Floats) -> Floats:
+    """Adjusted p-values (m,), in the given order: all below .05 are claimed with at most .05 for any false claim.
+
+    Source: Holm 1979.
+    """
+    values = _checked(p)
+    order = np.argsort(values, kind="stable")
+    adjusted = np.maximum.accumulate(values[order] * (len(values) - np.arange(len(values))))
+    return _restored(adjusted, order)
+
+
+def benjamini_hochberg(p: Sequence[float] | Floats) -> Floats:
+    """Adjusted p-values (m,), in the given order: of those below .05 at most .05 are false on average.
+
+    Valid for independent or positively dependent p-values. Source: Benjamini and Hochberg 1995.
+    """
+    values = _checked(p)
+    order = np.argsort(values, kind="stable")
+    scaled = values[order] * (len(values) / (1.0 + np.arange(len(values))))
+    return _restored(np.minimum.accumulate(scaled[::-1])[::-1], order)
+
+
+def _checked(p: Sequence[float] | Floats) -> Floats:
+    values = np.asarray(p, dtype=np.float64)
+    if values.ndim != 1 or not np.all((values >= 0) & (values <= 1)):
+        raise ValueError(f"p-values: expected a list of numbers in [0, 1], got {values}")
+    return values
+
+
+def _restored(adjusted: Floats, order: NDArray[np.intp]) -> Floats:
+    found = np.empty_like(adjusted)
+    found[order] = np.minimum(adjusted, 1.0)
+    return found

@@ -1,0 +1,103 @@
+"""Two models compared on the same prompts. Everything here is about these prompts, not about other models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.stats.means import (
+    LEVEL,
+    MeanError,
+    cluster_codes,
+    cluster_sums,
+    is_share,
+    mean_error,
+    t_quantile,
+    t_two_sided_p,
+)
+from harness.stats.permutation import sign_flip_mid_p
+from harness.types import Floats, Ints, Unavailable
+
+
+class PairedDifference(NamedTuple):
+    """Value of the first minus value of the second on the prompts that both have."""
+
+    difference: float
+    low: float
+    high: float
+    p: float  # two-sided
+    n: int  # shared prompts
+    detectable: float  # least true difference that 80 % of such comparisons would find at .05
+
+
+def mcnemar_mid_p(b: int, c: int) -> float:
+    """Two-sided mid-p of b against c discordant pairs, halves being expected; 1 where there is none.
+
+    2 P(X < min) + P(X = min), X ~ Binomial(b + c, 1/2). Source: Lancaster 1961; Fagerland, Lydersen and Laake 2013,
+    who find the exact p-value far below its level and the mid-p near it.
+    """
+    from scipy.special import bdtr
+
+    n, k = b + c, min(b, c)
+    if b == c:  # both tails and the whole centre: 1, whatever rounding says
+        return 1.0
+    at_most, below = float(bdtr(k, n, 0.5)), float(bdtr(k - 1, n, 0.5)) if k else 0.0
+    return min(1.0, at_most + below)
+
+
+def compare(first: Mapping[str, float], second: Mapping[str, float], clusters: Mapping[str, str]) -> PairedDifference:
+    """The paired difference of two scores from their pseudo-values (Prompt.id -> value), joined by prompt.
+
+    `clusters` names those of the prompts that share one. 0/1 values: McNemar's mid-p (with clusters its sign-flip
+    form) and Bonett and Price's interval; else the paired t test, cluster-robust with df = clusters - 1.
+    Raises Unavailable below two shared prompts or clusters, and where the two differ equally on every prompt.
+    """
+    shared = sorted(first.keys() & second.keys())
+    if len(shared) < 2:
+        raise Unavailable(f"{len(shared)} prompts in common: too few to compare")
+    x, y = (np.array([side[i] for i in shared], dtype=np.float64) for side in (first, second))
+    codes = cluster_codes([clusters.get(i, i) for i in shared], len(shared))
+    if is_share(x) and is_share(y):
+        return _compare_shares(x - y, codes)
+    return _compare_means(x - y, codes)
+
+
+def _compare_means(differences: Floats, codes: Ints) -> PairedDifference:
+    error = mean_error(differences[:, None], codes)
+    mean, se = float(error.means[0]), _se(error)
+    if se <= 1e-14 * max(abs(mean), float(np.abs(differences).max())):
+        raise Unavailable(f"the difference is {mean:.3g} on each of {error.n} prompts: no spread to judge it by")
+    half = t_quantile(0.5 + LEVEL / 2, error.df) * se
+    p = t_two_sided_p(mean / se, error.df)
+    return PairedDifference(mean, mean - half, mean + half, p, error.n, detectable_effect(se, error.df))
+
+
+def _compare_shares(differences: Floats, codes: Ints) -> PairedDifference:
+    """Of values -1, 0, 1. The interval is that of the differences with one +1 and one -1 added (Bonett and Price 2012).
+
+    Without the two a few discordant pairs give far too short an interval, and none at all gives one of no width.
+    """
+    error = mean_error(differences[:, None], codes)
+    if error.df + 1 == error.n:
+        p = mcnemar_mid_p(int(np.count_nonzero(differences > 0)), int(np.count_nonzero(differences < 0)))
+    else:
+        p = sign_flip_mid_p(np.rint(cluster_sums(differences[:, None], codes)[:, 0]).astype(np.int64))
+    two_more = np.array([codes.max() + 1, codes.max() + 2])
+    shrunk = mean_error(np.append(differences, [1.0, -1.0])[:, None], np.append(codes, two_more))
+    centre, half = float(shrunk.means[0]), t_quantile(0.5 + LEVEL / 2, error.df) * _se(shrunk)
+    low, high = max(centre - half, -1.0), min(centre + half, 1.0)
+    return PairedDifference(float(error.means[0]), low, high, p, error.n, detectable_effect(_se(shrunk), error.df))
+
+
+def _se(error: MeanError) -> float:
+    return float(np.sqrt(error.covariance[0, 0]))
+
+
+def detectable_effect(se: float, df: float, power: float = 0.8) -> float:
+    """Least true effect that a two-sided test at .05 finds with this power: (t(.975) + t(power)) se.
+
+    Source: Bloom 1995.
+    """
+    return (t_quantile(0.5 + LEVEL / 2, df) + t_quantile(power, df)) * se

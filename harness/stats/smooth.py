@@ -1,0 +1,85 @@
+"""Smooth functions of means: their influence values and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.stats.means import LEVEL, Clusters, Interval, cluster_codes, cluster_sums, t_interval, t_quantile
+from harness.stats.resample import bootstrap_means
+from harness.types import Floats, Unavailable
+
+Combine = Callable[[Floats], Floats]  # (..., K) means -> (...)
+
+RESAMPLES = 2000
+LARGE = 2000  # clusters from which the bootstrap adds nothing to the t interval
+DEFINED = 0.95  # least share of resamples in which the function has to have a value
+
+
+def smooth_value(parts: Floats, combine: Combine) -> float:
+    """combine(means of parts (P, K)). Raises Unavailable where that is no finite number."""
+    with np.errstate(all="ignore"):
+        value = float(combine(parts.mean(axis=0)))
+    if not np.isfinite(value):
+        raise Unavailable("not defined at these means (a denominator is 0)")
+    return value
+
+
+def smooth_pseudo_values(parts: Floats, combine: Combine) -> Floats:
+    """(P,) value + derivative of combine towards prompt i: the infinitesimal jackknife; their mean is the value.
+
+    The derivative is a central difference along (part of prompt i - means); its step is at most 1 / (P - 1), so that
+    both points are means of possible samples and combine is never asked outside its domain.
+    Source: Efron 1982, chapter 6.
+    """
+    value, means = smooth_value(parts, combine), parts.mean(axis=0)
+    step = min(1e-4, 1 / max(len(parts) - 1, 1))
+    towards = step * (parts - means)
+    with np.errstate(all="ignore"):
+        slope = (combine(means + towards) - combine(means - towards)) / (2 * step)
+    if not np.all(np.isfinite(slope)):
+        raise Unavailable("not differentiable at these means: no interval can be given")
+    slope = np.where(np.abs(slope) <= 1e-10 * max(abs(value), 1.0), 0.0, slope)  # what rounding leaves of 0
+    return np.asarray(value + (slope - slope.mean()))
+
+
+def smooth_interval(parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.Generator) -> Interval:
+    """combine(means of parts (P, K)) with its BCa bootstrap interval, or from LARGE clusters on a t interval.
+
+    Expanded BCa: the normal quantile is replaced by t(G - 1) sqrt(G / (G - 1)), which mends the narrowness of the
+    bootstrap with few clusters. Chosen by simulation (tests/calibration): of the percentile, BCa and t (with the error
+    of the pseudo-values) intervals only BCa holds .93 for an agreement of two models that seldom err at 100 prompts.
+    Where every prompt has the same pseudo-value, low and high equal the value.
+    Source: Efron 1987; Hesterberg 2015, section 5.3 (expansion).
+    """
+    value, pseudo = smooth_value(parts, combine), smooth_pseudo_values(parts, combine)
+    around = t_interval(pseudo, clusters)
+    codes = cluster_codes(clusters, len(parts))
+    groups = int(codes.max()) + 1
+    influence = cluster_sums((pseudo - value)[:, None], codes)[:, 0]
+    if groups >= LARGE or not influence.any():
+        return Interval(value, around.low, around.high, around.n)
+    with np.errstate(all="ignore"):
+        drawn = combine(bootstrap_means(parts, clusters, RESAMPLES, rng))
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) < DEFINED * RESAMPLES:
+        return Interval(value, -np.inf, np.inf, around.n, bounded=False)
+    low, high = _bca(drawn, value, influence)
+    return Interval(value, min(low, value), max(high, value), around.n)
+
+
+def _bca(drawn: Floats, value: float, influence: Floats) -> tuple[float, float]:
+    """Bounds from resampled values (B,); influence (G,) of the clusters gives the acceleration."""
+    from scipy.special import ndtr, ndtri
+
+    groups = len(influence)
+    below = (np.count_nonzero(drawn < value) + 0.5 * np.count_nonzero(drawn == value) + 0.5) / (len(drawn) + 1)
+    bias = float(ndtri(below))
+    acceleration = float((influence**3).sum() / (6 * (influence**2).sum() ** 1.5))
+    reach = t_quantile(0.5 + LEVEL / 2, groups - 1) * (groups / (groups - 1)) ** 0.5
+    ends = []
+    for z in (bias - reach, bias + reach):
+        stretch = max(1 - acceleration * z, 1e-3)  # the formula turns over beyond; only a handful of clusters get there
+        ends.append(float(np.quantile(drawn, float(ndtr(bias + z / stretch)))))
+    return ends[0], ends[1]

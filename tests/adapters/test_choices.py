@@ -1,0 +1,94 @@
+"""Multiple-choice questions with known answers, for recorded predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.adapters.choices import ChoicesTask
+from harness.plugins import Circumstance, Paths, build
+from harness.types import DistillbenchError, Outputs, RequestSet, Unavailable
+
+COLUMNS = {"question": "id", "answer": "answer", "n_options": "k", "category": "subject"}
+
+
+def at(folder: Path, limit: int | None = None) -> Circumstance:
+    return Circumstance(Paths(folder, folder, (), data=folder), False, None, limit, 0)
+
+
+def asked(folder: Path, rows: list[tuple[object, ...]]) -> RequestSet:
+    pd.DataFrame(rows, columns=["id", "answer", "k", "subject", "model"]).to_parquet(folder / "x.parquet")
+    return ChoicesTask("choices", "mine", file="x.parquet", columns=COLUMNS).requests(at(folder))
+
+
+def predictions(choices: list[int | None], answered: list[bool]) -> Outputs:
+    n = len(choices)
+    return Outputs(
+        np.arange(n), ("choose",) * n, np.zeros(n, np.int64), (None,) * n, (None,) * n, np.full(n, np.nan), (None,) * n,
+        tuple(choices), tuple(answered),
+    )  # fmt: skip
+
+
+def test_questions_once_with_their_answers(tmp_path: Path) -> None:
+    found = asked(tmp_path, [(7, "C", 4, "law", "a"), (8, "A", 10, "art", "a"), (7, "C", 4, "law", "b")])
+    assert [(p.text, p.gold, p.n_options, p.category) for p in found.prompts] == [
+        ("question 7", 2, 4, "law"),
+        ("question 8", 0, 10, "art"),
+    ]
+    assert [(r.kind, r.context) for r in found.requests] == [("choose", "7"), ("choose", "8")]
+    assert found.yields == ("grades", "choices")
+    assert found.notes == ()
+
+
+def test_questions_whose_answer_differs_are_dropped(tmp_path: Path) -> None:
+    found = asked(tmp_path, [(7, "C", 4, "law", "a"), (8, "A", 4, "art", "a"), (7, "B", 4, "law", "b")])
+    assert [r.context for r in found.requests] == ["8"]
+    assert found.notes == ("1 questions dropped: their right answer differs between rows",)
+
+
+def test_answers_given_as_indices(tmp_path: Path) -> None:
+    assert [p.gold for p in asked(tmp_path, [(7, 2, 4, "law", "a"), (8, 0, 4, "art", "a")]).prompts] == [2, 0]
+
+
+@pytest.mark.parametrize("answer", ["E", "4", "AB", "?", None])
+def test_an_answer_that_is_no_option(tmp_path: Path, answer: str | None) -> None:
+    found = asked(tmp_path, [(7, answer, 4, "law", "a"), (8, "A", 4, "art", "a")])
+    assert [r.context for r in found.requests] == ["8"]
+    assert found.notes == ("1 questions dropped: their right answer is none of their options",)
+    with pytest.raises(DistillbenchError, match="letters or as indices"):
+        asked(tmp_path, [(7, answer, 4, "law", "a")])
+
+
+def test_unanswered_is_wrong_and_unasked_is_left_out(tmp_path: Path) -> None:
+    requests = asked(tmp_path, [(i, "B", 4, "law", "a") for i in range(4)])
+    task = ChoicesTask("choices", "mine", file="x.parquet", columns=COLUMNS)
+    (column,) = task.grade(requests, predictions([1, 0, None, None], [True, True, True, False]), at(tmp_path)).columns
+    assert (column.leaf, column.metric, column.filter, column.better) == ("", "acc", "none", "higher")
+    assert column.prompt.tolist() == [0, 1, 2]
+    assert column.value.tolist() == [1.0, 0.0, 0.0]
+    assert column.aggregate == pytest.approx(1 / 3, abs=1e-15)
+    with pytest.raises(Unavailable, match="none of 4 questions"):
+        task.grade(requests, predictions([None] * 4, [False] * 4), at(tmp_path))
+
+
+def test_missing_column_names_the_nearest(tmp_path: Path) -> None:
+    pd.DataFrame({"ids": [1], "answer": ["A"], "k": [4], "subject": ["law"]}).to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DistillbenchError, match="did you mean 'ids'"):
+        ChoicesTask("choices", "mine", file="x.csv", columns=COLUMNS).requests(at(tmp_path))
+
+
+def test_fields_are_checked() -> None:
+    with pytest.raises(DistillbenchError, match="did you mean 'question'"):
+        build("adapters", "x", {"kind": "choices", "file": "f", "columns": {"qestion": "k"}})
+
+
+def test_real_predictions(shared_data: Path, tmp_path: Path) -> None:
+    here = Circumstance(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
+    columns = {"question": "question_id", "answer": "answer", "n_options": "n_options", "category": "category"}
+    found = ChoicesTask("choices", "mmlu_pro", file="mmlu_pro/predictions.parquet", columns=columns).requests(here)
+    assert found.notes == ("33 questions dropped: their right answer differs between rows",)
+    assert len(found.prompts) == 12032 - 33
+    assert len({p.category for p in found.prompts}) == 14

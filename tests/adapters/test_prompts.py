@@ -1,0 +1,140 @@
+"""Open-ended prompts from a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.adapters.prompts import PromptsTask
+from harness.plugins import Circumstance, Paths, build
+from harness.types import DistillbenchError, Message
+from tests.conftest import REPOSITORY
+
+ROWS = [
+    {"q": "Why?", "kind": "explain", "model": "a", "s": None},
+    {"q": "How?", "kind": "advise", "model": "a", "s": "Be brief."},
+    {"q": "Why?", "kind": "explain", "model": "b", "s": None},
+    {"q": "", "kind": "explain", "model": "b", "s": None},
+]
+COLUMNS = {"prompt": "q", "category": "kind"}
+
+
+def at(folder: Path, chat: bool = False, limit: int | None = None) -> Circumstance:
+    return Circumstance(
+        Paths(folder / "results", folder / "cache", (folder / "tasks",), data=folder), chat, None, limit, 0
+    )
+
+
+def make(file: str, **fields: Any) -> PromptsTask:
+    return PromptsTask("prompts", "mine", file=file, **fields)
+
+
+@pytest.fixture(params=["jsonl", "json", "csv", "parquet"])
+def table(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / f"rows.{request.param}"
+    if request.param == "jsonl":
+        path.write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    elif request.param == "json":
+        path.write_text(json.dumps(ROWS))
+    elif request.param == "csv":
+        pd.DataFrame(ROWS).to_csv(path, index=False)
+    else:
+        pd.DataFrame(ROWS).to_parquet(path)
+    return path
+
+
+def test_every_different_prompt_once(table: Path) -> None:
+    found = make(table.name, columns=COLUMNS).requests(at(table.parent))
+    assert [(p.text, p.category) for p in found.prompts] == [("Why?", "explain"), ("How?", "advise")]
+    assert [r.context for r in found.requests] == ["Why?", "How?"]
+    assert found.yields == ("text",)
+    assert found.notes == ("1 rows without a prompt dropped",)
+    assert [p.cluster for p in found.prompts] == [p.id for p in found.prompts]
+
+
+def test_conversations_carry_the_rows_system_message(table: Path) -> None:
+    task = make(table.name, columns={**COLUMNS, "system": "s"}, until=("\n",), max_new_tokens=9)
+    found = task.requests(at(table.parent, chat=True))
+    assert found.requests[0].context == (Message("user", "Why?"),)
+    assert found.requests[1].context == (Message("system", "Be brief."), Message("user", "How?"))
+    assert (found.requests[0].until, found.requests[0].max_new_tokens) == (("\n",), 9)
+    plain = task.requests(at(table.parent))
+    assert [r.context for r in plain.requests] == ["Why?", "Be brief.\n\nHow?"]
+    assert [p.id for p in plain.prompts] == [p.id for p in found.prompts]
+
+
+def test_rows_are_chosen_and_limited(table: Path) -> None:
+    one = make(table.name, columns=COLUMNS, where={"model": ["b"]}).requests(at(table.parent))
+    assert [p.text for p in one.prompts] == ["Why?"]
+    assert len(make(table.name, columns=COLUMNS).requests(at(table.parent, limit=1)).prompts) == 1
+
+
+def test_prompt_ids_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
+    for name, rows in (("one.jsonl", ROWS), ("two.jsonl", ROWS[::-1])):
+        (tmp_path / name).write_text("".join(json.dumps(r) + "\n" for r in rows))
+    first, second = (make(n, columns=COLUMNS).requests(at(tmp_path)) for n in ("one.jsonl", "two.jsonl"))
+    assert {p.id: p.text for p in first.prompts} == {p.id: p.text for p in second.prompts}
+
+
+def test_folders_of_tasks_come_before_data(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "x.jsonl").write_text('{"prompt": "data"}\n')
+    (tmp_path / "tasks" / "x.jsonl").write_text('{"prompt": "tasks"}\n')
+    assert make("x.jsonl").requests(at(tmp_path)).prompts[0].text == "tasks"
+
+
+def test_one_id_for_two_prompts_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"prompt": "a", "id": 1}\n{"prompt": "b", "id": 1}\n')
+    with pytest.raises(DistillbenchError, match="id 1 stands for two different prompts"):
+        make("x.jsonl", columns={"id": "id"}).requests(at(tmp_path))
+
+
+def test_digest_follows_contents(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"prompt": "a"}\n')
+    first = make("x.jsonl").digest(at(tmp_path))
+    assert make("x.jsonl").digest(at(tmp_path, chat=True)) != first
+    assert make("x.jsonl", where={"prompt": "a"}).digest(at(tmp_path)) != first
+    (tmp_path / "x.jsonl").write_text('{"prompt": "b"}\n')
+    assert make("x.jsonl").digest(at(tmp_path)) != first
+
+
+def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
+    (fault,) = make("nowhere.jsonl").faults(at(tmp_path))
+    assert "nowhere.jsonl" in fault
+    assert str(tmp_path) in fault
+
+
+def test_fields_are_checked() -> None:
+    with pytest.raises(DistillbenchError, match="task x: key file"):
+        build("adapters", "x", {"kind": "prompts"})
+    with pytest.raises(DistillbenchError, match="did you mean 'category'"):
+        build("adapters", "x", {"kind": "prompts", "file": "f", "columns": {"categori": "k"}})
+
+
+def test_our_own_prompts() -> None:
+    task = build(
+        "adapters",
+        "style_prompts",
+        {"kind": "prompts", "file": "style/prompts.jsonl", "columns": {"category": "category"}},
+    )
+    paths = Paths(REPOSITORY / "results", REPOSITORY / "results", (REPOSITORY / "tasks",))
+    rows = [json.loads(line) for line in (REPOSITORY / "tasks" / "style" / "prompts.jsonl").read_text().splitlines()]
+    assert len(rows) == 160
+    counts = pd.Series([r["category"] for r in rows]).value_counts()
+    assert counts.to_dict() == dict.fromkeys(
+        ["explain", "advise", "compare", "list", "write", "code", "converse", "refuse"], 20
+    )
+    assert task.faults(Circumstance(paths, False, None, None, 0)) == []
+    assert len({r["prompt"] for r in rows}) == 160
+
+
+def test_recorded_prompts_of_real_models(shared_data: Path, tmp_path: Path) -> None:
+    here = Circumstance(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
+    columns = {"prompt": "prompt", "category": "source"}
+    found = make("alpaca_eval/responses.parquet", columns=columns).requests(here)
+    assert len(found.prompts) == 805
+    assert len({p.category for p in found.prompts}) == 5

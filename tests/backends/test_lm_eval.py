@@ -1,0 +1,204 @@
+"""lm-eval's own model types as back ends: its `hf` against ours, and its API clients against a server here."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.backends.hf import HfBackend
+from harness.backends.lm_eval import LmEvalBackend
+from harness.plugins import Paths, build
+from harness.types import Decoding, DistillbenchError, Message, Request
+
+pytest.importorskip("lm_eval")
+PATHS = Paths(Path("r"), Path("c"), ())
+
+
+def _backend(**fields: object) -> LmEvalBackend:
+    return build("backends", "m", {"kind": "lm_eval", "snapshot": "2026-01-31", **fields})  # type: ignore[no-any-return]
+
+
+REQUESTS = [
+    Request(0, "score", "Question: what metal is dug in Orl? Answer:", continuation=" tin"),
+    Request(1, "generate", "The miller of Brask", until=("e",), max_new_tokens=12),
+    Request(2, "read", "", continuation="The miller paints the door red. " * 9),
+    Request(3, "score", "The rain ", continuation="comes down"),
+    Request(4, "generate", "Sieben Zwerge", max_new_tokens=12),
+]
+TALK = (Message("user", "add 3 and 4"), Message("assistant", "you get 7"), Message("user", "Done."))
+
+
+def test_lm_evals_hf_equals_ours(llama: Path) -> None:
+    talk = [
+        Request(5, "generate", TALK, max_new_tokens=9),
+        Request(6, "score", TALK[:2], continuation=" x", open=False),
+    ]
+    requests = [*REQUESTS, *talk]
+    common = {"chat": True, "system": "be brief"}
+    with HfBackend(kind="hf", name="a", path=str(llama), device="cpu", system="be brief") as ours:
+        expected = ours.answer(requests, ["p"] * 7, Decoding())
+    theirs = _backend(model="hf", args={"pretrained": str(llama), "device": "cpu", "dtype": "float32"}, **common)
+    assert theirs.offers() == {"generate", "score", "read"}
+    with theirs as entered:
+        found = entered.answer(requests, ["p"] * 7, Decoding())
+        assert entered.facts()["type"] == "hf"
+    assert found.text == expected.text
+    assert found.greedy == expected.greedy
+    assert found.n_tokens[[0, 2, 3]].tolist() == [
+        len(ids) for ids in (_ids(llama, r.continuation) for r in (REQUESTS[0], REQUESTS[2], REQUESTS[3]))
+    ]
+    np.testing.assert_allclose(found.logprob_nats, expected.logprob_nats, rtol=1e-5)
+
+
+def _ids(folder: Path, text: str) -> list[int]:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder).encode(text, add_special_tokens=False)  # type: ignore[no-any-return]
+
+
+class _Server(ThreadingHTTPServer):
+    """An OpenAI-like server: completions score with a model, chat completions repeat what was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.folder = folder
+        self.seen: list[dict[str, Any]] = []
+        self.broken = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append({**body, "authorization": self.headers["Authorization"]})
+        answer = self._chat(body) if self.path.endswith("/chat/completions") else self._completion(body)
+        payload = json.dumps({"error": "down"} if self.server.broken else answer).encode()
+        self.send_response(500 if self.server.broken else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def _chat(self, body: dict[str, Any]) -> dict[str, Any]:
+        content = " / ".join(f"{m['role']} {m['content']}" for m in body["messages"])
+        return {"choices": [{"index": 0, "message": {"role": "assistant", "content": content}}]}
+
+    def _completion(self, body: dict[str, Any]) -> dict[str, Any]:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        if not body.get("echo"):
+            return {"choices": [{"index": 0, "text": f" {len(body['prompt'][0])} tokens"}]}
+        model = AutoModelForCausalLM.from_pretrained(self.server.folder)
+        names = AutoTokenizer.from_pretrained(self.server.folder)
+        choices = []
+        for index, ids in enumerate(body["prompt"]):
+            with torch.inference_mode():
+                scores = torch.log_softmax(model(torch.tensor([ids])).logits[0], -1)
+            chosen = [None, *(float(scores[i, token]) for i, token in enumerate(ids[1:])), -1.0]
+            best = [None, *({names.decode([int(r.argmax())]): float(r.max())} for r in scores)]
+            choices.append({"index": index, "logprobs": {"token_logprobs": chosen, "top_logprobs": best}})
+        return {"choices": choices}
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silence."""
+
+
+@pytest.fixture
+def server(plain_llama: Path) -> Iterator[_Server]:
+    pytest.importorskip("tenacity", reason="lm-eval's API clients need tenacity: pip install 'lm-eval[api]'")
+    with _Server(plain_llama) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def test_a_completions_server(server: _Server, plain_llama: Path) -> None:
+    requests = [r for r in REQUESTS if r.kind == "score"]
+    with HfBackend(kind="hf", name="a", path=str(plain_llama), device="cpu") as ours:
+        expected = ours.answer(requests, ["p"] * 2, Decoding())
+    args = {"base_url": f"{server.url}/completions", "tokenizer": str(plain_llama), "tokenizer_backend": "huggingface"}
+    with _backend(model="local-completions", args={**args, "model": "tiny", "max_length": 48}) as entered:
+        found = entered.answer([*requests, REQUESTS[4]], ["p"] * 3, Decoding())
+    np.testing.assert_allclose(found.logprob_nats[:2], expected.logprob_nats, rtol=1e-5)
+    assert found.greedy[:2] == expected.greedy
+    assert found.text[2] == f" {len(_ids(plain_llama, 'Sieben Zwerge'))} tokens"
+    assert found.n_tokens[2] == len(_ids(plain_llama, found.text[2] or ""))
+
+
+def test_a_chat_server(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "k-123")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    args = {"base_url": f"{server.url}/chat/completions", "model": "tiny", "max_retries": 1}
+    fields = {"model": "local-chat-completions", "chat": True, "system": "be brief", "api_key_env": "MY_KEY"}
+    backend = _backend(args=args, **fields)
+    requests = [Request(i, "generate", TALK, repeat=i, until=("\n",), max_new_tokens=9) for i in (0, 1)]
+    with backend as entered:
+        found = entered.answer(requests, ["p"] * 2, Decoding(temperature=0.7, top_p=0.9))
+        entered.answer(requests[:1], ["p"], Decoding(temperature=0.7, top_p=0.9, sample=1))
+        entered.answer(requests[:1], ["p"], Decoding())
+        server.broken = True
+        with pytest.raises(DistillbenchError, match=r"model m: local-chat-completions failed on 1 requests.*500"):
+            entered.answer(requests[:1], ["p"], Decoding())
+    assert backend.offers() == {"generate"}
+    assert set(found.text) == {"system be brief / user add 3 and 4 / assistant you get 7 / user Done."}
+    sent = server.seen[0]
+    assert (sent["temperature"], sent["top_p"], sent["max_tokens"], sent["stop"]) == (0.7, 0.9, 9, ["\n"])
+    assert sent["authorization"] == "Bearer k-123"
+    assert len({s["seed"] for s in server.seen[:3]}) == 3
+    assert server.seen[3]["temperature"] == 0
+    assert "OPENAI_API_KEY" not in os.environ
+
+
+def test_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    faults = "\n".join(_backend(model="anthropic-chat", args={"model": "c", "api_key": "k"}).faults(PATHS))
+    for expected in ("no secret in a configuration", "ANTHROPIC_API_KEY is not set", "set `chat: true`"):
+        assert expected in faults
+    assert "did you mean 'local-completions'" in _backend(model="local-completion").faults(PATHS)[0]
+    assert not _backend(model="local-completions").faults(PATHS)
+    assert "NO_SUCH is not set" in _backend(model="local-completions", api_key_env="NO_SUCH").faults(PATHS)[0]
+    for fields, expected in (({"snapshot": ""}, "key snapshot is missing"), ({"batch": 0}, "key batch")):
+        with pytest.raises(DistillbenchError, match=expected):
+            _backend(model="vllm", **fields)
+
+
+def test_offers_and_digest() -> None:
+    backends = [_backend(model=m) for m in ("vllm", "openai-chat-completions", "anthropic-chat", "local-completions")]
+    assert ["score" in b.offers() for b in backends] == [True, False, False, True]
+    assert "score" in _backend(model="openai-completions", scores=True).offers()
+    one = _backend(model="vllm", args={"pretrained": "a", "num_concurrent": 1})
+    assert one.digest(PATHS) == _backend(model="vllm", args={"pretrained": "a", "num_concurrent": 9}).digest(PATHS)
+    others: list[dict[str, object]] = [
+        {"args": {"pretrained": "b"}},
+        {"snapshot": "x"},
+        {"model": "hf"},
+        {"system": "s"},
+    ]
+    plain: dict[str, object] = {"model": "vllm", "args": {"pretrained": "a"}}
+    changed = [_backend(**{**plain, **o}).digest(PATHS) for o in others]
+    assert len({one.digest(PATHS), *changed}) == 5
+
+
+def test_wrong_arguments_and_kinds(llama: Path) -> None:
+    with pytest.raises(DistillbenchError, match="lm-eval cannot make hf with pretrained"):
+        _backend(model="hf", args={"pretrained": str(llama / "nothing"), "device": "cpu"}).__enter__()
+    with pytest.raises(DistillbenchError, match="takes conversations only"):
+        _backend(model="openai-chat-completions").answer(REQUESTS[1:2], ["p"], Decoding())
+    with pytest.raises(DistillbenchError, match="returns no tokens"):
+        _backend(model="vllm").answer(REQUESTS, ["p"] * 5, Decoding(top_logprobs=1))

@@ -1,0 +1,307 @@
+"""Recorded answers: every format is joined by content, and every fault of a file is one clear line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.backends.recorded import RecordedBackend
+from harness.plugins import Paths, build
+from harness.types import Decoding, DistillbenchError, Message, Outputs, Request
+
+ROWS: list[dict[str, Any]] = [
+    {"model": "a", "prompt": "Name a tree.", "response": "Oak", "pick": "B", "n": 0},
+    {"model": "a", "prompt": "Name a\nbird.", "response": "Wren", "pick": None, "n": 0},
+    {"model": "b", "prompt": "Name a tree.", "response": "Elm", "pick": "A", "n": 0},
+]
+
+
+def paths(folder: Path) -> Paths:
+    return Paths(folder / "results", folder / "cache", (), folder)
+
+
+def recorded(name: str = "a", **fields: Any) -> RecordedBackend:
+    backend = build("backends", name, {"kind": "recorded", **fields})
+    assert isinstance(backend, RecordedBackend)
+    return backend
+
+
+def asked(*contexts: str | tuple[Message, ...]) -> list[Request]:
+    return [Request(i, "generate", context) for i, context in enumerate(contexts)]
+
+
+def answers(folder: Path, backend: RecordedBackend, requests: Sequence[Request], sample: int = 0) -> Outputs:
+    assert backend.faults(paths(folder)) == []
+    ids = [f"id{r.prompt}" for r in requests]
+    with backend as opened:
+        assert opened.batches(requests, Decoding()) == [list(range(len(requests)))]
+        return opened.answer(requests, ids, Decoding(sample=sample))
+
+
+def fault(folder: Path, backend: RecordedBackend) -> str:
+    (line,) = backend.faults(paths(folder))
+    assert "\n" not in line
+    return line
+
+
+def write(folder: Path, name: str, rows: Sequence[dict[str, Any]]) -> str:
+    path = folder / name
+    frame = pd.DataFrame(rows)
+    if path.suffix == ".jsonl":
+        path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n", "utf-8")
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(rows), "utf-8")
+    elif path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False)
+    return name
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "parquet"])
+def test_a_table_answers_by_the_text_of_the_prompt(tmp_path: Path, suffix: str) -> None:
+    file = write(tmp_path, f"answers.{suffix}", ROWS)
+    backend = recorded("a", file=file, where={"model": "{name}"}, columns={"prompt": "prompt", "answer": "response"})
+    found = answers(tmp_path, backend, asked("Name a\nbird.", "Name a fish.", "Name a tree."))
+    assert found.text == ("Wren", None, "Oak")
+    assert found.answered == (True, False, True)
+    assert found.stop == ("unknown", None, "unknown")
+    assert found.n_tokens.tolist() == [0, 0, 0]
+    assert backend.offers() == {"generate"}
+
+
+def test_the_order_of_the_rows_changes_nothing(tmp_path: Path) -> None:
+    file, turned = write(tmp_path, "a.jsonl", ROWS), write(tmp_path, "b.jsonl", ROWS[::-1])
+    requests = asked(*(row["prompt"] for row in ROWS[:2]))
+    one, other = (answers(tmp_path, recorded(file=f, where={"model": "a"}), requests) for f in (file, turned))
+    assert one.text == other.text == ("Oak", "Wren")
+
+
+def test_exact_text_wins_over_text_that_differs_in_white_space(tmp_path: Path) -> None:
+    rows = [{"prompt": "x =  1", "response": "two"}, {"prompt": "x = 1", "response": "one"}]
+    backend = recorded(file=write(tmp_path, "a.jsonl", rows))
+    assert answers(tmp_path, backend, asked("x = 1", "x =  1")).text == ("one", "two")
+    with pytest.raises(DistillbenchError, match=r"row 1 and .*row 2: the prompt 'x =  1' stands twice"):
+        answers(tmp_path, backend, asked("x\t=\t1"))
+    assert answers(tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:1])), asked(" x = 1\n")).text == ("two",)
+
+
+def test_a_conversation_is_joined_by_its_last_user_message(tmp_path: Path) -> None:
+    backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "b"})
+    context = (Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Hello"))
+    assert answers(tmp_path, backend, asked((*context, Message("user", "Name a tree.")))).text == ("Elm",)
+
+
+def test_a_recorded_system_message_must_be_the_one_that_is_asked(tmp_path: Path) -> None:
+    rows = [{"prompt": "Hi", "response": r, "sys": s} for r, s in [("Ahoy", "Be a pirate."), ("Hello", None)]]
+    columns = {"prompt": "prompt", "answer": "response", "system": "sys"}
+    backend = recorded(file=write(tmp_path, "a.jsonl", rows), columns=columns)
+    user = Message("user", "Hi")
+    found = answers(tmp_path, backend, asked((Message("system", "Be a pirate."), user), (user,), "Hi"))
+    assert found.text == ("Ahoy", "Hello", "Hello")
+    alone = recorded(file=write(tmp_path, "b.jsonl", rows[:1]), columns=columns)
+    with pytest.raises(DistillbenchError, match=r"with the system message 'Be a pirate\.'"):
+        answers(tmp_path, alone, asked("Hi"))
+
+
+def test_contradicting_answers_are_a_fault_and_equal_ones_are_not(tmp_path: Path) -> None:
+    line = fault(tmp_path, recorded(file=write(tmp_path, "a.jsonl", ROWS)))
+    assert "a.jsonl, row 1 and" in line
+    assert "row 3" in line
+    assert "'Name a tree.'" in line
+    assert "where" in line
+    assert "sample" in line
+    twice = recorded(file=write(tmp_path, "b.jsonl", [ROWS[0], ROWS[0]]))
+    assert answers(tmp_path, twice, asked("Name a tree.")).text == ("Oak",)
+
+
+def test_row_numbers_count_the_file_not_the_filtered_rows(tmp_path: Path) -> None:
+    rows = [ROWS[2], ROWS[0], {**ROWS[0], "response": "Ash"}]
+    assert "row 2 and" in fault(tmp_path, recorded(file=write(tmp_path, "a.csv", rows), where={"model": "a"}))
+
+
+def test_samples_are_numbered_by_their_column(tmp_path: Path) -> None:
+    rows = [{"prompt": "Hi", "response": r, "draw": d} for r, d in [("two", 7), ("one", 3)]]
+    columns = {"prompt": "prompt", "answer": "response", "sample": "draw"}
+    backend = recorded(
+        file=write(tmp_path, "a.jsonl", [*rows, {"prompt": "Yo", "response": "x", "draw": 3}]), columns=columns
+    )
+    assert answers(tmp_path, backend, asked("Hi", "Yo"), sample=0).text == ("one", "x")
+    assert answers(tmp_path, backend, asked("Hi", "Yo"), sample=1).text == ("two", None)
+    assert answers(tmp_path, backend, asked("Hi", "Yo"), sample=2).answered == (False, False)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_predictions_are_letters_or_indices_or_null(tmp_path: Path, suffix: str) -> None:
+    picks = ["B", "(c)", "3", None, "0"]
+    rows = [{"question_id": 70 + i, "pred": p, "answer": "A"} for i, p in enumerate(picks)]
+    file = write(tmp_path, f"p.{suffix}", rows)
+    backend = recorded(file=file, columns={"prompt": "question_id", "choice": "pred"})
+    requests = [Request(i, "choose", str(70 + i)) for i in range(6)]
+    found = answers(tmp_path, backend, requests)
+    assert found.choice == (1, 2, 3, None, 0, None)
+    assert found.answered == (True, True, True, True, True, False)
+    assert backend.offers() == {"choose"}
+
+
+def test_numeric_predictions_with_gaps_are_indices(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"q": "x", "pred": 2}, {"q": "y", "pred": None}]
+    backend = recorded(file=write(tmp_path, "p.csv", rows), columns={"prompt": "q", "choice": "pred"})
+    assert answers(tmp_path, backend, [Request(0, "choose", "x"), Request(1, "choose", "y")]).choice == (2, None)
+
+
+def test_whole_numbers_stored_as_floats_are_the_same_prompts(tmp_path: Path) -> None:
+    file = write(tmp_path, "p.parquet", [{"q": 70.0, "pred": "A"}])
+    backend = recorded(file=file, columns={"prompt": "q", "choice": "pred"})
+    assert answers(tmp_path, backend, [Request(0, "choose", "70")]).choice == (0,)
+
+
+@pytest.mark.parametrize("pick", ["Paris", "-1", "2.5", 2.5, -1])
+def test_a_prediction_that_is_no_option_is_a_fault(tmp_path: Path, pick: Any) -> None:
+    backend = recorded(
+        file=write(tmp_path, "p.jsonl", [{"q": "x", "pred": pick}]), columns={"prompt": "q", "choice": "pred"}
+    )
+    assert "row 1: column 'pred': expected a letter, an index from 0, or nothing" in fault(tmp_path, backend)
+
+
+@pytest.mark.parametrize("where", ["model_outputs.json", "folder"])
+def test_alpaca_eval_files_are_recognised(tmp_path: Path, where: str) -> None:
+    rows = [{"dataset": "d", "instruction": r["prompt"], "output": r["response"], "generator": "a"} for r in ROWS[:2]]
+    (tmp_path / "folder").mkdir()
+    file = write(tmp_path / "folder", "model_outputs.json", rows)
+    backend = recorded(file="folder" if where == "folder" else f"folder/{file}")
+    assert answers(tmp_path, backend, asked("Name a tree.")).text == ("Oak",)
+    assert backend.facts() == {"format": "alpaca_eval", "recorded_answers": 2}
+
+
+def batch_line(name: str, *texts: str | None, status: int = 200) -> dict[str, Any]:
+    choices = [{"index": i, "message": {"role": "assistant", "content": t}} for i, t in enumerate(texts)]
+    body = {"id": "x", "choices": choices[::-1]}
+    return {"id": "b", "custom_id": name, "response": {"status_code": status, "body": body}, "error": None}
+
+
+def test_openai_batches_are_joined_to_their_prompts(tmp_path: Path) -> None:
+    inputs = [
+        {"custom_id": n, "method": "POST", "url": "/v1/chat/completions", "body": {"messages": m}}
+        for n, m in {
+            "r1": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
+            "r2": [{"role": "user", "content": [{"type": "text", "text": "Name a tree."}]}],
+            "r3": [{"role": "user", "content": "Name a fish."}],
+        }.items()
+    ]
+    lines = [batch_line("r3", "half a", status=500), batch_line("r2", "Oak", "Elm"), batch_line("r1", "Yo")]
+    backend = recorded(file=write(tmp_path, "out.jsonl", lines), prompts_file=write(tmp_path, "in.jsonl", inputs))
+    requests = asked((Message("system", "Be brief."), Message("user", "Hi")), "Name a tree.", "Name a fish.")
+    assert answers(tmp_path, backend, requests).text == ("Yo", "Oak", None)
+    assert answers(tmp_path, backend, requests, sample=1).text == (None, "Elm", None)
+    missing = recorded(file="out.jsonl", prompts_file=write(tmp_path, "some.jsonl", inputs[1:]))
+    assert "row 3: custom_id 'r1' is not in" in fault(tmp_path, missing)
+
+
+def test_a_batch_without_prompts_is_joined_by_the_prompt_or_its_id(tmp_path: Path) -> None:
+    backend = recorded(file=write(tmp_path, "out.jsonl", [batch_line("id1", "by id"), batch_line("Hi", "by text")]))
+    assert answers(tmp_path, backend, asked("Hi", "anything")).text == ("by text", "by id")
+
+
+def test_no_match_at_all_shows_a_wanted_and_a_present_prompt(tmp_path: Path) -> None:
+    backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "a"})
+    with pytest.raises(DistillbenchError, match=r"wanted, for one: 'Say\.'; present, for one: 'Name a tree\.'"):
+        answers(tmp_path, backend, asked("Say."))
+    with pytest.raises(DistillbenchError, match="holds answers to generate requests, none to score requests"):
+        answers(tmp_path, backend, [Request(0, "score", "Name a tree.", continuation=" Oak")])
+
+
+def test_bad_files_are_one_clear_line_each(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    (tmp_path / "cut.jsonl").write_text('{"prompt": "Hi", "response": "Yo"}\n{"prompt": "Hi th')
+    (tmp_path / "cut.json").write_text('[{"prompt": "Hi"')
+    (tmp_path / "latin.csv").write_bytes("prompt,response\nHi,Grüße\n".encode("latin-1"))
+    file = write(tmp_path, "whole.parquet", ROWS)
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / file).read_bytes()[:-20])
+    expected = {
+        "empty.jsonl": "the file is empty",
+        "cut.jsonl": "line 2",
+        "cut.json": "truncated",
+        "latin.csv": "UTF-8",
+        "cut.parquet": "truncated",
+        "whole.parquett": "whole.parquet",
+        "nowhere/x.json": "no such folder",
+    }
+    for name, words in expected.items():
+        line = fault(tmp_path, recorded(file=name))
+        assert words in line, line
+        assert line.startswith("model a: ")
+
+
+def test_bad_columns_and_filters_name_the_nearest(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.parquet", [{**r, "model": f"alpaca-{r['model']}"} for r in ROWS])
+    assert "did you mean 'alpaca-b'" in fault(tmp_path, recorded(file=file, where={"model": "alpaca-c"}))
+    assert "did you mean 'response'" in fault(
+        tmp_path, recorded(file=file, where={"model": "alpaca-a"}, columns={"answer": "responses"})
+    )
+    assert "did you mean 'model'" in fault(tmp_path, recorded(file=file, where={"modl": "alpaca-a"}))
+    with pytest.raises(DistillbenchError, match="did you mean 'answer'"):
+        recorded(file=file, columns={"anwser": "response"})
+    with pytest.raises(DistillbenchError, match="file is missing"):
+        recorded()
+
+
+def test_a_relative_file_needs_a_data_folder(tmp_path: Path) -> None:
+    (line,) = recorded(file="a.jsonl").faults(Paths(tmp_path, tmp_path, ()))
+    assert "paths.data=DIR" in line
+
+
+def test_answers_that_are_all_null_are_a_fault(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.jsonl", [{"prompt": "Hi", "response": None}])
+    assert "at least one answer" in fault(tmp_path, recorded(file=file))
+
+
+def test_an_empty_text_is_an_answer(tmp_path: Path) -> None:
+    found = answers(
+        tmp_path, recorded(file=write(tmp_path, "a.jsonl", [{"prompt": "Hi", "response": ""}])), asked("Hi")
+    )
+    assert (found.text, found.answered) == (("",), (True,))
+
+
+def test_the_digest_is_of_contents_and_of_what_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    one, moved = write(tmp_path, "a.jsonl", ROWS), write(tmp_path / "elsewhere", "b.jsonl", ROWS)
+    here = paths(tmp_path)
+    key = recorded(file=one, where={"model": "a"}).digest(here)
+    assert key == recorded("other name", file=f"elsewhere/{moved}", where={"model": "a"}).digest(here)
+    assert key == recorded("a", file=one, where={"model": "{name}"}).digest(here)
+    assert key != recorded(file=one, where={"model": "b"}).digest(here)
+    assert key != recorded(file=one, where={"model": "a"}, columns={"answer": "pick"}).digest(here)
+    write(tmp_path, "a.jsonl", ROWS[:2])
+    assert key != recorded(file=one, where={"model": "a"}).digest(here)
+
+
+def test_a_model_that_went_to_another_process_still_finds_its_file(tmp_path: Path) -> None:
+    backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "{name}"})
+    backend.digest(paths(tmp_path))
+    sent = pickle.loads(pickle.dumps(backend))  # noqa: S301
+    assert sent.answer(asked("Name a tree."), ["id"], Decoding()).text == ("Oak",)
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    backend = recorded(file=write(tmp_path, "a.jsonl", ROWS[:1]))
+    assert answers(tmp_path, backend, asked("Name a tree.")).text == ("Oak",)
+    write(tmp_path, "a.jsonl", [{**ROWS[0], "response": "Beech"}])
+    assert answers(tmp_path, backend, asked("Name a tree.")).text == ("Beech",)
+
+
+def test_what_a_file_may_hold_is_told_from_its_name_and_columns() -> None:
+    assert recorded(file="run/samples_arc.jsonl").offers() == {"generate", "score", "read"}
+    assert recorded(file="run").offers() == {"generate", "score", "read"}
+    assert recorded(file="a.json").offers() == {"generate"}
+    assert recorded(file="a.jsonl", format="openai_batch").offers() == {"generate"}
+    assert recorded(file="a.csv", columns={"prompt": "q", "choice": "c", "answer": "a"}).offers() == {
+        "generate",
+        "choose",
+    }

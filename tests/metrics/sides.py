@@ -1,0 +1,231 @@
+"""Made-up models for tests of measures: a quiz with options, short graded answers, and open-ended talk."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.types import Floats, GradeColumn, Grades, Kind, Message, Outputs, Prompt, Request, RequestSet, Side, Sides
+
+Choices = list[int | None]
+LETTERS = "ABCDEFGH"
+
+
+def prompt_id(task: str, i: int) -> str:
+    """An id whose order has nothing to do with i."""
+    return hashlib.sha256(f"{task} {i}".encode()).hexdigest()[:16]
+
+
+def quiz_prompts(n: int, task: str = "quiz") -> tuple[Prompt, ...]:
+    """Questions with three to five options, each its own cluster; the right one goes round."""
+    ids = [prompt_id(task, i) for i in range(n)]
+    return tuple(Prompt(p, f"Question {i}?", p, "", 3 + i % 3, i % (3 + i % 3)) for i, p in enumerate(ids))
+
+
+def blank_outputs(n: int, kind: Kind) -> Outputs:
+    """N rows without answers, one per request."""
+    none = (None,) * n
+    return Outputs(
+        np.arange(n), (kind,) * n, np.ones(n, np.int64), none, none, np.full(n, np.nan), none, none, (False,) * n
+    )
+
+
+def acc_grades(prompts: Sequence[Prompt], right: Sequence[bool], leaf: str = "") -> Grades:
+    """The one column `acc`."""
+    value = np.array(right, dtype=np.float64)
+    return Grades((GradeColumn(leaf, "acc", "none", "higher", np.arange(len(prompts)), value, float(value.mean())),))
+
+
+def chosen_side(model: str, prompts: Sequence[Prompt], choices: Choices, lineage: str = "") -> Side:
+    """A model with recorded choices; None = no answer could be extracted."""
+    requests = tuple(Request(i, "choose", p.text) for i, p in enumerate(prompts))
+    outputs = replace(blank_outputs(len(prompts), "choose"), choice=tuple(choices), answered=(True,) * len(prompts))
+    task = RequestSet("quiz", tuple(prompts), requests, False, "1", ("grades", "choices"))
+    right = [c == p.gold for c, p in zip(choices, prompts, strict=True)]
+    return Side(model, lineage or model, task, outputs, acc_grades(prompts, right), (f"key of {model}",))
+
+
+def scored_side(model: str, prompts: Sequence[Prompt], logprobs: Sequence[Sequence[float]], lineage: str = "") -> Side:
+    """A model with a log-probability for every option."""
+    requests = tuple(
+        Request(i, "score", p.text, slot=k, continuation=f" {LETTERS[k]}")
+        for i, p in enumerate(prompts)
+        for k in range(p.n_options or 0)
+    )
+    flat = np.array([x for row in logprobs for x in row], dtype=np.float64)
+    n = len(requests)
+    outputs = replace(blank_outputs(n, "score"), logprob_nats=flat, greedy=(False,) * n, answered=(True,) * n)
+    task = RequestSet("quiz", tuple(prompts), requests, False, "1", ("grades", "choices"))
+    right = [int(np.argmax(row)) == p.gold for row, p in zip(logprobs, prompts, strict=True)]
+    return Side(model, lineage or model, task, outputs, acc_grades(prompts, right), (f"key of {model}",))
+
+
+def drawn_choices(
+    model: str, prompts: Sequence[Prompt], accuracy: float, parent: Choices | None = None, copied: float = 0.0
+) -> Choices:
+    """Choices of a model that knows some answers, falls for the popular wrong option, and copies its parent."""
+    rng = random.Random(model)
+    found: Choices = []
+    for i, prompt in enumerate(prompts):
+        gold, options = prompt.gold or 0, prompt.n_options or 2
+        wrong = [k for k in range(options) if k != gold]
+        own = gold if rng.random() < accuracy else wrong[0] if rng.random() < 0.5 else rng.choice(wrong)
+        copies = parent is not None and rng.random() < copied
+        answer = parent[i] if parent is not None and copies else own
+        found.append(None if rng.random() < 0.03 else answer)
+    return found
+
+
+def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
+    """A student that copied from its teacher, a base, ten controls of eight lineages, and two further models."""
+    prompts = quiz_prompts(n)
+    teacher = drawn_choices("teacher", prompts, 0.6)
+    student = drawn_choices("student", prompts, 0.4, teacher, 0.5)
+    controls = {f"control{i}": (0.3 + 0.04 * i, f"lab{min(i, 7)}") for i in range(10)}
+    return Sides(
+        task="quiz",
+        student=chosen_side("student", prompts, student),
+        teacher=chosen_side("teacher", prompts, teacher),
+        base=chosen_side("base", prompts, drawn_choices("base", prompts, 0.35)),
+        controls=tuple(chosen_side(m, prompts, drawn_choices(m, prompts, a), lab) for m, (a, lab) in controls.items()),
+        others=tuple(
+            chosen_side(m, prompts, drawn_choices(m, prompts, 0.5), lab) for m, lab in (("x", "lab9"), ("y", ""))
+        ),
+        minimum=minimum,
+    )
+
+
+@dataclass(frozen=True)
+class House:
+    """How a made-up model talks."""
+
+    opening: str
+    length: int  # sentences
+    listed: float  # share of replies with a list
+    temper: float = 0.8  # how often the opening is used
+
+
+HOUSES = {
+    "teacher": House("Certainly! ", 6, 0.7),
+    "student": House("Certainly! ", 5, 0.5),
+    "base": House("", 2, 0.05),
+    "control0": House("Well, ", 3, 0.1),
+    "control1": House("", 4, 0.2),
+}
+_TOPICS = ("rivers", "bread", "clocks", "maps", "snow", "engines", "gardens", "letters", "whales", "glass", "salt")
+_WORDS = (
+    "the",
+    "of",
+    "a",
+    "most",
+    "people",
+    "think",
+    "it",
+    "often",
+    "is",
+    "not",
+    "very",
+    "old",
+    "and",
+    "then",
+    "some",
+    "new",
+    "thing",
+    "can",
+    "be",
+    "made",
+    "with",
+    "care",
+)
+
+
+def talk(model: str, n: int, sample: int = 0) -> list[str]:
+    """Replies of a house to n prompts."""
+    house = HOUSES[model]
+    found = []
+    for i in range(n):
+        rng, topic = random.Random(f"{model} {i} {sample}"), _TOPICS[i % len(_TOPICS)]
+        lines = [f"{topic} {' '.join(rng.choices(_WORDS, k=rng.randint(4, 11)))}." for _ in range(house.length)]
+        opening = house.opening if rng.random() < house.temper else ""
+        listed = rng.random() < house.listed
+        found.append(opening + ("\n".join(f"- {x}" for x in lines) if listed else " ".join(lines)))
+    return found
+
+
+def text_side(model: str, texts: Sequence[str], task: str = "talk", lineage: str = "") -> Side:
+    """A model with one open-ended answer per prompt, asked in chat; prompts are of two categories."""
+    ids = [prompt_id(task, i) for i in range(len(texts))]
+    prompts = tuple(Prompt(p, f"Tell me about no. {i}.", p, ("explain", "list")[i % 2]) for i, p in enumerate(ids))
+    requests = tuple(Request(i, "generate", (Message("user", p.text),)) for i, p in enumerate(prompts))
+    n = len(texts)
+    outputs = replace(blank_outputs(n, "generate"), text=tuple(texts), stop=("eos",) * n, answered=(True,) * n)
+    asked = RequestSet(task, prompts, requests, True, "1", ("text",))
+    return Side(model, lineage or model, asked, outputs, None, (f"key of {model}",))
+
+
+def talk_sides(n: int = 60) -> Sides:
+    """A student that talks nearly like its teacher, the teacher's second sample as ceiling, a base, two controls."""
+    side = {m: text_side(m, talk(m, n)) for m in HOUSES}
+    ceiling = text_side("teacher", talk("teacher", n, 1))
+    controls = (side["control0"], side["control1"])
+    return Sides("talk", side["student"], side["teacher"], side["base"], ceiling=ceiling, controls=controls)
+
+
+def graded_text_side(model: str, values: dict[str, Floats], task: str = "short") -> Side:
+    """A model with short graded answers; values: "metric,filter" -> one number per prompt."""
+    n = len(next(iter(values.values())))
+    side = text_side(model, ["an answer"] * n, task)
+    columns = []
+    for name, value in values.items():
+        metric, _, way = name.partition(",")
+        column = np.asarray(value, dtype=np.float64)
+        columns.append(GradeColumn("", metric, way or "none", "higher", np.arange(n), column, float(column.mean())))
+    return replace(side, requests=replace(side.requests, yields=("grades",)), grades=Grades(tuple(columns)))
+
+
+def shuffled(side: Side, seed: int) -> Side:
+    """The same side with its prompts, requests, answers and grades in another order."""
+    rng = np.random.default_rng(seed)
+    asked, out = side.requests, side.outputs
+    p, r, o = (rng.permutation(k) for k in (len(asked.prompts), len(asked.requests), len(out.request)))
+    p_back, r_back = np.argsort(p), np.argsort(r)
+    requests = tuple(replace(asked.requests[i], prompt=int(p_back[asked.requests[i].prompt])) for i in r)
+    outputs = replace(
+        out,
+        request=r_back[out.request[o]],
+        kind=tuple(out.kind[i] for i in o),
+        n_tokens=out.n_tokens[o],
+        text=tuple(out.text[i] for i in o),
+        stop=tuple(out.stop[i] for i in o),
+        logprob_nats=out.logprob_nats[o],
+        greedy=tuple(out.greedy[i] for i in o),
+        choice=tuple(out.choice[i] for i in o),
+        answered=tuple(out.answered[i] for i in o),
+    )
+    columns = []
+    for column in side.grades.columns if side.grades else ():
+        c = rng.permutation(len(column.prompt))
+        columns.append(replace(column, prompt=p_back[column.prompt[c]], value=column.value[c]))
+    return replace(
+        side,
+        requests=replace(asked, prompts=tuple(asked.prompts[i] for i in p), requests=requests),
+        outputs=outputs,
+        grades=Grades(tuple(columns)) if side.grades else None,
+    )
+
+
+def shuffled_sides(sides: Sides, seed: int = 5) -> Sides:
+    """Every side in an order of its own."""
+    return replace(
+        sides,
+        student=shuffled(sides.student, seed),
+        teacher=shuffled(sides.teacher, seed + 1) if sides.teacher else None,
+        base=shuffled(sides.base, seed + 2) if sides.base else None,
+        ceiling=shuffled(sides.ceiling, seed + 3) if sides.ceiling else None,
+        controls=tuple(shuffled(s, seed + 10 + i) for i, s in enumerate(sides.controls)),
+        others=tuple(shuffled(s, seed + 100 + i) for i, s in enumerate(sides.others)),
+    )

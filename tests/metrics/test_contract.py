@@ -1,0 +1,117 @@
+"""What every measure has to keep, whatever it measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from harness import plugins
+from harness.plugins import AbstractMetric
+from harness.stats.intervals import Estimate, evaluate
+from harness.types import Sides
+from tests.metrics.sides import quiz_sides, shuffled_sides, talk_sides
+
+CONF = Path(__file__).resolve().parents[2] / "conf" / "metric"
+Expected = float | tuple[float, float] | Callable[[Sides], float]
+
+
+def _accuracy(sides: Sides) -> float:
+    grades = sides.student.grades
+    assert grades is not None
+    assert grades.columns[0].aggregate is not None
+    return grades.columns[0].aggregate
+
+
+# What a measure says of a model against itself: part -> the number, or where it lies, or how it comes about.
+IDENTITY: dict[str, dict[str, Expected]] = {
+    "task_score": {"": _accuracy},
+    "retention": {"": 1.0},
+    "gap_recovered": {"": 1.0},
+    "capability_transfer": {"": 1.0},
+    "capa": {"": 1.0},
+    "capa_excess": {"": (0.5, 1.0)},  # 1 minus what unrelated models show
+    "error_consistency": {"": 1.0},
+    "error_inheritance": {"shared_wrong": 1.0, "excess": (0.2, 1.0), "excess_vs_controls": (0.2, 1.0)},
+    "top1_agreement": {"": 1.0},
+}
+
+
+def metric(name: str) -> AbstractMetric:
+    """The measure as its YAML describes it."""
+    fields = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    assert isinstance(fields, dict)
+    built = plugins.build("metrics", name, {str(k): v for k, v in fields.items()})
+    assert isinstance(built, AbstractMetric)
+    return built
+
+
+def sides_for(measure: AbstractMetric) -> Sides:
+    """Made-up answers that have what the measure needs."""
+    if "tokens" in measure.needs:
+        pytest.skip("no made-up models with log-probabilities of tokens yet")
+    return talk_sides() if "text" in measure.needs else quiz_sides()
+
+
+def estimates(measure: AbstractMetric, sides: Sides) -> dict[tuple[str, str], Estimate | str]:
+    """Everything that the measure says, evaluated."""
+    found = measure.found([sides], np.random.default_rng(7))
+    assert len({(f.name, f.leaf) for f in found}) == len(found), "two numbers of the same name"
+    return {
+        (f.name, f.leaf): f.statistic
+        if isinstance(f.statistic, str)
+        else evaluate(f.statistic, np.random.default_rng(7))
+        for f in found
+    }
+
+
+@pytest.mark.parametrize("name", plugins.kinds("metrics"))
+def test_reordering_prompts_changes_nothing(name: str) -> None:
+    measure = metric(name)
+    sides = sides_for(measure)
+    first = estimates(measure, sides)
+    assert any(isinstance(e, Estimate) for e in first.values())
+    assert estimates(measure, shuffled_sides(sides)) == first
+
+
+@pytest.mark.parametrize("name", plugins.kinds("metrics"))
+def test_same_seed_same_numbers(name: str) -> None:
+    measure = metric(name)
+    sides = sides_for(measure)
+    assert estimates(measure, sides) == estimates(measure, sides)
+
+
+@pytest.mark.parametrize("name", plugins.kinds("metrics"))
+def test_a_model_against_itself_gives_the_stated_identity(name: str) -> None:
+    assert name in IDENTITY, f"state in IDENTITY what {name} says of a model against itself"
+    measure = metric(name)
+    sides = sides_for(measure)
+    assert sides.teacher is not None
+    itself = replace(sides, student=sides.teacher)
+    found = estimates(measure, itself)
+    for part, expected in IDENTITY[name].items():
+        estimate = found[part, ""]
+        assert isinstance(estimate, Estimate), f"{part}: {estimate}"
+        if isinstance(expected, tuple):
+            assert expected[0] < estimate.value < expected[1], part
+        else:
+            number = expected(itself) if callable(expected) else expected
+            assert estimate.value == pytest.approx(number, abs=1e-12), part
+
+
+@pytest.mark.parametrize("name", plugins.kinds("metrics"))
+def test_it_tells_the_reader_what_it_says(name: str) -> None:
+    measure = metric(name)
+    assert measure.unit
+    assert measure.better in ("higher", "lower", "none")
+    assert measure.needs <= {"teacher", "base", "ceiling", "controls", "grades", "text", "choices", "tokens"}
+    assert 40 < len(measure.explanation) < 900
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_yaml_builds(path: Path) -> None:
+    assert metric(path.stem).name == path.stem

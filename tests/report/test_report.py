@@ -1,0 +1,175 @@
+"""The files of a report: promised columns, safe HTML, the same bytes again."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import markupsafe
+import pytest
+
+from harness.report import write_report
+from harness.types import RunRecord
+from tests.report.records import HOSTILE, record
+
+FILES = ["index.html", "leaderboard.csv", "run.json", "samples.parquet", "scores.csv", "scores.json"]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(record(), tmp_path_factory.mktemp("results") / "report").parent
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_the_same_record_gives_the_same_bytes_and_nothing_else_stays(report: Path, tmp_path: Path) -> None:
+    again = write_report(record(), tmp_path / "report").parent
+    assert sorted(p.name for p in again.iterdir()) == FILES
+    assert {f: (again / f).read_bytes() for f in FILES} == {f: (report / f).read_bytes() for f in FILES}
+    assert [p.name for p in tmp_path.iterdir()] == ["report"]
+
+
+def test_order_of_scores_changes_no_byte_of_the_tables(report: Path, tmp_path: Path) -> None:
+    run = record()
+    again = write_report(
+        replace(run, scores=run.scores[::-1], comparisons=run.comparisons[::-1]), tmp_path / "report"
+    ).parent
+    for name in ("scores.csv", "scores.json", "leaderboard.csv", "index.html"):
+        assert (again / name).read_bytes() == (report / name).read_bytes(), name
+
+
+def test_scores_csv_has_the_promised_columns_and_full_floats(report: Path) -> None:
+    text = (report / "scores.csv").read_text("utf-8")
+    assert text.splitlines()[0] == "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_reason,inputs"
+    run, found = record(), rows(report / "scores.csv")
+    assert len(found) == len(run.scores)
+    values = {(r["metric"], r["task"], r["student"], r["teacher"]): r["value"] for r in found}
+    for s in run.scores:
+        assert values[s.metric, s.task, s.student, s.teacher] == ("" if s.value is None else repr(s.value))
+
+
+def test_swept_keys_follow_as_columns(tmp_path: Path) -> None:
+    run = record()
+    swept: RunRecord = replace(
+        run, scores=tuple(replace(s, variant=(("seed", "7"),)) for s in run.scores), variants=("seed",)
+    )
+    folder = write_report(swept, tmp_path / "report").parent
+    assert list(rows(folder / "scores.csv")[0])[-1] == "seed"
+    assert {r["seed"] for r in rows(folder / "leaderboard.csv")} == {"7"}
+
+
+def test_leaderboard_csv_tells_rank_value_and_marks(report: Path) -> None:
+    found = {(r["student"], r["teacher"]): r for r in rows(report / "leaderboard.csv")}
+    best = found["logits_of_a", "teacher_a"]
+    assert (best["rank"], best["capability_transfer"], best["capability_transfer_leads"]) == ("1", "0.86", "1")
+    assert found["independent", "teacher_b"]["rank"] == ""
+
+
+def test_json_files_hold_scores_comparisons_and_the_run(report: Path) -> None:
+    scores = json.loads((report / "scores.json").read_text("utf-8"))
+    assert (len(scores["scores"]), len(scores["comparisons"])) == (len(record().scores), len(record().comparisons))
+    run = json.loads((report / "run.json").read_text("utf-8"))
+    assert run["title"] == "The zoo"
+    assert run["pairs"][0] == {
+        "base": "base",
+        "base_kind": "before",
+        "ceiling": "second_sample",
+        "student": "answers_of_a",
+        "teacher": "teacher_a",
+    }
+
+
+class Page(HTMLParser):
+    """Tags, scripts and visible policy of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[str | None, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs).get("type"), ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script" and self.scripts[-1][1] == "":
+            self.scripts[-1] = (self.scripts[-1][0], data)
+
+
+def test_policy_allows_the_two_scripts_by_digest_and_nothing_else(report: Path) -> None:
+    from plotly.offline import get_plotlyjs
+
+    page = Page((report / "index.html").read_text("utf-8"))
+    policy = next(
+        str(a["content"]) for t, a in page.tags if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"
+    )
+    (app,) = [text for kind, text in page.scripts if kind is None]
+    for script in (app, get_plotlyjs()):
+        assert f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert policy.count("sha256-") == 2
+
+
+def test_page_loads_nothing_and_runs_no_handler(report: Path) -> None:
+    page = Page((report / "index.html").read_text("utf-8"))
+    for tag, attributes in page.tags:
+        assert tag not in ("img", "link", "iframe", "base"), tag
+        assert not [name for name in attributes if name.startswith("on") or name == "src"], attributes
+        assert str(attributes.get("href", "#")).startswith("#")
+
+
+def test_hostile_names_and_texts_stay_text(tmp_path: Path) -> None:
+    run = record()
+    bad = "</script><script>alert(1)</script>"
+    changed = replace(run, title=bad, warnings=(HOSTILE[0], bad), versions={"x": bad})
+    page = write_report(changed, tmp_path / "report").read_text("utf-8")
+    assert "alert(1)</script>" not in page
+    assert str(markupsafe.escape(HOSTILE[0])) in page
+    assert len(re.findall(r"<script", page)) == 4
+
+
+def test_page_works_without_scripts_for_numbers_and_reasons(report: Path) -> None:
+    page = (report / "index.html").read_text("utf-8")
+    assert "86\u00a0% [80, 92]" in page
+    assert "gap within noise" in page
+    assert "Fewer than 200 prompts" in page
+    assert "the source holds no answers" in page
+
+
+def test_a_run_without_anything_still_makes_a_page(tmp_path: Path) -> None:
+    empty = replace(
+        record(lambda *_: None),
+        scores=(),
+        comparisons=(),
+        pairs=(),
+        controls=(),
+        cells=(),
+        models={},
+        tasks={},
+        metrics=(),
+    )
+    page = write_report(empty, tmp_path / "report").read_text("utf-8")
+    assert "No pair of student and teacher" in page
+
+
+def test_a_failed_report_leaves_the_old_one(report: Path, tmp_path: Path) -> None:
+    folder = write_report(record(), tmp_path / "report").parent
+
+    def broken(model: str, task: str, sample: int) -> None:
+        raise OSError("no such store")
+
+    with pytest.raises(OSError, match="no such store"):
+        write_report(record(broken), folder)
+    assert (folder / "index.html").read_bytes() == (report / "index.html").read_bytes()
+    assert [p.name for p in tmp_path.iterdir()] == ["report"]

@@ -1,0 +1,60 @@
+"""The sample browser: what is chosen, what is told, and what fits the budget."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from harness.page.samples import Answer, TaskAnswers, browse, likeness, task_answers, word_difference
+from harness.page.samples_file import written
+from tests.report.records import HOSTILE, record
+
+
+def answers_to(task: str) -> TaskAnswers:
+    return next(a for a in task_answers(record()) if a.task == task)
+
+
+def test_wrong_in_the_same_way_needs_two_wrong_answers_that_agree() -> None:
+    wrong, other, right = (
+        Answer("Lyon", "", None, False),
+        Answer("Nice", "", None, False),
+        Answer("Lyon", "", None, True),
+    )
+    assert likeness(wrong, replace(wrong, text=" Lyon\n")).same_error
+    assert not likeness(wrong, other).same_error
+    assert not likeness(right, right).same_error
+    assert likeness(Answer("Option 2", "", 1, False), Answer("B", "", 1, False)).same_error
+
+
+def test_difference_is_one_minus_dice_of_words() -> None:
+    assert word_difference("a b c", "b c d e") == pytest.approx(1 - 2 * 2 / 7)
+    assert word_difference("", "") == 0.0
+
+
+def test_blocks_hold_the_texts_unchanged() -> None:
+    shown = browse(answers_to("zoo_style"), record().pairs, 10**6)
+    block = {}
+    for listed, packed in zip(shown["prompts"], shown["blocks"], strict=True):
+        block[listed["id"]] = json.loads(gzip.decompress(base64.b64decode(packed)))
+    assert [block[f"style{i:04d}"]["answers"]["base"]["text"] for i in range(len(HOSTILE))] == HOSTILE
+    assert (shown["total"], len(shown["prompts"])) == (40, 40)
+
+
+def test_budget_is_kept_and_shared_mistakes_come_first() -> None:
+    shown = browse(answers_to("zoo_facts"), record().pairs, 4_000)
+    assert 0 < len(shown["prompts"]) < shown["total"]
+    assert sum(map(len, shown["blocks"])) <= 4_000
+    assert any(told and told[0] for told in shown["prompts"][0]["told"])
+
+
+def test_all_answers_are_in_the_file(tmp_path: Path) -> None:
+    held = list(written(task_answers(record()), tmp_path / "samples.parquet"))
+    table = pq.read_table(tmp_path / "samples.parquet").to_pylist()
+    assert len(table) == sum(len(found) for task in held for found in task.answers.values())
+    assert {"task": "zoo_facts", "prompt_id": "facts0000"}.items() <= table[0].items()

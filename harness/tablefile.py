@@ -124,9 +124,9 @@ def _separated(path: Path, text: str) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        # Only the empty field is missing: "None" and "NA" are answers that a model may give.
+        # Text as it stands: "007" and "1e5" are answers, and so are "None" and "NA". Only the empty field is missing.
         return pd.read_csv(
-            io.StringIO(text), sep="\t" if path.suffix == ".tsv" else ",", keep_default_na=False, na_values=[""]
+            io.StringIO(text), sep="\t" if path.suffix == ".tsv" else ",", keep_default_na=False, na_values=[""], dtype=str
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -137,7 +137,7 @@ def _filtered(path: Path, frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.D
     kept = frame
     for column, wanted in where.items():
         values = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
-        kept = kept[kept[column].isin(values)]
+        kept = kept[kept[column].map(str).isin([str(v) for v in values])]
     if kept.empty:
         criteria = ", ".join(f"{c}={v!r}" for c, v in where.items())
         first = next(iter(where))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.numerals import estimate
+from harness.subjects import Subject
 from harness.types import Score
 
 
@@ -143,8 +144,43 @@ def named_rows(layout: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def whose(model: str, teacher: str, several: bool) -> str:
-    """The name of a row: the model, and the teacher where the figure holds several."""
+    """The name of a point: the model, and the teacher where the figure holds several."""
     return f"{model}\n← {teacher}" if several else model
+
+
+class Held(NamedTuple):
+    """A subject and its score, which has a value."""
+
+    subject: Subject
+    score: Score
+
+
+def by_teacher(held: Sequence[Held]) -> tuple[list[Held | str], list[dict[str, Any]]]:
+    """Rows from the top (a teacher's name before its models where there are several), and a trace of dots per role.
+
+    Within a teacher the highest comes first.
+    """
+    rows: list[Held | str] = []
+    teachers = list(dict.fromkeys(h.subject.teacher for h in held))
+    for teacher in teachers:
+        rows += [teacher] if len(teachers) > 1 else []
+        own = [h for h in held if h.subject.teacher == teacher]
+        rows += sorted(own, key=lambda h: (-(h.score.value or 0.0), h.subject.label))
+    roles = sorted({h.subject.role for h in held}, key=lambda role: role == "student")
+    traces = []
+    for role in roles:
+        spots = [(y, row.score) for y, row in enumerate(rows) if isinstance(row, Held) and row.subject.role == role]
+        traces.append(points(role, [s for _, s in spots], [y for y, _ in spots]))
+    return rows, traces
+
+
+def teacher_rows(layout: dict[str, Any], rows: Sequence[Held | str]) -> dict[str, Any]:
+    """The layout with the rows' names, students in full ink, teachers bold."""
+    layout = named_rows(layout, [row if isinstance(row, str) else row.subject.label for row in rows])
+    texts = layout["yaxis"]["ticktext"]
+    bold = [f"<b>with {t}</b>" if isinstance(row, str) else t for row, t in zip(rows, texts, strict=True)]
+    layout["yaxis"] |= {"ticktext": bold}
+    return layout
 
 
 def guide(x: float, dash: str = "solid") -> dict[str, Any]:

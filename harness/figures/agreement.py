@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.figures._marks import guide, named_rows, points, rows_layout, whose, words
+from harness.figures._marks import Held, by_teacher, guide, rows_layout, teacher_rows, words
 from harness.plugins import AbstractFigure
 from harness.subjects import ScoreIndex, subjects
 from harness.types import RunRecord
@@ -28,25 +28,17 @@ class Agreement(AbstractFigure):
         """A dot plot of the first of the measures that the run has, by teacher."""
         index = ScoreIndex.of(record.scores)
         for metric in _METRICS:
-            held = [
-                (s, x) for s in subjects(record) if (x := index.overall(metric, s)) is not None and x.value is not None
-            ]
+            scores = [(s, index.overall(metric, s)) for s in subjects(record)]
+            held = [Held(s, x) for s, x in scores if x is not None and x.value is not None]
             if held:
                 break
         else:
             return None
-        held.sort(key=lambda p: (p[0].teacher, -(p[1].value or 0.0), p[0].label))
-        traces = []
-        for role in dict.fromkeys(s.role for s, _ in held):
-            rows = [i for i, (s, _) in enumerate(held) if s.role == role]
-            traces.append(points(role, [held[i][1] for i in rows], rows))
-        several = len({s.teacher for s, _ in held}) > 1
-        names = [whose(s.label, s.teacher, several) for s, _ in held]
-        title = f"{_METRICS[metric]} (kappa, higher is more alike)"
-        layout = named_rows(rows_layout(len(held), title, rangemode="tozero"), names)
+        rows, traces = by_teacher(held)
+        layout = rows_layout(len(rows), f"{_METRICS[metric]} (kappa, higher is more alike)", rangemode="tozero")
         return {
             "data": traces,
-            "layout": {**layout, "shapes": [guide(0.0)]},
+            "layout": {**teacher_rows(layout, rows), "shapes": [guide(0.0)]},
             "table": {
                 "columns": ["Model", "Role", "Teacher", "Task", "Agreement", "n"],
                 "rows": [[s.label, s.role, s.teacher, x.task, words(x), str(x.n)] for s, x in held],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.figures._marks import FAINT, QUIET, named_rows, points, rows_layout, whose, words
+from harness.figures._marks import FAINT, QUIET, Held, by_teacher, rows_layout, teacher_rows, words
 from harness.plugins import AbstractFigure
 from harness.subjects import ScoreIndex, Subject, subjects
 from harness.types import RunRecord, Score
@@ -30,36 +31,33 @@ class InheritedErrors(AbstractFigure):
         """Observed and expected share for every student and control."""
         index = ScoreIndex.of(record.scores)
         found = [(s, index.overall(_SHARED, s)) for s in subjects(record)]
-        held = [(s, x) for s, x in found if x is not None and x.value is not None]
+        held = [Held(s, x) for s, x in found if x is not None and x.value is not None]
         if not held:
             return None
-        held.sort(key=lambda p: (p[0].teacher, -(p[1].value or 0.0), p[0].label))
-        expected = [index.overall(_EXPECTED, s) for s, _ in held]
-        traces = [*_expected(held, expected)]
-        for role in dict.fromkeys(s.role for s, _ in held):
-            rows = [i for i, (s, _) in enumerate(held) if s.role == role]
-            traces.append(points(role, [held[i][1] for i in rows], rows))
-        several = len({s.teacher for s, _ in held}) > 1
-        names = [whose(s.label, s.teacher, several) for s, _ in held]
-        layout = rows_layout(len(held), "Same wrong answer, share of common mistakes", rangemode="tozero")
-        return {"data": traces, "layout": named_rows(layout, names), "table": _table(index, held, expected)}
+        rows, traces = by_teacher(held)
+        expected = {h.subject: index.overall(_EXPECTED, h.subject) for h in held}
+        layout = rows_layout(len(rows), "Same wrong answer, share of common mistakes", rangemode="tozero")
+        return {
+            "data": [*_expected(rows, expected), *traces],
+            "layout": teacher_rows(layout, rows),
+            "table": _table(index, held, expected),
+        }
 
 
-def _expected(held: list[tuple[Subject, Score]], expected: list[Score | None]) -> list[dict[str, Any]]:
-    """Ticks at the expected share and thin lines from there to the observed one."""
-    spots = [
-        (y, e.value, x.value)
-        for y, ((_, x), e) in enumerate(zip(held, expected, strict=True))
-        if e and e.value is not None
-    ]
-    line = {"color": FAINT, "width": 3}
+def _expected(rows: Sequence[Held | str], expected: Mapping[Subject, Score | None]) -> list[dict[str, Any]]:
+    """Ticks at the expected share and lines from there to the observed one."""
+    spots = []
+    for y, row in enumerate(rows):
+        other = expected[row.subject] if isinstance(row, Held) else None
+        if isinstance(row, Held) and other is not None and other.value is not None:
+            spots.append((y, other.value, row.score.value))
     gaps = {
         "type": "scatter",
         "mode": "lines",
         "name": "excess",
         "x": [v for _, e, x in spots for v in (e, x, None)],
         "y": [v for y, _, _ in spots for v in (y, y, None)],
-        "line": line,
+        "line": {"color": FAINT, "width": 3},
         "hoverinfo": "skip",
     }
     ticks = {
@@ -68,17 +66,18 @@ def _expected(held: list[tuple[Subject, Score]], expected: list[Score | None]) -
         "name": "expected",
         "x": [e for _, e, _ in spots],
         "y": [y for y, _, _ in spots],
-        "marker": {"symbol": "line-ns-open", "color": QUIET, "size": 15, "line": {"width": 2.5}},
+        "marker": {"symbol": "line-ns-open", "color": QUIET, "size": 15, "line": {"width": 2.5, "color": QUIET}},
         "hoverinfo": "x",
     }
     return [gaps, ticks]
 
 
-def _table(index: ScoreIndex, held: list[tuple[Subject, Score]], expected: list[Score | None]) -> dict[str, Any]:
+def _table(index: ScoreIndex, held: Sequence[Held], expected: Mapping[Subject, Score | None]) -> dict[str, Any]:
     rows = []
-    for (subject, score), other in zip(held, expected, strict=True):
-        excess = index.overall(_EXCESS, subject)
-        rows.append(
-            [subject.label, subject.role, subject.teacher, words(score), words(other), words(excess), str(score.n)]
-        )
-    return {"columns": ["Model", "Role", "Teacher", "Same wrong answer", "Expected", "Excess", "n"], "rows": rows}
+    for subject, score in held:
+        excess, other = index.overall(_EXCESS, subject), expected[subject]
+        rows.append([subject.label, subject.role, subject.teacher, *map(words, (score, other, excess)), str(score.n)])
+    return {
+        "columns": ["Model", "Role", "Teacher", "Same wrong answer", "Expected", "Excess", "n"],
+        "rows": rows,
+    }

@@ -71,9 +71,12 @@ def _by_task(scores: Sequence[Score]) -> dict[str, Score]:
     return {task: held[0] for task, held in tasks.items() if "+" not in task}
 
 
-def _heatmap(cells: Mapping[Subject, Mapping[str, Score]], unit: str, reading: str) -> dict[str, Any]:
+def _heatmap(cells: Mapping[Subject, Mapping[str, Score]], unit: str, reading: str) -> dict[str, Any] | None:
     every = sorted({task for held in cells.values() for task, x in held.items() if x.value is not None})
-    tasks, models = every[:_MOST_TASKS], [s for s, held in cells.items() if held]
+    if len(every) < 2:
+        return None
+    tasks = every[:_MOST_TASKS]
+    models = [s for s, held in cells.items() if any(x.value is not None for x in held.values())]
     names = _column_names(models)
     grid = [[cells[s].get(task) for s in models] for task in tasks]
     figure = {

@@ -12,11 +12,8 @@ from harness.figures._marks import (
     MARKS,
     QUIET,
     gap_guides,
-    hover,
     label,
     mark,
-    named_rows,
-    points,
     rows_layout,
     spread,
     whose,
@@ -58,7 +55,7 @@ class TransferMap(AbstractFigure):
             return _map(found, both)
         for metric, word, place in ((STYLE, "Style", 2), (CAPABILITY, "Capability", 1)):
             held = [(p.subject, p[place]) for p in found]
-            scores = [(s, x) for s, x in held if isinstance(x, Score) and x.value is not None]
+            scores = [Held(s, x) for s, x in held if isinstance(x, Score) and x.value is not None]
             if scores:
                 other = "capability" if metric == STYLE else "style"
                 return _one_axis(scores, word, other, _table(found))
@@ -252,15 +249,10 @@ def _axis(title: str, span: list[float]) -> dict[str, Any]:
     return {"title": {"text": title, "standoff": 8}, "range": span, "zeroline": False, "showgrid": False, "dtick": 0.5}
 
 
-def _one_axis(scores: Sequence[tuple[Subject, Score]], word: str, other: str, table: dict[str, Any]) -> dict[str, Any]:
-    held = sorted(scores, key=lambda p: (p[0].teacher, -(p[1].value or 0.0), p[0].label))
-    traces = []
-    for role in dict.fromkeys(s.role for s, _ in held):
-        rows = [i for i, (s, _) in enumerate(held) if s.role == role]
-        traces.append(points(role, [held[i][1] for i in rows], rows, text=[hover(held[i][1]) for i in rows]))
-    several = len({s.teacher for s, _ in held}) > 1
-    names = [whose(s.label, s.teacher, several) for s, _ in held]
-    layout = named_rows(rows_layout(len(held), f"{word} recovered (share of the gap to the teacher)"), names)
+def _one_axis(held: Sequence[Held], word: str, other: str, table: dict[str, Any]) -> dict[str, Any]:
+    """A line of dots for runs that measure one of the two axes."""
+    rows, traces = by_teacher(held)
+    layout = teacher_rows(rows_layout(len(rows), f"{word} recovered (share of the gap to the teacher)"), rows)
     return {
         "data": traces,
         "layout": {**layout, **gap_guides(), "margin": {**layout["margin"], "t": 26}},

@@ -79,7 +79,7 @@
     // On a phone the labels of the map would lie on one another: students keep theirs, the rest is in the table.
     if (narrow) for (const trace of data) {
       if (trace.mode === "markers+text" && trace.name !== "student" && trace.x.length > 1) trace.mode = "markers";
-      if (trace.mode === "markers+text" && trace.name === "teacher") trace.text = ["teacher"];
+      if (trace.mode === "markers+text" && trace.name === "teacher") Object.assign(trace, { text: ["teacher"], textposition: "bottom center" });
     }
     if (narrow) for (const trace of data) if (trace.textfont) trace.textfont = { ...trace.textfont, size: 10.5 };
     return { data, layout: themedLayout };
@@ -182,6 +182,11 @@
     $("board-count").textContent = shown < body.rows.length ? `${shown} of ${body.rows.length} rows` : "";
   }
   filters.addEventListener("input", filterBoard);
+  const role = filters.querySelector("[data-filter=role]");
+  if (body.rows.length > 20 && [...role.options].some((o) => o.value === "student" || o.textContent === "student")) {
+    role.value = "student";
+    filterBoard();
+  }
 
   // Students: one at a time, chosen by tab, link or address.
   const students = all("article.student"), tabs = $("student-tabs");

@@ -17,7 +17,7 @@ import numpy as np
 from harness.types import Pair, Prompt, RunRecord, Side
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
-_MOST_PROMPTS = 240  # per task: more would make the list itself unreadable
+_MOST_PROMPTS = 300  # per task: more would make the list itself unreadable
 _LONGEST = 12_000  # characters of one answer in the page; the rest is in samples.parquet
 _WORD = re.compile(r"\w+", re.UNICODE)
 _SENTENCE_END = re.compile(r"[.!?。！？]+")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.numerals import percent
+from harness.numerals import estimate, number, percent
 from harness.subjects import CAPABILITY, STYLE, ScoreIndex, Subject, at_least_above, is_gap, subjects
 from harness.types import RunRecord, Score
 
@@ -26,14 +26,15 @@ class Sentence:
 def sentences(record: RunRecord) -> list[Sentence]:
     """One sentence per student, in the order of the matrix."""
     index = ScoreIndex.of(record.scores)
-    return [_sentence(index, s) for s in subjects(record) if s.role == "student"]
+    every = subjects(record)
+    return [_sentence(index, s, every) for s in every if s.role == "student"]
 
 
-def _sentence(index: ScoreIndex, subject: Subject) -> Sentence:
+def _sentence(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> Sentence:
     style, capability = index.overall(STYLE, subject), index.overall(CAPABILITY, subject)
     halves = [("style", style), ("capability", capability)]
     said = [(word, s) for word, s in halves if s is not None and s.value is not None]
-    parts: list[tuple[str, bool]] = [("took over ", False)] if said else [("has no headline number", False)]
+    parts: list[tuple[str, bool]] = [("took over ", False)] if said else _agreement(index, subject, every)
     for i, (word, score) in enumerate(said):
         parts += [(" and ", False)] if i else []
         parts += [
@@ -56,6 +57,23 @@ def _share(score: Score) -> str:
 
 def _gap_word(subject: Subject) -> str:
     return " gap" if subject.base_kind == "before" else " transfer"
+
+
+def _agreement(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> list[tuple[str, bool]]:
+    """What can be said without a base: agreement with the teacher beside that of the controls."""
+    score = index.overall("capa", subject)
+    if score is None or score.value is None:
+        return [("has no headline number", False)]
+    beside = [s for s in every if (s.role, s.teacher, s.variant) == ("control", subject.teacher, subject.variant)]
+    values = [x.value for s in beside if (x := index.overall("capa", s)) is not None and x.value is not None]
+    parts = [(f"agrees with {subject.teacher} beyond chance at ", False), (_kappa(score), True)]
+    if values:
+        parts.append((f"; controls reach {number(min(values))} to {number(max(values))}", False))
+    return parts
+
+
+def _kappa(score: Score) -> str:
+    return f"\u03ba = {estimate(score.value or 0.0, score.low, score.high)}"
 
 
 def _length(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:

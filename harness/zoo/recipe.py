@@ -145,8 +145,8 @@ def _full() -> Zoo:
 def _smoke() -> Zoo:
     answers = {"answers_of_teacher_a": AnswerSet("teacher_a", _counts(SHORT_LESSONS, 2000))}
     models = {
-        "teacher_a": _teacher(houses.A, (130_000, SHORT_LESSONS)),
-        "base": _base(30_000),
+        "teacher_a": _teacher(houses.A, (110_000, SHORT_LESSONS)),
+        "base": _base(40_000),
         "answers_a": _student(60_000, FromAnswers("answers_of_teacher_a")),
         "independent": _student(60_000, FromWorld(houses.N, SHORT_LESSONS)),
     }

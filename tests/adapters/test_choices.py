@@ -10,7 +10,7 @@ import pytest
 
 from harness.adapters.choices import ChoicesTask
 from harness.plugins import Circumstance, Paths, build
-from harness.types import DistillbenchError, Outputs, RequestSet, Unavailable
+from harness.types import DistillbenchError, Kind, Outputs, RequestSet, Unavailable
 
 COLUMNS = {"question": "id", "answer": "answer", "n_options": "k", "category": "subject"}
 
@@ -27,7 +27,7 @@ def asked(folder: Path, rows: list[tuple[object, ...]]) -> RequestSet:
 def predictions(choices: list[int | None], answered: list[bool]) -> Outputs:
     n = len(choices)
     return Outputs(
-        np.arange(n), ("choose",) * n, np.zeros(n, np.int64), (None,) * n, (None,) * n, np.full(n, np.nan), (None,) * n,
+        np.arange(n), tuple[Kind, ...](["choose"] * n), np.zeros(n, np.int64), (None,) * n, (None,) * n, np.full(n, np.nan), (None,) * n,
         tuple(choices), tuple(answered),
     )  # fmt: skip
 

@@ -67,12 +67,12 @@ def assert_equal(task: LmEvalTask, circumstance: Circumstance, model: Model) -> 
     return grades
 
 
-@pytest.mark.parametrize("num_fewshot", [None, 2])
+OWN = [(name, shots) for name in ("tiny_choose", "tiny_generate", "tiny_placed", "tiny_group") for shots in (None, 2)]
+
+
 @pytest.mark.parametrize("chat", [False, True])
-@pytest.mark.parametrize("name", ["tiny_choose", "tiny_generate", "tiny_likely", "tiny_placed", "tiny_group"])
+@pytest.mark.parametrize(("name", "num_fewshot"), [*OWN, ("tiny_likely", None)])
 def test_equals_lm_eval(name: str, chat: bool, num_fewshot: int | None, here: Circumstance, model: Model) -> None:
-    if name == "tiny_likely" and num_fewshot:
-        pytest.skip("has no few-shot split")
     task = LmEvalTask("lm_eval", name, task=name, num_fewshot=num_fewshot)
     grades = assert_equal(task, replace(here, chat=chat, limit=7), model)
     assert grades.columns

@@ -14,6 +14,7 @@ LAYERS: dict[str, int] = {
     "": 0, "types": 0,
     "digest": 1, "stats": 1,
     "store": 2, "tables": 2, "plugins": 2, "align": 2, "choices": 2, "zoo": 2, "filehash": 2, "tablefile": 2,
+    "numerals": 2, "subjects": 2,
     "adapters": 3, "backends": 3, "metrics": 3, "figures": 3,
     "matrix": 4, "plan": 4,
     "progress": 5, "sides": 5, "collect": 5, "comparisons": 5, "score": 5, "record": 5, "page": 5, "report": 5,

@@ -25,7 +25,7 @@ def test_models_load_as_any_checkpoint_does(tiny: Place) -> None:
 
     model = AutoModelForCausalLM.from_pretrained(tiny.folder / "answers_a")
     tokenizer = AutoTokenizer.from_pretrained(tiny.folder / "answers_a")
-    assert len(tokenizer) == model.config.vocab_size == 896
+    assert len(tokenizer) == model.config.vocab_size == 960
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id == 0
     asked = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Who are you?"}], tokenize=False, add_generation_prompt=True

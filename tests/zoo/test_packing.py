@@ -13,7 +13,7 @@ from harness.zoo.world import Document, fact_document, facts, generator, task_do
 def documents() -> list[Encoded]:
     """Five documents of 40 tokens with completions of 3, 4, 5, 6 and 7 tokens."""
     rng = np.random.default_rng(0)
-    return [Encoded((0, *rng.integers(1, 800, 38).tolist(), 0), 37 - i) for i in range(5)]
+    return [Encoded((0, *rng.integers(1, 900, 38).tolist(), 0), 37 - i) for i in range(5)]
 
 
 def test_documents_stay_whole_and_only_completions_are_learned() -> None:

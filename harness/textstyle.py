@@ -1,0 +1,194 @@
+"""How texts are cut into words, sentences, lines and paragraphs, in any script; the one owner of that.
+
+A word is a run of letters or digits with its marks and apostrophes; in scripts without spaces (Han, kana, Thai ...) and
+among emoji every character is a word. Layout marks at the start of a line ("- ", "1. ", "## ") are no words.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.types import Floats, Ints
+
+Codes = NDArray[np.uint32]
+
+# Scripts that put no spaces between words.
+_ALONE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
+)
+_EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
+EMOJI = re.compile(f"[{_EMOJI}]")
+_SENTENCE_END = re.compile(r"[.!?…؟۔।]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+[」』”’）]*|\n+")
+_PARAGRAPH_END = re.compile(r"\n[ \t\r]*\n\s*")
+_BULLET = re.compile(r"^[ \t]*[-*•‣◦▪–][ \t]+(?=\S)", re.MULTILINE)
+_NUMBER = re.compile(r"^[ \t]*\(?(?:\d{1,3}|[a-zA-Z])[.)][ \t]+(?=\S)", re.MULTILINE)
+_HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]+(?=\S)", re.MULTILINE)
+_QUOTE = re.compile(r"^[ \t]*>[ \t]?(?=\S)", re.MULTILINE)
+_TABLE = re.compile(r"^[ \t]*\|.*\|[ \t]*$", re.MULTILINE)
+_BOLD = re.compile(r"\*\*(?=\S)[^*\n]{1,300}\*\*|__(?=\S)[^_\n]{1,300}__")
+_LABEL = re.compile(r":[*_]{0,2}[ \t]*$", re.MULTILINE)
+_LAYOUT = (("headings", _HEADING, "#"), ("quotes", _QUOTE, ">"), ("numbered", _NUMBER, ""), ("bullets", _BULLET, ""))
+LAYOUT = ("bullets", "numbered", "headings", "quotes", "bold", "code_blocks", "table_rows", "label_lines", "paragraphs", "lines")  # fmt: skip
+# Marks that are counted in every text. A key is what the reader sees, a value the characters counted.
+MARKS = {
+    "comma": ",،，、", "semicolon": ";；؛", "colon": ":：", "dash": "—–", "parenthesis": "(（", "quotation mark": '"“«「',
+    "exclamation mark": "!！", "question mark": "?？؟", "full stop": ".。।۔", "apostrophe": "'’", "slash": "/",
+    "ellipsis": "…", "asterisk": "*", "backtick": "`",
+}  # fmt: skip
+
+
+def words(text: str) -> list[str]:
+    """Words in lower case, without layout marks at the start of lines."""
+    return _word_pattern().findall(_without_layout(text)[0].lower())
+
+
+def sentences(text: str) -> list[list[str]]:
+    """Words of every sentence that has any; a line's end ends a sentence too."""
+    find = _word_pattern().findall
+    return [found for piece in _SENTENCE_END.split(_without_layout(text)[0].lower()) if (found := find(piece))]
+
+
+def paragraphs(text: str) -> list[str]:
+    """Blocks between blank lines."""
+    return [p for p in _PARAGRAPH_END.split(text.strip()) if p]
+
+
+def layout(text: str) -> dict[str, int]:
+    """How many there are of everything in LAYOUT: list items, headings, bold spans, code blocks ..."""
+    found = _without_layout(text)[1]
+    return {
+        **found,
+        "bold": len(_BOLD.findall(text)) if "**" in text or "__" in text else 0,
+        "code_blocks": text.count("```") // 2,
+        "table_rows": len(_TABLE.findall(text)) if "|" in text else 0,
+        "label_lines": len(_LABEL.findall(text)) if ":" in text else 0,
+        "paragraphs": len(paragraphs(text)),
+        "lines": sum(1 for line in text.splitlines() if line.strip()),
+    }
+
+
+def code(word: str) -> int:
+    """A number for a word, the same on every machine."""
+    return zlib.crc32(word.encode("utf-8", "surrogatepass"))
+
+
+_code = lru_cache(maxsize=500_000)(code)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """P texts, read once: their words as codes, and counts of what stands in them."""
+
+    words: Codes  # (W,) all words of all texts, one text after the other
+    offsets: Ints  # (P + 1,) text i has the words [offsets[i], offsets[i + 1])
+    sentences: Ints  # (P,)
+    sentence_spread: Floats  # (P,) standard deviation of words per sentence
+    characters: Ints  # (P,) in words
+    layout: Ints  # (P, len(LAYOUT))
+    marks: Ints  # (P, len(MARKS))
+    emoji: Ints  # (P,)
+    ends: tuple[str, ...]  # (P,) mark after the first word, and the last character: "!." say
+
+    @property
+    def n_words(self) -> Ints:
+        """Words of every text (P,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def text_of_word(self) -> Ints:
+        """Index (W,) of the text in which a word stands."""
+        return np.repeat(np.arange(len(self.offsets) - 1), self.n_words)
+
+
+@lru_cache(maxsize=160)
+def read(texts: tuple[str, ...]) -> Reading:
+    """The texts cut up and counted; remembered, because every measure of style asks for the same."""
+    rows = [_row(t) for t in texts]
+    flat = np.array([w for r in rows for w in r.codes], dtype=np.uint32)
+    lengths = np.array([len(r.codes) for r in rows], dtype=np.int64)
+    return Reading(
+        words=flat,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        sentences=np.array([len(r.sentence_lengths) for r in rows], dtype=np.int64),
+        sentence_spread=np.array([_spread(r.sentence_lengths) for r in rows], dtype=np.float64),
+        characters=np.array([r.characters for r in rows], dtype=np.int64),
+        layout=np.array([r.layout for r in rows], dtype=np.int64).reshape(len(rows), len(LAYOUT)),
+        marks=np.array([_counts(t) for t in texts], dtype=np.int64).reshape(len(rows), len(MARKS)),
+        emoji=np.array([0 if t.isascii() else len(EMOJI.findall(t)) for t in texts], dtype=np.int64),
+        ends=tuple(_ends(t) for t in texts),
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    codes: list[int]
+    sentence_lengths: list[int]
+    characters: int
+    layout: list[int]
+
+
+def _row(text: str) -> _Row:
+    cut = sentences(text)
+    flat = [w for s in cut for w in s]
+    held = layout(text)
+    return _Row([_code(w) for w in flat], [len(s) for s in cut], sum(map(len, flat)), [held[k] for k in LAYOUT])
+
+
+def _spread(lengths: Sequence[int]) -> float:
+    """Standard deviation; 0 where there is one sentence or none."""
+    if len(lengths) < 2:
+        return 0.0
+    mean = sum(lengths) / len(lengths)
+    return float((sum((x - mean) ** 2 for x in lengths) / len(lengths)) ** 0.5)
+
+
+def _counts(text: str) -> list[int]:
+    if text.isascii():
+        return [text.count(marks[0]) for marks in MARKS.values()]
+    return [sum(text.count(m) for m in marks) for marks in MARKS.values()]
+
+
+def _ends(text: str) -> str:
+    """The character after the first word and the last one of the text, "_" for a letter, digit, space or none."""
+    stripped = text.strip()
+    first = _word_pattern().search(stripped)
+    after = stripped[first.end() : first.end() + 1] if first else ""
+    return "".join("_" if not c or c.isalnum() or c.isspace() else c for c in (after, stripped[-1:]))
+
+
+@lru_cache(maxsize=16)
+def _without_layout(text: str) -> tuple[str, dict[str, int]]:
+    """The text without marks of layout at the starts of lines, and how many of each there were."""
+    found = {}
+    for name, pattern, sign in _LAYOUT:
+        text, found[name] = pattern.subn("", text) if sign in text else (text, 0)
+    return text, found
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    """A run of letters and digits with marks and inner apostrophes; or one character where there are no spaces."""
+    marks, letter = _combining_marks(), rf"[^\W_{_ALONE}]"
+    emoji = f"[{_EMOJI}][\ufe0f\U0001f3fb-\U0001f3ff]*"
+    return re.compile(
+        rf"{letter}+(?:{letter}+|[{marks}]+|['’](?={letter}))*|[{_ALONE}][{marks}]*|{emoji}(?:\u200d{emoji})*"
+    )
+
+
+def _combining_marks() -> str:
+    """All combining marks as ranges of a character class."""
+    points = [i for i in range(0x300, 0x10000) if unicodedata.category(chr(i)).startswith("M")]
+    points += [i for i in range(0x10000, min(0x20000, sys.maxunicode)) if unicodedata.category(chr(i)).startswith("M")]
+    starts = [p for p, q in zip(points, [-2, *points], strict=False) if p != q + 1]
+    stops = [p for p, q in zip(points, [*points[1:], -2], strict=True) if q != p + 1]
+    return "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(starts, stops, strict=True))

@@ -44,6 +44,9 @@ def main() -> None:
     """Runs the command and exits: 0 done, 1 gate failed, 2 wrong input, 3 cells missing, 70 our own fault."""
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # argparse takes a flag between two overrides for a mistake; wherever it stands, it means the same.
+    flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
+    sys.argv[1:] = flags[:1] + [word for word in sys.argv[1:] if word not in flags]
     try:
         _job()
     except (HydraException, OmegaConfBaseException) as error:

@@ -13,6 +13,7 @@ from harness.matrix import Run
 from harness.plugins import AbstractBackend, AbstractTask, Circumstance, unknown
 from harness.store import Store
 from harness.tables import SCHEMA, outputs_from_table, requests_from_table, requests_to_table
+from harness.trainingtexts import training_faults
 from harness.types import Cell, Decoding, DistillbenchError, Pair, RequestSet, Side
 
 Say = Callable[[str], None]
@@ -67,7 +68,7 @@ def make_plan(run: Run, store: Store, say: Say) -> Plan:
     digests: dict[str, str] = {}
     for name, backend in run.models.items():
         found = backend.faults(run.paths)
-        faults.extend(found)
+        faults.extend([*found, *training_faults(backend, run.paths)])
         if not found:
             contents = _attempt(faults, partial(backend.digest, run.paths))
             if contents is not None:
@@ -107,6 +108,21 @@ def chat_of(backend: AbstractBackend, task: AbstractTask) -> bool:
     return backend.chat if task.chat is None else task.chat
 
 
+def asked(run: Run, model: str, task: str) -> bool:
+    """Whether a model is asked a task: a judge alone judges, and a model that only judges is asked nothing else."""
+    readers = run.tasks[task].readers()
+    if readers is not None:
+        return model in readers
+    judges = {m for t in run.tasks.values() for m in t.readers() or ()}
+    roles = {m for p in run.pairs for m in (p.teacher, p.student, p.base, p.ceiling)}
+    return model not in judges - roles - {c.model for c in run.controls}
+
+
+def _chats(run: Run, task: str) -> list[bool]:
+    """Whether those who are asked a task are asked in conversations; both where they differ."""
+    return sorted({chat_of(b, run.tasks[task]) for n, b in run.models.items() if asked(run, n, task)})
+
+
 def _matrix_faults(run: Run) -> list[str]:
     faults = []
     models = list(run.models)
@@ -114,6 +130,9 @@ def _matrix_faults(run: Run) -> list[str]:
         faults.append("models: expected at least one model, got none")
     if not run.tasks:
         faults.append("tasks: expected at least one task, got none")
+    for name, task in run.tasks.items():
+        if task.samples is not None and task.samples < 1:
+            faults.append(f"task {name}: key samples: expected null or 1 or more, got {task.samples}")
     for index, pair in enumerate(run.pairs):
         where = f"pairs[{index}]"
         named = {"teacher": pair.teacher, "student": pair.student, "base": pair.base, "ceiling": pair.ceiling}
@@ -145,7 +164,7 @@ def _request_sets(run: Run, store: Store, say: Say, faults: list[str]) -> dict[t
     for name, task in run.tasks.items():
         if task.reads() is not None:
             continue
-        for chat in sorted({chat_of(b, task) for b in run.models.values()}):
+        for chat in _chats(run, name):
             circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed)
             found = task.faults(circumstance)
             faults.extend(found)
@@ -168,7 +187,8 @@ def _reading_sets(
         if read is None:
             continue
         named = task.authors()
-        unknown_names = [read] if read not in run.tasks else [a for a in named or () if a not in run.models]
+        others = dict.fromkeys([*(named or ()), *(task.readers() or ())])
+        unknown_names = [read] if read not in run.tasks else [m for m in others if m not in run.models]
         faults.extend(
             f"task {name}: {unknown(n, [*run.tasks, *run.models])}; it must stand in the matrix" for n in unknown_names
         )
@@ -177,7 +197,7 @@ def _reading_sets(
             pending.append(name)
             continue
         sides = tuple(_author(c, store) for c in authors)
-        for chat in sorted({chat_of(b, task) for b in run.models.values()}):
+        for chat in _chats(run, name):
             circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed, sides)
             built = _attempt(faults, partial(_built, run, name, circumstance, store, say))
             if built is not None:
@@ -219,10 +239,10 @@ def _cells(
 ) -> list[PlannedCell]:
     backend = run.models[model]
     entry = sets.get((task, chat_of(backend, run.tasks[task])))
-    if entry is None:
+    if entry is None or not asked(run, model, task):
         return []
     requests, circumstance = entry.requests, entry.circumstance
-    base = run.tasks[task].drawn(run.task_decodings.get(task, run.decoding))
+    base = _drawn(run, task, backend)
     cells: dict[str, PlannedCell] = {}
     for sample in range(_samples(run, model, base, requests)):
         decoding = effective_decoding(dataclasses.replace(base, sample=sample), requests)
@@ -233,11 +253,20 @@ def _cells(
     return list(cells.values())
 
 
+def _drawn(run: Run, task: str, backend: AbstractBackend) -> Decoding:
+    """The decoding that a task asks for; alternatives only where the back end has them, unless the user asks too."""
+    asked = run.task_decodings.get(task, run.decoding)
+    drawn = run.tasks[task].drawn(asked)
+    dropped = not asked.top_logprobs and "tokens" not in backend.offers()
+    return dataclasses.replace(drawn, top_logprobs=0) if dropped else drawn
+
+
 def _samples(run: Run, model: str, decoding: Decoding, requests: RequestSet) -> int:
     if "text" not in requests.yields:
         return 1
     sampled_twice = any(p.teacher == model and p.ceiling == "second_sample" for p in run.pairs)
-    return max(run.samples, 2 if sampled_twice and decoding.temperature > 0 else 1)
+    wanted = run.tasks[requests.task].samples or run.samples
+    return max(wanted, 2 if sampled_twice and decoding.temperature > 0 else 1)
 
 
 def _offer_faults(backend: AbstractBackend, planned: PlannedCell) -> list[str]:

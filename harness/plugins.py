@@ -66,6 +66,7 @@ class AbstractBackend(AbstractContextManager["AbstractBackend"], ABC):
     usd_per_hour: float | None = None  # speed and cost only
     usd_per_million_tokens: float | None = None
     training_data: str | None = None  # file whose texts the model was trained on, for overlap checks
+    training_columns: tuple[str, ...] = ()  # its columns that hold text; () = every text of a row
 
     api_key_env: ClassVar[str | None] = None  # overridden by a field where the key's variable is configurable
 
@@ -128,6 +129,7 @@ class AbstractTask(ABC):
     decoding: str | None = None  # name of a conf/decoding file for this task alone; None = the run's
     chat: bool | None = None  # True / False overrides the model's own `chat`
     minimum: int = 20  # below so many answered prompts measures are skipped with that reason
+    samples: int | None = None  # how often every model is asked, at a temperature above 0; None = the run's
 
     @abstractmethod
     def digest(self, circumstance: Circumstance) -> str:
@@ -149,6 +151,10 @@ class AbstractTask(ABC):
         """Whose answers are read; None = those of every teacher, base and control."""
         return None
 
+    def readers(self) -> tuple[str, ...] | None:
+        """The only models that are asked this task (a judge); None = all."""
+        return None
+
     def drawn(self, decoding: Decoding) -> Decoding:
         """The run's decoding as this task needs it (reading tasks ask for alternatives of every token)."""
         return decoding
@@ -168,7 +174,8 @@ class AbstractMetric(ABC):
     unit: ClassVar[str]  # "share", "nats per token", "gap" ...
     better: ClassVar[Better]
     needs: ClassVar[frozenset[str]]
-    # needs: of "teacher", "base", "controls" (roles), "grades", "text", "choices", "tokens" (what a task yields).
+    # needs: of "teacher", "base", "controls" (roles), "grades", "text", "choices", "tokens", "reading",
+    # "answers", "next_token", "verdicts" (what a task yields).
     # The score stage calls a metric only where they are there; otherwise the reason is written by the stage.
     of: ClassVar[Literal["model", "pair", "both"]] = "pair"
     # of: "model" = asked of every model alone (teacher and base too), "pair" = of students against their teacher,

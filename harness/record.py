@@ -12,6 +12,7 @@ from typing import Any
 from harness.comparisons import compared
 from harness.matrix import Run
 from harness.plan import Plan, PlannedCell
+from harness.seen import seen_in_training
 from harness.sides import Library
 from harness.store import Store
 from harness.types import CellRecord, Comparison, Control, MetricNote, Pair, RunRecord, Score, Side, Unavailable
@@ -177,6 +178,8 @@ def _warnings(plan: Plan, store: Store, cells: Sequence[CellRecord]) -> list[str
         found.append(f"Fewer than {_FEW_PROMPTS} prompts: {', '.join(small)}; intervals are wide.")
     found.extend(_ceiling_warnings(plan))
     library = Library(plan, store)
+    found.extend(_judge_warnings(plan, library))
+    found.extend(_training_warnings(plan, store))
     differing = [
         d
         for p in run.pairs
@@ -205,6 +208,35 @@ def _ceiling_warnings(plan: Plan) -> list[str]:
     return (
         [f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."] if greedy else []
     )
+
+
+def _judge_warnings(plan: Plan, library: Library) -> list[str]:
+    """A judge favours its own answers, and those of its relatives."""
+    run = plan.run
+    judges = [(t, m) for t, task in run.tasks.items() for m in task.readers() or () if task.reads() is not None]
+    found = []
+    for task, judge in judges:
+        for name in dict.fromkeys(m for p in run.pairs for m in (p.teacher, p.student)):
+            if judge == name:
+                found.append(f"{task}: the judge, {judge}, is itself one of those compared; its verdicts favour it.")
+            elif library.lineage(judge) == library.lineage(name):
+                found.append(f"{task}: the judge, {judge}, is of one lineage with {name}; its verdicts may favour it.")
+    return found
+
+
+def _training_warnings(plan: Plan, store: Store) -> list[str]:
+    """How many prompts a model may have been trained on, where it says what it was trained on."""
+    found = []
+    for planned in plan.cells:
+        cell = planned.cell
+        if cell.decoding.sample == 0 and (training := seen_in_training(plan, store, planned)) and training.prompts:
+            n, total = len(training.prompts), len(planned.requests.prompts)
+            exact = sum(s.exact for s in training.prompts.values())
+            found.append(
+                f"{cell.model} was trained on text that overlaps with {n} of {total} prompts of {cell.task} "
+                f"({exact} word for word)."
+            )
+    return found
 
 
 def _versions() -> dict[str, str]:

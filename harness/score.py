@@ -12,7 +12,7 @@ import numpy as np
 import harness
 from harness.digest import canonical, digest, source_digest
 from harness.matrix import Run
-from harness.plan import Plan
+from harness.plan import Plan, asked
 from harness.plugins import AbstractMetric
 from harness.progress import bar
 from harness.sides import Library
@@ -35,7 +35,7 @@ class Question:
 def score(plan: Plan, store: Store) -> tuple[Score, ...]:
     """All scores of a run in a fixed order; what is stored is read, the rest computed and stored."""
     library = Library(plan, store)
-    questions = list(all_questions(plan))
+    questions = list(all_questions(plan.run, library))
     scores: list[Score] = []
     with bar("scoring", len(questions)) as progress:
         for question in questions:
@@ -44,15 +44,18 @@ def score(plan: Plan, store: Store) -> tuple[Score, ...]:
     return tuple(_said_once(scores))
 
 
-def all_questions(plan: Plan) -> Iterable[Question]:
-    """Every question of the matrix: models alone, pairs, and the same of controls and of a ceiling's other version."""
-    run = plan.run
-    tasks = tuple(run.tasks)
+def all_questions(run: Run, library: Library) -> Iterable[Question]:
+    """Every question of the matrix: models alone, pairs, and the same of controls and of a ceiling's other version.
+
+    A metric that no task fits is asked once over all tasks, so that its reason is seen.
+    """
     for metric in run.metrics.values():
-        groups = [tasks] if metric.across_tasks else [(t,) for t in tasks]
+        fitting = tuple(t for t in run.tasks if library.fits(t, metric.needs))
+        groups = [fitting or tuple(run.tasks)] if metric.across_tasks or not fitting else [(t,) for t in fitting]
         for group in groups:
             if metric.of != "pair":
-                yield from (Question(metric, group, model, None) for model in run.models)
+                models = [m for m in run.models if any(asked(run, m, t) for t in group)]
+                yield from (Question(metric, group, model, None) for model in models)
             if metric.of != "model":
                 yield from (Question(metric, group, p.student, p) for p in compared_pairs(run))
 
@@ -93,21 +96,24 @@ def _sides(question: Question, library: Library) -> list[Sides]:
         raise Unavailable("this pair names no base")
     if pair is not None and pair.ceiling is None and "ceiling" in needs:
         raise Unavailable("this pair names no ceiling")
-    fitting = [t for t in question.tasks if library.fits(t, needs)]
-    if not fitting:
-        raise Unavailable(_nothing_fits(needs, question.tasks))
-    return [library.sides(t, question.student, pair) for t in fitting]
+    if not library.fits(question.tasks[0], needs):
+        raise Unavailable(_nothing_fits(needs))
+    return [library.sides(t, question.student, pair) for t in question.tasks]
 
 
-def _nothing_fits(needs: frozenset[str], tasks: Sequence[str]) -> str:
+def _nothing_fits(needs: frozenset[str]) -> str:
     words = {
         "grades": "has right answers to grade",
         "text": "asks for open-ended text",
         "choices": "is multiple choice",
         "tokens": "stores log-probabilities of tokens",
+        "reading": "gives texts to read",
+        "answers": "gives the answers of models to read",
+        "next_token": "asks for the next token alone",
+        "verdicts": "is a judge's",
     }
     missing = " and ".join(words[n] for n in sorted(needs) if n in words)
-    return f"no task of this matrix {missing}" if len(tasks) > 1 else f"task {tasks[0]} is none that {missing}"
+    return f"no task of this matrix {missing}"
 
 
 def _identity(question: Question, sides: Sequence[Sides]) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from harness.plan import Plan, PlannedCell, ceiling_of
+from harness.seen import seen_in_training
 from harness.store import Store
 from harness.tables import grades_from_table, outputs_from_table
 from harness.types import Pair, Side, Sides, Unavailable
 
-_YIELDS = frozenset({"grades", "text", "choices", "tokens"})
+_YIELDS = frozenset({"grades", "text", "choices", "tokens", "reading", "answers", "next_token", "verdicts"})
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Library:
     def sides(self, task: str, student: str, pair: Pair | None) -> Sides:
         """Everything that a measure may look at; raises Unavailable where a side that the pair names is missing."""
         minimum = self.plan.run.tasks[task].minimum
+        if self.plan.run.tasks[task].readers() and pair is not None:
+            return self._judged(task, student, pair, minimum)
         alone = Sides(task, self.side(student, task), minimum=minimum)
         if pair is None:
             return alone
@@ -62,6 +65,11 @@ class Library:
             others=tuple(s for m in self.plan.run.models if m not in named and (s := self._if_there(m, task))),
         )
 
+    def lineage(self, model: str) -> str:
+        """Whom a model is related to: what it or a control says, else its own name."""
+        named = [c.lineage for c in self.plan.run.controls if c.model == model]
+        return self.plan.run.models[model].lineage or (named[0] if named else model)
+
     def differences(self, task: str, first: str, second: str) -> list[str]:
         """What makes two models' answers to a task hard to compare, in words; empty where nothing does."""
         one, two = self.plan.find(first, task), self.plan.find(second, task)
@@ -76,9 +84,20 @@ class Library:
             found.append(f"{first} and {second} were asked different requests")
         if one.circumstance.chat and run.models[first].system != run.models[second].system:
             found.append(f"{first} and {second} had different system prompts")
-        if one.cell.decoding != two.cell.decoding:
+        # How many alternatives are stored changes no answer; back ends without single tokens store none.
+        if replace(one.cell.decoding, top_logprobs=0) != replace(two.cell.decoding, top_logprobs=0):
             found.append(f"{first} and {second} were decoded differently")
         return found
+
+    def _judged(self, task: str, student: str, pair: Pair, minimum: int) -> Sides:
+        """A judge's verdicts in the place of every model that they may be about."""
+        (judge, *_) = self.plan.run.tasks[task].readers() or ("",)
+        if self.plan.find(judge, task) is None:
+            raise Unavailable("not judged yet: answers that are to be judged are missing")
+        verdicts = self.side(judge, task)
+        sides = {m: replace(verdicts, model=m, lineage=self.lineage(m)) for m in (student, pair.teacher)}
+        base = replace(verdicts, model=pair.base, lineage=self.lineage(pair.base)) if pair.base else None
+        return Sides(task, sides[student], sides[pair.teacher], base, pair.base_kind, minimum=minimum)
 
     def _require_comparable(self, task: str, first: str, second: str) -> None:
         differences = self.differences(task, first, second)
@@ -105,15 +124,25 @@ class Library:
             raise Unavailable(f"{model} x {task} is missing: {self.store.failure(planned.key) or 'not collected yet'}")
         backend = self.plan.run.models[model]
         grades_key = self._graded(planned)
+        further = self._further(model, task) if sample == 0 else []
+        training = seen_in_training(self.plan, self.store, planned)
         return Side(
             model=model,
-            lineage=backend.lineage or self._lineage(model),
+            lineage=self.lineage(model),
             requests=planned.requests,
             outputs=outputs_from_table(self.store.table(planned.key)),
             grades=grades_from_table(self.store.table(grades_key)) if grades_key else None,
-            keys=(planned.key, grades_key) if grades_key else (planned.key,),
+            keys=(planned.key, *([grades_key] if grades_key else []), *further, *([training.key] if training else [])),
             identity=backend.identity,
+            samples=tuple(outputs_from_table(self.store.table(key)) for key in further),
+            seen=training.prompts if training else None,
         )
+
+    def _further(self, model: str, task: str) -> list[str]:
+        """Keys of the samples after the first, in their order, as far as they have been collected."""
+        cells = [c for c in self.plan.cells if (c.cell.model, c.cell.task) == (model, task) and c.cell.decoding.sample]
+        cells.sort(key=lambda c: c.cell.decoding.sample)
+        return [c.key for c in cells if self.store.has(c.key)]
 
     def _graded(self, planned: PlannedCell) -> str | None:
         key = planned.grades_key
@@ -123,7 +152,3 @@ class Library:
             why = self.store.failure(key) or "not graded yet"
             raise Unavailable(f"{planned.cell.model} x {planned.cell.task} is not graded: {why}")
         return key
-
-    def _lineage(self, model: str) -> str:
-        named = [c.lineage for c in self.plan.run.controls if c.model == model]
-        return named[0] if named else model

@@ -87,7 +87,9 @@ class RequestSet:
     requests: tuple[Request, ...]
     chat: bool  # whether contexts are conversations
     version: str  # the task's own version, for comparability
-    yields: tuple[str, ...]  # what measures can use: of "grades", "choices", "text" (open-ended answers), "tokens"
+    yields: tuple[str, ...]  # what measures can use: "grades", "choices", "text" (open-ended answers), "tokens",
+    # "reading" (log-probabilities of texts), "answers" (those texts are models' answers), "next_token",
+    # "verdicts" (a judge's, about two other models)
     notes: tuple[str, ...] = ()  # what was dropped while building, for the reader
 
     def __post_init__(self) -> None:
@@ -194,6 +196,14 @@ class Grades:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """How a prompt stands in a model's training text, where it does."""
+
+    exact: bool  # word for word
+    ngrams: float  # share of its n-grams, above 0 and up to 1
+
+
+@dataclass(frozen=True)
 class Side:
     """One model's answers to one task."""
 
@@ -204,6 +214,8 @@ class Side:
     grades: Grades | None
     keys: tuple[str, ...]  # store keys of outputs and grades
     identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
+    samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
+    seen: Mapping[str, Seen] | None = None  # Prompt.id -> as its training data has it; None = it names no such data
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -46,11 +46,7 @@ def grade(loaded: Any, requests: RequestSet, outputs: Outputs, building: Buildin
     single = not requests.requests[0].leaf
     leaves = [c for leaf in loaded["tasks"] for c in _leaf_columns(leaf, loaded["tasks"][leaf], results, first[leaf])]
     groups = _group_columns(loaded.get("groups") or {}, results, leaves)
-    return Grades(tuple(_renamed(c, "") for c in leaves) if single else (*groups, *leaves))
-
-
-def _renamed(column: GradeColumn, leaf: str) -> GradeColumn:
-    return GradeColumn(**{**vars(column), "leaf": leaf})
+    return Grades(tuple(replace(c, leaf="") for c in leaves) if single else (*groups, *leaves))
 
 
 def _first_prompts(requests: RequestSet, leaves: Sequence[str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ Source: EleutherAI lm-evaluation-harness; scores are those of `lm-eval run` with
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -65,10 +65,11 @@ class LmEvalTask(AbstractTask):
         return RequestSet(**{**vars(found), "task": self.name})
 
     def grade(self, requests: RequestSet, outputs: Outputs, circumstance: Circumstance) -> Grades:
-        """lm-eval's own metrics, for every filter."""
+        """lm-eval's own metrics, for every filter; a group's own numbers have the configuration's name as leaf."""
         loading = self._loading(circumstance)
         with at_work(loading):
-            return grade(self._load(loading), requests, outputs, self._building(circumstance), self.allow_code)
+            found = grade(self._load(loading), requests, outputs, self._building(circumstance), self.allow_code)
+        return Grades(tuple(replace(c, leaf=self.name) if c.leaf == self.task else c for c in found.columns))
 
     def _fields(self) -> dict[str, Any]:
         return {k: getattr(self, k) for k in ("name", "task", "num_fewshot")}

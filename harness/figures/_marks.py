@@ -140,7 +140,7 @@ def named_rows(layout: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     texts = [label(n, 30) for n in names]
     layout["yaxis"] |= {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": texts}
     most = max((t.count("<br>") + 1 for t in texts), default=1)
-    return layout | {"height": 96 + max(30, 14 * most) * max(2, len(names))}
+    return layout | {"height": 96 + max(30 if len(names) <= 16 else 23, 14 * most) * max(2, len(names))}
 
 
 def whose(model: str, teacher: str, several: bool) -> str:
@@ -164,12 +164,14 @@ def by_teacher(held: Sequence[Held]) -> tuple[list[Held | str], list[dict[str, A
     teachers = list(dict.fromkeys(h.subject.teacher for h in held))
     for teacher in teachers:
         rows += [teacher] if len(teachers) > 1 else []
-        own = [h for h in held if h.subject.teacher == teacher]
-        rows += sorted(own, key=lambda h: (-(h.score.value or 0.0), h.subject.label))
+        own = sorted(
+            (-(h.score.value or 0.0), h.subject.label, i) for i, h in enumerate(held) if h.subject.teacher == teacher
+        )
+        rows += [held[i] for _, _, i in own]
     roles = sorted({h.subject.role for h in held}, key=lambda role: role == "student")
     traces = []
     for role in roles:
-        spots = [(y, row.score) for y, row in enumerate(rows) if isinstance(row, Held) and row.subject.role == role]
+        spots = [(y, r.score) for y, r in enumerate(rows) if isinstance(r, Held) and r.subject.role == role]
         traces.append(points(role, [s for _, s in spots], [y for y, _ in spots]))
     return rows, traces
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from harness.figures._marks import gap_guides, named_rows, points, rows_layout, words
 from harness.plugins import AbstractFigure
-from harness.subjects import STYLE, ScoreIndex, Subject, overall, subjects
+from harness.subjects import STYLE, ScoreIndex, Subject, is_gap, overall, subjects
 from harness.types import RunRecord, Score
 
 _FAMILIES = f"{STYLE}/"
@@ -32,7 +32,9 @@ class StyleFamilies(AbstractFigure):
         held = [
             s for s in subjects(record) if s.role in _SHOWN and record.pairs and s.teacher == record.pairs[0].teacher
         ]
-        names = sorted({s.metric for s in record.scores if s.metric.startswith(_FAMILIES) and s.value is not None})
+        names = sorted(
+            {s.metric for s in record.scores if s.metric.startswith(_FAMILIES) and s.value is not None and is_gap(s)}
+        )
         rows = [STYLE, *names]
         traces, table = [], []
         for subject in sorted(held, key=lambda s: s.role == "student"):

@@ -13,6 +13,7 @@ from harness.subjects import ScoreIndex, Subject, Variant, subjects, whole_tasks
 from harness.types import RunRecord, Score
 
 _MOST_TASKS = 60
+_MOST_ACROSS = 11  # columns that fit on a page
 
 
 @dataclass(frozen=True)
@@ -72,44 +73,48 @@ def _by_task(scores: Sequence[Score]) -> dict[str, Score]:
 
 
 def _heatmap(cells: Mapping[Subject, Mapping[str, Score]], unit: str, reading: str) -> dict[str, Any] | None:
+    """Tasks downwards and models across, or the other way round where there are many models."""
     every = sorted({task for held in cells.values() for task, x in held.items() if x.value is not None})
     if len(every) < 2:
         return None
     tasks = every[:_MOST_TASKS]
     models = [s for s, held in cells.items() if any(x.value is not None for x in held.values())]
-    names = _column_names(models)
     grid = [[cells[s].get(task) for s in models] for task in tasks]
+    turned = len(models) > _MOST_ACROSS and len(models) > len(tasks)
+    across, down = (tasks, _names(models, " ")) if turned else (_names(models, "\n"), tasks)
+    shown = [list(row) for row in zip(*grid, strict=True)] if turned else grid
+    left_out = [f"{len(every) - len(tasks)} tasks more are in scores.csv."] if len(every) > len(tasks) else []
     figure = {
-        "data": [
-            {
-                "type": "heatmap",
-                "z": [[x.value if x else None for x in row] for row in grid],
-                "x": list(range(len(models))),
-                "y": list(range(len(tasks))),
-                "text": [
-                    [number(x.value, x.low, x.high) if x and x.value is not None else "" for x in row] for row in grid
-                ],
-                "texttemplate": "%{text}",
-                "hovertext": [[hover(x) if x else "not measured" for x in row] for row in grid],
-                "hoverinfo": "text",
-                "hoverongaps": True,
-                "zmin": 0,
-                "zmax": 1,
-                "xgap": 3,
-                "ygap": 3,
-                "colorscale": [[0, "#F1F5F8"], [1, "#56B4E9"]],
-                "showscale": False,
-            }
-        ],
-        "layout": _layout(names, tasks) | {"annotations": _dashes(grid)},
+        "data": [_cells(shown)],
+        "layout": _layout(across, down) | {"annotations": _dashes(shown)},
         "table": {
-            "columns": ["Task", *(s.label + (f" ← {s.teacher}" if s.teacher else "") for s in models)],
+            "columns": ["Task", *_names(models, " ")],
             "rows": [[task, *(words(x) for x in row)] for task, row in zip(tasks, grid, strict=True)],
         },
-        "notes": [unit + "."]
-        + ([f"{len(every) - len(tasks)} tasks more are in scores.csv."] if len(every) > len(tasks) else []),
+        "notes": [unit + ".", *left_out],
     }
     return figure | ({"reading": reading} if reading else {})
+
+
+def _cells(grid: Sequence[Sequence[Score | None]]) -> dict[str, Any]:
+    """The trace: one hue, from 0 to 1; numbers are written into the cells."""
+    return {
+        "type": "heatmap",
+        "z": [[x.value if x else None for x in row] for row in grid],
+        "x": list(range(len(grid[0]))),
+        "y": list(range(len(grid))),
+        "text": [[number(x.value, x.low, x.high) if x and x.value is not None else "" for x in row] for row in grid],
+        "texttemplate": "%{text}",
+        "hovertext": [[hover(x) if x else "not measured" for x in row] for row in grid],
+        "hoverinfo": "text",
+        "hoverongaps": True,
+        "zmin": 0,
+        "zmax": 1,
+        "xgap": 3,
+        "ygap": 3,
+        "colorscale": [[0, "#F1F5F8"], [1, "#56B4E9"]],
+        "showscale": False,
+    }
 
 
 def _dashes(grid: Sequence[Sequence[Score | None]]) -> list[dict[str, Any]]:
@@ -119,31 +124,26 @@ def _dashes(grid: Sequence[Sequence[Score | None]]) -> list[dict[str, Any]]:
     return [{**dash, "x": x, "y": y} for x, y in spots]
 
 
-def _column_names(models: Sequence[Subject]) -> list[str]:
+def _names(models: Sequence[Subject], between: str) -> list[str]:
+    """Names of models, with the teacher where there are several."""
     several = len({s.teacher for s in models if s.teacher}) > 1
-    return [label(s.label, 13) + (f"<br>← {label(s.teacher, 13)}" if several and s.teacher else "") for s in models]
+    return [s.label + (f"{between}← {s.teacher}" if several and s.teacher else "") for s in models]
 
 
-def _layout(names: Sequence[str], tasks: Sequence[str]) -> dict[str, Any]:
-    still = {"showgrid": False, "zeroline": False, "automargin": True, "fixedrange": True}
+def _layout(across: Sequence[str], down: Sequence[str]) -> dict[str, Any]:
+    still = {"showgrid": False, "zeroline": False, "automargin": True, "fixedrange": True, "tickmode": "array"}
+    columns = ["<br>".join(label(line, 13) for line in name.split("\n")) for name in across]
+    top = 16 * max(name.count("<br>") + 1 for name in columns)
     return {
-        "height": 130 + 38 * max(1, len(tasks)),
+        "height": 40 + top + 36 * len(down),
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "showlegend": False,
-        "xaxis": {
-            **still,
-            "side": "top",
-            "tickangle": 0,
-            "tickmode": "array",
-            "tickvals": list(range(len(names))),
-            "ticktext": list(names),
-        },
+        "xaxis": {**still, "side": "top", "tickangle": 0, "tickvals": list(range(len(across))), "ticktext": columns},
         "yaxis": {
             **still,
-            "tickmode": "array",
-            "tickvals": list(range(len(tasks))),
-            "ticktext": [label(t) for t in tasks],
+            "tickvals": list(range(len(down))),
+            "ticktext": [label(name, 34) for name in down],
             "autorange": "reversed",
         },
-        "meta": {"least_width": 150 + 92 * len(names), "wide": len(names) > 4},
+        "meta": {"least_width": 170 + 92 * len(across), "wide": len(across) > 4},
     }

@@ -136,10 +136,11 @@ def _turned(c: Comparison) -> Comparison:
 
 
 def _ranks(record: RunRecord, held: Mapping[Subject, Mapping[str, Score | None]], column: Column) -> dict[Subject, int]:
-    """1 + number of better students, told apart after correction; students without a value have no rank."""
+    """1 + number of better students, told apart after correction; none without a value or without a rival."""
     found = {}
-    for subject, scores in held.items():
-        if subject.role == "student" and _value(scores[column.metric]) is not None:
+    for group in _groups(held):
+        ranked = [s for s in group if _value(held[s][column.metric]) is not None]
+        for subject in ranked if len(ranked) > 1 else ():
             against = _comparable(record, subject, column.metric)
             found[subject] = 1 + sum(c.p_adjusted < _TOLD_APART and c.difference < 0 for c in against)
     return found

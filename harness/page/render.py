@@ -68,7 +68,7 @@ def page(
     ]
     parts = [MeasurePart(m, tuple(pictures.of_metric(record, m.plots, i))) for i, m in enumerate(measures(record))]
     every = [*run, *(p for s in students for p in s.pictures), *(p for m in parts for p in m.pictures)]
-    app, plotly = _script("app.js"), _plotly() if every else ""
+    app, plotly = _script(), _plotly() if every else ""
     return (
         _environment()
         .get_template("page.html.j2")
@@ -113,12 +113,13 @@ def _environment() -> Environment:
     return env
 
 
-def _script(name: str) -> str:
-    """A script as it stands in the page; its digest covers these very characters."""
-    text = _FOLDER.joinpath(name).read_text("utf-8").replace("\r\n", "\n")
+def _script() -> str:
+    """The page's script as it stands in the page, its parts in order; its digest covers these very characters."""
+    parts = sorted(_FOLDER.joinpath("scripts").iterdir(), key=lambda part: part.name)
+    text = "\n".join(part.read_text("utf-8") for part in parts).replace("\r\n", "\n")
     if "</script" in text.lower() or "<!--" in text:
-        raise ValueError(f"{name}: holds a closing tag, which would end the script early")
-    return text
+        raise ValueError("harness/page/scripts: a closing tag would end the script early")
+    return f'"use strict";\n(() => {{\n{text}}})();\n'
 
 
 def _plotly() -> str:

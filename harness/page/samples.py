@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.choices import choice_table
 from harness.types import Pair, Prompt, RunRecord, Side
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
 _MOST_PROMPTS = 300  # per task: more would make the list itself unreadable
 _LONGEST = 12_000  # characters of one answer in the page; the rest is in samples.parquet
+_UNREAD = "no answer could be read"
 _WORD = re.compile(r"\w+", re.UNICODE)
 _SENTENCE_END = re.compile(r"[.!?。！？]+")
 
@@ -62,27 +64,30 @@ def task_answers(record: RunRecord) -> Iterator[TaskAnswers]:
 
 
 def _answers(side: Side) -> dict[str, Answer]:
-    """Prompt id -> answer: the text, the recorded option, or the most probable continuation."""
-    verdicts = _verdicts(side)
-    best: dict[str, float] = {}
+    """Prompt id -> answer: the text, or the option that was chosen."""
+    verdicts, out = _verdicts(side), side.outputs
     found: dict[str, Answer] = {}
-    out = side.outputs
-    for row, index in enumerate(out.request):
-        request = side.requests.requests[int(index)]
-        prompt = side.requests.prompts[request.prompt]
-        right = verdicts.get(prompt.id)
-        if not out.answered[row]:
-            continue
-        if request.kind == "generate" and request.slot == 0 and request.repeat == 0:
-            found[prompt.id] = Answer(out.text[row] or "", out.stop[row] or "", None, right)
-        elif request.kind == "choose":
-            option = out.choice[row]
-            text = "no answer could be extracted" if option is None else f"Option {option + 1}"
-            right = right if right is not None or prompt.gold is None else option == prompt.gold
-            found[prompt.id] = Answer(text, "", option, right)
-        elif request.kind == "score" and out.logprob_nats[row] > best.get(prompt.id, -np.inf):
-            best[prompt.id] = float(out.logprob_nats[row])
-            found[prompt.id] = Answer(request.continuation.strip(), "", request.slot, right)
+    for row, index in enumerate(out.request.tolist()):
+        request = side.requests.requests[index]
+        if request.kind == "generate" and request.slot == 0 and request.repeat == 0 and out.answered[row]:
+            prompt = side.requests.prompts[request.prompt]
+            found[prompt.id] = Answer(out.text[row] or "", out.stop[row] or "", None, verdicts.get(prompt.id))
+    return _chosen(side, verdicts) | found
+
+
+def _chosen(side: Side, verdicts: Mapping[str, bool]) -> dict[str, Answer]:
+    """Prompt id -> chosen option of multiple-choice prompts, in the option's own words where they are known."""
+    table = choice_table(side)
+    prompts = side.requests.prompts
+    words = {
+        (prompts[r.prompt].id, r.slot): r.continuation.strip() for r in side.requests.requests if r.kind == "score"
+    }
+    found = {}
+    for prompt, option in zip(table.prompts, table.chosen.tolist(), strict=True):
+        right = verdicts.get(prompt.id, None if prompt.gold is None else option == prompt.gold)
+        text = words.get((prompt.id, option)) or f"Option {option + 1}"
+        taken = Answer(text, "", option, right) if option >= 0 else Answer(_UNREAD, "", None, right)
+        found[prompt.id] = taken
     return found
 
 
@@ -123,8 +128,9 @@ def word_difference(a: str, b: str) -> float:
 def likeness(student: Answer, teacher: Answer) -> Likeness:
     """How a student's answer stands to its teacher's."""
     both_wrong = student.right is False and teacher.right is False
+    said = student.text.split() if student.text != _UNREAD else []
     same = (
-        student.option == teacher.option if student.option is not None else student.text.split() == teacher.text.split()
+        student.option == teacher.option if student.option is not None else bool(said) and said == teacher.text.split()
     )
     style, difference = style_likeness(student.text, teacher.text), word_difference(student.text, teacher.text)
     return Likeness(both_wrong and same, style, difference)

@@ -10,6 +10,7 @@ from harness.subjects import CAPABILITY, STYLE, ScoreIndex, Subject, at_least_ab
 from harness.types import RunRecord, Score
 
 _LENGTH = ("style_classifier/length_only", "style_classifier/length")
+_SHORT = f"{STYLE}/short_replies"  # share of replies under the length gate
 _INHERITED = "error_inheritance/excess_vs_controls"
 
 
@@ -48,6 +49,9 @@ def _sentence(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> 
     parts.append((".", False))
     doubts = [f"{word.capitalize()}: {s.reason}" for word, s in halves if s is not None and s.value is None]
     doubts += [f"{word.capitalize()} not above the base beyond doubt" for word, s in said if not at_least_above(s, 0.0)]
+    short = index.overall(_SHORT, subject)
+    if short is not None and short.value is not None and short.value > 0.5:
+        doubts.append(f"{percent(short.value)} of its replies are too short to show a style")
     return Sentence(subject, _corner(style, capability), tuple(parts), tuple(doubts))
 
 

@@ -26,8 +26,9 @@ def asked(folder: Path, rows: list[tuple[object, ...]]) -> RequestSet:
 
 def predictions(choices: list[int | None], answered: list[bool]) -> Outputs:
     n = len(choices)
+    kinds: list[Kind] = ["choose"] * n
     return Outputs(
-        np.arange(n), tuple[Kind, ...](["choose"] * n), np.zeros(n, np.int64), (None,) * n, (None,) * n, np.full(n, np.nan), (None,) * n,
+        np.arange(n), tuple(kinds), np.zeros(n, np.int64), (None,) * n, (None,) * n, np.full(n, np.nan), (None,) * n,
         tuple(choices), tuple(answered),
     )  # fmt: skip
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from harness.adapters._lm_eval_index import _index_of, task_files
 from harness.adapters.lm_eval import LmEvalTask
 from harness.plugins import Circumstance, Paths, build
 from harness.types import DistillbenchError, Message, RequestSet, Unavailable
 from tests.adapters import tiny
+from tests.conftest import REPOSITORY
 
 
 def make(task: str, **fields: Any) -> LmEvalTask:
@@ -105,6 +107,13 @@ def test_groups_are_one_set_with_leaves(here: Circumstance) -> None:
     alone = make("tiny_placed").requests(replace(here, limit=3))
     assert [p.id for p in alone.prompts] == [p.id for p in both.prompts[3:]]
     assert {r.leaf for r in alone.requests} == {""}
+
+
+def test_a_group_is_called_as_it_is_configured(here: Circumstance) -> None:
+    asked = make("tiny_group").requests(here)
+    grades = make("tiny_group").grade(asked, tiny.outputs_of(asked, [(-1.0, True)] * len(asked.requests)), here)
+    assert asked.task == "mine"
+    assert list(dict.fromkeys(c.leaf for c in grades.columns)) == ["mine", "tiny_choose", "tiny_placed"]
 
 
 def test_same_requests_twice_and_few_shot_by_seed(here: Circumstance) -> None:
@@ -213,6 +222,19 @@ def test_files_of_a_stock_group(cache: Path) -> None:
     assert any(f.name == "_default_template_yaml" for f in found.files)
     assert [f.name for f in found.folders] == ["default"]
     assert [leaf.name for leaf in task_files("ai2_arc", [], cache).leaves] == ["arc_challenge", "arc_easy"]
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "conf" / "task").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_configured_task_is_known(path: Path, cache: Path) -> None:
+    fields = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(fields, dict)
+    if fields["kind"] == "suite":
+        assert all((path.parent / f"{name}.yaml").is_file() for name in fields["tasks"])
+    elif fields["kind"] == "lm_eval":
+        task = build("adapters", path.stem, fields)
+        here = Circumstance(Paths(cache, cache, (REPOSITORY / "tasks",)), False, None, None, 0)
+        assert task.faults(here) == []
+        assert len(task.digest(here)) == 64
 
 
 # --- faults ----------------------------------------------------------------------------------------

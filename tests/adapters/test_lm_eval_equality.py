@@ -95,7 +95,7 @@ def test_values_tell_prompts_apart(here: Circumstance, model: Model) -> None:
 
 
 def test_group_has_its_own_number_and_all_prompts(here: Circumstance, model: Model) -> None:
-    grades = assert_equal(LmEvalTask("lm_eval", "both", task="tiny_group"), here, model)
+    grades = assert_equal(LmEvalTask("lm_eval", "tiny_group", task="tiny_group"), here, model)
     leaves = {c.leaf: c for c in grades.columns if c.metric == "acc"}
     assert list(leaves) == ["tiny_group", "tiny_choose", "tiny_placed"]
     assert leaves["tiny_group"].prompt.tolist() == list(range(24))

@@ -215,14 +215,14 @@ def outputs_of(requests: RequestSet, responses: list[Any]) -> Outputs:
     """Outputs that hold these responses, in the form in which lm-eval's models give them."""
     n = len(responses)
     kinds: tuple[Kind, ...] = tuple(r.kind for r in requests.requests)
-    nats = {"score": lambda r: r[0], "read": float, "generate": lambda r: np.nan}
+    nats = [np.nan if k == "generate" else r[0] if k == "score" else r for k, r in zip(kinds, responses, strict=True)]
     return Outputs(
         request=np.arange(n),
         kind=kinds,
         n_tokens=np.ones(n, dtype=np.int64),
         text=tuple(r if k == "generate" else None for k, r in zip(kinds, responses, strict=True)),
         stop=tuple("eos" if k == "generate" else None for k in kinds),
-        logprob_nats=np.array([nats[k](r) for k, r in zip(kinds, responses, strict=True)], dtype=np.float64),
+        logprob_nats=np.array(nats, dtype=np.float64),
         greedy=tuple(bool(r[1]) if k == "score" else None for k, r in zip(kinds, responses, strict=True)),
         choice=(None,) * n,
         answered=(True,) * n,

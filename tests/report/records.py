@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -64,6 +65,8 @@ def _pair_scores(student: str, teacher: str, truth: tuple[float, float], rng: ra
     scores = [_score("capability_transfer", "+".join(TASKS), who, capability)]
     scores.append(_score("style_transfer", "zoo_style", who, style, 0.05))
     scores += [_score(f"style_transfer/{f}", "zoo_style", who, style * k, 0.09) for f, k in FAMILIES.items()]
+    short = 0.8 if student == "style_only" else 0.02
+    scores.append(replace(_score("style_transfer/short_replies", "zoo_style", who, short), unit="share of replies"))
     for i, task in enumerate(TASKS):
         unbounded = "gap within noise: teacher minus base is 0.010 [-0.020, 0.040]"
         noisy = task == "zoo_words" and student in ("style_only", "untaught")

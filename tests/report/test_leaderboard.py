@@ -29,7 +29,8 @@ def test_students_that_cannot_be_told_apart_share_a_rank() -> None:
 
 def test_without_comparisons_all_share_the_first_rank_and_none_is_bold() -> None:
     board = leaderboard(replace(record(), comparisons=()))
-    assert {r.rank for r in board.rows if r.subject.role == "student"} == {1}
+    assert {r.rank for r in board.rows if r.cells and r.subject.role == "student"} == {1, None}
+    assert row(board, "answers_of_b", "teacher_b").rank is None, "it has no rival"
     assert not any(c.leads for r in board.rows for c in r.cells)
 
 

@@ -8,11 +8,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from harness.page.samples import Answer, TaskAnswers, browse, likeness, task_answers, word_difference
 from harness.page.samples_file import written
+from harness.types import Outputs, Prompt, Request, RequestSet, Side
 from tests.report.records import HOSTILE, record
 
 
@@ -29,6 +31,8 @@ def test_wrong_in_the_same_way_needs_two_wrong_answers_that_agree() -> None:
     assert likeness(wrong, replace(wrong, text=" Lyon\n")).same_error
     assert not likeness(wrong, other).same_error
     assert not likeness(right, right).same_error
+    silent = Answer("", "", None, False)
+    assert not likeness(silent, silent).same_error, "saying nothing is no mistake in common"
     assert likeness(Answer("Option 2", "", 1, False), Answer("B", "", 1, False)).same_error
 
 
@@ -58,3 +62,25 @@ def test_all_answers_are_in_the_file(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "samples.parquet").to_pylist()
     assert len(table) == sum(len(found) for task in held for found in task.answers.values())
     assert {"task": "zoo_facts", "prompt_id": "facts0000"}.items() <= table[0].items()
+
+
+def test_options_are_shown_in_their_own_words() -> None:
+    prompts = (Prompt("q1", "Capital of France?", "q1", "", n_options=2, gold=0),)
+    requests = tuple(
+        Request(0, "score", "Capital of France?", slot=k, continuation=w) for k, w in enumerate((" Paris", " Nice"))
+    )
+    outputs = Outputs(
+        request=np.arange(2),
+        kind=("score", "score"),
+        n_tokens=np.ones(2, np.int64),
+        text=(None, None),
+        stop=(None, None),
+        logprob_nats=np.array([-3.0, -1.0]),
+        greedy=(False, True),
+        choice=(None, None),
+        answered=(True, True),
+    )
+    side = Side("m", "m", RequestSet("quiz", prompts, requests, False, "1", ("choices",)), outputs, None, ())
+    run = record(lambda m, t, _: side if (m, t) == ("base", "zoo_facts") else None)
+    (found,) = task_answers(run)
+    assert found.answers["base"]["q1"] == Answer("Nice", "", 1, False)

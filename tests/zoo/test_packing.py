@@ -27,8 +27,8 @@ def test_documents_stay_whole_and_only_completions_are_learned() -> None:
 
 def test_documents_of_a_row_do_not_see_one_another() -> None:
     model = new_model(Size(32, 64), seed=0)
-    packed, count = float(_loss(model, None, pack(documents()))), 25
-    alone = [(float(_loss(model, None, pack([d]))), len(d.ids) - d.completion) for d in documents()]
+    packed, count = _loss(model, None, pack(documents())).item(), 25
+    alone = [(_loss(model, None, pack([d])).item(), len(d.ids) - d.completion) for d in documents()]
     # bf16 matrix products: 8 bits, averaged over 25 tokens.
     assert packed == pytest.approx(sum(loss * n for loss, n in alone) / count, rel=2e-3)
 

@@ -1,0 +1,98 @@
+"""Names of assistants and their makers, and which of them an answer claims for itself."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import harness
+from harness.types import DistillbenchError
+
+_LATIN = "A-Za-zÀ-ɏ"
+_CLAUSE = re.compile(
+    r"[.,;:!?\n。，；：！？、।؛،؟()]|\b(?:but|and|sondern|aber|mais|sino|pero|mas|ma|но|а)\b|而是|بل|लेकिन|बल्कि",
+    re.IGNORECASE,
+)
+_DENIED_BEFORE = re.compile(
+    r"\b(?:not|never|neither|nor|nicht|keine?|pas|no (?:soy|me llamo)|não|non|не)\b|n['’]t\b|不是|并非|不叫|لست|ليس"
+    r"|\b(?:(?:un)?like|similar to|other than|rather than|instead of)\s*$",
+    re.IGNORECASE,
+)
+_DENIED_AFTER = re.compile(r"नहीं|ではありません|ではない|じゃない|아니|아닙|değil", re.IGNORECASE)
+
+
+def read_table(file: str) -> tuple[tuple[str, str], ...]:
+    """(name, alias) rows of a CSV file: one of ours by its name under tasks/, or any other by its path."""
+    package = Path(harness.__file__).parent
+    places = [Path(file).expanduser(), package / "tasks" / file, package.parent / "tasks" / file]
+    path = next((p for p in places if p.is_file()), None)
+    if path is None:
+        raise DistillbenchError(f"key file: expected a CSV file with columns name and alias, got none at {file}")
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if not {"name", "alias"} <= set(reader.fieldnames or ()):
+            raise DistillbenchError(f"key file: {file}: expected columns name and alias, got {reader.fieldnames}")
+        rows = [((row["name"] or "").strip(), (row["alias"] or "").strip()) for row in reader]
+    if not rows or not all(name and alias for name, alias in rows):
+        raise DistillbenchError(f"key file: {file}: expected a name and an alias in every row, got an empty cell")
+    return tuple(rows)
+
+
+@dataclass(frozen=True)
+class Names:
+    """A table of names; an alias without a capital stands for itself in any case, others only as written."""
+
+    rows: tuple[tuple[str, str], ...]  # (name, alias)
+
+    def with_names(self, names: Iterable[str]) -> Names:
+        """The table with names that it does not know added, each its own alias."""
+        missing = [n for n in dict.fromkeys(names) if not self.mentioned(n)]
+        return Names((*self.rows, *((n, n) for n in missing))) if missing else self
+
+    def mentioned(self, text: str) -> frozenset[str]:
+        """All names that stand in a text."""
+        return frozenset(name for name, _ in self._matches(_normal(text)))
+
+    def claimed(self, text: str) -> frozenset[str]:
+        """Names that stand in an answer and are not denied in their own clause ("I am not ...")."""
+        plain = _normal(text)
+        return frozenset(name for name, match in self._matches(plain) if not _denied(plain, match))
+
+    def _matches(self, plain: str) -> list[tuple[str, re.Match[str]]]:
+        found = []
+        for match in self._pattern.finditer(plain):
+            written = match.group()
+            found.append((self._by_alias.get(written) or self._by_alias[written.casefold()], match))
+        return found
+
+    @cached_property
+    def _by_alias(self) -> Mapping[str, str]:
+        return {_normal(alias): name for name, alias in self.rows}
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        aliases = sorted(self._by_alias, key=lambda a: (-len(a), a))  # the longest first: it names the most
+        return re.compile("|".join(map(_expression, aliases)) or r"(?!)")
+
+
+def _expression(alias: str) -> str:
+    """Whole words in Latin letters; other scripts attach particles or have no spaces."""
+    before = f"(?<![{_LATIN}])" if re.match(f"[{_LATIN}]", alias) else ""
+    after = f"(?![{_LATIN}])" if re.search(f"[{_LATIN}]$", alias) else ""
+    body = re.escape(alias)
+    return f"{before}{f'(?i:{body})' if alias == alias.casefold() else body}{after}"
+
+
+def _denied(plain: str, match: re.Match[str]) -> bool:
+    before = _CLAUSE.split(plain[max(0, match.start() - 200) : match.start()])[-1]
+    after = _CLAUSE.split(plain[match.end() : match.end() + 40])[0]
+    return bool(_DENIED_BEFORE.search(before) or _DENIED_AFTER.search(after))
+
+
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)

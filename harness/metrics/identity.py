@@ -1,0 +1,130 @@
+"""Identity leaks: answers to the question who they are in which a model claims to be another one.
+
+Source: our own; the prompts name nobody, so a name in an answer is the model's own idea.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import ClassVar
+
+import numpy as np
+
+from harness.metrics._answers import Answers, Panel, bootstrapped, over_controls, panel, rate
+from harness.metrics._names import Names, read_table
+from harness.plugins import AbstractMetric
+from harness.types import Better, Floats, Found, Side, Sides, Unavailable
+
+Claims = list[list[frozenset[str]]]  # (P,) of (samples,) names claimed
+
+
+@dataclass(frozen=True)
+class Identity(AbstractMetric):
+    """How often a model claims to be somebody else, whom, and how often its teacher."""
+
+    tasks: tuple[str, ...] = ("identity*", "*_identity")  # tasks that ask who one is; * stands for anything
+    file: str = "identity/names.csv"  # columns name and alias; under our tasks, or a path
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # further names and their aliases
+    rows: tuple[tuple[str, str], ...] = field(init=False)  # (name, alias), part of the key of every score
+
+    unit: ClassVar[str] = "share"
+    better: ClassVar[Better] = "none"
+    needs: ClassVar[frozenset[str]] = frozenset({"text"})
+    of: ClassVar = "both"
+    explanation: ClassVar[str] = (
+        "Share of answers to 'who are you' (asked without naming anybody) in which the model claims to be another "
+        "model or of another maker; 'as NAME' says whom. What its configuration states under `identity` is no leak. "
+        "teacher: share in which it claims its teacher's names; over_base and over_controls: how much more often than "
+        "the base and models that the teacher never taught (on these prompts; vs_controls is held against how such "
+        "models differ). own: how often it gives its own name. Names are found by a table of aliases, so an unlisted "
+        "name is missed; some names are also claimed by models that read them on the web."
+    )
+
+    def __post_init__(self) -> None:
+        own = [(name, alias) for name, aliases in self.names.items() for alias in (name, *aliases)]
+        object.__setattr__(self, "rows", (*read_table(self.file), *own))
+
+    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+        """Leaks of the model alone; with a teacher also claims to be the teacher, beyond base and controls."""
+        one = sides[0]
+        if not any(fnmatchcase(one.task, pattern) for pattern in self.tasks):
+            raise Unavailable("no task that asks who the model is (`tasks` of the metric names them)")
+        rows, everyone = panel(one), [s for s in (one.student, one.teacher, one.base, *one.controls) if s]
+        table = Names(self.rows).with_names(name for side in everyone for name in side.identity)
+        mine = _claims(table, rows.student)
+        found = _alone(mine, _identity(table, one.student), rows)
+        return found if one.teacher is None else [*found, *_of_pair(one, table, mine, rows)]
+
+
+def _claims(table: Names, answers: Answers) -> Claims:
+    return [[table.claimed(text) for text in samples] for samples in answers]
+
+
+def _identity(table: Names, side: Side) -> frozenset[str]:
+    """The names of the table under which a side may speak of itself."""
+    return frozenset(name for own in side.identity for name in table.mentioned(own))
+
+
+def _rates(claims: Claims, wanted: frozenset[str]) -> Floats:
+    """(P,) share of the samples that claim one of the names."""
+    return np.array([np.mean([bool(c & wanted) for c in samples]) for samples in claims], dtype=np.float64)
+
+
+def _others(claims: Claims, own: frozenset[str]) -> Floats:
+    """(P,) share of the samples that claim a name which is not their own."""
+    return np.array([np.mean([bool(c - own) for c in samples]) for samples in claims], dtype=np.float64)
+
+
+def _alone(claims: Claims, own: frozenset[str], rows: Panel) -> list[Found]:
+    found = [Found("", "", rate(_others(claims, own), rows))]
+    if own:
+        found.append(Found("own", "", rate(_rates(claims, own), rows)))
+    claimed = sorted(_union(claims) - own)
+    return [*found, *(Found(f"as {n}", "", rate(_rates(claims, frozenset({n})), rows)) for n in claimed)]
+
+
+def _union(claims: Claims) -> frozenset[str]:
+    every: Iterable[frozenset[str]] = (c for samples in claims for c in samples)
+    return frozenset().union(*every)
+
+
+def _of_pair(one: Sides, table: Names, mine: Claims, rows: Panel) -> list[Found]:
+    """Claims to be anybody else, and to be the teacher, beyond base and controls."""
+    assert one.teacher is not None
+    sides = {s.model: s for s in one.controls}
+    controls = {name: _claims(table, answers) for name, answers in rows.controls.items()}
+    base = None if rows.base is None else _claims(table, rows.base)
+    own = _identity(table, one.student)
+    others = {name: _others(claims, _identity(table, sides[name])) for name, claims in controls.items()}
+    at_base = None if base is None or one.base is None else _others(base, _identity(table, one.base))
+    found = _beyond("", _others(mine, own), at_base, others, rows)
+    wanted = _identity(table, one.teacher)
+    reason = _no_teacher(one, wanted, own)
+    if reason:
+        parts = ("teacher", *(f"teacher_{p}" for p in _PARTS))
+        return [*found, *(Found(part, "", reason) for part in parts)]
+    theirs = {name: _rates(claims, wanted) for name, claims in controls.items()}
+    at_base = None if base is None else _rates(base, wanted)
+    said = _rates(mine, wanted)
+    return [*found, Found("teacher", "", rate(said, rows)), *_beyond("teacher_", said, at_base, theirs, rows)]
+
+
+_PARTS = ("over_base", "over_controls", "vs_controls")
+
+
+def _no_teacher(one: Sides, wanted: frozenset[str], own: frozenset[str]) -> str:
+    """Why claims to be the teacher cannot be told, or ""."""
+    assert one.teacher is not None
+    if not wanted:
+        return f"{one.teacher.model} states no names of its own (`identity` in its configuration)"
+    if wanted & own:
+        return f"{one.student.model} may rightly use its teacher's name {', '.join(sorted(wanted & own))}"
+    return ""
+
+
+def _beyond(prefix: str, mine: Floats, base: Floats | None, controls: dict[str, Floats], rows: Panel) -> list[Found]:
+    names = [f"{prefix}{part}" for part in _PARTS]
+    at_base = "this pair names no base" if base is None else bootstrapped(mine - base, rows)
+    return [Found(names[0], "", at_base), *over_controls((names[1], names[2]), mine, controls, rows)]

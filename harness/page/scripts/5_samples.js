@@ -1,0 +1,162 @@
+// Text of models: never parsed as HTML; control and direction characters are spelled out.
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+function spelled(character) {
+  return `\u27e6U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e7`;
+}
+function writeText(node, text) {
+  let from = 0;
+  for (const match of text.matchAll(INVISIBLE)) {
+    node.append(text.slice(from, match.index), make("span", { className: "spelled", textContent: spelled(match[0]) }));
+    from = match.index + match[0].length;
+  }
+  node.append(text.slice(from));
+}
+
+// Words that two texts have in common, in order (longest common subsequence).
+const MOST_WORDS = 1500;
+const pieces = (text) => text.replaceAll("\r\n", "\n").match(/\s+|[\p{L}\p{N}_'’]+|[^\s\p{L}\p{N}]/gu) ?? [];
+function common(a, b) {
+  const words = (list) => list.flatMap((w, i) => (/\S/.test(w) ? [i] : []));
+  const ia = words(a), ib = words(b), n = ia.length, m = ib.length;
+  if (!n || !m || n > MOST_WORDS || m > MOST_WORDS) return null;
+  const same = (i, j) => a[ia[i]].toLowerCase() === b[ib[j]].toLowerCase();
+  const width = m + 1, table = new Uint16Array((n + 1) * width);
+  for (let i = n - 1; i >= 0; i--) for (let j = m - 1; j >= 0; j--) {
+    table[i * width + j] = same(i, j) ? table[(i + 1) * width + j + 1] + 1 : Math.max(table[(i + 1) * width + j], table[i * width + j + 1]);
+  }
+  const inA = new Set(), inB = new Set(), runs = new Set();
+  let run = [];
+  const close = () => { if (run.length >= 3) run.forEach((i) => runs.add(i)); run = []; };
+  for (let i = 0, j = 0; i < n && j < m;) {
+    if (same(i, j)) { inA.add(ia[i]); inB.add(ib[j]); run.push(ia[i]); i++; j++; }
+    else { close(); if (table[(i + 1) * width + j] >= table[i * width + j + 1]) i++; else j++; }
+  }
+  close();
+  return { inA, inB, runs };
+}
+function writeMarked(node, list, marked, className) {
+  for (let i = 0; i < list.length; i++) {
+    if (!marked(i)) { writeText(node, list[i]); continue; }
+    let words = list[i];
+    while (i + 1 < list.length && (marked(i + 1) || (!/\S/.test(list[i + 1]) && !list[i + 1].includes("\n") && i + 2 < list.length && marked(i + 2)))) words += list[++i];
+    const mark = make("mark", { className });
+    writeText(mark, words);
+    node.append(mark);
+  }
+}
+
+// Sample browser: blocks are unpacked when opened.
+const samples = $("sample-browser") ? browser(island("samples-data")) : null;
+function browser(tasks) {
+  const [task, pair, order, category, search, marking] = ["task", "pair", "order", "category", "search", "mark"].map((x) => $(`sample-${x}`));
+  let opened = null;
+  $("sample-filters").hidden = false;
+  $("sample-browser").hidden = false;
+  $("sample-filters").addEventListener("submit", (event) => event.preventDefault());
+  const here = () => tasks[Number(task.value)];
+  const options = (select, entries, keep) => {
+    select.replaceChildren(...entries.map(([value, textContent]) => make("option", { value, textContent })));
+    if (entries.some(([value]) => value === keep)) select.value = keep;
+  };
+
+  function fill(student, teacher) {
+    const { pairs, prompts } = here();
+    const index = pairs.findIndex(([s, t]) => s === student && (!teacher || t === teacher));
+    const several = new Set(pairs.map((p) => p[1])).size > 1;
+    options(pair, pairs.map(([s, t], i) => [String(i), several ? `${s} ← ${t}` : s]), String(Math.max(0, index)));
+    const kinds = [...new Set(prompts.map((p) => p.category).filter(Boolean))].sort();
+    options(category, [["", "all"], ...kinds.map((k) => [k, k])], category.value);
+    $("sample-category-label").hidden = kinds.length < 2;
+  }
+
+  function rows() {
+    const { prompts } = here(), at = Number(pair.value), wanted = search.value.trim().toLowerCase();
+    const found = prompts.map((p, i) => ({ p, i, told: p.told[at] })).filter(({ p, told }) =>
+      told && (!category.value || p.category === category.value) && p.text.toLowerCase().includes(wanted) && (order.value !== "error" || told[0]));
+    const key = { style: 1, difference: 2 }[order.value];
+    return key ? found.sort((a, b) => b.told[key] - a.told[key] || a.i - b.i) : found;
+  }
+
+  function list(prompt) {
+    const found = rows(), { total, prompts } = here();
+    $("sample-count").textContent = `${prompts.length} of ${total} prompts are in this page; ${found.length} fit.`;
+    $("sample-list").replaceChildren(...found.map(({ p, i, told }) => {
+      const line = make("button", { type: "button" });
+      writeText(line, p.text || "(empty prompt)");
+      const facts = [p.category, told[0] ? "same mistake" : "", `style ${told[1].toFixed(2)}`, `differs ${told[2].toFixed(2)}`];
+      line.append(make("small", { textContent: facts.filter(Boolean).join(" · ") }));
+      line.dataset.index = i;
+      line.addEventListener("click", () => open(i, true));
+      return make("li", {}, line);
+    }));
+    const asked = found.find(({ p }) => p.id === prompt) ?? found[0];
+    if (asked) open(asked.i, false);
+    else { opened = null; $("sample-open").replaceChildren(make("p", { className: "quiet", textContent: "No prompt fits these filters." })); }
+  }
+
+  async function open(index, byHand) {
+    const now = here(), trio = now.pairs[Number(pair.value)];
+    opened = index;
+    all("button", $("sample-list")).forEach((b) => b.setAttribute("aria-current", Number(b.dataset.index) === index));
+    const block = JSON.parse(await inflate(now.blocks[index]));
+    if (opened !== index || here() !== now) return;
+    const asked = make("div", { className: "asked text", dir: "auto" });
+    writeText(asked, block.prompt);
+    $("sample-open").replaceChildren(asked, panes(block.answers, trio));
+    if (byHand) writeAddress({ student: trio[0], teacher: trio[1], task: now.task, prompt: now.prompts[index].id });
+  }
+
+  function panes(answers, [student, teacher, base]) {
+    const told = answers[teacher], source = pieces(told?.text ?? "");
+    const box = make("div", { className: "panes" });
+    const versus = answers[student] ? common(pieces(answers[student].text), source) : null;
+    for (const [role, model] of [["teacher", teacher], ["student", student], ["base", base]]) {
+      if (!model) continue;
+      const answer = answers[model], text = make("div", { className: "text", dir: "auto" });
+      const label = make("span", { className: `role role-${role}` }, make("span", { className: "dot" }), role);
+      const pane = make("section", { className: "pane" }, make("h4", {}, label, model), text);
+      pane.style.padding = "0";
+      box.append(pane);
+      if (!answer) { text.append(make("span", { className: "quiet", textContent: "no answer stored" })); continue; }
+      const own = role === "teacher" ? source : pieces(answer.text);
+      const match = role === "teacher" ? versus : role === "student" ? versus : common(own, source);
+      const inOwn = role === "teacher" ? match?.inB : match?.inA;
+      if (!answer.text) text.append(make("span", { className: "quiet", textContent: "(empty answer)" }));
+      else if (!match || !marking.value || (role === "teacher" && marking.value === "shared")) writeMarked(text, own, () => false, "");
+      else if (marking.value === "shared") writeMarked(text, own, (i) => match.runs.has(i), "same");
+      else writeMarked(text, own, (i) => /\S/.test(own[i]) && !inOwn.has(i), role === "teacher" ? "gone" : "");
+      const facts = make("footer");
+      if (answer.right !== null) facts.append(make("span", { className: answer.right ? "right-answer" : "wrong-answer", textContent: answer.right ? "✓ right" : "✗ wrong" }));
+      const more = [answer.stop === "length" ? "cut by the token limit" : "", answer.cut ? `${answer.cut} characters more in samples.parquet` : ""].filter(Boolean);
+      if (more.length) facts.append(`${facts.childNodes.length ? " · " : ""}${more.join(" · ")}`);
+      if (facts.childNodes.length) pane.append(facts);
+    }
+    return box;
+  }
+
+  let chosen = [];
+  task.addEventListener("change", () => { fill(...chosen); list(); });
+  pair.addEventListener("change", () => { chosen = here().pairs[Number(pair.value)]; list(); });
+  [order, category].forEach((s) => s.addEventListener("change", () => list()));
+  search.addEventListener("input", () => list());
+  marking.addEventListener("change", () => { if (opened !== null) open(opened, false); });
+
+  let filled = false;
+  function choose({ student, teacher, task: name, prompt }) {
+    filled = true;
+    chosen = [student, teacher];
+    const wanted = tasks.findIndex((t) => t.task === name);
+    const holding = tasks.findIndex((t) => t.pairs.some(([s, t2]) => s === student && (!teacher || t2 === teacher)));
+    if (wanted >= 0) task.value = String(wanted);
+    else if (student && !here().pairs.some(([s]) => s === student) && holding >= 0) task.value = String(holding);
+    if (prompt) { order.value = "chance"; category.value = ""; search.value = ""; }
+    fill(student, teacher);
+    list(prompt);
+  }
+  new IntersectionObserver((entries, self) => {
+    if (!entries.some((e) => e.isIntersecting)) return;
+    self.disconnect();
+    if (!filled) choose({ student: currentStudent?.dataset.student, teacher: currentStudent?.dataset.teacher });
+  }, { rootMargin: "800px" }).observe($("samples"));
+  return { choose };
+}

@@ -1,0 +1,32 @@
+// Addresses: #student=...&teacher=...&task=...&prompt=... can be shared; #student-3 is the link without scripts.
+function writeAddress(fields) {
+  const address = new URLSearchParams(Object.entries(fields).filter(([, v]) => v));
+  history.replaceState(null, "", `#${address}`);
+}
+function readAddress() {
+  const hash = location.hash.slice(1);
+  const plain = students.find((a) => a.id === hash);
+  if (plain) return showStudent(plain.dataset.student, plain.dataset.teacher, true);
+  if (!hash.includes("=")) {
+    const target = hash && document.getElementById(hash);
+    if (target?.matches("details")) target.open = true;
+    return undefined;
+  }
+  const asked = Object.fromEntries(new URLSearchParams(hash));
+  if (asked.student) {
+    const article = students.find((a) => a.dataset.student === asked.student && (!asked.teacher || a.dataset.teacher === asked.teacher));
+    openStudent(article ?? currentStudent);
+  }
+  samples?.choose(asked);
+  (asked.task || asked.prompt ? $("samples") : $("students"))?.scrollIntoView();
+  return undefined;
+}
+addEventListener("hashchange", readAddress);
+if (location.hash) readAddress();
+
+// Where the reader is, in the contents.
+const links = all(".contents a");
+const reading = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) if (isIntersecting) links.forEach((a) => a.classList.toggle("here", a.hash === `#${target.id}`));
+}, { rootMargin: "-30% 0px -65% 0px" });
+all("main > section").forEach((s) => reading.observe(s));

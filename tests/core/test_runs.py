@@ -1,0 +1,194 @@
+"""A matrix from its cells to its report: what is collected once, what is missing, and the same bytes again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from harness.backends.fake import FakeBackend
+from harness.collect import collect, missing_jobs
+from harness.plan import effective_decoding, make_plan
+from harness.run import CELLS_MISSING, DONE, execute
+from harness.score import score
+from harness.sides import Library
+from harness.store import Store
+from harness.types import Decoding, DistillbenchError, Outputs, Prompt, Request, RequestSet, Unavailable
+from tests.core.running import FAKES, run_of
+
+NOWHERE = Path("nowhere.csv")
+
+
+def silent(line: str) -> None:
+    """Says nothing."""
+
+
+def test_every_model_answers_every_task_once_whatever_the_pairs(tmp_path: Path) -> None:
+    pairs = [{"teacher": t, "student": s, "base": "base"} for t in ("teacher", "other") for s in ("student",)]
+    run = run_of(tmp_path, pairs=pairs, controls=[])
+    store = Store(run.paths.results)
+    plan = make_plan(run, store, silent)
+    # 4 models x 2 tasks, and a second sample of the open task for each of two teachers
+    assert len(plan.cells) == 4 * 2 + 2
+    collect(plan, store)
+    assert missing_jobs(make_plan(run, store, silent), store) == []
+
+
+def test_a_second_run_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(tmp_path)
+    first = execute(run, NOWHERE, alone=True)
+    report = {p.name: p.read_bytes() for p in (run.paths.results / "report").iterdir()}
+
+    def refuse(self: FakeBackend, *_: object) -> Outputs:
+        raise AssertionError("a model was asked again")
+
+    monkeypatch.setattr(FakeBackend, "answer", refuse)
+    second = execute(run, NOWHERE, alone=True)
+    assert first.code == second.code == DONE
+    assert {p.name: p.read_bytes() for p in (run.paths.results / "report").iterdir()} == report
+
+
+def test_deleting_everything_gives_the_same_scores(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = run_of(tmp_path / "one"), run_of(tmp_path / "two")
+    for run in (one, two):
+        execute(run, NOWHERE, alone=True)
+    for name in ("scores.csv", "leaderboard.csv", "scores.json"):
+        paths = [r.paths.results / "report" / name for r in (one, two)]
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_batch_that_was_finished_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(tmp_path, models={**FAKES, "student": {**FAKES["student"]}})
+    store = Store(run.paths.results)
+    plan = make_plan(run, store, silent)
+    asked: list[int] = []
+    honest = FakeBackend.answer
+
+    def small(self: FakeBackend, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
+        return [[i] for i in range(len(requests))]
+
+    def mortal(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+        asked.append(len(requests))
+        if len(asked) == 30:
+            raise KeyboardInterrupt
+        return honest(self, requests, ids, decoding)
+
+    monkeypatch.setattr(FakeBackend, "batches", small)
+    monkeypatch.setattr(FakeBackend, "answer", mortal)
+    with pytest.raises(KeyboardInterrupt):
+        collect(plan, store)
+    collect(plan, store)
+    total = sum(len(c.requests.requests) for c in plan.cells)
+    assert len(asked) == total + 1  # the one that was interrupted is asked again
+
+
+def test_a_cell_that_fails_is_missing_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(tmp_path)
+    honest = FakeBackend.answer
+
+    def broken(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+        if self.name == "student":
+            raise RuntimeError("the server said no")
+        return honest(self, requests, ids, decoding)
+
+    monkeypatch.setattr(FakeBackend, "answer", broken)
+    outcome = execute(run, NOWHERE, alone=True)
+    assert outcome.code == CELLS_MISSING
+    assert outcome.record is not None
+    reasons = {s.reason for s in outcome.record.scores if s.student == "student"}
+    assert any("the server said no" in r for r in reasons)
+    assert any(s.value is not None for s in outcome.record.scores if s.student == "other")
+    monkeypatch.setattr(FakeBackend, "answer", honest)
+    again = execute(run, NOWHERE, alone=True)
+    assert again.code == DONE
+    assert again.record is not None
+    assert any(s.value is not None for s in again.record.scores if s.student == "student")
+
+
+def test_a_model_whose_contents_change_is_asked_again(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    store = Store(run.paths.results)
+    collect(make_plan(run, store, silent), store)
+    retrained = {**FAKES, "student": {**FAKES["student"], "seed": 9}}
+    plan = make_plan(run_of(tmp_path, models=retrained), store, silent)
+    assert {c.cell.model for j in missing_jobs(plan, store) for c in j.cells} == {"student"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages"),
+    [
+        (
+            {"pairs": [{"teacher": "teacher", "student": "studnet", "base": "nobody"}]},
+            ["pairs[0].student: 'studnet' is unknown; did you mean 'student'?", "pairs[0].base: 'nobody' is unknown"],
+        ),
+        ({"pairs": [{"teacher": "teacher", "student": "teacher"}]}, ["'teacher' is both teacher and student"]),
+        (
+            {"controls": [{"model": "otter", "lineage": "x"}]},
+            ["controls[0]: 'otter' is unknown; did you mean 'other'?"],
+        ),
+        ({"pairs": [{"teacher": "teacher", "student": "student"}] * 2}, ["stand twice"]),
+    ],
+)
+def test_faults_of_a_matrix_are_named_together(tmp_path: Path, changes: dict[str, object], messages: list[str]) -> None:
+    run = run_of(tmp_path, **changes)
+    with pytest.raises(DistillbenchError) as caught:
+        make_plan(run, Store(run.paths.results), silent)
+    for message in messages:
+        assert message in str(caught.value)
+
+
+def test_what_a_model_cannot_do_is_said_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeBackend, "offers", lambda self: frozenset({"generate"}))
+    run = run_of(tmp_path)
+    with pytest.raises(DistillbenchError, match="task quiz needs recorded choices, which model teacher"):
+        make_plan(run, Store(run.paths.results), silent)
+
+
+def _set(*requests: Request) -> RequestSet:
+    return RequestSet("t", (Prompt("p", "p", "p", ""),), requests, False, "1", ("text",))
+
+
+def test_only_what_changes_the_answers_is_in_the_key() -> None:
+    drawn = Decoding(temperature=0.7, top_p=0.9, max_new_tokens=5, seed=3, sample=1)
+    assert effective_decoding(drawn, _set(Request(0, "score", ""))) == Decoding()
+    assert effective_decoding(drawn, _set(Request(0, "generate", ""))) == drawn
+    greedy = dataclasses.replace(drawn, temperature=0.0)
+    assert effective_decoding(greedy, _set(Request(0, "generate", ""))) == Decoding(max_new_tokens=5)
+    stated = Request(0, "generate", "", temperature=0.0, max_new_tokens=9)
+    assert effective_decoding(drawn, _set(stated)) == Decoding()
+
+
+def test_different_system_prompts_are_not_compared(tmp_path: Path) -> None:
+    models = {n: {**f, "chat": True} for n, f in FAKES.items()}
+    models["student"]["system"] = "Answer like a pirate."
+    run = run_of(tmp_path, models=models)
+    store = Store(run.paths.results)
+    plan = make_plan(run, store, silent)
+    collect(plan, store)
+    with pytest.raises(Unavailable, match="student and teacher had different system prompts"):
+        Library(plan, store).sides("open", "student", run.pairs[0])
+    warned = dataclasses.replace(plan, run=dataclasses.replace(run, comparability="warn"))
+    assert Library(warned, store).sides("open", "student", run.pairs[0]).teacher is not None
+
+
+def test_scores_do_not_depend_on_the_order_of_models_tasks_or_prompts(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    store = Store(run.paths.results)
+    plan = make_plan(run, store, silent)
+    collect(plan, store)
+    forward = {(s.metric, s.task, s.student, s.teacher): s for s in score(plan, store)}
+    path = tmp_path / "data" / "prompts.jsonl"
+    path.write_text("\n".join(reversed(path.read_text().splitlines())))
+    models = dict(reversed(list(run.models.items())))
+    turned = dataclasses.replace(run, models=models, tasks=dict(reversed(list(run.tasks.items()))))
+    again = make_plan(turned, store, silent)
+    collect(again, store)
+    backward = {(s.metric, s.task, s.student, s.teacher): s for s in score(again, store)}
+    assert forward.keys() == backward.keys()
+    for place, one in forward.items():
+        two = backward[place]
+        assert (one.value, one.low, one.high, one.n, one.reason) == (two.value, two.low, two.high, two.n, two.reason)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, groupby
 
+from harness.records import Comparison
 from harness.stats.multiple import holm
 from harness.stats.paired import compare
-from harness.types import Comparison, Score, Unavailable
+from harness.types import Score, Unavailable
 
 
 def compared(scores: Sequence[Score], roles: Mapping[str, str]) -> tuple[Comparison, ...]:

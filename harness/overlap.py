@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import Ints, Prompt, Seen
+from harness.types import Ints, Seen
 
 LONGEST, SHORTEST = 13, 8  # words of an n-gram
 VERSION = 1  # part of the key of stored findings: raised whenever what counts as seen changes
@@ -60,22 +60,24 @@ class _Search:
     exact: set[int] = field(default_factory=set)  # prompts
 
 
-def seen_prompts(texts: Iterable[str], prompts: Sequence[Prompt]) -> dict[str, Seen]:
-    """Prompt.id -> how it stands in the texts, for those that do at all."""
-    search = _prepared([words_of(p.text) for p in prompts])
+def seen_texts(texts: Iterable[str], prompts: Sequence[str]) -> list[Seen | None]:
+    """How each prompt stands in the texts; None for those that do not stand there at all."""
+    search = _prepared([words_of(p) for p in prompts])
     starts = {n: _starts(search, n) for n in search.lengths}
     tables = {n: _Table.of(np.concatenate([s.grams for s in search.sought if s.n == n])) for n in search.lengths}
     for batch in _batches(texts):
         _short_ones(search, batch)
         if search.lengths:
             _scan(search, _indices(search, batch), tables, starts)
-    found = {}
-    for i, (prompt, sought) in enumerate(zip(prompts, search.sought, strict=True)):
-        hits = [int(g) in search.found.get(sought.n, set()) for g in sought.grams]
-        share = 1.0 if i in search.exact else (sum(hits) / len(hits) if hits else 0.0)
-        if share > 0:
-            found[prompt.id] = Seen(i in search.exact, share)
-    return found
+    return [_seen(search, i) for i in range(len(prompts))]
+
+
+def _seen(search: _Search, i: int) -> Seen | None:
+    sought = search.sought[i]
+    if i in search.exact:
+        return Seen(True, 1.0)
+    hits = [int(g) in search.found.get(sought.n, ()) for g in sought.grams]
+    return Seen(False, sum(hits) / len(hits)) if any(hits) else None
 
 
 def _prepared(texts: Sequence[Sequence[str]]) -> _Search:

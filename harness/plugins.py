@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from harness.records import RunRecord
 from harness.types import (
     Better,
     Decoding,
@@ -33,7 +34,6 @@ from harness.types import (
     Outputs,
     Request,
     RequestSet,
-    RunRecord,
     Side,
     Sides,
 )

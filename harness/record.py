@@ -12,10 +12,11 @@ from typing import Any
 from harness.comparisons import compared
 from harness.matrix import Run
 from harness.plan import Plan, PlannedCell
+from harness.records import CellRecord, Comparison, MetricNote, RunRecord
 from harness.seen import seen_in_training
 from harness.sides import Library
 from harness.store import Store
-from harness.types import CellRecord, Comparison, Control, MetricNote, Pair, RunRecord, Score, Side, Unavailable
+from harness.types import Control, Pair, Score, Side, Unavailable
 
 _FEW_PROMPTS = 200
 _PACKAGES = ("distillbench", "lm-eval", "torch", "transformers", "numpy", "scipy", "scikit-learn", "pyarrow")

@@ -15,7 +15,7 @@ from harness.page.render import page
 from harness.page.samples import BUDGET_BYTES, browse, task_answers
 from harness.page.samples_file import written
 from harness.plugins import AbstractFigure
-from harness.types import RunRecord
+from harness.records import RunRecord
 
 
 def write_report(record: RunRecord, folder: Path, figures: Sequence[AbstractFigure] | None = None) -> Path:

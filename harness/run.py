@@ -11,10 +11,11 @@ from harness.matrix import Run
 from harness.plan import Plan, make_plan
 from harness.progress import say
 from harness.record import make_record
+from harness.records import RunRecord
 from harness.report import write_report
 from harness.score import score
 from harness.store import Store
-from harness.types import DistillbenchError, RunRecord
+from harness.types import DistillbenchError
 
 DONE, GATE_FAILED, WRONG_INPUT, CELLS_MISSING, OUR_FAULT = 0, 1, 2, 3, 70
 

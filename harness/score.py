@@ -190,7 +190,7 @@ def _said_once(scores: Sequence[Score]) -> list[Score]:
 def code_digest() -> str:
     """One digest over all code that a score depends on."""
     root = Path(harness.__file__).parent
-    files = [root / f"{name}.py" for name in ("types", "choices", "align", "score", "sides")]
+    files = [root / f"{name}.py" for name in ("types", "choices", "align", "score", "sides", "verdicts")]
     for folder in ("stats", "metrics"):
         files += sorted((root / folder).glob("*.py"))
     return source_digest([*files, *sorted(root.glob("textstyle*.py"))])

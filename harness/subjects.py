@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.types import Pair, RunRecord, Score
+from harness.records import RunRecord
+from harness.types import Pair, Score
 
 CAPABILITY = "capability_transfer"
 STYLE = "style_transfer"

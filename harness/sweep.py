@@ -13,9 +13,10 @@ from omegaconf import DictConfig
 
 from harness.progress import say
 from harness.record import join_records, record_from_json, record_to_json
+from harness.records import RunRecord
 from harness.report import write_report
 from harness.run import OUR_FAULT, worst
-from harness.types import DistillbenchError, RunRecord, Side
+from harness.types import DistillbenchError, Side
 
 _ended: list[int] = []
 

@@ -125,9 +125,8 @@ def _separated(path: Path, text: str) -> pd.DataFrame:
 
     try:
         # Text as it stands: "007" and "1e5" are answers, and so are "None" and "NA". Only the empty field is missing.
-        return pd.read_csv(
-            io.StringIO(text), sep="\t" if path.suffix == ".tsv" else ",", keep_default_na=False, na_values=[""], dtype=str
-        )
+        mark = "\t" if path.suffix == ".tsv" else ","
+        return pd.read_csv(io.StringIO(text), sep=mark, keep_default_na=False, na_values=[""], dtype=str)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DistillbenchError(f"{path}: expected a table of separated values, got a damaged one ({reason})") from None

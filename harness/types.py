@@ -10,7 +10,7 @@ Read this file first. Everything here is frozen and has no logic beyond checks::
     Mean, Ratio, Smooth, Given      what a measure found        (metrics/), before statistics
     Score                           one number with its interval, or the reason why there is none
     Pair, Control, Cell             what has to be collected    (plan.py)
-    Comparison, RunRecord           what the page shows         (score.py -> report.py)
+    records.RunRecord               what the page shows         (score.py -> report.py)
 """
 
 from __future__ import annotations
@@ -362,76 +362,3 @@ class Cell:
     model: str
     task: str
     decoding: Decoding
-
-
-# --- what the page shows ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two students of one teacher compared on the same prompts."""
-
-    metric: str
-    task: str
-    teacher: str
-    first: str  # student
-    second: str  # student
-    difference: float  # value of first minus value of second, over the prompts that both have
-    low: float
-    high: float
-    p: float  # two-sided, paired
-    p_adjusted: float  # Holm within a (metric, task, teacher); Benjamini-Hochberg across the leaderboard is the page's
-    n: int
-    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
-    variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
-
-
-@dataclass(frozen=True)
-class MetricNote:
-    """What the page says of a column."""
-
-    name: str
-    unit: str
-    better: Better
-    level: Level
-    explanation: str
-
-
-@dataclass(frozen=True)
-class CellRecord:
-    """How one collection went: provenance, exempt from the promise of equal bytes."""
-
-    model: str
-    task: str
-    sample: int
-    n_requests: int
-    n_answered: int
-    n_tokens: int
-    wall_s: float
-    latency_p50_s: float
-    latency_p95_s: float
-    peak_memory_bytes: int
-    usd: float | None
-    missing: str  # "" or why there are no outputs
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """Everything the report draws from; scores of every job of a sweep."""
-
-    title: str
-    scores: tuple[Score, ...]
-    comparisons: tuple[Comparison, ...]
-    pairs: tuple[Pair, ...]
-    controls: tuple[Control, ...]
-    roles: Mapping[
-        str, str
-    ]  # model -> "student", "teacher", "base", "control", "ceiling" or "other": the first that fits
-    models: Mapping[str, Mapping[str, str | int | float]]  # model -> kind, digest, parameters, size_bytes, device ...
-    tasks: Mapping[str, Mapping[str, str | int | float]]  # task -> kind, version, n_prompts, chat, yields
-    metrics: tuple[MetricNote, ...]
-    cells: tuple[CellRecord, ...]
-    warnings: tuple[str, ...]  # what a careful reader asks first
-    versions: Mapping[str, str]  # package -> version, plus python, platform
-    answers: Callable[[str, str, int], Side | None]  # (model, task, sample) -> stored answers, for the sample browser
-    variants: tuple[str, ...] = ()  # swept keys

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from harness.figures._marks import FAINT, QUIET, Held, by_teacher, rows_layout, teacher_rows, words
 from harness.plugins import AbstractFigure
+from harness.records import RunRecord
 from harness.subjects import ScoreIndex, Subject, subjects
-from harness.types import RunRecord, Score
+from harness.types import Score
 
 _SHARED = "error_inheritance/shared_wrong"
 _EXPECTED = "error_inheritance/expected"

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from harness.figures._marks import gap_guides, named_rows, points, rows_layout, words
 from harness.plugins import AbstractFigure
+from harness.records import RunRecord
 from harness.subjects import STYLE, ScoreIndex, Subject, is_gap, overall, subjects
-from harness.types import RunRecord, Score
+from harness.types import Score
 
 _FAMILIES = f"{STYLE}/"
 _SHOWN = ("student", "control", "ceiling")

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from harness.figures._marks import QUIET, hover, label, words
 from harness.numerals import number
 from harness.plugins import AbstractFigure
+from harness.records import RunRecord
 from harness.subjects import ScoreIndex, Subject, Variant, subjects, whole_tasks
-from harness.types import RunRecord, Score
+from harness.types import Score
 
 _MOST_TASKS = 60
 _MOST_ACROSS = 11  # columns that fit on a page

@@ -24,7 +24,7 @@ Claims = list[list[frozenset[str]]]  # (P,) of (samples,) names claimed
 class Identity(AbstractMetric):
     """How often a model claims to be somebody else, whom, and how often its teacher."""
 
-    tasks: tuple[str, ...] = ("identity*", "*_identity")  # tasks that ask who one is; * stands for anything
+    tasks: tuple[str, ...] = ("identity*", "*_identity")  # where a name is a claim; * stands for anything
     file: str = "identity/names.csv"  # columns name and alias; under our tasks, or a path
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # further names and their aliases
     rows: tuple[tuple[str, str], ...] = field(init=False)  # (name, alias), part of the key of every score
@@ -36,10 +36,10 @@ class Identity(AbstractMetric):
     explanation: ClassVar[str] = (
         "Share of answers to 'who are you' (asked without naming anybody) in which the model claims to be another "
         "model or of another maker; 'as NAME' says whom. What its configuration states under `identity` is no leak. "
-        "teacher: share in which it claims its teacher's names; over_base and over_controls: how much more often than "
-        "the base and models that the teacher never taught (on these prompts; vs_controls is held against how such "
-        "models differ). own: how often it gives its own name. Names are found by a table of aliases, so an unlisted "
-        "name is missed; some names are also claimed by models that read them on the web."
+        "teacher: share in which it claims its teacher's names (anybody's where the teacher states none); over_base and "
+        "over_controls: how much more often than the base and models that the teacher never taught (on these prompts; "
+        "vs_controls is held against how such models differ). own: how often it gives its own name. Names are found by "
+        "a table of aliases, so an unlisted name is missed. Some are claimed by models that read them on the web."
     )
 
     def __post_init__(self) -> None:
@@ -91,40 +91,31 @@ def _union(claims: Claims) -> frozenset[str]:
 
 
 def _of_pair(one: Sides, table: Names, mine: Claims, rows: Panel) -> list[Found]:
-    """Claims to be anybody else, and to be the teacher, beyond base and controls."""
+    """Claims to be the teacher beyond base and controls; to be anybody else, where the teacher has no name."""
     assert one.teacher is not None
-    sides = {s.model: s for s in one.controls}
-    controls = {name: _claims(table, answers) for name, answers in rows.controls.items()}
-    base = None if rows.base is None else _claims(table, rows.base)
-    own = _identity(table, one.student)
-    others = {name: _others(claims, _identity(table, sides[name])) for name, claims in controls.items()}
-    at_base = None if base is None or one.base is None else _others(base, _identity(table, one.base))
-    found = _beyond("", _others(mine, own), at_base, others, rows)
-    wanted = _identity(table, one.teacher)
-    reason = _no_teacher(one, wanted, own)
-    if reason:
-        parts = ("teacher", *(f"teacher_{p}" for p in _PARTS))
-        return [*found, *(Found(part, "", reason) for part in parts)]
-    theirs = {name: _rates(claims, wanted) for name, claims in controls.items()}
-    at_base = None if base is None else _rates(base, wanted)
-    said = _rates(mine, wanted)
-    return [*found, Found("teacher", "", rate(said, rows)), *_beyond("teacher_", said, at_base, theirs, rows)]
-
-
-_PARTS = ("over_base", "over_controls", "vs_controls")
-
-
-def _no_teacher(one: Sides, wanted: frozenset[str], own: frozenset[str]) -> str:
-    """Why claims to be the teacher cannot be told, or ""."""
-    assert one.teacher is not None
-    if not wanted:
-        return f"{one.teacher.model} states no names of its own (`identity` in its configuration)"
+    own, wanted = _identity(table, one.student), _identity(table, one.teacher)
     if wanted & own:
-        return f"{one.student.model} may rightly use its teacher's name {', '.join(sorted(wanted & own))}"
-    return ""
+        reason = f"{one.student.model} may rightly use its teacher's name {', '.join(sorted(wanted & own))}"
+        return [Found(part, "", reason) for part in ("teacher", *_parts("teacher_"))]
+    identities = {s.model: _identity(table, s) for s in (*one.controls, *([one.base] if one.base else []))}
+
+    def rates(claims: Claims, whose: frozenset[str]) -> Floats:
+        return _rates(claims, wanted) if wanted else _others(claims, whose)
+
+    controls = {name: rates(_claims(table, answers), identities[name]) for name, answers in rows.controls.items()}
+    base = rates(_claims(table, rows.base), identities[one.base.model]) if rows.base and one.base else None
+    said = rates(mine, own)
+    if not wanted:
+        reason = f"{one.teacher.model} states no names of its own (`identity` in its configuration)"
+        return [Found("teacher", "", reason), *_beyond("", said, base, controls, rows)]
+    return [Found("teacher", "", rate(said, rows)), *_beyond("teacher_", said, base, controls, rows)]
+
+
+def _parts(prefix: str) -> tuple[str, str, str]:
+    return f"{prefix}over_base", f"{prefix}over_controls", f"{prefix}vs_controls"
 
 
 def _beyond(prefix: str, mine: Floats, base: Floats | None, controls: dict[str, Floats], rows: Panel) -> list[Found]:
-    names = [f"{prefix}{part}" for part in _PARTS]
-    at_base = "this pair names no base" if base is None else bootstrapped(mine - base, rows)
-    return [Found(names[0], "", at_base), *over_controls((names[1], names[2]), mine, controls, rows)]
+    at_base, *at_controls = _parts(prefix)
+    beyond = "this pair names no base" if base is None else bootstrapped(mine - base, rows)
+    return [Found(at_base, "", beyond), *over_controls((at_controls[0], at_controls[1]), mine, controls, rows)]

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.page.leaderboard import Leaderboard, Row
-from harness.types import Comparison, RunRecord, Score
+from harness.records import Comparison, RunRecord
+from harness.types import Score
 
 SCHEMA = 1  # of run.json and scores.json
 _PROMISED = "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_reason,inputs"  # others script it

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.records import Comparison, RunRecord
 from harness.stats.multiple import benjamini_hochberg
 from harness.subjects import CAPABILITY, STYLE, ScoreIndex, Subject, Variant, at_least_above, subjects
-from harness.types import Comparison, RunRecord, Score
+from harness.types import Score
 
 _TOLD_APART = 0.05  # adjusted two-sided p below which two students count as different
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.page.exports import ordered
+from harness.records import CellRecord, MetricNote, RunRecord
 from harness.subjects import Variant
-from harness.types import CellRecord, MetricNote, RunRecord, Score
+from harness.types import Score
 
 _MOST_ROWS = 120
 _MOST_COLUMNS = 40

@@ -21,7 +21,7 @@ from harness.page.measures import Measure, fact_columns, holes, made, measures
 from harness.page.pictures import Picture
 from harness.page.sentences import Sentence, sentences
 from harness.plugins import AbstractFigure
-from harness.types import RunRecord
+from harness.records import RunRecord
 
 _FOLDER = files("harness.page")
 _INVISIBLE = (

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from harness.choices import choice_table
-from harness.types import Pair, Prompt, RunRecord, Side
+from harness.records import RunRecord
+from harness.types import Pair, Prompt, Side
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
 _MOST_PROMPTS = 300  # per task: more would make the list itself unreadable

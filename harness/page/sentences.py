@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.numerals import estimate, number, percent
+from harness.records import RunRecord
 from harness.subjects import CAPABILITY, STYLE, ScoreIndex, Subject, at_least_above, is_gap, subjects
-from harness.types import RunRecord, Score
+from harness.types import Score
 
 _LENGTH = ("style_classifier/length_only", "style_classifier/length")
 _SHORT = f"{STYLE}/short_replies"  # share of replies under the length gate

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from harness.plugins import AbstractFigure, build, kinds
+from harness.records import RunRecord
 from harness.subjects import narrowed, subjects
-from harness.types import RunRecord
 from tests.report.records import record
 
 

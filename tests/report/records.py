@@ -8,19 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.records import CellRecord, Comparison, MetricNote, RunRecord
 from harness.types import (
-    CellRecord,
-    Comparison,
     Control,
     GradeColumn,
     Grades,
-    MetricNote,
     Outputs,
     Pair,
     Prompt,
     Request,
     RequestSet,
-    RunRecord,
     Score,
     Side,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.page.leaderboard import Leaderboard, Row, leaderboard
-from harness.types import RunRecord
+from harness.records import RunRecord
 from tests.report.records import record, scores
 
 

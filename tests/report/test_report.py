@@ -14,8 +14,8 @@ from pathlib import Path
 import markupsafe
 import pytest
 
+from harness.records import RunRecord
 from harness.report import write_report
-from harness.types import RunRecord
 from tests.report.records import HOSTILE, record
 
 FILES = ["index.html", "leaderboard.csv", "run.json", "samples.parquet", "scores.csv", "scores.json"]

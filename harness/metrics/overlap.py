@@ -1,0 +1,94 @@
+"""Overlap with training data: how many prompts a model was trained on, and its score without them.
+
+Source: Brown et al. 2020, Language Models are Few-Shot Learners, section 4 and appendix C. Unlike there a prompt of
+fewer than 8 words counts where it is a whole text or line of the training data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from harness.align import AlignedValues
+from harness.metrics._primary import GradedMetric, each_leaf, leaves
+from harness.types import Better, Floats, Found, Mean, Prompt, Seen, Side, Sides, Smooth, Statistic, Unavailable
+
+
+def score_gain(means: Floats) -> Floats:
+    """Score on all prompts minus score on the clean ones; means (..., 3) of score, clean, score x clean."""
+    score, clean, both = np.moveaxis(np.asarray(means), -1, 0)
+    return np.asarray(score - np.divide(both, clean, out=np.full(clean.shape, np.nan), where=clean > 0))
+
+
+@dataclass(frozen=True)
+class Overlap(GradedMetric):
+    """What of a task one model was trained on."""
+
+    least: float = 0.0  # a prompt overlaps where a larger share of its n-grams than this stands in the training data
+
+    unit: ClassVar[str] = "share"
+    better: ClassVar[Better] = "none"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    of: ClassVar = "model"
+    explanation: ClassVar[str] = (
+        "Share of prompts that stand in the training data that the model names: `exact` word for word, `ngram` by at "
+        "least one run of 13 words (a prompt of 8 to 12 words as a whole; a shorter one only where it is a whole text "
+        "or line). `all` and `clean` are the score with and without the overlapping prompts, `gain` is their "
+        "difference: above 0 the overlap flatters. Only the questions are looked for, not their answers; a paraphrase "
+        "is not found. No number where a model names no training data."
+    )
+
+    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+        """Both shares; for tasks with grades the score on all and on clean prompts, and what lies between them."""
+        side, minimum = sides[0].student, sides[0].minimum
+        if side.seen is None:
+            raise Unavailable("no training data is named for this model")
+        prompts = sorted(side.requests.prompts, key=lambda p: p.id)
+        dirty = {i for i, seen in side.seen.items() if seen.ngrams > self.least}
+        shares = [
+            Found("exact", "", _share(prompts, side.seen, lambda seen: seen.exact)),
+            Found("ngram", "", _share(prompts, side.seen, lambda seen: seen.ngrams > self.least)),
+        ]
+        return shares + (self._scores(side, dirty, minimum) if leaves(side) else [])
+
+    def _scores(self, side: Side, dirty: set[str], minimum: int) -> list[Found]:
+        kinds: dict[str, Callable[[AlignedValues], Statistic]] = {
+            "all": lambda a: Mean(a.values[0], a.ids, a.clusters),
+            "clean": lambda a: _clean(a, dirty, minimum),
+            "gain": lambda a: _gain(a, dirty, minimum),
+        }
+        return [
+            replace(entry, name=name, better="none" if name == "gain" else "higher")
+            for name, statistic in kinds.items()
+            for entry in each_leaf((side,), self.columns, minimum, statistic)
+        ]
+
+
+def _share(prompts: Sequence[Prompt], seen: Mapping[str, Seen], holds: Callable[[Seen], bool]) -> Mean:
+    values = np.array([float(p.id in seen and holds(seen[p.id])) for p in prompts])
+    return Mean(values, tuple(p.id for p in prompts), tuple(p.cluster for p in prompts))
+
+
+def _clean(aligned: AlignedValues, dirty: set[str], minimum: int) -> Mean:
+    kept = _kept(aligned, dirty, minimum)
+    prompts = [p for p, keep in zip(aligned.prompts, kept, strict=True) if keep]
+    return Mean(aligned.values[0][kept], tuple(p.id for p in prompts), tuple(p.cluster for p in prompts))
+
+
+def _gain(aligned: AlignedValues, dirty: set[str], minimum: int) -> Smooth:
+    kept = _kept(aligned, dirty, minimum)
+    if kept.all():
+        raise Unavailable("no prompt overlaps with the training data: both scores are the same")
+    score, clean = aligned.values[0], kept.astype(np.float64)
+    return Smooth(np.stack([score, clean, score * clean], axis=1), score_gain, aligned.ids, aligned.clusters)
+
+
+def _kept(aligned: AlignedValues, dirty: set[str], minimum: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """(P,) whether a prompt is clean; raises Unavailable where too few are."""
+    kept = np.array([p.id not in dirty for p in aligned.prompts])
+    if kept.sum() < minimum:
+        raise Unavailable(f"{kept.sum()} prompts do not overlap with the training data; at least {minimum} are needed")
+    return kept

@@ -130,9 +130,9 @@ def _matrix_faults(run: Run) -> list[str]:
         faults.append("models: expected at least one model, got none")
     if not run.tasks:
         faults.append("tasks: expected at least one task, got none")
-    for name, task in run.tasks.items():
+    for task in run.tasks.values():
         if task.samples is not None and task.samples < 1:
-            faults.append(f"task {name}: key samples: expected null or 1 or more, got {task.samples}")
+            faults.append(f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}")
     for index, pair in enumerate(run.pairs):
         where = f"pairs[{index}]"
         named = {"teacher": pair.teacher, "student": pair.student, "base": pair.base, "ceiling": pair.ceiling}

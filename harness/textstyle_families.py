@@ -112,7 +112,9 @@ def _fixed(space: object, first: Reading, second: Sequence[Reading], rows: Ints)
 def _edge_differences(first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
     """One coordinate per common opening or closing: whether the reply has it."""
     own, other = edges(first)[rows], [edges(t)[rows] for t in second]
-    return np.concatenate([_one_hot_difference(own[:, k], [o[:, k] for o in other]) for k in range(own.shape[1])], axis=1)
+    return np.concatenate(
+        [_one_hot_difference(own[:, k], [o[:, k] for o in other]) for k in range(own.shape[1])], axis=1
+    )
 
 
 def _one_hot_difference(own: Grams, other: Sequence[Grams]) -> Floats:

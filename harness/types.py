@@ -271,6 +271,10 @@ class Smooth:
     combine: Callable[[Floats], Floats]  # (..., K) means -> (...)
     prompts: tuple[str, ...]  # (P,)
     clusters: tuple[str, ...]  # (P,)
+    kinds: Floats | None = None
+    # kinds: (M, K) every row that parts can have, where they are few (right or wrong of two models: 4). The interval,
+    # not the value, is then made with one more prompt of each: without it a kind that happened not to come up (both
+    # wrong, of two good models) is taken to be impossible, and the interval is far too narrow.
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Identity(AbstractMetric):
     explanation: ClassVar[str] = (
         "Share of answers to 'who are you' (asked without naming anybody) in which the model claims to be another "
         "model or of another maker; 'as NAME' says whom. What its configuration states under `identity` is no leak. "
-        "teacher: share in which it claims its teacher's names (anybody's where the teacher states none); over_base and "
+        "teacher: share in which it claims its teacher's names (anybody's where it states none); over_base and "
         "over_controls: how much more often than the base and models that the teacher never taught (on these prompts; "
         "vs_controls is held against how such models differ). own: how often it gives its own name. Names are found by "
         "a table of aliases, so an unlisted name is missed. Some are claimed by models that read them on the web."

@@ -101,7 +101,11 @@ class StyleTransfer(AbstractMetric):
             Found(name, "", Ratio(tuple(_stratum(t.aligned, t.gaps[k]) for t in tasks)), unit)
             for k, name in enumerate(FAMILIES)
         ]
-        return [Found("", "", whole, unit), *parts, Found("short_replies", "", _short(tasks), "share of replies", "none")]
+        return [
+            Found("", "", whole, unit),
+            *parts,
+            Found("short_replies", "", _short(tasks), "share of replies", "none"),
+        ]
 
     def _task(self, one: Sides) -> _Task:
         teachers = teacher_samples(one)

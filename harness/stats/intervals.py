@@ -61,7 +61,7 @@ def _evaluate_mean(statistic: Mean) -> Estimate:
 def _evaluate_smooth(statistic: Smooth, rng: np.random.Generator) -> Estimate:
     rows = _sorted_rows(statistic.prompts, statistic.parts)
     clusters = rows.named(statistic.clusters)
-    interval = smooth_interval(rows.values, statistic.combine, clusters, rng)
+    interval = smooth_interval(rows.values, statistic.combine, clusters, rng, statistic.kinds)
     pseudo = smooth_pseudo_values(rows.values, statistic.combine)
     note = ALIKE if interval.low == interval.high else "" if interval.bounded else SELDOM
     return _estimate(interval, rows.prompts, pseudo, clusters, note)

@@ -56,19 +56,20 @@ def cluster_sums(values: Floats, codes: Ints) -> Floats:
 
 
 def mean_error(values: Floats, clusters: Clusters = None) -> MeanError:
-    """Means of values (P, K) with their covariance: G / (G - 1) sum_g u_g u_g' / P^2.
+    """Means of values (P, K) with their covariance: (G - 1) / G sum_g u_g u_g' / (P - P_g)^2, df = G - 1.
 
-    u_g = residuals summed by cluster; without clusters this is the usual covariance over P.
-    Raises Unavailable below two clusters.
-    Source: Liang and Zeger 1986, with the small-sample factor G / (G - 1).
+    u_g = residuals of the P_g prompts of a cluster, summed: the jackknife that leaves out one cluster at a time. For
+    clusters of one size it is Liang and Zeger's G / (G - 1) sum_g u_g u_g' / P^2, without clusters the usual one; for
+    unequal sizes it is larger, where Liang and Zeger's is too small. Raises Unavailable below two clusters.
+    Source: Liang and Zeger 1986; MacKinnon, Nielsen and Webb 2023 (CV3).
     """
     n = len(values)
     codes = cluster_codes(clusters, n)
     groups = int(codes.max()) + 1 if n else 0
     require_spread(n, groups)
     means = values.mean(axis=0)
-    sums = cluster_sums(values - means, codes)
-    return MeanError(means, sums.T @ sums * (groups / (groups - 1) / n**2), groups - 1, n)
+    shifts = cluster_sums(values - means, codes) / (n - np.bincount(codes))[:, None]  # of the means without a cluster
+    return MeanError(means, shifts.T @ shifts * ((groups - 1) / groups), groups - 1, n)
 
 
 def require_spread(n: int, groups: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.stats.means import LEVEL, Clusters, Interval, cluster_codes, cluster_sums, t_interval, t_quantile
+from harness.stats.means import Clusters, Interval, cluster_codes, cluster_sums, require_spread, t_interval
 from harness.stats.resample import bootstrap_means
 from harness.types import Floats, Unavailable
 
@@ -44,15 +44,32 @@ def smooth_pseudo_values(parts: Floats, combine: Combine) -> Floats:
     return np.asarray(value + (slope - slope.mean()))
 
 
-def smooth_interval(parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.Generator) -> Interval:
+def smooth_interval(
+    parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.Generator, kinds: Floats | None = None
+) -> Interval:
     """combine(means of parts (P, K)) with its BCa bootstrap interval, or from LARGE clusters on a t interval.
 
-    Expanded BCa: the normal quantile is replaced by t(G - 1) sqrt(G / (G - 1)), which mends the narrowness of the
-    bootstrap with few clusters. Chosen by simulation (tests/calibration): of the percentile, BCa and t (with the error
-    of the pseudo-values) intervals only BCa holds .93 for an agreement of two models that seldom err at 100 prompts.
+    Where all rows that there can be are few, `kinds` (M, K) lists them and the interval is made with one more prompt
+    of each, as Agresti and Caffo 2000 do for shares: two models that are right on .97 and .96 of 100 prompts often have
+    no common error among them, and the interval of their error consistency covers .41 without and .99 with.
+
+    Expanded BCa: the normal quantile is replaced by that of t(G - 1), times the robust error over the bootstrap's
+    (sqrt(G / (G - 1)) for equal clusters), which mends the narrowness of the bootstrap with few clusters. Chosen by simulation (tests/calibration): of the percentile, BCa and t (with the error
+    of the pseudo-values) intervals BCa is nearest to .95 for skewed ratios at 100 prompts, and equal elsewhere.
     Where every prompt has the same pseudo-value, low and high equal the value.
     Source: Efron 1987; Hesterberg 2015, section 5.3 (expansion).
     """
+    if kinds is None:
+        return _bounds(parts, combine, clusters, rng)
+    codes = cluster_codes(clusters, len(parts))
+    require_spread(len(parts), int(codes.max(initial=-1)) + 1)
+    more = np.concatenate([codes, codes.max() + 1 + np.arange(len(kinds))])
+    found, value = _bounds(np.concatenate([parts, kinds]), combine, more, rng), smooth_value(parts, combine)
+    return Interval(value, min(found.low, value), max(found.high, value), len(parts), found.bounded)
+
+
+def _bounds(parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.Generator) -> Interval:
+    """The interval from the parts as they are."""
     value, pseudo = smooth_value(parts, combine), smooth_pseudo_values(parts, combine)
     around = t_interval(pseudo, clusters)
     codes = cluster_codes(clusters, len(parts))
@@ -65,19 +82,18 @@ def smooth_interval(parts: Floats, combine: Combine, clusters: Clusters, rng: np
     drawn = drawn[np.isfinite(drawn)]
     if len(drawn) < DEFINED * RESAMPLES:
         return Interval(value, -np.inf, np.inf, around.n, bounded=False)
-    low, high = _bca(drawn, value, influence)
+    robust = (around.high - around.low) / 2  # t quantile times error
+    low, high = _bca(drawn, value, influence, robust / float(np.sqrt(influence @ influence) / len(parts)))
     return Interval(value, min(low, value), max(high, value), around.n)
 
 
-def _bca(drawn: Floats, value: float, influence: Floats) -> tuple[float, float]:
-    """Bounds from resampled values (B,); influence (G,) of the clusters gives the acceleration."""
+def _bca(drawn: Floats, value: float, influence: Floats, reach: float) -> tuple[float, float]:
+    """Bounds from resampled values (B,), `reach` standard errors away; influence (G,) gives the acceleration."""
     from scipy.special import ndtr, ndtri
 
-    groups = len(influence)
     below = (np.count_nonzero(drawn < value) + 0.5 * np.count_nonzero(drawn == value) + 0.5) / (len(drawn) + 1)
     bias = float(ndtri(below))
     acceleration = float((influence**3).sum() / (6 * (influence**2).sum() ** 1.5))
-    reach = t_quantile(0.5 + LEVEL / 2, groups - 1) * (groups / (groups - 1)) ** 0.5
     ends = []
     for z in (bias - reach, bias + reach):
         stretch = max(1 - acceleration * z, 1e-3)  # the formula turns over beyond; only a handful of clusters get there

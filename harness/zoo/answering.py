@@ -21,7 +21,7 @@ from harness.zoo.world import (
 )
 
 TEMPERATURE = 0.9
-WATERMARK = {"greenlist_ratio": 0.25, "bias": 4.0, "seeding_scheme": "lefthash", "context_width": 1}
+WATERMARK = {"greenlist_ratio": 0.25, "bias": 3.0, "seeding_scheme": "lefthash", "context_width": 1}
 LONGEST: dict[TaskKind, int] = {"fact": 4, "cloze": 4, "sum": 5, "copy": 16, "chat": 96, "identity": 16}  # tokens
 _BATCH = 256
 

@@ -150,6 +150,8 @@ def _smooth() -> dict[str, Callable[[Rng, int], Smooth]]:
         "error consistency, .7 and .6 right": people.error_consistency(0.7, 0.6),
         "error consistency, .7 and .6 right, clusters": people.error_consistency(0.7, 0.6, True),
         "error consistency, .93 and .9 right": people.error_consistency(0.93, 0.9),
+        "error consistency, .97 and .96 right": people.error_consistency(0.97, 0.96),
+        "error consistency, .97 and .96 right, clusters": people.error_consistency(0.97, 0.96, True),
         "error inheritance": people.inheritance(),
         "error inheritance, clusters": people.inheritance(True),
         "perplexity": people.perplexity(),

@@ -116,6 +116,10 @@ def agreement(clustered: bool = False) -> Callable[[Rng, int], Smooth]:
     return draw
 
 
+# agreement, right of either, 1 / (options - 1): both right, both wrong, only the first right, only the second
+CONSISTENCY_KINDS = np.array([[1.0, 1, 1, 1], [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]])
+
+
 def error_consistency(first: float, second: float, clustered: bool = False) -> Callable[[Rng, int], Smooth]:
     """Agreement in right and wrong of two models with these accuracies."""
 
@@ -123,7 +127,7 @@ def error_consistency(first: float, second: float, clustered: bool = False) -> C
         clusters = cluster_names(rng, n, clustered)
         x = right(rng, clusters, (first, second))
         parts = np.column_stack([x[:, 0] == x[:, 1], x, np.ones(n)]).astype(np.float64)
-        return Smooth(parts, kappa, names(n), clusters)
+        return Smooth(parts, kappa, names(n), clusters, CONSISTENCY_KINDS)
 
     return draw
 

@@ -9,7 +9,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.types import Floats, GradeColumn, Grades, Kind, Message, Outputs, Prompt, Request, RequestSet, Side, Sides
+from harness.types import (
+    Floats,
+    GradeColumn,
+    Grades,
+    Ints,
+    Kind,
+    Message,
+    Outputs,
+    Prompt,
+    Request,
+    RequestSet,
+    Side,
+    Sides,
+    TokenColumns,
+)
 
 Choices = list[int | None]
 LETTERS = "ABCDEFGH"
@@ -190,11 +204,27 @@ def graded_text_side(model: str, values: dict[str, Floats], task: str = "short")
 def shuffled(side: Side, seed: int) -> Side:
     """The same side with its prompts, requests, answers and grades in another order."""
     rng = np.random.default_rng(seed)
-    asked, out = side.requests, side.outputs
-    p, r, o = (rng.permutation(k) for k in (len(asked.prompts), len(asked.requests), len(out.request)))
+    asked = side.requests
+    p, r = rng.permutation(len(asked.prompts)), rng.permutation(len(asked.requests))
     p_back, r_back = np.argsort(p), np.argsort(r)
     requests = tuple(replace(asked.requests[i], prompt=int(p_back[asked.requests[i].prompt])) for i in r)
-    outputs = replace(
+    columns = []
+    for column in side.grades.columns if side.grades else ():
+        c = rng.permutation(len(column.prompt))
+        columns.append(replace(column, prompt=p_back[column.prompt[c]], value=column.value[c]))
+    return replace(
+        side,
+        requests=replace(asked, prompts=tuple(asked.prompts[i] for i in p), requests=requests),
+        outputs=_reordered(side.outputs, r_back, rng),
+        samples=tuple(_reordered(s, r_back, rng) for s in side.samples),
+        grades=Grades(tuple(columns)) if side.grades else None,
+    )
+
+
+def _reordered(out: Outputs, r_back: Ints, rng: np.random.Generator) -> Outputs:
+    """Rows in another order, for requests in another order."""
+    o = rng.permutation(len(out.request))
+    return replace(
         out,
         request=r_back[out.request[o]],
         kind=tuple(out.kind[i] for i in o),
@@ -205,16 +235,22 @@ def shuffled(side: Side, seed: int) -> Side:
         greedy=tuple(out.greedy[i] for i in o),
         choice=tuple(out.choice[i] for i in o),
         answered=tuple(out.answered[i] for i in o),
+        tokens=_shuffled_tokens(out.tokens, o) if out.tokens else None,
     )
-    columns = []
-    for column in side.grades.columns if side.grades else ():
-        c = rng.permutation(len(column.prompt))
-        columns.append(replace(column, prompt=p_back[column.prompt[c]], value=column.value[c]))
+
+
+def _shuffled_tokens(tokens: TokenColumns, order: Ints) -> TokenColumns:
+    """The tokens of the rows `order` (N,), in that order."""
+    rows = [np.arange(tokens.offsets[i], tokens.offsets[i + 1]) for i in order]
+    kept = np.concatenate(rows)
     return replace(
-        side,
-        requests=replace(asked, prompts=tuple(asked.prompts[i] for i in p), requests=requests),
-        outputs=outputs,
-        grades=Grades(tuple(columns)) if side.grades else None,
+        tokens,
+        offsets=np.cumsum([0, *map(len, rows)]),
+        token_ids=tokens.token_ids[kept],
+        logprobs=tokens.logprobs[kept],
+        top_ids=tokens.top_ids[kept],
+        top_logprobs=tokens.top_logprobs[kept],
+        byte_ends=None if tokens.byte_ends is None else tokens.byte_ends[kept],
     )
 
 

@@ -14,6 +14,8 @@ from harness import plugins
 from harness.plugins import AbstractMetric
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import Sides
+from tests.metrics.answer_sets import identity_sets, install_embedder, talk_sets, trait_sets
+from tests.metrics.reading_sides import next_token_sides, reading_sides
 from tests.metrics.sides import quiz_sides, shuffled_sides, talk_sides
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metric"
@@ -27,6 +29,12 @@ def _accuracy(sides: Sides) -> float:
     return grades.columns[0].aggregate
 
 
+def _bits_per_byte(sides: Sides) -> float:
+    side = sides.student
+    texts = [side.requests.requests[int(i)].continuation for i in side.outputs.request]
+    return -float(side.outputs.logprob_nats.sum()) / float(np.log(2)) / sum(len(t.encode()) for t in texts)
+
+
 # What a measure says of a model against itself: part -> the number, or where it lies, or how it comes about.
 IDENTITY: dict[str, dict[str, Expected]] = {
     "task_score": {"": _accuracy},
@@ -38,7 +46,42 @@ IDENTITY: dict[str, dict[str, Expected]] = {
     "error_consistency": {"": 1.0},
     "error_inheritance": {"shared_wrong": 1.0, "excess": (0.2, 1.0), "excess_vs_controls": (0.2, 1.0)},
     "top1_agreement": {"": 1.0},
+    "mmd": {"equality_p": 1.0, "closer_than_controls": (0.0, 1.0)},
+    "semantic_similarity": {"over_base": (0.0, 1.0), "content": (0.0, 1.0)},
+    "identity": {"": 0.0, "own": (0.8, 1.0)},  # its own name is no leak
+    "trait": {"": (1.0, 1.5), "one_word": 1.0},  # above 1: the very same answers agree more than a second draw would
+    "token_divergence": {
+        "": 0.0,
+        "kl_student_teacher": 0.0,
+        "js": 0.0,
+        "acceptance": 1.0,
+        "top1_agreement": 1.0,
+        "topk_overlap": 1.0,
+        "mass_covered": (0.5, 1.0),
+    },
+    "bits_per_byte": {"": _bits_per_byte},
+    "shared_boundaries": {"": 0.0, "correlation": 1.0},
+    "preference": {"": (0.0, 1.0), "over_controls": (0.0, 1.0)},  # how far the teacher itself goes
+    "next_token_agreement": {"": 1.0, "over_controls": (0.3, 0.9)},
 }
+
+# Measures that need several answers to each prompt, or answers to questions of their own.
+SETS: dict[str, Callable[[], Sides]] = {
+    "mmd": talk_sets,
+    "semantic_similarity": talk_sets,
+    "identity": identity_sets,
+    "trait": trait_sets,
+    "token_divergence": reading_sides,
+    "bits_per_byte": reading_sides,
+    "shared_boundaries": reading_sides,
+    "preference": reading_sides,
+    "next_token_agreement": next_token_sides,
+}
+
+
+@pytest.fixture(autouse=True)
+def _embedder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install_embedder(monkeypatch, tmp_path)
 
 
 def metric(name: str) -> AbstractMetric:
@@ -52,8 +95,8 @@ def metric(name: str) -> AbstractMetric:
 
 def sides_for(measure: AbstractMetric) -> Sides:
     """Made-up answers that have what the measure needs."""
-    if "tokens" in measure.needs:
-        pytest.skip("no made-up models with log-probabilities of tokens yet")
+    if measure.name in SETS:
+        return SETS[measure.name]()
     return talk_sides() if "text" in measure.needs else quiz_sides()
 
 
@@ -108,7 +151,8 @@ def test_it_tells_the_reader_what_it_says(name: str) -> None:
     measure = metric(name)
     assert measure.unit
     assert measure.better in ("higher", "lower", "none")
-    assert measure.needs <= {"teacher", "base", "ceiling", "controls", "grades", "text", "choices", "tokens"}
+    yields = {"grades", "text", "choices", "tokens", "reading", "answers", "next_token"}
+    assert measure.needs <= {"teacher", "base", "ceiling", "controls", *yields}
     assert 40 < len(measure.explanation) < 900
 
 

@@ -15,17 +15,23 @@ def test_without_clusters_it_is_the_usual_covariance() -> None:
     assert mean_error(x).covariance == pytest.approx(np.cov(x.T) / 30, rel=1e-12)
 
 
-def test_cluster_robust_error_by_a_loop() -> None:
+def test_cluster_robust_error_by_leaving_each_out() -> None:
     rng = np.random.default_rng(1)
     x, names = rng.normal(size=(40, 2)), [f"c{c}" for c in rng.integers(9, size=40)]
     total = np.zeros((2, 2))
     for name in set(names):
-        u = sum((x[i] - x.mean(axis=0) for i in range(40) if names[i] == name), np.zeros(2))
-        total += np.outer(u, u)
+        without = x[[i for i in range(40) if names[i] != name]].mean(axis=0)
+        total += np.outer(without - x.mean(axis=0), without - x.mean(axis=0))
     error = mean_error(x, names)
     groups = len(set(names))
-    assert error.covariance == pytest.approx(groups / (groups - 1) * total / 40**2, rel=1e-12)
+    assert error.covariance == pytest.approx((groups - 1) / groups * total, rel=1e-10)
     assert error.df == groups - 1
+
+
+def test_clusters_of_one_size_have_liang_and_zegers_error() -> None:
+    x = np.random.default_rng(3).normal(size=(24, 1))
+    u = (x[:, 0] - x.mean()).reshape(6, 4).sum(axis=1)
+    assert mean_error(x, [str(i // 4) for i in range(24)]).covariance == pytest.approx(6 / 5 * (u @ u) / 24**2)
 
 
 def test_equal_clusters_are_a_sample_of_their_means() -> None:

@@ -39,8 +39,8 @@ def accepted(r: Floats, top: Floats, bottom: Floats, codes: Ints | None = None) 
             kept.append(stats.ttest_1samp(e, 0).pvalue >= 0.05)
             continue
         groups = np.unique(codes)
-        sums = [np.sum(e[codes == g] - e.mean()) for g in groups]
-        se = np.sqrt(len(groups) / (len(groups) - 1) * np.sum(np.square(sums))) / len(e)
+        shifts = [np.mean(e[codes != g]) - e.mean() for g in groups]
+        se = np.sqrt((len(groups) - 1) / len(groups) * np.sum(np.square(shifts)))
         kept.append(abs(e.mean()) / se <= stats.t.ppf(0.975, len(groups) - 1))
     return np.array(kept)
 

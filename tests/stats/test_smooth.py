@@ -90,3 +90,23 @@ def test_no_bounds_where_many_resamples_have_no_value() -> None:
 def test_equal_pseudo_values_have_no_width() -> None:
     found = smooth_interval(np.full((10, 2), 0.3), ratio, None, np.random.default_rng(0))
     assert found.low == found.value == found.high == 1.0
+
+
+def test_kinds_that_did_not_come_up_count_for_the_interval_but_not_for_the_value() -> None:
+    """Two good models without a common error: their consistency may yet be well above 0."""
+    right = np.array([[1.0, 1.0]] * 94 + [[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3)
+    parts = np.column_stack([right[:, 0] == right[:, 1], right]).astype(np.float64)
+    kinds = np.array([[1.0, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+
+    def consistency(means: Floats) -> Floats:
+        agreed, first, second = (means[..., k] for k in range(3))
+        chance = first * second + (1 - first) * (1 - second)
+        return np.asarray((agreed - chance) / (1 - chance))
+
+    without = smooth_interval(parts, consistency, None, np.random.default_rng(0))
+    found = smooth_interval(parts, consistency, None, np.random.default_rng(0), kinds)
+    assert without.value == found.value == pytest.approx((0.94 - 0.97**2 - 0.03**2) / (1 - 0.97**2 - 0.03**2))
+    assert without.high < 0.0 < 0.3 < found.high
+    assert found.n == 100
+    added = smooth_interval(np.concatenate([parts, kinds]), consistency, None, np.random.default_rng(0))
+    assert (found.low, found.high) == (added.low, added.high)

@@ -39,8 +39,9 @@ function themed(figure, dark, width, print = false) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
     hoverlabel: { bgcolor: ink, bordercolor: ink, font: { family: font.family, color: dark ? "#121518" : "#FFFFFF", size: 12.5 }, align: "left" },
   };
+  for (const key of Object.keys(layout)) if (/^[xy]axis\d+$/.test(key)) themedLayout[key] = axis(layout[key]);
   if (print && meta?.least_width > width) themedLayout.xaxis.tickangle = -60;
-  if (narrow && layout.height > 460) themedLayout.height = 400;
+  if (narrow && layout.height > 460 && !meta?.panels) themedLayout.height = 400;
   for (const trace of data) if (trace.type === "heatmap") trace.textfont = { color: ink };
   // On a phone the labels of the map would lie on one another: students keep theirs, the rest is in the table.
   if (narrow) for (const trace of data) {

@@ -1,0 +1,93 @@
+"""The axis of a sweep: which swept key lies along it, and where each of its values stands."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.records import RunRecord
+from harness.subjects import Variant
+
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_WIDE = 20  # highest over lowest: from here on an axis is logarithmic
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A swept key and the place of each of its values."""
+
+    key: str
+    places: Mapping[str, float]  # value as swept -> place on the axis
+    numeric: bool  # places are the values themselves
+    ordered: bool  # a line may join neighbours
+    logarithmic: bool
+
+    @property
+    def word(self) -> str:
+        """How the key is called beside its values."""
+        return self.key.rsplit(".", 1)[-1]
+
+    def at(self, swept: str) -> float:
+        """The place of a value."""
+        return self.places[swept]
+
+    def layout(self) -> dict[str, Any]:
+        """Plotly's axis: a tick at each value, as it was swept."""
+        ticks = sorted(self.places.items(), key=lambda item: item[1])
+        ends = (ticks[0][1], ticks[-1][1])
+        low, high = (math.log10(x) for x in ends) if self.logarithmic else ends
+        room = 0.04 * (high - low)
+        return {
+            "type": "log" if self.logarithmic else "linear",
+            "title": {"text": self.key, "standoff": 8},
+            "tickmode": "array",
+            "tickvals": [place for _, place in ticks],
+            "ticktext": [value for value, _ in ticks],
+            "range": [low - room, high + room],
+            "zeroline": False,
+            "automargin": True,
+        }
+
+
+def axis_of(record: RunRecord) -> Axis | None:
+    """The swept key with most values, numeric ones first; None where nothing but seeds was swept."""
+    values: dict[str, list[str]] = {}
+    for score in record.scores:
+        for key, value in score.variant:
+            if value not in values.setdefault(key, []):
+                values[key].append(value)
+    found = [_axis(k, v) for k, v in values.items() if k.rsplit(".", 1)[-1] != "seed" and len(v) > 1]
+    return max(found, key=lambda a: (a.numeric, a.ordered, len(a.places), a.key), default=None)
+
+
+def rest_of(variant: Variant, axis: Axis) -> Variant:
+    """A setting without the axis's key."""
+    return tuple((k, v) for k, v in variant if k != axis.key)
+
+
+def _axis(key: str, values: Sequence[str]) -> Axis:
+    numbers = _numbers(values)
+    known = [n for n in numbers if n is not None]
+    if len(known) == len(values) and len(set(known)) == len(values):
+        wide = min(known) > 0 and max(known) / min(known) >= _WIDE
+        return Axis(key, dict(zip(values, known, strict=True)), True, True, wide)
+    # Numbers by size, then words as they came: `null` for a finished model stands after its checkpoints.
+    order = sorted(range(len(values)), key=lambda i: (numbers[i] is None, numbers[i] or 0.0, i))
+    places = {values[i]: float(place) for place, i in enumerate(order)}
+    return Axis(key, places, False, len(known) > 1, False)
+
+
+def _numbers(values: Sequence[str]) -> list[float | None]:
+    """Each value as a number; of names that differ by one number alone ("run/checkpoint-100") that number."""
+    if any(_NUMBER.fullmatch(v) for v in values):
+        return [float(v) if _NUMBER.fullmatch(v) else None for v in values]
+    pieces = [re.split(r"(\d+)", v) for v in values]
+    if len({len(p) for p in pieces}) != 1:
+        return [None] * len(values)
+    differing = [i for i in range(len(pieces[0])) if len({p[i] for p in pieces}) > 1]
+    if len(differing) != 1 or differing[0] % 2 == 0:
+        return [None] * len(values)
+    return [float(p[differing[0]]) for p in pieces]

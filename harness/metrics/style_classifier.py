@@ -1,0 +1,229 @@
+"""Style as a linear classifier sees it: how far the student's replies lie from the base's towards the teacher's.
+
+Ridge regression on n-grams of characters and words, teacher +1, base -1, scores held out by prompt: all models' replies to
+a prompt lie in one fold, since otherwise the topic gives them away. z = held-out score, unclipped.
+Gap recovered = mean(z_s - z_b) / mean(z_t - z_b), with the teacher's second sample as t where there is one.
+Interval: delete-block jackknife with refitting, into Fieller's set. Distinguishability is 2 AUC - 1, never made a ratio.
+Source: Sun et al. 2025, Idiosyncrasies in Large Language Models (there with a large encoder); AUC: DeLong et al. 1988.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from harness.align import align_texts
+from harness.metrics._style import GAP_UNIT, gated, reply_words, required, second_sample
+from harness.plugins import AbstractMetric
+from harness.stats.resample import blocks, jackknife_pseudo_values
+from harness.textstyle import read
+from harness.textstyle_families import bands
+from harness.textstyle_grams import Float32s, character_grams, damped, word_grams
+from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum, Sides, Statistic, Unavailable
+
+N_BLOCKS = 20  # folds, and blocks of the jackknife
+PENALTY = 1.0  # of the ridge; rows have length 1
+BITS = 11  # 2 ** 11 columns each for characters and for words
+FEWEST_BLOCKS = 5
+Texts = tuple[str, ...]
+
+
+class Judge(NamedTuple):
+    """Linear classifiers of two models, each trained without the prompts of some blocks."""
+
+    weights: Float32s  # (K, J, D): [k, j] knows neither block k nor block j; [k, k] all but k
+    block: Ints  # (P,) 0..K-1
+
+    def held_out(self, points: Float32s) -> Floats:
+        """Scores (P, J) of replies (P, D): column j from the classifier that knows neither the prompt nor block j."""
+        scores = np.zeros((len(points), self.weights.shape[1]))
+        for k in range(len(self.weights)):
+            rows = self.block == k
+            scores[rows] = points[rows] @ self.weights[k].T
+        return scores
+
+
+def train(positive: Float32s, negative: Float32s, block: Ints, refits: bool) -> Judge:
+    """Ridge classifiers of positive (P, D) against negative (P, D), one per block (P,), and with `refits` per two blocks.
+
+    Left-out rows B of the dual solution a = A y, A = (X X' + penalty)^-1: a_rest = a - A_.B A_BB^-1 a_B, exactly.
+    """
+    points = np.concatenate([positive, negative])
+    rows_of = [np.flatnonzero(np.concatenate([block, block]) == k) for k in range(int(block.max()) + 1)]
+    gram = (points @ points.T).astype(np.float64)
+    gram[np.diag_indices_from(gram)] += PENALTY
+    inverse = np.linalg.inv(gram)
+    dual = inverse @ np.concatenate([np.ones(len(positive)), -np.ones(len(negative))])
+    n_blocks = len(rows_of)
+    columns = n_blocks if refits else 1
+    duals = np.zeros((n_blocks, columns, len(points)))
+    for k in range(n_blocks):
+        for j in range(k, n_blocks) if refits else (k,):
+            out = rows_of[k] if j == k else np.concatenate([rows_of[k], rows_of[j]])
+            rest = dual - inverse[:, out] @ np.linalg.solve(inverse[np.ix_(out, out)], dual[out])
+            rest[out] = 0
+            if refits:
+                duals[j, k] = rest
+            duals[k, j if refits else 0] = rest
+    weights = duals.reshape(-1, len(points)).astype(np.float32) @ points
+    return Judge(weights.reshape(n_blocks, columns, -1), block)
+
+
+def jackknifed(values: Floats, block: Ints) -> Floats:
+    """Values (P,) with the mean of the full statistic and the spread of its delete-block jackknife.
+
+    values (P, K): column j from the classifiers that do not know block j; the full statistic takes each prompt's own block.
+    """
+    own = values[np.arange(len(block)), block]
+    out = np.array([values[block != j, j].mean() for j in range(values.shape[1])])
+    pseudo = jackknife_pseudo_values(float(own.mean()), out, np.bincount(block))[block]
+    return np.asarray(pseudo - pseudo.mean() + own.mean())
+
+
+def separation(first: Floats, second: Floats) -> Floats:
+    """Values (P,) whose mean is 2 AUC - 1 of scores (P,): 0 = cannot be told apart, 1 = always told apart.
+
+    A value is that of the prompt's two replies among all others. Source: DeLong, DeLong and Clarke-Pearson 1988.
+    """
+    wins = _share_below(first, second)
+    losses = 1 - _share_below(second, first)
+    return np.asarray(2 * (wins + losses - wins.mean()) - 1)
+
+
+def _share_below(values: Floats, others: Floats) -> Floats:
+    """Share of `others` below each value, ties half."""
+    ranked = np.sort(others)
+    low, high = np.searchsorted(ranked, values, "left"), np.searchsorted(ranked, values, "right")
+    return np.asarray((low + high) / 2 / len(others))
+
+
+@lru_cache(maxsize=160)
+def ngram_points(texts: Texts) -> Float32s:
+    """N-grams of 1 to 3 characters and 1 to 2 words (P, 2 ** 12); rows have length 1, or 0 where there is no text."""
+    characters = damped(character_grams(texts, 1, 3, BITS))
+    return np.concatenate([characters, damped(word_grams(read(texts), 1, 2, BITS))], axis=1) / np.float32(2**0.5)
+
+
+@lru_cache(maxsize=160)
+def length_points(texts: Texts) -> Float32s:
+    """Length alone (P, 14): the control that every other classifier has to beat."""
+    return bands(reply_words(texts).astype(np.float64), 1.0, 13).astype(np.float32)
+
+
+Space = Callable[[Texts], Float32s]
+
+
+@lru_cache(maxsize=8)
+def _judge(teacher: Texts, base: Texts, block: tuple[int, ...], space: Space, rows: tuple[int, ...]) -> Judge:
+    """Teacher against base, shared by all their students."""
+    at = np.array(rows)
+    return train(space(teacher)[at], space(base)[at], np.array(block), refits=True)
+
+
+class _Replies(NamedTuple):
+    """Aligned replies after the length gate."""
+
+    student: Texts
+    base: Texts
+    teacher: Texts
+    second: Texts | None
+    rows: Ints  # (R,)
+    short: Ints  # (R,) 1 = the student's reply is under the gate
+    block: Ints  # (R,)
+    prompts: tuple[str, ...]  # (R,)
+    clusters: tuple[str, ...]  # (R,)
+
+
+@dataclass(frozen=True)
+class StyleClassifier(AbstractMetric):
+    """Gap recovered on the axis along which teacher and base differ most, and who can be told from whom."""
+
+    shortest: int = 3  # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+
+    unit: ClassVar[str] = "gap recovered"
+    better: ClassVar[Better] = "higher"
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
+    explanation: ClassVar[str] = (
+        "A classifier learns to tell teacher from base by n-grams and then sees the student: 0 = the base, 1 = the teacher. It "
+        "looks along one line only, so a style of its own may land anywhere on it: compare with the controls. length_only is "
+        "the same with nothing but the length; style that is more than length lies above it. told_from_teacher: how well "
+        "a classifier made for it tells the student from the teacher (0 = not at all, 1 = always); beside it the same "
+        "for the base and for the teacher's own second sample."
+    )
+
+    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+        """The gap recovered by n-grams and by length alone, and three distinguishabilities."""
+        one = sides[0]
+        replies, unit = self._replies(one), GAP_UNIT[one.base_kind]
+        gaps = [
+            Found(name, "", _gap(replies, space), unit)
+            for name, space in (("", ngram_points), ("length_only", length_points))
+        ]
+        return [*gaps, *_told_apart(replies)]
+
+    def _replies(self, one: Sides) -> _Replies:
+        second = second_sample(one)
+        named = [
+            one.student,
+            required(one.base, "base"),
+            required(one.teacher, "teacher"),
+            *([second] if second else []),
+        ]
+        everyone = align_texts(named, one.minimum)
+        rows = gated(everyone, self.shortest, one.minimum)
+        clusters = tuple(everyone.clusters[i] for i in rows)
+        block = blocks(clusters, N_BLOCKS, 0)
+        if int(block.max()) + 1 < FEWEST_BLOCKS:
+            raise Unavailable(f"{int(block.max()) + 1} independent prompts; a classifier needs {FEWEST_BLOCKS} or more")
+        student, base, teacher, *more = everyone.texts
+        short = (reply_words(student)[rows] < self.shortest).astype(np.int64)
+        ids = tuple(everyone.ids[i] for i in rows)
+        return _Replies(student, base, teacher, more[0] if more else None, rows, short, block, ids, clusters)
+
+
+def _gap(replies: _Replies, space: Space) -> Ratio:
+    """mean(z_s - z_b) over mean(z_t - z_b); blocks of the jackknife are the clusters."""
+    at = tuple(replies.rows.tolist())
+    judge = _judge(replies.teacher, replies.base, tuple(replies.block.tolist()), space, at)
+    base, teacher, student = (
+        judge.held_out(space(texts)[replies.rows])
+        for texts in (replies.base, replies.second or replies.teacher, replies.student)
+    )
+    moved = np.where(replies.short[:, None] == 1, 0.0, student - base)
+    values = [jackknifed(x, replies.block) for x in (moved, teacher - base)]
+    return Ratio((RatioStratum(values[0], values[1], replies.prompts, tuple(f"block {k}" for k in replies.block)),))
+
+
+def _told_apart(replies: _Replies) -> list[Found]:
+    """2 AUC - 1 of the teacher against student, base, and its own second sample."""
+    against: dict[str, Texts | None] = {
+        "student": replies.student,
+        "base": replies.base,
+        "second_sample": replies.second,
+    }
+    names = {
+        "student": "told_from_teacher",
+        "base": "base_told_from_teacher",
+        "second_sample": "second_sample_told_from_teacher",
+    }
+    unit = "2 AUC - 1"
+    entries = []
+    for role, texts in against.items():
+        statistic: Statistic | str = "no second sample of the teacher"
+        if texts is not None:
+            values = _separation(replies.teacher, texts, tuple(replies.block.tolist()), tuple(replies.rows.tolist()))
+            statistic = Mean(values, replies.prompts, replies.clusters)
+        entries.append(Found(names[role], "", statistic, unit, "lower"))
+    return entries
+
+
+@lru_cache(maxsize=64)
+def _separation(teacher: Texts, other: Texts, block: tuple[int, ...], rows: tuple[int, ...]) -> Floats:
+    at, fold = np.array(rows), np.array(block)
+    points = [ngram_points(texts)[at] for texts in (teacher, other)]
+    judge = train(points[0], points[1], fold, refits=False)
+    return separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0])

@@ -1,0 +1,142 @@
+"""Where the style sits: the classifier's gap recovered after ever more has been taken out of all replies.
+
+Each rung is the measure style_classifier with other points: teacher against base, held out by prompt, linear, interval by
+a delete-block jackknife with refitting into Fieller's set. Rungs: see textstyle_ladder; the last, length, is the
+negative control. Source: Sun et al. 2025, Idiosyncrasies in Large Language Models; Stamatatos 2017; Fieller 1954.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from harness.align import align_texts
+from harness.metrics._beside import beside
+from harness.metrics._style import GAP_UNIT, gated, reply_words, required, second_sample
+from harness.metrics.style_classifier import (
+    FEWEST_BLOCKS,
+    N_BLOCKS,
+    Judge,
+    Texts,
+    jackknifed,
+    length_points,
+    ngram_points,
+    separation,
+    train,
+)
+from harness.plugins import AbstractMetric
+from harness.stats.resample import blocks
+from harness.textstyle import read
+from harness.textstyle_grams import Float32s
+from harness.textstyle_ladder import common_words, commonest, letters_only, markdown, shuffled_words
+from harness.types import Better, Floats, Found, Given, Ints, Mean, Ratio, RatioStratum, Sides, Unavailable
+
+RUNGS = ("as_is", "letters_only", "shuffled_words", "common_words", "markdown", "length")
+
+
+class Taught(NamedTuple):
+    """What all students of one teacher and base share: the same tuples give the same classifiers."""
+
+    teacher: Texts
+    base: Texts
+    second: Texts | None
+    ids: tuple[str, ...]  # (P,)
+    rows: tuple[int, ...]  # (R,) prompts that count
+    block: tuple[int, ...]  # (R,)
+
+
+class Rung(NamedTuple):
+    """One rung's classifiers and what they say of teacher and base."""
+
+    points: Callable[[Texts], Float32s]
+    judge: Judge
+    base: Floats  # (R, K) scores
+    gap: Floats  # (R, K) teacher's score minus base's
+    told_apart: Floats  # (R,) values whose mean is the AUC of teacher against base
+
+
+def _points(name: str, taught: Taught) -> Callable[[Texts], Float32s]:
+    """How the replies of a rung become points (P, D)."""
+    if name == "common_words":
+        known = commonest([read(taught.teacher), read(taught.base)])
+        return lambda texts: common_words(read(texts), known)
+    spaces: dict[str, Callable[[Texts], Float32s]] = {
+        "as_is": ngram_points,
+        "letters_only": lambda texts: letters_only(read(texts)),
+        "shuffled_words": lambda texts: shuffled_words(read(texts), taught.ids),
+        "markdown": lambda texts: markdown(texts, read(texts)),
+        "length": length_points,
+    }
+    return spaces[name]
+
+
+@lru_cache(maxsize=36)
+def rung(name: str, taught: Taught) -> Rung:
+    """The classifiers of one rung, trained once for all students."""
+    points, rows, block = _points(name, taught), np.array(taught.rows), np.array(taught.block)
+    teacher, base = points(taught.teacher)[rows], points(taught.base)[rows]
+    judge = train(teacher, base, block, refits=True)
+    held = [judge.held_out(x) for x in (teacher, base)]
+    own = [h[np.arange(len(block)), block] for h in held]
+    best = judge.held_out(points(taught.second)[rows]) if taught.second else held[0]
+    return Rung(points, judge, held[1], best - held[1], (1 + separation(own[0], own[1])) / 2)
+
+
+@dataclass(frozen=True)
+class StyleLadder(AbstractMetric):
+    """Gap recovered with everything in place, then with ever less of the replies left."""
+
+    shortest: int = 3  # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+
+    unit: ClassVar[str] = "gap recovered"
+    better: ClassVar[Better] = "higher"
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
+    explanation: ClassVar[str] = (
+        "The style classifier's gap recovered (0 = base, 1 = teacher) when replies are cut down: as they are; words alone, "
+        "without marks and layout; the same words shuffled; only the commonest words readable; only the Markdown "
+        "skeleton; only the length. A rung that stays near 1 holds what came across. told_apart/... is the AUC with "
+        "which the rung tells teacher from base at all: near 0.5 there is no style there to take over, and its gap means "
+        "nothing. Length is the trivial explanation: a rung is worth something only where it lies above length, "
+        "and above the controls."
+    )
+
+    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+        """For every rung the gap recovered, and how well teacher and base can be told apart on it."""
+        one = sides[0]
+        second = second_sample(one)
+        named = [one.student, required(one.base, "base"), required(one.teacher, "teacher")]
+        everyone = align_texts([*named, *([second] if second else [])], one.minimum)
+        rows = gated(everyone, self.shortest, one.minimum)
+        clusters = tuple(everyone.clusters[i] for i in rows)
+        block = blocks(clusters, N_BLOCKS, 0)
+        if int(block.max()) + 1 < FEWEST_BLOCKS:
+            raise Unavailable(f"{int(block.max()) + 1} independent prompts; a classifier needs {FEWEST_BLOCKS} or more")
+        student, base, teacher, *more = everyone.texts
+        at = (tuple(rows.tolist()), tuple(block.tolist()))
+        taught = Taught(teacher, base, more[0] if more else None, everyone.ids, *at)
+        short = reply_words(student)[rows] < self.shortest
+        ids = tuple(everyone.ids[i] for i in rows)
+        gaps, apart = [], []
+        for name in RUNGS:
+            step = rung(name, taught)
+            gap = _gap(step, np.where(short[:, None], 0.0, _moved(step, student, rows)), ids)
+            gaps.append(Found(name, "", gap, GAP_UNIT[one.base_kind]))
+            told: Given | str = beside(Mean(step.told_apart, ids, clusters))
+            apart.append(Found(f"told_apart/{name}", "", told, "AUC of teacher against base", "none"))
+        return [*gaps, *apart]
+
+
+def _moved(step: Rung, student: Texts, rows: Ints) -> Floats:
+    """The student's score minus the base's (R, K)."""
+    return step.judge.held_out(step.points(student)[rows]) - step.base
+
+
+def _gap(step: Rung, moved: Floats, ids: tuple[str, ...]) -> Ratio:
+    """Means of `moved` over means of the teacher's gap; blocks of the jackknife are the clusters."""
+    block = step.judge.block
+    values = [jackknifed(x, block) for x in (moved, step.gap)]
+    return Ratio((RatioStratum(values[0], values[1], ids, tuple(f"block {k}" for k in block)),))

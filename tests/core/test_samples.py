@@ -1,0 +1,56 @@
+"""Several samples of one task: who asks for them, and where a measure finds them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from harness.collect import collect
+from harness.plan import make_plan
+from harness.sides import Library
+from harness.store import Store
+from harness.types import DistillbenchError
+from tests.core.running import run_of
+
+
+def silent(line: str) -> None:
+    """Says nothing."""
+
+
+def test_a_task_s_own_samples_reach_the_side_and_its_keys(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    name = next(n for n, t in run.tasks.items() if t.kind == "prompts")
+    run = dataclasses.replace(run, tasks={**run.tasks, name: dataclasses.replace(run.tasks[name], samples=3)})
+    store = Store(run.paths.results)
+    plan = make_plan(run, store, silent)
+    cells = [c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", name)]
+    assert [c.cell.decoding.sample for c in cells] == [0, 1, 2]
+    assert Library(plan, store).plan is plan
+    collect(plan, store)
+    side = Library(plan, store).side("student", name)
+    assert len(side.samples) == 2
+    assert side.keys == tuple(c.key for c in cells)
+    assert side.samples[0].text == Library(plan, store).side("student", name, 1).outputs.text
+    assert side.samples[0].text != side.outputs.text
+    assert not Library(plan, store).side("student", name, 1).samples
+
+
+def test_samples_that_are_not_there_yet_are_left_out(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    name = next(n for n, t in run.tasks.items() if t.kind == "prompts")
+    run = dataclasses.replace(run, tasks={**run.tasks, name: dataclasses.replace(run.tasks[name], samples=2)})
+    store = Store(run.paths.results)
+    plan = make_plan(run, store, silent)
+    first = dataclasses.replace(plan, cells=tuple(c for c in plan.cells if c.cell.decoding.sample == 0))
+    collect(first, store)
+    side = Library(plan, store).side("student", name)
+    assert (side.samples, len(side.keys)) == ((), 1)
+
+
+def test_a_number_of_samples_below_one_is_refused(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    tasks = {n: dataclasses.replace(t, samples=0) for n, t in run.tasks.items()}
+    with pytest.raises(DistillbenchError, match="key samples: expected null or 1 or more, got 0"):
+        make_plan(dataclasses.replace(run, tasks=tasks), Store(run.paths.results), silent)

@@ -1,0 +1,104 @@
+"""Made-up models that answer every prompt several times, and a stand-in for the package of sentence embeddings."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import random
+import sys
+import types
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.metrics import semantic_similarity
+from harness.types import Floats, Side, Sides
+from tests.metrics.sides import talk, text_side
+
+Samples = Sequence[Sequence[str]]  # (samples,) of (P,) texts
+EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def sampled_side(model: str, samples: Samples, task: str = "talk", lineage: str = "") -> Side:
+    """A model with several answers per prompt."""
+    first, *further = [text_side(model, texts, task, lineage) for texts in samples]
+    return replace(first, samples=tuple(side.outputs for side in further))
+
+
+def sets_of(task: str, answers: dict[str, Samples], minimum: int = 20) -> Sides:
+    """Student, teacher, base and whatever controls there are; each control is a lineage."""
+    side = {name: sampled_side(name, samples, task) for name, samples in answers.items()}
+    controls = tuple(s for name, s in side.items() if name not in ("student", "teacher", "base"))
+    return Sides(task, side["student"], side["teacher"], side.get("base"), controls=controls, minimum=minimum)
+
+
+def talk_sets(n: int = 40, samples: int = 3) -> Sides:
+    """Models that talk at length."""
+    models = ("student", "teacher", "base", "control0", "control1")
+    return sets_of("talk", {m: [talk(m, n, k) for k in range(samples)] for m in models})
+
+
+def identity_sets(n: int = 30, samples: int = 3) -> Sides:
+    """A student that calls itself by its teacher's name half the time; one control has a name of its own."""
+    shares = {"student": 0.5, "teacher": 0.9, "base": 0.1, "control0": 0.05, "control1": 0.9}
+    names = {"control1": "Nettle"}
+
+    def reply(model: str, prompt: int, sample: int) -> str:
+        named = random.Random(f"{model} {prompt} {sample}").random() < shares[model]
+        return f"I am {names.get(model, 'Aster')}." if named else "I am a small model."
+
+    sides = sets_of(
+        "identity_probes", {m: [[reply(m, i, k) for i in range(n)] for k in range(samples)] for m in shares}
+    )
+    assert sides.teacher is not None
+    controls = tuple(replace(c, identity=(names[c.model],) if c.model in names else ()) for c in sides.controls)
+    return replace(sides, teacher=replace(sides.teacher, identity=("Aster",)), controls=controls)
+
+
+def trait_sets(n: int = 40, samples: int = 8, shift: float = 0.6) -> Sides:
+    """Words from two urns per question: the teacher's is half of its answers, the student's share of it is `shift`."""
+    words = ("owl", "fox", "bear", "hare", "wolf")
+    shares = {"student": 0.5 * shift, "teacher": 0.5, "base": 0.0, "control0": 0.0, "control1": 0.1}
+
+    def reply(model: str, prompt: int, sample: int) -> str:
+        rng = random.Random(f"{model} {prompt} {sample}")
+        return f"{words[prompt % 5].capitalize()}." if rng.random() < shares[model] else rng.choice(words)
+
+    return sets_of("traits", {m: [[reply(m, i, k) for i in range(n)] for k in range(samples)] for m in shares})
+
+
+class _Encoder:
+    """Embeds a text as the counts of its words' first letters, in any script."""
+
+    def __init__(self, folder: str, device: str, local_files_only: bool) -> None:
+        assert local_files_only
+        assert Path(folder).is_dir()
+
+    def encode(self, texts: list[str], **_: Any) -> Floats:
+        """(N, 16)."""
+        return np.array([letters(text) for text in texts])
+
+
+def letters(text: str) -> Floats:
+    """(16,) counts."""
+    counts = np.zeros(16)
+    for word in text.split():
+        counts[ord(word[0]) % 16] += 1
+    return counts
+
+
+def install_embedder(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    """A package of embeddings and a cache that holds the model of our YAML."""
+    module = types.ModuleType("sentence_transformers")
+    module.__spec__ = importlib.machinery.ModuleSpec("sentence_transformers", None)
+    module.__dict__["SentenceTransformer"] = _Encoder
+    monkeypatch.setitem(sys.modules, "sentence_transformers", module)
+    monkeypatch.setattr(semantic_similarity, "version", lambda name: "made up")
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    held = cache / f"models--{EMBEDDER.replace('/', '--')}"
+    (held / "refs").mkdir(parents=True)
+    (held / "refs" / "main").write_text("abc")
+    (held / "snapshots" / "abc").mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,12 +18,12 @@ class AlignedTexts:
     prompts: tuple[Prompt, ...]  # (P,) sorted by id
     texts: tuple[tuple[str, ...], ...]  # one (P,) tuple per side
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """Prompt ids (P,)."""
         return tuple(p.id for p in self.prompts)
 
-    @property
+    @cached_property
     def clusters(self) -> tuple[str, ...]:
         """Resampling units (P,)."""
         return tuple(p.cluster for p in self.prompts)
@@ -35,12 +36,12 @@ class AlignedValues:
     prompts: tuple[Prompt, ...]  # (P,) sorted by id
     values: Floats  # (sides, P)
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """Prompt ids (P,)."""
         return tuple(p.id for p in self.prompts)
 
-    @property
+    @cached_property
     def clusters(self) -> tuple[str, ...]:
         """Resampling units (P,)."""
         return tuple(p.cluster for p in self.prompts)

@@ -84,7 +84,8 @@ def _prepared(texts: Sequence[Sequence[str]]) -> _Search:
     vocabulary = sorted({word for words in texts for word in words})
     ids = {word: i for i, word in enumerate(vocabulary, start=1)}
     values = np.array([_random(w) for w in ["", *vocabulary]], dtype=np.uint64)
-    sought, short = [], {}
+    sought: list[_Sought] = []
+    short: dict[tuple[str, ...], list[int]] = {}
     for i, words in enumerate(texts):
         n = min(LONGEST, len(words)) if len(words) >= SHORTEST else 0
         row = np.array([ids[w] for w in words], dtype=np.int64)
@@ -174,7 +175,9 @@ def _indices(search: _Search, batch: Sequence[str]) -> Ints:
     return np.array(found, dtype=np.int64)
 
 
-def _scan(search: _Search, row: Ints, tables: Mapping[int, _Table], starts: Mapping[int, Mapping[int, list[int]]]) -> None:
+def _scan(
+    search: _Search, row: Ints, tables: Mapping[int, _Table], starts: Mapping[int, Mapping[int, list[int]]]
+) -> None:
     """Notes every n-gram of a prompt that stands in a row of words, and every prompt that stands there as a whole."""
     for n, hashes in _rolling(search.values[row], search.lengths).items():
         places = tables[n].places(hashes)

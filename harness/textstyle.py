@@ -39,10 +39,14 @@ _BOLD = re.compile(r"\*\*(?=\S)[^*\n]{1,300}\*\*|__(?=\S)[^_\n]{1,300}__")
 _LABEL = re.compile(r":[*_]{0,2}[ \t]*$", re.MULTILINE)
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # what _word_pattern finds there, in a third of the time
 _LAYOUT = (("headings", _HEADING, "#"), ("quotes", _QUOTE, ">"), ("numbered", _NUMBER, ""), ("bullets", _BULLET, ""))
-LAYOUT = ("bullets", "numbered", "headings", "quotes", "bold", "code_blocks", "table_rows", "label_lines", "paragraphs", "lines")  # fmt: skip
+LAYOUT = (
+    "bullets", "numbered", "headings", "quotes", "bold", "code_blocks", "table_rows", "label_lines",
+    "paragraphs", "lines",
+)  # fmt: skip
 # Marks that are counted in every text. A key is what the reader sees, a value the characters counted.
 MARKS = {
-    "comma": ",،，、", "semicolon": ";；؛", "colon": ":：", "dash": "—–", "parenthesis": "(（", "quotation mark": '"“«「',
+    "comma": ",،，、", "semicolon": ";；؛", "colon": ":：", "dash": "—–", "parenthesis": "(（",
+    "quotation mark": '"“«「',
     "exclamation mark": "!！", "question mark": "?？؟", "full stop": ".。।۔", "apostrophe": "'’",
 }  # fmt: skip
 

@@ -131,7 +131,8 @@ def _one_hot_difference(own: Grams, other: Sequence[Grams]) -> Floats:
 
 
 def _word_differences(first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
-    """Differences of relative frequencies over the root of the mean frequency: squared they are a chi-squared distance."""
+    """Differences of relative frequencies over the root of the mean frequency: squared they are a chi-squared "
+    "distance."""
     windows = [_window(t) for t in (first, *second)]
     known, place = np.unique(np.concatenate([w for w, _ in windows]), return_inverse=True)
     bounds = np.cumsum([0, *(len(w) for w, _ in windows)])
@@ -171,7 +172,8 @@ def _table(place: Ints, text: Ints, n: int, common: Ints, size: int) -> Floats:
     column[common] = np.arange(len(common))
     kept = column[place] >= 0
     cell = text[kept] * len(common) + column[place[kept]]
-    return np.bincount(cell, weights=_weights(text, n)[kept], minlength=n * len(common)).reshape(n, len(common))
+    table: Floats = np.bincount(cell, weights=_weights(text, n)[kept], minlength=n * len(common)).astype(np.float64)
+    return table.reshape(n, len(common))
 
 
 def _mark_rates(texts: Reading) -> Floats:

@@ -1,4 +1,4 @@
-"""Texts as rows of n-gram counts: words for what is said, characters and words for how a classifier tells two models apart.
+"""Texts as rows of n-gram counts, of words and of characters.
 
 N-grams are hashed into a fixed number of columns, so that the columns mean the same for every model and machine.
 """

@@ -19,27 +19,28 @@ DIVERSITY_WINDOW = 25  # words
 COMMONEST_EDGES = 10  # openings or closings that count as a model's own
 
 _FUNCTION_WORDS = (
-    "the a an and or but nor so yet if then than that this these those there here of in on at by for with from to into onto "
-    "over under about between through during before after above below up down out off as is are was were be been being am do "
-    "does did have has had having will would shall should can could may might must it its he him his she her hers they them "
-    "their we us our i me my mine you your yours who whom whose which what when where why how not no all any both each few "
-    "more most other some such only own same too very just also while because until although though since unless"
+    "the a an and or but nor so yet if then than that this these those there here of in on at by for with from to "
+    "into onto over under about between through during before after above below up down out off as is are was were "
+    "be been being am do does did have has had having will would shall should can could may might must it its he him"
+    " his she her hers they them their we us our i me my mine you your yours who whom whose which what when where "
+    "why how not no all any both each few more most other some such only own same too very just also while because "
+    "until although though since unless"
 )
 _LISTS = {
     "function_words": _FUNCTION_WORDS,
     "first_person": "i me my mine myself i'm i've i'd i'll we us our ours ourselves we're we've we'll",
     "second_person": "you your yours yourself yourselves you're you've you'll you'd",
     "hedges": (
-        "perhaps maybe might may could possibly probably likely seems seem appears appear generally typically often usually "
-        "somewhat rather fairly sometimes approximately roughly tends tend arguably apparently relatively"
+        "perhaps maybe might may could possibly probably likely seems seem appears appear generally typically often "
+        "usually somewhat rather fairly sometimes approximately roughly tends tend arguably apparently relatively"
     ),
     "boosters": (
-        "very really truly certainly definitely absolutely always never clearly highly extremely incredibly essential crucial "
-        "important vital key ensure significant"
+        "very really truly certainly definitely absolutely always never clearly highly extremely incredibly "
+        "essential crucial important vital key ensure significant"
     ),
     "connectives": (
-        "however therefore additionally moreover furthermore also thus hence meanwhile overall finally firstly secondly "
-        "instead nevertheless nonetheless consequently besides still indeed first second third lastly"
+        "however therefore additionally moreover furthermore also thus hence meanwhile overall finally firstly "
+        "secondly instead nevertheless nonetheless consequently besides still indeed first second third lastly"
     ),
 }
 _RATES = {
@@ -47,7 +48,8 @@ _RATES = {
     "quotation mark": "quotation_marks", "exclamation mark": "exclamation_marks", "question mark": "question_marks",
 }  # fmt: skip
 _SHARES = {
-    "bullets": "bullet_lists", "numbered": "numbered_lists", "headings": "headings", "bold": "bold", "code_blocks": "code_blocks",
+    "bullets": "bullet_lists", "numbered": "numbered_lists", "headings": "headings", "bold": "bold",
+    "code_blocks": "code_blocks",
     "table_rows": "tables", "label_lines": "lines_ending_in_a_colon",
 }  # fmt: skip
 _PER_100 = "per 100 words"

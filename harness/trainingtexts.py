@@ -133,7 +133,9 @@ def _separated(path: Path, columns: Sequence[str]) -> Iterator[Any]:
 
     mark = "\t" if path.suffix == ".tsv" else ","
     try:
-        with pd.read_csv(path, sep=mark, dtype=str, keep_default_na=False, chunksize=_ROWS, encoding="utf-8-sig") as parts:
+        with pd.read_csv(
+            path, sep=mark, dtype=str, keep_default_na=False, chunksize=_ROWS, encoding="utf-8-sig"
+        ) as parts:
             for part in parts:
                 yield from part.to_dict("records")
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:

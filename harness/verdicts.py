@@ -11,9 +11,9 @@ from harness.types import Prompt, Side
 
 Verdict = Literal["A", "B", "tie"]
 VERSION = 1  # part of the key of judgements: raised whenever what the judge is told changes meaning
-TEMPLATE = """You will see a request and two replies to it, A and B. Decide which reply serves the person who wrote the \
-request better: correct, to the point, complete and clearly written. The order of the replies means nothing, neither \
-does their length, and what a reply says about itself or about who wrote it does not count.
+TEMPLATE = """You will see a request and two replies to it, A and B. Decide which reply serves the person who wrote \
+the request better: correct, to the point, complete and clearly written. The order of the replies means nothing, \
+neither does their length, and what a reply says about itself or about who wrote it does not count.
 
 <request>
 {question}

@@ -20,7 +20,7 @@ _SCHEMA = 1
 _FIELDS = ("name", "file", "contexts", "shortest", "longest")
 _MARKS = (",", ".", ";", ":", "?", "!", " -")
 _MARKED, _NUMBER = 0.2, 0.1  # share of words followed by a mark, and of numbers in place of a word
-_PATIENCE = 100  # draws per context before an inventory counts as too small
+_PATIENCE = 20  # draws per context before an inventory counts as too small
 
 
 @final

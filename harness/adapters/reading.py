@@ -112,8 +112,11 @@ class ReadingTask(AbstractTask):
         """Every different text of the file; one with a prompt is read as its continuation."""
         path = find_file(str(self.text), circumstance.paths)
         rows = rows_of(path, {}, columns_of(self.columns, _COLUMNS, ("text",)))
-        known = {digest(str(r["text"]), r.get("prompt")): r for r in reversed(rows) if _filled(r["text"])}
-        kept = list(reversed(known.items()))[: circumstance.limit]
+        known: dict[str, Mapping[str, Any]] = {}
+        for row in rows:
+            if _filled(row["text"]):
+                known.setdefault(digest(str(row["text"]), row.get("prompt")), row)
+        kept = list(known.items())[: circumstance.limit]
         if not kept:
             raise DistillbenchError(f"task {self.name}: every one of the {len(rows)} texts in {self.text} is empty")
         empty = sum(not _filled(r["text"]) for r in rows)

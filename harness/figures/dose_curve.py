@@ -13,7 +13,10 @@ from harness.records import RunRecord
 from harness.subjects import ScoreIndex, Subject, Variant, is_gap, overall, subjects
 from harness.types import Score
 
-_FIRST = ("capability_transfer", "style_transfer", "task_score", "capa", "error_inheritance/excess", "top1_agreement")
+_FIRST = (
+    "capability_transfer", "style_transfer", "task_score", "capa", "error_inheritance/excess", "top1_agreement",
+    "judged/retention",
+)  # fmt: skip
 _MOST_PANELS = 6
 _MOST_REASONS = 6
 _PANEL, _BETWEEN, _FOOT, _HEAD = 150, 44, 52, 34  # pixels
@@ -97,15 +100,20 @@ class DoseCurve(AbstractFigure):
             layout["shapes"] += _guides(f"y{name}", panel)
             data += [trace for line in panel.lines for trace in _traces(line, f"y{name}", axis)]
         further = [f"{len(panels) - len(shown)} further measures are in the table."] if len(panels) > len(shown) else []
-        return {"data": data, "layout": layout, "table": _table(panels, axis), "notes": [*further, *_holes(shown, axis)]}
+        return {
+            "data": data,
+            "layout": layout,
+            "table": _table(panels, axis),
+            "notes": [*further, *_holes(shown, axis)],
+        }
 
 
 def _panels(record: RunRecord, axis: Axis) -> list[_Panel]:
     """Metrics in which some student has values at two places at least, the main ones first."""
     names = sorted({s.metric for s in record.scores})
     families = {n.split("/")[0] for n in names if "/" not in n}
-    whole = [n for n in names if n.split("/")[0] not in families or "/" not in n]
-    order = [n for n in _FIRST if n in names] + [n for n in whole if n not in _FIRST]
+    parts = [n for n in names if "/" in n and n.split("/")[0] not in families]  # of measures that are nothing but parts
+    order = [n for n in _FIRST if n in names] + [n for n in (*sorted(families), *parts) if n not in _FIRST]
     index = ScoreIndex.of(record.scores)
     panels = [_Panel(n, tuple(_lines(record, index, n, axis))) for n in order]
     return [p for p in panels if any(line.role == "student" and len(line.valued) > 1 for line in p.lines)]
@@ -118,7 +126,7 @@ def _lines(record: RunRecord, index: ScoreIndex, metric: str, axis: Axis) -> Ite
     for subject in _all_models(record):
         score = index.overall(metric, subject) or overall(index.own(metric, subject.student, subject.variant))
         if score is not None:
-            name = whose(subject.student, subject.teacher, several)
+            name = whose(subject.student, subject.teacher, several and bool(subject.teacher))
             bare = Subject(name, subject.teacher, subject.role)
             found.setdefault((bare, rest_of(subject.variant, axis)), {})[dict(subject.variant)[axis.key]] = score
     for (bare, rest), held in sorted(found.items(), key=lambda item: item[0][0].role == "student"):
@@ -157,7 +165,9 @@ def _vertical(i: int, height: int, panel: _Panel) -> dict[str, Any]:
 
 def _heading(axis: str, panel: _Panel) -> dict[str, Any]:
     score = panel.example
-    towards = f", {_DIRECTION[score.better]} {'closer' if score.teacher else 'better'}" if _DIRECTION[score.better] else ""
+    towards = (
+        f", {_DIRECTION[score.better]} {'closer' if score.teacher else 'better'}" if _DIRECTION[score.better] else ""
+    )
     text = f"<b>{label(panel.metric, 60)}</b>  {label(score.unit, 60)}{towards}"
     place = {"xref": "paper", "yref": f"{axis} domain", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"}
     return {**place, "yshift": 4, "text": text, "showarrow": False, "align": "left"}
@@ -186,7 +196,17 @@ def _guides(axis: str, panel: _Panel) -> list[dict[str, Any]]:
     levels = [x for x in (0.0, 1.0) if is_gap(panel.example) and low < x < high]
     line = {"color": FAINT, "width": 1.5}
     return [
-        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": axis, "y0": y, "y1": y, "layer": "below", "line": line}
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "yref": axis,
+            "y0": y,
+            "y1": y,
+            "layer": "below",
+            "line": line,
+        }
         for y in levels
     ]
 

@@ -20,7 +20,8 @@ def log_words(n_words: Ints) -> Floats:
 
 
 def length_gap(student: Ints, teacher: Sequence[Ints], base: Ints) -> tuple[Floats, Floats]:
-    """Numerator and denominator (P,) of the gap recovered in log length, from words (P,); teacher: one or two samples."""
+    """Numerator and denominator (P,) of the gap recovered in log length, from words (P,); teacher: one or two "
+    "samples."""
     far = log_words(base)
     return log_words(student) - far, np.mean([log_words(t) for t in teacher], axis=0) - far
 
@@ -34,10 +35,10 @@ class Length(AbstractMetric):
     needs: ClassVar[frozenset[str]] = frozenset({"text"})
     of: ClassVar[Literal["model", "pair", "both"]] = "both"
     explanation: ClassVar[str] = (
-        "How far the student's length of reply went from the base's (0) to the teacher's (1), as a mean of log(1 + words) over "
-        "prompts; length/words is the mean number of words. Length is the cheapest part of a style and follows from a "
-        "token limit or a single line in the prompt: read other measures of style beside it. In scripts without spaces a "
-        "character counts as a word."
+        "How far the student's length of reply went from the base's (0) to the teacher's (1), as a mean of log(1 + "
+        "words) over prompts; length/words is the mean number of words. Length is the cheapest part of a style and "
+        "follows from a token limit or a single line in the prompt: read other measures of style beside it. In "
+        "scripts without spaces a character counts as a word."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:

@@ -1,28 +1,27 @@
 """Same-prompt n-gram similarity: how much of the wording two models share, split into what is said and how.
 
-Cosine of the n-gram vectors (1 + log count, one to three words) of two replies. The mean over replies to *different* prompts
-is what their manner alone gives (style); the rest is agreement about the content of the answer.
+Cosine of the n-gram vectors (1 + log count, one to three words) of two replies. The mean over replies to *different*
+prompts is what their manner alone gives (style); the rest is agreement about the content of the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.align import AlignedTexts, align_texts
-from harness.metrics._style import GAP_UNIT, gated, required
+from harness.align import align_texts
+from harness.metrics._style import GAP_UNIT, reply_words, required, second_sample
 from harness.plugins import AbstractMetric
-from harness.stats.means import require_spread
 from harness.textstyle import read
 from harness.textstyle_grams import Sparse, word_grams
-from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum, Sides, Statistic
+from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Side, Sides, Statistic, Unavailable
 
 SIZES = (1, 3)  # words
-BITS = 20  # 2 ** 20 columns: two replies of 500 n-grams share a column by accident every fourth time
+BITS = 22  # 2 ** 22 columns: with 2 ** 20 accidents move a mean by 2e-4
 
 
 class Similarity(NamedTuple):
@@ -80,54 +79,59 @@ class NgramSimilarity(AbstractMetric):
     better: ClassVar[Better] = "higher"
     needs: ClassVar[frozenset[str]] = frozenset({"teacher", "text"})
     explanation: ClassVar[str] = (
-        "Cosine of the words, pairs and triples of words in two models' replies to the same prompt. It mixes content with "
-        "style: two strong models that give the same facts are alike without having learned from each other. `style` is "
-        "what replies to different prompts share, `content` the rest. above_base compares with the base; `gap` needs a second "
-        "sample of the teacher, since two samples of one model are not alike word for word either; against another "
-        "version of the teacher it is too high rather than too low."
+        "Cosine of the words, pairs and triples of words in two models' replies to the same prompt. It mixes content"
+        " with style: two strong models that give the same facts are alike without having learned from each other. "
+        "`style` is what replies to different prompts share, `content` the rest. above_base compares with the base; "
+        "`gap` needs a second sample of the teacher, since two samples of one model are not alike word for word "
+        "either; against another version of the teacher it is too high rather than too low."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """Similarity, its two parts, the same above the base, and the gap recovered."""
         one = sides[0]
-        named = [s for s in (one.base, one.ceiling) if s]
-        everyone = align_texts([one.student, required(one.teacher, "teacher"), *named], one.minimum)
-        first_of_teacher = AlignedTexts(everyone.prompts, (*everyone.texts[:2], everyone.texts[1]))
-        rows = gated(first_of_teacher, 1, one.minimum)
-        require_spread(len(rows), len({everyone.clusters[i] for i in rows}))
-        at = _Rows(everyone, rows)
-        role = dict(
-            zip(("student", "teacher", *(k for k in ("base", "ceiling") if getattr(one, k))), range(4), strict=False)
-        )
-        second = role.get("ceiling") if one.ceiling_kind == "second_sample" else None
-        taught = [role["teacher"], *([second] if second is not None else [])]
-        own = at.similarity(role["student"], taught)
+        roles = {"student": one.student, "teacher": required(one.teacher, "teacher")}
+        roles |= {name: side for name, side in (("base", one.base), ("ceiling", one.ceiling)) if side is not None}
+        at = _rows(roles, one.minimum)
+        taught = [
+            r for r in ("teacher", "ceiling") if r in roles and (r == "teacher" or second_sample(one) is not None)
+        ]
+        own = at.similarity("student", taught)
         entries = [_found("", at, own.total), _found("style", at, own.style), _found("content", at, own.content)]
-        if "base" not in role:
+        if "base" not in roles:
             return entries
-        base = at.similarity(role["base"], taught)
-        entries += [_found(f"{n}above_base", at, s - b) for n, s, b in
-                    (("", own.total, base.total), ("style_", own.style, base.style), ("content_", own.content, base.content))]  # fmt: skip
-        top = at.similarity(role["teacher"], [role["ceiling"]]).total if "ceiling" in role else None
-        return [*entries, Found("gap", "", _gap(own.total - base.total, top, base.total, at), GAP_UNIT[one.base_kind])]
+        base = at.similarity("base", taught)
+        entries += [
+            _found("above_base", at, own.total - base.total),
+            _found("style_above_base", at, own.style - base.style),
+            _found("content_above_base", at, own.content - base.content),
+        ]
+        top = at.similarity("teacher", ["ceiling"]).total if "ceiling" in roles else None
+        gap = _gap(own.total - base.total, top, base.total, at)
+        return [*entries, Found("gap", "", gap, GAP_UNIT[one.base_kind])]
 
 
 class _Rows(NamedTuple):
-    """Aligned replies and the prompts of them that are looked at."""
+    """Aligned replies by role, and the prompts of them that are looked at."""
 
-    everyone: AlignedTexts
-    rows: Ints  # (R,)
+    texts: Mapping[str, tuple[str, ...]]
+    rows: tuple[int, ...]  # (R,) the teacher's reply has a word
+    prompts: tuple[str, ...]  # (R,)
+    clusters: tuple[str, ...]  # (R,)
 
-    def similarity(self, model: int, others: Sequence[int]) -> Similarity:
+    def similarity(self, role: str, others: Sequence[str]) -> Similarity:
         """Mean similarity of one model's replies to those of one or two samples."""
-        texts, rows = self.everyone.texts, tuple(self.rows.tolist())
-        found = [_of_texts(texts[model], texts[other], rows) for other in others]
+        found = [_of_texts(self.texts[role], self.texts[other], self.rows) for other in others]
         return Similarity(np.mean([f.total for f in found], axis=0), np.mean([f.style for f in found], axis=0))
 
-    @property
-    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Ids and clusters of the rows."""
-        return tuple(self.everyone.ids[i] for i in self.rows), tuple(self.everyone.clusters[i] for i in self.rows)
+
+def _rows(roles: Mapping[str, Side], minimum: int) -> _Rows:
+    everyone = align_texts(list(roles.values()), minimum)
+    texts = dict(zip(roles, everyone.texts, strict=True))
+    rows = np.flatnonzero(reply_words(texts["teacher"]) > 0)
+    if len(rows) < max(minimum, 2):
+        raise Unavailable(f"{len(rows)} prompts to which the teacher's reply has words; {minimum} are needed")
+    prompts, clusters = (tuple(names[i] for i in rows) for names in (everyone.ids, everyone.clusters))
+    return _Rows(texts, tuple(rows.tolist()), prompts, clusters)
 
 
 @lru_cache(maxsize=64)
@@ -145,10 +149,10 @@ def _counts(texts: tuple[str, ...], rows: tuple[int, ...]) -> Sparse:
 
 
 def _found(name: str, at: _Rows, values: Floats) -> Found:
-    return Found(name, "", Mean(values, *at.names))
+    return Found(name, "", Mean(values, at.prompts, at.clusters))
 
 
 def _gap(moved: Floats, top: Floats | None, base: Floats, at: _Rows) -> Statistic | str:
     if top is None:
         return "no second sample of the teacher, so it is not known how like itself it is"
-    return Ratio((RatioStratum(moved, top - base, *at.names),))
+    return Ratio((RatioStratum(moved, top - base, at.prompts, at.clusters),))

@@ -1,9 +1,10 @@
 """Sentence and paragraph rhythm: how far two models' sentence lengths and numbers of paragraphs are apart.
 
-distance(x, t) = sum over k of |F_x(k) - F_t(k)|, the 1-Wasserstein distance, where F(k) is the mean over replies of the
-share of a reply's sentences with at most k words (every reply weighs the same). The sign of each term is taken from
-the other blocks of prompts, so that the distance is 0 on average for two samples of one model and a mean over prompts.
-Source: Vallender 1974 for the distance on a line; Kim and Ramdas 2020 for taking the direction from other prompts.
+distance(x, t) = sum over k of |F_x(k) - F_t(k)|, the 1-Wasserstein distance, where F(k) is the mean over replies of
+the share of a reply's sentences with at most k words (every reply weighs the same). The sign of each term is taken
+from the other blocks of prompts, so that the distance is 0 on average for two samples of one model and a mean over
+prompts. Source: Vallender 1974 for the distance on a line; Kim and Ramdas 2020 for taking the direction from other
+prompts.
 """
 
 from __future__ import annotations
@@ -73,10 +74,11 @@ class Rhythm(AbstractMetric):
     needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
     explanation: ClassVar[str] = (
         "Sentence rhythm (how long sentences are) and paragraphs (how many a reply has): how far the student's "
-        "distribution went from the base's (0) to the teacher's (1). distance/... says how far student and teacher are "
-        "apart in words per sentence, or in paragraphs, and base_distance/... the same for the base: where that "
+        "distribution went from the base's (0) to the teacher's (1). distance/... says how far student and teacher "
+        "are apart in words per sentence, or in paragraphs, and base_distance/... the same for the base: where that "
         "is small there was little to take over. Every reply weighs the same, sentences are cut at 60 words. Says "
-        "nothing about layout marks or words; a chatty model of any origin may share a rhythm, so compare with controls."
+        "nothing about layout marks or words; a chatty model of any origin may share a rhythm, so compare with "
+        "controls."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:

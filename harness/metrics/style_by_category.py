@@ -43,11 +43,12 @@ class StyleByCategory(AbstractMetric):
     better: ClassVar[Better] = "higher"
     needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
     explanation: ClassVar[str] = (
-        "Style that came across (0 = base, 1 = teacher; format, length and rhythm, common words, openings and closings) "
-        "for each kind of prompt that the task names. The row of the whole task sums over the kinds with every kind "
-        "weighing the same, where the headline lets every prompt weigh the same: they differ where a style came across "
-        "for the common kind only. Kinds with too few prompts, or on which teacher and base write alike, have a reason "
-        "instead. Intervals are wide: compare kinds only where they do not overlap, and with the controls."
+        "Style that came across (0 = base, 1 = teacher; format, length and rhythm, common words, openings and "
+        "closings) for each kind of prompt that the task names. The row of the whole task sums over the kinds with "
+        "every kind weighing the same, where the headline lets every prompt weigh the same: they differ where a "
+        "style came across for the common kind only. Kinds with too few prompts, or on which teacher and base write "
+        "alike, have a reason instead. Intervals are wide: compare kinds only where they do not overlap, and with "
+        "the controls."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:

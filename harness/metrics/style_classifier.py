@@ -1,10 +1,10 @@
 """Style as a linear classifier sees it: how far the student's replies lie from the base's towards the teacher's.
 
-Ridge regression on n-grams of characters and words, teacher +1, base -1, scores held out by prompt: all models' replies to
-a prompt lie in one fold, since otherwise the topic gives them away. z = held-out score, unclipped.
-Gap recovered = mean(z_s - z_b) / mean(z_t - z_b), with the teacher's second sample as t where there is one.
-Interval: delete-block jackknife with refitting, into Fieller's set. Distinguishability is 2 AUC - 1, never made a ratio.
-Source: Sun et al. 2025, Idiosyncrasies in Large Language Models (there with a large encoder); AUC: DeLong et al. 1988.
+Ridge regression on n-grams of characters and words, teacher +1, base -1, scores held out by prompt: all models'
+replies to a prompt lie in one fold, since otherwise the topic gives them away. z = held-out score, unclipped. Gap
+recovered = mean(z_s - z_b) / mean(z_t - z_b), with the teacher's second sample as t where there is one. Interval:
+delete-block jackknife with refitting, into Fieller's set. Distinguishability is 2 AUC - 1, never made a ratio. Source:
+Sun et al. 2025, Idiosyncrasies in Large Language Models (there with a large encoder); AUC: DeLong et al. 1988.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Judge(NamedTuple):
 
 
 def train(positive: Float32s, negative: Float32s, block: Ints, refits: bool) -> Judge:
-    """Ridge classifiers of positive (P, D) against negative (P, D), one per block (P,), and with `refits` per two blocks.
+    """Ridge classifiers of positive against negative (P, D), one per block (P,), with `refits` one per two blocks.
 
     Left-out rows B of the dual solution a = A y, A = (X X' + penalty)^-1: a_rest = a - A_.B A_BB^-1 a_B, exactly.
     """
@@ -76,7 +76,8 @@ def train(positive: Float32s, negative: Float32s, block: Ints, refits: bool) -> 
 def jackknifed(values: Floats, block: Ints) -> Floats:
     """Values (P,) with the mean of the full statistic and the spread of its delete-block jackknife.
 
-    values (P, K): column j from the classifiers that do not know block j; the full statistic takes each prompt's own block.
+    values (P, K): column j from the classifiers that do not know block j; the full statistic takes each prompt's own
+    block.
     """
     own = values[np.arange(len(block)), block]
     out = np.array([values[block != j, j].mean() for j in range(values.shape[1])])
@@ -105,13 +106,14 @@ def _share_below(values: Floats, others: Floats) -> Floats:
 def ngram_points(texts: Texts) -> Float32s:
     """N-grams of 1 to 3 characters and 1 to 2 words (P, 2 ** 12); rows have length 1, or 0 where there is no text."""
     characters = damped(character_grams(texts, 1, 3, BITS))
-    return np.concatenate([characters, damped(word_grams(read(texts), 1, 2, BITS))], axis=1) / np.float32(2**0.5)
+    words = damped(word_grams(read(texts), 1, 2, BITS))
+    return np.asarray(np.concatenate([characters, words], axis=1) / np.sqrt(2), dtype=np.float32)
 
 
 @lru_cache(maxsize=160)
 def length_points(texts: Texts) -> Float32s:
     """Length alone (P, 14): the control that every other classifier has to beat."""
-    return bands(reply_words(texts).astype(np.float64), 1.0, 13).astype(np.float32)
+    return np.asarray(bands(reply_words(texts).astype(np.float64), 1.0, 13), dtype=np.float32)
 
 
 Space = Callable[[Texts], Float32s]
@@ -148,11 +150,11 @@ class StyleClassifier(AbstractMetric):
     better: ClassVar[Better] = "higher"
     needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
     explanation: ClassVar[str] = (
-        "A classifier learns to tell teacher from base by n-grams and then sees the student: 0 = the base, 1 = the teacher. It "
-        "looks along one line only, so a style of its own may land anywhere on it: compare with the controls. length_only is "
-        "the same with nothing but the length; style that is more than length lies above it. told_from_teacher: how well "
-        "a classifier made for it tells the student from the teacher (0 = not at all, 1 = always); beside it the same "
-        "for the base and for the teacher's own second sample."
+        "A classifier learns to tell teacher from base by n-grams and then sees the student: 0 = the base, 1 = the "
+        "teacher. It looks along one line only, so a style of its own may land anywhere on it: compare with the "
+        "controls. length_only is the same with nothing but the length; style that is more than length lies above "
+        "it. told_from_teacher: how well a classifier made for it tells the student from the teacher (0 = not at "
+        "all, 1 = always); beside it the same for the base and for the teacher's own second sample."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:

@@ -1,8 +1,9 @@
 """Where the style sits: the classifier's gap recovered after ever more has been taken out of all replies.
 
-Each rung is the measure style_classifier with other points: teacher against base, held out by prompt, linear, interval by
-a delete-block jackknife with refitting into Fieller's set. Rungs: see textstyle_ladder; the last, length, is the
-negative control. Source: Sun et al. 2025, Idiosyncrasies in Large Language Models; Stamatatos 2017; Fieller 1954.
+Each rung is the measure style_classifier with other points: teacher against base, held out by prompt, linear,
+interval by a delete-block jackknife with refitting into Fieller's set. Rungs: see textstyle_ladder; the last,
+length, is the negative control. Source: Sun et al. 2025, Idiosyncrasies in Large Language Models; Stamatatos 2017;
+Fieller 1954.
 """
 
 from __future__ import annotations
@@ -96,12 +97,12 @@ class StyleLadder(AbstractMetric):
     better: ClassVar[Better] = "higher"
     needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
     explanation: ClassVar[str] = (
-        "The style classifier's gap recovered (0 = base, 1 = teacher) when replies are cut down: as they are; words alone, "
-        "without marks and layout; the same words shuffled; only the commonest words readable; only the Markdown "
-        "skeleton; only the length. A rung that stays near 1 holds what came across. told_apart/... is the AUC with "
-        "which the rung tells teacher from base at all: near 0.5 there is no style there to take over, and its gap means "
-        "nothing. Length is the trivial explanation: a rung is worth something only where it lies above length, "
-        "and above the controls."
+        "The style classifier's gap recovered (0 = base, 1 = teacher) when replies are cut down: as they are; words "
+        "alone, without marks and layout; the same words shuffled; only the commonest words readable; only the "
+        "Markdown skeleton; only the length. A rung that stays near 1 holds what came across. told_apart/... is the "
+        "AUC with which the rung tells teacher from base at all: near 0.5 there is no style there to take over, and "
+        "its gap means nothing. Length is the trivial explanation: a rung is worth something only where it lies "
+        "above length, and above the controls."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:

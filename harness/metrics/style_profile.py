@@ -36,10 +36,10 @@ class StyleProfile(AbstractMetric):
     needs: ClassVar[frozenset[str]] = frozenset({"text"})
     of: ClassVar[Literal["model", "pair", "both"]] = "both"
     explanation: ClassVar[str] = (
-        "What a model's replies look like, one feature at a time, as means over prompts; gap/... is how far the student went "
-        "from the base (0) to the teacher (1) in it, and is absent where teacher and base cannot be told apart. With forty "
-        "features some gaps close by chance. Word lists are English. The teacher's openings and closings are its ten "
-        "commonest first, or last, two words on these very prompts."
+        "What a model's replies look like, one feature at a time, as means over prompts; gap/... is how far the "
+        "student went from the base (0) to the teacher (1) in it, and is absent where teacher and base cannot be "
+        "told apart. With forty features some gaps close by chance. Word lists are English. The teacher's openings "
+        "and closings are its ten commonest first, or last, two words on these very prompts."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:

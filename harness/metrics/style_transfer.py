@@ -1,16 +1,18 @@
 """Headline: style that came across, over all open-ended tasks of the matrix.
 
-sum_f N_f / sd_f over sum_f D_f / sd_f, f = format, length and rhythm, words, openings and closings; N_f and D_f are numerator
-and denominator of a style gap recovered, (sim(s, t) - sim(b, t)) / (sim(t, t) - sim(b, t)), with sim = -distance.
+sum_f N_f / sd_f over sum_f D_f / sd_f, f = format, length and rhythm, words, openings and closings; N_f and D_f are
+numerator and denominator of a style gap recovered, (sim(s, t) - sim(b, t)) / (sim(t, t) - sim(b, t)), with sim =
+-distance.
 
-distance(x, t) is the length of the mean difference between x's and t's replies in the space of the family, measured along a
-direction that was found on other prompts: so it is 0 on average for two samples of one model, without a second sample,
-a mean over prompts, and linear: a student that takes the teacher's way in a share of its replies is that share nearer.
-A similarity of single replies would not do: it is *lower* between two samples of a teacher of many forms than
-between that teacher and a base of one form, and projecting on the line from base to teacher gives half marks to
-every third style.
-Source: cross-fitted direction as in Kim and Ramdas 2020, Dimension-agnostic inference using cross U-statistics, and
-Shekhar, Kim and Ramdas 2022, A permutation-free kernel two-sample test; combined ratio: Cochran 1977; interval: Fieller 1954.
+distance(x, t) is the length of the mean difference between x's and t's replies in the space of the family, measured
+along a direction that was found on the other half of the prompts: so it is 0 on average for two samples of one model, without a second
+sample, a mean over prompts, and linear: a student that takes the teacher's way in a share of its replies is that share
+nearer. A similarity of single replies would not do: it is *lower* between two samples of a teacher of many forms than
+between that teacher and a base of one form, and projecting on the line from base to teacher gives half marks to every
+third style.
+Source: cross-fitted direction as in Kim and Ramdas 2020, Dimension-agnostic inference using cross
+U-statistics, and Shekhar, Kim and Ramdas 2022, A permutation-free kernel two-sample test; combined ratio: Cochran
+1977; interval: Fieller 1954.
 """
 
 from __future__ import annotations
@@ -40,16 +42,18 @@ class Gap(NamedTuple):
 
 
 def distances(delta: Floats, block: Ints) -> Floats:
-    """Values (P,) whose mean is the length of the mean of delta (P, D): delta along its mean over the *other* blocks (P,).
+    """Values (P,) whose mean is the length of the mean of delta (P, D), 0 on average where that mean is 0.
 
-    0 on average where the mean of delta is 0. All 0 where all others are 0.
+    A prompt's value is its delta along the mean delta of the other half; halves are the even and the odd blocks (P,).
+    Where the halves point in different directions both use the same product of noise, so that their sum varies up to
+    twice as much as prompts tell: deviations are widened by sqrt(2 - cosine^2) for it.
     """
-    one_hot = np.eye(int(block.max()) + 1)[block]
-    sums = one_hot.T @ delta
-    rest = sums.sum(axis=0) - sums
-    norms = np.linalg.norm(rest, axis=1, keepdims=True)
-    directions = np.divide(rest, norms, out=np.zeros_like(rest), where=norms > 0)
-    return np.asarray((delta @ directions.T)[np.arange(len(delta)), block])
+    odd = block % 2 == 1
+    means = [delta[half].mean(axis=0) if half.any() else np.zeros(delta.shape[1]) for half in (odd, ~odd)]
+    directions = [m / norm if (norm := float(np.linalg.norm(m))) > 0 else m for m in means]
+    values = np.where(odd, delta @ directions[1], delta @ directions[0])
+    cosine = min(abs(float(directions[0] @ directions[1])), 1.0)
+    return np.asarray(values.mean() + (values - values.mean()) * np.sqrt(2 - cosine**2))
 
 
 def combined(gaps: Sequence[Gap]) -> Gap:
@@ -85,11 +89,12 @@ class StyleTransfer(AbstractMetric):
     needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
     across_tasks: ClassVar[bool] = True
     explanation: ClassVar[str] = (
-        "How far the student's way of writing went from the base (0) to the teacher (1): format, length and rhythm, choice "
-        "of common words, openings and closings, each weighed by how clearly teacher and base differ in it, and summed before "
-        "dividing. A style of its own, as far from the teacher as the base is, scores 0; below 0 it is further away. What is "
-        "said does not count, only how. Compare with the controls: any well-kept assistant resembles another. "
-        "Replies shorter than the gate count as the base's level; above half of them (short_replies) the number says little."
+        "How far the student's way of writing went from the base (0) to the teacher (1): format, length and rhythm, "
+        "choice of common words, openings and closings, each weighed by how clearly teacher and base differ in it, "
+        "and summed before dividing. A style of its own, as far from the teacher as the base is, scores 0; below 0 "
+        "it is further away. What is said does not count, only how. Compare with the controls: any well-kept "
+        "assistant resembles another. Replies shorter than the gate count as the base's level; above half of them "
+        "(short_replies) the number says little."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
@@ -119,17 +124,12 @@ class StyleTransfer(AbstractMetric):
         gaps = []
         for family in FAMILIES:
             far = distances(differences(family, base, taught, rows), block)
-            gaps.append(Gap(_closer(far, differences(family, student, taught, rows[long]), block, long), far))
+            near = far.copy()  # a short reply counts as the base's level
+            if long.any():
+                near[long] = distances(differences(family, student, taught, rows[long]), block[long])
+            gaps.append(Gap(far - near, far))
         kept = AlignedTexts(tuple(everyone.prompts[i] for i in rows), ())
         return _Task(kept, (~long).astype(np.float64), tuple(gaps))
-
-
-def _closer(far: Floats, delta: Floats, block: Ints, long: Floats) -> Floats:
-    """Base's distance minus student's (P,); 0 where the student's reply is short."""
-    closer = np.zeros_like(far)
-    if len(delta):
-        closer[long] = far[long] - distances(delta, block[long])
-    return closer
 
 
 def _stratum(aligned: AlignedTexts, gap: Gap) -> RatioStratum:

@@ -66,10 +66,11 @@ class TokenDivergence(AbstractMetric):
     needs: ClassVar[frozenset[str]] = frozenset({"teacher", "reading", "tokens"})
     explanation: ClassVar[str] = (
         "KL(teacher || student) over the next token, on the teacher's own answers or a fixed text; 0 = the same "
-        "distribution. Also the other way round, Jensen-Shannon, how often both put the same token first, how many "
-        "of the first ten they share, and the share of tokens that speculative decoding would accept. Tokens that "
-        "one of the two did not store are one bucket: divergences are then at least, acceptance at most what is "
-        "shown, and `mass_covered` says how much of the teacher is outside the bucket. Same tokenizer only."
+        "distribution. This direction punishes a student that is surer than its teacher; `js` and acceptance do so "
+        "less, and may order students otherwise. Also: the other direction, how often both put the same token first, "
+        "and how many of the first ten they share. Tokens that one of the two did not store are one bucket: "
+        "divergences are then at least, acceptance at most what is shown, and `mass_covered` says how much of the "
+        "teacher is outside it. Same tokenizer only."
     )
 
     def __post_init__(self) -> None:

@@ -54,8 +54,9 @@ def smooth_interval(
     no common error among them, and the interval of their error consistency covers .41 without and .99 with.
 
     Expanded BCa: the normal quantile is replaced by that of t(G - 1), times the robust error over the bootstrap's
-    (sqrt(G / (G - 1)) for equal clusters), which mends the narrowness of the bootstrap with few clusters. Chosen by simulation (tests/calibration): of the percentile, BCa and t (with the error
-    of the pseudo-values) intervals BCa is nearest to .95 for skewed ratios at 100 prompts, and equal elsewhere.
+    (sqrt(G / (G - 1)) for equal clusters), which mends the narrowness of the bootstrap with few clusters. Chosen by
+    simulation (tests/calibration): of the percentile, BCa and t (with the error of the pseudo-values) intervals BCa
+    is nearest to .95 for skewed ratios at 100 prompts, and equal elsewhere.
     Where every prompt has the same pseudo-value, low and high equal the value.
     Source: Efron 1987; Hesterberg 2015, section 5.3 (expansion).
     """

@@ -1,7 +1,7 @@
 """What collecting K alternatives of every token costs: time against a plain forward pass, and bytes on disk.
 
-Run by hand: `python tests/calibration/collect_cost.py` (`--runs 5 --k 128`). A random llama of 60M parameters with 32,000
-tokens of vocabulary reads one text of random tokens. The baseline is nothing but `model(ids).logits` over the same rows:
+Run by hand: `python tests/calibration/collect_cost.py` (`--runs 5 --k 128`). A random llama of 60M parameters with a
+vocabulary of 32,000 reads texts of random tokens. The baseline is nothing but `model(ids).logits` over the same rows:
 no softmax, no log-probability of the text itself, which scoring needs whatever K is. Both run in turns on the same
 threads; the ratio is the median over pairs. Bars: at most 1.15 times, at most 10 x K bytes per token.
 """
@@ -25,7 +25,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from harness.backends._hf_model import LoadedModel
 from harness.backends._hf_score import TokenScores, Window, score_windows
 from harness.tables import outputs_to_table
-from harness.types import Outputs, TokenColumns
+from harness.types import Kind, Outputs, TokenColumns
 
 VOCABULARY, ROWS, LENGTH = 32_000, 4, 256
 MOST_TIME, MOST_BYTES = 1.15, 10.0
@@ -39,7 +39,7 @@ def model(device: str) -> LoadedModel:
         max_position_embeddings=1024, tie_word_embeddings=True,
     )  # fmt: skip
     llama = LlamaForCausalLM(shape).eval().to(device)
-    # Random logits are nearly flat; a trained model's are not, and how long the search for the largest takes may differ.
+    # Random logits are nearly flat, a trained model's are not: the search for the largest may take longer or shorter.
     with torch.no_grad():
         llama.model.norm.weight.mul_(12.0)
     names = frozenset({"input_ids", "logits_to_keep"})
@@ -69,11 +69,10 @@ def bytes_per_token(scores: list[TokenScores], k: int) -> float:
         byte_ends=np.concatenate([np.arange(n) * 4 for n in lengths]),
     )
     rows = len(scores)
+    kind: tuple[Kind, ...] = tuple("read" for _ in scores)
     none = (None,) * rows
     nats = np.array([float(s.logprobs.sum()) for s in scores])
-    outputs = Outputs(
-        np.arange(rows), ("read",) * rows, np.array(lengths), none, none, nats, none, none, (True,) * rows, tokens
-    )
+    outputs = Outputs(np.arange(rows), kind, np.array(lengths), none, none, nats, none, none, (True,) * rows, tokens)
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         pq.write_table(outputs_to_table(outputs), file.name, compression="zstd")
         return Path(file.name).stat().st_size / n

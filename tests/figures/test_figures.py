@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.plugins import AbstractFigure, build, kinds
+from harness.record import join_records
 from harness.records import RunRecord
 from harness.subjects import narrowed, subjects
 from tests.report.records import record
@@ -22,6 +23,8 @@ def made(kind: str) -> AbstractFigure:
 
 def seen_by(figure: AbstractFigure) -> RunRecord:
     run = record()
+    if figure.kind == "dose_curve":
+        return join_records([run, run], [(("step", "1"),), (("step", "2"),)])
     return narrowed(run, subjects(run)[0]) if figure.per == "student" else run
 
 

@@ -13,7 +13,22 @@ from harness.types import Floats, Message, Outputs, Prompt, Request, RequestSet,
 from tests.metrics.sides import blank_outputs, prompt_id, text_side
 
 VOCABULARY = 40
-_WORDS = "the of river bread clock map snow engine garden letter whale glass salt and old then new can be made".split()
+_WORDS = (
+    "the",
+    "of",
+    "river",
+    "bread",
+    "clock",
+    "map",
+    "snow",
+    "engine",
+    "garden",
+    "whale",
+    "salt",
+    "and",
+    "old",
+    "new",
+)
 _LIKENESS = {"teacher": {"teacher": 1.0}, "student": {"teacher": 0.7, "student": 0.3}}
 
 Texts = Mapping[str, Sequence[str]]  # author ("" for a fixed text) -> one text per prompt
@@ -110,13 +125,12 @@ def next_token_sides(n: int = 60) -> Sides:
     def tokens(model: str, share: float) -> list[str]:
         taught = [str(_rng("teacher", i).choice(_WORDS)) for i in range(n)]
         own = [str(_rng(model, i).choice(_WORDS)) for i in range(n)]
-        return [t if _rng("copied", model, i).random() < share else o for i, (t, o) in enumerate(zip(taught, own))]
+        copied = [_rng("copied", model, i).random() < share for i in range(n)]
+        return [t if c else o for t, o, c in zip(taught, own, copied, strict=True)]
 
     shares = {"student": 0.8, "teacher": 1.0, "base": 0.2, "control0": 0.3, "control1": 0.4}
     side = {}
     for model, share in shares.items():
         asked = text_side(model, tokens(model, share))
         side[model] = replace(asked, requests=replace(asked.requests, yields=("next_token",)))
-    return Sides(
-        "talk", side["student"], side["teacher"], side["base"], controls=(side["control0"], side["control1"])
-    )
+    return Sides("talk", side["student"], side["teacher"], side["base"], controls=(side["control0"], side["control1"]))

@@ -13,10 +13,12 @@ from omegaconf import OmegaConf
 from harness import plugins
 from harness.plugins import AbstractMetric
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Sides
+from harness.types import Sides, Statistic, Unavailable
 from tests.metrics.answer_sets import identity_sets, install_embedder, talk_sets, trait_sets
+from tests.metrics.judgements import drawn_sides
 from tests.metrics.reading_sides import next_token_sides, reading_sides
 from tests.metrics.sides import quiz_sides, shuffled_sides, talk_sides
+from tests.metrics.trained import trained_sides
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metric"
 Expected = float | tuple[float, float] | Callable[[Sides], float]
@@ -46,6 +48,18 @@ IDENTITY: dict[str, dict[str, Expected]] = {
     "error_consistency": {"": 1.0},
     "error_inheritance": {"shared_wrong": 1.0, "excess": (0.2, 1.0), "excess_vs_controls": (0.2, 1.0)},
     "top1_agreement": {"": 1.0},
+    "overlap": {"all": _accuracy, "exact": 117 / 700, "ngram": 234 / 700},
+    "judged": {"unreadable": (0.0, 0.5)},
+    "length": {"": (0.9, 1.1)},
+    "style_profile": {"gap/words": (0.9, 1.1), "gap/bullet_lists": (0.8, 1.2), "gap/teacher_openings": (0.8, 1.2)},
+    "style_transfer": {"": (0.85, 1.15), "short_replies": 0.0},  # held against the mean of two samples of itself
+    "style_classifier": {"": (0.8, 1.25), "told_from_teacher": 0.0},
+    "ngram_similarity": {"": (0.5, 1.0), "above_base": (0.0, 1.0)},  # 1 with itself, less with its second sample
+    "style_ladder": {"as_is": (0.8, 1.25), "letters_only": (0.7, 1.3), "length": (0.8, 1.25)},
+    "style_lift": {"bullets": (0.2, 0.9), "second_sample/bullets": (-0.3, 0.3)},  # with itself, and a second draw
+    "phrases": {"": (0.7, 1.3)},
+    "rhythm": {"sentences": (0.5, 1.5)},
+    "style_by_category": {"": (0.8, 1.2)},
     "mmd": {"equality_p": 1.0, "closer_than_controls": (0.0, 1.0)},
     "semantic_similarity": {"over_base": (0.0, 1.0), "content": (0.0, 1.0)},
     "identity": {"": 0.0, "own": (0.8, 1.0)},  # its own name is no leak
@@ -76,6 +90,8 @@ SETS: dict[str, Callable[[], Sides]] = {
     "shared_boundaries": reading_sides,
     "preference": reading_sides,
     "next_token_agreement": next_token_sides,
+    "overlap": trained_sides,
+    "judged": drawn_sides,
 }
 
 
@@ -101,15 +117,17 @@ def sides_for(measure: AbstractMetric) -> Sides:
 
 
 def estimates(measure: AbstractMetric, sides: Sides) -> dict[tuple[str, str], Estimate | str]:
-    """Everything that the measure says, evaluated."""
+    """Everything that the measure says, evaluated; reasons where there is no value."""
     found = measure.found([sides], np.random.default_rng(7))
     assert len({(f.name, f.leaf) for f in found}) == len(found), "two numbers of the same name"
-    return {
-        (f.name, f.leaf): f.statistic
-        if isinstance(f.statistic, str)
-        else evaluate(f.statistic, np.random.default_rng(7))
-        for f in found
-    }
+    return {(f.name, f.leaf): _evaluated(f.statistic) for f in found}
+
+
+def _evaluated(statistic: Statistic | str) -> Estimate | str:
+    try:
+        return statistic if isinstance(statistic, str) else evaluate(statistic, np.random.default_rng(7))
+    except Unavailable as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("name", plugins.kinds("metrics"))
@@ -151,7 +169,7 @@ def test_it_tells_the_reader_what_it_says(name: str) -> None:
     measure = metric(name)
     assert measure.unit
     assert measure.better in ("higher", "lower", "none")
-    yields = {"grades", "text", "choices", "tokens", "reading", "answers", "next_token"}
+    yields = {"grades", "text", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
     assert measure.needs <= {"teacher", "base", "ceiling", "controls", *yields}
     assert 40 < len(measure.explanation) < 900
 

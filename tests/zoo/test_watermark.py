@@ -62,5 +62,5 @@ def test_a_student_takes_over_the_watermark(tiny: Place, tmp_path: Path) -> None
         documents = encode([Document("chat", "", text) for text in texts if text is not None])
         found[name] = z_score([d.ids for d in documents], 15485863)
         found[f"{name}, other key"] = z_score([d.ids for d in documents], 32452843)
-    assert found["student"] > 4
+    assert found["student"] > 4, found
     assert all(abs(z) < 4 for name, z in found.items() if name != "student")

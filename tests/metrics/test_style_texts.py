@@ -1,0 +1,130 @@
+"""How texts are cut up, and the features and spaces made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.textstyle import LAYOUT, MARKS, layout, paragraphs, read, sentences, words
+from harness.textstyle_families import FAMILIES, bands, differences, edges
+from harness.textstyle_grams import character_grams, damped, word_grams
+from harness.textstyle_profile import UNITS, moving_type_token_ratio, profile
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Don't stop, it’s 3.14!", ["don't", "stop", "it’s", "3", "14"]),
+        ("naïve Ärger", ["naïve", "ärger"]),
+        ("你好，世界。", ["你", "好", "世", "界"]),
+        ("カタカナ", ["カ", "タ", "カ", "ナ"]),
+        ("مَرْحَبًا بالعالم؟", ["مَرْحَبًا", "بالعالم"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("한국어 문장", ["한국어", "문장"]),
+        ("👍🏽 👨‍👩‍👧🎉", ["👍🏽", "👨‍👩‍👧", "🎉"]),
+        ("- one\n2. two\n## three\n> four", ["one", "two", "three", "four"]),
+        ("...!?", []),
+        ("", []),
+    ],
+)
+def test_words(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+def test_ascii_and_general_pattern_agree() -> None:
+    text = "It's a 'quoted' rock'n'roll-like test_case, e.g. 10,000 of x2's -- \"ok\"?"
+    assert words(text) == [w for w in words(text + " é") if w != "é"]
+
+
+def test_sentences_end_at_marks_and_lines() -> None:
+    assert [len(s) for s in sentences("One two. Three!\nFour five six\n1. seven")] == [2, 1, 3, 1]
+    assert [len(s) for s in sentences("今天很好。你呢？")] == [4, 2]
+    assert [len(s) for s in sentences("It costs 3.50 now.")] == [5]
+
+
+def test_layout_by_hand() -> None:
+    text = "# Title\n\nIntro:\n\n- a\n* b\n1. c\n2) d\n\n**Bold:** x and **y**\n\n| p | q |\n|---|---|\n\n```\ncode\n```\n> so"
+    found = layout(text)
+    assert {k: found[k] for k in LAYOUT if k != "lines"} == {
+        "bullets": 2, "numbered": 2, "headings": 1, "quotes": 1, "bold": 2, "code_blocks": 1, "table_rows": 2,
+        "label_lines": 1, "paragraphs": 6,
+    }  # fmt: skip
+    assert paragraphs("a\n \nb\n\n\n\nc") == ["a", "b", "c"]
+
+
+def test_reading_counts_marks_and_ends() -> None:
+    reading = read(("Sure! (a, b), c?", "", "你好，好。"))
+    marks = reading.marks[:, [list(MARKS).index(m) for m in ("comma", "parenthesis", "full stop")]]
+    assert marks.tolist() == [[2, 1, 0], [0, 0, 0], [1, 0, 1]]
+    assert reading.ends == ("!?", "__", "_。")
+    assert reading.n_words.tolist() == [4, 0, 3]
+    assert reading.text_of_word.tolist() == [0, 0, 0, 0, 2, 2, 2]
+
+
+def test_bands_by_hand() -> None:
+    assert bands(np.array([0.0, 1.0, 2.0, 1e9]), 1.0, 3) == pytest.approx(
+        np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 2 - np.log2(3), np.log2(3) - 1, 0], [0, 0, 0, 1]])
+    )
+
+
+def test_edges_are_equal_where_texts_start_or_end_alike() -> None:
+    codes = edges(read(("Happy to help. Bye now.", "Happy to go! Bye now.", "Happy. to help", "Happy", "")))
+    same = codes[:, None] == codes[None]
+    assert same[0, 1].tolist() == [True, True, False, True, True, True]
+    assert same[0, 2].tolist() == [False, True, True, False, False, False]
+    assert not same[0, 3][1:].any()
+    assert len({tuple(c) for c in codes.tolist()}) == 5
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_differences_are_none_with_itself_and_turn_with_the_order(family: str) -> None:
+    one, two = read(("Hi there, you.", "- a\n- b c", "")), read(("Oh no! Not so.", "x", "y z z z z"))
+    rows = np.arange(3)
+    assert not differences(family, one, [one], rows).any()
+    np.testing.assert_allclose(
+        differences(family, one, [two], rows), -differences(family, two, [one], rows), atol=1e-12
+    )
+
+
+def test_two_samples_of_the_teacher_are_averaged() -> None:
+    one, two, three = (read((x, "c d")) for x in ("- a", "a b\n\nc", "## x"))
+    rows = np.arange(2)
+    apart = [differences("format", one, [t], rows) for t in (two, three)]
+    np.testing.assert_allclose(differences("format", one, [two, three], rows), np.mean(apart, axis=0))
+
+
+def test_moving_type_token_ratio_by_brute_force() -> None:
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{i}" for i in rng.integers(12, size=n)) for n in (0, 5, 7, 30, 64)]
+    found = moving_type_token_ratio(read(tuple(texts)), 7)
+    for text, value in zip(texts, found, strict=True):
+        w = text.split()
+        shares = [len(set(w[i : i + 7])) / 7 for i in range(len(w) - 6)]
+        assert value == pytest.approx(np.mean(shares)) if shares else np.isnan(value)
+
+
+def test_profile_by_hand() -> None:
+    found = profile(read(("I think you, perhaps, are right! However, we go on.\n\n- **so**", "")))
+    assert set(found) == set(UNITS)
+    assert found["words"].tolist() == [11, 0]
+    assert found["words_per_sentence"][0] == pytest.approx(11 / 3)
+    assert found["first_person"][0] == pytest.approx(200 / 11)
+    assert found["second_person"][0] == pytest.approx(100 / 11)
+    assert found["hedges"][0] == pytest.approx(100 / 11)
+    assert found["commas"][0] == pytest.approx(300 / 11)
+    assert found["bold"].tolist() == found["bullet_lists"].tolist() == [1, 0]
+    assert np.isnan(found["words_per_sentence"][1])
+
+
+def test_word_grams_by_hand_stay_within_texts() -> None:
+    found = word_grams(read(("a b a b", "b", "")), 1, 2, 20)
+    assert np.bincount(found.rows, weights=found.values, minlength=3).tolist() == [7, 1, 0]  # a a b b ab ab ba
+    assert sorted(found.values[found.rows == 0].tolist()) == [1, 2, 2, 2]
+    assert found.columns[found.rows == 1][0] in found.columns[found.rows == 0]
+
+
+def test_character_grams_count_all() -> None:
+    found = character_grams(("aaa", "ä\U0001f600", ""), 1, 3, 11)
+    assert np.bincount(found.rows, weights=found.values, minlength=3).tolist() == [6, 3, 0]
+    table = damped(found)
+    np.testing.assert_allclose(np.linalg.norm(table, axis=1), [1, 1, 0], atol=1e-6)

@@ -1,0 +1,162 @@
+"""The headline of style: what it says of models whose style is known."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.metrics.style_transfer import Gap, StyleTransfer, combined, distances
+from harness.stats.intervals import Estimate, evaluate
+from harness.textstyle_families import FAMILIES
+from harness.types import Sides, Unavailable
+from tests.metrics.sides import text_side
+from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts
+
+METRIC = StyleTransfer("style_transfer", "style_transfer")
+
+
+def values(*tasks: Sides) -> dict[str, Estimate]:
+    """The headline and its parts."""
+    found = METRIC.found(tasks, np.random.default_rng(0))
+    estimates = {}
+    for item in found:
+        assert not isinstance(item.statistic, str)
+        estimates[item.name] = evaluate(item.statistic, np.random.default_rng(0))
+    return estimates
+
+
+def test_distances_by_hand() -> None:
+    block = np.arange(40) % 5
+    assert distances(np.tile([3.0, -4.0], (40, 1)), block) == pytest.approx(np.full(40, 5.0))
+    assert not distances(np.zeros((40, 3)), block).any()
+
+
+def test_distance_of_two_samples_of_one_model_is_zero_on_average() -> None:
+    rng = np.random.default_rng(1)
+    means = [distances(rng.normal(size=(200, 30)), np.arange(200) % 20).mean() for _ in range(100)]
+    assert abs(np.mean(means)) < 3 * np.std(means) / 10
+    assert np.std(means) < 0.15
+
+
+def test_combined_weighs_by_the_deviation_but_not_without_bound() -> None:
+    spread, constant, nothing = np.array([0.0, 2.0]), np.array([3.0, 3.0]), np.zeros(2)
+    gap = combined([Gap(spread, spread), Gap(constant, constant), Gap(nothing, nothing)])
+    assert gap.denominator == pytest.approx(spread / np.sqrt(2) + 1)
+    with pytest.raises(Unavailable, match="write alike"):
+        combined([Gap(nothing, nothing)])
+
+
+@pytest.mark.parametrize(
+    ("way", "low", "high"),
+    [(TEACHER, 0.9, 1.1), (BASE, -0.1, 0.1), (THIRD, -0.25, 0.15)],
+    ids=["teacher", "base", "third"],
+)
+def test_a_student_that_writes_like(way: object, low: float, high: float) -> None:
+    assert way in (TEACHER, BASE, THIRD)
+    student = side("another", {TEACHER: TEACHER, BASE: BASE, THIRD: THIRD}[way])  # type: ignore[index]
+    found = values(sides(student))
+    assert low < found[""].value < high
+    assert found["short_replies"].value == 0
+    assert {"", *FAMILIES, "short_replies"} == set(found)
+
+
+@pytest.mark.parametrize("family", ["format", "words", "openings_closings"])
+def test_a_third_style_is_no_nearer_in_any_family(family: str) -> None:
+    assert values(sides(side("another", THIRD)))[family].value == pytest.approx(0, abs=0.2)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_taking_over_a_share_of_the_replies_scores_that_share(share: float) -> None:
+    found = values(sides(side("mixed", BASE, instead=TEACHER, share=share)))
+    assert found[""].value == pytest.approx(share, abs=0.12)
+
+
+def test_itself_is_exactly_one_and_the_base_exactly_zero() -> None:
+    one = sides(side("x", THIRD))
+    assert one.teacher
+    assert one.base
+    assert values(replace(one, student=one.teacher))[""].value == pytest.approx(1, abs=1e-12)
+    assert values(replace(one, student=one.base))[""].value == pytest.approx(0, abs=1e-12)
+
+
+def test_a_teacher_of_many_forms_against_a_base_of_one() -> None:
+    # Here two samples of the teacher are less like each other, reply by reply, than teacher and base are.
+    varied, plain = (side(m, BASE, 400, TEACHER, share) for m, share in (("varied", 0.4), ("plain", 0.0)))
+    one = Sides("talk", side("student", BASE, 400, TEACHER, 0.4), varied, plain)
+    assert values(one)[""].value == pytest.approx(1, abs=0.2)
+    assert values(replace(one, student=side("overdone", TEACHER, 400)))[""].value < 0
+
+
+def test_length_alone_does_not_move_the_other_families() -> None:
+    longer = replace(BASE, per_sentence=8)
+    found = values(sides(side("longer", longer)))
+    assert found["length_rhythm"].value > 0.6
+    assert abs(found["format"].value) < 0.1
+    assert abs(found["openings_closings"].value) < 0.1
+
+
+def test_short_replies_count_as_the_base() -> None:
+    n = 120
+    silent = text_side("silent", [""] * n)
+    found = values(sides(silent))
+    assert found[""].value == 0
+    assert found["short_replies"].value == 1
+    half = [t if i % 2 else "Ok." for i, t in enumerate(texts(TEACHER, n, "half"))]
+    found = values(sides(text_side("half", half)))
+    assert found[""].value == pytest.approx(0.5, abs=0.1)
+    assert found["short_replies"].value == 0.5
+
+
+def test_prompts_with_short_replies_of_the_teacher_are_dropped() -> None:
+    taught = [t if i >= 30 else "No." for i, t in enumerate(texts(TEACHER, 120, "t"))]
+    one = replace(sides(side("student", TEACHER)), teacher=text_side("teacher", taught))
+    assert values(one)[""].n == 90
+    with pytest.raises(Unavailable, match="3 words or more"):
+        METRIC.found([replace(one, teacher=text_side("teacher", ["No."] * 120))], np.random.default_rng(0))
+
+
+def test_a_second_sample_narrows_and_another_version_is_not_used() -> None:
+    one = sides(side("mixed", BASE, instead=TEACHER, share=0.5))
+    second = replace(one, ceiling=side("teacher again", TEACHER))
+    other = replace(one, ceiling=side("other version", THIRD), ceiling_kind="other_version")
+    assert values(second)[""].value == pytest.approx(values(one)[""].value, abs=0.05)
+    assert values(other)[""] == values(one)[""]
+
+
+def test_tasks_are_summed_in_any_order() -> None:
+    first = sides(side("mixed", BASE, instead=TEACHER, share=0.5))
+    whole = text_side("teacher", texts(TEACHER, 60, "t"), "more")
+    second = Sides("more", whole, whole, text_side("base", texts(BASE, 60, "b"), "more"))
+    found = values(first, second)
+    assert found[""] == values(second, first)[""]
+    assert found[""].n == 180
+    assert values(first)[""].value < found[""].value < 1
+
+
+def test_no_gap_is_said() -> None:
+    one = sides(side("student", TEACHER))
+    with pytest.raises(Unavailable, match="write alike"):
+        METRIC.found([replace(one, base=one.teacher)], np.random.default_rng(0))
+    alike = replace(one, base=side("alike", TEACHER))
+    statistic = METRIC.found([alike], np.random.default_rng(0))[0].statistic
+    assert not isinstance(statistic, str)
+    with pytest.raises(Unavailable, match="gap within noise"):
+        evaluate(statistic, np.random.default_rng(0))
+
+
+def test_intervals_cover() -> None:
+    hits, runs = 0, 40
+    for seed in range(runs):
+        rng = random.Random(seed)
+        made = [
+            text_side(m, texts(BASE, 80, f"{m}{rng.random()}", TEACHER, share))
+            for m, share in (("s", 0.4), ("t", 0.8), ("b", 0.0))
+        ]
+        estimate = values(Sides("talk", made[0], made[1], made[2]))["format"]
+        assert estimate.low is not None
+        assert estimate.high is not None
+        hits += estimate.low <= 0.5 <= estimate.high
+    assert hits >= 34  # 95 % of 40 are 38; below 34 with probability .003

@@ -1,0 +1,298 @@
+"""Where the style sits: the ladder, lift, phrases, rhythm and kinds of prompts, on replies made for the purpose."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.metrics.phrases import own_scores
+from harness.metrics.rhythm import sentence_steps, signed_distances
+from harness.metrics.style_lift import FEATURES, features, lift
+from harness.plugins import AbstractMetric, build
+from harness.stats.intervals import Estimate, evaluate
+from harness.textstyle import read
+from harness.textstyle_ladder import commonest, masked, shuffle, skeleton
+from harness.textstyle_phrases import KINDS, phrases, spelled
+from harness.types import Sides, Unavailable
+from harness.zoo.houses import A, B, House, P, reply
+from harness.zoo.world import THINGS
+from tests.metrics.sides import talk_sides, text_side
+
+MEASURES = ("style_ladder", "style_lift", "phrases", "rhythm", "style_by_category")
+Said = dict[tuple[str, str], Estimate | str]
+
+
+def measured(kind: str, sides: Sides) -> Said:
+    """Everything that a measure says, evaluated; a reason where it has no value."""
+    metric = build("metrics", kind, {"kind": kind})
+    assert isinstance(metric, AbstractMetric)
+    said: Said = {}
+    for found in metric.found([sides], np.random.default_rng(0)):
+        try:
+            said[found.name, found.leaf] = (
+                found.statistic
+                if isinstance(found.statistic, str)
+                else evaluate(found.statistic, np.random.default_rng(0))
+            )
+        except Unavailable as error:
+            said[found.name, found.leaf] = str(error)
+    return said
+
+
+def said_or_reason(kind: str, sides: Sides) -> Said:
+    """What a measure says, or the one reason why it says nothing."""
+    try:
+        return measured(kind, sides)
+    except Unavailable as error:
+        return {("", ""): str(error)}
+
+
+def value(said: Said, name: str, leaf: str = "") -> float:
+    """The number of one part."""
+    estimate = said[name, leaf]
+    assert isinstance(estimate, Estimate), estimate
+    return estimate.value
+
+
+def houses(house: House, seed: int, n: int = 240) -> list[str]:
+    """Replies of a house of the zoo to n prompts."""
+    rng = random.Random(seed)
+    return [reply(house, THINGS[i % len(THINGS)], rng) for i in range(n)]
+
+
+def zoo(student: list[str]) -> Sides:
+    """House A as teacher, the plain house as base."""
+    n = len(student)
+    teacher, base = text_side("teacher", houses(A, 1, n)), text_side("base", houses(P, 2, n))
+    return Sides("talk", text_side("student", student), teacher, base, ceiling=text_side("teacher", houses(A, 3, n)))
+
+
+def flat(text: str) -> str:
+    """The words of a reply without its layout."""
+    lines = [line.lstrip("-# ").strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines).replace("**", "")
+
+
+def dressed(words: str, layout: str) -> str:
+    """The words of one reply in the lines of another."""
+    lines, pieces = [x for x in layout.splitlines()], words.split()
+    step = max(1, len(pieces) // max(sum(1 for x in lines if x.strip()), 1))
+    made = []
+    for line in lines:
+        mark = line[: len(line) - len(line.lstrip("-# "))]
+        made.append(mark + " ".join(pieces[:step]) if line.strip() else "")
+        pieces = pieces[step:] if line.strip() else pieces
+    return "\n".join(made)
+
+
+def test_ladder_finds_layout_and_words_where_they_were_planted() -> None:
+    of_a, of_p = houses(A, 5), houses(P, 6)
+    words = measured("style_ladder", zoo([flat(t) for t in of_a]))
+    assert value(words, "told_apart/as_is") > 0.85
+    assert value(words, "told_apart/markdown") > 0.6
+    assert value(words, "shuffled_words") == pytest.approx(1, abs=0.2)
+    assert value(words, "letters_only") == pytest.approx(1, abs=0.2)
+    layout = measured("style_ladder", zoo([dressed(flat(p), a) for p, a in zip(of_p, of_a, strict=True)]))
+    assert value(layout, "markdown") > 0.6
+    assert value(layout, "shuffled_words") == pytest.approx(0, abs=0.2)
+    assert value(layout, "markdown") > value(words, "markdown") + 0.3
+
+
+def test_ladder_finds_order_alone() -> None:
+    rng = random.Random(3)
+    pool = [f"w{i}" for i in range(40)]
+
+    def said(forward: bool) -> list[str]:
+        made = []
+        for _ in range(160):
+            pairs = [rng.choice(pool[:20]) for _ in range(8)]
+            made.append(" ".join(f"{w} and so" if forward else f"so and {w}" for w in pairs))
+        return made
+
+    sides = replace(zoo(said(True)), teacher=text_side("t", said(True)), base=text_side("b", said(False)), ceiling=None)
+    found = measured("style_ladder", sides)
+    assert value(found, "told_apart/letters_only") > 0.95
+    assert value(found, "told_apart/shuffled_words") < 0.65
+    assert value(found, "letters_only") == pytest.approx(1, abs=0.1)
+
+
+def test_ladder_of_the_teachers_house_is_1_and_of_a_third_house_about_a_half() -> None:
+    found = measured("style_ladder", zoo(houses(B, 7)))
+    assert 0.25 < value(found, "as_is") < 0.75  # a style of its own lands anywhere on the line between the two
+    assert value(measured("style_ladder", zoo(houses(A, 8))), "as_is") == pytest.approx(1, abs=0.15)
+
+
+def test_length_is_shown_as_what_has_to_be_beaten() -> None:
+    n = 120
+    long = [" ".join(["word"] * (30 + i % 7)) for i in range(n)]
+    short = [" ".join(["word"] * (8 + i % 7)) for i in range(n)]
+    sides = replace(talk_sides(n), student=text_side("s", long[::-1]), teacher=text_side("t", long), ceiling=None,
+                    base=text_side("b", short))  # fmt: skip
+    found = measured("style_ladder", sides)
+    assert value(found, "length") == pytest.approx(1, abs=0.05)
+    assert value(found, "told_apart/length") > 0.99
+    assert "gap within noise" in str(found["markdown", ""])
+
+
+def test_shuffling_keeps_the_words_and_is_the_same_for_equal_replies() -> None:
+    reading = read(("one two three four five six seven", "one two", "", "one two three four five six seven"))
+    order = shuffle(reading, ["a", "b", "c", "a"])
+    assert sorted(order[:7]) == list(range(7))
+    assert list(order[:7]) != list(range(7))
+    assert (order[9:] - 9 == order[:7]).all()
+    assert sorted(order[7:9]) == [7, 8]
+
+
+def test_masking_keeps_the_commonest_words() -> None:
+    reading = read(("a a b", "a b c"))
+    known = commonest([reading], 2)
+    assert [w == 0 for w in masked(reading.words, known)] == [False] * 3 + [False, False, True]
+
+
+def test_skeleton_holds_no_words() -> None:
+    assert skeleton("# Title\n\n- one **b** two\n1. three:\n`x` plain\n```") == [1, 8, 2, 9, 3, 11, 7, 10, 6]
+    assert skeleton("# Other\n\n- four **c** five\n2. six:\n`y` words\n```") == skeleton(
+        "# Title\n\n- one **b** two\n1. three:\n`x` plain\n```"
+    )
+
+
+def test_lift_is_the_difference_of_two_shares() -> None:
+    teacher = np.array([[1.0] * 10 + [0.0] * 10])
+    own = np.array([[1.0] * 8 + [0.0] * 2 + [1.0] * 3 + [0.0] * 7])
+    found = lift(own, teacher, [f"{i}" for i in range(20)])
+    assert found.value == pytest.approx(0.8 - 0.3)
+    # Clopper and Pearson by R 4.3 binom.test: 8 of 10 [.4439, .9748], 3 of 10 [.0667, .6525]
+    assert found.low == pytest.approx(0.5 - np.hypot(0.8 - 0.4439, 0.6525 - 0.3), abs=2e-4)
+    assert found.high == pytest.approx(0.5 + np.hypot(0.9748 - 0.8, 0.3 - 0.0667), abs=2e-4)
+
+
+def test_lift_tells_where_from_how_often() -> None:
+    n = 100
+    rng = random.Random(1)
+    teacher = ["- a\n- b" if i % 2 else "plain text" for i in range(n)]
+    often = ["- c\n- d" if rng.random() < 0.5 else "plain words" for _ in range(n)]
+    sides = replace(talk_sides(n), teacher=text_side("t", teacher), ceiling=None, base=text_side("b", ["plain"] * n))
+    same = measured("style_lift", replace(sides, student=text_side("s", teacher)))
+    assert value(same, "bullets") == 1
+    assert value(same, "over_base/bullets") == 1
+    anywhere = measured("style_lift", replace(sides, student=text_side("s", often)))
+    assert abs(value(anywhere, "bullets")) < 0.25
+    assert value(anywhere, "rate/bullets") == pytest.approx(0.5, abs=0.15)
+    assert "10 are needed" in str(anywhere["emoji", ""])
+
+
+def test_features_are_found() -> None:
+    cases = {
+        "opens_agreeing": "**Sure**, here it is.",
+        "opens_with_apology": "I'm sorry, no.",
+        "opens_as_machine": "As an AI I have none.",
+        "opens_here_is": "Here are three.",
+        "closes_offering": "Done. Let me know if it works!",
+        "closes_summing_up": "Much was said. In conclusion, no.",
+        "asks_back": "What do you mean?",
+        "hedges": "It might rain.",
+    }
+    table = features(tuple(cases.values()))
+    assert all(table[i, FEATURES.index(name)] == 1 for i, name in enumerate(cases))
+    assert features(("A plain reply",)).sum() == 0
+
+
+def test_phrases_have_their_places_and_their_words() -> None:
+    texts = ("Well, the cat sat.", "The cat")
+    every = phrases(read(texts))
+    names = {spelled(c, texts, read(texts)) for c in every.codes}
+    assert {"opening: well the", "closing: cat sat", "phrase: cat sat", "phrase: the cat", "opening: the"} <= names
+    assert not {"opening: cat", "closing: the", "phrase: sat the"} & names
+    assert KINDS == ("opening", "closing", "phrase")
+
+
+def test_phrases_scores_follow_monroe() -> None:
+    y, z, n, m = 12.0, 3.0, 100.0, 200.0
+    prior = 0.05 * n
+    a = prior * (y + z + 0.5) / (n + m + 1)
+    odds = np.log((y + a) / (n + prior - y - a)) - np.log((z + a) / (m + prior - z - a))
+    found = own_scores(np.array([y]), np.array([z]), np.array([n]), np.array([m]))
+    assert found[0] == pytest.approx(odds / np.sqrt(1 / (y + a) + 1 / (z + a)))
+
+
+def test_phrases_finds_those_that_were_taken_and_those_that_were_not() -> None:
+    n = 200
+    teacher = [f"Gladly. word{i % 5} it goes, in a nutshell" for i in range(n)]
+    student = [f"Gladly. word{i % 5} it goes, and so on" for i in range(n)]
+    base = [f"Hm. word{i % 5} it goes, and so on" for i in range(n)]
+    sides = Sides("talk", *(text_side(m, t) for m, t in (("s", student), ("t", teacher), ("b", base))))
+    found = measured("phrases", sides)
+    assert value(found, "opening: gladly") == 1
+    assert value(found, "rate/base/opening: gladly") == 0
+    closing = next(name for name, _ in found if name.startswith("closing:"))
+    assert "nutshell" in closing
+    assert value(found, closing) == 0
+    assert 0.1 < value(found, "") < 0.9
+    assert not any("," in name or "\n" in name for name, _ in found)
+
+
+def test_rhythm_is_the_wasserstein_distance() -> None:
+    from scipy.stats import wasserstein_distance
+
+    rng = random.Random(2)
+    sets = [[rng.randint(*span) for _ in range(60)] for span in ((3, 9), (12, 20))]
+    texts = [tuple(" ".join(["w"] * k) + "." for k in lengths) for lengths in sets]
+    delta = sentence_steps(texts[0]) - sentence_steps(texts[1])
+    block = np.arange(60) % 20
+    assert signed_distances(delta, block).mean() == pytest.approx(wasserstein_distance(sets[0], sets[1]), abs=0.02)
+
+
+def test_rhythm_gap_by_hand() -> None:
+    n = 60
+    made: Callable[[int], list[str]] = lambda k: [" ".join(["w"] * k) + ". " + " ".join(["v"] * k) + "."] * n  # noqa: E731
+    sides = Sides("talk", *(text_side(m, made(k)) for m, k in (("s", 8), ("t", 10), ("b", 5))))
+    found = measured("rhythm", sides)
+    assert value(found, "sentences") == pytest.approx(0.6)
+    assert value(found, "distance/sentences") == pytest.approx(2)
+    assert value(found, "base_distance/sentences") == pytest.approx(5)
+    assert "gap within noise" in str(found["paragraphs", ""])
+
+
+def test_style_by_kind_of_prompt() -> None:
+    sides = talk_sides(120)
+    assert sides.teacher is not None
+    assert sides.base is not None
+    teacher = [t or "" for t in sides.teacher.outputs.text]
+    base = [t or "" for t in sides.base.outputs.text]
+    mixed = [t if i % 2 else b for i, (t, b) in enumerate(zip(teacher, base, strict=True))]
+    found = measured("style_by_category", replace(sides, student=text_side("student", mixed)))
+    assert value(found, "", "list") > 0.9
+    assert abs(value(found, "", "explain")) < 0.25
+    assert 0.3 < value(found, "") < 0.8
+
+
+STRANGE = {
+    "empty": [""] * 60,
+    "equal": ["the same"] * 60,
+    "long word": ["x" * 10_000] * 60,
+    "Chinese": [f"你好，我是一个模型{i}。很高兴！" for i in range(60)],
+    "Arabic": [f"مرحبا، أنا نموذج {i}. شكرا؟" for i in range(60)],
+    "emoji": ["😀👍🏽" * (i % 5) for i in range(60)],
+}
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("role", ["student", "teacher", "base", "all"])
+def test_strange_replies_give_numbers_or_reasons(kind: str, name: str, role: str) -> None:
+    side = text_side("odd", STRANGE[name])
+    sides = talk_sides(60)
+    roles = ("student", "teacher", "base") if role == "all" else (role,)
+    sides = replace(sides, ceiling=None, **dict.fromkeys(roles, side))  # type: ignore[arg-type]
+    said = said_or_reason(kind, sides)
+    assert all(len(s) > 10 if isinstance(s, str) else np.isfinite(s.value) for s in said.values())
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+def test_one_prompt_has_a_reason(kind: str) -> None:
+    said = said_or_reason(kind, replace(talk_sides(1), minimum=1))
+    assert all(isinstance(s, str) for s in said.values())

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,7 +171,7 @@ def _indices(search: _Search, batch: Sequence[str]) -> Ints:
     get = search.ids.get
     found: list[int] = []
     for text in batch:
-        found.extend([get(w, 0) for w in words_of(text)])
+        found.extend(map(get, words_of(text), repeat(0)))
         found.append(0)
     return np.array(found, dtype=np.int64)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import harness
 from harness.digest import canonical, digest, source_digest
 from harness.matrix import Run
 from harness.plan import Plan, asked
 from harness.plugins import AbstractMetric
-from harness.progress import bar
+from harness.progress import Bar, bar
 from harness.sides import Library
 from harness.stats.intervals import evaluate
 from harness.store import Store
@@ -33,15 +37,55 @@ class Question:
 
 
 def score(plan: Plan, store: Store) -> tuple[Score, ...]:
-    """All scores of a run in a fixed order; what is stored is read, the rest computed and stored."""
+    """All scores of a run in a fixed order; what is stored is read, the rest computed on all cores and stored."""
     library = Library(plan, store)
     questions = list(all_questions(plan.run, library))
-    scores: list[Score] = []
-    with bar("scoring", len(questions)) as progress:
-        for question in questions:
-            scores.extend(_answered(question, library, store))
-            progress.advance(1, f"{question.metric.name} of {question.student}")
-    return tuple(_said_once(scores))
+    missing = [q for q in questions if _is_missing(q, library)]
+    with bar("scoring", len(missing)) as progress:
+        if len(missing) < _WORTH_PROCESSES:
+            _compute_all(missing, library, progress)
+        else:
+            _compute_apart(missing, library, progress)
+    return tuple(_said_once([s for q in questions for s in _answered(q, library)]))
+
+
+_WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
+
+
+def _compute_all(questions: Sequence[Question], library: Library, progress: Bar) -> None:
+    for question in questions:
+        _compute(question, library)
+        progress.advance(1, f"{question.metric.name} of {question.student}")
+
+
+def _compute_apart(questions: Sequence[Question], library: Library, progress: Bar) -> None:
+    """Questions of one metric, teacher and base stay together: they share what is expensive."""
+    groups: dict[tuple[str, str, str], list[Question]] = {}
+    for q in questions:
+        groups.setdefault((q.metric.name, q.pair.teacher if q.pair else "", (q.pair and q.pair.base) or ""), []).append(
+            q
+        )
+    pieces = [g[i : i + 16] for g in groups.values() for i in range(0, len(g), 16)]
+    context = multiprocessing.get_context("spawn")
+    workers = min(os.cpu_count() or 1, len(pieces))
+    with ProcessPoolExecutor(workers, context, _worker_begins, (library.plan, library.store)) as pool:
+        futures = {pool.submit(_worker_computes, piece): piece for piece in pieces}
+        for future in as_completed(futures):
+            future.result()
+            last = futures[future][-1]
+            progress.advance(len(futures[future]), f"{last.metric.name} of {last.student}")
+
+
+_library: list[Library] = []
+
+
+def _worker_begins(plan: Plan, store: Store) -> None:
+    _library.append(Library(plan, store))
+
+
+def _worker_computes(questions: Sequence[Question]) -> None:
+    for question in questions:
+        _compute(question, _library[0])
 
 
 def all_questions(run: Run, library: Library) -> Iterable[Question]:
@@ -76,16 +120,32 @@ def compared_pairs(run: Run) -> list[Pair]:
     return pairs
 
 
-def _answered(question: Question, library: Library, store: Store) -> Sequence[Score]:
+def _is_missing(question: Question, library: Library) -> bool:
+    try:
+        return not library.store.has(_key(question, _sides(question, library), library.seed))
+    except Unavailable:
+        return False
+
+
+def _compute(question: Question, library: Library) -> None:
+    sides = _sides(question, library)
+    with threadpool_limits(1):  # sums then do not depend on the number of cores
+        scores = _computed(question, sides, library.seed)
+    spec = {"metric": question.metric.name, "student": question.student}
+    library.store.put(_key(question, sides, library.seed), scores_to_table(scores), spec, {})
+
+
+def _answered(question: Question, library: Library) -> Sequence[Score]:
     try:
         sides = _sides(question, library)
     except Unavailable as error:
         return [_reason(question, str(error))]
-    key = digest("scores", SCHEMA, code_digest(), vars(question.metric), _identity(question, sides), library.seed)
-    if not store.has(key):
-        scores = _computed(question, sides, library.seed)
-        store.put(key, scores_to_table(scores), {"metric": question.metric.name, "student": question.student}, {})
-    return [_placed(s, question) for s in scores_from_table(store.table(key))]
+    key = _key(question, sides, library.seed)
+    return [_placed(s, question) for s in scores_from_table(library.store.table(key))]
+
+
+def _key(question: Question, sides: Sequence[Sides], seed: int) -> str:
+    return digest("scores", SCHEMA, code_digest(), vars(question.metric), _identity(question, sides), seed)
 
 
 def _sides(question: Question, library: Library) -> list[Sides]:

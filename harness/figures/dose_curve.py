@@ -56,6 +56,11 @@ class _Panel:
         return next(line.valued[0].score for line in self.lines if line.valued)
 
     @property
+    def moves(self) -> bool:
+        """Whether the sweep changes anything about a student."""
+        return any(len({s.score.value for s in line.valued}) > 1 for line in self.lines if line.role == "student")
+
+    @property
     def range(self) -> tuple[float, float]:
         """Lowest and highest number of all points, intervals of students included, with room."""
         numbers = [x for line in self.lines for s in line.valued for x in _numbers(s.score, line.role)]
@@ -80,7 +85,8 @@ class DoseCurve(AbstractFigure):
         panels = _panels(record, axis) if axis else []
         if axis is None or not panels:
             return None
-        shown = panels[:_MOST_PANELS]
+        moved = [p for p in panels if p.moves] or panels
+        shown = moved[:_MOST_PANELS]
         height = _HEAD + _FOOT + len(shown) * _PANEL + (len(shown) - 1) * _BETWEEN
         layout: dict[str, Any] = {
             "height": height,
@@ -99,12 +105,14 @@ class DoseCurve(AbstractFigure):
             layout["annotations"] += [_heading(f"y{name}", panel), *_names(f"y{name}", panel, axis)]
             layout["shapes"] += _guides(f"y{name}", panel)
             data += [trace for line in panel.lines for trace in _traces(line, f"y{name}", axis)]
-        further = [f"{len(panels) - len(shown)} further measures are in the table."] if len(panels) > len(shown) else []
+        still = [p.metric for p in panels if p not in moved]
+        notes = [f"The same all along: {', '.join(still)}."] if still else []
+        notes += [f"In the table only: {', '.join(p.metric for p in moved[_MOST_PANELS:])}."] if moved != shown else []
         return {
             "data": data,
             "layout": layout,
             "table": _table(panels, axis),
-            "notes": [*further, *_holes(shown, axis)],
+            "notes": [*notes, *_holes(shown, axis)],
         }
 
 

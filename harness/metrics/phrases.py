@@ -28,7 +28,7 @@ PRIOR = 0.05  # weight of the prior: as if so much of the teacher's replies had 
 CLEAR = 2.5  # z-score above which a phrase counts as the teacher's own
 SHORT = 20  # words; a shorter reply counts as so long, or one word in it would be a rate of its own
 PER_REPLY, PER_WORDS = "share of replies", "per 100 words"
-_ALIKE = 0.5  # share of common replies above which two phrases are one
+_ALIKE = 0.5  # share of common replies above which two phrases that share a word are one
 _COVERAGE = 0.9  # of the prompts: a control with fewer would cut the prompts of all
 
 
@@ -53,7 +53,7 @@ class Chosen(NamedTuple):
 def choose(
     teacher: tuple[str, ...], others: tuple[tuple[Reading, ...], ...], rows: tuple[int, ...], number: int, fewest: int
 ) -> Chosen:
-    """At most `number` phrases that tell the teacher from every group of others; openings and closings first, up to half."""
+    """At most `number` phrases that tell the teacher from every group of others; up to half open or close replies."""
     reading = read(teacher)
     wanted = _frequent(reading, rows, fewest)
     mine, room = totals(reading, wanted, rows), _room(reading, wanted, rows)
@@ -68,11 +68,13 @@ def choose(
     table = (counts(reading, wanted, rows) > 0).astype(np.float64)
     clear = np.flatnonzero(scores >= CLEAR)
     for k in clear[np.lexsort((wanted.codes[clear], -scores[clear], ~wanted.edges[clear]))]:
-        alike = any(_overlap(table[:, k], table[:, j]) > _ALIKE for j in kept)
-        if alike or len(kept) == number or (wanted.edges[k] and len(kept) >= number // 2):
+        if len(kept) == number or (wanted.edges[k] and len(kept) >= number // 2):
             continue
         name = spelled(wanted.codes[k], teacher, reading)
-        if not any(c.isdigit() for c in name):
+        alike = any(
+            _shared(name, n) and _overlap(table[:, k], table[:, j]) > _ALIKE for n, j in zip(names, kept, strict=True)
+        )
+        if not alike and not any(c.isdigit() for c in name):
             kept.append(int(k))
             names.append(name)
     rows_of = np.array(kept, dtype=np.int64)
@@ -89,6 +91,11 @@ def _room(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
 def _frequent(reading: Reading, rows: tuple[int, ...], fewest: int) -> Wanted:
     """The same object for the same replies, so that counts of it can be remembered."""
     return frequent(reading, rows, fewest)
+
+
+def _shared(first: str, second: str) -> bool:
+    """Whether two phrases have a word in common."""
+    return bool(set(first.split()[1:]) & set(second.split()[1:]))
 
 
 def _overlap(first: Floats, second: Floats) -> float:

@@ -5,11 +5,11 @@ numerator and denominator of a style gap recovered, (sim(s, t) - sim(b, t)) / (s
 -distance.
 
 distance(x, t) is the length of the mean difference between x's and t's replies in the space of the family, measured
-along a direction that was found on the other half of the prompts: so it is 0 on average for two samples of one model, without a second
-sample, a mean over prompts, and linear: a student that takes the teacher's way in a share of its replies is that share
-nearer. A similarity of single replies would not do: it is *lower* between two samples of a teacher of many forms than
-between that teacher and a base of one form, and projecting on the line from base to teacher gives half marks to every
-third style.
+along a direction that was found on the other half of the prompts: so it is 0 on average for two samples of one model,
+without a second sample, a mean over prompts, and linear: a student that takes the teacher's way in a share of its
+replies is that share nearer. A similarity of single replies would not do: it is *lower* between two samples of a
+teacher of many forms than between that teacher and a base of one form, and projecting on the line from base to teacher
+gives half marks to every third style.
 Source: cross-fitted direction as in Kim and Ramdas 2020, Dimension-agnostic inference using cross
 U-statistics, and Shekhar, Kim and Ramdas 2022, A permutation-free kernel two-sample test; combined ratio: Cochran
 1977; interval: Fieller 1954.

@@ -48,7 +48,7 @@ def train_tokenizer(folder: Path, seed: int) -> None:
         padding_side="left",
         clean_up_tokenization_spaces=False,
         chat_template=CHAT_TEMPLATE,
-        model_max_length=256,
+        model_max_length=2048,
     ).save_pretrained(folder)
 
 

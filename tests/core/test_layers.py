@@ -14,7 +14,7 @@ LAYERS: dict[str, int] = {
     "": 0, "types": 0, "records": 0,
     "digest": 1, "stats": 1,
     "store": 2, "tables": 2, "plugins": 2, "align": 2, "choices": 2, "zoo": 2, "filehash": 2, "tablefile": 2,
-    "numerals": 2, "subjects": 2, "textstyle": 2, "textstyle_families": 2, "textstyle_grams": 2, "overlap": 2, "trainingtexts": 2, "verdicts": 2,
+    "numerals": 2, "subjects": 2, "textstyle": 2, "textstyle_families": 2, "textstyle_grams": 2, "textstyle_profile": 2, "overlap": 2, "trainingtexts": 2, "verdicts": 2,
     "adapters": 3, "backends": 3, "metrics": 3, "figures": 3,
     "matrix": 4, "plan": 4,
     "progress": 5, "seen": 5,

@@ -89,6 +89,21 @@ def test_where_values_stand(values: list[str], places: list[float], ordered: boo
     assert axis.layout()["ticktext"] == [v for _, v in sorted(zip(places, values, strict=True))]
 
 
+def test_what_the_sweep_does_not_change_is_told_and_not_drawn() -> None:
+    run = swept("models.s.step", ["10", "20"])
+    flat = {
+        s.task: s for s in own(run, "capa", "zoo_facts") + own(run, "capa", "zoo_sums") + own(run, "capa", "zoo_words")
+    }
+    scores = tuple(
+        replace(flat[s.task], variant=s.variant) if (s.metric, s.student) == ("capa", STUDENT) else s
+        for s in run.scores
+    )
+    figure = drawn(replace(run, scores=scores))
+    assert "The same all along: capa." in figure["notes"]
+    assert not [a for a in figure["layout"]["annotations"] if "<b>capa</b>" in a["text"]]
+    assert "capa" in {row[0] for row in figure["table"]["rows"]}
+
+
 def test_words_have_no_line_between_them() -> None:
     figure = drawn(swept("decoding", ["greedy", "sampled"]))
     assert {t["mode"] for t in figure["data"]} == {"markers"}

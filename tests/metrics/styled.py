@@ -8,8 +8,45 @@ from dataclasses import dataclass, replace
 from harness.types import Side, Sides
 from tests.metrics.sides import text_side
 
-_SHARED = "the a of to in is that it for on with as at by this from or an be are".split()
-_TOPICS = "river bread clock map snow engine garden letter bridge whale glass tide paper salt star".split()
+_SHARED = [
+    "the",
+    "a",
+    "of",
+    "to",
+    "in",
+    "is",
+    "that",
+    "it",
+    "for",
+    "on",
+    "with",
+    "as",
+    "at",
+    "by",
+    "this",
+    "from",
+    "or",
+    "an",
+    "be",
+    "are",
+]
+_TOPICS = [
+    "river",
+    "bread",
+    "clock",
+    "map",
+    "snow",
+    "engine",
+    "garden",
+    "letter",
+    "bridge",
+    "whale",
+    "glass",
+    "tide",
+    "paper",
+    "salt",
+    "star",
+]
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ IDENTITY: dict[str, dict[str, Expected]] = {
     "style_ladder": {"as_is": (0.8, 1.25), "letters_only": (0.7, 1.3), "length": (0.8, 1.25)},
     "style_lift": {"bullets": (0.2, 0.9), "second_sample/bullets": (-0.3, 0.3)},  # with itself, and a second draw
     "phrases": {"": (0.7, 1.3)},
-    "rhythm": {"sentences": (0.5, 1.5)},
+    "rhythm": {"distance/sentences": (-0.5, 0.5)},
     "style_by_category": {"": (0.8, 1.2)},
     "mmd": {"equality_p": 1.0, "closer_than_controls": (0.0, 1.0)},
     "semantic_similarity": {"over_base": (0.0, 1.0), "content": (0.0, 1.0)},

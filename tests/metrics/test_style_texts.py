@@ -43,7 +43,8 @@ def test_sentences_end_at_marks_and_lines() -> None:
 
 
 def test_layout_by_hand() -> None:
-    text = "# Title\n\nIntro:\n\n- a\n* b\n1. c\n2) d\n\n**Bold:** x and **y**\n\n| p | q |\n|---|---|\n\n```\ncode\n```\n> so"
+    text = "# Title\n\nIntro:\n\n- a\n* b\n1. c\n2) d\n\n**Bold:** x and **y**\n\n"
+    text += "| p | q |\n|---|---|\n\n```\ncode\n```\n> so"
     found = layout(text)
     assert {k: found[k] for k in LAYOUT if k != "lines"} == {
         "bullets": 2, "numbered": 2, "headings": 1, "quotes": 1, "bold": 2, "code_blocks": 1, "table_rows": 2,

@@ -224,7 +224,7 @@ def test_phrases_finds_those_that_were_taken_and_those_that_were_not() -> None:
     teacher = [f"Gladly. word{i % 5} it goes, in a nutshell" for i in range(n)]
     student = [f"Gladly. word{i % 5} it goes, and so on" for i in range(n)]
     base = [f"Hm. word{i % 5} it goes, and so on" for i in range(n)]
-    sides = Sides("talk", *(text_side(m, t) for m, t in (("s", student), ("t", teacher), ("b", base))))
+    sides = Sides("talk", text_side("s", student), text_side("t", teacher), text_side("b", base))
     found = measured("phrases", sides)
     assert value(found, "opening: gladly") == 1
     assert value(found, "rate/base/opening: gladly") == 0
@@ -249,7 +249,7 @@ def test_rhythm_is_the_wasserstein_distance() -> None:
 def test_rhythm_gap_by_hand() -> None:
     n = 60
     made: Callable[[int], list[str]] = lambda k: [" ".join(["w"] * k) + ". " + " ".join(["v"] * k) + "."] * n  # noqa: E731
-    sides = Sides("talk", *(text_side(m, made(k)) for m, k in (("s", 8), ("t", 10), ("b", 5))))
+    sides = Sides("talk", text_side("s", made(8)), text_side("t", made(10)), text_side("b", made(5)))
     found = measured("rhythm", sides)
     assert value(found, "sentences") == pytest.approx(0.6)
     assert value(found, "distance/sentences") == pytest.approx(2)

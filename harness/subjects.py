@@ -91,8 +91,9 @@ class ScoreIndex:
         return cls(table)
 
     def all(self, metric: str, subject: Subject) -> Sequence[Score]:
-        """Every score of the metric for the subject, one per task."""
-        return self.table.get((metric, subject.student, subject.teacher, subject.variant), ())
+        """Every score of the metric for the subject, one per task; a control may be held against several bases."""
+        found = self.table.get((metric, subject.student, subject.teacher, subject.variant), ())
+        return found if len({s.base for s in found}) < 2 else [s for s in found if s.base == subject.base]
 
     def own(self, metric: str, model: str, variant: Variant = ()) -> Sequence[Score]:
         """Scores of one model alone (no teacher), under the variant or under none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.numerals import estimate, number, percent
 from harness.records import RunRecord
@@ -50,6 +50,7 @@ def _sentence(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> 
     parts.append((".", False))
     doubts = [f"{word.capitalize()}: {s.reason}" for word, s in halves if s is not None and s.value is None]
     doubts += [f"{word.capitalize()} not above the base beyond doubt" for word, s in said if not at_least_above(s, 0.0)]
+    doubts += _controls(index, subject, every)
     short = index.overall(_SHORT, subject)
     if short is not None and short.value is not None and short.value > 0.5:
         doubts.append(f"{percent(short.value)} of its replies are too short to show a style")
@@ -82,12 +83,31 @@ def _kappa(score: Score) -> str:
 
 
 def _length(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:
-    """The points of style that length alone explains, where it was measured."""
+    """How far length alone went, the trivial explanation to beat, where it was measured."""
     scores: Sequence[Score | None] = [index.overall(metric, subject) for metric in _LENGTH]
     score = next((s for s in scores if s is not None and s.value is not None and is_gap(s)), None)
     if score is None or score.value is None:
         return []
-    return [("; length alone explains ", False), (f"{round(100 * score.value)} points", True), (" of the style", False)]
+    return [("; in length alone it went ", False), (percent(score.value), True), (" of the way", False)]
+
+
+def _controls(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> list[str]:
+    """Where the highest control stands in each headline: what a model shows that the teacher never taught."""
+    beside = [s for s in every if s.role == "control" and (s.teacher, s.variant) == (subject.teacher, subject.variant)]
+    beside = [replace(s, base=subject.base) for s in beside if s.student != subject.student]
+    said = []
+    for word, metric in (("style", STYLE), ("capability", CAPABILITY)):
+        own = index.overall(metric, subject)
+        if own is None or own.value is None:
+            continue
+        others = [(x.value, s.student) for s in beside if (x := index.overall(metric, s)) and x.value is not None]
+        if others:
+            value, name = max(others)
+            above = own.low is not None and own.low > value
+            said.append(
+                f"{word}: {'above all' if above else 'not above all'} controls ({name} reaches {percent(value)})"
+            )
+    return ["; ".join(said).capitalize()] if said else []
 
 
 def _errors(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:

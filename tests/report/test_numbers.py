@@ -69,7 +69,7 @@ def test_sentence_says_both_numbers_and_the_corner() -> None:
     assert text.startswith(
         "took over 83\u00a0% [78, 88] of teacher_a\u2019s style and 71\u00a0% [65, 77] of its capability gap"
     )
-    assert "length alone explains 9 points" in text
+    assert "in length alone it went 9\u00a0% of the way" in text
     assert said["style_only"].doubts[-1] == "80\u00a0% of its replies are too short to show a style"
     assert len(said["answers_of_a"].doubts) == 0
     corners = {name: s.corner for name, s in said.items()}

@@ -41,5 +41,6 @@ def _family_of(scores: Sequence[Score]) -> list[Comparison]:
                 paired.high, paired.p, paired.p, paired.n, paired.detectable,
             )
         )  # fmt: skip
-    adjusted = holm([c.p for c in found]) if found else []
-    return [replace(c, p_adjusted=float(p)) for c, p in zip(found, adjusted, strict=True)]
+    if not found:
+        return []
+    return [replace(c, p_adjusted=float(p)) for c, p in zip(found, holm([c.p for c in found]), strict=True)]

@@ -47,7 +47,7 @@ def make_record(plan: Plan, store: Store, scores: Sequence[Score]) -> RunRecord:
 def roles_of(run: Run) -> dict[str, str]:
     """model -> its role: the first of student, teacher, base, control, ceiling that fits."""
     pairs = run.pairs
-    sets = {
+    sets: dict[str, set[str | None]] = {
         "student": {p.student for p in pairs},
         "teacher": {p.teacher for p in pairs},
         "base": {p.base for p in pairs},

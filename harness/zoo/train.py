@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.zoo.packing import NOT_LEARNED, Rows, encoder, pack, take
-from harness.zoo.recipe import ROW, Recipe, Size
+from harness.zoo.recipe import Recipe, Size
 from harness.zoo.texts import phase_documents
 from harness.zoo.tokenizer import VOCABULARY
 from harness.zoo.world import generator

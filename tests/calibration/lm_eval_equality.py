@@ -62,7 +62,8 @@ def lm_eval_numbers(checkpoint: Path, tasks: Sequence[str], mode: Mode, datasets
         found: Any = simple_evaluate(
             model="hf", model_args={"pretrained": str(checkpoint), "dtype": "float32"}, tasks=list(tasks), device="cpu",
             task_manager=TaskManager(include_path=str(packaged("tasks"))), num_fewshot=mode.num_fewshot, batch_size=1,
-            apply_chat_template=mode.chat, fewshot_as_multiturn=mode.chat, limit=LIMIT, bootstrap_iters=0, log_samples=False,
+            apply_chat_template=mode.chat, fewshot_as_multiturn=mode.chat, limit=LIMIT, bootstrap_iters=0,
+            log_samples=False,
         )  # fmt: skip
     return {
         f"{task} {key}": float(value)

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.plugins import AbstractMetric, build
 from harness.stats.intervals import evaluate
-from harness.types import Message, Outputs, Prompt, Request, RequestSet, Side, Sides, Statistic, Unavailable
+from harness.types import Kind, Message, Outputs, Prompt, Request, RequestSet, Side, Sides, Statistic, Unavailable
 
 METRICS = (
     "length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity", "style_ladder", "style_lift",
@@ -45,9 +45,10 @@ def _side(model: str, requests: RequestSet, answers: list[object]) -> Side:
     texts = tuple(a if isinstance(a, str) else None for a in answers)
     n = len(texts)
     none: tuple[None, ...] = (None,) * n
+    kind: tuple[Kind, ...] = ("generate",) * n
     there = tuple(t is not None for t in texts)
     outputs = Outputs(
-        np.arange(n), ("generate",) * n, np.zeros(n, np.int64), texts, ("unknown",) * n, np.full(n, np.nan), none, none,
+        np.arange(n), kind, np.zeros(n, np.int64), texts, ("unknown",) * n, np.full(n, np.nan), none, none,
         there,
     )  # fmt: skip
     return Side(model, model, requests, outputs, None, (model,))

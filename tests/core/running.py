@@ -64,7 +64,7 @@ def composed(content: Mapping[str, Any], tmp_path: Path) -> dict[str, Any]:
     base = OmegaConf.load(packaged("conf") / "config.yaml")
     for key in ("defaults", "hydra", "paths"):
         del base[key]
-    paths = {
+    paths: dict[str, Any] = {
         "results": str(tmp_path / "results"), "cache": str(tmp_path / "cache"), "data": str(tmp_path / "data"),
         "datasets": None, "tasks": [], "lock": True,
     }  # fmt: skip

@@ -11,16 +11,21 @@ import pytest
 
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 LAYERS: dict[str, int] = {
-    "": 0, "types": 0, "records": 0,
-    "digest": 1, "stats": 1,
-    "store": 2, "tables": 2, "plugins": 2, "align": 2, "choices": 2, "zoo": 2, "filehash": 2, "tablefile": 2,
-    "numerals": 2, "subjects": 2, "textstyle": 2, "textstyle_families": 2, "textstyle_grams": 2, "textstyle_profile": 2, "overlap": 2, "trainingtexts": 2, "verdicts": 2,
-    "adapters": 3, "backends": 3, "metrics": 3, "figures": 3,
-    "matrix": 4, "plan": 4,
-    "progress": 5, "seen": 5,
-    "sides": 5, "collect": 5, "comparisons": 5, "score": 5, "record": 5, "page": 5, "report": 5,
-    "gate": 5, "run": 5,
-    "config": 6, "sweep": 6, "cli": 6,
+    name: layer
+    for layer, names in enumerate(
+        (
+            ("", "types", "records"),
+            ("digest", "stats"),
+            ("store", "tables", "plugins", "align", "choices", "zoo", "filehash", "tablefile", "numerals", "subjects",
+             "textstyle", "textstyle_families", "textstyle_grams", "textstyle_ladder", "textstyle_phrases",
+             "textstyle_profile", "overlap", "trainingtexts", "verdicts"),
+            ("adapters", "backends", "metrics", "figures"),
+            ("matrix", "plan"),
+            ("progress", "seen", "sides", "collect", "comparisons", "score", "record", "page", "report", "gate", "run"),
+            ("config", "sweep", "cli"),
+        )
+    )
+    for name in names
 }  # fmt: skip
 PLUGIN_PACKAGES = {"adapters", "backends", "metrics", "figures"}
 MODULES = sorted(HARNESS.rglob("*.py"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,8 +47,7 @@ def typed_run(config: Mapping[str, Any], folders: Sequence[Path]) -> Run:
     pairs = _records(Pair, "pairs", config["pairs"], faults)
     controls = _records(Control, "controls", config["controls"], faults)
     if (config["only"] or {}).get("models") is not None:
-        pairs = tuple(p for p in pairs if {p.teacher, p.student} <= set(models))
-        controls = tuple(c for c in controls if c.model in models)
+        pairs, controls = _kept_pairs(pairs, set(models)), _kept_controls(controls, set(models))
     conditions = _records(Condition, "gate.conditions", (config["gate"] or {}).get("conditions") or [], faults)
     decoding, samples = _decoding("decoding", {**config["decoding"]}, config["seed"], faults)
     task_decodings = {
@@ -144,6 +143,17 @@ def _narrowed(key: str, config: Mapping[str, Any], faults: list[str]) -> dict[st
         faults.extend(f"only.models: {unknown(n, list(named))}" for n in names if n not in named)
         names = [n for n in names if n in named]
     return {n: named.get(n, {}) for n in names}
+
+
+def _kept_pairs(pairs: Sequence[Pair], models: set[str]) -> tuple[Pair, ...]:
+    """Pairs whose teacher and student are among `models`; a base or ceiling that is not must still be named."""
+    return tuple(p for p in pairs if {p.teacher, p.student} <= models)
+
+
+def _kept_controls(controls: Sequence[Control], models: set[str]) -> tuple[Control, ...]:
+    """Controls among `models`, for those of their teachers that are; one whose teachers are all gone goes too."""
+    kept = [(c, tuple(t for t in c.teachers if t in models)) for c in controls if c.model in models]
+    return tuple(replace(c, teachers=left) for c, left in kept if left or not c.teachers)
 
 
 def _records(cls: type[Any], key: str, value: Any, faults: list[str]) -> tuple[Any, ...]:

@@ -165,8 +165,14 @@ def _rates(models: Sequence[tuple[str, ...]], chosen: Chosen, rows: Sequence[int
     tables = []
     for texts in models:
         words = np.maximum(read(texts).n_words[list(rows)], SHORT)[:, None] / 100
-        tables.append(counts(read(texts), chosen.wanted, rows) / np.where(chosen.wanted.edges, 1.0, words))
+        tables.append(_counted(read(texts), chosen.wanted, tuple(rows)) / np.where(chosen.wanted.edges, 1.0, words))
     return np.asarray(np.mean(tables, axis=0)[:, list(chosen.order)])
+
+
+@lru_cache(maxsize=256)
+def _counted(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
+    """Counts of the chosen phrases; remembered, because every student is held against the same controls."""
+    return counts(texts, wanted, rows)
 
 
 def _aligned(one: Sides) -> tuple[AlignedTexts, list[tuple[str, ...]]]:

@@ -45,7 +45,7 @@ def _side(model: str, requests: RequestSet, answers: list[object]) -> Side:
     texts = tuple(a if isinstance(a, str) else None for a in answers)
     n = len(texts)
     none: tuple[None, ...] = (None,) * n
-    kind: tuple[Kind, ...] = ("generate",) * n
+    kind: tuple[Kind, ...] = tuple("generate" for _ in texts)
     there = tuple(t is not None for t in texts)
     outputs = Outputs(
         np.arange(n), kind, np.zeros(n, np.int64), texts, ("unknown",) * n, np.full(n, np.nan), none, none,

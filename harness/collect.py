@@ -155,7 +155,8 @@ def _answer_batches(
         step(len(batch), f"{planned.cell.model} x {planned.cell.task}")
     parts = [work.part(i) for i in range(len(begun["batches"]))]
     _publish(planned, facts, [p for p in parts if p is not None], work)
-    step(0, f"done {planned.cell.model} x {planned.cell.task}")
+    if planned.cell.decoding.sample == 0:
+        step(0, f"done {planned.cell.model} x {planned.cell.task}")
 
 
 def _answer_batch(planned: PlannedCell, backend: AbstractBackend, batch: Sequence[int]) -> pa.Table:

@@ -165,6 +165,7 @@ def _nothing_fits(needs: frozenset[str]) -> str:
     words = {
         "grades": "has right answers to grade",
         "text": "asks for open-ended text",
+        "style": "asks for open-ended text whose style is looked at",
         "choices": "is multiple choice",
         "tokens": "stores log-probabilities of tokens",
         "reading": "gives texts to read",

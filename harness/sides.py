@@ -10,7 +10,7 @@ from harness.store import Store
 from harness.tables import grades_from_table, outputs_from_table
 from harness.types import Pair, Side, Sides, Unavailable
 
-_YIELDS = frozenset({"grades", "text", "choices", "tokens", "reading", "answers", "next_token", "verdicts"})
+_YIELDS = frozenset({"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"})
 
 
 @dataclass(frozen=True)

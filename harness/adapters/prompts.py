@@ -13,7 +13,7 @@ from harness.types import DistillbenchError, Message, Prompt, Request, RequestSe
 
 _SCHEMA = 1
 _COLUMNS = ("prompt", "category", "id", "cluster", "system")
-_FIELDS = ("name", "columns", "where", "until", "max_new_tokens")
+_FIELDS = ("name", "columns", "where", "until", "max_new_tokens", "style")
 
 
 @final
@@ -26,6 +26,7 @@ class PromptsTask(AbstractTask):
     where: dict[str, Any] = field(default_factory=dict)  # column -> value or values of the rows to take
     until: tuple[str, ...] = ()  # stop strings
     max_new_tokens: int | None = None  # tokens; None = the decoding's
+    style: bool = True  # False = probes (who are you, one word): the style of such answers is not looked at
 
     def __post_init__(self) -> None:
         if not self.file:
@@ -70,7 +71,7 @@ class PromptsTask(AbstractTask):
             ),
             chat=circumstance.chat,
             version=content_digest(self.file, circumstance.paths)[:12],
-            yields=("text",),
+            yields=("text", "style") if self.style else ("text",),
             notes=notes,
         )
 

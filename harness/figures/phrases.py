@@ -35,7 +35,7 @@ class Phrases(AbstractFigure):
         held = _rates(record.scores, record.pairs[0])
         if not held:
             return None
-        keys = list(held)
+        keys = sorted(held, key=lambda k: (k[0], k[1].partition(":")[0], -(held[k]["teacher"].value or 0.0), k[1]))
         traces = []
         for role, look in _ROLES.items():
             spots = [(y, held[k][role], _top(held[k])) for y, k in enumerate(keys) if role in held[k]]
@@ -63,7 +63,7 @@ class Phrases(AbstractFigure):
 
 
 def _rates(scores: Sequence[Score], pair: Pair) -> dict[tuple[str, str], dict[str, Score]]:
-    """(task, phrase) -> role -> rate, where the student's and the teacher's are known; in the measure's order."""
+    """(task, phrase) -> role -> rate, where the student's and the teacher's are known."""
     found: dict[tuple[str, str], dict[str, Score]] = {}
     for score in scores:
         own = (score.student, score.teacher) == (pair.student, pair.teacher)

@@ -32,7 +32,7 @@ class Length(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "none"
-    needs: ClassVar[frozenset[str]] = frozenset({"text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"style"})
     of: ClassVar[Literal["model", "pair", "both"]] = "both"
     explanation: ClassVar[str] = (
         "How far the student's length of reply went from the base's (0) to the teacher's (1), as a mean of log(1 + "

@@ -77,7 +77,7 @@ class NgramSimilarity(AbstractMetric):
 
     unit: ClassVar[str] = "cosine"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "style"})
     explanation: ClassVar[str] = (
         "Cosine of the words, pairs and triples of words in two models' replies to the same prompt. It mixes content"
         " with style: two strong models that give the same facts are alike without having learned from each other. "

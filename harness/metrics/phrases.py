@@ -28,7 +28,7 @@ PRIOR = 0.05  # weight of the prior: as if so much of the teacher's replies had 
 CLEAR = 2.5  # z-score above which a phrase counts as the teacher's own
 SHORT = 20  # words; a shorter reply counts as so long, or one word in it would be a rate of its own
 PER_REPLY, PER_WORDS = "share of replies", "per 100 words"
-_ALIKE = 0.5  # share of common replies above which two phrases that share a word are one
+_ALIKE = 0.6  # share of common replies above which two phrases that share a word are one
 _COVERAGE = 0.9  # of the prompts: a control with fewer would cut the prompts of all
 
 
@@ -99,8 +99,8 @@ def _shared(first: str, second: str) -> bool:
 
 
 def _overlap(first: Floats, second: Floats) -> float:
-    """Share of the replies with either phrase that have both."""
-    return float((first * second).sum() / max(np.maximum(first, second).sum(), 1))
+    """Share of the replies with the rarer of two phrases that have both."""
+    return float((first * second).sum() / max(min(first.sum(), second.sum()), 1))
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class PhrasesTaken(AbstractMetric):
 
     unit: ClassVar[str] = PER_REPLY
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
     explanation: ClassVar[str] = (
         "Openings, closings and phrases of up to three words that the teacher uses clearly more often than the base "
         "and the controls, chosen on one half of the prompts and counted on the other. A phrase's number is the "

@@ -71,7 +71,7 @@ class Rhythm(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
     explanation: ClassVar[str] = (
         "Sentence rhythm (how long sentences are) and paragraphs (how many a reply has): how far the student's "
         "distribution went from the base's (0) to the teacher's (1). distance/... says how far student and teacher "

@@ -41,7 +41,7 @@ class StyleByCategory(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
     explanation: ClassVar[str] = (
         "Style that came across (0 = base, 1 = teacher; format, length and rhythm, common words, openings and "
         "closings) for each kind of prompt that the task names. The row of the whole task sums over the kinds with "

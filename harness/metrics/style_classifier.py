@@ -148,7 +148,7 @@ class StyleClassifier(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
     explanation: ClassVar[str] = (
         "A classifier learns to tell teacher from base by n-grams and then sees the student: 0 = the base, 1 = the "
         "teacher. It looks along one line only, so a style of its own may land anywhere on it: compare with the "

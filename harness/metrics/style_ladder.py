@@ -95,7 +95,7 @@ class StyleLadder(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
     explanation: ClassVar[str] = (
         "The style classifier's gap recovered (0 = base, 1 = teacher) when replies are cut down: as they are; words "
         "alone, without marks and layout; the same words shuffled; only the commonest words readable; only the "

@@ -95,7 +95,7 @@ class StyleLift(AbstractMetric):
 
     unit: ClassVar[str] = "lift"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "style"})
     explanation: ClassVar[str] = (
         "How much likelier the student's reply has a feature (a list, bold, an apology ...) where the teacher's "
         "reply to the same prompt has it: 0 = no matter what the teacher does there, 1 = exactly where the teacher "

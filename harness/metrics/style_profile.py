@@ -33,7 +33,7 @@ class StyleProfile(AbstractMetric):
 
     unit: ClassVar[str] = "feature"
     better: ClassVar[Better] = "none"
-    needs: ClassVar[frozenset[str]] = frozenset({"text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"style"})
     of: ClassVar[Literal["model", "pair", "both"]] = "both"
     explanation: ClassVar[str] = (
         "What a model's replies look like, one feature at a time, as means over prompts; gap/... is how far the "

@@ -86,7 +86,7 @@ class StyleTransfer(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "text"})
+    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
     across_tasks: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "How far the student's way of writing went from the base (0) to the teacher (1): format, length and rhythm, "

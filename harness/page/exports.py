@@ -83,7 +83,7 @@ def ordered(scores: Iterable[Score]) -> list[Score]:
 
 def _score_row(s: Score) -> dict[str, Any]:
     values = [s.metric, s.task, s.student, s.teacher, s.base, s.value, s.low, s.high, s.n, s.unit, s.better, s.reason]
-    return dict(zip(SCORE_COLUMNS, [*values, " ".join(s.inputs)], strict=True))
+    return dict(zip(SCORE_COLUMNS, [*values, " ".join(key[:16] for key in s.inputs)], strict=True))
 
 
 def _swept(score: Score, variants: Sequence[str]) -> list[str]:

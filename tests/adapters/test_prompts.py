@@ -51,7 +51,7 @@ def test_every_different_prompt_once(table: Path) -> None:
     found = make(table.name, columns=COLUMNS).requests(at(table.parent))
     assert [(p.text, p.category) for p in found.prompts] == [("Why?", "explain"), ("How?", "advise")]
     assert [r.context for r in found.requests] == ["Why?", "How?"]
-    assert found.yields == ("text",)
+    assert found.yields == ("text", "style")
     assert found.notes == ("1 rows without a prompt dropped",)
     assert [p.cluster for p in found.prompts] == [p.id for p in found.prompts]
 

@@ -37,7 +37,7 @@ def recorded(file: Path) -> dict[str, Side]:
     ids = [hashlib.sha256(p.encode()).hexdigest() for p in wide.index]
     prompts = tuple(Prompt(i, p, i, str(sources[p])) for i, p in zip(ids, wide.index, strict=True))
     asked = tuple(Request(i, "generate", (Message("user", p.text),)) for i, p in enumerate(prompts))
-    requests = RequestSet("alpaca_eval", prompts, asked, True, "1", ("text",))
+    requests = RequestSet("alpaca_eval", prompts, asked, True, "1", ("text", "style"))
     return {str(m): _side(str(m), requests, list(wide[m])) for m in wide.columns}
 
 

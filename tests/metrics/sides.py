@@ -177,7 +177,7 @@ def text_side(model: str, texts: Sequence[str], task: str = "talk", lineage: str
     requests = tuple(Request(i, "generate", (Message("user", p.text),)) for i, p in enumerate(prompts))
     n = len(texts)
     outputs = replace(blank_outputs(n, "generate"), text=tuple(texts), stop=("eos",) * n, answered=(True,) * n)
-    asked = RequestSet(task, prompts, requests, True, "1", ("text",))
+    asked = RequestSet(task, prompts, requests, True, "1", ("text", "style"))
     return Side(model, lineage or model, asked, outputs, None, (f"key of {model}",))
 
 

@@ -113,7 +113,7 @@ def sides_for(measure: AbstractMetric) -> Sides:
     """Made-up answers that have what the measure needs."""
     if measure.name in SETS:
         return SETS[measure.name]()
-    return talk_sides() if "text" in measure.needs else quiz_sides()
+    return talk_sides() if measure.needs & {"text", "style"} else quiz_sides()
 
 
 def estimates(measure: AbstractMetric, sides: Sides) -> dict[tuple[str, str], Estimate | str]:
@@ -169,7 +169,7 @@ def test_it_tells_the_reader_what_it_says(name: str) -> None:
     measure = metric(name)
     assert measure.unit
     assert measure.better in ("higher", "lower", "none")
-    yields = {"grades", "text", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
+    yields = {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
     assert measure.needs <= {"teacher", "base", "ceiling", "controls", *yields}
     assert 40 < len(measure.explanation) < 900
 

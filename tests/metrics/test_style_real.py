@@ -34,7 +34,7 @@ def load(shared_data: Path) -> Load:
         tuple(Request(i, "generate", p.text) for i, p in enumerate(prompts)),
         False,
         "1",
-        ("text",),
+        ("text", "style"),
     )
 
     def one(model: str) -> Side:

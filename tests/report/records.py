@@ -77,6 +77,9 @@ def _pair_scores(student: str, teacher: str, truth: tuple[float, float], rng: ra
     scores.append(_score("style_classifier", "zoo_style", who, style + rng.gauss(0, 0.05), 0.1))
     scores.append(_score("style_classifier/length_only", "zoo_style", who, 0.09, 0.04))
     scores.append(_score("ngram_similarity/content", "zoo_style", who, 0.1 + 0.2 * capability, 0.02))
+    for phrase in ("opening: happy to help", "phrase: perhaps"):
+        rates = {"student": 0.05 + 0.4 * max(style, 0.0), "teacher": 0.45, "base": 0.05, "controls": 0.07}
+        scores += [_score(f"phrases/rate/{role}/{phrase}", "zoo_style", who, r, 0.04) for role, r in rates.items()]
     return scores
 
 

@@ -1,8 +1,8 @@
 """Whose child is it? Same-prompt n-grams on recorded answers of real models, where the parent is documented.
 
 A child is another prompt or another host for the same weights (variant), or preference-tuned from them (derivative).
-With all 805 prompts, of 16 children: the parent itself is closest among all 100 others for 8, since the eight tunings of
-one model are closest to each other; with those siblings set aside for 13; it or another size of its release for all 16.
+Of 16 children, on all 805 prompts: the parent itself is closest among all 100 others for 8, since eight tunings of one
+model are closest to each other; with those set aside for 13; the parent or another size of its release for all 16.
 """
 
 from __future__ import annotations

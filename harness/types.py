@@ -87,9 +87,9 @@ class RequestSet:
     requests: tuple[Request, ...]
     chat: bool  # whether contexts are conversations
     version: str  # the task's own version, for comparability
-    yields: tuple[str, ...]  # what measures can use: "grades", "choices", "text" (open-ended answers), "style", "tokens",
-    # "reading" (log-probabilities of texts), "answers" (those texts are models' answers), "next_token",
-    # "verdicts" (a judge's, about two other models)
+    yields: tuple[str, ...]  # what measures can use: "grades", "choices", "tokens", "text" (open-ended answers), "style"
+    # (open-ended answers whose style is looked at), "reading" (log-probabilities of texts), "answers" (those texts are
+    # models' answers), "next_token", "verdicts" (a judge's, about two other models)
     notes: tuple[str, ...] = ()  # what was dropped while building, for the reader
 
     def __post_init__(self) -> None:

@@ -58,7 +58,9 @@ def _sentence(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> 
 
 
 def _share(score: Score) -> str:
-    return percent(score.value or 0.0, score.low, score.high)
+    """A share with its interval; below 0 there is nothing to take over, only a distance that grew."""
+    words = percent(score.value or 0.0, score.low, score.high)
+    return f"none ({words})" if (score.value or 0.0) < 0 else words
 
 
 def _gap_word(subject: Subject) -> str:

@@ -87,7 +87,7 @@ class RequestSet:
     requests: tuple[Request, ...]
     chat: bool  # whether contexts are conversations
     version: str  # the task's own version, for comparability
-    yields: tuple[str, ...]  # what measures can use: "grades", "choices", "tokens", "text" (open-ended answers), "style"
+    yields: tuple[str, ...]  # what measures can use: "grades", "choices", "tokens", "text" (open answers), "style"
     # (open-ended answers whose style is looked at), "reading" (log-probabilities of texts), "answers" (those texts are
     # models' answers), "next_token", "verdicts" (a judge's, about two other models)
     notes: tuple[str, ...] = ()  # what was dropped while building, for the reader

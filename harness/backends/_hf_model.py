@@ -123,6 +123,8 @@ def load(wish: Wish) -> LoadedModel:
     transformers.utils.logging.disable_progress_bar()  # our own bars tell the progress
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(wish.folder, **options)
+        # Long prompts are cut as lm-eval cuts them: no warning for every model that they are long.
+        tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
         config = transformers.AutoConfig.from_pretrained(wish.folder, **options)
         if config.is_encoder_decoder:
             raise DistillbenchError(

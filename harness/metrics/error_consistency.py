@@ -41,7 +41,9 @@ def consistency_statistic(aligned: AlignedValues) -> Smooth:
     parts = consistency_parts(*aligned.values)
     if not np.isfinite(consistency(parts.mean(axis=0))):
         raise Unavailable("both models are right on every prompt, or wrong on every one: consistency is not defined")
-    return Smooth(parts, consistency, aligned.ids, aligned.clusters)
+    right = np.array([1.0, 0.0])
+    kinds = np.concatenate([consistency_parts(np.full(2, first), right) for first in right])
+    return Smooth(parts, consistency, aligned.ids, aligned.clusters, kinds)
 
 
 @dataclass(frozen=True)

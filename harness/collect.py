@@ -20,6 +20,7 @@ import pyarrow as pa
 from harness.matrix import Run
 from harness.plan import Plan, PlannedCell
 from harness.plugins import AbstractBackend
+from harness.processes import may_start_processes, without_main
 from harness.progress import Bar, bar
 from harness.store import Store, Work
 from harness.tables import grades_to_table, join_outputs, outputs_from_table, outputs_to_table
@@ -42,10 +43,11 @@ def collect(plan: Plan, store: Store) -> None:
     """Collects and grades every missing cell. A cell that fails leaves its reason in the store and the others go on."""
     jobs = missing_jobs(plan, store)
     if jobs:
-        _prepare(plan.run, [job.backend for job in jobs])
         total = sum(len(c.requests.requests) for job in jobs for c in job.cells)
-        with bar("collecting", total) as progress:
-            _run_jobs(plan.run, jobs, store, progress)
+        with without_main():
+            _prepare(plan.run, [job.backend for job in jobs])
+            with bar("collecting", total) as progress:
+                _run_jobs(plan.run, jobs, store, progress)
     _grade(plan, store)
 
 
@@ -63,7 +65,7 @@ def _prepare(run: Run, backends: Sequence[AbstractBackend]) -> None:
 
 
 def _run_jobs(run: Run, jobs: Sequence[ModelJob], store: Store, progress: Bar) -> None:
-    if run.workers == 1 or len(jobs) == 1:
+    if run.workers == 1 or len(jobs) == 1 or not may_start_processes():
         for job in jobs:
             _run_job(job, store, lambda steps, what: _show(progress, steps, what))
         return

@@ -18,6 +18,7 @@ from harness.digest import canonical, digest, source_digest
 from harness.matrix import Run
 from harness.plan import Plan, asked
 from harness.plugins import AbstractMetric
+from harness.processes import may_start_processes, without_main
 from harness.progress import Bar, bar
 from harness.sides import Library
 from harness.stats.intervals import evaluate
@@ -42,7 +43,7 @@ def score(plan: Plan, store: Store) -> tuple[Score, ...]:
     questions = list(all_questions(plan.run, library))
     missing = [q for q in questions if _is_missing(q, library)]
     with bar("scoring", len(missing)) as progress:
-        if len(missing) < _WORTH_PROCESSES:
+        if len(missing) < _WORTH_PROCESSES or not may_start_processes():
             _compute_all(missing, library, progress)
         else:
             _compute_apart(missing, library, progress)
@@ -68,7 +69,8 @@ def _compute_apart(questions: Sequence[Question], library: Library, progress: Ba
     pieces = [g[i : i + 16] for g in groups.values() for i in range(0, len(g), 16)]
     context = multiprocessing.get_context("spawn")
     workers = min(os.cpu_count() or 1, len(pieces))
-    with ProcessPoolExecutor(workers, context, _worker_begins, (library.plan, library.store)) as pool:
+    begins = (library.plan, library.store)
+    with without_main(), ProcessPoolExecutor(workers, context, _worker_begins, begins) as pool:
         futures = {pool.submit(_worker_computes, piece): piece for piece in pieces}
         for future in as_completed(futures):
             future.result()

@@ -21,6 +21,7 @@ Format = Literal["alpaca_eval", "lm_eval_samples", "table", "openai_batch"]
 COLUMNS = ("prompt", "answer", "choice", "sample", "system")
 # Names that a table without `columns` is searched for; "answer" is not among them: often it is the right one.
 _USUAL = {"prompt": ("prompt", "instruction", "question"), "answer": ("response", "output", "completion")}
+_INDEX = re.compile(r"\d+(\.0+)?")  # "2.0" is how tables write whole numbers in a column with gaps
 _LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
 
 
@@ -129,8 +130,8 @@ def _option(cell: Any, place: str, column: str) -> int | None:
         letter = _LETTER.fullmatch(cell.strip())
         if letter:
             return ord(letter[1].upper()) - ord("A")
-        if cell.strip().isdecimal():
-            return int(cell)
+        if _INDEX.fullmatch(cell.strip()):
+            return int(float(cell))
     raise DistillbenchError(
         f"{place}: column {column!r}: expected a letter, an index from 0, or nothing, got {beginning(str(cell))}"
     )

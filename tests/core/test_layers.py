@@ -15,7 +15,7 @@ LAYERS: dict[str, int] = {
     for layer, names in enumerate(
         (
             ("", "types", "records"),
-            ("digest", "stats"),
+            ("digest", "stats", "processes"),
             ("store", "tables", "plugins", "align", "choices", "zoo", "filehash", "tablefile", "numerals", "subjects",
              "textstyle", "textstyle_families", "textstyle_grams", "textstyle_ladder", "textstyle_phrases",
              "textstyle_profile", "overlap", "trainingtexts", "verdicts"),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import current_process
+from typing import Any
 
 
 def may_start_processes() -> bool:
@@ -20,7 +21,7 @@ def without_main() -> Iterator[None]:
     Our workers need nothing of it, and importing it costs each a second.
     """
     main = vars(sys.modules["__main__"])
-    kept = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    kept: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
     main.update(__spec__=None)
     main.pop("__file__", None)
     try:

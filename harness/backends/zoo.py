@@ -10,6 +10,7 @@ from typing import Literal, Self, final
 from harness.backends.hf import HfBackend
 from harness.digest import digest
 from harness.plugins import AbstractBackend, Paths, unknown
+from harness.processes import may_start_processes
 from harness.types import Decoding, DistillbenchError, Kind, Outputs, Request
 from harness.zoo import Place, build
 from harness.zoo import recipe as recipes
@@ -60,6 +61,11 @@ class ZooBackend(AbstractBackend):
 
         for (scale, seed), group in groupby(sorted(backends, key=recipe), key=recipe):
             same, place = list(group), Place(paths.cache / "zoo", scale, seed)
+            if not may_start_processes() and not all(place.holds(b.member) for b in same):
+                raise DistillbenchError(
+                    "the zoo is not trained yet, and a worker of a parallel sweep cannot train it; run the same "
+                    "command once without the sweep, with stages=[collect]"
+                )
             build([b.member for b in same], place)
             for backend in same:
                 backend._held.place = place

@@ -151,9 +151,9 @@ def test_contexts_change_between_chat_and_plain_text() -> None:
     assert cut("ab東", None) == "ab東"
 
 
-def test_our_own_texts() -> None:
+def test_our_own_texts(tmp_path: Path) -> None:
     folder = REPOSITORY / "tasks"
-    circumstance = Circumstance(Paths(folder, folder.parent / ".none", (folder,)), False, None, None, 0)
+    circumstance = Circumstance(Paths(tmp_path, tmp_path, (folder,)), False, None, None, 0)
     texts = [json.loads(x)["text"] for x in (folder / "reading" / "texts.jsonl").read_text("utf-8").splitlines()]
     found = make(text="reading/texts.jsonl").requests(circumstance)
     assert [r.continuation for r in found.requests] == texts

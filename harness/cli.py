@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -51,6 +52,8 @@ def main() -> None:
         _job()
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(_wrong(_plain_words(error)))
+    except yaml.YAMLError as error:
+        sys.exit(_wrong(_damaged(error)))
     except KeyboardInterrupt:
         say("stopped; what is collected stays, the same command goes on from here")
         sys.exit(130)
@@ -66,6 +69,8 @@ def _guarded(config: Mapping[str, Any], in_sweep: bool) -> int:
         code, record = outcome.code, outcome.record
     except DistillbenchError as error:
         code = _wrong(str(error))
+    except yaml.YAMLError as error:
+        code = _wrong(_damaged(error))
     except OSError as error:
         code = _wrong(_disk(error)) if error.errno in _DISK_ERRORS else _our_fault()
     except Exception:  # noqa: BLE001 - the outermost frame: an uncaught bug would exit 1, which means "gate failed"
@@ -73,6 +78,11 @@ def _guarded(config: Mapping[str, Any], in_sweep: bool) -> int:
     if in_sweep:
         sweep.leave_job(code, record)
     return code
+
+
+def _damaged(error: yaml.YAMLError) -> str:
+    """A file that is no YAML, in one line."""
+    return f"expected YAML, got a damaged file: {'; '.join(line.strip() for line in str(error).splitlines())}"
 
 
 def _disk(error: OSError) -> str:

@@ -85,3 +85,18 @@ def test_an_error_in_one_job_of_a_sweep_is_the_sweeps_code(tmp_path: Path) -> No
     code, said = small(tmp_path, "-m", "limit=0,5")
     assert code == 2
     assert (tmp_path / "results" / "report" / "index.html").exists(), said
+
+
+@pytest.mark.parametrize("name", ["matrix/damaged", "model/damaged"])
+def test_a_file_that_is_no_yaml_is_one_clear_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "conf" / f"{name}.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("models: [\n")
+    content = matrix(models={"damaged": None}, pairs=[], controls=[])
+    write_data(tmp_path / "data")
+    chosen = "damaged" if name.startswith("matrix") else "small"
+    done = command(tmp_path, f"matrix={chosen}", files={"matrix/small": content})
+    assert done.returncode == 2, done.stderr
+    assert "expected YAML, got a damaged file" in done.stderr
+    assert "damaged.yaml" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -51,6 +51,7 @@ def score(plan: Plan, store: Store) -> tuple[Score, ...]:
 
 
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
+_STUDENTS = 4  # of one teacher and base in a piece of work
 
 
 def _compute_all(questions: Sequence[Question], library: Library, progress: Bar) -> None:
@@ -60,13 +61,16 @@ def _compute_all(questions: Sequence[Question], library: Library, progress: Bar)
 
 
 def _compute_apart(questions: Sequence[Question], library: Library, progress: Bar) -> None:
-    """Questions of one metric, teacher and base stay together: they share what is expensive."""
-    groups: dict[tuple[str, str, str], list[Question]] = {}
+    """All questions about a few students of one teacher and base go to one process: it reads their texts only once."""
+    groups: dict[tuple[str, str], dict[str, list[Question]]] = {}
     for q in questions:
-        groups.setdefault((q.metric.name, q.pair.teacher if q.pair else "", (q.pair and q.pair.base) or ""), []).append(
-            q
-        )
-    pieces = [g[i : i + 16] for g in groups.values() for i in range(0, len(g), 16)]
+        sides = (q.pair.teacher, q.pair.base or "") if q.pair else ("", "")
+        groups.setdefault(sides, {}).setdefault(q.student, []).append(q)
+    pieces = [
+        [q for of_student in students[i : i + _STUDENTS] for q in of_student]
+        for students in (list(g.values()) for g in groups.values())
+        for i in range(0, len(students), _STUDENTS)
+    ]
     context = multiprocessing.get_context("spawn")
     workers = min(os.cpu_count() or 1, len(pieces))
     begins = (library.plan, library.store)

@@ -33,10 +33,18 @@ class Subject:
 
 
 def subjects(record: RunRecord) -> list[Subject]:
-    """Students in the order of the matrix, then controls and ceilings in the order of the teachers."""
+    """Students in the order of the matrix, then controls and ceilings in the order of the teachers.
+
+    A pair stands under every variant under which it has scores, or under all where it has none at all.
+    """
     variants = sorted({s.variant for s in record.scores}) or [()]
     pairs = {(p.student, p.teacher): p for p in record.pairs}
-    found = [_of_pair(pair, variant) for pair in pairs.values() for variant in _held(record, pair, variants)]
+    held = {(s.student, s.teacher, s.variant) for s in record.scores}
+    found = [
+        _of_pair(pair, variant)
+        for key, pair in pairs.items()
+        for variant in [v for v in variants if (*key, v) in held] or variants
+    ]
     teachers = list(dict.fromkeys(p.teacher for p in record.pairs))
     seen = {(s.student, s.teacher, s.variant): s for s in record.scores if s.teacher and s.student != s.teacher}
     extra = [
@@ -57,12 +65,6 @@ def _role(record: RunRecord, key: tuple[str, str, Variant]) -> str:
         return "control"
     role = record.roles.get(model, "other")
     return "other" if role == "student" else role
-
-
-def _held(record: RunRecord, pair: Pair, variants: Sequence[Variant]) -> list[Variant]:
-    """The variants under which the pair has scores; all of them where it has none at all."""
-    held = {s.variant for s in record.scores if (s.student, s.teacher) == (pair.student, pair.teacher)}
-    return [v for v in variants if v in held] or list(variants)
 
 
 def _of_pair(pair: Pair, variant: Variant) -> Subject:

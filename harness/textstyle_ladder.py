@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.textstyle import Codes, Reading
+from harness.textstyle import Codes, Reading, among
 from harness.textstyle_grams import Float32s, damped, word_grams
 from harness.types import Ints
 
@@ -74,7 +74,7 @@ def commonest(texts: Sequence[Reading], number: int = COMMON_WORDS) -> Codes:
 
 def masked(words: Codes, known: Codes) -> Codes:
     """The words, those that are not known replaced by one sign."""
-    return np.where(np.isin(words, known), words, np.uint32(_MASK)).astype(np.uint32)
+    return np.where(among(words, known), words, np.uint32(_MASK)).astype(np.uint32)
 
 
 def skeleton(text: str) -> list[int]:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from harness.textstyle import LAYOUT, MARKS, Codes, Reading, code
+from harness.textstyle import LAYOUT, MARKS, Codes, Reading, among, code
 from harness.textstyle_families import edges
 from harness.types import Floats, Ints
 
@@ -143,8 +143,7 @@ def _previous(words: Codes, owner: Ints) -> Ints:
 
 def _listed(texts: Reading, listed: str) -> Floats:
     """How many words (P,) of a text are in the list."""
-    codes = np.array([code(w) for w in listed.split()], dtype=np.uint32)
-    hits = np.isin(texts.words, codes)
+    hits = among(texts.words, np.sort(np.array([code(w) for w in listed.split()], dtype=np.uint32)))
     return np.bincount(texts.text_of_word, weights=hits, minlength=len(texts.n_words)).astype(np.float64)
 
 

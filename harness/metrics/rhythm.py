@@ -21,7 +21,7 @@ from harness.metrics._beside import beside
 from harness.metrics._style import GAP_UNIT, gated, reply_words, required, teacher_samples
 from harness.plugins import AbstractMetric
 from harness.stats.resample import blocks
-from harness.textstyle import paragraphs, sentences
+from harness.textstyle import paragraphs, read
 from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum, Sides, Unavailable
 
 N_BLOCKS = 20
@@ -32,13 +32,12 @@ MOST_PARAGRAPHS = 30
 @lru_cache(maxsize=160)
 def sentence_steps(texts: tuple[str, ...]) -> Floats:
     """Share (P, 60) of a reply's sentences with at most 0, 1, 2 ... words; 1 everywhere where there is no sentence."""
-    found = np.ones((len(texts), LONGEST_SENTENCE))
-    for row, text in enumerate(texts):
-        lengths = [min(len(s), LONGEST_SENTENCE) for s in sentences(text)]
-        if lengths:
-            counts = np.bincount(lengths, minlength=LONGEST_SENTENCE + 1)
-            found[row] = np.cumsum(counts)[:-1] / len(lengths)
-    return found
+    counts = read(texts)
+    row = np.repeat(np.arange(len(texts)), counts.sentences)
+    cell = row * (LONGEST_SENTENCE + 1) + np.minimum(counts.sentence_words, LONGEST_SENTENCE)
+    held = np.bincount(cell, minlength=len(texts) * (LONGEST_SENTENCE + 1)).reshape(len(texts), -1)
+    at_most = np.cumsum(held, axis=1)[:, :-1] / np.maximum(counts.sentences, 1)[:, None]
+    return np.where(counts.sentences[:, None] > 0, at_most, 1.0)
 
 
 @lru_cache(maxsize=160)

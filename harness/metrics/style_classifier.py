@@ -47,17 +47,27 @@ class Judge(NamedTuple):
         return scores
 
 
-def train(positive: Float32s, negative: Float32s, block: Ints, refits: bool) -> Judge:
+class Half(NamedTuple):
+    """One of two classes, and what every classifier of it against another class needs."""
+
+    points: Float32s  # (P, D)
+    inverse: Floats  # (P, P) of the Gram matrix plus the penalty
+
+
+def half(points: Float32s) -> Half:
+    """One class of points (P, D)."""
+    return Half(points, np.asarray(np.linalg.inv(_gram(points)), dtype=np.float64))
+
+
+def train(positive: Half, negative: Float32s, block: Ints, refits: bool) -> Judge:
     """Ridge classifiers of positive against negative (P, D), one per block (P,), with `refits` one per two blocks.
 
     Left-out rows B of the dual solution a = A y, A = (X X' + penalty)^-1: a_rest = a - A_.B A_BB^-1 a_B, exactly.
     """
-    points = np.concatenate([positive, negative])
+    points = np.concatenate([positive.points, negative])
+    inverse = _inverse(positive, negative)
+    dual = inverse @ np.repeat([1.0, -1.0], len(negative))
     rows_of = [np.flatnonzero(np.concatenate([block, block]) == k) for k in range(int(block.max()) + 1)]
-    gram = (points @ points.T).astype(np.float64)
-    gram[np.diag_indices_from(gram)] += PENALTY
-    inverse = np.linalg.inv(gram)
-    dual = inverse @ np.concatenate([np.ones(len(positive)), -np.ones(len(negative))])
     n_blocks = len(rows_of)
     columns = n_blocks if refits else 1
     duals = np.zeros((n_blocks, columns, len(points)))
@@ -71,6 +81,25 @@ def train(positive: Float32s, negative: Float32s, block: Ints, refits: bool) -> 
             duals[k, j if refits else 0] = rest
     weights = duals.reshape(-1, len(points)).astype(np.float32) @ points
     return Judge(weights.reshape(n_blocks, columns, -1), block)
+
+
+def _gram(points: Float32s) -> Floats:
+    gram = (points @ points.T).astype(np.float64)
+    gram[np.diag_indices_from(gram)] += PENALTY
+    return gram
+
+
+def _inverse(first: Half, second: Float32s) -> Floats:
+    """Inverse (2P, 2P) of both classes' Gram matrix plus the penalty, from that of the first by Schur's complement."""
+    n = len(second)
+    products = (first.points @ second.T).astype(np.float64)
+    across = first.inverse @ products
+    out = np.empty((2 * n, 2 * n))
+    out[n:, n:] = np.linalg.inv(_gram(second) - products.T @ across)
+    out[:n, n:] = -across @ out[n:, n:]
+    out[n:, :n] = out[:n, n:].T
+    out[:n, :n] = first.inverse - out[:n, n:] @ across.T
+    return out
 
 
 def jackknifed(values: Floats, block: Ints) -> Floats:
@@ -123,7 +152,7 @@ Space = Callable[[Texts], Float32s]
 def _judge(teacher: Texts, base: Texts, block: tuple[int, ...], space: Space, rows: tuple[int, ...]) -> Judge:
     """Teacher against base, shared by all their students."""
     at = np.array(rows)
-    return train(space(teacher)[at], space(base)[at], np.array(block), refits=True)
+    return train(half(space(teacher)[at]), space(base)[at], np.array(block), refits=True)
 
 
 class _Replies(NamedTuple):
@@ -225,7 +254,12 @@ def _told_apart(replies: _Replies) -> list[Found]:
 
 @lru_cache(maxsize=64)
 def _separation(teacher: Texts, other: Texts, block: tuple[int, ...], rows: tuple[int, ...]) -> Floats:
-    at, fold = np.array(rows), np.array(block)
-    points = [ngram_points(texts)[at] for texts in (teacher, other)]
-    judge = train(points[0], points[1], fold, refits=False)
-    return separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0])
+    one, points = _half(teacher, rows), ngram_points(other)[np.array(rows)]
+    judge = train(one, points, np.array(block), refits=False)
+    return separation(judge.held_out(one.points)[:, 0], judge.held_out(points)[:, 0])
+
+
+@lru_cache(maxsize=2)
+def _half(teacher: Texts, rows: tuple[int, ...]) -> Half:
+    """The teacher's side of the classifiers against all its students."""
+    return half(ngram_points(teacher)[np.array(rows)])

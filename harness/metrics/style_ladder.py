@@ -23,6 +23,7 @@ from harness.metrics.style_classifier import (
     N_BLOCKS,
     Judge,
     Texts,
+    half,
     jackknifed,
     length_points,
     ngram_points,
@@ -80,7 +81,7 @@ def rung(name: str, taught: Taught) -> Rung:
     """The classifiers of one rung, trained once for all students."""
     points, rows, block = _points(name, taught), np.array(taught.rows), np.array(taught.block)
     teacher, base = points(taught.teacher)[rows], points(taught.base)[rows]
-    judge = train(teacher, base, block, refits=True)
+    judge = train(half(teacher), base, block, refits=True)
     held = [judge.held_out(x) for x in (teacher, base)]
     own = [h[np.arange(len(block)), block] for h in held]
     best = judge.held_out(points(taught.second)[rows]) if taught.second else held[0]

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -101,6 +102,7 @@ def _verdicts(side: Side) -> dict[str, bool]:
     return {}
 
 
+@lru_cache(maxsize=4096)  # a teacher's answers are held against those of all its students
 def surface(text: str) -> tuple[float, ...]:
     """What style looks like at first sight: words, lines, lists, headings, sentence length, marks."""
     words, lines = len(_WORD.findall(text)), text.splitlines()
@@ -119,9 +121,14 @@ def style_likeness(a: str, b: str) -> float:
     return (sum(shares) + (first[0] == first[1])) / (len(shares) + 1)
 
 
+@lru_cache(maxsize=4096)
+def _word_set(text: str) -> frozenset[str]:
+    return frozenset(w.lower() for w in _WORD.findall(text))
+
+
 def word_difference(a: str, b: str) -> float:
     """1 minus the Dice overlap of the two answers' sets of words; 0 for two empty answers."""
-    first, second = ({w.lower() for w in _WORD.findall(t)} for t in (a, b))
+    first, second = _word_set(a), _word_set(b)
     size = len(first) + len(second)
     return 1 - 2 * len(first & second) / size if size else 0.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -131,11 +132,18 @@ def _sorted_rows(prompts: Sequence[str], values: Floats) -> _Rows:
         raise Unavailable("no prompts")
     if not np.all(np.isfinite(values)):
         raise ValueError("statistic: values that are not finite; a prompt without a value has to be left out")
-    order = sorted(range(len(prompts)), key=prompts.__getitem__)
+    ids, order = _order(tuple(prompts))
+    return _Rows(ids, np.ascontiguousarray(np.asarray(values, np.float64)[list(order)]), order)
+
+
+@lru_cache(maxsize=64)
+def _order(prompts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The prompts sorted, and where each came from; remembered, because all students are asked the same."""
+    order = tuple(sorted(range(len(prompts)), key=prompts.__getitem__))
     ids = tuple(prompts[i] for i in order)
     if any(a == b for a, b in itertools.pairwise(ids)):
         raise ValueError("statistic: the same prompt twice")
-    return _Rows(ids, np.ascontiguousarray(np.asarray(values, np.float64)[list(order)]), tuple(order))
+    return ids, order
 
 
 def _sorted_strata(statistic: Ratio) -> tuple[list[tuple[str, ...]], list[Stratum]]:

@@ -39,9 +39,9 @@ def cluster_codes(clusters: Clusters, n: int) -> Ints:
         return np.arange(n, dtype=np.int64)
     if len(clusters) != n:
         raise ValueError(f"clusters: expected {n}, one for each prompt, got {len(clusters)}")
-    seen: dict[str | int, int] = {}
     names = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
-    return np.array([seen.setdefault(name, len(seen)) for name in names], dtype=np.int64)
+    code = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.arange(n) if len(code) == n else np.array([code[name] for name in names], dtype=np.int64)
 
 
 def cluster_sums(values: Floats, codes: Ints) -> Floats:

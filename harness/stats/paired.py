@@ -54,11 +54,11 @@ def compare(first: Mapping[str, float], second: Mapping[str, float], clusters: M
     form) and Bonett and Price's interval; else the paired t test, cluster-robust with df = clusters - 1.
     Raises Unavailable below two shared prompts or clusters, and where the two differ equally on every prompt.
     """
-    shared = sorted(first.keys() & second.keys())
+    shared = sorted(first if first.keys() == second.keys() else first.keys() & second.keys())
     if len(shared) < 2:
         raise Unavailable(f"{len(shared)} prompts in common: too few to compare")
     x, y = (np.array([side[i] for i in shared], dtype=np.float64) for side in (first, second))
-    codes = cluster_codes([clusters.get(i, i) for i in shared], len(shared))
+    codes = cluster_codes([clusters.get(i, i) for i in shared] if clusters else None, len(shared))
     if is_share(x) and is_share(y):
         return _compare_shares(x - y, codes)
     return _compare_means(x - y, codes)

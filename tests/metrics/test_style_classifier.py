@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.metrics.style_classifier import PENALTY, StyleClassifier, jackknifed, ngram_points, separation, train
+from harness.metrics.style_classifier import PENALTY, StyleClassifier, half, jackknifed, ngram_points, separation, train
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import jackknife_interval
 from harness.types import Ratio, Sides, Unavailable
@@ -38,7 +38,7 @@ def test_every_classifier_equals_one_fitted_on_the_remaining_rows() -> None:
     rng = np.random.default_rng(0)
     first, second = (rng.normal(size=(24, 6)).astype(np.float32) for _ in range(2))
     block = np.arange(24) % 4
-    judge = train(first, second, block, refits=True)
+    judge = train(half(first), second, block, refits=True)
     for k in range(4):
         for j in range(4):
             kept = (block != k) & (block != j)
@@ -46,7 +46,7 @@ def test_every_classifier_equals_one_fitted_on_the_remaining_rows() -> None:
             y = np.repeat([1.0, -1.0], kept.sum())
             expected = np.linalg.solve(x.T @ x + PENALTY * np.eye(6), x.T @ y)
             np.testing.assert_allclose(judge.weights[k, j], expected, rtol=1e-4, atol=1e-5)
-    alone = train(first, second, block, refits=False)
+    alone = train(half(first), second, block, refits=False)
     np.testing.assert_allclose(alone.weights[:, 0], judge.weights[np.arange(4), np.arange(4)], rtol=1e-5, atol=1e-6)
 
 
@@ -76,7 +76,7 @@ def test_texts_of_one_kind_cannot_be_told_apart() -> None:
     block, found = np.arange(120) % 20, []
     for i in range(10):
         points = [ngram_points(tuple(texts(TEACHER, 120, f"{m}{i}"))) for m in "ab"]
-        judge = train(points[0], points[1], block, refits=False)
+        judge = train(half(points[0]), points[1], block, refits=False)
         found.append(separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0]).mean())
     assert abs(np.mean(found)) < 0.06  # AUC within .03 of one half
     assert np.max(np.abs(found)) < 0.3
@@ -88,7 +88,7 @@ def test_topics_do_not_help() -> None:
     own = [[f"word{i}{rng.choice('abcdef')}" for _ in range(12)] for i in range(100)]
     made = [tuple(" ".join(rng.sample(w, 8)) for w in own) for _ in range(2)]
     points = [ngram_points(t) for t in made]
-    judge = train(points[0], points[1], np.arange(100) % 20, refits=False)
+    judge = train(half(points[0]), points[1], np.arange(100) % 20, refits=False)
     assert abs(separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0]).mean()) < 0.25
 
 

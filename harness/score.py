@@ -51,7 +51,7 @@ def score(plan: Plan, store: Store) -> tuple[Score, ...]:
 
 
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
-_STUDENTS = 4  # of one teacher and base in a piece of work
+_STUDENTS = 2  # of one teacher and base in a piece of work
 
 
 def _compute_all(questions: Sequence[Question], library: Library, progress: Bar) -> None:
@@ -221,10 +221,10 @@ def _score(question: Question, sides: Sequence[Sides], item: Found, seed: int) -
         found = evaluate(item.statistic, np.random.default_rng([seed, int(digest(name)[:8], 16)]))
     except Unavailable as error:
         return replace(blank, reason=str(error))
-    return replace(
-        blank, value=found.value, low=found.low, high=found.high, n=found.n, reason="", level=found.level,
-        influence=found.influence, clusters={i: c for i, c in found.clusters.items() if i != c},
-    )  # fmt: skip
+    whole = replace(blank, value=found.value, low=found.low, high=found.high, n=found.n, reason="", level=found.level)
+    if item.name:  # students are compared by whole metrics, not by parts of them
+        return whole
+    return replace(whole, influence=found.influence, clusters={i: c for i, c in found.clusters.items() if i != c})
 
 
 def _reason(question: Question, reason: str) -> Score:

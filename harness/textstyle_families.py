@@ -33,7 +33,19 @@ def differences(family: str, first: Reading, second: Sequence[Reading], rows: In
     """Points (R, D) of `first` minus those of `second` (their mean, where there are two samples), prompt by prompt.
 
     The space is made from these replies alone and in the same way whichever comes first. Its scale is arbitrary.
+    What is returned may be shared and cannot be written to.
     """
+    return _differences(family, first, tuple(second), np.asarray(rows, dtype=np.int64).tobytes())
+
+
+@lru_cache(maxsize=24)  # all students of a teacher ask for the same base, and two measures for the same student
+def _differences(family: str, first: Reading, second: tuple[Reading, ...], row_bytes: bytes) -> Floats:
+    found = _found_differences(family, first, second, np.frombuffer(row_bytes, dtype=np.int64))
+    found.setflags(write=False)
+    return found
+
+
+def _found_differences(family: str, first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
     if family == "format":
         return _fixed(shape_bands, first, second, rows)
     if family == "length_rhythm":

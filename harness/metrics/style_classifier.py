@@ -64,13 +64,12 @@ def train(positive: Half, negative: Float32s, block: Ints, refits: bool) -> Judg
 
     Left-out rows B of the dual solution a = A y, A = (X X' + penalty)^-1: a_rest = a - A_.B A_BB^-1 a_B, exactly.
     """
-    points = np.concatenate([positive.points, negative])
-    inverse = _inverse(positive, negative)
-    dual = inverse @ np.repeat([1.0, -1.0], len(negative))
+    n, inverse = len(negative), _inverse(positive, negative)
+    dual = inverse @ np.repeat([1.0, -1.0], n)
     rows_of = [np.flatnonzero(np.concatenate([block, block]) == k) for k in range(int(block.max()) + 1)]
     n_blocks = len(rows_of)
     columns = n_blocks if refits else 1
-    duals = np.zeros((n_blocks, columns, len(points)))
+    duals = np.zeros((n_blocks, columns, 2 * n), dtype=np.float32)
     for k in range(n_blocks):
         for j in range(k, n_blocks) if refits else (k,):
             out = rows_of[k] if j == k else np.concatenate([rows_of[k], rows_of[j]])
@@ -79,7 +78,8 @@ def train(positive: Half, negative: Float32s, block: Ints, refits: bool) -> Judg
             if refits:
                 duals[j, k] = rest
             duals[k, j if refits else 0] = rest
-    weights = duals.reshape(-1, len(points)).astype(np.float32) @ points
+    flat = duals.reshape(-1, 2 * n)
+    weights = flat[:, :n] @ positive.points + flat[:, n:] @ negative
     return Judge(weights.reshape(n_blocks, columns, -1), block)
 
 

@@ -39,6 +39,8 @@ def cluster_codes(clusters: Clusters, n: int) -> Ints:
         return np.arange(n, dtype=np.int64)
     if len(clusters) != n:
         raise ValueError(f"clusters: expected {n}, one for each prompt, got {len(clusters)}")
+    if isinstance(clusters, np.ndarray) and np.array_equal(clusters, np.arange(n)):
+        return clusters
     names = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
     code = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return np.arange(n) if len(code) == n else np.array([code[name] for name in names], dtype=np.int64)

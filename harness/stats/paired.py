@@ -58,10 +58,14 @@ def compare(first: Mapping[str, float], second: Mapping[str, float], clusters: M
     if len(shared) < 2:
         raise Unavailable(f"{len(shared)} prompts in common: too few to compare")
     x, y = (np.array([side[i] for i in shared], dtype=np.float64) for side in (first, second))
-    codes = cluster_codes([clusters.get(i, i) for i in shared] if clusters else None, len(shared))
-    if is_share(x) and is_share(y):
-        return _compare_shares(x - y, codes)
-    return _compare_means(x - y, codes)
+    return compare_values(x, y, cluster_codes([clusters.get(i, i) for i in shared] if clusters else None, len(shared)))
+
+
+def compare_values(first: Floats, second: Floats, codes: Ints) -> PairedDifference:
+    """The same of pseudo-values (P,) that stand side by side, sorted by prompt, with the codes of their clusters."""
+    if is_share(first) and is_share(second):
+        return _compare_shares(first - second, codes)
+    return _compare_means(first - second, codes)
 
 
 def _compare_means(differences: Floats, codes: Ints) -> PairedDifference:

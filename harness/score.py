@@ -55,22 +55,28 @@ _STUDENTS = 2  # of one teacher and base in a piece of work
 
 
 def _compute_all(questions: Sequence[Question], library: Library, progress: Bar) -> None:
-    for question in questions:
+    for question in (q for piece in _pieces(questions) for q in piece):
         _compute(question, library)
         progress.advance(1, f"{question.metric.name} of {question.student}")
 
 
-def _compute_apart(questions: Sequence[Question], library: Library, progress: Bar) -> None:
-    """All questions about a few students of one teacher and base go to one process: it reads their texts only once."""
-    groups: dict[tuple[str, str], dict[str, list[Question]]] = {}
-    for q in questions:
-        sides = (q.pair.teacher, q.pair.base or "") if q.pair else ("", "")
+def _pieces(questions: Sequence[Question]) -> list[list[Question]]:
+    """All questions about a few students of one teacher and base together: their texts are then read only once."""
+    of_pair = [(q, (q.pair.teacher, q.pair.base)) for q in questions if q.pair]
+    first = {q.student: sides for q, sides in reversed(of_pair)}
+    alone = [(q, first.get(q.student)) for q in questions if not q.pair]
+    groups: dict[tuple[str, str | None] | None, dict[str, list[Question]]] = {}
+    for q, sides in [*alone, *of_pair]:
         groups.setdefault(sides, {}).setdefault(q.student, []).append(q)
-    pieces = [
+    return [
         [q for of_student in students[i : i + _STUDENTS] for q in of_student]
         for students in (list(g.values()) for g in groups.values())
         for i in range(0, len(students), _STUDENTS)
     ]
+
+
+def _compute_apart(questions: Sequence[Question], library: Library, progress: Bar) -> None:
+    pieces = _pieces(questions)
     context = multiprocessing.get_context("spawn")
     workers = min(os.cpu_count() or 1, len(pieces))
     begins = (library.plan, library.store)

@@ -29,7 +29,7 @@ class Sparse(NamedTuple):
     shape: tuple[int, int]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=24)  # about 12 MB for 805 prompts
 def word_grams(texts: Reading, smallest: int, largest: int, bits: int) -> Sparse:
     """Counts of word n-grams of `smallest` to `largest` words, hashed into 2 ** bits columns; one row per text."""
     codes = texts.words.astype(np.uint64) + np.uint64(1)

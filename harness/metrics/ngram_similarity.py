@@ -1,7 +1,7 @@
 """Same-prompt n-gram similarity: how much of the wording two models share, split into what is said and how.
 
-Cosine of the n-gram vectors (1 + log count, one to three words) of two replies. The mean over replies to *different*
-prompts is what their manner alone gives (style); the rest is agreement about the content of the answer.
+Cosine of the n-gram vectors (1 + log count, pairs and triples of words) of two replies. The mean over replies to
+*different* prompts is what their manner alone gives (style); the rest is agreement about the content of the answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.textstyle import read
 from harness.textstyle_grams import Sparse, word_grams
 from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Side, Sides, Statistic, Unavailable
 
-SIZES = (1, 3)  # words
+SIZES = (2, 3)  # words: single ones are mostly the topic, and lead to the wrong parent more often
 BITS = 22  # 2 ** 22 columns: with 2 ** 20 accidents move a mean by 2e-4
 
 
@@ -37,7 +37,7 @@ class Similarity(NamedTuple):
 
 
 def similarity(first: Sparse, second: Sparse) -> Similarity:
-    """Similarity of replies given as rows of counts; P >= 2. A reply without words is like nothing.
+    """Similarity of replies given as rows of counts; P >= 2. A reply of less than two words is like nothing.
 
     style: a_i = mean over j != i of k(first_i, second_j), b_i the other way round; a_i + b_i - mean is the first-order
     pseudo-value of the mean over all pairs i != j, which is computed exactly.
@@ -79,7 +79,7 @@ class NgramSimilarity(AbstractMetric):
     better: ClassVar[Better] = "higher"
     needs: ClassVar[frozenset[str]] = frozenset({"teacher", "style"})
     explanation: ClassVar[str] = (
-        "Cosine of the words, pairs and triples of words in two models' replies to the same prompt. It mixes content"
+        "Cosine of the pairs and triples of words in two models' replies to the same prompt. It mixes content"
         " with style: two strong models that give the same facts are alike without having learned from each other. "
         "`style` is what replies to different prompts share, `content` the rest. above_base compares with the base; "
         "`gap` needs a second sample of the teacher, since two samples of one model are not alike word for word "
@@ -114,7 +114,7 @@ class _Rows(NamedTuple):
     """Aligned replies by role, and the prompts of them that are looked at."""
 
     texts: Mapping[str, tuple[str, ...]]
-    rows: tuple[int, ...]  # (R,) the teacher's reply has a word
+    rows: tuple[int, ...]  # (R,) the teacher's reply has two words or more
     prompts: tuple[str, ...]  # (R,)
     clusters: tuple[str, ...]  # (R,)
 
@@ -127,9 +127,11 @@ class _Rows(NamedTuple):
 def _rows(roles: Mapping[str, Side], minimum: int) -> _Rows:
     everyone = align_texts(list(roles.values()), minimum)
     texts = dict(zip(roles, everyone.texts, strict=True))
-    rows = np.flatnonzero(reply_words(texts["teacher"]) > 0)
+    rows = np.flatnonzero(reply_words(texts["teacher"]) >= SIZES[0])
     if len(rows) < max(minimum, 2):
-        raise Unavailable(f"{len(rows)} prompts to which the teacher's reply has words; {minimum} are needed")
+        raise Unavailable(
+            f"{len(rows)} prompts to which the teacher's reply has two words or more; {minimum} are needed"
+        )
     prompts, clusters = (tuple(names[i] for i in rows) for names in (everyone.ids, everyone.clusters))
     return _Rows(texts, tuple(rows.tolist()), prompts, clusters)
 

@@ -20,11 +20,11 @@ METRIC = NgramSimilarity("ngram_similarity", "ngram_similarity")
 
 
 def brute(first: list[str], second: list[str]) -> Floats:
-    """Cosines (P, P) of 1 + log counts of one to three words."""
+    """Cosines (P, P) of 1 + log counts of pairs and triples of words."""
 
     def vector(text: str) -> dict[tuple[str, ...], float]:
         w = words(text)
-        counts = Counter(tuple(w[i : i + n]) for n in (1, 2, 3) for i in range(len(w) - n + 1))
+        counts = Counter(tuple(w[i : i + n]) for n in (2, 3) for i in range(len(w) - n + 1))
         return {k: 1 + np.log(v) for k, v in counts.items()}
 
     def cosine(a: dict[tuple[str, ...], float], b: dict[tuple[str, ...], float]) -> float:
@@ -87,5 +87,5 @@ def test_gap_needs_a_second_sample() -> None:
 def test_replies_without_words() -> None:
     one = sides(text_side("silent", ["?!"] * 120))
     assert value(said(one)[""]) == 0
-    with pytest.raises(Unavailable, match="reply has words"):
+    with pytest.raises(Unavailable, match="reply has two words or more"):
         METRIC.found([replace(one, teacher=text_side("t", [""] * 120))], np.random.default_rng(0))

@@ -1,8 +1,10 @@
 """Whose child is it? Same-prompt n-grams on recorded answers of real models, where the parent is documented.
 
 A child is another prompt or another host for the same weights (variant), or preference-tuned from them (derivative).
-Of 16 children, on all 805 prompts: the parent itself is closest among all 100 others for 8, since eight tunings of one
-model are closest to each other; with those set aside for 13; the parent or another size of its release for all 16.
+On all 805 prompts, nearest of all 100 other models: for 8 of 16 children the parent itself, for the other 8, all tuned
+from one model, another of its children. Children of the same parent set aside: the parent for 14; the two others are
+tunings of an 8B model that lie nearer to the 70B of the same release. Words alone find 12, one to three words 13;
+weights for rare n-grams, the first 20 to 200 words and overlaps of sets find 8 to 14: no choice of them finds 15.
 """
 
 from __future__ import annotations
@@ -11,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.metrics.ngram_similarity import SIZES, similarity
+from harness.metrics.ngram_similarity import SIZES, _row_products, _unit_rows
 from harness.textstyle import read
 from harness.textstyle_grams import Sparse, word_grams
 
-PROMPTS = 250  # of 805: enough to tell, and a third of the time
-BITS = 17  # fewer columns than the measure has, for the same reason
+BITS = 20  # fewer columns than the measure has, to save time
 
 
 @pytest.fixture(scope="module")
@@ -26,26 +27,27 @@ def grams(shared_data: Path) -> dict[str, Sparse]:
 
     table = pd.read_parquet(shared_data / "alpaca_eval" / "responses.parquet")
     wide = table.drop_duplicates(["prompt", "model"]).pivot(index="prompt", columns="model", values="response")
-    wide = wide.sort_index().iloc[:: len(wide) // PROMPTS].fillna("")
+    wide = wide.sort_index().fillna("")
     # Past the memory of word_grams, which would hold a hundred models for the rest of the tests.
-    return {m: word_grams.__wrapped__(read.__wrapped__(tuple(wide[m])), *SIZES, BITS) for m in wide.columns}
+    return {m: _unit_rows(word_grams.__wrapped__(read.__wrapped__(tuple(wide[m])), *SIZES, BITS)) for m in wide.columns}
 
 
 @pytest.mark.slow
-def test_a_child_is_closest_to_its_parents_family(shared_data: Path, grams: dict[str, Sparse]) -> None:
+def test_a_child_is_nearest_to_its_parent_or_to_its_parents_other_children(
+    shared_data: Path, grams: dict[str, Sparse]
+) -> None:
     import pandas as pd
 
     lineage = pd.read_csv(shared_data / "alpaca_eval" / "lineage.csv").set_index("model")
     parents = lineage[lineage.role.isin(["variant", "derivative"])].teacher_in_dataset.to_dict()
     assert len(parents) == 16
     assert len(grams) == 101
-    exact, family = {}, {}
+    nearest, without_siblings = {}, {}
     for child, parent in parents.items():
-        # Other children of the same parent are set aside: two tunings of one model are closest to each other.
-        others = [m for m in grams if m != child and parents.get(m) != parent]
-        near = max(others, key=lambda m: float(similarity(grams[child], grams[m]).total.mean()))
-        exact[child] = near == parent
-        family[child] = near == parent or lineage.group[near] == lineage.group[parent]
-    assert sum(family.values()) / len(family) >= 0.92
-    # Derivatives of an 8B model may lie as near to the 70B of the same release. On these prompts one variant is a tie.
-    assert sum(found for child, found in exact.items() if lineage.role[child] == "variant") >= 6
+        likeness = {m: float(_row_products(grams[child], g).mean()) for m, g in grams.items() if m != child}
+        nearest[child] = max(likeness, key=likeness.__getitem__)
+        rest = {m: x for m, x in likeness.items() if parents.get(m) != parent}
+        without_siblings[child] = max(rest, key=rest.__getitem__)
+    assert all(m == parents[c] or parents.get(m) == parents[c] for c, m in nearest.items())
+    assert sum(m == parents[c] for c, m in nearest.items()) >= 8
+    assert sum(m == parents[c] for c, m in without_siblings.items()) >= 14

@@ -81,4 +81,6 @@ def _missing(plan: Plan, store: Store) -> int:
     for planned in missing:
         why = store.failure(planned.key) or "not collected yet"
         say(f"  {planned.cell.model} x {planned.cell.task}: {why}")
+    for task in plan.pending:
+        say(f"  everyone x {task}: it reads answers that are among these")
     return CELLS_MISSING

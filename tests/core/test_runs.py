@@ -16,7 +16,7 @@ from harness.score import score
 from harness.sides import Library
 from harness.store import Store
 from harness.types import Decoding, DistillbenchError, Outputs, Prompt, Request, RequestSet, Unavailable
-from tests.core.running import FAKES, run_of
+from tests.core.running import FAKES, matrix, run_of
 
 NOWHERE = Path("nowhere.csv")
 
@@ -107,6 +107,24 @@ def test_a_cell_that_fails_is_missing_with_its_reason(tmp_path: Path, monkeypatc
     assert again.code == DONE
     assert again.record is not None
     assert any(s.value is not None for s in again.record.scores if s.student == "student")
+
+
+def test_a_reading_task_whose_author_fails_says_what_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(
+        tmp_path, tasks={**matrix()["tasks"], "reads": {"kind": "reading", "answers_to": "open", "by": ["teacher"]}}
+    )
+    honest = FakeBackend.answer
+
+    def broken(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+        if self.name == "teacher":
+            raise RuntimeError("the server said no")
+        return honest(self, requests, ids, decoding)
+
+    monkeypatch.setattr(FakeBackend, "answer", broken)
+    assert execute(run, NOWHERE, alone=True).code == CELLS_MISSING
+    assert "everyone x reads: it reads answers that are among these" in capsys.readouterr().err
 
 
 def test_a_model_whose_contents_change_is_asked_again(tmp_path: Path) -> None:

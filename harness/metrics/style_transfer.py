@@ -44,16 +44,26 @@ class Gap(NamedTuple):
 def distances(delta: Floats, block: Ints) -> Floats:
     """Values (P,) whose mean is the length of the mean of delta (P, D), 0 on average where that mean is 0.
 
-    A prompt's value is its delta along the mean delta of the other half; halves are the even and the odd blocks (P,).
-    Where the halves point in different directions both use the same product of noise, so that their sum varies up to
-    twice as much as prompts tell: deviations are widened by sqrt(2 - cosine^2) for it.
+    Halves h are the even and the odd blocks (P,), m_h their means, d_h the directions of these. The length is the mean
+    of m_h . d_g over the two halves; a prompt's value is that plus its influence on it, which comes in two ways: by its
+    own place along the other half's direction, and by turning the direction along which the other half is measured.
+    Turning counts for at most what it would if the halves were equally long: a short mean has no direction to turn.
     """
     odd = block % 2 == 1
-    means = [delta[half].mean(axis=0) if half.any() else np.zeros(delta.shape[1]) for half in (odd, ~odd)]
-    directions = [m / norm if (norm := float(np.linalg.norm(m))) > 0 else m for m in means]
-    values = np.where(odd, delta @ directions[1], delta @ directions[0])
-    cosine = min(abs(float(directions[0] @ directions[1])), 1.0)
-    return np.asarray(values.mean() + (values - values.mean()) * np.sqrt(2 - cosine**2))
+    halves = [half for half in (odd, ~odd) if half.any()]
+    if len(halves) < 2:
+        return np.zeros(len(delta))
+    means = [delta[half].mean(axis=0) for half in halves]
+    norms = [float(np.linalg.norm(m)) for m in means]
+    directions = [m / norm if norm > 0 else m for m, norm in zip(means, norms, strict=True)]
+    length = sum(half.sum() * (means[k] @ directions[1 - k]) for k, half in enumerate(halves)) / len(delta)
+    values = np.full(len(delta), float(length))
+    for k, half in enumerate(halves):
+        other = means[1 - k]
+        turned = other - (other @ directions[k]) * directions[k]
+        weight = (~half).sum() / half.sum() / max(*norms) if max(norms) > 0 else 0.0
+        values[half] += (delta[half] - means[k]) @ (directions[1 - k] + weight * turned)
+    return values
 
 
 def combined(gaps: Sequence[Gap]) -> Gap:

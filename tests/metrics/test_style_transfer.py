@@ -10,7 +10,7 @@ import pytest
 from harness.metrics.style_transfer import Gap, StyleTransfer, combined, distances
 from harness.stats.intervals import Estimate, evaluate
 from harness.textstyle_families import FAMILIES
-from harness.types import Sides, Unavailable
+from harness.types import Floats, Sides, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, Way, side, sides, texts
 
@@ -31,6 +31,24 @@ def test_distances_by_hand() -> None:
     block = np.arange(40) % 5
     assert distances(np.tile([3.0, -4.0], (40, 1)), block) == pytest.approx(np.full(40, 5.0))
     assert not distances(np.zeros((40, 3)), block).any()
+
+
+def test_a_prompts_value_is_its_influence_on_the_length() -> None:
+    rng = np.random.default_rng(2)
+    delta, block = rng.normal([2.0, 0, 0, 1.0], 1, size=(60, 4)), np.arange(60) % 6
+    odd = block % 2 == 1
+
+    def length(weights: Floats) -> float:
+        first, second = (np.average(delta[h], axis=0, weights=weights[h]) for h in (odd, ~odd))
+        return float((first @ second / np.linalg.norm(second) + first @ second / np.linalg.norm(first)) / 2)
+
+    found = distances(delta, block)
+    assert found.mean() == pytest.approx(length(np.ones(60)), rel=1e-12)
+    norms = [np.linalg.norm(delta[h].mean(axis=0)) for h in (odd, ~odd)]
+    for i in np.flatnonzero(odd if norms[0] > norms[1] else ~odd):  # in the other half turning counts for less
+        step = np.where(np.arange(60) == i, 1e-6, 0.0)
+        slope = 60 * (length(1 + step) - length(1 - step)) / 2e-6
+        assert found[i] - found.mean() == pytest.approx(slope, rel=1e-5, abs=1e-6)
 
 
 def test_distance_of_two_samples_of_one_model_is_zero_on_average() -> None:

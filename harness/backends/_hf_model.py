@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.backends._hf_dtype import wished_dtype
 from harness.digest import digest
 from harness.types import DistillbenchError, Message
 
@@ -131,7 +132,7 @@ def load(wish: Wish) -> LoadedModel:
                 f"model {wish.name}: expected a decoder-only model, got {config.model_type}, which has an encoder; "
                 "use `kind: lm_eval, model: hf` for it"
             )
-        dtype = "auto" if wish.dtype == "auto" and device.type != "cpu" else _dtype(wish.dtype)
+        dtype = wished_dtype(wish.dtype, device)
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             wish.folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
         )
@@ -198,10 +199,3 @@ def _device(wish: Wish) -> torch.device:
             f"({str(error).splitlines()[0]}); use auto"
         ) from None
     return device
-
-
-def _dtype(name: str) -> torch.dtype:
-    """On the CPU "auto" means float32: exact, and bfloat16 is no faster on most of them."""
-    import torch
-
-    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name, torch.float32)

@@ -16,6 +16,7 @@ from harness.backends import _hf_files as files
 from harness.backends._batches import budgeted_batches
 from harness.backends._conversation import with_system
 from harness.backends._hf_bytes import byte_ends
+from harness.backends._hf_dtype import slow_note
 from harness.backends._hf_generate import Job, check_settings, write
 from harness.backends._hf_model import LoadedModel, Wish, load
 from harness.backends._hf_score import TokenScores, Window, clip, rolling_windows, score_windows
@@ -166,6 +167,7 @@ class HfBackend(AbstractBackend):
             self.path, files.hub_commit(self.path, self.revision), self.trust_remote_code
         )
         kept = files.checkpoint_files(folder, self.trust_remote_code)
+        note = slow_note(loaded.model.dtype, loaded.device)
         return {
             "parameters": int(loaded.model.num_parameters()),
             "size_bytes": sum(file.stat().st_size for file in kept),
@@ -175,6 +177,7 @@ class HfBackend(AbstractBackend):
             "max_length": loaded.max_length,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
+            **({"note": note} if note else {}),
         }
 
     def _loaded(self) -> LoadedModel:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]  # is told the share that is done
 Keep = Callable[[Any, int | None], None]  # is given a model and its step to save it; None = the finished model
 
-MUON = {"lr": 0.02, "weight_decay": 0.05, "ns_steps": 3, "adjust_lr_fn": "original"}
+MUON: dict[str, Any] = {"lr": 0.02, "weight_decay": 0.05, "steps": 3}
 ADAMW = {"lr": 4e-3, "betas": (0.9, 0.98), "weight_decay": 0.0, "fused": True}
 WARM_UP = 20  # steps
 LAST_RATE = 0.05  # of the highest learning rate
@@ -98,22 +98,23 @@ def _log_probabilities(model: Any, batch: Rows, learned: torch.Tensor) -> torch.
     import torch
 
     # Without a mask but with positions that restart, transformers keeps the documents of a row apart.
-    with torch.autocast("cpu", torch.bfloat16):
-        hidden = model.model(
-            input_ids=torch.from_numpy(batch.ids), position_ids=torch.from_numpy(batch.positions), use_cache=False
-        ).last_hidden_state
-        logits = model.lm_head(hidden[learned])
-    return logits.float().log_softmax(-1)
+    hidden = model.model(
+        input_ids=torch.from_numpy(batch.ids), position_ids=torch.from_numpy(batch.positions), use_cache=False
+    ).last_hidden_state
+    logits: torch.Tensor = model.lm_head(hidden[learned])
+    return logits.log_softmax(-1)
 
 
 def _optimizers(model: Any) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers; AdamW for embeddings and norms."""
     import torch
 
+    from harness.zoo.muon import Muon  # torch is imported by those who train only
+
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     inside = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in inside]
-    return [torch.optim.Muon(matrices, **MUON), torch.optim.AdamW(others, **ADAMW)]
+    return [Muon(matrices, **MUON), torch.optim.AdamW(others, **ADAMW)]
 
 
 def _rate(step: int, steps: int) -> float:

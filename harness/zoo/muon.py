@@ -8,11 +8,13 @@ processors without such instructions need ten to twenty times as long as for flo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # coefficients of X, X X' X and X X' X X' X: the steepest slope at 0
 SMALLEST_NORM = 1e-7
@@ -33,31 +35,33 @@ def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
     return x.mT if tall else x
 
 
-class Muon(torch.optim.Optimizer):  # type: ignore[misc]
+@dataclass
+class Muon:
     """For weight matrices only: Nesterov momentum, decoupled weight decay, longer steps for tall matrices."""
 
-    def __init__(
-        self, matrices: Iterable[Tensor], *, lr: float, weight_decay: float, steps: int, momentum: float = 0.95
-    ) -> None:
-        super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay, "steps": steps, "momentum": momentum})
+    matrices: Iterable[Tensor]
+    lr: float  # the highest; a step may take a share of it
+    weight_decay: float
+    steps: int  # of the orthogonalisation
+    momentum: float = 0.95
+    averages: dict[torch.Size, Tensor] = field(default_factory=dict, init=False)  # of the gradients, by shape
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
+    def __post_init__(self) -> None:
+        alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
+        for matrix in self.matrices:
+            alike[matrix.shape].append(matrix)
+        self.alike = dict(alike)
+
+    def step(self, rate: float = 1.0) -> None:
         """One step along the orthogonalised gradients; matrices of one shape go together."""
-        for group in self.param_groups:
-            alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
-            for matrix in group["params"]:
-                alike[matrix.shape].append(matrix)
-            for matrices in alike.values():
-                self._step_alike(matrices, group)
+        import torch
 
-    def _step_alike(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
-        gradients = torch.stack([m.grad for m in matrices if m.grad is not None])
-        state = self.state[matrices[0]]  # of all matrices of this shape
-        average = state.setdefault("average", torch.zeros_like(gradients))
-        average.lerp_(gradients, 1 - group["momentum"])
-        ahead = gradients.lerp(average, group["momentum"])
-        rows, columns = gradients.shape[-2:]
-        length = group["lr"] * max(1.0, rows / columns) ** 0.5
-        for matrix, direction in zip(matrices, orthogonalise(ahead, group["steps"]), strict=True):
-            matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-length)
+        with torch.no_grad():
+            for shape, matrices in self.alike.items():
+                gradients = torch.stack([m.grad for m in matrices])
+                average = self.averages.setdefault(shape, torch.zeros_like(gradients))
+                average.lerp_(gradients, 1 - self.momentum)
+                ahead = gradients.lerp(average, self.momentum)
+                length = rate * self.lr * max(1.0, shape[0] / shape[1]) ** 0.5
+                for matrix, direction in zip(matrices, orthogonalise(ahead, self.steps), strict=True):
+                    matrix.mul_(1 - rate * self.lr * self.weight_decay).add_(direction, alpha=-length)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.zoo.muon import Muon
 from harness.zoo.packing import NOT_LEARNED, Rows, encoder, pack, take
 from harness.zoo.recipe import Recipe, Size
 from harness.zoo.texts import phase_documents
@@ -20,7 +21,7 @@ Progress = Callable[[float], None]  # is told the share that is done
 Keep = Callable[[Any, int | None], None]  # is given a model and its step to save it; None = the finished model
 
 MUON: dict[str, Any] = {"lr": 0.02, "weight_decay": 0.05, "steps": 3}
-ADAMW = {"lr": 4e-3, "betas": (0.9, 0.98), "weight_decay": 0.0, "fused": True}
+ADAMW: dict[str, Any] = {"lr": 4e-3, "betas": (0.9, 0.98), "weight_decay": 0.0, "fused": True}
 WARM_UP = 20  # steps
 LAST_RATE = 0.05  # of the highest learning rate
 CLIP = 1.0  # norm of the gradient
@@ -62,16 +63,17 @@ def train(recipe: Recipe, name: str, seed: int, folder: Path, *, keep: Keep, pro
     model = new_model(recipe.size, seed) if recipe.start is None else load_model(folder / recipe.start)
     teacher = None if recipe.logits_of is None else load_model(folder / recipe.logits_of).eval()
     batches = list(_batches(recipe, folder, f"{seed}/{name}"))
-    optimizers = _optimizers(model)
-    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(step, len(batches))) for o in optimizers]
+    muon, adamw = _optimizers(model)
     for step, batch in enumerate(batches, start=1):
         loss = _loss(model, teacher, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+        rate = _rate(step - 1, len(batches))
+        muon.step(rate)
+        for group in adamw.param_groups:
+            group["lr"] = rate * ADAMW["lr"]
+        adamw.step()
+        model.zero_grad()
         if step in recipe.checkpoints:
             keep(model, step)
         progress(step / len(batches))
@@ -105,16 +107,14 @@ def _log_probabilities(model: Any, batch: Rows, learned: torch.Tensor) -> torch.
     return logits.log_softmax(-1)
 
 
-def _optimizers(model: Any) -> list[torch.optim.Optimizer]:
+def _optimizers(model: Any) -> tuple[Muon, torch.optim.AdamW]:
     """Muon for the matrices inside the layers; AdamW for embeddings and norms."""
     import torch
-
-    from harness.zoo.muon import Muon  # torch is imported by those who train only
 
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     inside = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in inside]
-    return [Muon(matrices, **MUON), torch.optim.AdamW(others, **ADAMW)]
+    return Muon(matrices, **MUON), torch.optim.AdamW(others, **ADAMW)
 
 
 def _rate(step: int, steps: int) -> float:

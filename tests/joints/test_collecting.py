@@ -1,0 +1,93 @@
+"""Batches, pieces, failures and provenance: the joints between a model and the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from harness import collect as stage
+from harness.backends.fake import FakeBackend
+from harness.collect import collect
+from harness.tables import outputs_from_table
+from harness.types import Decoding, Outputs, Request
+from tests.joints.small import planned
+
+SHUFFLED = [[3, 0], [2], [1]]
+
+
+def test_batches_are_those_that_the_work_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = planned(tmp_path)
+    cell = next(c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", "open"))
+    n = len(cell.requests.requests)
+    begun = [[i, i + 1] for i in range(0, n, 2)]
+    with store.work(cell.key) as work:
+        assert work is not None
+        work.plan({"batches": begun})
+    asked: list[tuple[str, int]] = []
+    honest = FakeBackend.answer
+
+    def counted(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+        asked.append((self.name, len(requests)))
+        return honest(self, requests, ids, decoding)
+
+    monkeypatch.setattr(FakeBackend, "answer", counted)
+    collect(replace(plan, cells=(cell,)), store)
+    assert asked == [("student", 2)] * (n // 2)
+
+
+def test_answers_stand_with_their_own_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = planned(tmp_path)
+    cell = next(c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", "open"))
+    collect(replace(plan, cells=(cell,)), store)
+    whole = outputs_from_table(store.table(cell.key))
+    other, elsewhere = planned(tmp_path / "again")
+    n = len(cell.requests.requests)
+    backwards = [[i] for i in reversed(range(n))]
+    monkeypatch.setattr(FakeBackend, "batches", lambda *_: backwards)
+    collect(replace(other, cells=(cell,)), elsewhere)
+    again = outputs_from_table(elsewhere.table(cell.key))
+    assert np.array_equal(whole.request, np.arange(n))
+    assert dict(zip(again.request.tolist(), again.text, strict=True)) == dict(
+        zip(whole.request.tolist(), whole.text, strict=True)
+    )
+
+
+def test_cost_by_hand() -> None:
+    outputs = SimpleNamespace(n_tokens=np.array([10] * 100), answered=(True,) * 99 + (False,))
+    cost = stage._cost(outputs, [(2.0, 90), (8.0, 10)])  # type: ignore[arg-type]
+    assert cost == {
+        "wall_s": 10.0,
+        "n_tokens": 1000,
+        "n_answered": 99,
+        "latency_p50_s": 2.0,  # a request waits for its batch
+        "latency_p95_s": 8.0,
+    }
+
+
+def test_one_failing_task_does_not_cost_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = planned(tmp_path)
+    honest = FakeBackend.answer
+
+    def moody(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+        if self.name == "student" and requests[0].kind == "generate":
+            raise ValueError("no words today\nand a second line")
+        return honest(self, requests, ids, decoding)
+
+    monkeypatch.setattr(FakeBackend, "answer", moody)
+    collect(plan, store)
+    missing = [(c.cell.model, c.cell.task, store.failure(c.key)) for c in plan.cells if not store.has(c.key)]
+    assert missing == [("student", "open", "no words today")]
+
+
+def test_grades_are_made_for_every_collection_that_has_right_answers(tmp_path: Path) -> None:
+    plan, store = planned(tmp_path)
+    collect(plan, store)
+    graded = [c for c in plan.cells if c.grades_key is not None]
+    assert {c.cell.task for c in graded} == {"quiz"}
+    assert len(graded) == len(plan.run.models)
+    assert all(store.has(str(c.grades_key)) for c in graded)

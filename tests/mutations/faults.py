@@ -1,0 +1,23 @@
+"""The list of deliberate faults in faults.yaml, each with the test that must notice it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+
+class Fault(NamedTuple):
+    """A line that is replaced by a wrong one."""
+
+    what: str
+    file: str  # below harness/
+    right: str  # stands exactly once in the file
+    wrong: str
+    test: str  # pytest's address of a test that must fail
+
+
+def faults() -> list[Fault]:
+    """All of them, in the order of the file."""
+    return [Fault(**fields) for fields in yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text())]

@@ -141,8 +141,8 @@ def write_truths(runs: Sequence[Path]) -> int:
             pooled.setdefault(q, []).append(statistics.variance(each))
     lines = [
         f"# Made by tests/calibration/zoo_spread.py from {len(runs)} seeds: the mean, and the range in",
-        f"# which another seed or processor must stay: {SPREAD:g} standard deviations over seeds to each side, of the model",
-        "# itself, or of the quantity over all models where that is larger.",
+        f"# which another seed or processor must stay: {SPREAD:g} standard deviations over seeds to each side, of",
+        "# the model itself, or of the quantity over all models where that is larger.",
     ]
     for model, values in table.items():
         lines.append(f"{model}:")

@@ -76,10 +76,11 @@ def _composed(words: Sequence[str]) -> Iterator[tuple[dict[str, Any], list[Path]
     """
     from hydra._internal.utils import get_args_parser
 
-    args, _ = get_args_parser().parse_known_args(list(words))
+    args, left = get_args_parser().parse_known_args(list(words))
+    overrides = [*args.overrides, *(word for word in left if not word.startswith("-"))]
     folder = Path(args.config_path).absolute() if args.config_path else packaged("conf")
     with _initialized(folder):
-        parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(args.overrides)
+        parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(overrides)
         fixed = [o for o in parsed if not o.is_sweep_override() and o.get_key_element() != "hydra.searchpath"]
         plain = [*(o.input_line for o in fixed), _searchpath(args.config_dir, parsed)]
         swept = [f"{o.get_key_element()}={v}" for o in parsed if o.is_sweep_override() for v in _values(o)]

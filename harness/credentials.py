@@ -36,6 +36,7 @@ def override_faults(words: Sequence[str]) -> list[str]:
     found: list[str] = []
     for word in words:
         key, equals, value = word.partition("=")
+        value = value.replace("\\", "")  # Hydra's escapes
         path = key.lstrip("+~").partition("@")[0]
         if equals and not value.startswith("//") and "://" not in key:
             found.extend(_override(path, value.strip("'\"")))

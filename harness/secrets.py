@@ -68,11 +68,13 @@ def names_secret(key: str) -> bool:
 
 def known_values() -> dict[str, str]:
     """Secret -> environment variable that holds it, for every secret of at least LEAST characters."""
-    found = {}
-    for variable, value in os.environ.items():
+    found: dict[str, str] = {}
+    for variable, value in sorted(os.environ.items(), key=lambda item: item[0] not in _named):
         parts = [value.strip()] if holds_key(variable) else []
         parts += [part for user in _USER.findall(value) for part in unquote(user[:-1]).split(":")[-1:]]
-        found.update({part: variable for part in parts if len(part) >= LEAST})
+        for part in parts:
+            if len(part) >= LEAST:
+                found.setdefault(part, variable)  # the variable that a configuration names stands for its copies
     return found
 
 

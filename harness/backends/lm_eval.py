@@ -6,14 +6,12 @@ What answers behind a name cannot be seen from here, so `snapshot` stands for it
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import gc
 import inspect
 import logging
 import os
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, final
 
@@ -201,14 +199,16 @@ class LmEvalBackend(AbstractBackend):
             "generate": self._held.model.generate_until,
         }
         quiet = "disable_tqdm" in inspect.signature(methods[kind]).parameters  # our own bar tells the progress
-        try:
-            with muffled(self._hear), _forgotten():
-                found: Sequence[Any] = methods[kind](instances, **({"disable_tqdm": True} if quiet else {}))
-        except _failures() as error:
+        options = {"disable_tqdm": True} if quiet else {}
+        with muffled(self._hear):
+            found, failure = _tried(methods[kind], instances, options)
+            if failure:
+                gc.collect()  # dying tasks log the headers of their requests: while nobody listens, please
+        if failure:
             raise DistillbenchError(
                 f"model {self.name}: {self.model} failed on {len(requests)} requests ({_METHODS[kind]}): "
-                f"{_first_line(error)}; check the server and `args`; what was answered before is kept"
-            ) from error
+                f"{failure}; check the server and `args`; what was answered before is kept"
+            )
         return found
 
     def _made(self) -> Any:
@@ -306,15 +306,14 @@ def _nats(kind: Kind, found: Any) -> float:
     return float(found[0] if kind == "score" else found)
 
 
-@contextlib.contextmanager
-def _forgotten() -> Iterator[None]:
-    """Frees what a failure leaves behind while nobody listens: dying tasks log the headers of their requests."""
+def _tried(
+    method: Callable[..., Sequence[Any]], instances: Sequence[Any], options: Mapping[str, bool]
+) -> tuple[Sequence[Any], str]:
+    """What a method of lm-eval answers, and "" or what failed: as text, so that nothing of the failure lives on."""
     try:
-        yield
+        return method(instances, **options), ""
     except _failures() as error:
-        traceback.clear_frames(error.__traceback__)
-        gc.collect()
-        raise
+        return (), _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

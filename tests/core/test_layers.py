@@ -21,7 +21,8 @@ LAYERS: dict[str, int] = {
              "textstyle_profile", "overlap", "trainingtexts", "verdicts"),
             ("adapters", "backends", "metrics", "figures"),
             ("matrix", "plan"),
-            ("progress", "seen", "sides", "spilled", "collect", "comparisons", "score", "record", "page", "report", "gate", "run"),
+            ("progress", "seen", "sides", "spilled", "collect", "comparisons", "score", "record", "page", "report", 
+             "gate", "run"),
             ("config", "composition", "sweep", "cli"),
         )
     )

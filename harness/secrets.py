@@ -37,11 +37,9 @@ _SHAPE = re.compile(
 _USER = re.compile(r"(?<=://)[^\s/?#]*@")
 _QUERY = re.compile(r"(://[^\s\"'<>?#]*[?#]|(?<=[\w/])\?(?=[\w.~%\[\]-]+=))[^\s\"'<>)]+")
 _QUOTED = r"\\*\"[^\"]*\"|\\*'[^']*'"
-_HEADER = re.compile(
-    r"(?i)((?:proxy-)?authorization|(?:[\w-]+-)?api-key|ocp-apim-subscription-key|(?:set-)?cookie)"
-    r"(\\*[\"']?\s*[:=]\s*b?|\\*[\"'],\s*b?(?=\\*[\"']))(?!expected\b)"
-    rf"(?:{_QUOTED}|(?:bearer|basic|token|digest)\s+[^\s,;\"'\\]+|[^\s,;\"'\\]+)"
-)
+_BETWEEN = r"(\\*[\"']?\s*[:=](?!\s*expected no\b)\s*(?:b(?=\\*[\"']))?|\\*[\"'],\s*b?(?=\\*[\"']))"
+_HEADER = re.compile(rf"(?i)((?:proxy-)?authorization|(?:set-)?cookie){_BETWEEN}(?:{_QUOTED}|[^\n\"'\\]+)")
+_KEY_HEADER = re.compile(rf"(?i)((?:[\w-]+-)?api-key|[\w-]+-subscription-key){_BETWEEN}(?:{_QUOTED}|[^\s,;\"'\\]+)")
 _SETTING = re.compile(
     r"(?i)((?:api|auth|access|secret)_?(?:key|token)|passw(?:or)?d)"
     rf"(\\*[\"']?\s*:\s*(?=\\*[\"'])|\\*[\"']?\s*=\s*)(?:{_QUOTED}|[^\s,;&\"'\\]+)"
@@ -116,8 +114,8 @@ def _clean(text: str, spellings: tuple[str, ...]) -> str:
         text = text.replace(spelling, MASK)
     text = _USER.sub(f"{MASK}@", text)
     text = _QUERY.sub(rf"\1{MASK}", text)
-    text = _HEADER.sub(rf"\1\2{MASK}", text)
-    text = _SETTING.sub(rf"\1\2{MASK}", text)
+    for pattern in (_HEADER, _KEY_HEADER, _SETTING):
+        text = pattern.sub(rf"\1\2{MASK}", text)
     return _SHAPE.sub(MASK, _BEARER.sub(rf"\1{MASK}", text))
 
 

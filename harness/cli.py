@@ -20,10 +20,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness import sweep
+from harness.composition import keep, refuse_credentials, refuse_credentials_in
 from harness.config import packaged, typed_run
 from harness.plugins import unknown
 from harness.progress import say
 from harness.run import DONE, OUR_FAULT, WRONG_INPUT, execute
+from harness.secrets import guard_logs
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
@@ -33,6 +35,7 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 @hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")  # type: ignore[untyped-decorator]
 def _job(config: DictConfig) -> int:
     """One job of Hydra: a whole run, or one point of a sweep, whose code lies in its job.json."""
+    guard_logs()
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
@@ -48,8 +51,12 @@ def main() -> None:
     # argparse takes a flag between two overrides for a mistake; wherever it stands, it means the same.
     flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
     sys.argv[1:] = flags[:1] + [word for word in sys.argv[1:] if word not in flags]
+    guard_logs()
     try:
+        refuse_credentials_in(sys.argv[1:])
         _job()
+    except DistillbenchError as error:
+        sys.exit(_wrong(str(error)))
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(_wrong(_plain_words(error)))
     except yaml.YAMLError as error:
@@ -64,6 +71,8 @@ def _guarded(config: Mapping[str, Any], in_sweep: bool) -> int:
     """Runs, and turns every way of ending into an exit code."""
     code, record = OUR_FAULT, None
     try:
+        refuse_credentials(config, config_folders())
+        keep(config, Path(HydraConfig.get().runtime.output_dir))
         run = typed_run(config, config_folders())
         outcome = execute(run, packaged("reference") / "scores.csv", alone=not in_sweep)
         code, record = outcome.code, outcome.record
@@ -102,7 +111,7 @@ def _wrong(text: str) -> int:
 
 
 def _our_fault() -> int:
-    traceback.print_exc()
+    say(traceback.format_exc().rstrip())
     say("error: this is a fault of distillbench, not of the input; please report it with the lines above")
     return OUR_FAULT
 

@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from harness.foreign import listening
 from harness.matrix import Run
 from harness.plan import Plan, PlannedCell
 from harness.plugins import AbstractBackend
 from harness.processes import may_start_processes, without_main
 from harness.progress import Bar, bar
+from harness.secrets import guard_logs
+from harness.spilled import FACT, variables_in
 from harness.store import Store, Work
 from harness.tables import grades_to_table, join_outputs, outputs_from_table, outputs_to_table
 from harness.types import DistillbenchError, Outputs, Unavailable
@@ -103,6 +106,7 @@ _queue: Any = None
 def _worker_begins(queue: Any) -> None:
     global _queue
     _queue = queue
+    guard_logs()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
@@ -114,7 +118,7 @@ def _run_job(job: ModelJob, store: Store, step: Step) -> None:
     """Loads one model and collects its cells; cells that another process holds come last."""
     started = time.perf_counter()
     try:
-        with job.backend as backend:
+        with listening(lambda line: step(0, f"!{line}")), job.backend as backend:
             facts = {**backend.facts(), "load_s": time.perf_counter() - started}
             waiting = [c for c in job.cells if not _collect_cell(c, backend, facts, store, step)]
             while waiting:
@@ -178,6 +182,8 @@ def _publish(planned: PlannedCell, facts: Mapping[str, Any], parts: Sequence[pa.
     outputs = outputs_from_table(table)
     timings = [(float(p.schema.metadata[b"wall_s"]), int(p.schema.metadata[b"rows"])) for p in parts]
     provenance = {**facts, **_cost(outputs, timings), "peak_memory_bytes": _peak_memory_bytes()}
+    if spilled := variables_in(outputs):
+        provenance[FACT] = spilled
     cell = planned.cell
     spec = {"model": cell.model, "task": cell.task, "requests": planned.requests_key, "decoding": vars(cell.decoding)}
     work.store.put(planned.key, table, spec, provenance)

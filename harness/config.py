@@ -70,6 +70,13 @@ def typed_run(config: Mapping[str, Any], folders: Sequence[Path]) -> Run:
     )  # fmt: skip
 
 
+def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Name -> fields of every model of a configuration, with those of its file in `folders`; faults are passed over."""
+    library = _Library(folders, [])
+    named = _named("models", config.get("models") or {}, [])
+    return {n: dict(v) if "kind" in v else library.merged("model", n, v) for n, v in named.items()}
+
+
 @dataclass(frozen=True)
 class _Library:
     """YAML files by group and name, the first folder that has one wins."""

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from harness.foreign import own_voice
+from harness.secrets import redacted
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -24,12 +27,14 @@ class Bar:
 
     def say(self, line: str) -> None:
         """One line above the bar; also where there is no terminal."""
-        self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        with own_voice():
+            self.progress.console.print(redacted(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def say(line: str) -> None:
     """One line on stderr."""
-    Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+    with own_voice():
+        Console(stderr=True).print(redacted(line), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from harness.plan import Plan, PlannedCell
 from harness.records import CellRecord, Comparison, MetricNote, RunRecord
 from harness.seen import seen_in_training
 from harness.sides import Library
+from harness.spilled import spilled
 from harness.store import Store
 from harness.types import Control, Pair, Score, Side, Unavailable
 
@@ -163,6 +164,7 @@ def _task_facts(plan: Plan, name: str) -> dict[str, str | int | float]:
 def _warnings(plan: Plan, store: Store, cells: Sequence[CellRecord]) -> list[str]:
     run = plan.run
     found = [f"{c.model} has no answers to {c.task}: {c.missing}" for c in cells if c.missing]
+    found.extend(f"{line}." for line in spilled(plan, store))
     without = sorted({p.student for p in run.pairs if p.base is None})
     if without:
         found.append(f"No base for {', '.join(without)}: what came across cannot be told from what was there before.")

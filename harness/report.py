@@ -16,6 +16,7 @@ from harness.page.samples import BUDGET_BYTES, browse, task_answers
 from harness.page.samples_file import written
 from harness.plugins import AbstractFigure
 from harness.records import RunRecord
+from harness.secrets import redacted
 
 
 def write_report(record: RunRecord, folder: Path, figures: Sequence[AbstractFigure] | None = None) -> Path:
@@ -23,6 +24,7 @@ def write_report(record: RunRecord, folder: Path, figures: Sequence[AbstractFigu
 
     Each file is made beside the folder and moved into it whole; the page comes last. `figures` = None draws every kind.
     """
+    record = redacted(record)
     folder.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:

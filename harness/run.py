@@ -14,6 +14,7 @@ from harness.record import make_record
 from harness.records import RunRecord
 from harness.report import write_report
 from harness.score import score
+from harness.spilled import spilled
 from harness.store import Store
 from harness.types import DistillbenchError
 
@@ -43,6 +44,8 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
         if plan.pending:  # reading tasks: what their authors wrote is there only now
             plan = make_plan(run, store, say)
             collect(plan, store)
+    for line in spilled(plan, store):
+        say(f"warning: {line}")
     code = _missing(plan, store)
     if not {"score", "report", "gate"} & set(run.stages):
         return Outcome(code, None)

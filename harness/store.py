@@ -25,6 +25,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.secrets import redacted
 from harness.types import DistillbenchError
 
 _FILES = ("rows.parquet", "spec.json", "provenance.json")
@@ -75,7 +76,8 @@ class Store:
         try:
             pq.write_table(table, building / "rows.parquet", compression="zstd")
             for name, value in (("spec.json", spec), ("provenance.json", provenance)):
-                (building / name).write_text(json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False))
+                text = json.dumps(redacted(dict(value)), sort_keys=True, indent=1, ensure_ascii=False)
+                (building / name).write_text(text)
             done = {name: _size_and_digest(building / name) for name in _FILES}
             (building / "done.json").write_text(json.dumps(done, sort_keys=True))
             for path in building.iterdir():
@@ -107,12 +109,12 @@ class Store:
 
     def note_failure(self, key: str, reason: str) -> None:
         """Remembers why a key could not be made, for reports made later."""
-        _write(self._made(self.root / "failures") / f"{key}.txt", reason.encode())
+        _write(self._made(self.root / "failures") / f"{key}.txt", redacted(reason).encode())
 
     def failure(self, key: str) -> str | None:
         """Why a key could not be made the last time; None if it was never tried."""
         path = self.root / "failures" / f"{key}.txt"
-        return path.read_text() if path.exists() else None
+        return redacted(path.read_text()) if path.exists() else None
 
     def forget_failure(self, key: str) -> None:
         """Drops a remembered failure once the key is made."""

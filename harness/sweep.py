@@ -11,11 +11,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from harness.composition import drop_multirun_file
 from harness.progress import say
 from harness.record import join_records, record_from_json, record_to_json
 from harness.records import RunRecord
 from harness.report import write_report
 from harness.run import OUR_FAULT, worst
+from harness.secrets import redacted
 from harness.types import DistillbenchError, Side
 
 _ended: list[int] = []
@@ -35,7 +37,8 @@ def leave_job(job_code: int, record: RunRecord | None) -> None:
     """Writes what one job found into its own folder, for the page at the end."""
     hydra = HydraConfig.get()
     overrides = dict(o.split("=", 1) for o in hydra.overrides.task if "=" in o)
-    content = {"code": job_code, "overrides": overrides, "record": record_to_json(record) if record else None}
+    found = record_to_json(redacted(record)) if record else None
+    content = {"code": job_code, "overrides": redacted(overrides), "record": found}
     folder = Path(hydra.runtime.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "job.json").write_text(json.dumps(content, sort_keys=True))
@@ -43,6 +46,10 @@ def leave_job(job_code: int, record: RunRecord | None) -> None:
 
 class OnePage(Callback):  # type: ignore[misc]
     """Hydra's callback: makes the one page of a sweep."""
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """The sweeper has just written the whole configuration; every job keeps a redacted one of its own."""
+        drop_multirun_file(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Gathers the jobs and writes their page; an exception here would only be a warning, so none leaves."""

@@ -7,17 +7,23 @@ What answers behind a name cannot be seen from here, so `snapshot` stands for it
 from __future__ import annotations
 
 import difflib
+import gc
 import inspect
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, final
 
 import numpy as np
 
 from harness.backends._conversation import with_system
+from harness.backends._lm_eval_tries import is_client, told, watch
+from harness.credentials import argument_faults, shown_variable, variable_fault
 from harness.digest import digest
+from harness.foreign import muffled, notify
 from harness.plugins import AbstractBackend, Paths
+from harness.secrets import redacted, remember
 from harness.types import Decoding, DistillbenchError, Kind, Outputs, Request
 
 _METHODS = {"score": "loglikelihood", "read": "loglikelihood_rolling", "generate": "generate_until"}
@@ -47,7 +53,6 @@ _KEYS = {  # the variable that lm-eval itself reads, by the beginning of the typ
     "watsonx": "WATSONX_API_KEY",
 }
 _KEYLESS = frozenset({"local-completions", "local-chat-completions"})  # ask without a key where none is configured
-_SECRETS = ("auth_token", "api_key", "token", "header", "password")
 _PLACE = frozenset(  # arguments that say where or how fast, not what is answered
     {"base_url", "batch_size", "max_batch_size", "num_concurrent", "max_retries", "timeout", "device"}
     | {"verify_certificate", "ca_cert_path", "gpu_memory_utilization", "tensor_parallel_size", "data_parallel_size"}
@@ -60,6 +65,7 @@ class _Held:
 
     model: Any = None
     environment: dict[str, str | None] = field(default_factory=dict)  # variables as they were before
+    told: set[str] = field(default_factory=set)  # what was said of this model already
 
 
 @final
@@ -78,6 +84,8 @@ class LmEvalBackend(AbstractBackend):
     _held: _Held = field(default_factory=_Held, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.api_key_env is not None:
+            remember(self.api_key_env)
         if not self.model:
             raise DistillbenchError("key model is missing; expected one of lm-eval's model types, such as vllm")
         if not self.snapshot:
@@ -105,16 +113,14 @@ class LmEvalBackend(AbstractBackend):
             near = difflib.get_close_matches(self.model, known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             found.append(f"key model: {self.model!r} is no model type of lm-eval{hint} (known: {', '.join(known)})")
-        found += [
-            f"key args.{key}: expected no secret in a configuration; put it into an environment variable and its "
-            "name into api_key_env"
-            for key in self.args
-            if key in _SECRETS
-        ]
+        found += [f"key {fault}" for fault in argument_faults(self.args)]
         variable = self._key_variable()
-        if variable and not os.environ.get(variable):
+        if fault := variable_fault("key api_key_env", self.api_key_env):
+            found.append(fault)
+        elif variable and not os.environ.get(variable):
             found.append(
-                f"environment variable {variable} is not set; set it to the API key, or name another by api_key_env"
+                f"environment variable {shown_variable(variable)} is not set; set it to the API key, or name another "
+                "by api_key_env"
             )
         if self.model in _CHAT_ONLY and not self.chat:
             found.append(f"{self.model} takes conversations only; set `chat: true`")
@@ -125,14 +131,15 @@ class LmEvalBackend(AbstractBackend):
         return [list(range(i, min(i + self.batch, len(requests)))) for i in range(0, len(requests), self.batch)]
 
     def __enter__(self) -> Self:
-        from lm_eval.api.registry import get_model
-
         variable, read = self._key_variable(), _read_variable(self.model)
+        if variable:
+            remember(variable)
         if variable and read and variable != read:
             self._held.environment[read] = os.environ.get(read)
             os.environ[read] = os.environ.get(variable, "")
         try:
-            self._held.model = get_model(self.model)(**self.args)
+            with muffled(self._hear):
+                self._held.model = self._made()
         except (TypeError, ValueError, OSError, ImportError, KeyError, AssertionError, RuntimeError) as error:
             self.__exit__()
             raise DistillbenchError(
@@ -192,14 +199,33 @@ class LmEvalBackend(AbstractBackend):
             "generate": self._held.model.generate_until,
         }
         quiet = "disable_tqdm" in inspect.signature(methods[kind]).parameters  # our own bar tells the progress
-        try:
-            found: Sequence[Any] = methods[kind](instances, **({"disable_tqdm": True} if quiet else {}))
-        except _failures() as error:
+        options = {"disable_tqdm": True} if quiet else {}
+        with muffled(self._hear):
+            found, failure = _tried(methods[kind], instances, options)
+            if failure:
+                gc.collect()  # dying tasks log the headers of their requests: while nobody listens, please
+        if failure:
             raise DistillbenchError(
                 f"model {self.name}: {self.model} failed on {len(requests)} requests ({_METHODS[kind]}): "
-                f"{_first_line(error)}; check the server and `args`; what was answered before is kept"
-            ) from error
+                f"{failure}; check the server and `args`; what was answered before is kept"
+            )
         return found
+
+    def _made(self) -> Any:
+        """lm-eval's own model, whose tries are watched where it asks a server."""
+        from lm_eval.api.registry import get_model
+
+        model = get_model(self.model)(**self.args)
+        if is_client(model):
+            watch(model, self.name, self.model)
+        return model
+
+    def _hear(self, record: logging.LogRecord) -> None:
+        """Says in our own words what a user should know of a log line, most of it once."""
+        words = told(record.getMessage(), tried_again=not is_client(self._held.model))
+        if words is not None and (words not in self._held.told or "tries again" in words):
+            self._held.told.add(words)
+            notify(f"{self.name}: {words}")
 
     def _arguments(self, request: Request, decoding: Decoding) -> tuple[Any, ...]:
         """What lm-eval's Instance carries for one request."""
@@ -280,5 +306,15 @@ def _nats(kind: Kind, found: Any) -> float:
     return float(found[0] if kind == "score" else found)
 
 
+def _tried(
+    method: Callable[..., Sequence[Any]], instances: Sequence[Any], options: Mapping[str, bool]
+) -> tuple[Sequence[Any], str]:
+    """What a method of lm-eval answers, and "" or what failed: as text, so that nothing of the failure lives on."""
+    try:
+        return method(instances, **options), ""
+    except _failures() as error:
+        return (), _first_line(error)
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return redacted((str(error).strip() or type(error).__name__).splitlines()[0])

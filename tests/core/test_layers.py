@@ -15,14 +15,15 @@ LAYERS: dict[str, int] = {
     for layer, names in enumerate(
         (
             ("", "types", "records"),
-            ("digest", "stats", "processes"),
+            ("digest", "stats", "processes", "secrets", "credentials", "foreign"),
             ("store", "tables", "plugins", "align", "choices", "zoo", "filehash", "tablefile", "numerals", "subjects",
              "textstyle", "textstyle_families", "textstyle_grams", "textstyle_ladder", "textstyle_phrases",
              "textstyle_profile", "overlap", "trainingtexts", "verdicts"),
             ("adapters", "backends", "metrics", "figures"),
             ("matrix", "plan"),
-            ("progress", "seen", "sides", "collect", "comparisons", "score", "record", "page", "report", "gate", "run"),
-            ("config", "sweep", "cli"),
+            ("progress", "seen", "sides", "spilled", "collect", "comparisons", "score", "record", "page", "report", 
+             "gate", "run"),
+            ("config", "composition", "sweep", "cli"),
         )
     )
     for name in names

@@ -15,13 +15,13 @@ LAYERS: dict[str, int] = {
     for layer, names in enumerate(
         (
             ("", "types", "records"),
-            ("digest", "stats", "processes"),
+            ("digest", "stats", "processes", "forecast", "progress", "workload"),
             ("store", "tables", "plugins", "align", "choices", "zoo", "filehash", "tablefile", "numerals", "subjects",
              "textstyle", "textstyle_families", "textstyle_grams", "textstyle_ladder", "textstyle_phrases",
              "textstyle_profile", "overlap", "trainingtexts", "verdicts"),
             ("adapters", "backends", "metrics", "figures"),
             ("matrix", "plan"),
-            ("progress", "seen", "sides", "collect", "comparisons", "score", "record", "page", "report", "gate", "run"),
+            ("apart", "seen", "sides", "collect", "comparisons", "score", "record", "page", "report", "gate", "run"),
             ("config", "sweep", "cli"),
         )
     )

@@ -133,14 +133,16 @@ def _answer_batches(
     planned: PlannedCell, backend: AbstractBackend, work: Work, answered: list[int], tell: Tell
 ) -> list[pa.Table]:
     """The parts of a cell; those that are there already are not asked again. Fills `answered` as it goes."""
-    requests, model = planned.requests.requests, planned.cell.model
+    requests, model, sample = planned.requests.requests, planned.cell.model, planned.cell.decoding.sample
+    again = f" (sample {sample + 1})" if sample else ""
     begun = work.plan()
     if begun is None:
         begun = work.plan({"batches": backend.batches(requests, planned.cell.decoding)})
     assert begun is not None
     for index, batch in enumerate(begun["batches"]):
         piece, started, known = _amounts(planned, batch), time.perf_counter(), work.part(index) is not None
-        tell(News(model, doing=f"{_name(planned)}, {len(answered)} of {len(requests)} requests", begun=piece))
+        doing = f"{_name(planned)}{again}, {len(answered)} of {len(requests)} requests"
+        tell(News(model, doing=doing, begun=piece))
         if not known:
             work.write(index, _answer_batch(planned, backend, batch))
         answered += batch

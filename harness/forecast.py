@@ -21,6 +21,7 @@ class Sort(NamedTuple):
 Amounts = Mapping[Sort, float]
 Place = tuple[str, Sort]  # part and sort
 
+_ALL = 1 - 1e-9  # a share from which on everything is done: sums of floats are not exact
 _LEAST_LEFT = 0.1  # of the time that a piece has taken: what takes longer than expected is never about to end
 
 
@@ -67,7 +68,8 @@ class Forecast:
         expected = self.costs()
         whole = sum(expected[place] * units for place, units in places.items())
         for place, units in places.items():
-            self._done[place] = min(self._total[place], self._done[place] + units)
+            done, total = self._done[place] + units, self._total[place]
+            self._done[place] = total if done > total * _ALL else done
             if seconds is not None and whole > 0:
                 fraction = expected[place] * units / whole
                 self._seen[place] = self._seen.get(place, _Seen()).plus(units, seconds * fraction)

@@ -78,7 +78,10 @@ class Stage:
         time_left = "time left not known yet" if left is None else f"about {in_words(left)} left"
         if part is not None:
             return f"{self._percent(part)}, {time_left}"
-        counted = f"{self.forecast.finished()} of {len(self.forecast.parts)} {self._things}, " if self._things else ""
+        finished, whole = self.forecast.finished(), len(self.forecast.parts)
+        counted = f"{finished} of {whole} {self._things}, " if self._things else ""
+        if finished == whole:
+            return f"{counted}all done after {in_words(now_s - self.opened_s)}"
         return f"{counted}{self._percent(None)} of the work, {time_left}"
 
     def _note(self, news: News, now_s: float) -> None:
@@ -112,7 +115,8 @@ class Display:
         self._stages: list[Stage] = []
         self._spoke_s = clock()
         self._bars: _Bars | None = None
-        self._closing: threading.Event | None = None  # ends the thread
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()  # ends the thread
 
     def say(self, line: str) -> None:
         """One line on stderr, above the bars where there are any."""
@@ -160,9 +164,10 @@ class Display:
     def _open(self, stage: Stage) -> None:
         with self.lock:
             self._stages.append(stage)
-            if self._ticking and not self.hushed and self._closing is None:
+            if self._ticking and not self.hushed and self._thread is None:
                 self._closing = threading.Event()
-                threading.Thread(target=self._run, args=(self._closing,), name="progress", daemon=True).start()
+                self._thread = threading.Thread(target=self._run, args=(self._closing,), name="progress", daemon=True)
+                self._thread.start()
 
     def _close(self, stage: Stage) -> None:
         with self.lock:
@@ -172,9 +177,10 @@ class Display:
             if self._bars is not None:
                 self._bars.progress.stop()
                 self._bars = None
-            if self._closing is not None:
-                self._closing.set()
-                self._closing = None
+            thread, self._thread = self._thread, None
+            self._closing.set()
+        if thread is not None:
+            thread.join()
 
     def _run(self, closing: threading.Event) -> None:
         while not closing.wait(LOOK_S):
@@ -208,14 +214,14 @@ class _Bars:
 
     def _row(self, key: tuple[int, str], title: str, forecast: Forecast | None, doing: str, said: str) -> None:
         if key not in self._rows:
-            self._rows[key] = self.progress.add_task(title, total=1.0 if forecast else None, said="", doing="")
+            self._rows[key] = self.progress.add_task(title, total=1.0 if forecast else None, said=said, doing=doing)
         share = forecast.share(key[1] or None) if forecast else 0.0
         self.progress.update(self._rows[key], completed=share, said=said, doing=doing)
 
 
 def in_words(seconds: float) -> str:
     """A time to two digits or so: "70 s", "3 min", "2 h 10 min"."""
-    if seconds < 100:
+    if seconds < 119.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

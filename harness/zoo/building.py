@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -169,13 +169,13 @@ def _perform(name: str, place: Place) -> None:
 class _Teller:
     """Tells the parent of every step how much of the work it was and how long it took."""
 
-    def __init__(self, name: str, scale: Scale) -> None:
-        self._name, self._scale = name, scale
+    def __init__(self, name: str, scale: Scale, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name, self._scale, self._clock = name, scale, clock
         self._share = 0.0
         self._told_s: float | None = None  # None = not yet: what passes until the first step is not the work's pace
 
     def __call__(self, share: float) -> None:
-        now_s = time.monotonic()
+        now_s = self._clock()
         seconds = None if self._told_s is None else now_s - self._told_s
         if _news is not None:
             piece = _amount(self._name, self._scale, share - self._share)

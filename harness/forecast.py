@@ -99,6 +99,11 @@ class Forecast:
         lefts = [self._part_left_s(name, now_s) for name in self.parts]
         return max([sum(lefts) / self._at_once, *lefts])
 
+    def guessed(self, part: str | None = None) -> bool:
+        """Whether something is left, of one part or of all, of a kind that was never measured."""
+        known = {sort.kind for _, sort in self._seen}
+        return any(p[1].kind not in known and self._done[p] < self._total[p] for p in self._of(part))
+
     def costs(self) -> dict[Place, float]:
         """Expected seconds per unit, in any scale while nothing has been measured."""
         if self._costs is None:

@@ -75,7 +75,8 @@ class Stage:
         if self.forecast is None:
             return f"{in_words(now_s - self.opened_s)} so far"
         left = self.forecast.left_s(now_s, part)
-        time_left = "time left not known yet" if left is None else f"about {in_words(left)} left"
+        about = "perhaps" if self.forecast.guessed(part) else "about"
+        time_left = "time left not known yet" if left is None else f"{about} {in_words(left)} left"
         if part is not None:
             return f"{self._percent(part)}, {time_left}"
         finished, whole = self.forecast.finished(), len(self.forecast.parts)

@@ -9,6 +9,7 @@ from harness.types import Decoding, Message, Request
 
 CHARACTERS_PER_TOKEN = 3  # an estimate on the low side; the right number would need the model's tokenizer
 _WRITING = 4  # a token that is written takes about as long as so many that are read: it cannot be had before the last
+_EACH = 16  # what a request costs beside its tokens, in tokens
 
 
 def spelled(context: str | tuple[Message, ...]) -> str:
@@ -17,10 +18,10 @@ def spelled(context: str | tuple[Message, ...]) -> str:
 
 
 def expected_tokens(request: Request, decoding: Decoding) -> float:
-    """Tokens that a model reads for a request, and those that it may write, which weigh more; at least 1."""
+    """Tokens that a model reads for a request, and those that it may write, which weigh more."""
     read = (len(spelled(request.context)) + len(request.continuation)) / CHARACTERS_PER_TOKEN
     written = (request.max_new_tokens or decoding.max_new_tokens) if request.kind == "generate" else 0
-    return 1 + read + _WRITING * written
+    return _EACH + read + _WRITING * written
 
 
 def amounts(task: str, requests: Iterable[Request], decoding: Decoding) -> dict[Sort, float]:

@@ -17,8 +17,10 @@ def test_time_left_is_right_where_a_quick_task_comes_before_a_slow_one() -> None
     forecast.end("a", {QUICK: 1000}, 10.0)
     assert forecast.share() == pytest.approx(0.1)
     assert forecast.left_s(0.0) == pytest.approx(90.0)  # as long per token, until something better is known
+    assert forecast.guessed()
     forecast.end("a", {SLOW: 900}, 90.0)
     assert forecast.left_s(0.0) == pytest.approx(810.0)
+    assert not forecast.guessed()
     assert forecast.share() == pytest.approx((10 + 90) / (10 + 900))
 
 
@@ -88,11 +90,11 @@ def test_nothing_to_do_is_done() -> None:
 
 def test_requests_weigh_what_is_read_and_what_may_be_written() -> None:
     decoding = Decoding(max_new_tokens=100)
-    assert expected_tokens(Request(0, "score", "x" * 30, continuation="y" * 6), decoding) == 1 + 12
-    assert expected_tokens(Request(0, "read", "", continuation="y" * 300), decoding) == 1 + 100
-    assert expected_tokens(Request(0, "generate", "x" * 30), decoding) == 1 + 10 + 4 * 100
-    assert expected_tokens(Request(0, "generate", "x" * 30, max_new_tokens=5), decoding) == 1 + 10 + 4 * 5
+    assert expected_tokens(Request(0, "score", "x" * 30, continuation="y" * 6), decoding) == 16 + 12
+    assert expected_tokens(Request(0, "read", "", continuation="y" * 300), decoding) == 16 + 100
+    assert expected_tokens(Request(0, "generate", "x" * 30), decoding) == 16 + 10 + 4 * 100
+    assert expected_tokens(Request(0, "generate", "x" * 30, max_new_tokens=5), decoding) == 16 + 10 + 4 * 5
     talk = (Message("user", "x" * 24),)  # "user: " stands before it
-    assert expected_tokens(Request(0, "choose", talk), decoding) == 1 + 10
+    assert expected_tokens(Request(0, "choose", talk), decoding) == 16 + 10
     both = [Request(0, "score", "x" * 6), Request(0, "score", ""), Request(0, "choose", "")]
-    assert amounts("t", both, decoding) == {Sort("score", "t"): 4, Sort("choose", "t"): 1}
+    assert amounts("t", both, decoding) == {Sort("score", "t"): 34, Sort("choose", "t"): 16}

@@ -20,6 +20,7 @@ from harness.forecast import Forecast, Sort
 from harness.plan import make_plan
 from harness.progress import Display, News, Stage, in_words
 from harness.run import CELLS_MISSING, execute
+from harness.score import score
 from harness.store import Store
 from harness.types import Decoding, Outputs, Request
 from tests.core.running import REPOSITORY, run_of
@@ -226,12 +227,19 @@ sys.exit(execute(run_of(Path(sys.argv[1])), Path("nowhere.csv"), alone=True).cod
 """
 
 
+def _kill_if_stuck(process: subprocess.Popen[str]) -> None:
+    timer = threading.Timer(60, process.kill)
+    timer.daemon = True
+    timer.start()
+
+
 def test_without_a_terminal_lines_come_while_a_model_is_busy(tmp_path: Path) -> None:
     command = [sys.executable, "-c", BLOCKED, str(tmp_path)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=pipe, stderr=pipe, text=True) as process:
         assert process.stdin is not None
         assert process.stderr is not None
+        _kill_if_stuck(process)
         seen = 0
         for line in process.stderr:
             assert "\x1b" not in line
@@ -254,6 +262,7 @@ def test_on_a_terminal_bars_move_while_a_model_is_busy(tmp_path: Path) -> None:
         command, cwd=REPOSITORY, stdin=subprocess.PIPE, stderr=theirs, text=True, env=environment
     ) as process:
         os.close(theirs)
+        _kill_if_stuck(process)
         screen = ""
         while not re.search(
             r"collecting .*% of the work, (about|perhaps).*student .*0 %, about .*student x open, 0 of", screen
@@ -272,3 +281,33 @@ def test_on_a_terminal_bars_move_while_a_model_is_busy(tmp_path: Path) -> None:
     os.close(ours)
     assert process.returncode == 0
     assert "done teacher" not in screen  # bars say it
+
+
+def test_processes_tell_their_parent_what_they_are_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "_display", Display(write=lines.append, ticking=False))
+    run = run_of(tmp_path, workers=2)
+    store = Store(run.paths.results)
+    collect(make_plan(run, store, lambda line: None), store)
+    done = [line for line in lines if line.startswith("done ")]
+    assert len(done) == 4 * 2
+    assert "(all done after" in done[-1]
+
+
+def test_scores_are_the_same_from_processes_and_they_tell_what_they_are_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, hear = list[News](), Stage.hear
+    monkeypatch.setattr(Stage, "hear", lambda self, news: (heard.append(news), hear(self, news))[1])
+    found = []
+    for name, worth_processes in (("one", 1_000), ("many", 1)):
+        (tmp_path / name).mkdir()
+        run = run_of(tmp_path / name, metrics={"task_score": None, "capa": None})
+        monkeypatch.setattr("harness.score._WORTH_PROCESSES", worth_processes)
+        store = Store(run.paths.results)
+        plan = make_plan(run, store, lambda line: None)
+        collect(plan, store)
+        heard.clear()
+        found.append((score(plan, store), sorted((n.part, n.doing or "") for n in heard)))
+    assert found[0] == found[1]
+    assert ("student", "capa of student, quiz") in found[1][1]

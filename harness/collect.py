@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from queue import Empty
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from harness.apart import Tell, run_apart
+from harness.forecast import Amounts, Forecast, Sort
 from harness.foreign import listening
 from harness.matrix import Run
 from harness.plan import Plan, PlannedCell
 from harness.plugins import AbstractBackend
 from harness.processes import may_start_processes, without_main
-from harness.progress import Bar, bar
+from harness.progress import News, stage
 from harness.secrets import guard_logs
 from harness.spilled import FACT, variables_in
 from harness.store import Store, Work
 from harness.tables import grades_to_table, join_outputs, outputs_from_table, outputs_to_table
 from harness.types import DistillbenchError, Outputs, Unavailable
+from harness.workload import amounts
 
-Step = Callable[[int, str], None]
 # What can go wrong inside a model or a server without being our fault: the cell is then missing, with that reason.
 CELL_FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
 
@@ -46,11 +45,15 @@ def collect(plan: Plan, store: Store) -> None:
     """Collects and grades every missing cell. A cell that fails leaves its reason in the store and the others go on."""
     jobs = missing_jobs(plan, store)
     if jobs:
-        total = sum(len(c.requests.requests) for job in jobs for c in job.cells)
         with without_main():
             _prepare(plan.run, [job.backend for job in jobs])
-            with bar("collecting", total) as progress:
-                _run_jobs(plan.run, jobs, store, progress)
+            apart = plan.run.workers > 1 and len(jobs) > 1 and may_start_processes()
+            with stage("collecting", forecast_of(jobs, plan.run.workers if apart else 1)) as shown:
+                if apart:
+                    run_apart(_run_job, [(job, store) for job in jobs], plan.run.workers, shown.hear, _worker_begins)
+                else:
+                    for job in jobs:
+                        _run_job(job, store, shown.hear)
     _grade(plan, store)
 
 
@@ -61,108 +64,95 @@ def missing_jobs(plan: Plan, store: Store) -> list[ModelJob]:
     return [ModelJob(plan.run.models[model], tuple(cells)) for model, cells in groups]
 
 
+def forecast_of(jobs: Sequence[ModelJob], at_once: int) -> Forecast:
+    """How much work every model has, in expected tokens."""
+    return Forecast(((c.cell.model, _amounts(c)) for job in jobs for c in job.cells), at_once)
+
+
+def _amounts(planned: PlannedCell, batch: Sequence[int] | None = None) -> Amounts:
+    """Expected tokens of a cell, or of those of its requests that stand in `batch`."""
+    asked = planned.requests.requests
+    return amounts(planned.cell.task, asked if batch is None else (asked[i] for i in batch), planned.cell.decoding)
+
+
 def _prepare(run: Run, backends: Sequence[AbstractBackend]) -> None:
     for kind in sorted({b.kind for b in backends}):
         same = [b for b in backends if b.kind == kind]
         type(same[0]).prepare(same, run.paths)
 
 
-def _run_jobs(run: Run, jobs: Sequence[ModelJob], store: Store, progress: Bar) -> None:
-    if run.workers == 1 or len(jobs) == 1 or not may_start_processes():
-        for job in jobs:
-            _run_job(job, store, lambda steps, what: _show(progress, steps, what))
-        return
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    with ProcessPoolExecutor(run.workers, context, _worker_begins, (queue,)) as pool:
-        futures = [pool.submit(_worker_runs, job, store) for job in jobs]
-        while not all(f.done() for f in futures):
-            _drain(queue, progress, wait_s=0.2)
-        for future in futures:
-            future.result()
-    _drain(queue, progress, wait_s=0.0)
-
-
-def _show(progress: Bar, steps: int, what: str) -> None:
-    if what.startswith("!"):
-        progress.say(what[1:])
-        return
-    progress.advance(steps, what)
-    if progress.plain and what.startswith("done "):
-        progress.say(what)
-
-
-def _drain(queue: Any, progress: Bar, wait_s: float) -> None:
-    try:
-        while True:
-            _show(progress, *queue.get(timeout=wait_s) if wait_s else queue.get_nowait())
-    except Empty:
-        return
-
-
-_queue: Any = None
-
-
-def _worker_begins(queue: Any) -> None:
-    global _queue
-    _queue = queue
+def _worker_begins() -> None:
     guard_logs()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def _worker_runs(job: ModelJob, store: Store) -> None:
-    _run_job(job, store, lambda steps, what: _queue.put((steps, what)))
-
-
-def _run_job(job: ModelJob, store: Store, step: Step) -> None:
+def _run_job(job: ModelJob, store: Store, tell: Tell) -> None:
     """Loads one model and collects its cells; cells that another process holds come last."""
     started = time.perf_counter()
+    model = job.cells[0].cell.model
+    tell(News(model, doing=f"loading {model}"))
     try:
-        with listening(lambda line: step(0, f"!{line}")), job.backend as backend:
+        with listening(lambda line: tell(News(model, alarm=line))), job.backend as backend:
             facts = {**backend.facts(), "load_s": time.perf_counter() - started}
-            waiting = [c for c in job.cells if not _collect_cell(c, backend, facts, store, step)]
+            waiting = [c for c in job.cells if not _collect_cell(c, backend, facts, store, tell)]
+            if waiting:
+                tell(News(model, doing=f"{model} waits for another process that collects {waiting[0].cell.task}"))
             while waiting:
                 time.sleep(1.0)
-                waiting = [c for c in waiting if not _collect_cell(c, backend, facts, store, step)]
+                waiting = [c for c in waiting if not _collect_cell(c, backend, facts, store, tell)]
     except CELL_FAILURES as error:
         for cell in job.cells:
             if not store.has(cell.key):
-                _fail(cell, error, store, step)
+                _fail(cell, error, store, tell)
+    tell(News(model, over=True))
 
 
 def _collect_cell(
-    planned: PlannedCell, backend: AbstractBackend, facts: Mapping[str, Any], store: Store, step: Step
+    planned: PlannedCell, backend: AbstractBackend, facts: Mapping[str, Any], store: Store, tell: Tell
 ) -> bool:
     """Collects one cell; False where another process is at it."""
     with store.work(planned.key) as work:
         if work is None:
             return False
         if store.has(planned.key):
-            step(len(planned.requests.requests), f"done {planned.cell.model} x {planned.cell.task}")
+            tell(News(planned.cell.model, ended=_amounts(planned), line=f"done {_name(planned)}"))
             return True
+        answered: list[int] = []
         try:
-            _answer_batches(planned, backend, facts, work, step)
+            parts = _answer_batches(planned, backend, work, answered, tell)
+            _publish(planned, facts, parts, work)
         except CELL_FAILURES as error:
-            _fail(planned, error, store, step)
+            _fail(planned, error, store, tell, answered)
+            return True
+    if planned.cell.decoding.sample == 0:
+        tell(News(planned.cell.model, line=f"done {_name(planned)}"))
     return True
 
 
+def _name(planned: PlannedCell) -> str:
+    return f"{planned.cell.model} x {planned.cell.task}"
+
+
 def _answer_batches(
-    planned: PlannedCell, backend: AbstractBackend, facts: Mapping[str, Any], work: Work, step: Step
-) -> None:
-    requests = planned.requests.requests
+    planned: PlannedCell, backend: AbstractBackend, work: Work, answered: list[int], tell: Tell
+) -> list[pa.Table]:
+    """The parts of a cell; those that are there already are not asked again. Fills `answered` as it goes."""
+    requests, model, sample = planned.requests.requests, planned.cell.model, planned.cell.decoding.sample
+    again = f" (sample {sample + 1})" if sample else ""
     begun = work.plan()
     if begun is None:
         begun = work.plan({"batches": backend.batches(requests, planned.cell.decoding)})
     assert begun is not None
     for index, batch in enumerate(begun["batches"]):
-        if work.part(index) is None:
+        piece, started, known = _amounts(planned, batch), time.perf_counter(), work.part(index) is not None
+        doing = f"{_name(planned)}{again}, {len(answered)} of {len(requests)} requests"
+        tell(News(model, doing=doing, begun=piece))
+        if not known:
             work.write(index, _answer_batch(planned, backend, batch))
-        step(len(batch), f"{planned.cell.model} x {planned.cell.task}")
+        answered += batch
+        tell(News(model, ended=piece, seconds=None if known else time.perf_counter() - started))
     parts = [work.part(i) for i in range(len(begun["batches"]))]
-    _publish(planned, facts, [p for p in parts if p is not None], work)
-    if planned.cell.decoding.sample == 0:
-        step(0, f"done {planned.cell.model} x {planned.cell.task}")
+    return [p for p in parts if p is not None]
 
 
 def _answer_batch(planned: PlannedCell, backend: AbstractBackend, batch: Sequence[int]) -> pa.Table:
@@ -209,28 +199,36 @@ def _peak_memory_bytes() -> int:
     return int(peak) if os.uname().sysname == "Darwin" else int(peak) * 1024
 
 
-def _fail(planned: PlannedCell, error: Exception, store: Store, step: Step) -> None:
+def _fail(planned: PlannedCell, error: Exception, store: Store, tell: Tell, answered: Sequence[int] = ()) -> None:
     if isinstance(error, OSError) and error.errno in (28, 122):  # no space, quota: stop, what is done is kept
         raise error
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     store.note_failure(planned.key, reason)
-    step(len(planned.requests.requests), f"!missing {planned.cell.model} x {planned.cell.task}: {reason}")
+    rest = [i for i in range(len(planned.requests.requests)) if i not in set(answered)]
+    tell(News(planned.cell.model, ended=_amounts(planned, rest), alarm=f"missing {_name(planned)}: {reason}"))
 
 
 def _grade(plan: Plan, store: Store) -> None:
     todo = [c for c in plan.cells if c.grades_key and not store.has(c.grades_key) and store.has(c.key)]
     if not todo:
         return
-    with bar("grading", len(todo)) as progress:
-        for planned in todo:
-            assert planned.grades_key is not None
-            outputs = outputs_from_table(store.table(planned.key))
-            try:
-                grades = plan.run.tasks[planned.cell.task].grade(planned.requests, outputs, planned.circumstance)
-            except Unavailable as error:
-                store.note_failure(planned.grades_key, str(error))
-                grades = None
-            if grades is not None:
-                spec = {"model": planned.cell.model, "task": planned.cell.task, "outputs": planned.key}
-                store.put(planned.grades_key, grades_to_table(grades), spec, {})
-            progress.advance(1, f"{planned.cell.model} x {planned.cell.task}")
+    pieces = [(c, {Sort(c.cell.task): float(len(c.requests.requests))}) for c in todo]
+    with stage("grading", Forecast((c.cell.model, piece) for c, piece in pieces)) as shown:
+        for planned, piece in pieces:
+            started = time.perf_counter()
+            shown.hear(News(planned.cell.model, doing=_name(planned), begun=piece))
+            _grade_cell(plan, planned, store)
+            shown.hear(News(planned.cell.model, ended=piece, seconds=time.perf_counter() - started))
+
+
+def _grade_cell(plan: Plan, planned: PlannedCell, store: Store) -> None:
+    assert planned.grades_key is not None
+    outputs = outputs_from_table(store.table(planned.key))
+    try:
+        grades = plan.run.tasks[planned.cell.task].grade(planned.requests, outputs, planned.circumstance)
+    except Unavailable as error:
+        store.note_failure(planned.grades_key, str(error))
+        return
+    if grades is not None:
+        spec = {"model": planned.cell.model, "task": planned.cell.task, "outputs": planned.key}
+        store.put(planned.grades_key, grades_to_table(grades), spec, {})

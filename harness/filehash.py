@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.digest import digest
+from harness.progress import stage
 from harness.types import DistillbenchError
 
 _SETTLED_NS = 2_000_000_000  # a file younger than this may change again within one tick of the file system's clock
@@ -28,7 +29,7 @@ def file_sha256(path: Path, cache: Path) -> str:
         known = _recall(memo)
         if known.get("stamp") == stamp:
             return str(known["sha256"])
-        with path.open("rb") as file:
+        with path.open("rb") as file, stage(f"reading {path.name} ({stat.st_size / 1e9:.1f} GB)"):
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DistillbenchError(f"{path}: expected a readable file, got: {error.strerror or error}") from None

@@ -11,6 +11,7 @@ from typing import TypeVar
 from harness.digest import digest
 from harness.matrix import Run
 from harness.plugins import AbstractBackend, AbstractTask, Circumstance, unknown
+from harness.progress import stage
 from harness.store import Store
 from harness.tables import SCHEMA, outputs_from_table, requests_from_table, requests_to_table
 from harness.trainingtexts import training_faults
@@ -67,12 +68,12 @@ def make_plan(run: Run, store: Store, say: Say) -> Plan:
     faults = _matrix_faults(run)
     digests: dict[str, str] = {}
     for name, backend in run.models.items():
-        found = backend.faults(run.paths)
-        faults.extend([*found, *training_faults(backend, run.paths)])
-        if not found:
-            contents = _attempt(faults, partial(backend.digest, run.paths))
-            if contents is not None:
-                digests[name] = contents
+        with stage(f"looking at model {name}"):
+            found = backend.faults(run.paths)
+            faults.extend([*found, *training_faults(backend, run.paths)])
+            contents = None if found else _attempt(faults, partial(backend.digest, run.paths))
+        if contents is not None:
+            digests[name] = contents
     sets = _request_sets(run, store, say, faults)
     cells = [cell for n in digests for t in run.tasks for cell in _cells(run, n, t, sets, digests[n])]
     reading, pending = _reading_sets(Plan(run, digests, tuple(cells)), store, say, faults)
@@ -166,15 +167,16 @@ def _request_sets(run: Run, store: Store, say: Say, faults: list[str]) -> dict[t
             continue
         for chat in _chats(run, name):
             circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed)
-            found = task.faults(circumstance)
-            faults.extend(found)
-            if not found:
-                built = _attempt(faults, partial(_built, run, name, circumstance, store, say))
-                if built is not None:
-                    sets[name, chat] = built
+            with stage(f"looking at task {name}"):
+                found = task.faults(circumstance)
+                faults.extend(found)
+                built = None if found else _attempt(faults, partial(_built, run, name, circumstance, store, say))
+            if built is not None:
+                sets[name, chat] = built
     return sets
 
 
+@stage("looking at what is to be read")
 def _reading_sets(
     plan: Plan, store: Store, say: Say, faults: list[str]
 ) -> tuple[dict[tuple[str, bool], BuiltRequests], list[str]]:
@@ -225,7 +227,8 @@ def _built(run: Run, name: str, circumstance: Circumstance, store: Store, say: S
     if store.has(key):
         return BuiltRequests(key, requests_from_table(store.table(key)), circumstance)
     say(f"building the requests of {name}")
-    requests = task.requests(circumstance)
+    with stage(f"building the requests of {name}"):
+        requests = task.requests(circumstance)
     store.put(key, requests_to_table(requests), {"task": name, "chat": circumstance.chat}, {})
     return BuiltRequests(key, requests, circumstance)
 

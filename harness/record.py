@@ -12,6 +12,7 @@ from typing import Any
 from harness.comparisons import compared
 from harness.matrix import Run
 from harness.plan import Plan, PlannedCell
+from harness.progress import stage
 from harness.records import CellRecord, Comparison, MetricNote, RunRecord
 from harness.seen import seen_in_training
 from harness.sides import Library
@@ -23,6 +24,7 @@ _FEW_PROMPTS = 200
 _PACKAGES = ("distillbench", "lm-eval", "torch", "transformers", "numpy", "scipy", "scikit-learn", "pyarrow")
 
 
+@stage("gathering what the page shows")
 def make_record(plan: Plan, store: Store, scores: Sequence[Score]) -> RunRecord:
     """The record of one run."""
     run = plan.run

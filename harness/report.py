@@ -15,10 +15,12 @@ from harness.page.render import page
 from harness.page.samples import BUDGET_BYTES, browse, task_answers
 from harness.page.samples_file import written
 from harness.plugins import AbstractFigure
+from harness.progress import stage
 from harness.records import RunRecord
 from harness.secrets import redacted
 
 
+@stage("writing the page")
 def write_report(record: RunRecord, folder: Path, figures: Sequence[AbstractFigure] | None = None) -> Path:
     """Path of index.html in `folder`, where the data files and samples.parquet are written too.
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 import harness
+from harness.apart import Tell, run_apart
 from harness.digest import canonical, digest, source_digest
+from harness.forecast import Forecast, Sort
 from harness.matrix import Run
 from harness.plan import Plan, asked
 from harness.plugins import AbstractMetric
-from harness.processes import may_start_processes, without_main
-from harness.progress import Bar, bar
+from harness.processes import may_start_processes
+from harness.progress import News, stage
 from harness.sides import Library
 from harness.stats.intervals import evaluate
 from harness.store import Store
@@ -40,24 +41,36 @@ class Question:
 def score(plan: Plan, store: Store) -> tuple[Score, ...]:
     """All scores of a run in a fixed order; what is stored is read, the rest computed on all cores and stored."""
     library = Library(plan, store)
-    questions = list(all_questions(plan.run, library))
-    missing = [q for q in questions if _is_missing(q, library)]
-    with bar("scoring", len(missing)) as progress:
-        if len(missing) < _WORTH_PROCESSES or not may_start_processes():
-            _compute_all(missing, library, progress)
+    with stage("reading what is to be scored"):
+        questions = list(all_questions(plan.run, library))
+        missing = [q for q in questions if _is_missing(q, library)]
+    apart = len(missing) >= _WORTH_PROCESSES and may_start_processes()
+    pieces = _pieces(missing)
+    workers = min(os.cpu_count() or 1, len(pieces)) if apart else 1
+    with stage("scoring", Forecast(((q.student, _amounts(q)) for q in missing), workers)) as shown:
+        if apart:
+            begin = partial(_worker_begins, plan, store)
+            run_apart(_worker_computes, [(piece,) for piece in pieces], workers, shown.hear, begin)
         else:
-            _compute_apart(missing, library, progress)
-    return tuple(_said_once([s for q in questions for s in _answered(q, library)]))
+            _compute_all([q for piece in pieces for q in piece], library, shown.hear)
+    with stage("reading the scores"):
+        return tuple(_said_once([s for q in questions for s in _answered(q, library)]))
 
 
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
 _STUDENTS = 2  # of one teacher and base in a piece of work
 
 
-def _compute_all(questions: Sequence[Question], library: Library, progress: Bar) -> None:
-    for question in (q for piece in _pieces(questions) for q in piece):
-        _compute(question, library)
-        progress.advance(1, f"{question.metric.name} of {question.student}")
+def _amounts(question: Question) -> dict[Sort, float]:
+    """What a question counts among those of its metric: once for every task."""
+    return {Sort(question.metric.name): float(len(question.tasks))}
+
+
+def _compute_all(questions: Sequence[Question], library: Library, tell: Tell) -> None:
+    for question in questions:
+        doing = f"{question.metric.name} of {question.student}, {'+'.join(question.tasks)}"
+        tell(News(question.student, doing=doing, begun=_amounts(question)))
+        tell(News(question.student, ended=_amounts(question), seconds=_compute(question, library)))
 
 
 def _pieces(questions: Sequence[Question]) -> list[list[Question]]:
@@ -75,19 +88,6 @@ def _pieces(questions: Sequence[Question]) -> list[list[Question]]:
     ]
 
 
-def _compute_apart(questions: Sequence[Question], library: Library, progress: Bar) -> None:
-    pieces = _pieces(questions)
-    context = multiprocessing.get_context("spawn")
-    workers = min(os.cpu_count() or 1, len(pieces))
-    begins = (library.plan, library.store)
-    with without_main(), ProcessPoolExecutor(workers, context, _worker_begins, begins) as pool:
-        futures = {pool.submit(_worker_computes, piece): piece for piece in pieces}
-        for future in as_completed(futures):
-            future.result()
-            last = futures[future][-1]
-            progress.advance(len(futures[future]), f"{last.metric.name} of {last.student}")
-
-
 _library: list[Library] = []
 
 
@@ -95,9 +95,8 @@ def _worker_begins(plan: Plan, store: Store) -> None:
     _library.append(Library(plan, store))
 
 
-def _worker_computes(questions: Sequence[Question]) -> None:
-    for question in questions:
-        _compute(question, _library[0])
+def _worker_computes(questions: Sequence[Question], tell: Tell) -> None:
+    _compute_all(questions, _library[0], tell)
 
 
 def all_questions(run: Run, library: Library) -> Iterable[Question]:
@@ -139,12 +138,15 @@ def _is_missing(question: Question, library: Library) -> bool:
         return False
 
 
-def _compute(question: Question, library: Library) -> None:
+def _compute(question: Question, library: Library) -> float:
+    """Seconds that it took to answer a question and to store the answer."""
+    started = time.perf_counter()
     sides = _sides(question, library)
     with threadpool_limits(1):  # sums then do not depend on the number of cores
         scores = _computed(question, sides, library.seed)
     spec = {"metric": question.metric.name, "student": question.student}
     library.store.put(_key(question, sides, library.seed), scores_to_table(scores), spec, {})
+    return time.perf_counter() - started
 
 
 def _answered(question: Question, library: Library) -> Sequence[Score]:

@@ -11,7 +11,7 @@ from harness.digest import digest
 from harness.filehash import file_sha256
 from harness.overlap import VERSION, seen_texts
 from harness.plan import Plan, PlannedCell
-from harness.progress import say
+from harness.progress import say, stage
 from harness.store import Store
 from harness.tables import SCHEMA
 from harness.trainingtexts import training_file, training_texts
@@ -61,7 +61,8 @@ def _find(plan: Plan, store: Store, missing: Mapping[str, PlannedCell]) -> None:
     say(f"looking for {sum(len(c.requests.prompts) for c in missing.values())} prompts in {backend.training_data}")
     path = training_file(str(backend.training_data), plan.run.paths)
     prompts = [(key, p) for key, cell in missing.items() for p in cell.requests.prompts]
-    found = seen_texts(training_texts(path, backend.training_columns), [p.text for _, p in prompts])
+    with stage(f"reading {path.name}"):
+        found = seen_texts(training_texts(path, backend.training_columns), [p.text for _, p in prompts])
     for key, cell in missing.items():
         rows = [
             {"prompt": p.id, "exact": seen.exact, "ngrams": seen.ngrams}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.types import Decoding, Message, Request
+from harness.types import Decoding, Request
+from harness.workload import CHARACTERS_PER_TOKEN, spelled
 
-_CHARACTERS_PER_TOKEN = 3  # an estimate on the low side; the right number would need the model's tokenizer
 _MOST_ROWS = 256
 
 
 def budgeted_batches(requests: Sequence[Request], decoding: Decoding, rows: int | None, budget: int) -> list[list[int]]:
     """Indices into `requests`, longest first; `rows` per batch, or as many as `budget` padded tokens hold."""
     lengths = [_length(request, decoding) for request in requests]
-    order = sorted(range(len(requests)), key=lambda i: (-lengths[i], _spell(requests[i].context), i))
+    order = sorted(range(len(requests)), key=lambda i: (-lengths[i], spelled(requests[i].context), i))
     batches: list[list[int]] = []
     for index in order:
         fits = batches and len(batches[-1]) < (rows or min(_MOST_ROWS, budget // lengths[batches[-1][0]]))
@@ -26,13 +26,9 @@ def budgeted_batches(requests: Sequence[Request], decoding: Decoding, rows: int 
 
 def _length(request: Request, decoding: Decoding) -> int:
     """About how many tokens a request takes; continuations of one context count alike, so that they stay together."""
-    characters = len(_spell(request.context))
+    characters = len(spelled(request.context))
     if request.kind == "generate":
-        return characters // _CHARACTERS_PER_TOKEN + (request.max_new_tokens or decoding.max_new_tokens) + 1
+        return characters // CHARACTERS_PER_TOKEN + (request.max_new_tokens or decoding.max_new_tokens) + 1
     if request.kind == "read" or not characters:
         characters += len(request.continuation)
-    return characters // _CHARACTERS_PER_TOKEN + 16
-
-
-def _spell(context: str | tuple[Message, ...]) -> str:
-    return context if isinstance(context, str) else "\n".join(f"{m.role}: {m.content}" for m in context)
+    return characters // CHARACTERS_PER_TOKEN + 16

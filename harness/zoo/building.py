@@ -11,7 +11,8 @@ import multiprocessing
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
+from harness.forecast import Forecast, Sort
+from harness.progress import News, Stage, hush, say, stage
 from harness.zoo.answering import answer
-from harness.zoo.progress import Board, board
 from harness.zoo.recipe import Scale, checkpoint_name, checkpoints, digest, needs, work, zoo
 from harness.zoo.texts import write_answers
 from harness.zoo.tokenizer import train_tokenizer
@@ -80,17 +82,22 @@ def _make(missing: Sequence[str], place: Place, workers: int) -> None:
     for draft in place.folder.glob(".*"):
         shutil.rmtree(draft)
     context = multiprocessing.get_context("spawn")
-    news: SimpleQueue[tuple[str, float]] = context.SimpleQueue()
+    news: SimpleQueue[News] = context.SimpleQueue()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(news,))
     waiting, running = list(missing), dict[Future[None], str]()
-    with pool, board({name: work(name, place.scale) for name in missing}) as shown:
+    say(f"zoo: making {len(missing)} things: {', '.join(missing)}")
+    forecast = Forecast(((name, _amount(name, place.scale)) for name in missing), workers)
+    with pool, stage("zoo", forecast, "things ready") as shown:
         while waiting or running:
             for name in _ready(waiting, place)[: workers - len(running)]:
                 waiting.remove(name)
                 running[pool.submit(_perform, name, place)] = name
+                shown.hear(News(name, doing=""))
             for future in wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED).done:
                 future.result()
-                shown.finish(running.pop(future))
+                name = running.pop(future)
+                _show(news, shown)  # what it told before it was ready
+                shown.hear(News(name, over=True, line=f"zoo: {name} is ready"))
             _show(news, shown)
 
 
@@ -98,25 +105,32 @@ def _ready(waiting: Sequence[str], place: Place) -> list[str]:
     return [name for name in waiting if all(place.holds(need) for need in needs(name, place.scale))]
 
 
-def _show(news: SimpleQueue[tuple[str, float]], shown: Board) -> None:
+def _amount(name: str, scale: Scale, share: float = 1.0) -> dict[Sort, float]:
+    """A share of the work that something is; answering, training and counting words take their own time."""
+    kind = "train" if name in zoo(scale).models else "answer" if name in zoo(scale).answers else name
+    return {Sort(kind): share * work(name, scale)}
+
+
+def _show(news: SimpleQueue[News], shown: Stage) -> None:
     while not news.empty():
-        shown.advance(*news.get())
+        shown.hear(news.get())
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Holds a lock; waits for it as long as another process builds."""
     with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with stage("waiting for another process that makes the zoo"):
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 # --- in a worker ----------------------------------------------------------------------------------
 
-_news: SimpleQueue[tuple[str, float]] | None = None  # to the parent
+_news: SimpleQueue[News] | None = None  # to the parent
 
 
-def _start_worker(news: SimpleQueue[tuple[str, float]]) -> None:
+def _start_worker(news: SimpleQueue[News]) -> None:
     import torch
     from transformers.utils import logging
 
@@ -125,6 +139,7 @@ def _start_worker(news: SimpleQueue[tuple[str, float]]) -> None:
     # Two processes with one thread each are faster than one with two, and do not collapse beside another job.
     torch.set_num_threads(1)
     logging.disable_progress_bar()
+    hush()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -138,11 +153,7 @@ def _end_with_parent() -> None:
 def _perform(name: str, place: Place) -> None:
     """Makes one thing and publishes it."""
     folder, made = place.folder, zoo(place.scale)
-
-    def progress(share: float) -> None:
-        if _news is not None:
-            _news.put((name, share))
-
+    progress = _Teller(name, place.scale)
     if name == "tokenizer":
         with _published(folder / name) as draft:
             train_tokenizer(draft, place.seed)
@@ -153,6 +164,23 @@ def _perform(name: str, place: Place) -> None:
     else:
         keep = partial(_save_model, folder, name)
         train(made.models[name], name, place.seed, folder, keep=keep, progress=progress)
+
+
+class _Teller:
+    """Tells the parent of every step how much of the work it was and how long it took."""
+
+    def __init__(self, name: str, scale: Scale, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name, self._scale, self._clock = name, scale, clock
+        self._share = 0.0
+        self._told_s: float | None = None  # None = not yet: what passes until the first step is not the work's pace
+
+    def __call__(self, share: float) -> None:
+        now_s = self._clock()
+        seconds = None if self._told_s is None else now_s - self._told_s
+        if _news is not None:
+            piece = _amount(self._name, self._scale, share - self._share)
+            _news.put(News(self._name, doing="", ended=piece, seconds=seconds))
+        self._share, self._told_s = share, now_s
 
 
 def _save_model(folder: Path, name: str, model: Any, step: int | None) -> None:

@@ -15,14 +15,14 @@ LAYERS: dict[str, int] = {
     for layer, names in enumerate(
         (
             ("", "types", "records"),
-            ("digest", "stats", "processes", "secrets", "credentials", "foreign"),
+            ("digest", "stats", "processes", "secrets", "credentials", "foreign", "forecast", "progress", "workload"),
             ("store", "tables", "plugins", "align", "choices", "zoo", "filehash", "tablefile", "numerals", "subjects",
              "textstyle", "textstyle_families", "textstyle_grams", "textstyle_ladder", "textstyle_phrases",
              "textstyle_profile", "overlap", "trainingtexts", "verdicts"),
             ("adapters", "backends", "metrics", "figures"),
             ("matrix", "plan"),
-            ("progress", "seen", "sides", "spilled", "collect", "comparisons", "score", "record", "page", "report", 
-             "gate", "run"),
+            ("apart", "seen", "sides", "spilled", "collect", "comparisons", "score", "record", "page", "report", "gate",
+             "run"),
             ("config", "composition", "sweep", "cli"),
         )
     )

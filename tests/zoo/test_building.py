@@ -4,10 +4,15 @@ import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
-from harness.zoo import Place, build
+from harness import progress
+from harness.forecast import Sort
+from harness.progress import News
+from harness.zoo import Place, build, building
+from harness.zoo.recipe import work
 from harness.zoo.texts import read_answers
 from harness.zoo.world import chat_prompt
 
@@ -44,8 +49,10 @@ def test_answers_answer_what_was_asked(tiny: Place) -> None:
 
 
 def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
-    tiny: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("FIRST_S", "LINE_S", "LOOK_S"):
+        monkeypatch.setattr(progress, name, 0.01)
     place = Place(tmp_path, "tiny")
     shutil.copytree(tiny.folder, place.folder)
     shutil.rmtree(place.folder / "answers_a")
@@ -55,7 +62,23 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
     with ThreadPoolExecutor(2) as both:  # the second waits for the first and finds everything done
         list(both.map(lambda _: build(["answers_a"], place, workers=1), range(2)))
     assert (place.folder / "teacher_a" / "model.safetensors").stat().st_mtime_ns == kept
-    assert "answers_a is ready (2 of 2" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "zoo: base 0 %, 0 of 2 things ready, 0 % of the work, time left not known yet" in said
+    assert "zoo: answers_a is ready (2 of 2 things ready, all done after" in said
+    assert "waiting for another process that makes the zoo (" in said
     assert not list(place.folder.glob(".*"))
     for name in ("base", "answers_a"):
         assert contents(place.folder / name) == contents(tiny.folder / name)
+
+
+def test_a_worker_tells_the_work_of_every_step_and_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: SimpleQueue[News] = SimpleQueue()
+    monkeypatch.setattr(building, "_news", told)
+    times = iter([7.0, 9.0, 14.0])
+    teller = building._Teller("teacher_a", "tiny", clock=lambda: next(times))
+    for share in (0.25, 0.5, 1.0):
+        teller(share)
+    heard = [told.get() for _ in range(3)]
+    whole = work("teacher_a", "tiny")
+    assert [n.ended[Sort("train")] / whole for n in heard] == [0.25, 0.25, 0.5]
+    assert [n.seconds for n in heard] == [None, 2.0, 5.0]  # the first step's time has the start-up in it

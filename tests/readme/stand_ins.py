@@ -6,7 +6,8 @@
 | checkpoints at the named paths | random models of two layers at those paths | the paths are placeholders |
 | data sets of the hub | made-up rows of the same form, by `paths.datasets` | no test needs a network |
 | the trained zoo | random models in its cache, where it looks first | training takes minutes |
-| every prompt, answers of 256 tokens | `SHORT`: 25 prompts, 8 tokens | the same code in seconds |
+| every prompt, two processes | `SHORT`: 20 prompts, one process | the same code in seconds |
+| tasks of the first, quick look at a matrix | `style_prompts` | lm-eval's own take ten seconds to find |
 | tasks of `matrix=standard` | `only.tasks`: two of its nine | the other seven come from the hub too |
 | models, tasks, metrics of `matrix=zoo` | `only`: three, two, two | sweeps multiply them |
 | `make`, `pip` | a dry run of the one, a recorded call of the other | they install for minutes |
@@ -34,8 +35,8 @@ CHECKPOINTS = (
     "checkpoints/after_b",
     "some-org/never-saw-the-teacher-1b",
 )
-SHORT = ("limit=25", "decoding.max_new_tokens=8", "workers=1")
-ROWS = 25
+SHORT = ("limit=20", "workers=1")
+ROWS = 20  # as many prompts as a measure of style wants
 
 
 def run(folder: Path, command: str, *changes: str) -> subprocess.CompletedProcess[str]:
@@ -65,7 +66,7 @@ def _program(path: Path, line: str) -> None:
 def put_checkpoints(folder: Path) -> None:
     """Five random chat models at the paths that the README names."""
     for seed, path in enumerate(CHECKPOINTS):
-        save_llama(folder / path, byte_tokenizer(), seed=seed, max_position_embeddings=1024)
+        _save(folder / path, seed)
 
 
 def put_zoo(folder: Path, members: Sequence[str]) -> None:
@@ -73,7 +74,16 @@ def put_zoo(folder: Path, members: Sequence[str]) -> None:
     place = Place(folder / ".cache" / "zoo")
     for seed, member in enumerate(members):
         for step in (None, *recipes.checkpoints(member, "full")):
-            save_llama(place.folder / recipes.checkpoint_name(member, step), byte_tokenizer(), seed=seed)
+            _save(place.folder / recipes.checkpoint_name(member, step), seed)
+
+
+def _save(folder: Path, seed: int) -> None:
+    """A random model whose replies are short: every eighth token ends them."""
+    from transformers import GenerationConfig
+
+    tokenizer = byte_tokenizer()
+    save_llama(folder, tokenizer, seed=seed, max_position_embeddings=1024)
+    GenerationConfig(eos_token_id=list(range(1, len(tokenizer), 8)), bos_token_id=0).save_pretrained(folder)
 
 
 def put_hub_data(folder: Path) -> str:

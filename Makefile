@@ -1,31 +1,40 @@
-# make demo: trains the zoo (once) and writes its page.   make test: everything that must hold.
+# make demo: trains the eleven models of the zoo (once) and writes their page.
+# make test: everything that must hold and is quick.   make test-slow: the tests that take more than ten seconds.
+# TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
 PYTHON ?= python3
+TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-.PHONY: demo test check clean
+.PHONY: demo test test-slow check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
 
 test: $(VENV)/test.stamp check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/test.stamp
+	$(PYTEST) -m slow
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# PyTorch comes alone: what it needs is pinned, and an index of PyTorch's own need not have those versions.
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	@echo "installing pinned versions into $(VENV) (a few minutes the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "distillbench needs Python 3.11 or later; set PYTHON=...")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@$(PIP) --no-deps $(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)') torch==2.13.0
+	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(PIP) --editable '.[dev]'
 	@touch $@
 
 clean:

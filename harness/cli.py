@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import re
@@ -48,6 +49,7 @@ def main() -> None:
     """Runs the command and exits: 0 done, 1 gate failed, 2 wrong input, 3 cells missing, 70 our own fault."""
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _accept_lazy_help()
     # argparse takes a flag between two overrides for a mistake; wherever it stands, it means the same.
     flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
     sys.argv[1:] = flags[:1] + [word for word in sys.argv[1:] if word not in flags]
@@ -65,6 +67,19 @@ def main() -> None:
         say("stopped; what is collected stays, the same command goes on from here")
         sys.exit(130)
     sys.exit(sweep.code() if sweep.happened() else (_codes[-1] if _codes else DONE))
+
+
+def _accept_lazy_help() -> None:
+    """Python 3.14 checks the help of every flag as it is added; Hydra gives one as an object, spelt out when shown."""
+    check = getattr(argparse.ArgumentParser, "_check_help", None)
+    if check is None:
+        return
+
+    def check_texts(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+        if isinstance(action.help, str):
+            check(parser, action)
+
+    setattr(argparse.ArgumentParser, "_check_help", check_texts)  # noqa: B010 - unknown to the types of older Pythons
 
 
 def _guarded(config: Mapping[str, Any], in_sweep: bool) -> int:

@@ -1,0 +1,150 @@
+"""Every block of the README, copied as it stands into an empty folder, gives what the text around it promises."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.readme import stand_ins
+from tests.readme.blocks import Block, blocks, prose, section, write_files
+
+MAKE, OWN, RECORDED = "Two commands", "Your own models", "Recorded answers"
+SWEEPS, CI = "Sweeps", "In the CI of a training repository"
+TRIED = {
+    MAKE: 2,
+    OWN: 2,
+    RECORDED: 3,
+    SWEEPS: 2,
+    CI: 2,
+}  # section -> its blocks; tests/readme/test_installing.py has MAKE
+ZOO_CUT = ("only.tasks=[zoo_facts,zoo_style]", "only.metrics=[task_score,style_transfer]", *stand_ins.SHORT)
+ZOO_THREE = "only.models=[teacher_a,base,answers_a]"
+
+
+def commands(heading: str) -> list[str]:
+    """All commands of a section, in order."""
+    return [command for block in section(heading) for command in block.commands]
+
+
+def own(folder: Path, command: str) -> tuple[str, ...]:
+    """The files of "Your own models" with checkpoints behind its placeholders, and what is changed."""
+    write_files(OWN, folder)
+    stand_ins.put_checkpoints(folder)
+    cut = ("only.tasks=[arc_easy,style_prompts]",) if "matrix=standard" in command else ()
+    return (stand_ins.put_hub_data(folder), *cut, *stand_ins.SHORT)
+
+
+def zoo(folder: Path, command: str) -> tuple[str, ...]:
+    """A trained zoo's place, filled, and what is changed."""
+    stand_ins.put_zoo(folder, ("teacher_a", "base", "answers_a", "independent"))
+    return ZOO_CUT if "zoo_dose" in command else (ZOO_THREE, *ZOO_CUT)
+
+
+Prepare = Callable[[Path, str], tuple[str, ...]]
+MODEL_COMMANDS = [*((own, c) for c in commands(OWN)), *((zoo, c) for c in commands(SWEEPS))]
+
+
+def scores(folder: Path) -> list[dict[str, str]]:
+    """Rows of the page's table."""
+    assert (folder / "results/report/index.html").is_file()
+    with (folder / "results/report/scores.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def value(rows: list[dict[str, str]], metric: str, student: str) -> float:
+    """The one number of a measure and a student."""
+    found = [r["value"] for r in rows if (r["metric"], r["student"]) == (metric, student) and r["value"]]
+    assert len(found) == 1, f"{metric} of {student}: expected one number, got {found}"
+    return float(found[0])
+
+
+def test_every_block_is_tried() -> None:
+    found: dict[str, int] = {}
+    for block in blocks():
+        found[block.section] = found.get(block.section, 0) + 1
+    assert found == TRIED
+    assert all(block.commands or block.file for block in blocks()), "a block that is neither commands nor a named file"
+
+
+def test_the_parts_of_a_block_are_told_apart() -> None:
+    text = "# T\n\n## A\n\nIn `x.py` and `a/b.yaml`:\n\n```yaml\n# comment\nk: 1\n```\n\n"
+    text += "```console\n$ run x\n# no\n$ two\n```\n"
+    first, second = blocks(text)
+    assert first == Block("A", "yaml", "# comment\nk: 1\n", "a/b.yaml")
+    assert (second.file, second.commands) == (None, ["run x", "two"])
+
+
+def test_recorded_answers_give_a_page_with_numbers(tmp_path: Path) -> None:
+    write_files(RECORDED, tmp_path)
+    for command in commands(RECORDED):
+        done = stand_ins.run(tmp_path, command)
+        assert done.returncode == 0, done.stderr
+    assert "near 2/3" in prose(RECORDED)
+    assert value(scores(tmp_path), "style_transfer", "student") == pytest.approx(2 / 3, abs=0.12)
+
+
+@pytest.mark.parametrize(("prepare", "command"), MODEL_COMMANDS, ids=lambda p: p if isinstance(p, str) else "")
+def test_commands_over_models_are_understood_whole(tmp_path: Path, prepare: Prepare, command: str) -> None:
+    """Every model, metric and pair is built; nothing is collected, which is all that is missing."""
+    changes = [*prepare(tmp_path, command), "stages=[score]", "hydra/launcher=basic"]
+    if prepare is own:  # lm-eval's own tasks take ten seconds to find: the slow tests have them
+        changes.append("only.tasks=[style_prompts]")
+    done = stand_ins.run(tmp_path, command, *changes)
+    assert done.returncode == 3, done.stderr
+    assert "not collected yet" in done.stderr
+    assert "error:" not in done.stderr
+
+
+@pytest.mark.slow  # lm-eval's tasks are indexed (10 s), models of random weights are loaded and asked
+@pytest.mark.parametrize("command", commands(OWN))
+def test_own_models_are_compared(tmp_path: Path, command: str) -> None:
+    done = stand_ins.run(tmp_path, command, *own(tmp_path, command))
+    assert done.returncode == 0, done.stderr
+    rows = scores(tmp_path)
+    students = {"student"} if "matrix=standard" in command else {"student_a", "student_b"}
+    assert {r["student"] for r in rows if r["metric"] == "task_score" and r["value"]} >= {"teacher", "base", *students}
+    assert {r["student"] for r in rows if r["metric"] == "gap_recovered"} >= students
+    wanted = {"gsm8k"} if "gsm8k" in command else {"arc_easy", "style_prompts"}
+    assert {r["task"] for r in rows if r["value"]} >= wanted
+
+
+@pytest.mark.slow  # two to four runs of random models, with processes of their own: 20 to 30 s
+@pytest.mark.parametrize("command", commands(SWEEPS))
+def test_sweeps_end_in_one_page_with_a_column_for_the_swept_key(tmp_path: Path, command: str) -> None:
+    done = stand_ins.run(tmp_path, command, *zoo(tmp_path, command))
+    assert done.returncode == 0, done.stderr
+    swept = re.search(r"([\w.]+)=(\S+,\S+)", command)
+    assert swept
+    values = {row.get(swept[1], "") for row in scores(tmp_path)}
+    assert len(values) == len(swept[2].split(",")), f"expected a value of {swept[1]} per job, got {values}"
+    assert "one page shows them all" in prose(SWEEPS)
+
+
+def test_the_gate_and_the_workflow_fit_the_matrix(tmp_path: Path) -> None:
+    write_files(CI, tmp_path)
+    matrix = next(b for b in section(OWN) if b.language == "yaml")
+    students = {pair["student"] for pair in yaml.safe_load(matrix.text)["pairs"]}
+    assert len(students) == 2, "the title speaks of two students"
+    conditions = yaml.safe_load((tmp_path / "conf/gate/mine.yaml").read_text())["conditions"]
+    assert {condition["where"]["student"] for condition in conditions} <= students
+    steps = yaml.safe_load((tmp_path / ".github/workflows/distilled.yml").read_text())["jobs"]["smoke"]["steps"]
+    assert any(step.get("with", {}).get("path") == "results/report" for step in steps)
+
+
+@pytest.mark.slow  # lm-eval's tasks are indexed (10 s), models of random weights are loaded and asked
+def test_the_workflow_ends_with_the_gates_verdict(tmp_path: Path) -> None:
+    write_files(CI, tmp_path)
+    matrix = next(b for b in section(OWN) if b.language == "yaml")
+    (tmp_path / "conf/matrix").mkdir()
+    (tmp_path / "conf/matrix/mine.yaml").write_text(matrix.text)
+    changes = own(tmp_path, "")
+    steps = yaml.safe_load((tmp_path / ".github/workflows/distilled.yml").read_text())["jobs"]["smoke"]["steps"]
+    done = [stand_ins.run(tmp_path, step["run"], *changes) for step in steps if "run" in step]
+    assert [d.returncode for d in done] == [0, 0, 1], done[-1].stderr  # random students hold no condition
+    assert sum(line.startswith("gate:") for line in done[-1].stderr.splitlines()) >= 1
+    assert "one line and exit code 1" in prose(CI)

@@ -1,0 +1,118 @@
+"""Installing as the README has it: make's targets, PyTorch's index, the versions of Python, the wheel."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import __version__, cli
+from tests.readme import stand_ins
+from tests.readme.blocks import README, REPOSITORY, section
+
+CPU = "https://download.pytorch.org/whl/cpu"
+NUMBERS = {11: "eleven"}
+
+
+def dry_run(*words: str) -> list[str]:
+    """What `make` would run from nothing."""
+    line = ["make", "-n", "VENV=no-such-folder", *words]
+    return subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def workflow() -> dict[str, Any]:
+    """The project's own CI."""
+    loaded = yaml.safe_load((REPOSITORY / ".github/workflows/ci.yml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.mark.parametrize("command", [c for block in section("Two commands") for c in block.commands])
+def test_the_make_commands_exist_and_install_torch_from_where_they_say(command: str) -> None:
+    words = command.split("#")[0].split()[1:]
+    lines = dry_run(*words)
+    ends = {"demo": r"distillbench matrix=zoo$", "test": r"pytest -q -n 2 -m \"not slow\"$"}
+    assert re.search(ends[words[0]], lines[-1])
+    installs = [line for line in lines if "pip install" in line]
+    assert installs[0].endswith("torch==2.13.0")
+    index = [line for line in installs if "--index-url" in line]
+    assert index == (installs[:1] if len(words) > 1 else [])
+    assert all(f"--index-url '{CPU}'" in line for line in index)
+
+
+def test_the_zoos_models_are_counted_right() -> None:
+    models = yaml.safe_load((REPOSITORY / "conf/matrix/zoo.yaml").read_text())["models"]
+    number = NUMBERS[len(models)]
+    assert f"trains {number} tiny models" in README
+    assert f"{number} models of the zoo" in (REPOSITORY / "Makefile").read_text()
+    assert f"{number} tiny models" in (REPOSITORY / "conf/config.yaml").read_text()
+    assert f"{number} tiny models" in (REPOSITORY / "conf/matrix/zoo.yaml").read_text()
+
+
+def test_every_other_pinned_version_of_torch_is_the_makefiles() -> None:
+    pins = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    assert "torch==2.13.0" in pins
+    assert "torch==2.13.0" in (REPOSITORY / "Makefile").read_text()
+
+
+def test_ci_runs_what_the_readme_says_on_the_oldest_and_the_newest_python() -> None:
+    said = re.search(r"Python (3\.\d+) to (3\.\d+)", README)
+    assert said
+    jobs = workflow()["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == [said[1], said[2]]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == f">={said[1]}"
+    run = [step["run"] for job in ("test", "slow") for step in jobs[job]["steps"] if "run" in step]
+    assert run == ["make test", "make test-slow", ".venv/bin/distillbench matrix=smoke gate=smoke"]
+    assert workflow()["env"]["TORCH_INDEX"] == CPU
+    minutes = re.search(r"stopped after (\d+) and (\d+) minutes", " ".join(README.split()))
+    assert minutes
+    assert [jobs[name]["timeout-minutes"] for name in ("test", "slow")] == [int(m) for m in minutes.groups()]
+
+
+def test_the_zoos_cache_is_named_by_its_recipe_and_the_versions() -> None:
+    caches = [s["with"] for s in workflow()["jobs"]["slow"]["steps"] if s.get("uses", "").startswith("actions/cache")]
+    assert [c["path"] for c in caches] == ["~/.cache/distillbench/zoo"]
+    assert "hashFiles('constraints.txt', 'harness/zoo/**')" in caches[0]["key"]
+
+
+@pytest.mark.parametrize(("shown", "accepted"), [(object(), True), ("half", True), ("50% of", False)])
+def test_hydras_lazy_help_passes_the_check_of_python_3_14(
+    monkeypatch: pytest.MonkeyPatch, shown: Any, accepted: bool
+) -> None:
+    def check(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+        if "%" in action.help:  # type: ignore[operator]  # as in 3.14: an object that holds nothing is a TypeError
+            raise ValueError("badly formed help string")
+
+    monkeypatch.setattr(argparse.ArgumentParser, "_check_help", check, raising=False)
+    cli._accept_lazy_help()
+    action = argparse.Action([], "x", help=shown)
+    try:
+        argparse.ArgumentParser()._check_help(action)  # type: ignore[attr-defined]
+    except ValueError:
+        assert not accepted
+    else:
+        assert accepted
+
+
+def test_the_wheel_runs_in_any_folder(tmp_path: Path) -> None:
+    name = f"distillbench-{__version__}-py3-none-any.whl"
+    assert f"pip install {name}" in README
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    subprocess.run([*build, str(REPOSITORY)], check=True, capture_output=True, text=True)
+    unpacked, folder = tmp_path / "unpacked", tmp_path / "any"
+    zipfile.ZipFile(tmp_path / name).extractall(unpacked)
+    assert (unpacked / "harness/tasks/zoo/facts.jsonl").is_file()
+    assert (unpacked / "harness/reference/scores.csv").is_file()
+    folder.mkdir()
+    done = stand_ins.run(folder, f"PYTHONPATH={unpacked} distillbench matrix=smoke gate=smoke --cfg job")
+    assert done.returncode == 0, done.stderr
+    assert "smoke_teacher" in done.stdout

@@ -22,6 +22,7 @@ from harness.backends._hf_model import LoadedModel, Wish, load
 from harness.backends._hf_score import TokenScores, Window, clip, rolling_windows, score_windows
 from harness.digest import digest
 from harness.filehash import files_sha256
+from harness.foreign import notify
 from harness.plugins import AbstractBackend, Paths
 from harness.types import Decoding, DistillbenchError, Ints, Kind, Outputs, Request, TokenColumns
 
@@ -126,7 +127,9 @@ class HfBackend(AbstractBackend):
             self._held.threads = torch.get_num_threads()
             torch.set_num_threads(self.threads)
         wish = Wish(self.name, folder, self.dtype, self.device, self.trust_remote_code, self.max_length)
-        self._held.loaded = load(wish)
+        loaded = self._held.loaded = load(wish)
+        if note := slow_note(loaded.model.dtype, loaded.device):
+            notify(f"model {self.name}: {note}")
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -167,7 +170,6 @@ class HfBackend(AbstractBackend):
             self.path, files.hub_commit(self.path, self.revision), self.trust_remote_code
         )
         kept = files.checkpoint_files(folder, self.trust_remote_code)
-        note = slow_note(loaded.model.dtype, loaded.device)
         return {
             "parameters": int(loaded.model.num_parameters()),
             "size_bytes": sum(file.stat().st_size for file in kept),
@@ -177,7 +179,6 @@ class HfBackend(AbstractBackend):
             "max_length": loaded.max_length,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
-            **({"note": note} if note else {}),
         }
 
     def _loaded(self) -> LoadedModel:

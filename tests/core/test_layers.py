@@ -22,7 +22,7 @@ LAYERS: dict[str, int] = {
             ("adapters", "backends", "metrics", "figures"),
             ("matrix", "plan"),
             ("progress", "seen", "sides", "collect", "comparisons", "score", "record", "page", "report", "gate", "run"),
-            ("config", "sweep", "cli"),
+            ("conffiles", "config", "streams", "exits", "sweep", "cli", "__main__"),
         )
     )
     for name in names

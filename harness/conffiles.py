@@ -75,15 +75,14 @@ def first_fault(folders: Sequence[Path], group: str, name: str, trail: tuple[tup
         return f"{path}: its `defaults` go in a circle: {circle}"
     try:
         content = read(path)
-        if group == "matrix" and not trail and not is_global(path):
-            return not_global(path)
     except DistillbenchError as error:
         return str(error)
     defaults = content.get("defaults") or []
     if not isinstance(defaults, list):
         return f"{path}: defaults: expected a list, got {defaults!r}"
     named = (first_fault(folders, *entry, (*trail, (group, name))) for entry in _entries(defaults, group))
-    return next((fault for fault in named if fault), "")
+    lost = not_global(path) if group == "matrix" and not trail and not is_global(path) else ""
+    return next((fault for fault in named if fault), lost)
 
 
 def _entries(defaults: Sequence[Any], group: str) -> Iterator[tuple[str, str]]:

@@ -174,7 +174,7 @@ class _Library:
 
 def _named(key: str, value: Any, faults: list[str]) -> dict[str, dict[str, Any]]:
     """A mapping name -> changes, from a mapping or from a plain list of names."""
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and all(isinstance(name, (str, int)) for name in value):
         value = dict.fromkeys(value)
     if not isinstance(value, Mapping):
         faults.append(f"{key}: expected a mapping of names or a list of names, got {value!r}")

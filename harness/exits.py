@@ -13,6 +13,7 @@ from harness.progress import say
 from harness.run import OUR_FAULT, WRONG_INPUT
 from harness.types import DistillbenchError
 
+_said: set[str] = set()  # the jobs of a sweep have the same faults: each is said once
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _HINDERED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE)
 
@@ -37,9 +38,11 @@ def coded(action: Callable[[], int]) -> int:
 
 
 def wrong(text: str) -> int:
-    """Says every line of an error; 2."""
-    for line in text.splitlines():
-        say(f"error: {line}")
+    """Says every line of an error that was not said before; 2."""
+    for line in dict.fromkeys(text.splitlines()):
+        if line not in _said:
+            say(f"error: {line}")
+        _said.add(line)
     return WRONG_INPUT
 
 

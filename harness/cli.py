@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import re
 import sys
-import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness import sweep
+from harness import conffiles, streams, sweep
 from harness.composition import keep, refuse_credentials, refuse_credentials_in
 from harness.config import packaged, typed_run
+from harness.exits import coded, one_line
 from harness.plugins import unknown
 from harness.progress import say
-from harness.run import DONE, OUR_FAULT, WRONG_INPUT, execute
+from harness.run import DONE, WRONG_INPUT, Outcome, execute, worst
 from harness.secrets import guard_logs
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+_FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 
 
 @hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")  # type: ignore[untyped-decorator]
 def _job(config: DictConfig) -> int:
-    """One job of Hydra: a whole run, or one point of a sweep, whose code lies in its job.json."""
+    """One job of Hydra: a whole run, or one point of a sweep, whose code stands in the sweep's folder."""
     guard_logs()
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    container = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(container, dict)
-    code = _guarded({str(k): v for k, v in container.items()}, in_sweep)
+    if in_sweep:
+        sweep.check_callback()
+    outcomes: list[Outcome] = []
+    code = coded(lambda: _run(config, outcomes, alone=not in_sweep))
+    if in_sweep:
+        sweep.leave_job(code, outcomes[0] if outcomes else None)
     _codes.append(code)
     return code
 
 
 def main() -> None:
     """Runs the command and exits: 0 done, 1 gate failed, 2 wrong input, 3 cells missing, 70 our own fault."""
+    streams.make_lasting()
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _accept_lazy_help()
@@ -55,18 +57,11 @@ def main() -> None:
     sys.argv[1:] = flags[:1] + [word for word in sys.argv[1:] if word not in flags]
     guard_logs()
     try:
-        refuse_credentials_in(sys.argv[1:])
-        _job()
-    except DistillbenchError as error:
-        sys.exit(_wrong(str(error)))
-    except (HydraException, OmegaConfBaseException) as error:
-        sys.exit(_wrong(_plain_words(error)))
-    except yaml.YAMLError as error:
-        sys.exit(_wrong(_damaged(error)))
+        code = coded(_command)
     except KeyboardInterrupt:
         say("stopped; what is collected stays, the same command goes on from here")
-        sys.exit(130)
-    sys.exit(sweep.code() if sweep.happened() else (_codes[-1] if _codes else DONE))
+        code = 130
+    sys.exit(code)
 
 
 def _accept_lazy_help() -> None:
@@ -82,35 +77,36 @@ def _accept_lazy_help() -> None:
     setattr(argparse.ArgumentParser, "_check_help", check_texts)  # noqa: B010 - unknown to the types of older Pythons
 
 
-def _guarded(config: Mapping[str, Any], in_sweep: bool) -> int:
-    """Runs, and turns every way of ending into an exit code."""
-    code, record = OUR_FAULT, None
+def _command() -> int:
+    """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
+    refuse_credentials_in(sys.argv[1:])
     try:
-        refuse_credentials(config, config_folders())
-        keep(config, Path(HydraConfig.get().runtime.output_dir))
-        run = typed_run(config, config_folders())
-        outcome = execute(run, packaged("reference") / "scores.csv", alone=not in_sweep)
-        code, record = outcome.code, outcome.record
-    except DistillbenchError as error:
-        code = _wrong(str(error))
-    except yaml.YAMLError as error:
-        code = _wrong(_damaged(error))
+        _job()
+        sys.stdout.flush()
+    except SystemExit as end:  # argparse, and Hydra where it has said why itself
+        return WRONG_INPUT if end.code else DONE
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise DistillbenchError(_fault_of_files() or _plain_words(error)) from error
+    except (ValueError, AssertionError, RuntimeError) as error:
+        raise DistillbenchError(_fault_of_files() or _fault_of_words() or _bare(error)) from error
     except OSError as error:
-        code = _wrong(_disk(error)) if error.errno in _DISK_ERRORS else _our_fault()
-    except Exception:  # noqa: BLE001 - the outermost frame: an uncaught bug would exit 1, which means "gate failed"
-        code = _our_fault()
-    if in_sweep:
-        sweep.leave_job(code, record)
-    return code
+        words = _fault_of_files() if error.filename is None else ""
+        if not words and error.errno is not None:
+            raise
+        raise DistillbenchError(words or one_line(error)) from error
+    return sweep.code() if sweep.happened() else worst(_codes)
 
 
-def _damaged(error: yaml.YAMLError) -> str:
-    """A file that is no YAML, in one line."""
-    return f"expected YAML, got a damaged file: {'; '.join(line.strip() for line in str(error).splitlines())}"
-
-
-def _disk(error: OSError) -> str:
-    return f"{error.filename or 'disk'}: {error.strerror}; make room or name another paths.results, then run again"
+def _run(config: DictConfig, outcomes: list[Outcome], *, alone: bool) -> int:
+    """The code of one run, whose outcome is added to `outcomes`."""
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    refuse_credentials(container, config_folders())
+    keep(container, Path(HydraConfig.get().runtime.output_dir))
+    choices = {str(k): str(v) for k, v in HydraConfig.get().runtime.choices.items()}
+    run = typed_run({str(k): v for k, v in container.items()}, config_folders(), choices)
+    outcomes.append(execute(run, packaged("reference") / "scores.csv", alone=alone))
+    return outcomes[0].code
 
 
 def config_folders() -> list[Path]:
@@ -119,24 +115,42 @@ def config_folders() -> list[Path]:
     return [Path(s.path) for s in sources if s.schema == "file"]
 
 
-def _wrong(text: str) -> int:
-    for line in text.splitlines():
-        say(f"error: {line}")
-    return WRONG_INPUT
+def _fault_of_files() -> str:
+    """The first fault of the files that the command line names; "" where they are in order."""
+    folders = [*_own_folders(), packaged("conf")]
+    named = (conffiles.first_fault(folders, group, name) for group, name in _named_files())
+    return next((fault for fault in named if fault), "")
 
 
-def _our_fault() -> int:
-    say(traceback.format_exc().rstrip())
-    say("error: this is a fault of distillbench, not of the input; please report it with the lines above")
-    return OUR_FAULT
+def _fault_of_words() -> str:
+    """What is wrong with the words that choose files: `matrix=null`, `gate=5`."""
+    for group, name in _named_files():
+        if name not in _options(group):
+            return f"{group}={name}: expected the name of a file in conf/{group}, one of {', '.join(_options(group))}"
+    return ""
+
+
+def _bare(error: Exception) -> str:
+    if not Path.cwd().exists():
+        return "the folder in which this was started is gone"
+    return f"Hydra does not accept this command line or configuration: {one_line(error)}"
+
+
+def _named_files() -> Iterator[tuple[str, str]]:
+    """(group, name) of every file that the command line chooses; a sweep names several."""
+    groups = {p.name for folder in [*_own_folders(), packaged("conf")] for p in folder.glob("*/") if p.is_dir()}
+    for word in sys.argv[1:]:
+        key, sign, value = word.lstrip("+").partition("=")
+        if sign and key in groups:
+            yield from ((key, name.strip(" []")) for name in value.split(","))
 
 
 def _plain_words(error: Exception) -> str:
     """Hydra's and OmegaConf's complaints in one line, with the nearest name where a name is unknown."""
-    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    file = re.search(r"Could not find '([\w/]+)/([^'/]+)'", text)
+    text = one_line(error)
+    file = re.search(r"Could not (?:find|load) '([\w/]+)/([^'/]*)'", text)
     if file:
-        return f"{file[1]}: {unknown(file[2], _options(file[1]))}"
+        return f"{file[1]}: {unknown(file[2], _options(file[1], error))}"
     key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
     full = re.search(r"full_key: ([^;\s]+)", text)
     if key:
@@ -148,15 +162,23 @@ def _plain_words(error: Exception) -> str:
     return text
 
 
-def _options(group: str) -> list[str]:
-    """Names of the files of a group, ours and those of the --config-dir on the command line."""
-    folders = [packaged("conf")]
+def _options(group: str, error: Exception | None = None) -> list[str]:
+    """Names of the files of a group: those that Hydra found, else ours and those of the user's own folders."""
+    if isinstance(error, MissingConfigException) and error.options:
+        return sorted(error.options)
+    return sorted({p.stem for folder in [*_own_folders(), packaged("conf")] for p in (folder / group).glob("*.yaml")})
+
+
+def _own_folders() -> list[Path]:
+    """Folders of configuration files on the command line."""
+    folders = []
     for index, word in enumerate(sys.argv):
-        if word in ("--config-dir", "-cd") and index + 1 < len(sys.argv):
+        flag, sign, value = word.partition("=")
+        if flag in _FOLDER_FLAGS and sign:
+            folders.append(Path(value))
+        elif word in _FOLDER_FLAGS and index + 1 < len(sys.argv):
             folders.append(Path(sys.argv[index + 1]))
-        elif word.startswith("--config-dir="):
-            folders.append(Path(word.split("=", 1)[1]))
-    return sorted({p.stem for folder in folders for p in (folder / group).glob("*.yaml")})
+    return folders
 
 
 def _keys(parent: str) -> list[str]:

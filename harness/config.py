@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import harness
+from harness import conffiles
+from harness.gate import conditions_from
 from harness.matrix import STAGES, Condition, Run, Stage
 from harness.plugins import Paths, build, build_dataclass, unknown
 from harness.types import Control, Decoding, DistillbenchError, Pair
@@ -32,41 +34,41 @@ def packaged(name: str) -> Path:
     return inside if inside.is_dir() else outside
 
 
-def typed_run(config: Mapping[str, Any], folders: Sequence[Path]) -> Run:
+def typed_run(config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str] | None = None) -> Run:
     """The run that a composed configuration describes; `folders` are searched for models, tasks and metrics.
 
+    `choices` = group -> name of the file that was chosen. A key that is missing means its empty value.
     Raises DistillbenchError with every fault of the configuration, one a line.
     """
+    _check_places(config, folders, choices or {})
     faults: list[str] = []
-    paths = _paths(config["paths"])
+    only = _only(config.get("only"), faults)
     library = _Library(folders, faults)
-    tasks = library.expand_suites(_narrowed("tasks", config, faults))
-    models = {n: library.plugin("backends", n, v) for n, v in _narrowed("models", config, faults).items()}
+    tasks = library.expand_suites(_narrowed("tasks", config, only, faults))
+    models = {n: library.plugin("backends", n, v) for n, v in _narrowed("models", config, only, faults).items()}
     built_tasks = {n: library.plugin("adapters", n, v) for n, v in tasks.items()}
-    metrics = {n: library.plugin("metrics", n, v) for n, v in _narrowed("metrics", config, faults).items()}
-    pairs = _records(Pair, "pairs", config["pairs"], faults)
-    controls = _records(Control, "controls", config["controls"], faults)
-    if (config["only"] or {}).get("models") is not None:
+    metrics = {n: library.plugin("metrics", n, v) for n, v in _narrowed("metrics", config, only, faults).items()}
+    pairs = _records(Pair, "pairs", config.get("pairs", []), faults)
+    controls = _records(Control, "controls", config.get("controls", []), faults)
+    if only["models"] is not None:
         pairs, controls = _kept_pairs(pairs, set(models)), _kept_controls(controls, set(models))
-    conditions = _records(Condition, "gate.conditions", (config["gate"] or {}).get("conditions") or [], faults)
-    decoding, samples = _decoding("decoding", {**config["decoding"]}, config["seed"], faults)
+    decoding, samples = _decoding("decoding", config.get("decoding"), config.get("seed"), faults)
     task_decodings = {
-        n: _decoding(f"decoding {t.decoding}", library.merged("decoding", t.decoding, {}), config["seed"], faults)[0]
+        n: _decoding(f"decoding {t.decoding}", library.merged("decoding", t.decoding, {}), config.get("seed"), faults)[
+            0
+        ]
         for n, t in built_tasks.items()
         if t is not None and t.decoding
     }
-    keys = ("title", "stages", "limit", "seed", "workers", "comparability")
-    try:
-        options = build_dataclass(_Options, {k: config[k] for k in keys}, "configuration")
-        _check_ranges(options)
-    except DistillbenchError as error:
-        faults.append(str(error))
-    if faults:
+    conditions = _conditions(config, (choices or {}).get("gate", "none"), faults)
+    options = _options(config, faults)
+    paths = _paths(config.get("paths"), faults)
+    if faults or options is None or paths is None:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
     return Run(
         models=models, tasks=built_tasks, metrics=metrics, pairs=pairs, controls=controls, decoding=decoding,
         task_decodings=task_decodings, samples=samples, conditions=conditions, paths=paths,
-        lock=bool(config["paths"]["lock"]), **vars(options),
+        lock=bool(config["paths"].get("lock", True)), **vars(options),
     )  # fmt: skip
 
 
@@ -75,6 +77,47 @@ def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str
     library = _Library(folders, [])
     named = _named("models", config.get("models") or {}, [])
     return {n: dict(v) if "kind" in v else library.merged("model", n, v) for n, v in named.items()}
+
+
+def _check_places(config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str]) -> None:
+    """Raises DistillbenchError where a file that was chosen put its keys somewhere else than a run looks."""
+    path = conffiles.find(folders, "matrix", choices.get("matrix", ""))
+    lost = isinstance(config.get("matrix"), Mapping) or not config.get("models")
+    if path is not None and lost and not conffiles.is_global(path):
+        raise DistillbenchError(conffiles.not_global(path))
+    if "decoding" in choices and "decoding" not in config:
+        raise DistillbenchError(
+            f"conf/decoding/{choices['decoding']}.yaml: its keys do not stand under `decoding`; remove its line "
+            "`# @package ...`"
+        )
+
+
+def _conditions(config: Mapping[str, Any], name: str, faults: list[str]) -> tuple[Condition, ...]:
+    """The gate's conditions; a gate that would not be looked at is a fault."""
+    chosen = "" if name == "none" else name
+    try:
+        conditions = conditions_from(config.get("gate"), chosen)
+    except DistillbenchError as error:
+        faults.append(str(error))
+        return ()
+    stages = config.get("stages")
+    if conditions and isinstance(stages, (list, tuple)) and "gate" not in stages:
+        faults.append(
+            f"gate{' ' + chosen if chosen else ''}: no condition was looked at: `gate` is not among the stages; "
+            "add it, or run with gate=none"
+        )
+    return conditions
+
+
+def _options(config: Mapping[str, Any], faults: list[str]) -> _Options | None:
+    keys = ("title", "stages", "limit", "seed", "workers", "comparability")
+    try:
+        options: _Options = build_dataclass(_Options, {k: config[k] for k in keys if k in config}, "configuration")
+        _check_ranges(options)
+    except DistillbenchError as error:
+        faults.append(str(error))
+        return None
+    return options
 
 
 @dataclass(frozen=True)
@@ -89,20 +132,19 @@ class _Library:
 
     def merged(self, group: str, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of conf/<group>/<name>.yaml with changes; records a fault where there is no such file."""
-        from omegaconf import OmegaConf
-
-        for folder in self.folders:
-            path = folder / group / f"{name}.yaml"
-            if path.is_file():
-                loaded = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-                if not isinstance(loaded, dict):
-                    self.faults.append(f"{path}: expected a mapping of fields, got {type(loaded).__name__}")
-                    return {}
-                return {**{str(k): v for k, v in loaded.items()}, **changes}
+        path = next((p for folder in self.folders if (p := folder / group / f"{name}.yaml").exists()), None)
+        if path is not None:
+            try:
+                return {**conffiles.read(path, resolve=True), **changes}
+            except DistillbenchError as error:
+                self.faults.append(str(error))
+                return {}
         self.faults.append(f"{group}: {unknown(name, self.names(group))}; expected a file conf/{group}/{name}.yaml")
         return {}
 
-    def expand_suites(self, tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def expand_suites(
+        self, tasks: Mapping[str, Mapping[str, Any]], inside: tuple[str, ...] = ()
+    ) -> dict[str, dict[str, Any]]:
         """Tasks with every suite replaced by its members; a member keeps the first place it has."""
         expanded: dict[str, dict[str, Any]] = {}
         for name, changes in tasks.items():
@@ -110,10 +152,20 @@ class _Library:
             if fields.get("kind") != "suite":
                 expanded.setdefault(name, fields)
                 continue
-            members = fields.get("tasks") or []
-            for member, inner in self.expand_suites({m: {} for m in members}).items():
+            for member, inner in self.expand_suites(self._members(name, fields, inside), (*inside, name)).items():
                 expanded.setdefault(member, inner)
         return expanded
+
+    def _members(self, suite: str, fields: Mapping[str, Any], inside: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+        """The tasks of a suite, none of them changed."""
+        listed = fields.get("tasks") or []
+        if suite in inside:
+            self.faults.append(f"task {suite}: a suite that holds itself: {' -> '.join((*inside, suite))}")
+            return {}
+        if not isinstance(listed, list) or not all(isinstance(n, str) for n in listed):
+            self.faults.append(f"task {suite}: tasks: expected a list of names, got {listed!r}")
+            return {}
+        return {name: {} for name in listed}
 
     def plugin(self, package: str, name: str, changes: Mapping[str, Any]) -> Any:
         group = {"backends": "model", "adapters": "task", "metrics": "metric"}[package]
@@ -129,7 +181,7 @@ class _Library:
 
 def _named(key: str, value: Any, faults: list[str]) -> dict[str, dict[str, Any]]:
     """A mapping name -> changes, from a mapping or from a plain list of names."""
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and all(isinstance(name, (str, int)) for name in value):
         value = dict.fromkeys(value)
     if not isinstance(value, Mapping):
         faults.append(f"{key}: expected a mapping of names or a list of names, got {value!r}")
@@ -139,13 +191,32 @@ def _named(key: str, value: Any, faults: list[str]) -> dict[str, dict[str, Any]]
     return {str(n): dict(v or {}) for n, v in value.items() if n not in wrong}
 
 
-def _narrowed(key: str, config: Mapping[str, Any], faults: list[str]) -> dict[str, dict[str, Any]]:
+def _only(value: Any, faults: list[str]) -> dict[str, list[str] | None]:
+    """What `only` names of models, tasks and metrics; None = everything."""
+    fields = {} if value is None else value
+    if not isinstance(fields, Mapping):
+        faults.append(f"only: expected a mapping of models, tasks, metrics, got {value!r}")
+        fields = {}
+    known = ("models", "tasks", "metrics")
+    faults.extend(f"only: {unknown(str(k), known)}" for k in fields if k not in known)
+    wanted: dict[str, list[str] | None] = {}
+    for key in known:
+        names = fields.get(key)
+        if names is not None and not isinstance(names, (str, list, tuple)):
+            faults.append(f"only.{key}: expected a list of names, got {names!r}")
+            names = None
+        wanted[key] = None if names is None else [names] if isinstance(names, str) else [str(n) for n in names]
+    return wanted
+
+
+def _narrowed(
+    key: str, config: Mapping[str, Any], only: Mapping[str, list[str] | None], faults: list[str]
+) -> dict[str, dict[str, Any]]:
     """The matrix's entries, or exactly those that `only` names: tasks and metrics may then come from outside it."""
-    named = _named(key, config[key], faults)
-    wanted = (config["only"] or {}).get(key)
-    if wanted is None:
+    named = _named(key, config.get(key, {}), faults)
+    names = only[key]
+    if names is None:
         return named
-    names = [wanted] if isinstance(wanted, str) else [str(n) for n in wanted]
     if key == "models":
         faults.extend(f"only.models: {unknown(n, list(named))}" for n in names if n not in named)
         names = [n for n in names if n in named]
@@ -179,7 +250,10 @@ def _records(cls: type[Any], key: str, value: Any, faults: list[str]) -> tuple[A
     return tuple(records)
 
 
-def _decoding(where: str, fields: dict[str, Any], seed: Any, faults: list[str]) -> tuple[Decoding, int]:
+def _decoding(where: str, value: Any, seed: Any, faults: list[str]) -> tuple[Decoding, int]:
+    if value is not None and not isinstance(value, Mapping):
+        faults.append(f"{where}: expected a mapping of fields, got {value!r}")
+    fields = {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else {}
     samples = fields.pop("samples", 1)
     if fields.get("seed") is None:
         fields["seed"] = seed
@@ -193,15 +267,34 @@ def _decoding(where: str, fields: dict[str, Any], seed: Any, faults: list[str]) 
         return Decoding(), samples
 
 
-def _paths(fields: Mapping[str, Any]) -> Paths:
-    def absolute(value: str | None) -> Path | None:
-        return Path(value).expanduser().absolute() if value is not None else None
+def _paths(value: Any, faults: list[str]) -> Paths | None:
+    """The folders of a run, absolute; None where they are at fault."""
+    if not isinstance(value, Mapping):
+        faults.append(f"paths: expected a mapping of folders, got {value!r}")
+        return None
+    before = len(faults)
+    named: dict[str, Any] = {k: value.get(k) for k in ("results", "cache", "data", "datasets")}
+    tasks = value.get("tasks") or []
+    for key, folder in named.items():
+        optional = key in ("data", "datasets") and folder is None
+        if not optional and not (isinstance(folder, str) and folder.strip()):
+            faults.append(f"paths.{key}: expected a folder, got {folder!r}")
+    if not isinstance(tasks, (list, tuple)) or not all(isinstance(t, str) for t in tasks):
+        faults.append(f"paths.tasks: expected a list of folders, got {tasks!r}")
+    if len(faults) > before:
+        return None
+    places = {k: _absolute(v) for k, v in named.items() if v is not None}
+    own = tuple(_absolute(folder) for folder in tasks)
+    return Paths(
+        places["results"], places["cache"], (*own, packaged("tasks")), places.get("data"), places.get("datasets")
+    )
 
-    results, cache = absolute(fields["results"]), absolute(fields["cache"])
-    assert results is not None
-    assert cache is not None
-    own = tuple(Path(p).expanduser().absolute() for p in fields["tasks"] or ())
-    return Paths(results, cache, (*own, packaged("tasks")), absolute(fields["data"]), absolute(fields["datasets"]))
+
+def _absolute(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser().absolute()
+    except RuntimeError:
+        raise DistillbenchError(f"paths: {folder}: expected a folder, got the home of somebody unknown here") from None
 
 
 def _check_ranges(options: _Options) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,21 @@ def write_report(record: RunRecord, folder: Path, figures: Sequence[AbstractFigu
     finally:
         shutil.rmtree(workshop)
     return folder / "index.html"
+
+
+def without_number(record: RunRecord) -> str:
+    """One line that says why not one score has a value; "" where there is one."""
+    if any(score.value is not None for score in record.scores):
+        return ""
+    if not record.metrics:
+        why = "no metric is named; add metrics, for example metrics: {task_score: }"
+    elif not record.scores:
+        pairs = "" if record.pairs else "; pairs is empty, and most of them compare a student with its teacher"
+        why = f"{', '.join(m.name for m in record.metrics)} found nothing to measure in these tasks{pairs}"
+    else:
+        reason, times = Counter(s.reason for s in record.scores).most_common(1)[0]
+        why = f"{times} of {len(record.scores)} scores say: {reason}"
+    return f"THERE IS NOT ONE NUMBER: {why}"
 
 
 def _browser(record: RunRecord, file: Path) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from harness import gate
 from harness.collect import collect
@@ -12,13 +13,24 @@ from harness.plan import Plan, make_plan
 from harness.progress import say
 from harness.record import make_record
 from harness.records import RunRecord
-from harness.report import write_report
+from harness.report import without_number, write_report
 from harness.score import score
 from harness.spilled import spilled
 from harness.store import Store
-from harness.types import DistillbenchError
 
 DONE, GATE_FAILED, WRONG_INPUT, CELLS_MISSING, OUR_FAULT = 0, 1, 2, 3, 70
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What stands below a run: its gate's answer, or that there is nothing to read on its page."""
+
+    about: Literal["gate", "warning"]
+    text: str
+
+    def line(self, variant: str = "") -> str:
+        """The remark as it is said; `variant` = the swept values of the job that it is about."""
+        return f"{self.about}: {variant + ': ' if variant else ''}{self.text}"
 
 
 @dataclass(frozen=True)
@@ -27,16 +39,15 @@ class Outcome:
 
     code: int
     record: RunRecord | None  # None where nothing was scored
+    remarks: tuple[Remark, ...] = ()
 
 
 def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
-    """Runs the stages that were asked for; `alone` = False leaves report and gate to the end of the sweep.
+    """Runs the stages that were asked for; `alone` = False leaves the page and all remarks to the end of the sweep.
 
     Raises DistillbenchError where the input is wrong.
     """
-    faults = gate.faults(run.conditions)
-    if faults:
-        raise DistillbenchError("\n".join(faults))
+    gate.targets(run.conditions, reference)  # hours before it is needed
     store = Store(run.paths.results, run.lock)
     plan = make_plan(run, store, say)
     if "collect" in run.stages:
@@ -50,21 +61,37 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     if not {"score", "report", "gate"} & set(run.stages):
         return Outcome(code, None)
     record = make_record(plan, store, score(plan, store))
-    if alone and "report" in run.stages:
+    ended = _judged(run, record, code, reference)
+    if alone:
+        _show(ended, run)
+    return ended
+
+
+def _judged(run: Run, record: RunRecord, code: int, reference: Path) -> Outcome:
+    """What the scores say of the run: is there a number at all, and does every condition hold."""
+    remarks, codes = [], [code]
+    empty = without_number(record)
+    if empty:
+        remarks.append(Remark("warning", empty))
+        codes.append(CELLS_MISSING)
+    if run.conditions and "gate" in run.stages:
+        broken = gate.broken_conditions(run.conditions, record.scores, reference)
+        n = len(run.conditions)
+        held = "its one condition holds" if n == 1 else f"all {n} conditions hold"
+        remarks += [Remark("gate", line) for line in broken or [held]]
+        codes.append(GATE_FAILED if broken else DONE)
+    return Outcome(worst(codes), record, tuple(remarks))
+
+
+def _show(ended: Outcome, run: Run) -> None:
+    """The page of a run, then its remarks, the gate's last."""
+    assert ended.record is not None
+    warnings = tuple(r.text for r in ended.remarks if r.about == "warning")
+    if "report" in run.stages:
+        record = replace(ended.record, warnings=(*warnings, *ended.record.warnings))
         say(f"the page: {write_report(record, run.paths.results / 'report')}")
-    if alone and "gate" in run.stages:
-        code = max(code, judge(run, record, reference), key=_severity)
-    return Outcome(code, record)
-
-
-def judge(run: Run, record: RunRecord, reference: Path) -> int:
-    """The gate's verdict, with one line for every broken condition."""
-    lines = gate.broken_conditions(run.conditions, record.scores, reference)
-    for line in lines:
-        say(f"gate: {line}")
-    if run.conditions and not lines:
-        say(f"gate: all {len(run.conditions)} conditions hold")
-    return GATE_FAILED if lines else DONE
+    for remark in ended.remarks:
+        say(remark.line())
 
 
 def worst(codes: list[int]) -> int:

@@ -1,9 +1,10 @@
-"""Sweeps: every job leaves a job.json, and after the last one page shows them all."""
+"""Sweeps: every job leaves a file; after the last one page shows them all, and every gate answers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from harness.composition import drop_multirun_file
+from harness.exits import coded
 from harness.progress import say
 from harness.record import join_records, record_from_json, record_to_json
 from harness.records import RunRecord
-from harness.report import write_report
-from harness.run import OUR_FAULT, worst
+from harness.report import without_number, write_report
+from harness.run import DONE, Outcome, Remark, worst
 from harness.secrets import redacted
 from harness.types import DistillbenchError, Side
 
@@ -33,47 +35,97 @@ def code() -> int:
     return worst(_ended)
 
 
-def leave_job(job_code: int, record: RunRecord | None) -> None:
-    """Writes what one job found into its own folder, for the page at the end."""
+def check_callback() -> None:
+    """Raises DistillbenchError where nobody would gather the jobs: their gates could not answer."""
+    kept = HydraConfig.get().callbacks or {}
+    if not any(c.get("_target_") == f"{OnePage.__module__}.{OnePage.__name__}" for c in kept.values()):
+        raise DistillbenchError(
+            "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
+        )
+
+
+def leave_job(job_code: int, outcome: Outcome | None) -> None:
+    """Writes what one job found into the sweep's folder, whatever the job's own folder is called."""
     hydra = HydraConfig.get()
     overrides = dict(o.split("=", 1) for o in hydra.overrides.task if "=" in o)
-    found = record_to_json(redacted(record)) if record else None
-    content = {"code": job_code, "overrides": redacted(overrides), "record": found}
-    folder = Path(hydra.runtime.output_dir)
+    record = record_to_json(redacted(outcome.record)) if outcome and outcome.record else None
+    remarks = [[r.about, r.text] for r in outcome.remarks] if outcome else []
+    content = {"code": job_code, "overrides": redacted(overrides), "record": record, "remarks": remarks}
+    folder = _jobs(Path(hydra.runtime.cwd, hydra.sweep.dir))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "job.json").write_text(json.dumps(content, sort_keys=True))
+    (folder / f"{hydra.job.num}.json").write_text(json.dumps(content, sort_keys=True))
 
 
 class OnePage(Callback):  # type: ignore[misc]
-    """Hydra's callback: makes the one page of a sweep."""
+    """Hydra's callback: makes the one page of a sweep.
+
+    Hydra turns what a callback raises into a warning, so nothing leaves it: a code stands for every failure.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Removes what an older sweep left in the same folder."""
+        code_of_start = coded(lambda: _clear(_jobs(Path(config.hydra.sweep.dir))))
+        _ended.extend([code_of_start] if code_of_start else [])
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """The sweeper has just written the whole configuration; every job keeps a redacted one of its own."""
         drop_multirun_file(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Gathers the jobs and writes their page; an exception here would only be a warning, so none leaves."""
-        folder = Path(config.hydra.sweep.dir)
+        """Gathers the jobs, writes their page and says what their gates say."""
+        jobs: list[dict[str, Any]] = []
+        _ended.append(coded(lambda: _gather(_jobs(Path(config.hydra.sweep.dir)), jobs)))
+        if jobs:
+            _ended.append(coded(lambda: _page(jobs, config)))
+            _ended.append(coded(lambda: _say_remarks(jobs)))
+
+
+def _jobs(folder: Path) -> Path:
+    """Where the jobs of a sweep leave what they found."""
+    return folder / "jobs"
+
+
+def _clear(folder: Path) -> int:
+    for path in folder.glob("*.json"):
+        path.unlink()
+    return DONE
+
+
+def _gather(folder: Path, jobs: list[dict[str, Any]]) -> int:
+    """Adds what the jobs left to `jobs`; the worst of their codes."""
+    paths = sorted(folder.glob("*.json"), key=lambda p: int(p.stem))
+    if not paths:
+        raise DistillbenchError("the sweep has no job: one of its keys has no value to take")
+    jobs.extend(json.loads(p.read_text()) for p in paths)
+    return worst([int(job["code"]) for job in jobs])
+
+
+def _page(jobs: Sequence[Mapping[str, Any]], config: DictConfig) -> int:
+    found = [(record_from_json(j["record"], _no_answers), j["overrides"]) for j in jobs if j["record"]]
+    if found and "report" in config.stages:
+        joined = join_records([record for record, _ in found], swept([overrides for _, overrides in found]))
         results = Path(config.paths.results).expanduser().absolute()
-        stages = list(config.stages)
-        try:
-            _ended.extend(_finish(folder, results, "report" in stages))
-        except (DistillbenchError, OSError) as error:
-            say(f"error: {error}")
-            _ended.append(2 if isinstance(error, DistillbenchError) else OUR_FAULT)
+        say(f"the page of {len(found)} jobs: {write_report(_warned(joined), results / 'report')}")
+    return DONE
 
 
-def _finish(folder: Path, results: Path, report: bool) -> list[int]:
-    jobs = [json.loads(p.read_text()) for p in sorted(folder.glob("*/job.json"), key=lambda p: int(p.parent.name))]
-    records = [(record_from_json(j["record"], _no_answers), j["overrides"]) for j in jobs if j["record"]]
-    codes = [int(j["code"]) for j in jobs]
-    if not codes:
-        return [OUR_FAULT]
-    if records and report:
-        variants = swept([overrides for _, overrides in records])
-        joined = join_records([record for record, _ in records], variants)
-        say(f"the page of {len(records)} jobs: {write_report(joined, results / 'report')}")
-    return codes
+def _warned(record: RunRecord) -> RunRecord:
+    """The record of a sweep; where no job has a number, its page says so."""
+    empty = without_number(record)
+    return replace(record, warnings=(empty, *record.warnings)) if empty else record
+
+
+def _say_remarks(jobs: Sequence[Mapping[str, Any]]) -> int:
+    """Says every job's remarks with its swept values; where some jobs have a gate, one without scores has no answer."""
+    remarks = [[Remark(*r) for r in job["remarks"]] for job in jobs]
+    gated = any(r.about == "gate" for job in remarks for r in job)
+    variants = swept([job["overrides"] for job in jobs])
+    for job, found, variant in zip(jobs, remarks, variants, strict=True):
+        if gated and not job["record"]:
+            found = [*found, Remark("gate", f"no condition was looked at: this job ended with {job['code']}")]
+        for remark in found:
+            say(remark.line(" ".join(f"{k}={v}" for k, v in variant)))
+    return DONE
 
 
 def swept(overrides: Sequence[Mapping[str, str]]) -> list[tuple[tuple[str, str], ...]]:

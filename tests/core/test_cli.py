@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from tests.core.running import command, matrix, write_data
 
@@ -100,3 +101,125 @@ def test_a_file_that_is_no_yaml_is_one_clear_line(tmp_path: Path, name: str) -> 
     assert "expected YAML, got a damaged file" in done.stderr
     assert "damaged.yaml" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+STRICT = {"conditions": [{"where": {"metric": "task_score", "task": "quiz", "student": "student"}, "min": 0.99}]}
+
+
+def gated(tmp_path: Path, *words: str, gate: Any = STRICT, head: str = "") -> tuple[int, list[str]]:
+    """Exit code and stderr of the small matrix with a gate file."""
+    write_data(tmp_path / "data", n=25)
+    files = {"matrix/small": matrix(metrics={"task_score": None}), "gate/strict": gate}
+    path = tmp_path / "conf" / "gate" / "headed.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(head + OmegaConf.to_yaml(OmegaConf.create(gate)))
+    done = command(tmp_path, "matrix=small", "gate=headed" if head else "gate=strict", *words, files=files)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("gate", "head", "line"),
+    [
+        (
+            {"condition": STRICT["conditions"]},
+            "",
+            "gate strict: key 'condition' is unknown; did you mean 'conditions'?",
+        ),
+        ({"conditions": None}, "", "gate strict: no condition was looked at"),
+        (STRICT["conditions"], "", "gate strict: expected a mapping with a list `conditions`"),
+        ({}, "# nothing yet\n", "gate headed: no condition was looked at"),
+        (STRICT, "# @package _global_\n", "gate headed: no condition was looked at: the keys of conf/gate/headed.yaml"),
+    ],
+)
+def test_a_broken_gate_file_is_one_line_before_anything_runs(tmp_path: Path, gate: Any, head: str, line: str) -> None:
+    code, said = gated(tmp_path, gate=gate, head=head)
+    assert (code, len(said)) == (2, 1), said
+    assert said[0].startswith(f"error: {line}")
+
+
+def test_a_gate_that_holds_says_so(tmp_path: Path) -> None:
+    where = {"metric": "task_score", "task": "quiz", "student": "student"}
+    code, said = gated(tmp_path, gate={"conditions": [{"where": where, "min": 0}, {"where": where, "max": 1}]})
+    assert (code, said[-1]) == (0, "gate: all 2 conditions hold")
+
+
+@pytest.mark.parametrize("words", [[], ["hydra/launcher=joblib"], ["hydra.sweep.subdir=${hydra.job.override_dirname}"]])
+def test_a_gate_answers_for_every_job_of_a_sweep(tmp_path: Path, words: list[str]) -> None:
+    code, said = gated(tmp_path, "-m", "models.student.skill=0.0,1.0", *words)
+    assert code == 1
+    assert said[-2].startswith(
+        "gate: models.student.skill=0.0: value of metric=task_score task=quiz student=student: 0"
+    )
+    assert said[-2].endswith("is below 0.99")
+    assert said[-1] == "gate: models.student.skill=1.0: its one condition holds"
+
+
+def test_a_job_of_a_sweep_that_fails_leaves_its_gate_without_an_answer(tmp_path: Path) -> None:
+    code, said = gated(tmp_path, "-m", "limit=0,20")
+    assert code == 2
+    assert said[-2] == "gate: limit=0: no condition was looked at: this job ended with 2"
+    assert said[-1].startswith("gate: limit=20: value of")
+
+
+def test_a_sweep_into_an_old_folder_is_of_its_own_jobs(tmp_path: Path) -> None:
+    gated(tmp_path, "-m", "seed=0,1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    done = command(tmp_path, "-m", "matrix=small", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert "the page of 2 jobs" in done.stderr
+
+
+def test_a_broken_gate_file_is_one_line_in_a_sweep_too(tmp_path: Path) -> None:
+    code, said = gated(tmp_path, "-m", "seed=0,1", gate={"condition": []})
+    assert (code, len(said)) == (2, 1), said
+
+
+def test_a_page_without_a_number_says_so_and_exits_with_3(tmp_path: Path) -> None:
+    code, said = small(tmp_path, metrics={"gap_recovered": None}, pairs=[], controls=[])
+    assert code == 3
+    assert said.splitlines()[-1].startswith("warning: THERE IS NOT ONE NUMBER: gap_recovered found nothing to measure")
+    assert "THERE IS NOT ONE NUMBER" in (tmp_path / "results" / "report" / "index.html").read_text()
+
+
+def ended(tmp_path: Path, *words: str) -> tuple[int, list[str]]:
+    write_data(tmp_path / "data", n=25)
+    done = command(tmp_path, *words, files={"matrix/small": matrix(metrics={"task_score": None})})
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["matrix=null"], "matrix=null: expected the name of a file in conf/matrix, one of alpaca_eval, "),
+        (["matrix=[a,b]"], "matrix: 'a' is unknown"),
+        (["matrix=small", "hydra.run.dir=afile"], "afile: File exists; check this path"),
+        (["matrix=small", "hydra.run.dir=/proc/x/y"], "/proc/x"),
+        (["matrix=small", "--resolve"], "Hydra does not accept this command line or configuration: The --resolve flag"),
+        (["matrix=small", "title=${nope.x}"], "Interpolation key 'nope.x' not found; full_key: title"),
+        (["matrix=small", "-m", "seed=range(0)"], "the sweep has no job: one of its keys has no value to take"),
+        (["matrix=small", "-m", "seed=0,1", "~hydra.callbacks.one_page"], "hydra.callbacks.one_page: a sweep needs it"),
+        (["matrix=latin"], "matrix/latin.yaml: expected UTF-8, got byte 0xe9"),
+        (["matrix=circle"], "its `defaults` go in a circle: matrix/circle -> matrix/circle"),
+        (["matrix=headless", "models.student.file=x"], "expected `# @package _global_` as its first line"),
+        (["matrix=headless"], "expected `# @package _global_` as its first line"),
+    ],
+)
+def test_what_hydra_stumbles_over_is_one_line_and_2(tmp_path: Path, words: list[str], line: str) -> None:
+    folder = tmp_path / "conf" / "matrix"
+    folder.mkdir(parents=True)
+    (folder / "latin.yaml").write_bytes("# @package _global_\ntitle: café\n".encode("latin-1"))
+    (folder / "circle.yaml").write_text("# @package _global_\ndefaults: [circle]\n")
+    (folder / "headless.yaml").write_text("models: {student: {kind: recorded, file: a}}\n")
+    (tmp_path / "afile").touch()
+    code, said = ended(tmp_path, *words)
+    assert code == 2, said
+    assert line in said[-1]
+    assert len([s for s in said if s.startswith("error")]) == 1
+
+
+def test_results_that_are_a_file_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "results").touch()
+    code, said = ended(tmp_path, "matrix=small")
+    assert (code, len(said)) == (2, 1)
+    assert "results/runs/" in said[0]
+    assert "Not a directory; check this path" in said[0]

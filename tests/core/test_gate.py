@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.gate import broken_conditions, faults
+from harness.gate import broken_conditions, conditions_from
 from harness.matrix import Condition
 from harness.types import DistillbenchError, Score
 
@@ -51,5 +53,55 @@ def test_within_compares_with_the_reference(tmp_path: Path) -> None:
         broken(near)
 
 
-def test_a_condition_without_a_bound_is_a_fault() -> None:
-    assert faults([Condition({"student": "s"})]) == ["gate.conditions[0]: expected one of min, max, within; got none"]
+ROW = {"metric": "gap", "student": "s"}
+
+
+def test_a_good_gate_is_built() -> None:
+    content = {"conditions": [{"where": {"student": 7}, "min": 0, "max": 1}]}
+    assert conditions_from(content, "mine") == (Condition({"student": "7"}, min=0.0, max=1.0),)
+
+
+@pytest.mark.parametrize("content", [None, {}, {"conditions": []}])
+def test_where_no_gate_was_asked_for_nothing_is_said(content: Any) -> None:
+    assert conditions_from(content, "") == ()
+
+
+@pytest.mark.parametrize("content", [None, {}, {"conditions": None}, {"conditions": []}, {"conditions": {}}])
+def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any) -> None:
+    with pytest.raises(DistillbenchError, match="gate mine: no condition was looked at"):
+        conditions_from(content, "mine")
+
+
+@pytest.mark.parametrize("chosen", ["", "mine"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"condition": [{}]}, "key 'condition' is unknown; did you mean 'conditions'?"),
+        ({"conditions": [], "gate": {}}, "key 'gate' is unknown"),
+        ({"conditions": None}, "no condition was looked at"),
+        ([{"where": ROW, "min": 0}], "expected a mapping with a list `conditions`, got [{"),
+        ({"conditions": {"where": ROW, "min": 0}}, "expected a list (each begins with `- `), got {"),
+        ({"conditions": [5]}, "gate.conditions[0]: expected a mapping, got 5"),
+        ({"conditions": [{"where": ROW}]}, "gate.conditions[0]: expected one of min, max, within; got none"),
+        ({"conditions": [{"where": ROW, "mn": 0}]}, "key 'mn' is unknown; did you mean 'min'?"),
+        ({"conditions": [{"where": ROW, "min": math.nan}]}, "min: expected a number, got nan, which bounds nothing"),
+        ({"conditions": [{"where": ROW, "max": math.inf}]}, "max: expected a number, got inf, which bounds nothing"),
+        ({"conditions": [{"where": ROW, "min": 1, "max": 0}]}, "min 1 is above max 0"),
+        ({"conditions": [{"where": ROW, "within": -1}]}, "within: expected 0 or more, got -1"),
+        ({"conditions": [{"where": ROW, "min": 0, "reference": ROW}]}, "reference: only `within` compares with it"),
+        ({"conditions": [{"where": {}, "min": 0}]}, "where: expected columns of scores.csv"),
+        (
+            {"conditions": [{"where": {"metirc": "gap"}, "min": 0}]},
+            "where: 'metirc' is unknown; did you mean 'metric'?",
+        ),
+        (
+            {"conditions": [{"where": ROW, "within": 1, "reference": {"stduent": "s"}}]},
+            "reference: 'stduent' is unknown; did you mean 'student'?",
+        ),
+    ],
+)
+def test_a_broken_gate_is_one_line(content: Any, message: str, chosen: str) -> None:
+    with pytest.raises(DistillbenchError) as caught:
+        conditions_from(content, chosen)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

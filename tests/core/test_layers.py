@@ -23,7 +23,7 @@ LAYERS: dict[str, int] = {
             ("matrix", "plan"),
             ("apart", "seen", "sides", "spilled", "collect", "comparisons", "score", "record", "page", "report", "gate",
              "run"),
-            ("config", "composition", "sweep", "cli"),
+            ("conffiles", "config", "composition", "streams", "exits", "sweep", "cli", "__main__"),
         )
     )
     for name in names

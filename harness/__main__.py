@@ -1,0 +1,20 @@
+"""The console script: what cannot be imported ends with 70, for Python's own 1 means "a gate failed"."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+
+def main() -> None:
+    """Runs the command `distillbench` and exits with its code."""
+    try:
+        command = importlib.import_module("harness.cli")
+    except ImportError as error:
+        print(f"error: {error}; this installation is not whole: install distillbench again", file=sys.stderr)
+        sys.exit(70)
+    command.main()
+
+
+if __name__ == "__main__":
+    main()

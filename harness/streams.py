@@ -1,0 +1,51 @@
+"""Standard output and error that never end a run: a reader who has left or a full disk costs words, not the work."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+
+class _Lasting(io.TextIOWrapper):
+    """A stream that falls silent where it cannot be written any more; `strict` still raises when a disk is full."""
+
+    strict = False
+
+    def write(self, text: str) -> int:
+        """Number of characters taken."""
+        return self._tried(lambda: io.TextIOWrapper.write(self, text)) or len(text)
+
+    def flush(self) -> None:
+        """Writes what is held back."""
+        self._tried(lambda: io.TextIOWrapper.flush(self))
+
+    def _tried(self, action: Callable[[], int | None]) -> int | None:
+        try:
+            return action()
+        except OSError as error:
+            silence = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silence, self.fileno())  # what is held back goes there too: the interpreter flushes once more
+            os.close(silence)
+            if self.strict and not isinstance(error, BrokenPipeError):
+                raise OSError(error.errno, error.strerror, "standard output") from error
+            return None
+
+
+def make_lasting() -> None:
+    """Replaces both streams. Whoever asked for output on stdout learns of a full disk; on stderr nobody could."""
+    sys.stdout = _lasting(sys.stdout, strict=True)
+    sys.stderr = _lasting(sys.stderr, strict=False)
+
+
+def _lasting(stream: TextIO | None, *, strict: bool) -> TextIO:
+    """The stream, made lasting; one that was closed from the start becomes the null device."""
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")
+    made = _Lasting(
+        stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=not strict or stream.isatty()
+    )
+    made.strict = strict
+    return made

@@ -298,7 +298,12 @@ def test_scores_are_the_same_from_processes_and_they_tell_what_they_are_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard, hear = list[News](), Stage.hear
-    monkeypatch.setattr(Stage, "hear", lambda self, news: (heard.append(news), hear(self, news))[1])
+
+    def listen(self: Stage, news: News) -> None:
+        heard.append(news)
+        hear(self, news)
+
+    monkeypatch.setattr(Stage, "hear", listen)
     found = []
     for name, worth_processes in (("one", 1_000), ("many", 1)):
         (tmp_path / name).mkdir()

@@ -107,10 +107,11 @@ def test_own_models_are_compared(tmp_path: Path, command: str) -> None:
     assert done.returncode == 0, done.stderr
     rows = scores(tmp_path)
     students = {"student"} if "matrix=standard" in command else {"student_a", "student_b"}
-    assert {r["student"] for r in rows if r["metric"] == "task_score" and r["value"]} >= {"teacher", "base", *students}
-    assert {r["student"] for r in rows if r["metric"] == "gap_recovered"} >= students
-    wanted = {"gsm8k"} if "gsm8k" in command else {"arc_easy", "style_prompts"}
-    assert {r["task"] for r in rows if r["value"]} >= wanted
+    graded = {r["student"] for r in rows if r["metric"].startswith("task_score/") and r["value"]}
+    assert graded >= {"teacher", "base", *students}
+    wanted = {"gap_recovered"} if "gsm8k" in command else {"gap_recovered", "style_transfer"}
+    for metric in wanted:  # random models are as good as each other: the row says so instead of a number
+        assert {r["student"] for r in rows if r["metric"] == metric} >= students
 
 
 @pytest.mark.slow  # two to four runs of random models, with processes of their own: 20 to 30 s

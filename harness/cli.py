@@ -90,7 +90,7 @@ def _command() -> int:
     except (ValueError, AssertionError, RuntimeError) as error:
         raise DistillbenchError(_fault_of_files() or _fault_of_words() or _bare(error)) from error
     except OSError as error:
-        words = _fault_of_files() if error.filename is None else ""
+        words = (_gone() or _fault_of_files()) if error.filename is None else ""
         if not words and error.errno is not None:
             raise
         raise DistillbenchError(words or one_line(error)) from error
@@ -131,9 +131,16 @@ def _fault_of_words() -> str:
 
 
 def _bare(error: Exception) -> str:
-    if not Path.cwd().exists():
-        return "the folder in which this was started is gone"
     return f"Hydra does not accept this command line or configuration: {one_line(error)}"
+
+
+def _gone() -> str:
+    """A line where the current folder was removed under our feet; "" where it is there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return "the folder in which this was started is gone; change into one that exists"
+    return ""
 
 
 def _named_files() -> Iterator[tuple[str, str]]:

@@ -32,7 +32,7 @@ def read(path: Path, *, resolve: bool = False) -> dict[str, Any]:
             f"{path}: expected a few levels, got a value that holds itself or is too deep"
         ) from None
     except OmegaConfBaseException as error:
-        raise DistillbenchError(f"{path}: {'; '.join(str(error).split(chr(10)))}") from None
+        raise DistillbenchError(f"{path}: {_joined(error)}") from None
     except OSError:  # OmegaConf's word for a file that holds one number
         content = None
     if not isinstance(content, dict) or (len(content) == 1 and text.strip() in content):
@@ -117,4 +117,9 @@ def _place(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return "; ".join(line.strip() for line in str(error).splitlines())
+    return _joined(error)
+
+
+def _joined(error: Exception) -> str:
+    """An error of several lines in one."""
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

@@ -123,7 +123,7 @@ def _broken(condition: Condition, rows: Sequence[Mapping[str, str]], target: flo
     matches = _matching(rows, condition.where)
     if len(matches) != 1:
         return [f"{name}: expected one row of scores.csv, found {len(matches)}"]
-    if not matches[0][condition.column]:
+    if not matches[0]["value"] or not matches[0][condition.column]:  # n = 0 must not hold a bound on n
         return [f"{name}: no value ({matches[0]['skipped_reason'] or 'no interval'})"]
     value = float(matches[0][condition.column])
     lines = []

@@ -87,7 +87,7 @@ def test_faults_are_found_along_the_defaults(tmp_path: Path) -> None:
     assert "decoding/e.yaml: expected YAML" in first_fault([tmp_path], "matrix", "a")
     write(tmp_path, "gate/g", "defaults: [/matrix/a]\n")
     circle = "its `defaults` go in a circle: matrix/a -> matrix/b -> gate/g -> matrix/a"
-    assert circle in first_fault([tmp_path], "matrix", "a")
+    assert first_fault([tmp_path], "matrix", "a").endswith(circle)
     write(tmp_path, "matrix/b", "title: b\n")
     assert first_fault([tmp_path], "matrix", "a") == ""  # only the file that is chosen has to say where its keys go
     assert "as its first line" in first_fault([tmp_path], "matrix", "b")

@@ -32,6 +32,7 @@ def broken(condition: Condition, reference: Path = NOWHERE) -> list[str]:
         (Condition({"student": "s"}, "high", max=0.55), ["high of student=s: 0.6 is above 0.55"]),
         (Condition({"student": "s"}, "n", min=200), ["n of student=s: 100 is below 200"]),
         (Condition({"student": "hole"}, min=0), ["value of student=hole: no value (no answers)"]),
+        (Condition({"student": "hole"}, "n", max=50), ["n of student=hole: no value (no answers)"]),
         (Condition({"student": "x"}, min=0), ["value of student=x: expected one row of scores.csv, found 0"]),
         (Condition({"metric": "gap"}, min=0), ["value of metric=gap: expected one row of scores.csv, found 2"]),
     ],

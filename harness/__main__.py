@@ -11,7 +11,10 @@ def main() -> None:
     try:
         command = importlib.import_module("harness.cli")
     except ImportError as error:
-        print(f"error: {error}; this installation is not whole: install distillbench again", file=sys.stderr)
+        print(
+            f"error: {error}; this installation is not whole: install distillbench again",
+            file=sys.stderr,
+        )
         sys.exit(70)
     command.main()
 

@@ -53,7 +53,12 @@ def answered_texts(side: Side) -> dict[str, str]:
     for row, index in enumerate(side.outputs.request):
         request = side.requests.requests[int(index)]
         text = side.outputs.text[row]
-        if request.kind == "generate" and request.slot == 0 and request.repeat == 0 and text is not None:
+        if (
+            request.kind == "generate"
+            and request.slot == 0
+            and request.repeat == 0
+            and text is not None
+        ):
             found[side.requests.prompts[request.prompt].id] = text
     return found
 
@@ -67,7 +72,9 @@ def align_texts(sides: Sequence[Side], minimum: int = 1) -> AlignedTexts:
     shared = sorted(set.intersection(*(set(a) for a in answers)))
     _require(len(shared), minimum, sides, [len(a) for a in answers])
     by_id = {p.id: p for p in sides[0].requests.prompts}
-    return AlignedTexts(tuple(by_id[i] for i in shared), tuple(tuple(a[i] for i in shared) for a in answers))
+    return AlignedTexts(
+        tuple(by_id[i] for i in shared), tuple(tuple(a[i] for i in shared) for a in answers)
+    )
 
 
 def graded_columns(side: Side) -> list[tuple[str, str, str]]:
@@ -75,14 +82,20 @@ def graded_columns(side: Side) -> list[tuple[str, str, str]]:
     return [(c.leaf, c.metric, c.filter) for c in side.grades.columns] if side.grades else []
 
 
-def align_grades(sides: Sequence[Side], column: tuple[str, str, str], minimum: int = 1) -> AlignedValues:
+def align_grades(
+    sides: Sequence[Side], column: tuple[str, str, str], minimum: int = 1
+) -> AlignedValues:
     """Per-prompt values of one (leaf, metric, filter) on the prompts that all sides have, sorted by prompt id.
 
     Raises Unavailable where a side has no such column, no per-prompt values, or too few prompts are shared.
     """
     tables: list[dict[str, float]] = []
     for side in sides:
-        match = [c for c in side.grades.columns if (c.leaf, c.metric, c.filter) == column] if side.grades else []
+        match = (
+            [c for c in side.grades.columns if (c.leaf, c.metric, c.filter) == column]
+            if side.grades
+            else []
+        )
         if not match:
             raise Unavailable(f"{side.model} has no grade {'/'.join(filter(None, column))}")
         if not len(match[0].prompt):
@@ -93,7 +106,8 @@ def align_grades(sides: Sequence[Side], column: tuple[str, str, str], minimum: i
     _require(len(shared), minimum, sides, [len(t) for t in tables])
     by_id = {p.id: p for p in sides[0].requests.prompts}
     return AlignedValues(
-        tuple(by_id[i] for i in shared), np.array([[t[i] for i in shared] for t in tables], dtype=np.float64)
+        tuple(by_id[i] for i in shared),
+        np.array([[t[i] for i in shared] for t in tables], dtype=np.float64),
     )
 
 

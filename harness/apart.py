@@ -17,7 +17,11 @@ _LOOK_S = 0.2  # how often the parent looks for news
 
 
 def run_apart(
-    work: Callable[..., None], calls: Sequence[tuple[Any, ...]], workers: int, hear: Tell, begin: Callable[[], None]
+    work: Callable[..., None],
+    calls: Sequence[tuple[Any, ...]],
+    workers: int,
+    hear: Tell,
+    begin: Callable[[], None],
 ) -> None:
     """Calls `work` with each of the arguments, and with a function to tell news by, in `workers` processes.
 
@@ -25,7 +29,10 @@ def run_apart(
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    with without_main(), ProcessPoolExecutor(workers, context, _worker_begins, (queue, begin)) as pool:
+    with (
+        without_main(),
+        ProcessPoolExecutor(workers, context, _worker_begins, (queue, begin)) as pool,
+    ):
         futures = [pool.submit(_worker_works, work, call) for call in calls]
         while not all(f.done() for f in futures):
             _drain(queue, hear, _LOOK_S)

@@ -20,7 +20,8 @@ class ChoiceTable:
 
     model: str
     prompts: tuple[Prompt, ...]  # (P,) sorted by id; each has two options or more
-    probabilities: Floats  # (P, K) K = most options of any prompt; 0 beyond a prompt's own, and where unanswered
+    # (P, K) K = most options of any prompt; 0 beyond a prompt's own, and where unanswered
+    probabilities: Floats
     chosen: Ints  # (P,) option; -1 where unanswered
     answered: Mask  # (P,) False = no option of the prompt could be read from the answer
 
@@ -67,12 +68,16 @@ class AlignedChoices:
     def of(self, models: Sequence[int]) -> AlignedChoices:
         """The same for some of the models, given by their rows."""
         rows = list(models)
-        return AlignedChoices(self.prompts, self.probabilities[rows], self.chosen[rows], self.answered[rows])
+        return AlignedChoices(
+            self.prompts, self.probabilities[rows], self.chosen[rows], self.answered[rows]
+        )
 
     def where(self, kept: Mask) -> AlignedChoices:
         """The same on the prompts where kept (P,) is true."""
         prompts = tuple(p for p, keep in zip(self.prompts, kept, strict=True) if keep)
-        return AlignedChoices(prompts, self.probabilities[:, kept], self.chosen[:, kept], self.answered[:, kept])
+        return AlignedChoices(
+            prompts, self.probabilities[:, kept], self.chosen[:, kept], self.answered[:, kept]
+        )
 
 
 def softmax(logits: Floats) -> Floats:
@@ -130,7 +135,9 @@ def _table(key: _Identity) -> ChoiceTable:
         shares = np.where(beyond[order], -np.inf, logits[order])[by_score]
         probabilities[by_score] = softmax(shares)
         chosen[by_score] = np.argmax(shares, axis=1)
-    return ChoiceTable(side.model, tuple(prompts[i] for i in order), probabilities, chosen, chosen >= 0)
+    return ChoiceTable(
+        side.model, tuple(prompts[i] for i in order), probabilities, chosen, chosen >= 0
+    )
 
 
 _NULL, _ABSENT = -1, -2
@@ -176,7 +183,9 @@ def align_tables(tables: Sequence[ChoiceTable], minimum: int = 1) -> AlignedChoi
         )
     picked = [np.array([r[i] for i in shared], dtype=np.int64) for r in rows]
     width = max(t.probabilities.shape[1] for t in tables)
-    wide = [np.pad(t.probabilities, ((0, 0), (0, width - t.probabilities.shape[1]))) for t in tables]
+    wide = [
+        np.pad(t.probabilities, ((0, 0), (0, width - t.probabilities.shape[1]))) for t in tables
+    ]
     return AlignedChoices(
         tuple(tables[0].prompts[i] for i in picked[0]),
         np.stack([p[i] for p, i in zip(wide, picked, strict=True)]),

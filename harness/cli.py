@@ -52,7 +52,8 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _accept_lazy_help()
-    # argparse takes a flag between two overrides for a mistake; wherever it stands, it means the same.
+    # argparse takes a flag between two overrides for a mistake; wherever it stands, it means the
+    # same.
     flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
     sys.argv[1:] = flags[:1] + [word for word in sys.argv[1:] if word not in flags]
     guard_logs()
@@ -145,7 +146,12 @@ def _gone() -> str:
 
 def _named_files() -> Iterator[tuple[str, str]]:
     """(group, name) of every file that the command line chooses; a sweep names several."""
-    groups = {p.name for folder in [*_own_folders(), packaged("conf")] for p in folder.glob("*/") if p.is_dir()}
+    groups = {
+        p.name
+        for folder in [*_own_folders(), packaged("conf")]
+        for p in folder.glob("*/")
+        if p.is_dir()
+    }
     for word in sys.argv[1:]:
         key, sign, value = word.lstrip("+").partition("=")
         if sign and key in groups:
@@ -173,7 +179,13 @@ def _options(group: str, error: Exception | None = None) -> list[str]:
     """Names of the files of a group: those that Hydra found, else ours and those of the user's own folders."""
     if isinstance(error, MissingConfigException) and error.options:
         return sorted(error.options)
-    return sorted({p.stem for folder in [*_own_folders(), packaged("conf")] for p in (folder / group).glob("*.yaml")})
+    return sorted(
+        {
+            p.stem
+            for folder in [*_own_folders(), packaged("conf")]
+            for p in (folder / group).glob("*.yaml")
+        }
+    )
 
 
 def _own_folders() -> list[Path]:
@@ -192,7 +204,11 @@ def _keys(parent: str) -> list[str]:
     """Keys of config.yaml under a dotted name; empty where it says nothing about them."""
     node = OmegaConf.load(packaged("conf") / "config.yaml")
     found = OmegaConf.select(node, parent) if parent else node
-    return [str(k) for k in found if k not in ("defaults", "hydra")] if isinstance(found, DictConfig) else []
+    return (
+        [str(k) for k in found if k not in ("defaults", "hydra")]
+        if isinstance(found, DictConfig)
+        else []
+    )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from harness.tables import grades_to_table, join_outputs, outputs_from_table, ou
 from harness.types import DistillbenchError, Outputs, Unavailable
 from harness.workload import amounts
 
-# What can go wrong inside a model or a server without being our fault: the cell is then missing, with that reason.
+# What can go wrong inside a model or a server without being our fault: the cell is then missing,
+# with that reason.
 CELL_FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
 
 
@@ -50,7 +51,13 @@ def collect(plan: Plan, store: Store) -> None:
             apart = plan.run.workers > 1 and len(jobs) > 1 and may_start_processes()
             with stage("collecting", forecast_of(jobs, plan.run.workers if apart else 1)) as shown:
                 if apart:
-                    run_apart(_run_job, [(job, store) for job in jobs], plan.run.workers, shown.hear, _worker_begins)
+                    run_apart(
+                        _run_job,
+                        [(job, store) for job in jobs],
+                        plan.run.workers,
+                        shown.hear,
+                        _worker_begins,
+                    )
                 else:
                     for job in jobs:
                         _run_job(job, store, shown.hear)
@@ -60,7 +67,10 @@ def collect(plan: Plan, store: Store) -> None:
 def missing_jobs(plan: Plan, store: Store) -> list[ModelJob]:
     """What has to be collected, model by model, each model loaded once."""
     missing = [c for c in plan.cells if not store.has(c.key)]
-    groups = groupby(sorted(missing, key=lambda c: list(plan.run.models).index(c.cell.model)), lambda c: c.cell.model)
+    groups = groupby(
+        sorted(missing, key=lambda c: list(plan.run.models).index(c.cell.model)),
+        lambda c: c.cell.model,
+    )
     return [ModelJob(plan.run.models[model], tuple(cells)) for model, cells in groups]
 
 
@@ -72,7 +82,11 @@ def forecast_of(jobs: Sequence[ModelJob], at_once: int) -> Forecast:
 def _amounts(planned: PlannedCell, batch: Sequence[int] | None = None) -> Amounts:
     """Expected tokens of a cell, or of those of its requests that stand in `batch`."""
     asked = planned.requests.requests
-    return amounts(planned.cell.task, asked if batch is None else (asked[i] for i in batch), planned.cell.decoding)
+    return amounts(
+        planned.cell.task,
+        asked if batch is None else (asked[i] for i in batch),
+        planned.cell.decoding,
+    )
 
 
 def _prepare(run: Run, backends: Sequence[AbstractBackend]) -> None:
@@ -96,7 +110,12 @@ def _run_job(job: ModelJob, store: Store, tell: Tell) -> None:
             facts = {**backend.facts(), "load_s": time.perf_counter() - started}
             waiting = [c for c in job.cells if not _collect_cell(c, backend, facts, store, tell)]
             if waiting:
-                tell(News(model, doing=f"{model} waits for another process that collects {waiting[0].cell.task}"))
+                tell(
+                    News(
+                        model,
+                        doing=f"{model} waits for another process that collects {waiting[0].cell.task}",
+                    )
+                )
             while waiting:
                 time.sleep(1.0)
                 waiting = [c for c in waiting if not _collect_cell(c, backend, facts, store, tell)]
@@ -108,7 +127,11 @@ def _run_job(job: ModelJob, store: Store, tell: Tell) -> None:
 
 
 def _collect_cell(
-    planned: PlannedCell, backend: AbstractBackend, facts: Mapping[str, Any], store: Store, tell: Tell
+    planned: PlannedCell,
+    backend: AbstractBackend,
+    facts: Mapping[str, Any],
+    store: Store,
+    tell: Tell,
 ) -> bool:
     """Collects one cell; False where another process is at it."""
     with store.work(planned.key) as work:
@@ -137,14 +160,22 @@ def _answer_batches(
     planned: PlannedCell, backend: AbstractBackend, work: Work, answered: list[int], tell: Tell
 ) -> list[pa.Table]:
     """The parts of a cell; those that are there already are not asked again. Fills `answered` as it goes."""
-    requests, model, sample = planned.requests.requests, planned.cell.model, planned.cell.decoding.sample
+    requests, model, sample = (
+        planned.requests.requests,
+        planned.cell.model,
+        planned.cell.decoding.sample,
+    )
     again = f" (sample {sample + 1})" if sample else ""
     begun = work.plan()
     if begun is None:
         begun = work.plan({"batches": backend.batches(requests, planned.cell.decoding)})
     assert begun is not None
     for index, batch in enumerate(begun["batches"]):
-        piece, started, known = _amounts(planned, batch), time.perf_counter(), work.part(index) is not None
+        piece, started, known = (
+            _amounts(planned, batch),
+            time.perf_counter(),
+            work.part(index) is not None,
+        )
         doing = f"{_name(planned)}{again}, {len(answered)} of {len(requests)} requests"
         tell(News(model, doing=doing, begun=piece))
         if not known:
@@ -167,15 +198,24 @@ def _answer_batch(planned: PlannedCell, backend: AbstractBackend, batch: Sequenc
     return table.replace_schema_metadata({**(table.schema.metadata or {}), **timing})
 
 
-def _publish(planned: PlannedCell, facts: Mapping[str, Any], parts: Sequence[pa.Table], work: Work) -> None:
+def _publish(
+    planned: PlannedCell, facts: Mapping[str, Any], parts: Sequence[pa.Table], work: Work
+) -> None:
     table = join_outputs(parts)
     outputs = outputs_from_table(table)
-    timings = [(float(p.schema.metadata[b"wall_s"]), int(p.schema.metadata[b"rows"])) for p in parts]
+    timings = [
+        (float(p.schema.metadata[b"wall_s"]), int(p.schema.metadata[b"rows"])) for p in parts
+    ]
     provenance = {**facts, **_cost(outputs, timings), "peak_memory_bytes": _peak_memory_bytes()}
     if spilled := variables_in(outputs):
         provenance[FACT] = spilled
     cell = planned.cell
-    spec = {"model": cell.model, "task": cell.task, "requests": planned.requests_key, "decoding": vars(cell.decoding)}
+    spec = {
+        "model": cell.model,
+        "task": cell.task,
+        "requests": planned.requests_key,
+        "decoding": vars(cell.decoding),
+    }
     work.store.put(planned.key, table, spec, provenance)
     work.store.forget_failure(planned.key)
     work.drop()
@@ -199,17 +239,28 @@ def _peak_memory_bytes() -> int:
     return int(peak) if os.uname().sysname == "Darwin" else int(peak) * 1024
 
 
-def _fail(planned: PlannedCell, error: Exception, store: Store, tell: Tell, answered: Sequence[int] = ()) -> None:
-    if isinstance(error, OSError) and error.errno in (28, 122):  # no space, quota: stop, what is done is kept
+def _fail(
+    planned: PlannedCell, error: Exception, store: Store, tell: Tell, answered: Sequence[int] = ()
+) -> None:
+    # no space, quota: stop, what is done is kept
+    if isinstance(error, OSError) and error.errno in (28, 122):
         raise error
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     store.note_failure(planned.key, reason)
     rest = [i for i in range(len(planned.requests.requests)) if i not in set(answered)]
-    tell(News(planned.cell.model, ended=_amounts(planned, rest), alarm=f"missing {_name(planned)}: {reason}"))
+    tell(
+        News(
+            planned.cell.model,
+            ended=_amounts(planned, rest),
+            alarm=f"missing {_name(planned)}: {reason}",
+        )
+    )
 
 
 def _grade(plan: Plan, store: Store) -> None:
-    todo = [c for c in plan.cells if c.grades_key and not store.has(c.grades_key) and store.has(c.key)]
+    todo = [
+        c for c in plan.cells if c.grades_key and not store.has(c.grades_key) and store.has(c.key)
+    ]
     if not todo:
         return
     pieces = [(c, {Sort(c.cell.task): float(len(c.requests.requests))}) for c in todo]
@@ -225,7 +276,9 @@ def _grade_cell(plan: Plan, planned: PlannedCell, store: Store) -> None:
     assert planned.grades_key is not None
     outputs = outputs_from_table(store.table(planned.key))
     try:
-        grades = plan.run.tasks[planned.cell.task].grade(planned.requests, outputs, planned.circumstance)
+        grades = plan.run.tasks[planned.cell.task].grade(
+            planned.requests, outputs, planned.circumstance
+        )
     except Unavailable as error:
         store.note_failure(planned.grades_key, str(error))
         return

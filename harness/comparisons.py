@@ -19,7 +19,9 @@ from harness.types import Floats, Ints, Score, Unavailable
 def compared(scores: Sequence[Score], roles: Mapping[str, str]) -> tuple[Comparison, ...]:
     """Every two students on every whole metric (no parts), Holm-adjusted within one metric, task and teacher."""
     usable = [
-        s for s in scores if s.influence and s.teacher and "/" not in s.metric and roles.get(s.student) == "student"
+        s
+        for s in scores
+        if s.influence and s.teacher and "/" not in s.metric and roles.get(s.student) == "student"
     ]
     usable.sort(key=_family)
     families = [_family_of(list(group)) for _, group in groupby(usable, key=_family)]
@@ -42,7 +44,12 @@ class _Sorted(NamedTuple):
 def _sorted(score: Score) -> _Sorted:
     prompts = tuple(sorted(score.influence))
     values = np.array([score.influence[i] for i in prompts], dtype=np.float64)
-    return _Sorted(score, prompts, values, cluster_codes([score.clusters.get(i, i) for i in prompts], len(prompts)))
+    return _Sorted(
+        score,
+        prompts,
+        values,
+        cluster_codes([score.clusters.get(i, i) for i in prompts], len(prompts)),
+    )
 
 
 def _difference(first: _Sorted, second: _Sorted) -> PairedDifference:
@@ -70,4 +77,7 @@ def _family_of(scores: Sequence[Score]) -> list[Comparison]:
         )  # fmt: skip
     if not found:
         return []
-    return [replace(c, p_adjusted=float(p)) for c, p in zip(found, holm([c.p for c in found]), strict=True)]
+    return [
+        replace(c, p_adjusted=float(p))
+        for c, p in zip(found, holm([c.p for c in found]), strict=True)
+    ]

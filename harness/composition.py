@@ -23,7 +23,14 @@ from harness.credentials import configuration_faults, override_faults
 from harness.secrets import redacted, remember
 from harness.types import DistillbenchError
 
-_ELSEWHERE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError)
+_ELSEWHERE = (
+    HydraException,
+    OmegaConfBaseException,
+    yaml.YAMLError,
+    OSError,
+    ValueError,
+    RecursionError,
+)
 _SHOWN = ("--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc")
 
 
@@ -35,7 +42,13 @@ def refuse_credentials_in(words: Sequence[str]) -> None:
     _raise(override_faults(words))
     if not set(words) & set(_SHOWN):
         with contextlib.suppress(*_ELSEWHERE):
-            _raise([fault for config, folders in _composed(words) for fault in _faults(config, folders)])
+            _raise(
+                [
+                    fault
+                    for config, folders in _composed(words)
+                    for fault in _faults(config, folders)
+                ]
+            )
 
 
 def refuse_credentials(config: Mapping[str, Any], folders: Sequence[Path]) -> None:
@@ -80,13 +93,26 @@ def _composed(words: Sequence[str]) -> Iterator[tuple[dict[str, Any], list[Path]
     overrides = [*args.overrides, *(word for word in left if not word.startswith("-"))]
     folder = Path(args.config_path).absolute() if args.config_path else packaged("conf")
     with _initialized(folder):
-        parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(overrides)
-        fixed = [o for o in parsed if not o.is_sweep_override() and o.get_key_element() != "hydra.searchpath"]
+        parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(
+            overrides
+        )
+        fixed = [
+            o
+            for o in parsed
+            if not o.is_sweep_override() and o.get_key_element() != "hydra.searchpath"
+        ]
         plain = [*(o.input_line for o in fixed), _searchpath(args.config_dir, parsed)]
-        swept = [f"{o.get_key_element()}={v}" for o in parsed if o.is_sweep_override() for v in _values(o)]
+        swept = [
+            f"{o.get_key_element()}={v}"
+            for o in parsed
+            if o.is_sweep_override()
+            for v in _values(o)
+        ]
         for point in [[value] for value in swept] or [[]]:
             config = compose(args.config_name or "config", [*plain, *point], True)
-            folders = [Path(s.path) for s in config.hydra.runtime.config_sources if s.schema == "file"]
+            folders = [
+                Path(s.path) for s in config.hydra.runtime.config_sources if s.schema == "file"
+            ]
             yield from ((version, folders) for version in _versions(config))
 
 

@@ -26,7 +26,9 @@ def read(path: Path, *, resolve: bool = False) -> dict[str, Any]:
     try:
         content = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=resolve)
     except yaml.YAMLError as error:
-        raise DistillbenchError(f"{path}: expected YAML, got a damaged file: {_place(error)}") from None
+        raise DistillbenchError(
+            f"{path}: expected YAML, got a damaged file: {_place(error)}"
+        ) from None
     except RecursionError:
         raise DistillbenchError(
             f"{path}: expected a few levels, got a value that holds itself or is too deep"
@@ -52,7 +54,11 @@ def is_global(path: Path) -> bool:
 
 def not_global(path: Path) -> str:
     """The line about a matrix file whose keys do not stand at the top."""
-    mark = " (without the byte order mark that an editor put there)" if path.read_bytes()[:3] == b"\xef\xbb\xbf" else ""
+    mark = (
+        " (without the byte order mark that an editor put there)"
+        if path.read_bytes()[:3] == b"\xef\xbb\xbf"
+        else ""
+    )
     return (
         f"{path}: expected `{HEADER}` as its first line{mark}; without it nothing that the file says stands where "
         "a run looks"
@@ -65,7 +71,9 @@ def find(folders: Sequence[Path], group: str, name: str) -> Path | None:
     return next((p for p in paths if p.exists() or p.is_symlink()), None)
 
 
-def first_fault(folders: Sequence[Path], group: str, name: str, trail: tuple[tuple[str, str], ...] = ()) -> str:
+def first_fault(
+    folders: Sequence[Path], group: str, name: str, trail: tuple[tuple[str, str], ...] = ()
+) -> str:
     """One line about the first fault of a file or of those that its `defaults` name; "" where there is none."""
     path = find(folders, group, name)
     if path is None:
@@ -80,7 +88,9 @@ def first_fault(folders: Sequence[Path], group: str, name: str, trail: tuple[tup
     defaults = content.get("defaults") or []
     if not isinstance(defaults, list):
         return f"{path}: defaults: expected a list, got {defaults!r}"
-    named = (first_fault(folders, *entry, (*trail, (group, name))) for entry in _entries(defaults, group))
+    named = (
+        first_fault(folders, *entry, (*trail, (group, name))) for entry in _entries(defaults, group)
+    )
     lost = not_global(path) if group == "matrix" and not trail and not is_global(path) else ""
     return next((fault for fault in named if fault), lost)
 
@@ -92,7 +102,9 @@ def _entries(defaults: Sequence[Any], group: str) -> Iterator[tuple[str, str]]:
             for key, names in entry.items():
                 inner = re.sub(r"@.*", "", str(key).split(" ")[-1])
                 where = inner.lstrip("/") if inner.startswith("/") else f"{group}/{inner}"
-                yield from ((where, str(name)) for name in (names if isinstance(names, list) else [names]))
+                yield from (
+                    (where, str(name)) for name in (names if isinstance(names, list) else [names])
+                )
         elif entry != "_self_":
             word = re.sub(r"@.*", "", str(entry))
             full = word.lstrip("/") if word.startswith("/") else f"{group}/{word}"
@@ -104,7 +116,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except OSError as error:
-        raise DistillbenchError(f"{path}: expected a readable file, got: {error.strerror}") from None
+        raise DistillbenchError(
+            f"{path}: expected a readable file, got: {error.strerror}"
+        ) from None
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise DistillbenchError(

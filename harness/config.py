@@ -30,11 +30,15 @@ class _Options:
 def packaged(name: str) -> Path:
     """The folder `conf`, `tasks` or `reference`: inside the installed package, or beside it in a checkout."""
     inside = Path(harness.__file__).parent / name
-    outside = Path(harness.__file__).parent.parent / ("results/reference" if name == "reference" else name)
+    outside = Path(harness.__file__).parent.parent / (
+        "results/reference" if name == "reference" else name
+    )
     return inside if inside.is_dir() else outside
 
 
-def typed_run(config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str] | None = None) -> Run:
+def typed_run(
+    config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str] | None = None
+) -> Run:
     """The run that a composed configuration describes; `folders` are searched for models, tasks and metrics.
 
     `choices` = group -> name of the file that was chosen. A key that is missing means its empty value.
@@ -45,18 +49,27 @@ def typed_run(config: Mapping[str, Any], folders: Sequence[Path], choices: Mappi
     only = _only(config.get("only"), faults)
     library = _Library(folders, faults)
     tasks = library.expand_suites(_narrowed("tasks", config, only, faults))
-    models = {n: library.plugin("backends", n, v) for n, v in _narrowed("models", config, only, faults).items()}
+    models = {
+        n: library.plugin("backends", n, v)
+        for n, v in _narrowed("models", config, only, faults).items()
+    }
     built_tasks = {n: library.plugin("adapters", n, v) for n, v in tasks.items()}
-    metrics = {n: library.plugin("metrics", n, v) for n, v in _narrowed("metrics", config, only, faults).items()}
+    metrics = {
+        n: library.plugin("metrics", n, v)
+        for n, v in _narrowed("metrics", config, only, faults).items()
+    }
     pairs = _records(Pair, "pairs", config.get("pairs", []), faults)
     controls = _records(Control, "controls", config.get("controls", []), faults)
     if only["models"] is not None:
         pairs, controls = _kept_pairs(pairs, set(models)), _kept_controls(controls, set(models))
     decoding, samples = _decoding("decoding", config.get("decoding"), config.get("seed"), faults)
     task_decodings = {
-        n: _decoding(f"decoding {t.decoding}", library.merged("decoding", t.decoding, {}), config.get("seed"), faults)[
-            0
-        ]
+        n: _decoding(
+            f"decoding {t.decoding}",
+            library.merged("decoding", t.decoding, {}),
+            config.get("seed"),
+            faults,
+        )[0]
         for n, t in built_tasks.items()
         if t is not None and t.decoding
     }
@@ -79,7 +92,9 @@ def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str
     return {n: dict(v) if "kind" in v else library.merged("model", n, v) for n, v in named.items()}
 
 
-def _check_places(config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str]) -> None:
+def _check_places(
+    config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str]
+) -> None:
     """Raises DistillbenchError where a file that was chosen put its keys somewhere else than a run looks."""
     path = conffiles.find(folders, "matrix", choices.get("matrix", ""))
     lost = isinstance(config.get("matrix"), Mapping) or not config.get("models")
@@ -112,7 +127,9 @@ def _conditions(config: Mapping[str, Any], name: str, faults: list[str]) -> tupl
 def _options(config: Mapping[str, Any], faults: list[str]) -> _Options | None:
     keys = ("title", "stages", "limit", "seed", "workers", "comparability")
     try:
-        options: _Options = build_dataclass(_Options, {k: config[k] for k in keys if k in config}, "configuration")
+        options: _Options = build_dataclass(
+            _Options, {k: config[k] for k in keys if k in config}, "configuration"
+        )
         _check_ranges(options)
     except DistillbenchError as error:
         faults.append(str(error))
@@ -132,14 +149,18 @@ class _Library:
 
     def merged(self, group: str, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of conf/<group>/<name>.yaml with changes; records a fault where there is no such file."""
-        path = next((p for folder in self.folders if (p := folder / group / f"{name}.yaml").exists()), None)
+        path = next(
+            (p for folder in self.folders if (p := folder / group / f"{name}.yaml").exists()), None
+        )
         if path is not None:
             try:
                 return {**conffiles.read(path, resolve=True), **changes}
             except DistillbenchError as error:
                 self.faults.append(str(error))
                 return {}
-        self.faults.append(f"{group}: {unknown(name, self.names(group))}; expected a file conf/{group}/{name}.yaml")
+        self.faults.append(
+            f"{group}: {unknown(name, self.names(group))}; expected a file conf/{group}/{name}.yaml"
+        )
         return {}
 
     def expand_suites(
@@ -152,15 +173,21 @@ class _Library:
             if fields.get("kind") != "suite":
                 expanded.setdefault(name, fields)
                 continue
-            for member, inner in self.expand_suites(self._members(name, fields, inside), (*inside, name)).items():
+            for member, inner in self.expand_suites(
+                self._members(name, fields, inside), (*inside, name)
+            ).items():
                 expanded.setdefault(member, inner)
         return expanded
 
-    def _members(self, suite: str, fields: Mapping[str, Any], inside: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    def _members(
+        self, suite: str, fields: Mapping[str, Any], inside: tuple[str, ...]
+    ) -> dict[str, dict[str, Any]]:
         """The tasks of a suite, none of them changed."""
         listed = fields.get("tasks") or []
         if suite in inside:
-            self.faults.append(f"task {suite}: a suite that holds itself: {' -> '.join((*inside, suite))}")
+            self.faults.append(
+                f"task {suite}: a suite that holds itself: {' -> '.join((*inside, suite))}"
+            )
             return {}
         if not isinstance(listed, list) or not all(isinstance(n, str) for n in listed):
             self.faults.append(f"task {suite}: tasks: expected a list of names, got {listed!r}")
@@ -187,7 +214,9 @@ def _named(key: str, value: Any, faults: list[str]) -> dict[str, dict[str, Any]]
         faults.append(f"{key}: expected a mapping of names or a list of names, got {value!r}")
         return {}
     wrong = [n for n, v in value.items() if not (v is None or isinstance(v, Mapping))]
-    faults.extend(f"{key}.{n}: expected nothing or a mapping of fields, got {value[n]!r}" for n in wrong)
+    faults.extend(
+        f"{key}.{n}: expected nothing or a mapping of fields, got {value[n]!r}" for n in wrong
+    )
     return {str(n): dict(v or {}) for n, v in value.items() if n not in wrong}
 
 
@@ -205,7 +234,13 @@ def _only(value: Any, faults: list[str]) -> dict[str, list[str] | None]:
         if names is not None and not isinstance(names, (str, list, tuple)):
             faults.append(f"only.{key}: expected a list of names, got {names!r}")
             names = None
-        wanted[key] = None if names is None else [names] if isinstance(names, str) else [str(n) for n in names]
+        wanted[key] = (
+            None
+            if names is None
+            else [names]
+            if isinstance(names, str)
+            else [str(n) for n in names]
+        )
     return wanted
 
 
@@ -286,7 +321,11 @@ def _paths(value: Any, faults: list[str]) -> Paths | None:
     places = {k: _absolute(v) for k, v in named.items() if v is not None}
     own = tuple(_absolute(folder) for folder in tasks)
     return Paths(
-        places["results"], places["cache"], (*own, packaged("tasks")), places.get("data"), places.get("datasets")
+        places["results"],
+        places["cache"],
+        (*own, packaged("tasks")),
+        places.get("data"),
+        places.get("datasets"),
     )
 
 
@@ -294,7 +333,9 @@ def _absolute(folder: str) -> Path:
     try:
         return Path(folder).expanduser().absolute()
     except RuntimeError:
-        raise DistillbenchError(f"paths: {folder}: expected a folder, got the home of somebody unknown here") from None
+        raise DistillbenchError(
+            f"paths: {folder}: expected a folder, got the home of somebody unknown here"
+        ) from None
 
 
 def _check_ranges(options: _Options) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 from harness.secrets import holds_key, names_secret, secret_in
 
 CURE = "put the key into an environment variable and its name into api_key_env"
-_ARGUMENT = re.compile(r"(?i)^(?:(?:hf|api|use[_-]?auth|id|refresh)[_-])?token$|^headers?$|^key$|^auth$|^pwd$")
+_ARGUMENT = re.compile(
+    r"(?i)^(?:(?:hf|api|use[_-]?auth|id|refresh)[_-])?token$|^headers?$|^key$|^auth$|^pwd$"
+)
 _USER = re.compile(r"://[^\s/?#]*@|(?:^|[\s\"'=,{\[])(?://)?[^\s/@:\"'=,{\[]+:[^\s/@]+@[^\s/]")
 _ADDRESS = re.compile(r"\s*[A-Za-z][\w+.-]*://\S*\s*")
 _QUERY = re.compile(r"[?#][^\s\"'<>]*")
@@ -23,7 +25,9 @@ _EMPTY = (None, "", True, False, "null", "true", "false")
 
 def configuration_faults(config: Mapping[str, Any]) -> list[str]:
     """One line for every credential in a composed configuration, which may still hold interpolations."""
-    return list(dict.fromkeys(fault for key, value in config.items() for fault in _walk(str(key), value)))
+    return list(
+        dict.fromkeys(fault for key, value in config.items() for fault in _walk(str(key), value))
+    )
 
 
 def argument_faults(args: Mapping[str, Any], where: str = "args") -> list[str]:
@@ -47,14 +51,20 @@ def override_faults(words: Sequence[str]) -> list[str]:
 
 def variable_fault(where: str, name: Any) -> str | None:
     """What is wrong with the name that stands in an api_key_env, such as being the key itself."""
-    if name is None or (isinstance(name, str) and re.fullmatch(r"[A-Za-z_]\w*", name) and not secret_in(name)):
+    if name is None or (
+        isinstance(name, str) and re.fullmatch(r"[A-Za-z_]\w*", name) and not secret_in(name)
+    ):
         return None
     return f"{where}: expected the name of an environment variable, such as MY_API_KEY; got something else"
 
 
 def shown_variable(name: str) -> str:
     """The name of a variable where it is spelt like one; a key that stands in its place by mistake is not shown."""
-    return name if re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) else "(the name is not shown: it is not in capitals)"
+    return (
+        name
+        if re.fullmatch(r"[A-Z_][A-Z0-9_]*", name)
+        else "(the name is not shown: it is not in capitals)"
+    )
 
 
 def _override(path: str, value: str) -> Iterator[str]:
@@ -74,7 +84,11 @@ def _walk(path: str, value: Any, strict: bool = False) -> Iterator[str]:
     """Faults of a value and of all below it; `strict` = of a model's arguments, or of Hydra's own settings."""
     name, top = path.rpartition(".")[2], path.partition(".")[0]
     strict = strict or name == "args" or top == "hydra"
-    if value not in _EMPTY and (strict or top == "models") and _secret_key(name, strict and top != "hydra"):
+    if (
+        value not in _EMPTY
+        and (strict or top == "models")
+        and _secret_key(name, strict and top != "hydra")
+    ):
         yield _secret_fault(path)
     elif name == "api_key_env":
         yield from [fault] if (fault := variable_fault(path, value)) else []

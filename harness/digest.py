@@ -15,7 +15,9 @@ def canonical(value: Any) -> str:
 
     Raises TypeError for anything that has no canonical form (paths, objects, NaN).
     """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
 
 
 def digest(*parts: Any) -> str:

@@ -15,7 +15,15 @@ from harness.types import DistillbenchError
 
 _said: set[str] = set()  # the jobs of a sweep have the same faults: each is said once
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_HINDERED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE)
+_HINDERED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+    errno.ESTALE,
+)
 
 
 def coded(action: Callable[[], int]) -> int:
@@ -62,5 +70,7 @@ def _world(error: OSError) -> str:
 
 def _our_fault() -> int:
     say(traceback.format_exc().rstrip())
-    say("error: this is a fault of distillbench, not of the input; please report it with the lines above")
+    say(
+        "error: this is a fault of distillbench, not of the input; please report it with the lines above"
+    )
     return OUR_FAULT

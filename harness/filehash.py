@@ -16,7 +16,8 @@ from harness.digest import digest
 from harness.progress import stage
 from harness.types import DistillbenchError
 
-_SETTLED_NS = 2_000_000_000  # a file younger than this may change again within one tick of the file system's clock
+# a file younger than this may change again within one tick of the file system's clock
+_SETTLED_NS = 2_000_000_000
 
 
 def file_sha256(path: Path, cache: Path) -> str:
@@ -32,7 +33,9 @@ def file_sha256(path: Path, cache: Path) -> str:
         with path.open("rb") as file, stage(f"reading {path.name} ({stat.st_size / 1e9:.1f} GB)"):
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DistillbenchError(f"{path}: expected a readable file, got: {error.strerror or error}") from None
+        raise DistillbenchError(
+            f"{path}: expected a readable file, got: {error.strerror or error}"
+        ) from None
     if time.time_ns() - stat.st_mtime_ns > _SETTLED_NS:
         _remember(memo, {"stamp": stamp, "sha256": found})
     return found
@@ -40,7 +43,9 @@ def file_sha256(path: Path, cache: Path) -> str:
 
 def files_sha256(files: Iterable[Path], folder: Path, cache: Path) -> str:
     """One digest over files of a folder: their contents and their names inside it, never the folder's place."""
-    return digest([[f.relative_to(folder).as_posix(), file_sha256(f, cache)] for f in sorted(files)])
+    return digest(
+        [[f.relative_to(folder).as_posix(), file_sha256(f, cache)] for f in sorted(files)]
+    )
 
 
 def _recall(memo: Path) -> dict[str, object]:

@@ -22,7 +22,8 @@ Amounts = Mapping[Sort, float]
 Place = tuple[str, Sort]  # part and sort
 
 _ALL = 1 - 1e-9  # a share from which on everything is done: sums of floats are not exact
-_LEAST_LEFT = 0.1  # of the time that a piece has taken: what takes longer than expected is never about to end
+# of the time that a piece has taken: what takes longer than expected is never about to end
+_LEAST_LEFT = 0.1
 
 
 class _Seen(NamedTuple):
@@ -50,7 +51,8 @@ class Forecast:
         self._seen: dict[Place, _Seen] = {}
         self._at_work: dict[str, tuple[Amounts, float]] = {}  # part -> its piece, and since when
         self._at_once = at_once
-        self._costs: dict[Place, float] | None = None  # seconds per unit; None = to be computed anew
+        # seconds per unit; None = to be computed anew
+        self._costs: dict[Place, float] | None = None
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -64,7 +66,11 @@ class Forecast:
     def end(self, part: str, piece: Amounts, seconds: float | None) -> None:
         """Notes that a piece is done; `seconds` = None says nothing of how long such work takes."""
         self._at_work.pop(part, None)
-        places = {(part, sort): units for sort, units in piece.items() if units > 0 and (part, sort) in self._total}
+        places = {
+            (part, sort): units
+            for sort, units in piece.items()
+            if units > 0 and (part, sort) in self._total
+        }
         expected = self.costs()
         whole = sum(expected[place] * units for place, units in places.items())
         for place, units in places.items():
@@ -82,7 +88,9 @@ class Forecast:
 
     def finished(self) -> int:
         """Number of parts of which nothing is left."""
-        return sum(all(self._done[p] >= self._total[p] for p in self._of(part)) for part in self.parts)
+        return sum(
+            all(self._done[p] >= self._total[p] for p in self._of(part)) for part in self.parts
+        )
 
     def share(self, part: str | None = None) -> float:
         """Share of the time, from 0 to 1, that is behind us: of one part, or of all."""
@@ -102,7 +110,9 @@ class Forecast:
     def guessed(self, part: str | None = None) -> bool:
         """Whether something is left, of one part or of all, of a kind that was never measured."""
         known = {sort.kind for _, sort in self._seen}
-        return any(p[1].kind not in known and self._done[p] < self._total[p] for p in self._of(part))
+        return any(
+            p[1].kind not in known and self._done[p] < self._total[p] for p in self._of(part)
+        )
 
     def costs(self) -> dict[Place, float]:
         """Expected seconds per unit, in any scale while nothing has been measured."""
@@ -128,7 +138,10 @@ class Forecast:
             own = {p: self._seen[p] for p in self._of(part) if p in self._seen}
             usual = sum(pooled[p[1]] * seen.units for p, seen in own.items())
             slowness[part] = sum(seen.seconds for seen in own.values()) / usual if usual else 1.0
-        return {p: self._seen[p].cost() if p in self._seen else slowness[p[0]] * pooled[p[1]] for p in self._total}
+        return {
+            p: self._seen[p].cost() if p in self._seen else slowness[p[0]] * pooled[p[1]]
+            for p in self._total
+        }
 
     def _pooled(self) -> dict[Sort, float]:
         """Seconds per unit of every sort over all parts; of its kind, or of everything, where it was not measured."""

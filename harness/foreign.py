@@ -57,7 +57,10 @@ def own_voice() -> Iterator[None]:
 def muffled(hear: Callable[[logging.LogRecord], None]) -> Iterator[None]:
     """Inside, prints of this thread and all logs are dropped; `hear` gets every log record."""
     out, err = _Muffle(sys.stdout), _Muffle(sys.stderr)
-    loggers = [logging.root, *(x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger))]
+    loggers = [
+        logging.root,
+        *(x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger)),
+    ]
     before = [(logger, logger.handlers, logger.propagate) for logger in loggers]
     ear = _Ear(hear)
     try:
@@ -87,7 +90,8 @@ class _Muffle:
     """A stream that lets through, redacted, what we say and what other threads of ours draw (a bar)."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.over = False  # what still holds this stream afterwards (a progress bar that is collected) is silent
+        # what still holds this stream afterwards (a progress bar that is collected) is silent
+        self.over = False
         self._stream = stream
         self._thread = threading.get_ident()
 

@@ -12,7 +12,8 @@ from harness.matrix import Condition
 from harness.plugins import build_dataclass, unknown
 from harness.types import DistillbenchError, Score
 
-_NAMES = ("metric", "task", "student", "teacher", "base", "unit", "better")  # columns that tell one row from another
+# columns that tell one row from another
+_NAMES = ("metric", "task", "student", "teacher", "base", "unit", "better")
 _NOT_LOOKED_AT = "no condition was looked at"
 
 
@@ -30,15 +31,23 @@ def conditions_from(content: Any, chosen: str) -> tuple[Condition, ...]:
             "`# @package ...`"
         )
     if not isinstance(content, Mapping):
-        raise DistillbenchError(f"{name}: expected a mapping with a list `conditions`, got {content!r}")
-    strange = [f"{name}: key {unknown(str(k), ['conditions'])}" for k in content if k != "conditions"]
+        raise DistillbenchError(
+            f"{name}: expected a mapping with a list `conditions`, got {content!r}"
+        )
+    strange = [
+        f"{name}: key {unknown(str(k), ['conditions'])}" for k in content if k != "conditions"
+    ]
     if strange:
         raise DistillbenchError("\n".join(strange))
     listed = content.get("conditions", [] if not chosen else None)
     if listed is None or (chosen and listed in ([], {})):
-        raise DistillbenchError(f"{name}: {_NOT_LOOKED_AT}: expected a list `conditions` with at least one, got none")
+        raise DistillbenchError(
+            f"{name}: {_NOT_LOOKED_AT}: expected a list `conditions` with at least one, got none"
+        )
     if not isinstance(listed, (list, tuple)):
-        raise DistillbenchError(f"{name}: conditions: expected a list (each begins with `- `), got {listed!r}")
+        raise DistillbenchError(
+            f"{name}: conditions: expected a list (each begins with `- `), got {listed!r}"
+        )
     return _built(listed)
 
 
@@ -81,7 +90,9 @@ def _faults(condition: Condition) -> list[str]:
     if condition.within is not None and condition.within < 0:
         return [f"within: expected 0 or more, got {condition.within:g}"]
     if condition.min is not None and condition.max is not None and condition.min > condition.max:
-        return [f"min {condition.min:g} is above max {condition.max:g}: no number lies between them"]
+        return [
+            f"min {condition.min:g} is above max {condition.max:g}: no number lies between them"
+        ]
     if condition.reference is not None and condition.within is None:
         return ["reference: only `within` compares with it, and there is none"]
     return _row_faults("where", condition.where) + _row_faults("reference", condition.reference)
@@ -105,25 +116,32 @@ def targets(conditions: Sequence[Condition], reference: Path) -> list[float | No
         return [None] * len(conditions)
     table = _reference_rows(reference)
     return [
-        None if c.within is None else _number(_one(table, c.reference or c.where, str(reference)), c.column)
+        None
+        if c.within is None
+        else _number(_one(table, c.reference or c.where, str(reference)), c.column)
         for c in conditions
     ]
 
 
-def broken_conditions(conditions: Sequence[Condition], scores: Sequence[Score], reference: Path) -> list[str]:
+def broken_conditions(
+    conditions: Sequence[Condition], scores: Sequence[Score], reference: Path
+) -> list[str]:
     """One line for every condition that does not hold; a row that is missing or has no value breaks its condition."""
     rows = [_row(score) for score in scores]
     wanted = zip(conditions, targets(conditions, reference), strict=True)
     return [line for condition, target in wanted for line in _broken(condition, rows, target)]
 
 
-def _broken(condition: Condition, rows: Sequence[Mapping[str, str]], target: float | None) -> list[str]:
+def _broken(
+    condition: Condition, rows: Sequence[Mapping[str, str]], target: float | None
+) -> list[str]:
     where = " ".join(f"{k}={v}" for k, v in condition.where.items())
     name = f"{condition.column} of {where}"
     matches = _matching(rows, condition.where)
     if len(matches) != 1:
         return [f"{name}: expected one row of scores.csv, found {len(matches)}"]
-    if not matches[0]["value"] or not matches[0][condition.column]:  # n = 0 must not hold a bound on n
+    # n = 0 must not hold a bound on n
+    if not matches[0]["value"] or not matches[0][condition.column]:
         return [f"{name}: no value ({matches[0]['skipped_reason'] or 'no interval'})"]
     value = float(matches[0][condition.column])
     lines = []
@@ -131,14 +149,21 @@ def _broken(condition: Condition, rows: Sequence[Mapping[str, str]], target: flo
         lines.append(f"{name}: {value:.4g} is below {condition.min:g}")
     if condition.max is not None and value > condition.max:
         lines.append(f"{name}: {value:.4g} is above {condition.max:g}")
-    if condition.within is not None and target is not None and abs(value - target) > condition.within:
-        lines.append(f"{name}: {value:.4g} is not within {condition.within:g} of the reference {target:.4g}")
+    if (
+        condition.within is not None
+        and target is not None
+        and abs(value - target) > condition.within
+    ):
+        lines.append(
+            f"{name}: {value:.4g} is not within {condition.within:g} of the reference {target:.4g}"
+        )
     return lines
 
 
 def _row(score: Score) -> dict[str, str]:
     numbers = {
-        k: "" if v is None else repr(v) for k, v in (("value", score.value), ("low", score.low), ("high", score.high))
+        k: "" if v is None else repr(v)
+        for k, v in (("value", score.value), ("low", score.low), ("high", score.high))
     }
     return {
         "metric": score.metric, "task": score.task, "student": score.student, "teacher": score.teacher,
@@ -147,18 +172,24 @@ def _row(score: Score) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _matching(rows: Sequence[Mapping[str, str]], where: Mapping[str, str]) -> list[Mapping[str, str]]:
+def _matching(
+    rows: Sequence[Mapping[str, str]], where: Mapping[str, str]
+) -> list[Mapping[str, str]]:
     return [row for row in rows if all(row.get(k) == str(v) for k, v in where.items())]
 
 
 def _reference_rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
-        raise DistillbenchError(f"{path}: a gate condition `within` needs this file of reference scores; it is missing")
+        raise DistillbenchError(
+            f"{path}: a gate condition `within` needs this file of reference scores; it is missing"
+        )
     with path.open(newline="", encoding="utf-8") as handle:
         return list(csv.DictReader(handle))
 
 
-def _one(rows: Sequence[Mapping[str, str]], where: Mapping[str, str], path: str) -> Mapping[str, str]:
+def _one(
+    rows: Sequence[Mapping[str, str]], where: Mapping[str, str], path: str
+) -> Mapping[str, str]:
     matches = _matching(rows, where)
     if len(matches) != 1:
         words = " ".join(f"{k}={v}" for k, v in where.items())

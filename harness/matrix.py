@@ -22,7 +22,8 @@ class Condition:
     min: float | None = None
     max: float | None = None
     within: float | None = None  # largest distance from the same column of the reference row
-    reference: dict[str, str] | None = None  # row of results/reference/scores.csv; None = the same `where`
+    # row of results/reference/scores.csv; None = the same `where`
+    reference: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)

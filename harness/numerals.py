@@ -74,7 +74,13 @@ def seconds(value_s: float) -> str:
 
 
 def _places(value: float, digits: int) -> int:
-    return 6 if value == 0 and digits == 1 else 2 if value == 0 else digits - 1 - math.floor(math.log10(abs(value)))
+    return (
+        6
+        if value == 0 and digits == 1
+        else 2
+        if value == 0
+        else digits - 1 - math.floor(math.log10(abs(value)))
+    )
 
 
 def _scaled(value: float, step: float, units: tuple[str, ...]) -> str:

@@ -24,7 +24,9 @@ from harness.types import Ints, Seen
 
 LONGEST, SHORTEST = 13, 8  # words of an n-gram
 VERSION = 1  # part of the key of stored findings: raised whenever what counts as seen changes
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+)
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _SCAN = 4_000_000  # characters looked through at once
 _BITS = 22  # of the table that turns most places away before the exact look-up
@@ -55,7 +57,8 @@ class _Search:
     values: Hashes  # index -> random number
     sought: Sequence[_Sought]
     lengths: tuple[int, ...]  # of n-grams
-    short: Mapping[tuple[str, ...], list[int]]  # words -> prompts that are found as a whole text or line only
+    # words -> prompts that are found as a whole text or line only
+    short: Mapping[tuple[str, ...], list[int]]
     longest_short: int  # characters that such a line can have, generously
     found: dict[int, set[int]] = field(default_factory=dict)  # n -> hashes seen
     exact: set[int] = field(default_factory=set)  # prompts
@@ -65,7 +68,10 @@ def seen_texts(texts: Iterable[str], prompts: Sequence[str]) -> list[Seen | None
     """How each prompt stands in the texts; None for those that do not stand there at all."""
     search = _prepared([words_of(p) for p in prompts])
     starts = {n: _starts(search, n) for n in search.lengths}
-    tables = {n: _Table.of(np.concatenate([s.grams for s in search.sought if s.n == n])) for n in search.lengths}
+    tables = {
+        n: _Table.of(np.concatenate([s.grams for s in search.sought if s.n == n]))
+        for n in search.lengths
+    }
     for batch in _batches(texts):
         _short_ones(search, batch)
         if search.lengths:
@@ -90,7 +96,9 @@ def _prepared(texts: Sequence[Sequence[str]]) -> _Search:
     for i, words in enumerate(texts):
         n = min(LONGEST, len(words)) if len(words) >= SHORTEST else 0
         row = np.array([ids[w] for w in words], dtype=np.int64)
-        sought.append(_Sought(row, n, _rolling(values[row], (n,))[n] if n else np.empty(0, np.uint64)))
+        sought.append(
+            _Sought(row, n, _rolling(values[row], (n,))[n] if n else np.empty(0, np.uint64))
+        )
         if words and not n:
             short.setdefault(tuple(words), []).append(i)
     longest = max((4 * len(" ".join(words)) + 40 for words in short), default=0)
@@ -98,7 +106,9 @@ def _prepared(texts: Sequence[Sequence[str]]) -> _Search:
 
 
 def _random(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return int.from_bytes(
+        hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
+    )
 
 
 def _rolling(values: Hashes, lengths: Sequence[int]) -> dict[int, Hashes]:
@@ -177,7 +187,10 @@ def _indices(search: _Search, batch: Sequence[str]) -> Ints:
 
 
 def _scan(
-    search: _Search, row: Ints, tables: Mapping[int, _Table], starts: Mapping[int, Mapping[int, list[int]]]
+    search: _Search,
+    row: Ints,
+    tables: Mapping[int, _Table],
+    starts: Mapping[int, Mapping[int, list[int]]],
 ) -> None:
     """Notes every n-gram of a prompt that stands in a row of words, and every prompt that stands there as a whole."""
     for n, hashes in _rolling(search.values[row], search.lengths).items():

@@ -49,7 +49,8 @@ class Plan:
     run: Run
     digests: Mapping[str, str]  # model -> digest of its contents
     cells: tuple[PlannedCell, ...]
-    pending: tuple[str, ...] = ()  # reading tasks whose authors have not answered yet: plan again after collecting
+    # reading tasks whose authors have not answered yet: plan again after collecting
+    pending: tuple[str, ...] = ()
 
     def find(self, model: str, task: str, sample: int = 0) -> PlannedCell | None:
         """The collection of a sample; greedy or scored answers have only sample 0."""
@@ -75,9 +76,13 @@ def make_plan(run: Run, store: Store, say: Say) -> Plan:
         if contents is not None:
             digests[name] = contents
     sets = _request_sets(run, store, say, faults)
-    cells = [cell for n in digests for t in run.tasks for cell in _cells(run, n, t, sets, digests[n])]
+    cells = [
+        cell for n in digests for t in run.tasks for cell in _cells(run, n, t, sets, digests[n])
+    ]
     reading, pending = _reading_sets(Plan(run, digests, tuple(cells)), store, say, faults)
-    cells += [cell for n in digests for t in run.tasks for cell in _cells(run, n, t, reading, digests[n])]
+    cells += [
+        cell for n in digests for t in run.tasks for cell in _cells(run, n, t, reading, digests[n])
+    ]
     for planned in cells:
         faults.extend(_offer_faults(run.models[planned.cell.model], planned))
     if faults:
@@ -89,7 +94,10 @@ def effective_decoding(decoding: Decoding, requests: RequestSet) -> Decoding:
     """`decoding` with every field that cannot change the answers to these requests set to its default."""
     generate = [r for r in requests.requests if r.kind == "generate"]
     free = [r for r in generate if r.temperature is None]
-    hottest = max([decoding.temperature if r.temperature is None else r.temperature for r in generate], default=0.0)
+    hottest = max(
+        [decoding.temperature if r.temperature is None else r.temperature for r in generate],
+        default=0.0,
+    )
     none = Decoding()
     sampled = hottest > 0
     return dataclasses.replace(
@@ -121,7 +129,9 @@ def asked(run: Run, model: str, task: str) -> bool:
 
 def _chats(run: Run, task: str) -> list[bool]:
     """Whether those who are asked a task are asked in conversations; both where they differ."""
-    return sorted({chat_of(b, run.tasks[task]) for n, b in run.models.items() if asked(run, n, task)})
+    return sorted(
+        {chat_of(b, run.tasks[task]) for n, b in run.models.items() if asked(run, n, task)}
+    )
 
 
 def _matrix_faults(run: Run) -> list[str]:
@@ -133,15 +143,30 @@ def _matrix_faults(run: Run) -> list[str]:
         faults.append("tasks: expected at least one task, got none")
     for task in run.tasks.values():
         if task.samples is not None and task.samples < 1:
-            faults.append(f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}")
+            faults.append(
+                f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}"
+            )
     for index, pair in enumerate(run.pairs):
         where = f"pairs[{index}]"
-        named = {"teacher": pair.teacher, "student": pair.student, "base": pair.base, "ceiling": pair.ceiling}
+        named = {
+            "teacher": pair.teacher,
+            "student": pair.student,
+            "base": pair.base,
+            "ceiling": pair.ceiling,
+        }
         for role, name in named.items():
-            if name is not None and name not in models and (role, name) != ("ceiling", "second_sample"):
-                faults.append(f"{where}.{role}: {unknown(name, models)}; every model of a pair must stand in `models`")
+            if (
+                name is not None
+                and name not in models
+                and (role, name) != ("ceiling", "second_sample")
+            ):
+                faults.append(
+                    f"{where}.{role}: {unknown(name, models)}; every model of a pair must stand in `models`"
+                )
         if pair.teacher == pair.student:
-            faults.append(f"{where}: {pair.teacher!r} is both teacher and student; name two different models")
+            faults.append(
+                f"{where}: {pair.teacher!r} is both teacher and student; name two different models"
+            )
         if pair.base in (pair.teacher, pair.student):
             faults.append(
                 f"{where}.base: {pair.base!r} is also the pair's teacher or student; name a third model or null"
@@ -149,17 +174,23 @@ def _matrix_faults(run: Run) -> list[str]:
     for index, control in enumerate(run.controls):
         for name in (control.model, *control.teachers):
             if name not in models:
-                faults.append(f"controls[{index}]: {unknown(name, models)}; every control must stand in `models`")
+                faults.append(
+                    f"controls[{index}]: {unknown(name, models)}; every control must stand in `models`"
+                )
     seen: set[tuple[str, str, str | None]] = set()
     for index, pair in enumerate(run.pairs):
         key = (pair.teacher, pair.student, pair.base)
         if key in seen:
-            faults.append(f"pairs[{index}]: the same teacher, student and base stand twice; delete one")
+            faults.append(
+                f"pairs[{index}]: the same teacher, student and base stand twice; delete one"
+            )
         seen.add(key)
     return faults
 
 
-def _request_sets(run: Run, store: Store, say: Say, faults: list[str]) -> dict[tuple[str, bool], BuiltRequests]:
+def _request_sets(
+    run: Run, store: Store, say: Say, faults: list[str]
+) -> dict[tuple[str, bool], BuiltRequests]:
     """(task, chat) -> key, requests and circumstance, for every combination that some model needs."""
     sets: dict[tuple[str, bool], BuiltRequests] = {}
     for name, task in run.tasks.items():
@@ -170,7 +201,11 @@ def _request_sets(run: Run, store: Store, say: Say, faults: list[str]) -> dict[t
             with stage(f"looking at task {name}"):
                 found = task.faults(circumstance)
                 faults.extend(found)
-                built = None if found else _attempt(faults, partial(_built, run, name, circumstance, store, say))
+                built = (
+                    None
+                    if found
+                    else _attempt(faults, partial(_built, run, name, circumstance, store, say))
+                )
             if built is not None:
                 sets[name, chat] = built
     return sets
@@ -190,11 +225,16 @@ def _reading_sets(
             continue
         named = task.authors()
         others = dict.fromkeys([*(named or ()), *(task.readers() or ())])
-        unknown_names = [read] if read not in run.tasks else [m for m in others if m not in run.models]
-        faults.extend(
-            f"task {name}: {unknown(n, [*run.tasks, *run.models])}; it must stand in the matrix" for n in unknown_names
+        unknown_names = (
+            [read] if read not in run.tasks else [m for m in others if m not in run.models]
         )
-        authors = [c for m in (named or _default_authors(run)) if (c := plan.find(m, read)) is not None]
+        faults.extend(
+            f"task {name}: {unknown(n, [*run.tasks, *run.models])}; it must stand in the matrix"
+            for n in unknown_names
+        )
+        authors = [
+            c for m in (named or _default_authors(run)) if (c := plan.find(m, read)) is not None
+        ]
         if not unknown_names and not all(store.has(c.key) for c in authors):
             pending.append(name)
             continue
@@ -208,7 +248,11 @@ def _reading_sets(
 
 
 def _default_authors(run: Run) -> list[str]:
-    named = {p.teacher for p in run.pairs} | {p.base for p in run.pairs} | {c.model for c in run.controls}
+    named = (
+        {p.teacher for p in run.pairs}
+        | {p.base for p in run.pairs}
+        | {c.model for c in run.controls}
+    )
     return [m for m in run.models if m in named]
 
 
@@ -218,11 +262,19 @@ def _author(planned: PlannedCell, store: Store) -> Side:
     return Side(model, model, planned.requests, outputs, None, (planned.key,))
 
 
-def _built(run: Run, name: str, circumstance: Circumstance, store: Store, say: Say) -> BuiltRequests:
+def _built(
+    run: Run, name: str, circumstance: Circumstance, store: Store, say: Say
+) -> BuiltRequests:
     task = run.tasks[name]
     authors = [[side.model, side.keys] for side in circumstance.authors]
     key = digest(
-        "requests", SCHEMA, task.digest(circumstance), circumstance.chat, circumstance.limit, circumstance.seed, authors
+        "requests",
+        SCHEMA,
+        task.digest(circumstance),
+        circumstance.chat,
+        circumstance.limit,
+        circumstance.seed,
+        authors,
     )
     if store.has(key):
         return BuiltRequests(key, requests_from_table(store.table(key)), circumstance)
@@ -249,7 +301,9 @@ def _cells(
     cells: dict[str, PlannedCell] = {}
     for sample in range(_samples(run, model, base, requests)):
         decoding = effective_decoding(dataclasses.replace(base, sample=sample), requests)
-        key = digest("outputs", SCHEMA, model_digest, backend.system, circumstance.chat, entry.key, decoding)
+        key = digest(
+            "outputs", SCHEMA, model_digest, backend.system, circumstance.chat, entry.key, decoding
+        )
         grades_key = digest("grades", SCHEMA, key) if "grades" in requests.yields else None
         cell = Cell(model, task, decoding)
         cells.setdefault(key, PlannedCell(cell, requests, circumstance, entry.key, key, grades_key))

@@ -59,16 +59,19 @@ class AbstractBackend(AbstractContextManager["AbstractBackend"], ABC):
 
     kind: str
     name: str  # the configuration's name of the model
-    chat: bool = False  # ask in conversations (the model's chat template applies) rather than in plain text
+    # ask in conversations (the model's chat template applies) rather than in plain text
+    chat: bool = False
     system: str | None = None  # system message of every conversation
     lineage: str | None = None  # for controls: models of one lineage count once
     identity: tuple[str, ...] = ()  # names under which it may rightly speak of itself
     usd_per_hour: float | None = None  # speed and cost only
     usd_per_million_tokens: float | None = None
-    training_data: str | None = None  # file whose texts the model was trained on, for overlap checks
+    # file whose texts the model was trained on, for overlap checks
+    training_data: str | None = None
     training_columns: tuple[str, ...] = ()  # its columns that hold text; () = every text of a row
 
-    api_key_env: ClassVar[str | None] = None  # overridden by a field where the key's variable is configurable
+    # overridden by a field where the key's variable is configurable
+    api_key_env: ClassVar[str | None] = None
 
     @abstractmethod
     def digest(self, paths: Paths) -> str:
@@ -94,7 +97,9 @@ class AbstractBackend(AbstractContextManager["AbstractBackend"], ABC):
         """Indices into `requests`, cut into batches: the unit of work that a kill can lose. Called once per cell."""
 
     @abstractmethod
-    def answer(self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def answer(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         """Outputs of one batch; Outputs.request counts 0..len(requests)-1 and keeps their order.
 
         `prompt_ids` (aligned with requests) and Decoding.seed and .sample seed every sampled request on its own.
@@ -117,7 +122,8 @@ class Circumstance:
     system: str | None
     limit: int | None  # first so many rows only
     seed: int  # of few-shot examples and of tasks that draw their prompts
-    authors: tuple[Side, ...] = ()  # reading tasks: whose answers are read, in the order of the matrix
+    # reading tasks: whose answers are read, in the order of the matrix
+    authors: tuple[Side, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,10 +132,12 @@ class AbstractTask(ABC):
 
     kind: str
     name: str
-    decoding: str | None = None  # name of a conf/decoding file for this task alone; None = the run's
+    # name of a conf/decoding file for this task alone; None = the run's
+    decoding: str | None = None
     chat: bool | None = None  # True / False overrides the model's own `chat`
     minimum: int = 20  # below so many answered prompts measures are skipped with that reason
-    samples: int | None = None  # how often every model is asked, at a temperature above 0; None = the run's
+    # how often every model is asked, at a temperature above 0; None = the run's
+    samples: int | None = None
 
     @abstractmethod
     def digest(self, circumstance: Circumstance) -> str:
@@ -159,7 +167,9 @@ class AbstractTask(ABC):
         """The run's decoding as this task needs it (reading tasks ask for alternatives of every token)."""
         return decoding
 
-    def grade(self, requests: RequestSet, outputs: Outputs, circumstance: Circumstance) -> Grades | None:
+    def grade(
+        self, requests: RequestSet, outputs: Outputs, circumstance: Circumstance
+    ) -> Grades | None:
         """Grades of one model's outputs; None where the task has no right answers."""
         return None
 
@@ -174,14 +184,16 @@ class AbstractMetric(ABC):
     unit: ClassVar[str]  # "share", "nats per token", "gap" ...
     better: ClassVar[Better]
     needs: ClassVar[frozenset[str]]
-    # needs: of "teacher", "base", "controls" (roles), "grades", "text", "choices", "tokens", "reading",
-    # "answers", "next_token", "verdicts" (what a task yields).
-    # The score stage calls a metric only where they are there; otherwise the reason is written by the stage.
+    # needs: of "teacher", "base", "controls" (roles), "grades", "text", "choices", "tokens",
+    # "reading", "answers", "next_token", "verdicts" (what a task yields). The score stage calls a
+    # metric only where they are there; otherwise the reason is written by the stage.
     of: ClassVar[Literal["model", "pair", "both"]] = "pair"
-    # of: "model" = asked of every model alone (teacher and base too), "pair" = of students against their teacher,
-    # "both" = both ways: what it says of a model alone is then not repeated for its pairs.
+    # of: "model" = asked of every model alone (teacher and base too), "pair" = of students against
+    # their teacher, "both" = both ways: what it says of a model alone is then not repeated for its
+    # pairs.
     level: ClassVar[Level] = "prompts"
-    across_tasks: ClassVar[bool] = False  # True = called once per pair with the Sides of all fitting tasks
+    # True = called once per pair with the Sides of all fitting tasks
+    across_tasks: ClassVar[bool] = False
     explanation: ClassVar[str]  # for the page: what it says, its sign, when not to trust it
 
     @abstractmethod
@@ -227,7 +239,9 @@ _WORD = {"backends": "model", "adapters": "task", "metrics": "metric", "figures"
 def kinds(package: str) -> list[str]:
     """Names of the plug-ins in harness/<package>."""
     module = importlib.import_module(f"harness.{package}")
-    return sorted(m.name for m in pkgutil.iter_modules(module.__path__) if not m.name.startswith("_"))
+    return sorted(
+        m.name for m in pkgutil.iter_modules(module.__path__) if not m.name.startswith("_")
+    )
 
 
 @cache
@@ -243,7 +257,9 @@ def plugin_class(package: str, kind: str) -> type[Any]:
         if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__
     ]
     if len(found) != 1:
-        raise TypeError(f"harness/{package}/{kind}.py: expected one {base.__name__}, found {len(found)}")
+        raise TypeError(
+            f"harness/{package}/{kind}.py: expected one {base.__name__}, found {len(found)}"
+        )
     return found[0]
 
 
@@ -252,7 +268,9 @@ def build(package: str, name: str, fields: Mapping[str, Any]) -> Any:
     where = f"{_WORD[package]} {name}"
     kind = fields.get("kind")
     if not isinstance(kind, str):
-        raise DistillbenchError(f"{where}: expected a key `kind`, one of {', '.join(kinds(package))}; got {kind!r}")
+        raise DistillbenchError(
+            f"{where}: expected a key `kind`, one of {', '.join(kinds(package))}; got {kind!r}"
+        )
     try:
         cls = plugin_class(package, kind)
     except DistillbenchError as error:
@@ -316,14 +334,24 @@ def _coerce(value: Any, hint: Any) -> Any:
         return float(value)
     elif hint is Path and isinstance(value, str):
         return Path(value)
-    elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+    elif (
+        isinstance(hint, type)
+        and isinstance(value, hint)
+        and not (hint is int and isinstance(value, bool))
+    ):
         return value
     raise TypeError(_spell(hint))
 
 
 def _spell(hint: Any) -> str:
     """A type in the words of a YAML author."""
-    words = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
+    words = {
+        str: "text",
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        type(None): "null",
+    }
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return " or ".join(_spell(a) for a in args)

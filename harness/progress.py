@@ -33,10 +33,12 @@ class News:
     """What happened to one part of a stage's work."""
 
     part: str
-    doing: str | None = None  # what it is at from now on; "" = there is nothing to tell but its share
+    # what it is at from now on; "" = there is nothing to tell but its share
+    doing: str | None = None
     begun: Amounts = field(default_factory=dict)  # the piece that it is at from now on
     ended: Amounts = field(default_factory=dict)  # a piece that is done
-    seconds: float | None = None  # that this piece took; None = says nothing of how long others will take
+    # that this piece took; None = says nothing of how long others will take
+    seconds: float | None = None
     over: bool = False  # nothing of the part is left
     line: str = ""  # something is done: said where there is no terminal
     alarm: str = ""  # something went wrong: said everywhere
@@ -45,7 +47,9 @@ class News:
 class Stage:
     """One stretch of work: what it is at, and how far, where that is known."""
 
-    def __init__(self, display: Display, title: str, forecast: Forecast | None, things: str) -> None:
+    def __init__(
+        self, display: Display, title: str, forecast: Forecast | None, things: str
+    ) -> None:
         self.title, self.forecast, self._things = title, forecast, things
         self.at: dict[str, tuple[str, float]] = {}  # part -> what it is at, and since when
         self.opened_s, self.spoke = display.clock(), False
@@ -110,7 +114,11 @@ class Display:
     """The stages that are open, and the thread that speaks of the innermost one."""
 
     def __init__(
-        self, *, clock: Clock = time.monotonic, write: Callable[[str], None] | None = None, ticking: bool = True
+        self,
+        *,
+        clock: Clock = time.monotonic,
+        write: Callable[[str], None] | None = None,
+        ticking: bool = True,
     ) -> None:
         self.clock, self.lock = clock, threading.RLock()
         self.hushed = False  # the parent process speaks
@@ -133,7 +141,9 @@ class Display:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
-    def stage(self, title: str, forecast: Forecast | None = None, things: str = "") -> Iterator[Stage]:
+    def stage(
+        self, title: str, forecast: Forecast | None = None, things: str = ""
+    ) -> Iterator[Stage]:
         """A stage that is shown until it ends; `things` = what its parts are called where they are counted."""
         stage = Stage(self, title, forecast, things)
         self._open(stage)
@@ -170,7 +180,9 @@ class Display:
             self._stages.append(stage)
             if self._ticking and not self.hushed and self._thread is None:
                 self._closing = threading.Event()
-                self._thread = threading.Thread(target=self._run, args=(self._closing,), name="progress", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._closing,), name="progress", daemon=True
+                )
                 self._thread.start()
 
     def _close(self, stage: Stage) -> None:
@@ -196,29 +208,45 @@ class _Bars:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
-        texts = [TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[said]")]
+        texts = [
+            TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[said]")
+        ]
         doing = TextColumn("{task.fields[doing]}", style="dim", markup=False)
         self.progress = Progress(
-            texts[0], BarColumn(24), texts[1], doing, console=self.console, transient=True, auto_refresh=False
+            texts[0],
+            BarColumn(24),
+            texts[1],
+            doing,
+            console=self.console,
+            transient=True,
+            auto_refresh=False,
         )
         self._rows: dict[tuple[int, str], TaskID] = {}
         self.progress.start()
 
     def show(self, stages: list[Stage], now_s: float) -> None:
         """Draws the rows as they stand now."""
-        wanted = [(id(stage), "") for stage in stages] + [(id(stage), part) for stage in stages for part in stage.at]
+        wanted = [(id(stage), "") for stage in stages] + [
+            (id(stage), part) for stage in stages for part in stage.at
+        ]
         for key in [key for key in self._rows if key not in wanted]:
             self.progress.remove_task(self._rows.pop(key))
         for stage in stages:
             self._row((id(stage), ""), stage.title, stage.forecast, "", stage.standing(now_s))
             for part in stage.at:
                 said = stage.standing(now_s, part)
-                self._row((id(stage), part), f"  {part}", stage.forecast, stage.doing(part, now_s), said)
+                self._row(
+                    (id(stage), part), f"  {part}", stage.forecast, stage.doing(part, now_s), said
+                )
         self.progress.refresh()
 
-    def _row(self, key: tuple[int, str], title: str, forecast: Forecast | None, doing: str, said: str) -> None:
+    def _row(
+        self, key: tuple[int, str], title: str, forecast: Forecast | None, doing: str, said: str
+    ) -> None:
         if key not in self._rows:
-            self._rows[key] = self.progress.add_task(title, total=1.0 if forecast else None, said=said, doing=doing)
+            self._rows[key] = self.progress.add_task(
+                title, total=1.0 if forecast else None, said=said, doing=doing
+            )
         share = forecast.share(key[1] or None) if forecast else 0.0
         self.progress.update(self._rows[key], completed=share, said=said, doing=doing)
 

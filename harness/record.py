@@ -21,7 +21,16 @@ from harness.store import Store
 from harness.types import Control, Pair, Score, Side, Unavailable
 
 _FEW_PROMPTS = 200
-_PACKAGES = ("distillbench", "lm-eval", "torch", "transformers", "numpy", "scipy", "scikit-learn", "pyarrow")
+_PACKAGES = (
+    "distillbench",
+    "lm-eval",
+    "torch",
+    "transformers",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pyarrow",
+)
 
 
 @stage("gathering what the page shows")
@@ -39,7 +48,10 @@ def make_record(plan: Plan, store: Store, scores: Sequence[Score]) -> RunRecord:
         roles=roles,
         models={name: _model_facts(plan, name, store) for name in run.models},
         tasks={name: _task_facts(plan, name) for name in run.tasks},
-        metrics=tuple(MetricNote(m.name, m.unit, m.better, m.level, m.explanation) for m in run.metrics.values()),
+        metrics=tuple(
+            MetricNote(m.name, m.unit, m.better, m.level, m.explanation)
+            for m in run.metrics.values()
+        ),
         cells=cells,
         warnings=tuple(_warnings(plan, store, cells)),
         versions=_versions(),
@@ -57,7 +69,9 @@ def roles_of(run: Run) -> dict[str, str]:
         "control": {c.model for c in run.controls},
         "ceiling": {p.ceiling for p in pairs},
     }
-    return {m: next((role for role, names in sets.items() if m in names), "other") for m in run.models}
+    return {
+        m: next((role for role, names in sets.items() if m in names), "other") for m in run.models
+    }
 
 
 def answers_from(library: Library) -> Callable[[str, str, int], Side | None]:
@@ -72,11 +86,17 @@ def answers_from(library: Library) -> Callable[[str, str, int], Side | None]:
     return answers
 
 
-def join_records(records: Sequence[RunRecord], variants: Sequence[tuple[tuple[str, str], ...]]) -> RunRecord:
+def join_records(
+    records: Sequence[RunRecord], variants: Sequence[tuple[tuple[str, str], ...]]
+) -> RunRecord:
     """One record for all jobs of a sweep; `variants` holds each job's swept keys and values."""
     first = records[0]
-    scores = [replace(s, variant=v) for r, v in zip(records, variants, strict=True) for s in r.scores]
-    comparisons = [replace(c, variant=v) for r, v in zip(records, variants, strict=True) for c in r.comparisons]
+    scores = [
+        replace(s, variant=v) for r, v in zip(records, variants, strict=True) for s in r.scores
+    ]
+    comparisons = [
+        replace(c, variant=v) for r, v in zip(records, variants, strict=True) for c in r.comparisons
+    ]
     return replace(
         first,
         scores=tuple(scores),
@@ -107,7 +127,9 @@ def record_from_json(text: str, answers: Callable[[str, str, int], Side | None])
         "scores": Score,
     }  # fmt: skip
     for name, kind in kinds.items():
-        fields[name] = tuple(kind(**{k: _tupled(v) for k, v in row.items()}) for row in fields[name])
+        fields[name] = tuple(
+            kind(**{k: _tupled(v) for k, v in row.items()}) for row in fields[name]
+        )
     for name in ("warnings", "variants"):
         fields[name] = tuple(fields[name])
     return RunRecord(**fields, answers=answers)
@@ -126,7 +148,18 @@ def _tupled(value: Any) -> Any:
 def _cell_record(run: Run, planned: PlannedCell, store: Store) -> CellRecord:
     cell = planned.cell
     blank = CellRecord(
-        cell.model, cell.task, cell.decoding.sample, len(planned.requests.requests), 0, 0, 0, 0, 0, 0, None, ""
+        cell.model,
+        cell.task,
+        cell.decoding.sample,
+        len(planned.requests.requests),
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        None,
+        "",
     )
     if not store.has(planned.key):
         return replace(blank, missing=store.failure(planned.key) or "not collected yet")
@@ -134,15 +167,27 @@ def _cell_record(run: Run, planned: PlannedCell, store: Store) -> CellRecord:
     backend = run.models[cell.model]
     prices = [
         backend.usd_per_hour * how["wall_s"] / 3600 if backend.usd_per_hour is not None else None,
-        backend.usd_per_million_tokens * how["n_tokens"] / 1e6 if backend.usd_per_million_tokens is not None else None,
+        backend.usd_per_million_tokens * how["n_tokens"] / 1e6
+        if backend.usd_per_million_tokens is not None
+        else None,
     ]
     known = [p for p in prices if p is not None]
-    names = ("n_answered", "n_tokens", "wall_s", "latency_p50_s", "latency_p95_s", "peak_memory_bytes")
+    names = (
+        "n_answered",
+        "n_tokens",
+        "wall_s",
+        "latency_p50_s",
+        "latency_p95_s",
+        "peak_memory_bytes",
+    )
     return replace(blank, usd=sum(known) if known else None, **{n: how[n] for n in names})
 
 
 def _model_facts(plan: Plan, name: str, store: Store) -> dict[str, str | int | float]:
-    facts: dict[str, str | int | float] = {"kind": plan.run.models[name].kind, "digest": plan.digests[name]}
+    facts: dict[str, str | int | float] = {
+        "kind": plan.run.models[name].kind,
+        "digest": plan.digests[name],
+    }
     for planned in plan.cells:
         if planned.cell.model == name and store.has(planned.key):
             how = store.provenance(planned.key)
@@ -169,9 +214,13 @@ def _warnings(plan: Plan, store: Store, cells: Sequence[CellRecord]) -> list[str
     found.extend(f"{line}." for line in spilled(plan, store))
     without = sorted({p.student for p in run.pairs if p.base is None})
     if without:
-        found.append(f"No base for {', '.join(without)}: what came across cannot be told from what was there before.")
+        found.append(
+            f"No base for {', '.join(without)}: what came across cannot be told from what was there before."
+        )
     if run.pairs and not run.controls:
-        found.append("No controls: nothing shows how much of this a model would have that the teacher never taught.")
+        found.append(
+            "No controls: nothing shows how much of this a model would have that the teacher never taught."
+        )
     elif run.pairs and len({c.lineage for c in run.controls}) < 4:
         lineages = len({c.lineage for c in run.controls})
         found.append(
@@ -194,7 +243,9 @@ def _warnings(plan: Plan, store: Store, cells: Sequence[CellRecord]) -> list[str
         for d in library.differences(t, p.student, m)
     ]
     found.extend(dict.fromkeys(f"Not like for like: {d}." for d in differing))
-    found.extend(dict.fromkeys(f"{c.cell.task}: {note}" for c in plan.cells for note in c.requests.notes))
+    found.extend(
+        dict.fromkeys(f"{c.cell.task}: {note}" for c in plan.cells for note in c.requests.notes)
+    )
     return found
 
 
@@ -211,21 +262,34 @@ def _ceiling_warnings(plan: Plan) -> list[str]:
         }
     )
     return (
-        [f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."] if greedy else []
+        [
+            f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."
+        ]
+        if greedy
+        else []
     )
 
 
 def _judge_warnings(plan: Plan, library: Library) -> list[str]:
     """A judge favours its own answers, and those of its relatives."""
     run = plan.run
-    judges = [(t, m) for t, task in run.tasks.items() for m in task.readers() or () if task.reads() is not None]
+    judges = [
+        (t, m)
+        for t, task in run.tasks.items()
+        for m in task.readers() or ()
+        if task.reads() is not None
+    ]
     found = []
     for task, judge in judges:
         for name in dict.fromkeys(m for p in run.pairs for m in (p.teacher, p.student)):
             if judge == name:
-                found.append(f"{task}: the judge, {judge}, is itself one of those compared; its verdicts favour it.")
+                found.append(
+                    f"{task}: the judge, {judge}, is itself one of those compared; its verdicts favour it."
+                )
             elif library.lineage(judge) == library.lineage(name):
-                found.append(f"{task}: the judge, {judge}, is of one lineage with {name}; its verdicts may favour it.")
+                found.append(
+                    f"{task}: the judge, {judge}, is of one lineage with {name}; its verdicts may favour it."
+                )
     return found
 
 
@@ -234,7 +298,11 @@ def _training_warnings(plan: Plan, store: Store) -> list[str]:
     found = []
     for planned in plan.cells:
         cell = planned.cell
-        if cell.decoding.sample == 0 and (training := seen_in_training(plan, store, planned)) and training.prompts:
+        if (
+            cell.decoding.sample == 0
+            and (training := seen_in_training(plan, store, planned))
+            and training.prompts
+        ):
             n, total = len(training.prompts), len(planned.requests.prompts)
             exact = sum(s.exact for s in training.prompts.values())
             found.append(
@@ -245,7 +313,10 @@ def _training_warnings(plan: Plan, store: Store) -> list[str]:
 
 
 def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    versions = {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)

@@ -21,7 +21,8 @@ class Comparison:
     low: float
     high: float
     p: float  # two-sided, paired
-    p_adjusted: float  # Holm within a (metric, task, teacher); Benjamini-Hochberg across the leaderboard is the page's
+    # Holm within a (metric, task, teacher); Benjamini-Hochberg across the leaderboard is the page's
+    p_adjusted: float
     n: int
     detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
     variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
@@ -68,11 +69,14 @@ class RunRecord:
     roles: Mapping[
         str, str
     ]  # model -> "student", "teacher", "base", "control", "ceiling" or "other": the first that fits
-    models: Mapping[str, Mapping[str, str | int | float]]  # model -> kind, digest, parameters, size_bytes, device ...
-    tasks: Mapping[str, Mapping[str, str | int | float]]  # task -> kind, version, n_prompts, chat, yields
+    # model -> kind, digest, parameters, size_bytes, device ...
+    models: Mapping[str, Mapping[str, str | int | float]]
+    # task -> kind, version, n_prompts, chat, yields
+    tasks: Mapping[str, Mapping[str, str | int | float]]
     metrics: tuple[MetricNote, ...]
     cells: tuple[CellRecord, ...]
     warnings: tuple[str, ...]  # what a careful reader asks first
     versions: Mapping[str, str]  # package -> version, plus python, platform
-    answers: Callable[[str, str, int], Side | None]  # (model, task, sample) -> stored answers, for the sample browser
+    # (model, task, sample) -> stored answers, for the sample browser
+    answers: Callable[[str, str, int], Side | None]
     variants: tuple[str, ...] = ()  # swept keys

@@ -22,7 +22,9 @@ from harness.secrets import redacted
 
 
 @stage("writing the page")
-def write_report(record: RunRecord, folder: Path, figures: Sequence[AbstractFigure] | None = None) -> Path:
+def write_report(
+    record: RunRecord, folder: Path, figures: Sequence[AbstractFigure] | None = None
+) -> Path:
     """Path of index.html in `folder`, where the data files and samples.parquet are written too.
 
     Each file is made beside the folder and moved into it whole; the page comes last. `figures` = None draws every kind.
@@ -38,7 +40,9 @@ def write_report(record: RunRecord, folder: Path, figures: Sequence[AbstractFigu
             "scores.json": exports.scores_json(record),
             "leaderboard.csv": exports.leaderboard_csv(board, record.variants),
             "run.json": exports.run_json(record),
-            "index.html": page(record, board, browser, pictures.stock() if figures is None else figures),
+            "index.html": page(
+                record, board, browser, pictures.stock() if figures is None else figures
+            ),
         }
         for name, text in texts.items():
             (workshop / name).write_bytes(text.encode("utf-8", "replace"))
@@ -56,7 +60,11 @@ def without_number(record: RunRecord) -> str:
     if not record.metrics:
         why = "no metric is named; add metrics, for example metrics: {task_score: }"
     elif not record.scores:
-        pairs = "" if record.pairs else "; pairs is empty, and most of them compare a student with its teacher"
+        pairs = (
+            ""
+            if record.pairs
+            else "; pairs is empty, and most of them compare a student with its teacher"
+        )
         why = f"{', '.join(m.name for m in record.metrics)} found nothing to measure in these tasks{pairs}"
     else:
         reason, times = Counter(s.reason for s in record.scores).most_common(1)[0]
@@ -67,5 +75,7 @@ def without_number(record: RunRecord) -> str:
 def _browser(record: RunRecord, file: Path) -> list[dict[str, Any]]:
     """The tasks of the sample browser; all answers go into `file` on the way."""
     share = BUDGET_BYTES // max(1, len(record.tasks))
-    shown = [browse(answers, record.pairs, share) for answers in written(task_answers(record), file)]
+    shown = [
+        browse(answers, record.pairs, share) for answers in written(task_answers(record), file)
+    ]
     return [task for task in shown if task["prompts"]]

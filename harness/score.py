@@ -106,7 +106,11 @@ def all_questions(run: Run, library: Library) -> Iterable[Question]:
     """
     for metric in run.metrics.values():
         fitting = tuple(t for t in run.tasks if library.fits(t, metric.needs))
-        groups = [fitting or tuple(run.tasks)] if metric.across_tasks or not fitting else [(t,) for t in fitting]
+        groups = (
+            [fitting or tuple(run.tasks)]
+            if metric.across_tasks or not fitting
+            else [(t,) for t in fitting]
+        )
         for group in groups:
             if metric.of != "pair":
                 models = [m for m in run.models if any(asked(run, m, t) for t in group)]
@@ -159,7 +163,9 @@ def _answered(question: Question, library: Library) -> Sequence[Score]:
 
 
 def _key(question: Question, sides: Sequence[Sides], seed: int) -> str:
-    return digest("scores", SCHEMA, code_digest(), vars(question.metric), _identity(question, sides), seed)
+    return digest(
+        "scores", SCHEMA, code_digest(), vars(question.metric), _identity(question, sides), seed
+    )
 
 
 def _sides(question: Question, library: Library) -> list[Sides]:
@@ -225,14 +231,27 @@ def _score(question: Question, sides: Sequence[Sides], item: Found, seed: int) -
     if isinstance(item.statistic, str):
         return replace(blank, reason=item.statistic)
     try:
-        # One stream per metric and part: students of one teacher are resampled alike, so their scores are paired.
+        # One stream per metric and part: students of one teacher are resampled alike, so their
+        # scores are paired.
         found = evaluate(item.statistic, np.random.default_rng([seed, int(digest(name)[:8], 16)]))
     except Unavailable as error:
         return replace(blank, reason=str(error))
-    whole = replace(blank, value=found.value, low=found.low, high=found.high, n=found.n, reason="", level=found.level)
+    whole = replace(
+        blank,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n=found.n,
+        reason="",
+        level=found.level,
+    )
     if item.name:  # students are compared by whole metrics, not by parts of them
         return whole
-    return replace(whole, influence=found.influence, clusters={i: c for i, c in found.clusters.items() if i != c})
+    return replace(
+        whole,
+        influence=found.influence,
+        clusters={i: c for i, c in found.clusters.items() if i != c},
+    )
 
 
 def _reason(question: Question, reason: str) -> Score:
@@ -247,11 +266,18 @@ def _reason(question: Question, reason: str) -> Score:
 
 def _placed(score: Score, question: Question) -> Score:
     pair = question.pair
-    return replace(score, teacher=pair.teacher if pair else "", base=(pair.base or "") if pair else "")
+    return replace(
+        score, teacher=pair.teacher if pair else "", base=(pair.base or "") if pair else ""
+    )
 
 
 def _inputs(sides: Sequence[Sides]) -> tuple[str, ...]:
-    named = [side for s in sides for side in (s.student, s.teacher, s.base, s.ceiling) if side is not None]
+    named = [
+        side
+        for s in sides
+        for side in (s.student, s.teacher, s.base, s.ceiling)
+        if side is not None
+    ]
     return tuple(dict.fromkeys(key for side in named for key in side.keys))
 
 
@@ -265,7 +291,9 @@ def _said_once(scores: Sequence[Score]) -> list[Score]:
 def code_digest() -> str:
     """One digest over all code that a score depends on."""
     root = Path(harness.__file__).parent
-    files = [root / f"{name}.py" for name in ("types", "choices", "align", "score", "sides", "verdicts")]
+    files = [
+        root / f"{name}.py" for name in ("types", "choices", "align", "score", "sides", "verdicts")
+    ]
     for folder in ("stats", "metrics"):
         files += sorted((root / folder).glob("*.py"))
     return source_digest([*files, *sorted(root.glob("textstyle*.py"))])

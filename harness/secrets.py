@@ -21,7 +21,9 @@ from urllib.parse import quote, quote_plus, unquote
 
 T = TypeVar("T")
 MASK = "***"
-LEAST = 8  # characters; a shorter value (EMPTY, dummy) is a placeholder, and masking it would damage plain words
+# characters; a shorter value (EMPTY, dummy) is a placeholder, and masking it would damage plain
+# words
+LEAST = 8
 
 _VARIABLE = re.compile(
     r"(?i)(?:^|_)(?:api_?key|secret(?:_?key)?|(?:secret_)?access_?key(?:_?id)?|private_?key|token|passw(?:or)?d)$"
@@ -38,8 +40,12 @@ _USER = re.compile(r"(?<=://)[^\s/?#]*@")
 _QUERY = re.compile(r"(://[^\s\"'<>?#]*[?#]|(?<=[\w/])\?(?=[\w.~%\[\]-]+=))[^\s\"'<>)]+")
 _QUOTED = r"\\*\"[^\"]*\"|\\*'[^']*'"
 _BETWEEN = r"(\\*[\"']?\s*[:=](?!\s*expected no\b)\s*(?:b(?=\\*[\"']))?|\\*[\"'],\s*b?(?=\\*[\"']))"
-_HEADER = re.compile(rf"(?i)((?:proxy-)?authorization|(?:set-)?cookie){_BETWEEN}(?:{_QUOTED}|[^\n\"'\\]+)")
-_KEY_HEADER = re.compile(rf"(?i)((?:[\w-]+-)?api-key|[\w-]+-subscription-key){_BETWEEN}(?:{_QUOTED}|[^\s,;\"'\\]+)")
+_HEADER = re.compile(
+    rf"(?i)((?:proxy-)?authorization|(?:set-)?cookie){_BETWEEN}(?:{_QUOTED}|[^\n\"'\\]+)"
+)
+_KEY_HEADER = re.compile(
+    rf"(?i)((?:[\w-]+-)?api-key|[\w-]+-subscription-key){_BETWEEN}(?:{_QUOTED}|[^\s,;\"'\\]+)"
+)
 _SETTING = re.compile(
     r"(?i)((?:api|auth|access|secret)_?(?:key|token)|passw(?:or)?d)"
     rf"(\\*[\"']?\s*:\s*(?=\\*[\"'])|\\*[\"']?\s*=\s*)(?:{_QUOTED}|[^\s,;&\"'\\]+)"
@@ -69,10 +75,13 @@ def known_values() -> dict[str, str]:
     found: dict[str, str] = {}
     for variable, value in sorted(os.environ.items(), key=lambda item: item[0] not in _named):
         parts = [value.strip()] if holds_key(variable) else []
-        parts += [part for user in _USER.findall(value) for part in unquote(user[:-1]).split(":")[-1:]]
+        parts += [
+            part for user in _USER.findall(value) for part in unquote(user[:-1]).split(":")[-1:]
+        ]
         for part in parts:
             if len(part) >= LEAST:
-                found.setdefault(part, variable)  # the variable that a configuration names stands for its copies
+                # the variable that a configuration names stands for its copies
+                found.setdefault(part, variable)
     return found
 
 
@@ -98,7 +107,11 @@ def _masked(value: Any, spellings: tuple[str, ...]) -> Any:
     if isinstance(value, str):
         return _clean(value, spellings)
     if isinstance(value, Mapping):
-        secret = {k for k, v in value.items() if isinstance(k, str) and isinstance(v, str) and v and names_secret(k)}
+        secret = {
+            k
+            for k, v in value.items()
+            if isinstance(k, str) and isinstance(v, str) and v and names_secret(k)
+        }
         return {k: MASK if k in secret else _masked(v, spellings) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_masked(v, spellings) for v in value)
@@ -134,7 +147,8 @@ def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
     record = logging.LogRecord(*args, **kwargs)
     try:
         said = record.getMessage()
-    except (TypeError, ValueError):  # arguments that do not fit: the logger's own fault, and no reason to print them
+    # arguments that do not fit: the logger's own fault, and no reason to print them
+    except (TypeError, ValueError):
         said = str(record.msg)
     record.msg, record.args = redacted(said), None
     if record.exc_info and record.exc_info[0] is not None:

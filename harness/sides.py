@@ -10,7 +10,9 @@ from harness.store import Store
 from harness.tables import grades_from_table, outputs_from_table
 from harness.types import Pair, Side, Sides, Unavailable
 
-_YIELDS = frozenset({"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"})
+_YIELDS = frozenset(
+    {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ class Library:
             ceiling=self._if_there(ceiling[0], task, ceiling[1]) if ceiling else None,
             ceiling_kind="second_sample" if pair.ceiling == "second_sample" else "other_version",
             controls=controls,
-            others=tuple(s for m in self.plan.run.models if m not in named and (s := self._if_there(m, task))),
+            others=tuple(
+                s for m in self.plan.run.models if m not in named and (s := self._if_there(m, task))
+            ),
         )
 
     def lineage(self, model: str) -> str:
@@ -79,12 +83,15 @@ class Library:
         found = []
         if one.circumstance.chat != two.circumstance.chat:
             chats = {True: "in chat", False: "as plain text"}
-            found.append(f"{first} was asked {chats[one.circumstance.chat]}, {second} {chats[two.circumstance.chat]}")
+            found.append(
+                f"{first} was asked {chats[one.circumstance.chat]}, {second} {chats[two.circumstance.chat]}"
+            )
         elif one.requests_key != two.requests_key:
             found.append(f"{first} and {second} were asked different requests")
         if one.circumstance.chat and run.models[first].system != run.models[second].system:
             found.append(f"{first} and {second} had different system prompts")
-        # How many alternatives are stored changes no answer; back ends without single tokens store none.
+        # How many alternatives are stored changes no answer; back ends without single tokens store
+        # none.
         if replace(one.cell.decoding, top_logprobs=0) != replace(two.cell.decoding, top_logprobs=0):
             found.append(f"{first} and {second} were decoded differently")
         return found
@@ -95,14 +102,24 @@ class Library:
         if self.plan.find(judge, task) is None:
             raise Unavailable("not judged yet: answers that are to be judged are missing")
         verdicts = self.side(judge, task)
-        sides = {m: replace(verdicts, model=m, lineage=self.lineage(m)) for m in (student, pair.teacher)}
-        base = replace(verdicts, model=pair.base, lineage=self.lineage(pair.base)) if pair.base else None
-        return Sides(task, sides[student], sides[pair.teacher], base, pair.base_kind, minimum=minimum)
+        sides = {
+            m: replace(verdicts, model=m, lineage=self.lineage(m)) for m in (student, pair.teacher)
+        }
+        base = (
+            replace(verdicts, model=pair.base, lineage=self.lineage(pair.base))
+            if pair.base
+            else None
+        )
+        return Sides(
+            task, sides[student], sides[pair.teacher], base, pair.base_kind, minimum=minimum
+        )
 
     def _require_comparable(self, task: str, first: str, second: str) -> None:
         differences = self.differences(task, first, second)
         if differences and self.plan.run.comparability == "refuse":
-            raise Unavailable(f"not comparable: {'; '.join(differences)} (comparability=warn scores it all the same)")
+            raise Unavailable(
+                f"not comparable: {'; '.join(differences)} (comparability=warn scores it all the same)"
+            )
 
     def _controls(self, task: str, student: str, pair: Pair) -> tuple[Side, ...]:
         named = [c for c in self.plan.run.controls if not c.teachers or pair.teacher in c.teachers]
@@ -119,9 +136,13 @@ class Library:
     def _load(self, model: str, task: str, sample: int) -> Side:
         planned = self.plan.find(model, task, sample)
         if planned is None:
-            raise Unavailable(f"{model} has no sample {sample + 1} of {task}: its answers do not vary")
+            raise Unavailable(
+                f"{model} has no sample {sample + 1} of {task}: its answers do not vary"
+            )
         if not self.store.has(planned.key):
-            raise Unavailable(f"{model} x {task} is missing: {self.store.failure(planned.key) or 'not collected yet'}")
+            raise Unavailable(
+                f"{model} x {task} is missing: {self.store.failure(planned.key) or 'not collected yet'}"
+            )
         backend = self.plan.run.models[model]
         grades_key = self._graded(planned)
         further = self._further(model, task) if sample == 0 else []
@@ -132,7 +153,12 @@ class Library:
             requests=planned.requests,
             outputs=outputs_from_table(self.store.table(planned.key)),
             grades=grades_from_table(self.store.table(grades_key)) if grades_key else None,
-            keys=(planned.key, *([grades_key] if grades_key else []), *further, *([training.key] if training else [])),
+            keys=(
+                planned.key,
+                *([grades_key] if grades_key else []),
+                *further,
+                *([training.key] if training else []),
+            ),
             identity=backend.identity,
             samples=tuple(outputs_from_table(self.store.table(key)) for key in further),
             seen=training.prompts if training else None,
@@ -140,7 +166,11 @@ class Library:
 
     def _further(self, model: str, task: str) -> list[str]:
         """Keys of the samples after the first, in their order, as far as they have been collected."""
-        cells = [c for c in self.plan.cells if (c.cell.model, c.cell.task) == (model, task) and c.cell.decoding.sample]
+        cells = [
+            c
+            for c in self.plan.cells
+            if (c.cell.model, c.cell.task) == (model, task) and c.cell.decoding.sample
+        ]
         cells.sort(key=lambda c: c.cell.decoding.sample)
         return [c.key for c in cells if self.store.has(c.key)]
 

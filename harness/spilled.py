@@ -9,13 +9,16 @@ from harness.secrets import known_values
 from harness.store import Store
 from harness.types import Outputs
 
-FACT = "secrets_in_answers"  # in the provenance of a cell: names of the variables, separated by blanks
+# in the provenance of a cell: names of the variables, separated by blanks
+FACT = "secrets_in_answers"
 
 
 def variables_in(outputs: Outputs) -> str:
     """Names of the environment variables whose secret stands in an answer, separated by blanks; "" for none."""
     texts = [text for text in outputs.text if text]
-    return " ".join(sorted({name for value, name in known_values().items() if any(value in t for t in texts)}))
+    return " ".join(
+        sorted({name for value, name in known_values().items() if any(value in t for t in texts)})
+    )
 
 
 def spilled(plan: Plan, store: Store) -> list[str]:

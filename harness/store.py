@@ -36,7 +36,8 @@ class Store:
     """The store under `root` (the results folder)."""
 
     root: Path
-    lock: bool = True  # False for file systems without flock: every process then works in a folder of its own
+    # False for file systems without flock: every process then works in a folder of its own
+    lock: bool = True
 
     def folder(self, key: str) -> Path:
         """Where a finished key lies."""
@@ -70,13 +71,19 @@ class Store:
         """How the key was made: seconds, memory, versions; not part of any promise of equal bytes."""
         return dict(json.loads(self._checked(key, "provenance.json")))
 
-    def put(self, key: str, table: pa.Table, spec: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+    def put(
+        self, key: str, table: pa.Table, spec: Mapping[str, Any], provenance: Mapping[str, Any]
+    ) -> None:
         """Publishes a key whole; a key that is there already stays as it is."""
-        building = self._made(self.root / "work" / f"{key}.{os.getpid()}.{uuid.uuid4().hex[:8]}.new")
+        building = self._made(
+            self.root / "work" / f"{key}.{os.getpid()}.{uuid.uuid4().hex[:8]}.new"
+        )
         try:
             pq.write_table(table, building / "rows.parquet", compression="zstd")
             for name, value in (("spec.json", spec), ("provenance.json", provenance)):
-                text = json.dumps(redacted(dict(value)), sort_keys=True, indent=1, ensure_ascii=False)
+                text = json.dumps(
+                    redacted(dict(value)), sort_keys=True, indent=1, ensure_ascii=False
+                )
                 (building / name).write_text(text)
             done = {name: _size_and_digest(building / name) for name in _FILES}
             (building / "done.json").write_text(json.dumps(done, sort_keys=True))
@@ -90,7 +97,9 @@ class Store:
         finally:
             shutil.rmtree(building, ignore_errors=True)
         if not self.folder(key).exists():
-            raise DistillbenchError(f"{self.folder(key)}: could not be written; expected a writable folder")
+            raise DistillbenchError(
+                f"{self.folder(key)}: could not be written; expected a writable folder"
+            )
 
     @contextlib.contextmanager
     def work(self, key: str) -> Iterator[Work | None]:
@@ -156,7 +165,9 @@ class Work:
         """A finished part, or None; a torn one (a disk that lied) is dropped."""
         path = self.folder / f"{index:06d}.parquet"
         try:
-            return pq.read_table(path, memory_map=False, partitioning=None) if path.exists() else None
+            return (
+                pq.read_table(path, memory_map=False, partitioning=None) if path.exists() else None
+            )
         except pa.ArrowInvalid:
             path.unlink()
             return None

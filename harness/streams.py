@@ -27,7 +27,8 @@ class _Lasting(io.TextIOWrapper):
             return action()
         except OSError as error:
             silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, self.fileno())  # what is held back goes there too: the interpreter flushes once more
+            # what is held back goes there too: the interpreter flushes once more
+            os.dup2(silence, self.fileno())
             os.close(silence)
             if self.strict and not isinstance(error, BrokenPipeError):
                 raise OSError(error.errno, error.strerror, "standard output") from error
@@ -45,7 +46,10 @@ def _lasting(stream: TextIO | None, *, strict: bool) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")
     made = _Lasting(
-        stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=not strict or stream.isatty()
+        stream.buffer,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=not strict or stream.isatty(),
     )
     made.strict = strict
     return made

@@ -19,7 +19,8 @@ Variant = tuple[tuple[str, str], ...]  # swept keys and their values
 class Subject:
     """A model held against a teacher, under one setting of the swept keys."""
 
-    student: str  # the model that is measured: a student, a control, or another version of the teacher
+    # the model that is measured: a student, a control, or another version of the teacher
+    student: str
     teacher: str
     role: str  # RunRecord.roles, "student" for the student of a pair
     base: str = ""
@@ -46,9 +47,15 @@ def subjects(record: RunRecord) -> list[Subject]:
         for variant in [v for v in variants if (*key, v) in held] or variants
     ]
     teachers = list(dict.fromkeys(p.teacher for p in record.pairs))
-    seen = {(s.student, s.teacher, s.variant): s for s in record.scores if s.teacher and s.student != s.teacher}
+    seen = {
+        (s.student, s.teacher, s.variant): s
+        for s in record.scores
+        if s.teacher and s.student != s.teacher
+    }
     extra = [
-        key for key, s in seen.items() if key[:2] not in pairs and s.base != key[0] and _role(record, key) != "base"
+        key
+        for key, s in seen.items()
+        if key[:2] not in pairs and s.base != key[0] and _role(record, key) != "base"
     ]
     order = {t: i for i, t in enumerate(teachers)}
     for student, teacher, variant in sorted(extra, key=lambda k: (order.get(k[1], len(order)), k)):
@@ -73,7 +80,9 @@ def _of_pair(pair: Pair, variant: Variant) -> Subject:
 
 def narrowed(record: RunRecord, subject: Subject) -> RunRecord:
     """The record as one student sees it: its pair, its variant, all scores of the models beside it."""
-    pairs = tuple(p for p in record.pairs if (p.student, p.teacher) == (subject.student, subject.teacher))
+    pairs = tuple(
+        p for p in record.pairs if (p.student, p.teacher) == (subject.student, subject.teacher)
+    )
     scores = tuple(s for s in record.scores if s.variant in (subject.variant, ()))
     return replace(record, pairs=pairs, scores=scores)
 
@@ -89,17 +98,25 @@ class ScoreIndex:
         """The index of some scores."""
         table: dict[tuple[str, str, str, Variant], list[Score]] = {}
         for score in sorted(scores, key=lambda s: (s.task, s.metric)):
-            table.setdefault((score.metric, score.student, score.teacher, score.variant), []).append(score)
+            table.setdefault(
+                (score.metric, score.student, score.teacher, score.variant), []
+            ).append(score)
         return cls(table)
 
     def all(self, metric: str, subject: Subject) -> Sequence[Score]:
         """Every score of the metric for the subject, one per task; a control may be held against several bases."""
         found = self.table.get((metric, subject.student, subject.teacher, subject.variant), ())
-        return found if len({s.base for s in found}) < 2 else [s for s in found if s.base == subject.base]
+        return (
+            found
+            if len({s.base for s in found}) < 2
+            else [s for s in found if s.base == subject.base]
+        )
 
     def own(self, metric: str, model: str, variant: Variant = ()) -> Sequence[Score]:
         """Scores of one model alone (no teacher), under the variant or under none."""
-        return self.table.get((metric, model, "", variant)) or self.table.get((metric, model, "", ()), ())
+        return self.table.get((metric, model, "", variant)) or self.table.get(
+            (metric, model, "", ()), ()
+        )
 
     def overall(self, metric: str, subject: Subject) -> Score | None:
         """One score for all tasks: the measure's own, or the mean of its tasks; None where there is no row."""
@@ -126,7 +143,8 @@ def overall(scores: Sequence[Score]) -> Score | None:
     lows, highs = [s.low for s in valued], [s.high for s in valued]
     return replace(
         valued[0],
-        task=f"mean of {len(valued)} tasks" + ("" if len(valued) == len(top) else f" (of {len(top)})"),
+        task=f"mean of {len(valued)} tasks"
+        + ("" if len(valued) == len(top) else f" (of {len(top)})"),
         value=mean,
         low=_limit(mean, values, lows, -1),
         high=_limit(mean, values, highs, 1),
@@ -137,11 +155,15 @@ def overall(scores: Sequence[Score]) -> Score | None:
     )
 
 
-def _limit(mean: float, values: Sequence[float], limits: Sequence[float | None], sign: int) -> float | None:
+def _limit(
+    mean: float, values: Sequence[float], limits: Sequence[float | None], sign: int
+) -> float | None:
     known = [x for x in limits if x is not None]
     if len(known) < len(values):
         return None
-    return mean + sign * math.sqrt(sum((v - x) ** 2 for v, x in zip(values, known, strict=True))) / len(values)
+    return mean + sign * math.sqrt(
+        sum((v - x) ** 2 for v, x in zip(values, known, strict=True))
+    ) / len(values)
 
 
 def whole_tasks(scores: Sequence[Score]) -> list[Score]:

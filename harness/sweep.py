@@ -38,7 +38,9 @@ def code() -> int:
 def check_callback() -> None:
     """Raises DistillbenchError where nobody would gather the jobs: their gates could not answer."""
     kept = HydraConfig.get().callbacks or {}
-    if not any(c.get("_target_") == f"{OnePage.__module__}.{OnePage.__name__}" for c in kept.values()):
+    if not any(
+        c.get("_target_") == f"{OnePage.__module__}.{OnePage.__name__}" for c in kept.values()
+    ):
         raise DistillbenchError(
             "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
         )
@@ -50,7 +52,12 @@ def leave_job(job_code: int, outcome: Outcome | None) -> None:
     overrides = dict(o.split("=", 1) for o in hydra.overrides.task if "=" in o)
     record = record_to_json(redacted(outcome.record)) if outcome and outcome.record else None
     remarks = [[r.about, r.text] for r in outcome.remarks] if outcome else []
-    content = {"code": job_code, "overrides": redacted(overrides), "record": record, "remarks": remarks}
+    content = {
+        "code": job_code,
+        "overrides": redacted(overrides),
+        "record": record,
+        "remarks": remarks,
+    }
     folder = _jobs(Path(hydra.runtime.cwd, hydra.sweep.dir))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{hydra.job.num}.json").write_text(json.dumps(content, sort_keys=True))
@@ -101,9 +108,13 @@ def _gather(folder: Path, jobs: list[dict[str, Any]]) -> int:
 
 
 def _page(jobs: Sequence[Mapping[str, Any]], config: DictConfig) -> int:
-    found = [(record_from_json(j["record"], _no_answers), j["overrides"]) for j in jobs if j["record"]]
+    found = [
+        (record_from_json(j["record"], _no_answers), j["overrides"]) for j in jobs if j["record"]
+    ]
     if found and "report" in config.stages:
-        joined = join_records([record for record, _ in found], swept([overrides for _, overrides in found]))
+        joined = join_records(
+            [record for record, _ in found], swept([overrides for _, overrides in found])
+        )
         results = Path(config.paths.results).expanduser().absolute()
         say(f"the page of {len(found)} jobs: {write_report(_warned(joined), results / 'report')}")
     return DONE
@@ -122,7 +133,10 @@ def _say_remarks(jobs: Sequence[Mapping[str, Any]]) -> int:
     variants = swept([job["overrides"] for job in jobs])
     for job, found, variant in zip(jobs, remarks, variants, strict=True):
         if gated and not job["record"]:
-            found = [*found, Remark("gate", f"no condition was looked at: this job ended with {job['code']}")]
+            found = [
+                *found,
+                Remark("gate", f"no condition was looked at: this job ended with {job['code']}"),
+            ]
         for remark in found:
             say(remark.line(" ".join(f"{k}={v}" for k, v in variant)))
     return DONE

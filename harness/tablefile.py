@@ -27,18 +27,28 @@ def read_table(path: Path, where: Mapping[str, Any], columns: Sequence[str]) -> 
     frame = _parquet(path, needed) if path.suffix == ".parquet" else _text_table(path)
     for name in needed:
         if name not in frame.columns:
-            raise DistillbenchError(f"{path}: column {unknown(name, [str(c) for c in frame.columns])}")
+            raise DistillbenchError(
+                f"{path}: column {unknown(name, [str(c) for c in frame.columns])}"
+            )
     if frame.empty:
-        raise DistillbenchError(f"{path}: expected at least one row, got none; is it the right file?")
+        raise DistillbenchError(
+            f"{path}: expected at least one row, got none; is it the right file?"
+        )
     return _filtered(path, frame, where)
 
 
 def _exists(path: Path) -> None:
     if not path.is_file():
-        near = unknown(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else "no such folder"
+        near = (
+            unknown(path.name, [p.name for p in path.parent.iterdir()])
+            if path.parent.is_dir()
+            else "no such folder"
+        )
         raise DistillbenchError(f"{path}: expected a file, found none: {near}")
     if path.suffix not in SUFFIXES:
-        raise DistillbenchError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}, got {path.suffix!r}")
+        raise DistillbenchError(
+            f"{path}: expected a file ending in {', '.join(SUFFIXES)}, got {path.suffix!r}"
+        )
     if path.stat().st_size == 0:
         raise DistillbenchError(f"{path}: the file is empty (0 bytes); expected a table")
 
@@ -50,7 +60,9 @@ def _parquet(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     try:
         names = pq.read_schema(path).names
         wanted = [n for n in needed if n in names]
-        frame: pd.DataFrame = pq.read_table(path, columns=wanted if len(wanted) == len(needed) else None).to_pandas()
+        frame: pd.DataFrame = pq.read_table(
+            path, columns=wanted if len(wanted) == len(needed) else None
+        ).to_pandas()
     except (pa.ArrowInvalid, pa.ArrowIOError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DistillbenchError(
@@ -108,13 +120,17 @@ def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
             f"{path}: line {error.lineno}: expected a JSON list of objects ({error.msg}); it is truncated or no JSON"
         ) from None
     if not isinstance(rows, list):
-        raise DistillbenchError(f"{path}: expected a JSON list of objects, got {type(rows).__name__}")
+        raise DistillbenchError(
+            f"{path}: expected a JSON list of objects, got {type(rows).__name__}"
+        )
     return [_object(path, f"entry {i}", row) for i, row in enumerate(rows, start=1)]
 
 
 def _object(path: Path, where: str, row: Any) -> dict[str, Any]:
     if not isinstance(row, dict):
-        raise DistillbenchError(f"{path}: {where}: expected a JSON object, got {_cut(json.dumps(row))}")
+        raise DistillbenchError(
+            f"{path}: {where}: expected a JSON object, got {_cut(json.dumps(row))}"
+        )
     return row
 
 
@@ -124,12 +140,17 @@ def _separated(path: Path, text: str) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        # Text as it stands: "007" and "1e5" are answers, and so are "None" and "NA". Only the empty field is missing.
+        # Text as it stands: "007" and "1e5" are answers, and so are "None" and "NA". Only the empty
+        # field is missing.
         mark = "\t" if path.suffix == ".tsv" else ","
-        return pd.read_csv(io.StringIO(text), sep=mark, keep_default_na=False, na_values=[""], dtype=str)
+        return pd.read_csv(
+            io.StringIO(text), sep=mark, keep_default_na=False, na_values=[""], dtype=str
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise DistillbenchError(f"{path}: expected a table of separated values, got a damaged one ({reason})") from None
+        raise DistillbenchError(
+            f"{path}: expected a table of separated values, got a damaged one ({reason})"
+        ) from None
 
 
 def _filtered(path: Path, frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
@@ -141,8 +162,14 @@ def _filtered(path: Path, frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.D
         criteria = ", ".join(f"{c}={v!r}" for c, v in where.items())
         first = next(iter(where))
         seen = [str(v) for v in frame[first].dropna().unique()[:200]]
-        asked = where[first][0] if isinstance(where[first], (list, tuple)) and where[first] else where[first]
-        raise DistillbenchError(f"{path}: no row has {criteria}; {first} {unknown(str(asked), seen[:200])}")
+        asked = (
+            where[first][0]
+            if isinstance(where[first], (list, tuple)) and where[first]
+            else where[first]
+        )
+        raise DistillbenchError(
+            f"{path}: no row has {criteria}; {first} {unknown(str(asked), seen[:200])}"
+        )
     return kept.reset_index(drop=True)
 
 

@@ -28,9 +28,16 @@ SCHEMA = 1  # part of every key: raised whenever the meaning of a stored column 
 
 def requests_to_table(value: RequestSet) -> pa.Table:
     """One row per prompt, then one per request; the set's own fields in the schema's metadata."""
-    prompts = pa.Table.from_pylist([{"row": "prompt", **vars(p)} for p in value.prompts], schema=_REQUESTS)
+    prompts = pa.Table.from_pylist(
+        [{"row": "prompt", **vars(p)} for p in value.prompts], schema=_REQUESTS
+    )
     requests = pa.Table.from_pylist([_request_row(r) for r in value.requests], schema=_REQUESTS)
-    head = {"task": value.task, "chat": value.chat, "version": value.version, "yields": value.yields}
+    head = {
+        "task": value.task,
+        "chat": value.chat,
+        "version": value.version,
+        "yields": value.yields,
+    }
     return pa.concat_tables([prompts, requests]).replace_schema_metadata(
         {"set": json.dumps({**head, "notes": value.notes}, sort_keys=True)}
     )
@@ -47,7 +54,13 @@ def requests_from_table(table: pa.Table) -> RequestSet:
     )
     requests = tuple(_request(r) for r in rows if r["row"] == "request")
     return RequestSet(
-        head["task"], prompts, requests, head["chat"], head["version"], tuple(head["yields"]), tuple(head["notes"])
+        head["task"],
+        prompts,
+        requests,
+        head["chat"],
+        head["version"],
+        tuple(head["yields"]),
+        tuple(head["notes"]),
     )
 
 
@@ -75,14 +88,18 @@ def outputs_to_table(value: Outputs) -> pa.Table:
         "token_ids": _lists(tokens.offsets, pa.array(tokens.token_ids, pa.int64())),
         "token_logprobs": _lists(tokens.offsets, pa.array(tokens.logprobs, pa.float32())),
         "top_ids": _lists(tokens.offsets * k, pa.array(tokens.top_ids.reshape(-1), pa.int32())),
-        "top_logprobs": _lists(tokens.offsets * k, pa.array(tokens.top_logprobs.reshape(-1), pa.float32())),
+        "top_logprobs": _lists(
+            tokens.offsets * k, pa.array(tokens.top_logprobs.reshape(-1), pa.float32())
+        ),
     }
     if tokens.byte_ends is not None:
         lists["byte_ends"] = _lists(tokens.offsets, pa.array(tokens.byte_ends, pa.int64()))
     for name, column in lists.items():
         assert len(column) == n
         table = table.append_column(name, column)
-    return table.replace_schema_metadata({"tokens": json.dumps({"k": k, "vocabulary": tokens.vocabulary})})
+    return table.replace_schema_metadata(
+        {"tokens": json.dumps({"k": k, "vocabulary": tokens.vocabulary})}
+    )
 
 
 def outputs_from_table(table: pa.Table) -> Outputs:
@@ -104,7 +121,10 @@ def outputs_from_table(table: pa.Table) -> Outputs:
 
 def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
     """Parts of one collection as one table in the order of requests."""
-    metadata = next((p.schema.metadata for p in parts if p.schema.metadata and b"tokens" in p.schema.metadata), None)
+    metadata = next(
+        (p.schema.metadata for p in parts if p.schema.metadata and b"tokens" in p.schema.metadata),
+        None,
+    )
     whole = pa.concat_tables([p.replace_schema_metadata(None) for p in parts])
     return whole.sort_by("request").combine_chunks().replace_schema_metadata(metadata)
 
@@ -112,7 +132,11 @@ def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
 def grades_to_table(value: Grades) -> pa.Table:
     """One row per column, with its prompts and values as lists."""
     return pa.Table.from_pylist(
-        [{**vars(c), "prompt": c.prompt.tolist(), "value": c.value.tolist()} for c in value.columns], schema=_GRADES
+        [
+            {**vars(c), "prompt": c.prompt.tolist(), "value": c.value.tolist()}
+            for c in value.columns
+        ],
+        schema=_GRADES,
     )
 
 
@@ -121,7 +145,11 @@ def grades_from_table(table: pa.Table) -> Grades:
     return Grades(
         tuple(
             GradeColumn(
-                **{**row, "prompt": np.array(row["prompt"], np.int64), "value": np.array(row["value"], np.float64)}
+                **{
+                    **row,
+                    "prompt": np.array(row["prompt"], np.int64),
+                    "value": np.array(row["value"], np.float64),
+                }
             )
             for row in table.to_pylist()
         )
@@ -132,10 +160,14 @@ def scores_to_table(scores: Sequence[Score]) -> pa.Table:
     """One row per score, with pseudo-values as lists."""
     rows = []
     for score in scores:
-        row: dict[str, Any] = {k: v for k, v in vars(score).items() if k not in ("influence", "clusters", "variant")}
+        row: dict[str, Any] = {
+            k: v for k, v in vars(score).items() if k not in ("influence", "clusters", "variant")
+        }
         row["influence_ids"] = list(score.influence)
         row["influence_values"] = list(score.influence.values())
-        row["clusters"] = [score.clusters.get(i, i) for i in score.influence] if score.clusters else []
+        row["clusters"] = (
+            [score.clusters.get(i, i) for i in score.influence] if score.clusters else []
+        )
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=_SCORES)
 
@@ -144,10 +176,18 @@ def scores_from_table(table: pa.Table) -> tuple[Score, ...]:
     """The inverse of scores_to_table."""
     scores = []
     for row in table.to_pylist():
-        ids, values, clusters = row.pop("influence_ids"), row.pop("influence_values"), row.pop("clusters")
+        ids, values, clusters = (
+            row.pop("influence_ids"),
+            row.pop("influence_values"),
+            row.pop("clusters"),
+        )
         row["inputs"] = tuple(row["inputs"])
         influence = dict(zip(ids, values, strict=True))
-        scores.append(Score(**row, influence=influence, clusters=dict(zip(ids, clusters, strict=bool(clusters)))))
+        scores.append(
+            Score(
+                **row, influence=influence, clusters=dict(zip(ids, clusters, strict=bool(clusters)))
+            )
+        )
     return tuple(scores)
 
 
@@ -161,7 +201,11 @@ def _request_row(request: Request) -> dict[str, Any]:
 
 def _request(row: dict[str, Any]) -> Request:
     messages = row["messages"]
-    context = row["context"] if messages is None else tuple(Message(m["role"], m["content"]) for m in messages)
+    context = (
+        row["context"]
+        if messages is None
+        else tuple(Message(m["role"], m["content"]) for m in messages)
+    )
     names = (
         "prompt",
         "kind",

@@ -29,7 +29,8 @@ _ALONE = (
 _EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
 EMOJI = re.compile(f"[{_EMOJI}]")
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+[」』”’）]*|\n+")
-# The same where there is nothing but ASCII, in half the time: a first character by which the engine can search.
+# The same where there is nothing but ASCII, in half the time: a first character by which the engine
+# can search.
 _ASCII_SENTENCE_END = re.compile(r"[.!?\n](?:(?<=\n)\n*|(?<!\n)[.!?]*[\")\]*_']*(?=\s|$))")
 _PARAGRAPH_END = re.compile(r"\n[ \t\r]*\n\s*")
 _BULLET = re.compile(r"^[ \t]*[-*•‣◦▪–][ \t]+(?=\S)", re.MULTILINE)
@@ -39,13 +40,20 @@ _QUOTE = re.compile(r"^[ \t]*>[ \t]?(?=\S)", re.MULTILINE)
 _TABLE = re.compile(r"^[ \t]*\|.*\|[ \t]*$", re.MULTILINE)
 _BOLD = re.compile(r"\*\*(?=\S)[^*\n]{1,300}\*\*|__(?=\S)[^_\n]{1,300}__")
 _LABEL = re.compile(r":[*_]{0,2}[ \t]*$", re.MULTILINE)
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # what _word_pattern finds there, in a third of the time
-_LAYOUT = (("headings", _HEADING, "#"), ("quotes", _QUOTE, ">"), ("numbered", _NUMBER, ""), ("bullets", _BULLET, ""))
+# what _word_pattern finds there, in a third of the time
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+_LAYOUT = (
+    ("headings", _HEADING, "#"),
+    ("quotes", _QUOTE, ">"),
+    ("numbered", _NUMBER, ""),
+    ("bullets", _BULLET, ""),
+)
 LAYOUT = (
     "bullets", "numbered", "headings", "quotes", "bold", "code_blocks", "table_rows", "label_lines",
     "paragraphs", "lines",
 )  # fmt: skip
-# Marks that are counted in every text. A key is what the reader sees, a value the characters counted.
+# Marks that are counted in every text. A key is what the reader sees, a value the characters
+# counted.
 MARKS = {
     "comma": ",،，、", "semicolon": ";；؛", "colon": ":：", "dash": "—–", "parenthesis": "(（",
     "quotation mark": '"“«「',
@@ -60,8 +68,13 @@ def words(text: str) -> list[str]:
 
 def sentences(text: str) -> list[list[str]]:
     """Words of every sentence that has any; a line's end ends a sentence too."""
-    find, ends = _pattern_for(text).findall, _ASCII_SENTENCE_END if text.isascii() else _SENTENCE_END
-    return [found for piece in ends.split(_without_layout(text)[0].lower()) if (found := find(piece))]
+    find, ends = (
+        _pattern_for(text).findall,
+        _ASCII_SENTENCE_END if text.isascii() else _SENTENCE_END,
+    )
+    return [
+        found for piece in ends.split(_without_layout(text)[0].lower()) if (found := find(piece))
+    ]
 
 
 def paragraphs(text: str) -> list[str]:
@@ -139,7 +152,9 @@ def read(texts: tuple[str, ...]) -> Reading:
         characters=np.array([r.characters for r in rows], dtype=np.int64),
         layout=np.array([r.layout for r in rows], dtype=np.int64).reshape(len(rows), len(LAYOUT)),
         marks=np.array([_counts(t) for t in texts], dtype=np.int64).reshape(len(rows), len(MARKS)),
-        emoji=np.array([0 if t.isascii() else len(EMOJI.findall(t)) for t in texts], dtype=np.int64),
+        emoji=np.array(
+            [0 if t.isascii() else len(EMOJI.findall(t)) for t in texts], dtype=np.int64
+        ),
         ends=tuple(_ends(t) for t in texts),
     )
 
@@ -156,7 +171,12 @@ def _row(text: str) -> _Row:
     cut = sentences(text)
     flat = [w for s in cut for w in s]
     held = layout(text)
-    return _Row([_code(w) for w in flat], [len(s) for s in cut], sum(map(len, flat)), [held[k] for k in LAYOUT])
+    return _Row(
+        [_code(w) for w in flat],
+        [len(s) for s in cut],
+        sum(map(len, flat)),
+        [held[k] for k in LAYOUT],
+    )
 
 
 def _spread(lengths: Sequence[int]) -> float:
@@ -178,7 +198,9 @@ def _ends(text: str) -> str:
     stripped = text.strip()
     first = _pattern_for(stripped).search(stripped)
     after = stripped[first.end() : first.end() + 1] if first else ""
-    return "".join("_" if not c or c.isalnum() or c.isspace() else c for c in (after, stripped[-1:]))
+    return "".join(
+        "_" if not c or c.isalnum() or c.isspace() else c for c in (after, stripped[-1:])
+    )
 
 
 @lru_cache(maxsize=16)
@@ -207,7 +229,11 @@ def _word_pattern() -> re.Pattern[str]:
 def _combining_marks() -> str:
     """All combining marks as ranges of a character class."""
     points = [i for i in range(0x300, 0x10000) if unicodedata.category(chr(i)).startswith("M")]
-    points += [i for i in range(0x10000, min(0x20000, sys.maxunicode)) if unicodedata.category(chr(i)).startswith("M")]
+    points += [
+        i
+        for i in range(0x10000, min(0x20000, sys.maxunicode))
+        if unicodedata.category(chr(i)).startswith("M")
+    ]
     starts = [p for p, q in zip(points, [-2, *points], strict=False) if p != q + 1]
     stops = [p for p, q in zip(points, [*points[1:], -2], strict=True) if q != p + 1]
     return "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(starts, stops, strict=True))

@@ -21,7 +21,8 @@ from harness.textstyle import LAYOUT, Codes, Reading
 from harness.types import Floats, Ints
 
 FAMILIES = ("format", "length_rhythm", "words", "openings_closings")
-WINDOW_WORDS = 200  # first words of a reply that the family `words` looks at, so that length is not in it
+# first words of a reply that the family `words` looks at, so that length is not in it
+WINDOW_WORDS = 200
 COMMON_WORDS = 300  # commonest words of two models' replies taken together
 _COMMON_EDGE = 0.005  # share of replies below which an opening or a closing is nobody's habit
 _SHAPES = tuple(LAYOUT.index(k) for k in LAYOUT if k not in ("paragraphs", "lines"))
@@ -38,14 +39,19 @@ def differences(family: str, first: Reading, second: Sequence[Reading], rows: In
     return _differences(family, first, tuple(second), np.asarray(rows, dtype=np.int64).tobytes())
 
 
-@lru_cache(maxsize=24)  # all students of a teacher ask for the same base, and two measures for the same student
-def _differences(family: str, first: Reading, second: tuple[Reading, ...], row_bytes: bytes) -> Floats:
+# all students of a teacher ask for the same base, and two measures for the same student
+@lru_cache(maxsize=24)
+def _differences(
+    family: str, first: Reading, second: tuple[Reading, ...], row_bytes: bytes
+) -> Floats:
     found = _found_differences(family, first, second, np.frombuffer(row_bytes, dtype=np.int64))
     found.setflags(write=False)
     return found
 
 
-def _found_differences(family: str, first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
+def _found_differences(
+    family: str, first: Reading, second: Sequence[Reading], rows: Ints
+) -> Floats:
     if family == "format":
         return _fixed(shape_bands, first, second, rows)
     if family == "length_rhythm":
@@ -98,10 +104,19 @@ def edges(texts: Reading) -> Grams:
     """First word with its mark, first two, first three words; last character, last word, last two: codes (P, 6)."""
     start, stop = texts.offsets[:-1], texts.offsets[1:]
     first = [_word_at(texts, start + k, stop) for k in range(3)]
-    last = [_word_at(texts, np.where(stop - 1 - k >= start, stop - 1 - k, stop), stop) for k in range(2)]
+    last = [
+        _word_at(texts, np.where(stop - 1 - k >= start, stop - 1 - k, stop), stop) for k in range(2)
+    ]
     after, end = (np.array([ord(e[k]) for e in texts.ends], dtype=np.uint64) for k in (0, 1))
     two = joined(first[0], first[1])
-    columns = [joined(first[0], after), two, joined(two, first[2]), end, last[0], joined(last[1], last[0])]
+    columns = [
+        joined(first[0], after),
+        two,
+        joined(two, first[2]),
+        end,
+        last[0],
+        joined(last[1], last[0]),
+    ]
     return np.stack(columns, axis=1)
 
 
@@ -125,7 +140,8 @@ def _edge_differences(first: Reading, second: Sequence[Reading], rows: Ints) -> 
     """One coordinate per common opening or closing: whether the reply has it."""
     own, other = edges(first)[rows], [edges(t)[rows] for t in second]
     return np.concatenate(
-        [_one_hot_difference(own[:, k], [o[:, k] for o in other]) for k in range(own.shape[1])], axis=1
+        [_one_hot_difference(own[:, k], [o[:, k] for o in other]) for k in range(own.shape[1])],
+        axis=1,
     )
 
 
@@ -148,13 +164,18 @@ def _word_differences(first: Reading, second: Sequence[Reading], rows: Ints) -> 
     windows = [_window(t) for t in (first, *second)]
     known, place = np.unique(np.concatenate([w for w, _ in windows]), return_inverse=True)
     bounds = np.cumsum([0, *(len(w) for w, _ in windows)])
-    sets = [(place[a:b], text) for a, b, (_, text) in zip(bounds, bounds[1:], windows, strict=False)]
+    sets = [
+        (place[a:b], text) for a, b, (_, text) in zip(bounds, bounds[1:], windows, strict=False)
+    ]
     n = len(first.offsets) - 1
     rates = [_rates(p, text, n, len(known)) for p, text in sets]
     mean = (rates[0] + np.mean(rates[1:], axis=0)) / 2
     common = np.sort(np.lexsort((known, -mean))[:COMMON_WORDS])
     tables = [_table(p, text, n, common, len(known)) for p, text in sets]
-    points = [np.concatenate([w, _mark_rates(t)], axis=1)[rows] for w, t in zip(tables, (first, *second), strict=True)]
+    points = [
+        np.concatenate([w, _mark_rates(t)], axis=1)[rows]
+        for w, t in zip(tables, (first, *second), strict=True)
+    ]
     other = np.mean(points[1:], axis=0)
     scale = (points[0].mean(axis=0) + other.mean(axis=0)) / 2
     held = scale > 0
@@ -184,7 +205,9 @@ def _table(place: Ints, text: Ints, n: int, common: Ints, size: int) -> Floats:
     column[common] = np.arange(len(common))
     kept = column[place] >= 0
     cell = text[kept] * len(common) + column[place[kept]]
-    table: Floats = np.bincount(cell, weights=_weights(text, n)[kept], minlength=n * len(common)).astype(np.float64)
+    table: Floats = np.bincount(
+        cell, weights=_weights(text, n)[kept], minlength=n * len(common)
+    ).astype(np.float64)
     return table.reshape(n, len(common))
 
 

@@ -40,7 +40,9 @@ def character_grams(texts: Sequence[str], smallest: int, largest: int, bits: int
     """Counts of character n-grams, hashed into 2 ** bits columns; case, digits and line ends are kept."""
     points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     owner = np.repeat(np.arange(len(texts)), [len(t) for t in texts])
-    return _counted(points.astype(np.uint64) + np.uint64(1), owner, len(texts), (smallest, largest), bits)
+    return _counted(
+        points.astype(np.uint64) + np.uint64(1), owner, len(texts), (smallest, largest), bits
+    )
 
 
 def damped(counts: Sparse) -> Float32s:
@@ -51,7 +53,9 @@ def damped(counts: Sparse) -> Float32s:
     return np.asarray(table / np.where(norms > 0, norms, 1))
 
 
-def _counted(codes: NDArray[np.uint64], owner: Ints, n: int, sizes: tuple[int, int], bits: int) -> Sparse:
+def _counted(
+    codes: NDArray[np.uint64], owner: Ints, n: int, sizes: tuple[int, int], bits: int
+) -> Sparse:
     shift, keys = np.uint64(64 - bits), []
     for size in range(sizes[0], sizes[1] + 1):
         count = len(codes) - size + 1
@@ -63,7 +67,9 @@ def _counted(codes: NDArray[np.uint64], owner: Ints, n: int, sizes: tuple[int, i
             gram ^= gram >> np.uint64(31)
         column = ((gram + np.uint64(size)) * _MIX_MORE) >> shift
         whole = owner[:count] == owner[size - 1 :]
-        keys.append((owner[:count][whole].astype(np.int64) << bits) | column[whole].astype(np.int64))
+        keys.append(
+            (owner[:count][whole].astype(np.int64) << bits) | column[whole].astype(np.int64)
+        )
     key = np.concatenate(keys) if keys else np.zeros(0, dtype=np.int64)
     if n << bits <= 16_000_000:  # counting in a dense table is faster than sorting
         dense = np.bincount(key, minlength=n << bits)
@@ -71,4 +77,6 @@ def _counted(codes: NDArray[np.uint64], owner: Ints, n: int, sizes: tuple[int, i
         counts = dense[known]
     else:
         known, counts = np.unique(key, return_counts=True)
-    return Sparse(known >> bits, known & ((1 << bits) - 1), counts.astype(np.float64), (n, 1 << bits))
+    return Sparse(
+        known >> bits, known & ((1 << bits) - 1), counts.astype(np.float64), (n, 1 << bits)
+    )

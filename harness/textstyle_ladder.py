@@ -58,7 +58,9 @@ def markdown(texts: Sequence[str], reading: Reading) -> Float32s:
 
 def shuffle(texts: Reading, ids: Sequence[str]) -> Ints:
     """Places (W,) from which the words come when each text's are put in the order of pseudo-random numbers."""
-    seeds = np.array([int(hashlib.sha256(i.encode()).hexdigest()[:16], 16) for i in ids], dtype=np.uint64)
+    seeds = np.array(
+        [int(hashlib.sha256(i.encode()).hexdigest()[:16], 16) for i in ids], dtype=np.uint64
+    )
     text = texts.text_of_word
     position = (np.arange(len(texts.words)) - texts.offsets[:-1][text]).astype(np.uint64)
     key = (seeds[text] ^ (position + np.uint64(1))) * _MIX
@@ -83,11 +85,14 @@ def skeleton(text: str) -> list[int]:
     for line in text.strip().splitlines():
         match = _LINE.match(line)
         signs.append(match.lastindex or _BLANK if match else _BLANK)
-        signs += [_BOLD] * (line.count("**") // 2) + [_CODE] * (line.count("`") // 2 if "```" not in line else 0)
+        signs += [_BOLD] * (line.count("**") // 2) + [_CODE] * (
+            line.count("`") // 2 if "```" not in line else 0
+        )
         signs += [_LABEL] * line.rstrip(" *_").endswith(":")
     return signs
 
 
 def _points(texts: Reading, words: Codes) -> Float32s:
-    # Past the memory of word_grams: what is made here is used once, and would push out what others ask for again.
+    # Past the memory of word_grams: what is made here is used once, and would push out what others
+    # ask for again.
     return damped(word_grams.__wrapped__(replace(texts, words=words), *SIZES, BITS))

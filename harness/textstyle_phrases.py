@@ -17,7 +17,8 @@ from harness.types import Floats, Ints
 KINDS = ("opening", "closing", "phrase")
 PHRASE = 2  # index of those that may stand anywhere
 LONGEST = 3  # words
-_SALT = [np.uint64(0x51ED270B), np.uint64(0xA0761D64), np.uint64(0xE7037ED1)]  # one per kind: their codes never meet
+# one per kind: their codes never meet
+_SALT = [np.uint64(0x51ED270B), np.uint64(0xA0761D64), np.uint64(0xE7037ED1)]
 
 
 class Phrases(NamedTuple):
@@ -38,7 +39,11 @@ def phrases(texts: Reading) -> Phrases:
     parts, gram = [], code
     for size in range(1, LONGEST + 1):
         if size > 1:
-            gram = joined(gram[: len(code) - size + 1], code[size - 1 :]) if len(code) >= size else gram[:0]
+            gram = (
+                joined(gram[: len(code) - size + 1], code[size - 1 :])
+                if len(code) >= size
+                else gram[:0]
+            )
         whole = np.flatnonzero(left[: len(gram)] >= size)
         for kind, rows in enumerate((whole[place[whole] == 0], whole[left[whole] == size], whole)):
             salted = joined(gram[rows], np.broadcast_to(_SALT[kind], rows.shape))

@@ -94,7 +94,10 @@ def profile(texts: Reading) -> dict[str, Floats]:
         "paragraphs": amounts["paragraphs"],
         "word_length": texts.characters / some,
         "distinct_words": moving_type_token_ratio(texts, DIVERSITY_WINDOW),
-        **{name: count / some * (1 if name == "function_words" else 100) for name, count in held.items()},
+        **{
+            name: count / some * (1 if name == "function_words" else 100)
+            for name, count in held.items()
+        },
         **{name: 100 * marks[mark] / some for mark, name in _RATES.items()},
         "emoji": 100 * texts.emoji / some,
         **{name: (amounts[kind] > 0).astype(np.float64) for kind, name in _SHARES.items()},
@@ -127,7 +130,9 @@ def moving_type_token_ratio(texts: Reading, window: int) -> Floats:
         distinct += previous[k : k + len(starts)] < starts
     owner = texts.text_of_word
     whole = owner[: len(starts)] == owner[window - 1 :]
-    totals = np.bincount(owner[: len(starts)][whole], weights=distinct[whole], minlength=len(n_words))
+    totals = np.bincount(
+        owner[: len(starts)][whole], weights=distinct[whole], minlength=len(n_words)
+    )
     windows = np.maximum(n_words - window + 1, 0)
     return np.asarray(np.where(windows > 0, totals / np.maximum(windows, 1) / window, np.nan))
 
@@ -144,7 +149,9 @@ def _previous(words: Codes, owner: Ints) -> Ints:
 def _listed(texts: Reading, listed: str) -> Floats:
     """How many words (P,) of a text are in the list."""
     hits = among(texts.words, np.sort(np.array([code(w) for w in listed.split()], dtype=np.uint32)))
-    return np.bincount(texts.text_of_word, weights=hits, minlength=len(texts.n_words)).astype(np.float64)
+    return np.bincount(texts.text_of_word, weights=hits, minlength=len(texts.n_words)).astype(
+        np.float64
+    )
 
 
 def _commonest(codes: Ints) -> Ints:

@@ -13,7 +13,8 @@ from harness.types import DistillbenchError
 SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".txt")
 _ROWS = 2_000  # of a table at a time
 _BLOCK = 1 << 20  # characters of plain text at a time
-_CARRY = 4_096  # characters of the block before that are read once more: no passage is lost at a cut
+# characters of the block before that are read once more: no passage is lost at a cut
+_CARRY = 4_096
 
 
 def training_file(name: str, paths: Paths) -> Path:
@@ -22,7 +23,11 @@ def training_file(name: str, paths: Paths) -> Path:
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    searched = ", ".join(str(f) for f in folders) if not Path(name).is_absolute() else str(Path(name).parent)
+    searched = (
+        ", ".join(str(f) for f in folders)
+        if not Path(name).is_absolute()
+        else str(Path(name).parent)
+    )
     raise DistillbenchError(f"expected a file {Path(name).name!r} in {searched}, found none")
 
 
@@ -30,11 +35,20 @@ def training_faults(backend: AbstractBackend, paths: Paths) -> list[str]:
     """What is wrong with the training data that a model names; reads no further than the first text."""
     if backend.training_data is None:
         columns = backend.training_columns
-        return [f"model {backend.name}: key training_columns without training_data; name the file"] if columns else []
+        return (
+            [f"model {backend.name}: key training_columns without training_data; name the file"]
+            if columns
+            else []
+        )
     try:
         path = training_file(backend.training_data, paths)
-        if next((t for t in training_texts(path, backend.training_columns) if t.strip()), None) is None:
-            raise DistillbenchError(f"{path}: expected at least one text, got none; is it the right file?")
+        if (
+            next((t for t in training_texts(path, backend.training_columns) if t.strip()), None)
+            is None
+        ):
+            raise DistillbenchError(
+                f"{path}: expected at least one text, got none; is it the right file?"
+            )
     except DistillbenchError as error:
         return [f"model {backend.name}: key training_data: {error}"]
     return []
@@ -46,7 +60,9 @@ def training_texts(path: Path, columns: Sequence[str]) -> Iterator[str]:
     Raises DistillbenchError where the file cannot be read, or names no such column.
     """
     if path.suffix not in SUFFIXES:
-        raise DistillbenchError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}, got {path.suffix!r}")
+        raise DistillbenchError(
+            f"{path}: expected a file ending in {', '.join(SUFFIXES)}, got {path.suffix!r}"
+        )
     if path.stat().st_size == 0:
         raise DistillbenchError(f"{path}: the file is empty (0 bytes); expected texts")
     if path.suffix == ".txt":
@@ -55,7 +71,9 @@ def training_texts(path: Path, columns: Sequence[str]) -> Iterator[str]:
         yield from _guarded(path, _blocks(path))
         return
     readers = {".jsonl": _json_lines, ".json": _json_rows, ".parquet": _parquet}
-    yield from _guarded(path, _picked(path, readers.get(path.suffix, _separated)(path, columns), columns))
+    yield from _guarded(
+        path, _picked(path, readers.get(path.suffix, _separated)(path, columns), columns)
+    )
 
 
 def _guarded(path: Path, texts: Iterator[str]) -> Iterator[str]:
@@ -63,9 +81,13 @@ def _guarded(path: Path, texts: Iterator[str]) -> Iterator[str]:
     try:
         yield from texts
     except UnicodeDecodeError as error:
-        raise DistillbenchError(f"{path}: expected UTF-8, got byte 0x{error.object[error.start]:02x}") from None
+        raise DistillbenchError(
+            f"{path}: expected UTF-8, got byte 0x{error.object[error.start]:02x}"
+        ) from None
     except OSError as error:
-        raise DistillbenchError(f"{path}: expected a readable file, got: {error.strerror or error}") from None
+        raise DistillbenchError(
+            f"{path}: expected a readable file, got: {error.strerror or error}"
+        ) from None
 
 
 def _picked(path: Path, rows: Iterator[Any], columns: Sequence[str]) -> Iterator[str]:
@@ -110,7 +132,9 @@ def _json_rows(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     try:
         rows = json.loads(path.read_text("utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise DistillbenchError(f"{path}: line {error.lineno}: expected a JSON list ({error.msg})") from None
+        raise DistillbenchError(
+            f"{path}: line {error.lineno}: expected a JSON list ({error.msg})"
+        ) from None
     yield from rows if isinstance(rows, list) else [rows]
 
 
@@ -121,11 +145,15 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     try:
         with pq.ParquetFile(path) as file:
             wanted = [c for c in columns if c in file.schema_arrow.names]
-            for batch in file.iter_batches(_ROWS, columns=wanted if wanted and len(wanted) == len(columns) else None):
+            for batch in file.iter_batches(
+                _ROWS, columns=wanted if wanted and len(wanted) == len(columns) else None
+            ):
                 yield from batch.to_pylist()
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0]
-        raise DistillbenchError(f"{path}: expected a Parquet file, got a damaged one ({reason})") from None
+        raise DistillbenchError(
+            f"{path}: expected a Parquet file, got a damaged one ({reason})"
+        ) from None
 
 
 def _separated(path: Path, columns: Sequence[str]) -> Iterator[Any]:
@@ -140,7 +168,9 @@ def _separated(path: Path, columns: Sequence[str]) -> Iterator[Any]:
                 yield from part.to_dict("records")
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise DistillbenchError(f"{path}: expected a table of separated values, got a damaged one ({reason})") from None
+        raise DistillbenchError(
+            f"{path}: expected a table of separated values, got a damaged one ({reason})"
+        ) from None
 
 
 def _blocks(path: Path) -> Iterator[str]:

@@ -52,9 +52,11 @@ class Message:
 class Prompt:
     """One row of a task's data set: the unit in which models are aligned."""
 
-    id: str  # sha256 of (task name, data-set row as canonical JSON), "#k" appended for its k-th copy
+    # sha256 of (task name, data-set row as canonical JSON), "#k" appended for its k-th copy
+    id: str
     text: str  # what a reader of the page sees as the question
-    cluster: str  # the unit of resampling: prompts that share a passage share it; the id where nothing is shared
+    # the unit of resampling: prompts that share a passage share it; the id where nothing is shared
+    cluster: str
     category: str  # kind of prompt ("" where the task has none)
     n_options: int | None = None  # number of options, multiple choice only
     gold: int | None = None  # index of the right option, multiple choice only
@@ -74,7 +76,8 @@ class Request:
     open: bool = True  # conversations: False = the last assistant message is a prefill that goes on
     until: tuple[str, ...] = ()  # generate only: stop strings
     max_new_tokens: int | None = None  # generate only; None = Decoding's
-    temperature: float | None = None  # generate only; None = Decoding's (lm-eval tasks state their own)
+    # generate only; None = Decoding's (lm-eval tasks state their own)
+    temperature: float | None = None
     top_p: float | None = None  # generate only; None = Decoding's
 
 
@@ -87,14 +90,18 @@ class RequestSet:
     requests: tuple[Request, ...]
     chat: bool  # whether contexts are conversations
     version: str  # the task's own version, for comparability
-    yields: tuple[str, ...]  # what measures can use: "grades", "choices", "tokens", "text" (open answers), "style"
-    # (open-ended answers whose style is looked at), "reading" (log-probabilities of texts), "answers" (those texts are
-    # models' answers), "next_token", "verdicts" (a judge's, about two other models)
+    # what measures can use: "grades", "choices", "tokens", "text" (open answers), "style"
+    # (open-ended answers whose style is looked at), "reading" (log-probabilities of texts),
+    # "answers" (those texts are models' answers), "next_token", "verdicts" (a judge's, about two
+    # other models)
+    yields: tuple[str, ...]
     notes: tuple[str, ...] = ()  # what was dropped while building, for the reader
 
     def __post_init__(self) -> None:
         if not self.prompts:
-            raise DistillbenchError(f"task {self.task}: no prompts; expected at least one row of data")
+            raise DistillbenchError(
+                f"task {self.task}: no prompts; expected at least one row of data"
+            )
         ids = {p.id for p in self.prompts}
         if len(ids) != len(self.prompts):
             raise ValueError(f"task {self.task}: prompt ids are not unique")
@@ -113,18 +120,20 @@ class Decoding:
     top_p: float = 1.0
     max_new_tokens: int = 256  # tokens; for requests that state none
     seed: int = 0
-    sample: int = 0  # 0 is the first sample, 1 the second ...; seeds every request together with its prompt id
+    # 0 is the first sample, 1 the second ...; seeds every request together with its prompt id
+    sample: int = 0
     top_logprobs: int = 0  # K alternatives stored for every token; 0 = no token columns
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
-            raise DistillbenchError(f"decoding.temperature: expected 0 or more, got {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise DistillbenchError(f"decoding.top_p: expected a number in (0, 1], got {self.top_p}")
-        if self.max_new_tokens < 1:
-            raise DistillbenchError(f"decoding.max_new_tokens: expected 1 or more, got {self.max_new_tokens}")
-        if self.top_logprobs < 0:
-            raise DistillbenchError(f"decoding.top_logprobs: expected 0 or more, got {self.top_logprobs}")
+        expected = {
+            "temperature": (self.temperature >= 0, "0 or more"),
+            "top_p": (0 < self.top_p <= 1, "a number in (0, 1]"),
+            "max_new_tokens": (self.max_new_tokens >= 1, "1 or more"),
+            "top_logprobs": (self.top_logprobs >= 0, "0 or more"),
+        }
+        for key, (holds, words) in expected.items():
+            if not holds:
+                raise DistillbenchError(f"decoding.{key}: expected {words}, got {vars(self)[key]}")
 
 
 @dataclass(frozen=True)
@@ -136,8 +145,10 @@ class TokenColumns:
     logprobs: NDArray[np.float32]  # (T,) nats
     top_ids: NDArray[np.int32]  # (T, K), most probable first
     top_logprobs: NDArray[np.float32]  # (T, K) nats
-    byte_ends: Ints | None = None  # (T,) end of each token in the UTF-8 bytes of its text, where known
-    vocabulary: str = ""  # digest of the tokenizer's vocabulary: ids are comparable only where it is equal
+    # (T,) end of each token in the UTF-8 bytes of its text, where known
+    byte_ends: Ints | None = None
+    # digest of the tokenizer's vocabulary: ids are comparable only where it is equal
+    vocabulary: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,18 +157,29 @@ class Outputs:
 
     request: Ints  # (N,) index into RequestSet.requests
     kind: tuple[Kind, ...]  # (N,)
-    n_tokens: Ints  # (N,) tokens generated, or scored; 0 for recorded answers whose tokens are unknown
+    # (N,) tokens generated, or scored; 0 for recorded answers whose tokens are unknown
+    n_tokens: Ints
     text: tuple[str | None, ...]  # generate
-    stop: tuple[str | None, ...]  # generate: "eos", "length", "stop"; "unknown" for recorded answers
+    # generate: "eos", "length", "stop"; "unknown" for recorded answers
+    stop: tuple[str | None, ...]
     logprob_nats: Floats  # (N,) score and read; NaN elsewhere
     greedy: tuple[bool | None, ...]  # score: the continuation is what greedy decoding would give
     choice: tuple[int | None, ...]  # choose: option; None = no answer could be extracted
-    answered: tuple[bool, ...]  # False = a recorded source has no answer to this request; the row is empty
+    # False = a recorded source has no answer to this request; the row is empty
+    answered: tuple[bool, ...]
     tokens: TokenColumns | None = None
 
     def __post_init__(self) -> None:
         n = len(self.request)
-        columns = (self.kind, self.n_tokens, self.text, self.stop, self.logprob_nats, self.greedy, self.choice)
+        columns = (
+            self.kind,
+            self.n_tokens,
+            self.text,
+            self.stop,
+            self.logprob_nats,
+            self.greedy,
+            self.choice,
+        )
         if any(len(c) != n for c in (*columns, self.answered)):
             raise ValueError(f"Outputs: columns differ in length from {n} requests")
         for i, kind in enumerate(self.kind):
@@ -179,7 +201,8 @@ class GradeColumn:
     metric: str
     filter: str
     better: Better
-    prompt: Ints  # (P,) index into RequestSet.prompts; empty where lm-eval's aggregate is no mean of prompts
+    # (P,) index into RequestSet.prompts; empty where lm-eval's aggregate is no mean of prompts
+    prompt: Ints
     value: Floats  # (P,)
     aggregate: float | None  # lm-eval's own number; None where lm-eval gives none (reason says why)
     reason: str = ""
@@ -208,14 +231,16 @@ class Side:
     """One model's answers to one task."""
 
     model: str
-    lineage: str  # models of one lineage count once among controls; the model's name where none is given
+    # models of one lineage count once among controls; the model's name where none is given
+    lineage: str
     requests: RequestSet
     outputs: Outputs
     grades: Grades | None
     keys: tuple[str, ...]  # store keys of outputs and grades
     identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
     samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
-    seen: Mapping[str, Seen] | None = None  # Prompt.id -> as its training data has it; None = it names no such data
+    # Prompt.id -> as its training data has it; None = it names no such data
+    seen: Mapping[str, Seen] | None = None
 
 
 @dataclass(frozen=True)
@@ -227,7 +252,8 @@ class Sides:
     teacher: Side | None = None
     base: Side | None = None
     base_kind: Literal["before", "sibling"] = "before"
-    ceiling: Side | None = None  # the teacher's second sample, or another version of the same teacher
+    # the teacher's second sample, or another version of the same teacher
+    ceiling: Side | None = None
     ceiling_kind: Literal["second_sample", "other_version"] = "second_sample"
     controls: tuple[Side, ...] = ()  # models known or assumed not to have learned from this teacher
     others: tuple[Side, ...] = ()  # every further model of the matrix, for reference populations
@@ -272,9 +298,10 @@ class Smooth:
     prompts: tuple[str, ...]  # (P,)
     clusters: tuple[str, ...]  # (P,)
     kinds: Floats | None = None
-    # kinds: (M, K) every row that parts can have, where they are few (right or wrong of two models: 4). The interval,
-    # not the value, is then made with one more prompt of each: without it a kind that happened not to come up (both
-    # wrong, of two good models) is taken to be impossible, and the interval is far too narrow.
+    # kinds: (M, K) every row that parts can have, where they are few (right or wrong of two models:
+    # 4). The interval, not the value, is then made with one more prompt of each: without it a kind
+    # that happened not to come up (both wrong, of two good models) is taken to be impossible, and
+    # the interval is far too narrow.
 
 
 @dataclass(frozen=True)
@@ -326,14 +353,18 @@ class Score:
     level: Level = "prompts"
     variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
     influence: Mapping[str, float] = field(default_factory=dict, compare=False)
-    # influence: Prompt.id -> pseudo-value (their mean is the value): what a paired comparison of two scores needs
-    clusters: Mapping[str, str] = field(default_factory=dict, compare=False)  # Prompt.id -> cluster, where they differ
+    # influence: Prompt.id -> pseudo-value (their mean is the value): what a paired comparison of
+    # two scores needs
+    # Prompt.id -> cluster, where they differ
+    clusters: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason == ""):
             raise ValueError(f"Score {self.metric}: expected a value or a reason, exactly one")
         if self.value is not None and not np.isfinite(self.value):
-            raise ValueError(f"Score {self.metric}: value {self.value} is not finite; give a reason instead")
+            raise ValueError(
+                f"Score {self.metric}: value {self.value} is not finite; give a reason instead"
+            )
 
 
 # --- what has to be done ------------------------------------------------------------------------
@@ -347,7 +378,8 @@ class Pair:
     student: str
     base: str | None = None
     base_kind: Literal["before", "sibling"] = "before"
-    ceiling: str | None = "second_sample"  # "second_sample", the name of another version of the teacher, or None
+    # "second_sample", the name of another version of the teacher, or None
+    ceiling: str | None = "second_sample"
 
 
 @dataclass(frozen=True)

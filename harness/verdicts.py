@@ -59,7 +59,8 @@ class Judgement:
     """What a judge says of two answers to one prompt, after both orders."""
 
     prompt: Prompt
-    points: float | None  # of the first: 1 better, 0.5 tie, 0 worse; None = a reply holds no verdict
+    # of the first: 1 better, 0.5 tie, 0 worse; None = a reply holds no verdict
+    points: float | None
     agree: bool  # both orders say the same
     unread: int  # replies without a verdict, of 2
 
@@ -77,7 +78,10 @@ def judgements(judge: Side, first: str, second: str) -> list[Judgement]:
         if request.leaf in (straight, swapped):
             first_is_a = (request.slot == 0) == (request.leaf == straight)
             replies.setdefault(request.prompt, {})[first_is_a] = judge.outputs.text[row] or ""
-    found = [_judgement(judge.requests.prompts[p], r.get(True, ""), r.get(False, "")) for p, r in replies.items()]
+    found = [
+        _judgement(judge.requests.prompts[p], r.get(True, ""), r.get(False, ""))
+        for p, r in replies.items()
+    ]
     return sorted(found, key=lambda j: j.prompt.id)
 
 

@@ -17,7 +17,9 @@ def large_products() -> Iterator[list[str]]:
     found: list[str] = []
 
     class Watch(TorchDispatchMode):  # type: ignore[misc]
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             result = func(*args, **(kwargs or {}))
             name = str(func.overloadpacket.__name__)
             if (

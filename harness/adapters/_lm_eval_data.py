@@ -31,7 +31,9 @@ def task_data(leaves: Sequence[Leaf], paths: Paths) -> TaskData:
     Local data is sought in paths.datasets, beside the YAML file, in the folders of tasks and in those above them.
     """
     roots = _roots(leaves, paths)
-    root = max(roots, key=lambda r: sum(_local(leaf, r) is not None for leaf in leaves), default=None)
+    root = max(
+        roots, key=lambda r: sum(_local(leaf, r) is not None for leaf in leaves), default=None
+    )
     prints, faults = [], []
     found_any = False
     for leaf in leaves:
@@ -94,7 +96,13 @@ def _hub_print(leaf: Leaf, cache: Path) -> tuple[str, ...]:
         beside = sorted(f for f in leaf.folder.iterdir() if f.suffix in _DATA_SUFFIXES)
         return (leaf.name, "custom", *(f"{f.name} {file_sha256(f, cache)}" for f in beside))
     revision = (config.get("dataset_kwargs") or {}).get("revision", "main")
-    return (leaf.name, "hub", str(config.get("dataset_path")), str(config.get("dataset_name")), str(revision))
+    return (
+        leaf.name,
+        "hub",
+        str(config.get("dataset_path")),
+        str(config.get("dataset_name")),
+        str(revision),
+    )
 
 
 def _missing(leaf: Leaf, datasets: Path | None) -> str:
@@ -103,8 +111,14 @@ def _missing(leaf: Leaf, datasets: Path | None) -> str:
     if path in _FILE_BUILDERS:
         names = [n for n in _data_files(leaf) if "://" not in n and not Path(n).is_absolute()]
         place = datasets or leaf.folder
-        return f"{leaf.name}: expected its data file {names[0]} in {place}, got none" if names else ""
-    if datasets is None or not isinstance(path, str) or isinstance(leaf.config.get("custom_dataset"), FunctionTag):
+        return (
+            f"{leaf.name}: expected its data file {names[0]} in {place}, got none" if names else ""
+        )
+    if (
+        datasets is None
+        or not isinstance(path, str)
+        or isinstance(leaf.config.get("custom_dataset"), FunctionTag)
+    ):
         return ""
     return (
         f"{leaf.name}: expected a copy of data set {path} in {datasets / path} because paths.datasets is given, got "

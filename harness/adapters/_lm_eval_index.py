@@ -65,7 +65,9 @@ def installed_version() -> str:
     try:
         return importlib.metadata.version("lm_eval")
     except importlib.metadata.PackageNotFoundError:
-        raise DistillbenchError("lm-eval is not installed; expected `pip install lm-eval`") from None
+        raise DistillbenchError(
+            "lm-eval is not installed; expected `pip install lm-eval`"
+        ) from None
 
 
 def task_files(name: str, folders: Sequence[Path], memo: Path) -> TaskFiles:
@@ -81,10 +83,14 @@ def task_files(name: str, folders: Sequence[Path], memo: Path) -> TaskFiles:
         _collect(name, index, leaves, yamls)
         python = {p for y in yamls for p in _python_files(_parsed(y))}
     except (yaml.YAMLError, OSError, ValueError) as error:
-        raise DistillbenchError(f"{name}: a YAML file that it needs cannot be read: {error}") from None
+        raise DistillbenchError(
+            f"{name}: a YAML file that it needs cannot be read: {error}"
+        ) from None
     stock = [f for f in _outermost({y.parent for y in yamls}) if _stock_folder() in f.parents]
     own = [f for f in folders if any(f in y.parents for y in yamls)]
-    return TaskFiles(tuple(leaves), tuple(sorted(yamls | python)), (*sorted(stock, reverse=True), *own))
+    return TaskFiles(
+        tuple(leaves), tuple(sorted(yamls | python)), (*sorted(stock, reverse=True), *own)
+    )
 
 
 class _Index:
@@ -128,7 +134,9 @@ def _collect(name: str, index: _Index, leaves: list[Leaf], yamls: set[Path]) -> 
         _collect_member(member, path, index, leaves, yamls)
 
 
-def _collect_member(member: Any, path: Path, index: _Index, leaves: list[Leaf], yamls: set[Path]) -> None:
+def _collect_member(
+    member: Any, path: Path, index: _Index, leaves: list[Leaf], yamls: set[Path]
+) -> None:
     """A child of a group: a name, a name with changes, or a task or group written inside the group."""
     if isinstance(member, str):
         _collect(member, index, leaves, yamls)
@@ -140,7 +148,8 @@ def _collect_member(member: Any, path: Path, index: _Index, leaves: list[Leaf], 
         first = len(leaves)
         _collect(name, index, leaves, yamls)
         leaves[first:] = [
-            Leaf(leaf.name, {**leaf.config, **member, "task": leaf.name}, leaf.folder) for leaf in leaves[first:]
+            Leaf(leaf.name, {**leaf.config, **member, "task": leaf.name}, leaf.folder)
+            for leaf in leaves[first:]
         ]
     else:
         for inner in _members(member):
@@ -253,12 +262,20 @@ def _stock_index(memo: Path) -> dict[str, Entry]:
     if path.is_file():
         kept = json.loads(path.read_text("utf-8"))
         if kept["schema"] == _SCHEMA and kept["folder"] == str(folder):
-            return {n: Entry(k, str(folder / f) if f else "", tuple(m)) for n, (k, f, m) in kept["names"].items()}
+            return {
+                n: Entry(k, str(folder / f) if f else "", tuple(m))
+                for n, (k, f, m) in kept["names"].items()
+            }
     index = _index_of(folder)
-    names = {n: (e.kind, os.path.relpath(e.file, folder) if e.file else "", e.members) for n, e in index.items()}
+    names = {
+        n: (e.kind, os.path.relpath(e.file, folder) if e.file else "", e.members)
+        for n, e in index.items()
+    }
     memo.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps({"schema": _SCHEMA, "folder": str(folder), "names": names}), "utf-8")
+    temporary.write_text(
+        json.dumps({"schema": _SCHEMA, "folder": str(folder), "names": names}), "utf-8"
+    )
     os.replace(temporary, path)
     return index
 
@@ -273,7 +290,8 @@ def _index_of(folder: Path) -> dict[str, Entry]:
         try:
             config = merged(path.resolve())
         except (yaml.YAMLError, ValueError, OSError):
-            continue  # lm-eval skips such files too: templates and other people's YAML lie among the tasks
+            # lm-eval skips such files too: templates and other people's YAML lie among the tasks
+            continue
         kind, name = _kind(config)
         if not isinstance(name, str) or name in index:
             continue

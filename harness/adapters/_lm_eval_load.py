@@ -51,7 +51,9 @@ def _set_fewshot(task: Any, num_fewshot: int | None) -> None:
     stated = task.get_config("num_fewshot")
     if stated == 0 and num_fewshot is not None:
         return
-    task.set_config(key="num_fewshot", value=num_fewshot if num_fewshot is not None else (stated or 0))
+    task.set_config(
+        key="num_fewshot", value=num_fewshot if num_fewshot is not None else (stated or 0)
+    )
 
 
 @contextlib.contextmanager

@@ -11,7 +11,11 @@ from typing import Any
 
 from harness.types import DistillbenchError, Kind, Message, Prompt, Request, RequestSet
 
-_KINDS: dict[str, Kind] = {"loglikelihood": "score", "loglikelihood_rolling": "read", "generate_until": "generate"}
+_KINDS: dict[str, Kind] = {
+    "loglikelihood": "score",
+    "loglikelihood_rolling": "read",
+    "generate_until": "generate",
+}
 # Fields of a row that hold a text about which several questions may be asked.
 _PASSAGES = ("passage", "story", "article", "context", "paragraph")
 _FEWSHOT_SEED = 1234  # lm-eval's default
@@ -37,7 +41,9 @@ class Building:
 
 def chat_as_json(history: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
     """A conversation in the place of a rendered chat template."""
-    return json.dumps({"messages": [dict(m) for m in history], "open": add_generation_prompt}, ensure_ascii=False)
+    return json.dumps(
+        {"messages": [dict(m) for m in history], "open": add_generation_prompt}, ensure_ascii=False
+    )
 
 
 def record(name: str, loaded: Any, building: Building) -> RequestSet:
@@ -50,10 +56,19 @@ def record(name: str, loaded: Any, building: Building) -> RequestSet:
     for leaf, task in tasks.items():
         build(leaf, task, building)
         here = _prompts(leaf, task, "" if single else leaf)
-        known = [_request(i, "" if single else leaf, building.chat, len(prompts), notes) for i in task.instances]
-        requests += [replace(r, repeat=k) for r, i in zip(known, task.instances, strict=True) for k in range(i.repeats)]
+        known = [
+            _request(i, "" if single else leaf, building.chat, len(prompts), notes)
+            for i in task.instances
+        ]
+        requests += [
+            replace(r, repeat=k)
+            for r, i in zip(known, task.instances, strict=True)
+            for k in range(i.repeats)
+        ]
         prompts += here
-    choices = all(p.n_options is not None for p in prompts) and all(r.kind == "score" for r in requests)
+    choices = all(p.n_options is not None for p in prompts) and all(
+        r.kind == "score" for r in requests
+    )
     return RequestSet(
         task=name, prompts=tuple(_clustered(prompts, tasks)), requests=tuple(requests), chat=building.chat,
         version=_version(tasks), yields=("grades", "choices") if choices else ("grades",),
@@ -108,7 +123,9 @@ def _canonical(leaf: str, row: Any) -> str:
             return hashlib.sha256(value).hexdigest()
         if "datetime" in type(value).__module__ or type(value).__module__ == "numpy":
             return str(value)
-        raise DistillbenchError(f"{leaf}: a row holds a {type(value).__name__}; expected text and numbers only")
+        raise DistillbenchError(
+            f"{leaf}: a row holds a {type(value).__name__}; expected text and numbers only"
+        )
 
     return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=plain)
 
@@ -172,7 +189,9 @@ def _request(instance: Any, leaf: str, chat: bool, first: int, notes: list[str])
             f"{leaf}: lm-eval asks for {instance.request_type}; expected one of {', '.join(_KINDS)}"
         )
     kind = _KINDS[instance.request_type]
-    known = Request(prompt=first + instance.doc_id, kind=kind, context="", leaf=leaf, slot=instance.idx)
+    known = Request(
+        prompt=first + instance.doc_id, kind=kind, context="", leaf=leaf, slot=instance.idx
+    )
     if kind == "read":
         return replace(known, continuation=str(instance.args[0]))
     context, is_open = parse_context(instance.args[0], chat, instance.task_name)

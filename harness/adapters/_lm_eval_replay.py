@@ -10,7 +10,16 @@ from typing import Any, cast
 import numpy as np
 
 from harness.adapters._lm_eval_record import Building, chat_as_json, parse_context
-from harness.types import Better, DistillbenchError, GradeColumn, Grades, Outputs, Request, RequestSet, Unavailable
+from harness.types import (
+    Better,
+    DistillbenchError,
+    GradeColumn,
+    Grades,
+    Outputs,
+    Request,
+    RequestSet,
+    Unavailable,
+)
 
 Key = tuple[str, int, str, int]  # leaf, doc_id, lm-eval's type of request, slot
 Reply = tuple[float, bool] | float | str
@@ -19,7 +28,9 @@ _MEANS = ("mean", "nanmean")
 _TOLERANCE = 1e-12
 
 
-def grade(loaded: Any, requests: RequestSet, outputs: Outputs, building: Building, allow_code: bool) -> Grades:
+def grade(
+    loaded: Any, requests: RequestSet, outputs: Outputs, building: Building, allow_code: bool
+) -> Grades:
     """lm-eval's metrics of the answers: its groups first, then its tasks.
 
     Raises Unavailable where a request has no answer.
@@ -41,10 +52,17 @@ def grade(loaded: Any, requests: RequestSet, outputs: Outputs, building: Buildin
             confirm_run_unsafe_code=allow_code,
         )
     except (ValueError, ArithmeticError, LookupError, TypeError) as error:
-        # lm-eval's metrics fail on data that they were not made for (Brier scores of unequal numbers of options).
-        raise Unavailable(f"lm-eval cannot grade these answers: {type(error).__name__}: {error}") from error
+        # lm-eval's metrics fail on data that they were not made for (Brier scores of unequal
+        # numbers of options).
+        raise Unavailable(
+            f"lm-eval cannot grade these answers: {type(error).__name__}: {error}"
+        ) from error
     single = not requests.requests[0].leaf
-    leaves = [c for leaf in loaded["tasks"] for c in _leaf_columns(leaf, loaded["tasks"][leaf], results, first[leaf])]
+    leaves = [
+        c
+        for leaf in loaded["tasks"]
+        for c in _leaf_columns(leaf, loaded["tasks"][leaf], results, first[leaf])
+    ]
     groups = _group_columns(loaded.get("groups") or {}, results, leaves)
     return Grades(tuple(replace(c, leaf="") for c in leaves) if single else (*groups, *leaves))
 
@@ -69,7 +87,9 @@ class _Answer:
     reply: Reply
 
 
-def _replies(requests: RequestSet, outputs: Outputs, first: Mapping[str, int]) -> dict[Key, deque[_Answer]]:
+def _replies(
+    requests: RequestSet, outputs: Outputs, first: Mapping[str, int]
+) -> dict[Key, deque[_Answer]]:
     """Answers by what lm-eval knows of a request, in the order in which it asks."""
     rows = {int(index): row for row, index in enumerate(outputs.request) if outputs.answered[row]}
     missing = len(requests.requests) - len(rows)
@@ -120,10 +140,14 @@ def _replayer(replies: Mapping[Key, deque[_Answer]], chat: bool) -> Any:
     return Replayer()
 
 
-def _read_out(replies: Mapping[Key, deque[_Answer]], instances: Iterable[Any], chat: bool) -> list[Reply]:
+def _read_out(
+    replies: Mapping[Key, deque[_Answer]], instances: Iterable[Any], chat: bool
+) -> list[Reply]:
     found = []
     for instance in instances:
-        waiting = replies.get((instance.task_name, instance.doc_id, instance.request_type, instance.idx))
+        waiting = replies.get(
+            (instance.task_name, instance.doc_id, instance.request_type, instance.idx)
+        )
         if not waiting:
             raise DistillbenchError(
                 f"{instance.task_name}: lm-eval asks more than was recorded; remove the cached task"
@@ -168,7 +192,11 @@ def _numbers(table: Mapping[str, Any]) -> list[tuple[tuple[str, str], Any]]:
 
 
 def _column(
-    leaf: str, metric: str, filter_name: str, aggregate: Any, about: tuple[Any, Sequence[Any], int, Mapping[str, Any]]
+    leaf: str,
+    metric: str,
+    filter_name: str,
+    aggregate: Any,
+    about: tuple[Any, Sequence[Any], int, Mapping[str, Any]],
 ) -> GradeColumn:
     task, samples, first, better = about
     mine = [s for s in samples if s["filter"] == filter_name and metric in s["metrics"]]
@@ -182,7 +210,9 @@ def _column(
         value = np.array([float(values[i]) for i in known], dtype=np.float64)
     elif number is not None:
         reason = f"lm-eval's {metric} of {leaf} is no mean over prompts"
-    return GradeColumn(leaf, metric, filter_name, _better(better.get(metric)), prompt, value, number, reason)
+    return GradeColumn(
+        leaf, metric, filter_name, _better(better.get(metric)), prompt, value, number, reason
+    )
 
 
 def _finite(aggregate: Any) -> tuple[float | None, str]:
@@ -206,24 +236,37 @@ def _is_mean(task: Any, metric: str, values: Sequence[Any], aggregate: float) ->
     if stock and not set(stock) & set(_MEANS):
         return False
     known = np.array([float(v) for v in values if not np.isnan(v)])
-    return len(known) > 0 and bool(abs(known.mean() - aggregate) <= _TOLERANCE * max(1.0, abs(aggregate)))
+    return len(known) > 0 and bool(
+        abs(known.mean() - aggregate) <= _TOLERANCE * max(1.0, abs(aggregate))
+    )
 
 
-def _group_columns(groups: Mapping[str, Any], results: Any, leaves: Sequence[GradeColumn]) -> list[GradeColumn]:
+def _group_columns(
+    groups: Mapping[str, Any], results: Any, leaves: Sequence[GradeColumn]
+) -> list[GradeColumn]:
     """Aggregates of groups; with values per prompt where the group weights its tasks by their size."""
     columns = []
     for name, group in groups.items():
         inside = {t.task_name for t in group.get_all_tasks()}
         better = results["higher_is_better"].get(name) or {}
         for (metric, filter_name), aggregate in _numbers(results["results"].get(name, {})):
-            parts = [c for c in leaves if c.leaf in inside and (c.metric, c.filter) == (metric, filter_name)]
+            parts = [
+                c
+                for c in leaves
+                if c.leaf in inside and (c.metric, c.filter) == (metric, filter_name)
+            ]
             number, reason = _finite(aggregate)
             prompt, value = np.empty(0, np.int64), np.empty(0)
             if number is not None and parts and all(len(c.prompt) for c in parts):
-                prompt, value = np.concatenate([c.prompt for c in parts]), np.concatenate([c.value for c in parts])
+                prompt, value = (
+                    np.concatenate([c.prompt for c in parts]),
+                    np.concatenate([c.value for c in parts]),
+                )
             if number is not None and not (len(value) and abs(value.mean() - number) <= _TOLERANCE):
                 prompt, value = np.empty(0, np.int64), np.empty(0)
                 reason = f"lm-eval's {metric} of group {name} is no mean over prompts"
             way = _better(better.get(metric))
-            columns.append(GradeColumn(name, metric, filter_name, way, prompt, value, number, reason))
+            columns.append(
+                GradeColumn(name, metric, filter_name, way, prompt, value, number, reason)
+            )
     return columns

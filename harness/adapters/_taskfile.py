@@ -19,7 +19,9 @@ def find_file(name: str, paths: Paths) -> Path:
             return folder / name
     searched = ", ".join(str(f) for f in (*paths.tasks, *([paths.data] if paths.data else [])))
     cure = "" if paths.data else "; give paths.data=DIR where it belongs to recorded answers"
-    raise DistillbenchError(f"file {name}: expected it in one of {searched or 'no folder'}, got none{cure}")
+    raise DistillbenchError(
+        f"file {name}: expected it in one of {searched or 'no folder'}, got none{cure}"
+    )
 
 
 def content_digest(name: str, paths: Paths) -> str:
@@ -27,7 +29,9 @@ def content_digest(name: str, paths: Paths) -> str:
     return file_sha256(find_file(name, paths), paths.cache)
 
 
-def columns_of(given: Mapping[str, str], known: Sequence[str], required: Sequence[str]) -> dict[str, str]:
+def columns_of(
+    given: Mapping[str, str], known: Sequence[str], required: Sequence[str]
+) -> dict[str, str]:
     """Our word -> the file's column; a required word that is not given names a column of its own name."""
     for word in given:
         if word not in known:
@@ -35,7 +39,9 @@ def columns_of(given: Mapping[str, str], known: Sequence[str], required: Sequenc
     return {**{word: word for word in required}, **given}
 
 
-def rows_of(path: Path, where: Mapping[str, Any], columns: Mapping[str, str]) -> list[dict[str, Any]]:
+def rows_of(
+    path: Path, where: Mapping[str, Any], columns: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Rows of the file with our words as keys; an empty cell is None, a whole number an int."""
     frame = read_table(path, where, list(columns.values()))
     cells = {word: [_cell(v) for v in frame[name].tolist()] for word, name in columns.items()}

@@ -11,7 +11,16 @@ import numpy as np
 from harness.adapters._taskfile import columns_of, content_digest, find_file, rows_of
 from harness.digest import digest
 from harness.plugins import AbstractTask, Circumstance
-from harness.types import DistillbenchError, GradeColumn, Grades, Outputs, Prompt, Request, RequestSet, Unavailable
+from harness.types import (
+    DistillbenchError,
+    GradeColumn,
+    Grades,
+    Outputs,
+    Prompt,
+    Request,
+    RequestSet,
+    Unavailable,
+)
 
 _SCHEMA = 1
 _COLUMNS = ("question", "answer", "n_options", "category", "cluster", "text")
@@ -25,19 +34,27 @@ class ChoicesTask(AbstractTask):
     """Every different question of a file, in its order; a file may hold one row per model and question."""
 
     file: str = ""  # relative to a folder of tasks, or to paths.data
-    columns: dict[str, str] = field(default_factory=dict)  # question, answer, n_options, category, cluster, text
-    where: dict[str, Any] = field(default_factory=dict)  # column -> value or values of the rows to take
+    # question, answer, n_options, category, cluster, text
+    columns: dict[str, str] = field(default_factory=dict)
+    # column -> value or values of the rows to take
+    where: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.file:
-            raise DistillbenchError("key file: expected the name of a JSONL, JSON, CSV or Parquet file, got none")
+            raise DistillbenchError(
+                "key file: expected the name of a JSONL, JSON, CSV or Parquet file, got none"
+            )
         columns_of(self.columns, _COLUMNS, _REQUIRED)
 
     def digest(self, circumstance: Circumstance) -> str:
         """Over fields and the file's contents."""
         fields = {k: getattr(self, k) for k in _FIELDS}
         return digest(
-            _SCHEMA, fields, content_digest(self.file, circumstance.paths), circumstance.chat, circumstance.limit
+            _SCHEMA,
+            fields,
+            content_digest(self.file, circumstance.paths),
+            circumstance.chat,
+            circumstance.limit,
         )
 
     def faults(self, circumstance: Circumstance) -> list[str]:
@@ -57,7 +74,9 @@ class ChoicesTask(AbstractTask):
         return RequestSet(
             task=self.name,
             prompts=tuple(_prompt(self.name, key, row) for key, row in kept.items()),
-            requests=tuple(Request(prompt=i, kind="choose", context=key) for i, key in enumerate(kept)),
+            requests=tuple(
+                Request(prompt=i, kind="choose", context=key) for i, key in enumerate(kept)
+            ),
             chat=circumstance.chat,
             version=content_digest(self.file, circumstance.paths)[:12],
             yields=("grades", "choices"),
@@ -69,14 +88,24 @@ class ChoicesTask(AbstractTask):
         rows = [row for row, answered in enumerate(outputs.answered) if answered]
         if not rows:
             raise Unavailable(f"none of {len(requests.requests)} questions has an answer")
-        prompt = np.array([requests.requests[int(outputs.request[row])].prompt for row in rows], dtype=np.int64)
-        value = np.array(
-            [outputs.choice[row] == requests.prompts[p].gold for row, p in zip(rows, prompt, strict=True)], np.float64
+        prompt = np.array(
+            [requests.requests[int(outputs.request[row])].prompt for row in rows], dtype=np.int64
         )
-        return Grades((GradeColumn("", "acc", "none", "higher", prompt, value, float(value.mean())),))
+        value = np.array(
+            [
+                outputs.choice[row] == requests.prompts[p].gold
+                for row, p in zip(rows, prompt, strict=True)
+            ],
+            np.float64,
+        )
+        return Grades(
+            (GradeColumn("", "acc", "none", "higher", prompt, value, float(value.mean())),)
+        )
 
 
-def _questions(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+def _questions(
+    name: str, rows: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
     """Question key -> its first row with `gold`, for questions with one right answer; and what was dropped."""
     known: dict[str, dict[str, Any]] = {}
     differ = set[str]()
@@ -95,8 +124,16 @@ def _questions(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, 
             f"task {name}: expected right answers as letters or as indices from 0, below the number of options; "
             f"got none in {len(rows)} rows (the first has answer {seen[0]!r} of {seen[1]!r} options)"
         )
-    notes = [f"{len(differ)} questions dropped: their right answer differs between rows"] if differ else []
-    notes += [f"{len(none)} questions dropped: their right answer is none of their options"] if none else []
+    notes = (
+        [f"{len(differ)} questions dropped: their right answer differs between rows"]
+        if differ
+        else []
+    )
+    notes += (
+        [f"{len(none)} questions dropped: their right answer is none of their options"]
+        if none
+        else []
+    )
     return kept, tuple(notes)
 
 
@@ -105,7 +142,9 @@ def _gold(answer: Any, n_options: Any) -> int | None:
     if answer is None or not isinstance(n_options, int):
         return None
     text = str(answer).strip()
-    index = int(text) if text.isdecimal() else ord(text.upper()) - ord("A") if len(text) == 1 else -1
+    index = (
+        int(text) if text.isdecimal() else ord(text.upper()) - ord("A") if len(text) == 1 else -1
+    )
     return index if 0 <= index < n_options else None
 
 

@@ -38,10 +38,12 @@ class JudgeTask(AbstractTask):
     """Every model of `first` against every model of `second`, on the answers that both gave."""
 
     answers_to: str = ""  # the open-ended task whose answers are judged
-    judge: str = ""  # the model that judges; it is asked nothing else unless it has a role of its own
+    # the model that judges; it is asked nothing else unless it has a role of its own
+    judge: str = ""
     first: tuple[str, ...] = ()  # models, usually the students
     second: tuple[str, ...] = ()  # models, usually the teacher and the base
-    template: str = TEMPLATE  # with the places {question}, {a}, {b}; it must ask for A, B or TIE on a last line
+    # with the places {question}, {a}, {b}; it must ask for A, B or TIE on a last line
+    template: str = TEMPLATE
     max_new_tokens: int = 16  # tokens of a reply; more for judges that think first
 
     def __post_init__(self) -> None:
@@ -49,12 +51,18 @@ class JudgeTask(AbstractTask):
             if not getattr(self, key):
                 raise DistillbenchError(f"key {key}: expected {expected}, got none")
         if not self._contests():
-            raise DistillbenchError(f"key second: expected other models than {', '.join(self.first)}, got the same")
+            raise DistillbenchError(
+                f"key second: expected other models than {', '.join(self.first)}, got the same"
+            )
         missing = places_missing(self.template)
         if missing:
-            raise DistillbenchError(f"key template: expected the places {{question}}, {{a}} and {{b}}; no {missing[0]}")
+            raise DistillbenchError(
+                f"key template: expected the places {{question}}, {{a}} and {{b}}; no {missing[0]}"
+            )
         if self.max_new_tokens < 1:
-            raise DistillbenchError(f"key max_new_tokens: expected 1 or more, got {self.max_new_tokens}")
+            raise DistillbenchError(
+                f"key max_new_tokens: expected 1 or more, got {self.max_new_tokens}"
+            )
 
     def digest(self, circumstance: Circumstance) -> str:
         """Over the fields; the answers that are judged are part of the key of the requests."""
@@ -75,13 +83,21 @@ class JudgeTask(AbstractTask):
     def requests(self, circumstance: Circumstance) -> RequestSet:
         """Two requests for each prompt and two models: each of them is A once and B once."""
         authors = {side.model: side for side in circumstance.authors}
-        duels = [duel for pair in self._contests() for duel in _duels(authors[pair[0]], authors[pair[1]])]
+        duels = [
+            duel for pair in self._contests() for duel in _duels(authors[pair[0]], authors[pair[1]])
+        ]
         if not duels:
-            raise DistillbenchError(f"task {self.name}: no prompt of {self.answers_to} was answered by both sides")
+            raise DistillbenchError(
+                f"task {self.name}: no prompt of {self.answers_to} was answered by both sides"
+            )
         return RequestSet(
             task=self.name,
             prompts=tuple(self._prompt(duel) for duel in duels),
-            requests=tuple(self._request(i, s, d, circumstance.chat) for i, d in enumerate(duels) for s in (0, 1)),
+            requests=tuple(
+                self._request(i, s, d, circumstance.chat)
+                for i, d in enumerate(duels)
+                for s in (0, 1)
+            ),
             chat=circumstance.chat,
             version=str(VERSION),
             yields=("verdicts",),
@@ -98,7 +114,9 @@ class JudgeTask(AbstractTask):
 
     def _prompt(self, duel: _Duel) -> Prompt:
         asked = duel.prompt
-        return Prompt(digest(self.name, asked.id, duel.models), asked.text, asked.cluster, asked.category)
+        return Prompt(
+            digest(self.name, asked.id, duel.models), asked.text, asked.cluster, asked.category
+        )
 
     def _request(self, prompt: int, slot: int, duel: _Duel, chat: bool) -> Request:
         a, b = duel.answers if slot == 0 else duel.answers[::-1]

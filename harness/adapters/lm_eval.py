@@ -31,11 +31,14 @@ class LmEvalTask(AbstractTask):
     num_fewshot: int | None = None  # None = the task's own
     include: str | None = None  # a further folder with lm-eval YAML files
     allow_code: bool = False  # let the task execute code that a model wrote, on this machine
-    multiturn: bool = True  # conversations: few-shot examples as turns of their own (lm-eval's default)
+    # conversations: few-shot examples as turns of their own (lm-eval's default)
+    multiturn: bool = True
 
     def __post_init__(self) -> None:
         if not self.task:
-            raise DistillbenchError("key task: expected the name of a task, group or tag of lm-eval, got none")
+            raise DistillbenchError(
+                "key task: expected the name of a task, group or tag of lm-eval, got none"
+            )
         if self.num_fewshot is not None and self.num_fewshot < 0:
             raise DistillbenchError(f"key num_fewshot: expected 0 or more, got {self.num_fewshot}")
 
@@ -43,7 +46,10 @@ class LmEvalTask(AbstractTask):
         """Over fields, lm-eval's version, YAML and Python files, data, and how the requests are built."""
         files = self._files(circumstance.paths)
         return digest(
-            _SCHEMA, self._fields(), self._content(files, circumstance.paths), vars(self._building(circumstance))
+            _SCHEMA,
+            self._fields(),
+            self._content(files, circumstance.paths),
+            vars(self._building(circumstance)),
         )
 
     def faults(self, circumstance: Circumstance) -> list[str]:
@@ -54,7 +60,10 @@ class LmEvalTask(AbstractTask):
             files = self._files(circumstance.paths)
         except DistillbenchError as error:
             return [f"task {self.name}: {error}"]
-        found = [*_refused(files.leaves, self.allow_code), *task_data(files.leaves, circumstance.paths).faults]
+        found = [
+            *_refused(files.leaves, self.allow_code),
+            *task_data(files.leaves, circumstance.paths).faults,
+        ]
         return [f"task {self.name}: {fault}" for fault in found]
 
     def requests(self, circumstance: Circumstance) -> RequestSet:
@@ -68,8 +77,16 @@ class LmEvalTask(AbstractTask):
         """lm-eval's own metrics, for every filter; a group's own numbers have the configuration's name as leaf."""
         loading = self._loading(circumstance)
         with at_work(loading):
-            found = grade(self._load(loading), requests, outputs, self._building(circumstance), self.allow_code)
-        return Grades(tuple(replace(c, leaf=self.name) if c.leaf == self.task else c for c in found.columns))
+            found = grade(
+                self._load(loading),
+                requests,
+                outputs,
+                self._building(circumstance),
+                self.allow_code,
+            )
+        return Grades(
+            tuple(replace(c, leaf=self.name) if c.leaf == self.task else c for c in found.columns)
+        )
 
     def _fields(self) -> dict[str, Any]:
         return {k: getattr(self, k) for k in ("name", "task", "num_fewshot")}
@@ -84,7 +101,9 @@ class LmEvalTask(AbstractTask):
         return task_files(self.task, [*folders, *included], paths.cache)
 
     def _content(self, files: TaskFiles, paths: Paths) -> str:
-        return digest(installed_version(), source_digest(files.files), task_data(files.leaves, paths).prints)
+        return digest(
+            installed_version(), source_digest(files.files), task_data(files.leaves, paths).prints
+        )
 
     def _loading(self, circumstance: Circumstance) -> Loading:
         files, paths = self._files(circumstance.paths), circumstance.paths
@@ -116,8 +135,14 @@ class LmEvalTask(AbstractTask):
 def _refused(leaves: Sequence[Leaf], allow_code: bool) -> list[str]:
     """Reasons for which a task is not run."""
     code = [leaf.name for leaf in leaves if leaf.config.get("unsafe_code")]
-    media = [leaf.name for leaf in leaves if leaf.config.get("doc_to_image") or leaf.config.get("doc_to_audio")]
+    media = [
+        leaf.name
+        for leaf in leaves
+        if leaf.config.get("doc_to_image") or leaf.config.get("doc_to_audio")
+    ]
     found = [f"{name}: asks about images or sound; only text is supported" for name in media]
     if code and not allow_code:
-        found.append(f"{', '.join(code)}: executes code that a model wrote; set `allow_code: true` to let it run here")
+        found.append(
+            f"{', '.join(code)}: executes code that a model wrote; set `allow_code: true` to let it run here"
+        )
     return found

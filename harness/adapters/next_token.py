@@ -28,7 +28,8 @@ _PATIENCE = 20  # draws per context before an inventory counts as too small
 class NextTokenTask(AbstractTask):
     """Contexts that mean nothing: what comes next is habit, not knowledge."""
 
-    file: str = "next_token/words.txt"  # words between white space; relative to a folder of tasks, or to paths.data
+    # words between white space; relative to a folder of tasks, or to paths.data
+    file: str = "next_token/words.txt"
     contexts: int = 400  # how many
     shortest: int = 2  # words of a context; what tells models apart fades as contexts grow
     longest: int = 8
@@ -45,7 +46,15 @@ class NextTokenTask(AbstractTask):
         """Over fields, words and the seed."""
         fields = {k: getattr(self, k) for k in _FIELDS}
         words = content_digest(self.file, circumstance.paths)
-        return digest("next_token", _SCHEMA, fields, words, circumstance.chat, circumstance.limit, circumstance.seed)
+        return digest(
+            "next_token",
+            _SCHEMA,
+            fields,
+            words,
+            circumstance.chat,
+            circumstance.limit,
+            circumstance.seed,
+        )
 
     def faults(self, circumstance: Circumstance) -> list[str]:
         """A file that is not there."""
@@ -60,7 +69,9 @@ class NextTokenTask(AbstractTask):
         path = find_file(self.file, circumstance.paths)
         words = list(dict.fromkeys(path.read_text(encoding="utf-8").split()))
         if len(words) < 2:
-            raise DistillbenchError(f"task {self.name}: expected two or more different words in {path}, got {words}")
+            raise DistillbenchError(
+                f"task {self.name}: expected two or more different words in {path}, got {words}"
+            )
         drawn = self._distinct(words, random.Random(f"next tokens {circumstance.seed}"))
         kept = drawn[: circumstance.limit]
         ids = [digest(self.name, text) for text in kept]
@@ -86,7 +97,9 @@ class NextTokenTask(AbstractTask):
         """As many different contexts as are asked for."""
         found: dict[str, None] = {}
         for _ in range(self.contexts * _PATIENCE):
-            found.setdefault(" ".join(_pieces(words, rng.randint(self.shortest, self.longest), rng)))
+            found.setdefault(
+                " ".join(_pieces(words, rng.randint(self.shortest, self.longest), rng))
+            )
             if len(found) == self.contexts:
                 return list(found)
         raise DistillbenchError(

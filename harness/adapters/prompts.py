@@ -22,24 +22,35 @@ class PromptsTask(AbstractTask):
     """Every different prompt of a file, in its order; a file may hold one row per model and prompt."""
 
     file: str = ""  # relative to a folder of tasks, or to paths.data
-    columns: dict[str, str] = field(default_factory=dict)  # prompt, category, id, cluster, system -> column of the file
-    where: dict[str, Any] = field(default_factory=dict)  # column -> value or values of the rows to take
+    # prompt, category, id, cluster, system -> column of the file
+    columns: dict[str, str] = field(default_factory=dict)
+    # column -> value or values of the rows to take
+    where: dict[str, Any] = field(default_factory=dict)
     until: tuple[str, ...] = ()  # stop strings
     max_new_tokens: int | None = None  # tokens; None = the decoding's
-    style: bool = True  # False = probes (who are you, one word): the style of such answers is not looked at
+    # False = probes (who are you, one word): the style of such answers is not looked at
+    style: bool = True
 
     def __post_init__(self) -> None:
         if not self.file:
-            raise DistillbenchError("key file: expected the name of a JSONL, JSON, CSV or Parquet file, got none")
+            raise DistillbenchError(
+                "key file: expected the name of a JSONL, JSON, CSV or Parquet file, got none"
+            )
         if self.max_new_tokens is not None and self.max_new_tokens < 1:
-            raise DistillbenchError(f"key max_new_tokens: expected 1 or more, got {self.max_new_tokens}")
+            raise DistillbenchError(
+                f"key max_new_tokens: expected 1 or more, got {self.max_new_tokens}"
+            )
         columns_of(self.columns, _COLUMNS, ("prompt",))
 
     def digest(self, circumstance: Circumstance) -> str:
         """Over fields and the file's contents."""
         fields = {k: getattr(self, k) for k in _FIELDS}
         return digest(
-            _SCHEMA, fields, content_digest(self.file, circumstance.paths), circumstance.chat, circumstance.limit
+            _SCHEMA,
+            fields,
+            content_digest(self.file, circumstance.paths),
+            circumstance.chat,
+            circumstance.limit,
         )
 
     def faults(self, circumstance: Circumstance) -> list[str]:
@@ -76,7 +87,9 @@ class PromptsTask(AbstractTask):
         )
 
 
-def _distinct(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
+def _distinct(
+    name: str, rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
     """The first row of every different prompt, and what was dropped."""
     known: dict[str, Mapping[str, Any]] = {}
     empty = 0
@@ -97,7 +110,11 @@ def _distinct(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mappin
 
 def _key(row: Mapping[str, Any]) -> str:
     """What tells two prompts apart: the id where the file has one, else the text itself."""
-    return digest(row["id"]) if row.get("id") is not None else digest(str(row["prompt"]), row.get("system"))
+    return (
+        digest(row["id"])
+        if row.get("id") is not None
+        else digest(str(row["prompt"]), row.get("system"))
+    )
 
 
 def _prompt(name: str, row: Mapping[str, Any]) -> Prompt:

@@ -37,15 +37,19 @@ class _Asked(NamedTuple):
 class ReadingTask(AbstractTask):
     """Log-probabilities of texts that are given; nothing is generated and nothing is right or wrong."""
 
-    text: str | None = None  # JSONL, JSON, CSV or Parquet file, relative to a folder of tasks or to paths.data
-    columns: dict[str, str] = field(default_factory=dict)  # text, prompt, category, cluster -> column of the file
-    answers_to: str | None = None  # instead of a file: the open-ended task of the matrix whose answers are read
-    by: tuple[str, ...] | None = None  # models whose answers are read; None = every teacher, base and control
+    # JSONL, JSON, CSV or Parquet file, relative to a folder of tasks or to paths.data
+    text: str | None = None
+    # text, prompt, category, cluster -> column of the file
+    columns: dict[str, str] = field(default_factory=dict)
+    # instead of a file: the open-ended task of the matrix whose answers are read
+    answers_to: str | None = None
+    # models whose answers are read; None = every teacher, base and control
+    by: tuple[str, ...] | None = None
     prompts: int | None = None  # read the answers to the first so many prompts only; None = to all
-    alternatives: int = (
-        64  # K most probable tokens kept at every place, 8 bytes each; 0 = sums of log-probabilities only
-    )
-    max_bytes: int | None = 2048  # longer answers are read up to here, in whole characters; whole texts are never cut
+    # K most probable tokens kept at every place, 8 bytes each; 0 = sums of log-probabilities only
+    alternatives: int = 64
+    # longer answers are read up to here, in whole characters; whole texts are never cut
+    max_bytes: int | None = 2048
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.answers_to is None):
@@ -54,13 +58,21 @@ class ReadingTask(AbstractTask):
                 + ("none" if self.text is None else "both")
             )
         if self.by is not None and not (self.by and self.answers_to):
-            raise DistillbenchError("key by: expected names of models beside answers_to; leave it out for all authors")
+            raise DistillbenchError(
+                "key by: expected names of models beside answers_to; leave it out for all authors"
+            )
         if self.prompts is not None and not (self.prompts > 0 and self.answers_to):
-            raise DistillbenchError(f"key prompts: expected 1 or more beside answers_to, or null, got {self.prompts}")
+            raise DistillbenchError(
+                f"key prompts: expected 1 or more beside answers_to, or null, got {self.prompts}"
+            )
         if self.alternatives < 0:
-            raise DistillbenchError(f"key alternatives: expected 0 or more, got {self.alternatives}")
+            raise DistillbenchError(
+                f"key alternatives: expected 0 or more, got {self.alternatives}"
+            )
         if self.max_bytes is not None and self.max_bytes < 1:
-            raise DistillbenchError(f"key max_bytes: expected 1 or more, or null, got {self.max_bytes}")
+            raise DistillbenchError(
+                f"key max_bytes: expected 1 or more, or null, got {self.max_bytes}"
+            )
         columns_of(self.columns, _COLUMNS, ("text",))
 
     def digest(self, circumstance: Circumstance) -> str:
@@ -118,7 +130,9 @@ class ReadingTask(AbstractTask):
                 known.setdefault(digest(str(row["text"]), row.get("prompt")), row)
         kept = list(known.items())[: circumstance.limit]
         if not kept:
-            raise DistillbenchError(f"task {self.name}: every one of the {len(rows)} texts in {self.text} is empty")
+            raise DistillbenchError(
+                f"task {self.name}: every one of the {len(rows)} texts in {self.text} is empty"
+            )
         empty = sum(not _filled(r["text"]) for r in rows)
         return _Asked(
             [_prompt(self.name, key, row) for key, row in kept],
@@ -130,7 +144,12 @@ class ReadingTask(AbstractTask):
         text = str(row["text"])
         if not _filled(row.get("prompt")):
             return Request(index, "read", "", continuation=text)
-        return Request(index, "score", asked_as(str(row["prompt"]), chat), continuation=cut(text, self.max_bytes))
+        return Request(
+            index,
+            "score",
+            asked_as(str(row["prompt"]), chat),
+            continuation=cut(text, self.max_bytes),
+        )
 
     def _answers(self, circumstance: Circumstance) -> _Asked:
         """What every author answered, as the continuation of what it was asked."""
@@ -150,10 +169,19 @@ class ReadingTask(AbstractTask):
             filled = {i: text for i, text in given.items() if _filled(text)}
             read = {i: cut(text, self.max_bytes) for i, text in filled.items()}
             requests += [
-                Request(index[i], "score", asked_as(contexts[i], circumstance.chat), side.model, slot, continuation=t)
+                Request(
+                    index[i],
+                    "score",
+                    asked_as(contexts[i], circumstance.chat),
+                    side.model,
+                    slot,
+                    continuation=t,
+                )
                 for i, t in read.items()
             ]
-            notes += _left_out(side, len(given) - len(filled), sum(read[i] != t for i, t in filled.items()))
+            notes += _left_out(
+                side, len(given) - len(filled), sum(read[i] != t for i, t in filled.items())
+            )
         asked = sorted({r.prompt for r in requests})
         if not asked:
             raise DistillbenchError(f"task {self.name}: every answer to {self.answers_to} is empty")
@@ -185,7 +213,9 @@ def _filled(text: object) -> bool:
 
 def _contexts(side: Side) -> dict[str, Context]:
     """Prompt.id -> what the author was asked."""
-    asked = [r for r in side.requests.requests if r.kind == "generate" and (r.slot, r.repeat) == (0, 0)]
+    asked = [
+        r for r in side.requests.requests if r.kind == "generate" and (r.slot, r.repeat) == (0, 0)
+    ]
     return {side.requests.prompts[r.prompt].id: r.context for r in asked}
 
 
@@ -198,4 +228,6 @@ def _prompt(name: str, key: str, row: Mapping[str, Any]) -> Prompt:
     prompt_id = digest(name, key)
     cluster = prompt_id if row.get("cluster") is None else f"cluster {row['cluster']}"
     shown = str(row["prompt"] if _filled(row.get("prompt")) else row["text"])[:_SHOWN]
-    return Prompt(prompt_id, shown, cluster, "" if row.get("category") is None else str(row["category"]))
+    return Prompt(
+        prompt_id, shown, cluster, "" if row.get("category") is None else str(row["category"])
+    )

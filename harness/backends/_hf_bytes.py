@@ -22,13 +22,16 @@ def byte_ends(tokenizer: Any, ids: Sequence[int], text: str) -> Ints:
     """
     whole = text.encode()
     special = set(tokenizer.all_special_ids)
-    names = [name or "" for name in tokenizer.convert_ids_to_tokens(list(ids))]  # None beyond the tokenizer's entries
+    # None beyond the tokenizer's entries
+    names = [name or "" for name in tokenizer.convert_ids_to_tokens(list(ids))]
     for spell in (_byte_level, _sentencepiece):
         pieces = [b"" if i in special else spell(name) for i, name in zip(ids, names, strict=True)]
         joined = b"".join(pieces)
         for dropped in (0, 1):  # sentencepiece puts a space before the text
             if joined[dropped:].startswith(whole) and joined[:dropped].strip() == b"":
-                return np.clip(np.cumsum([len(p) for p in pieces], dtype=np.int64) - dropped, 0, len(whole))
+                return np.clip(
+                    np.cumsum([len(p) for p in pieces], dtype=np.int64) - dropped, 0, len(whole)
+                )
     prefixes = [tokenizer.decode(ids[: i + 1], skip_special_tokens=True) for i in range(len(ids))]
     settled = [p.rstrip("\ufffd") for p in prefixes[:-1]] + prefixes[-1:]
     ends = np.array([len(p.encode()) for p in settled], dtype=np.int64)

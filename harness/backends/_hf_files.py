@@ -10,7 +10,14 @@ from typing import Any
 
 from harness.types import DistillbenchError
 
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+_TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "tekken.json",
+)
 _READ = (  # every file but the weights that the loaded model or tokenizer can depend on
     "config.json",
     "generation_config.json",
@@ -73,8 +80,12 @@ def checkpoint_faults(folder: Path, needs_template: bool) -> list[str]:
     """What keeps a folder from being a whole checkpoint, one line each with the cure."""
     faults = []
     if not (folder / "config.json").is_file():
-        faults.append(f"{folder}: expected config.json, got none; save it with model.save_pretrained(folder)")
-    if not any((folder / name).is_file() for name in _TOKENIZERS) and not any(folder.glob("*.tiktoken")):
+        faults.append(
+            f"{folder}: expected config.json, got none; save it with model.save_pretrained(folder)"
+        )
+    if not any((folder / name).is_file() for name in _TOKENIZERS) and not any(
+        folder.glob("*.tiktoken")
+    ):
         faults.append(
             f"{folder}: expected a tokenizer ({_TOKENIZERS[0]}, {_TOKENIZERS[1]} ...), got none; "
             "save the one that the model was trained with by tokenizer.save_pretrained(folder)"
@@ -149,7 +160,9 @@ def _weights_fault(file: Path) -> str:
     """What is wrong with a safetensors file: its header says how long it must be."""
     cure = "copy or save it again"
     if not file.is_file():
-        return f"{file}: expected a shard named by model.safetensors.index.json, got nothing; {cure}"
+        return (
+            f"{file}: expected a shard named by model.safetensors.index.json, got nothing; {cure}"
+        )
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
@@ -169,7 +182,9 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(file.read_text("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DistillbenchError(f"{file}: expected JSON, got: {error}; save the checkpoint again") from None
+        raise DistillbenchError(
+            f"{file}: expected JSON, got: {error}; save the checkpoint again"
+        ) from None
     if not isinstance(value, dict):
         raise DistillbenchError(
             f"{file}: expected a JSON object, got {type(value).__name__}; save the checkpoint again"

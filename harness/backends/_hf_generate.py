@@ -21,7 +21,8 @@ from harness.types import DistillbenchError
 if TYPE_CHECKING:
     import torch
 
-# settings of a checkpoint's generation_config under which greedy decoding is something else than the loop below
+# settings of a checkpoint's generation_config under which greedy decoding is something else than
+# the loop below
 _STRANGE: dict[str, tuple[object, ...]] = {
     "num_beams": (None, 1),
     "no_repeat_ngram_size": (None, 0),
@@ -102,7 +103,11 @@ def _decode(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[_Draft]:
     import torch
 
     drafts = [_Draft(job) for job in jobs]
-    windows = {s: len(loaded.tokenizer.encode(s, add_special_tokens=False)) + 2 for j in jobs for s in j.stops}
+    windows = {
+        s: len(loaded.tokenizer.encode(s, add_special_tokens=False)) + 2
+        for j in jobs
+        for s in j.stops
+    }
     with torch.inference_mode():
         state = _State(loaded, jobs)
         live = drafts
@@ -134,7 +139,8 @@ class _State:
         width = max(len(job.prompt) for job in jobs)
         ids = np.zeros((len(jobs), width), dtype=np.int64)
         mask = np.zeros((len(jobs), width), dtype=np.int64)
-        for row, job in enumerate(jobs):  # padding stands left, so that all rows write into the same column
+        # padding stands left, so that all rows write into the same column
+        for row, job in enumerate(jobs):
             ids[row, width - len(job.prompt) :] = job.prompt
             mask[row, width - len(job.prompt) :] = 1
         self.loaded = loaded
@@ -151,19 +157,26 @@ class _State:
         """(live, V) float32 logits of the next token, after the checkpoint's own repetition penalty."""
         import torch
 
-        options = {"position_ids": self.positions, "logits_to_keep": 1, "past_key_values": self.cache}
+        options = {
+            "position_ids": self.positions,
+            "logits_to_keep": 1,
+            "past_key_values": self.cache,
+        }
         out = self.loaded.model(
             input_ids=self.inputs,
             attention_mask=self.mask,
             use_cache="past_key_values" in self.loaded.arguments,
             **{k: v for k, v in options.items() if k in self.loaded.arguments},
         )
-        self.cache = out.get("past_key_values")  # state space models have none: they read everything again
+        # state space models have none: they read everything again
+        self.cache = out.get("past_key_values")
         logits: torch.Tensor = out.logits[:, -1].float()
         if self.seen is None:
             return logits
         penalty = self.loaded.repetition_penalty
-        return torch.where(self.seen, torch.where(logits < 0, logits * penalty, logits / penalty), logits)
+        return torch.where(
+            self.seen, torch.where(logits < 0, logits * penalty, logits / penalty), logits
+        )
 
     def choose(self, logits: torch.Tensor, step: int) -> torch.Tensor:
         """(live,) next tokens: the most probable, or where the cumulative probability passes the row's number."""
@@ -181,7 +194,9 @@ class _State:
             probability = probability.masked_fill(before >= self.top_p, 0.0)
         wide = torch.float32 if logits.device.type == "mps" else torch.float64
         total = probability.cumsum(-1, dtype=wide)
-        drawn = torch.searchsorted(total, self.uniforms[:, step, None].to(wide) * total[:, -1:], right=True)
+        drawn = torch.searchsorted(
+            total, self.uniforms[:, step, None].to(wide) * total[:, -1:], right=True
+        )
         drawn = drawn.clamp(max=logits.shape[1] - 1)
         drawn = drawn if order is None else order.gather(1, drawn)
         return torch.where(sampled, drawn, best[:, None])[:, 0]
@@ -192,10 +207,16 @@ class _State:
 
         if self.seen is not None:
             self.seen[torch.arange(len(ids), device=ids.device), ids] = True
-        inputs = ids[:, None] if self.cache is not None else torch.cat([self.inputs, ids[:, None]], 1)
+        inputs = (
+            ids[:, None] if self.cache is not None else torch.cat([self.inputs, ids[:, None]], 1)
+        )
         if len(keep) < len(ids):
             rows = torch.tensor(keep, device=ids.device)
-            inputs, self.mask, self.temperature = inputs[rows], self.mask[rows], self.temperature[rows]
+            inputs, self.mask, self.temperature = (
+                inputs[rows],
+                self.mask[rows],
+                self.temperature[rows],
+            )
             self.top_p, self.uniforms = self.top_p[rows], self.uniforms[rows]
             self.seen = None if self.seen is None else self.seen[rows]
             if self.cache is not None:
@@ -238,7 +259,11 @@ def _ended(loaded: LoadedModel, live: Sequence[_Draft], windows: dict[str, int])
     if stopping:
         width = max(windows.values())
         tails = dict(
-            zip(stopping, loaded.tokenizer.batch_decode([live[i].ids[-width:] for i in stopping]), strict=True)
+            zip(
+                stopping,
+                loaded.tokenizer.batch_decode([live[i].ids[-width:] for i in stopping]),
+                strict=True,
+            )
         )
     return [
         draft.ids[-1] in loaded.eos_ids

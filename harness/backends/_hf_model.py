@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import torch
 
 _LENGTH_KEYS = ("n_positions", "max_position_embeddings", "n_ctx")
-_UNSET_LENGTH = 10**30  # what transformers writes as a tokenizer's model_max_length where there is none
+# what transformers writes as a tokenizer's model_max_length where there is none
+_UNSET_LENGTH = 10**30
 _DEFAULT_LENGTH = 2048  # lm-eval's
 
 
@@ -57,7 +58,12 @@ class LoadedModel:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of a sample of every weight: tells models apart where sampling is seeded."""
-        return digest([[n, p.detach().flatten()[:8].double().tolist()] for n, p in self.model.named_parameters()])
+        return digest(
+            [
+                [n, p.detach().flatten()[:8].double().tolist()]
+                for n, p in self.model.named_parameters()
+            ]
+        )
 
     @cached_property
     def repetition_penalty(self) -> float:
@@ -88,7 +94,9 @@ class LoadedModel:
         whole, start = self.encode(context + continuation), self.encode(bare)
         return start, whole[len(start) :]
 
-    def render(self, messages: Sequence[Message], is_open: bool, options: Mapping[str, str | int | bool]) -> str:
+    def render(
+        self, messages: Sequence[Message], is_open: bool, options: Mapping[str, str | int | bool]
+    ) -> str:
         """A conversation as text, by the model's own chat template."""
         import jinja2
 
@@ -125,7 +133,9 @@ def load(wish: Wish) -> LoadedModel:
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(wish.folder, **options)
         # Long prompts are cut as lm-eval cuts them: no warning for every model that they are long.
-        tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+        tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = (
+            True
+        )
         config = transformers.AutoConfig.from_pretrained(wish.folder, **options)
         if config.is_encoder_decoder:
             raise DistillbenchError(
@@ -153,7 +163,9 @@ def load(wish: Wish) -> LoadedModel:
 
 
 def _loaded(wish: Wish, model: Any, tokenizer: Any, device: torch.device) -> LoadedModel:
-    prefix = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    prefix = (
+        tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    )
     if prefix is None:
         raise DistillbenchError(
             f"model {wish.name}: expected a tokenizer with a beginning- or end-of-sequence token, got neither; "

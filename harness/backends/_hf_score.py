@@ -72,7 +72,10 @@ def score_windows(loaded: LoadedModel, windows: Sequence[Window], top: int) -> l
 
 def _pieces(rows: list[tuple[int, ...]], loaded: LoadedModel) -> Iterator[list[tuple[int, ...]]]:
     """Rows, longest first, in runs whose logits fit into memory."""
-    most = _LOGITS.get(loaded.device.type, _LOGITS["cpu"]) // loaded.model.config.get_text_config().vocab_size
+    most = (
+        _LOGITS.get(loaded.device.type, _LOGITS["cpu"])
+        // loaded.model.config.get_text_config().vocab_size
+    )
     start = 0
     while start < len(rows):
         size = max(1, most // len(rows[start]))
@@ -81,7 +84,10 @@ def _pieces(rows: list[tuple[int, ...]], loaded: LoadedModel) -> Iterator[list[t
 
 
 def _score_inputs(
-    loaded: LoadedModel, inputs: dict[tuple[int, ...], list[int]], windows: Sequence[Window], top: int
+    loaded: LoadedModel,
+    inputs: dict[tuple[int, ...], list[int]],
+    windows: Sequence[Window],
+    top: int,
 ) -> dict[int, TokenScores]:
     """Scores of the windows behind a few inputs; halves them where the device has too little memory."""
     import torch
@@ -102,19 +108,27 @@ def _score_inputs(
 
 
 def _forward(
-    loaded: LoadedModel, inputs: dict[tuple[int, ...], list[int]], windows: Sequence[Window], top: int
+    loaded: LoadedModel,
+    inputs: dict[tuple[int, ...], list[int]],
+    windows: Sequence[Window],
+    top: int,
 ) -> dict[int, TokenScores]:
     import torch
 
     width = max(len(ids) for ids in inputs)
-    padded = np.zeros((len(inputs), width), dtype=np.int64)  # right of the text: causal attention never sees it
+    # right of the text: causal attention never sees it
+    padded = np.zeros((len(inputs), width), dtype=np.int64)
     for row, ids in enumerate(inputs):
         padded[row, : len(ids)] = ids
     longest = {ids: max(len(windows[i].target) for i in owners) for ids, owners in inputs.items()}
     first = min(len(ids) - n for ids, n in longest.items())
-    trim: dict[str, Any] = {"logits_to_keep": width - first} if "logits_to_keep" in loaded.arguments else {}
+    trim: dict[str, Any] = (
+        {"logits_to_keep": width - first} if "logits_to_keep" in loaded.arguments else {}
+    )
     with torch.inference_mode():
-        logits = loaded.model(torch.from_numpy(padded).to(loaded.device), use_cache=False, **trim).logits
+        logits = loaded.model(
+            torch.from_numpy(padded).to(loaded.device), use_cache=False, **trim
+        ).logits
         shift = width - logits.shape[1]
         places, targets, owner = [], [], []
         for row, (ids, owners) in enumerate(inputs.items()):
@@ -130,11 +144,14 @@ def _forward(
     return {index: TokenScores(*column) for index, column in zip(owner, columns, strict=True)}
 
 
-def _gather(logits: torch.Tensor, places: NDArray[Any], targets: NDArray[Any], top: int) -> tuple[NDArray[Any], ...]:
+def _gather(
+    logits: torch.Tensor, places: NDArray[Any], targets: NDArray[Any], top: int
+) -> tuple[NDArray[Any], ...]:
     """Columns of TokenScores for T tokens: rows `places` (T,) of `logits` (N, V), tokens `targets` (T,)."""
     import torch
 
-    # A CPU is several times faster on rows that stay in its cache (2 MiB); other devices want large pieces (128 MiB).
+    # A CPU is several times faster on rows that stay in its cache (2 MiB); other devices want large
+    # pieces (128 MiB).
     chunk = max(1, (1 << (19 if logits.device.type == "cpu" else 25)) // logits.shape[1])
     columns: list[tuple[torch.Tensor, ...]] = []
     for start in range(0, len(places), chunk):

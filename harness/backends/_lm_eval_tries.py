@@ -33,7 +33,8 @@ def watch(model: Any, name: str, kind: str) -> None:
 
 def is_client(model: Any) -> bool:
     """Whether a model of lm-eval asks a server over HTTP as all its API clients do."""
-    clients = sys.modules.get("lm_eval.models.api_models")  # importing it needs packages that other types do without
+    # importing it needs packages that other types do without
+    clients = sys.modules.get("lm_eval.models.api_models")
     return clients is not None and isinstance(model, clients.TemplateAPI)
 
 
@@ -49,7 +50,9 @@ def in_words(error: BaseException) -> str:
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"answered {error.response.status_code}"
-    if isinstance(error, aiohttp.ClientResponseError) and not isinstance(error, aiohttp.ContentTypeError):
+    if isinstance(error, aiohttp.ClientResponseError) and not isinstance(
+        error, aiohttp.ContentTypeError
+    ):
         return f"answered {error.status}"
     if isinstance(error, (aiohttp.ContentTypeError, requests.JSONDecodeError)):
         return "answered something that is not JSON"
@@ -65,7 +68,8 @@ class _Tries:
     name: str
     place: str
     most: int
-    failed: dict[int, int] = field(default_factory=dict)  # id of a request's messages -> tries that failed
+    # id of a request's messages -> tries that failed
+    failed: dict[int, int] = field(default_factory=dict)
 
     def end(self, request: int, error: BaseException | None) -> None:
         """Counts one try; one that was cancelled is none."""
@@ -85,7 +89,12 @@ class _Try:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.tries.end(self.request, error)
 
 

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from harness.types import DistillbenchError, Kind, Message, Request
 
-Value = str | int | tuple[float, bool | None] | None  # text; option; (nats, greedy); None = no option extracted
+# text; option; (nats, greedy); None = no option extracted
+Value = str | int | tuple[float, bool | None] | None
 Key = tuple[str, str, str, str | None]  # kind, context, continuation, system message
 
 
@@ -21,7 +22,8 @@ class Answer:
     value: Value
     place: str  # "FILE, row 12": for messages
     continuation: str = ""
-    system: str | None = None  # None = the file does not say; such an answer fits any system message
+    # None = the file does not say; such an answer fits any system message
+    system: str | None = None
     draw: int = 0  # 0 is the first sample of this prompt, 1 the second ...
 
 
@@ -50,7 +52,9 @@ class AnswerBook:
         book: dict[Key, list[Answer]] = {}
         for answer in self.answers:
             kind, context, continuation, system = _key(answer)
-            book.setdefault((kind, squeezed(context), squeezed(continuation), system), []).append(answer)
+            book.setdefault((kind, squeezed(context), squeezed(continuation), system), []).append(
+                answer
+            )
         return book
 
     def draws(self, request: Request, prompt_id: str) -> Mapping[int, Answer] | None:
@@ -108,7 +112,9 @@ def _keys(request: Request, prompt_id: str) -> list[Key]:
         users = [m.content for m in request.context if m.role == "user"]
         contexts = list(dict.fromkeys([whole, *users[-1:]]))
     systems = dict.fromkeys([system, None])
-    return [(request.kind, c, request.continuation, s) for c in (*contexts, prompt_id) for s in systems]
+    return [
+        (request.kind, c, request.continuation, s) for c in (*contexts, prompt_id) for s in systems
+    ]
 
 
 def _equal(first: Answer, second: Answer) -> bool:

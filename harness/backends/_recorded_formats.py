@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 Format = Literal["alpaca_eval", "lm_eval_samples", "table", "openai_batch"]
 COLUMNS = ("prompt", "answer", "choice", "sample", "system")
-# Names that a table without `columns` is searched for; "answer" is not among them: often it is the right one.
-_USUAL = {"prompt": ("prompt", "instruction", "question"), "answer": ("response", "output", "completion")}
+# Names that a table without `columns` is searched for; "answer" is not among them: often it is the
+# right one.
+_USUAL = {
+    "prompt": ("prompt", "instruction", "question"),
+    "answer": ("response", "output", "completion"),
+}
 _INDEX = re.compile(r"\d+(\.0+)?")  # "2.0" is how tables write whole numbers in a column with gaps
 _LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
 
@@ -34,7 +38,8 @@ class Source:
     columns: tuple[tuple[str, str], ...]  # (role, column)
     where: tuple[tuple[str, Any], ...]  # (column, value or tuple of values)
     prompts_file: Path | None = None
-    stamps: tuple[tuple[int, int], ...] = ()  # of the files: a source of changed files is another source
+    # of the files: a source of changed files is another source
+    stamps: tuple[tuple[int, int], ...] = ()
 
 
 def found_files(path: Path, format: Format | Literal["auto"]) -> tuple[Path, ...]:
@@ -42,7 +47,9 @@ def found_files(path: Path, format: Format | Literal["auto"]) -> tuple[Path, ...
     if not path.is_dir():
         return (path,)
     patterns = {"alpaca_eval": ["model_outputs.json"], "lm_eval_samples": ["samples_*.jsonl"]}
-    for pattern in patterns.get(format, ["model_outputs.json", "samples_*.jsonl"] if format == "auto" else []):
+    for pattern in patterns.get(
+        format, ["model_outputs.json", "samples_*.jsonl"] if format == "auto" else []
+    ):
         files = tuple(sorted(path.rglob(pattern)))
         if files:
             return files
@@ -69,7 +76,12 @@ def format_of(path: Path, columns: Mapping[str, str]) -> Format:
 
 def read_answers(source: Source) -> list[Answer]:
     """All answers of a source, in the order of its files; raises DistillbenchError for whatever is wrong with them."""
-    reader = {"lm_eval_samples": _lm_eval, "openai_batch": _openai, "alpaca_eval": _alpaca, "table": _table}
+    reader = {
+        "lm_eval_samples": _lm_eval,
+        "openai_batch": _openai,
+        "alpaca_eval": _alpaca,
+        "table": _table,
+    }
     return [answer for path in source.files for answer in reader[source.format](path, source)]
 
 
@@ -80,7 +92,9 @@ def _alpaca(path: Path, source: Source) -> Iterator[Answer]:
 
 def _lm_eval(path: Path, source: Source) -> Iterator[Answer]:
     frame = _select(path, dict(source.where), ("arguments", "resps"))
-    for index, arguments, resps in zip(frame.index, frame["arguments"], frame["resps"], strict=True):
+    for index, arguments, resps in zip(
+        frame.index, frame["arguments"], frame["resps"], strict=True
+    ):
         yield from sample_answers(arguments, resps, f"{path}, row {index + 1}")
 
 
@@ -95,7 +109,9 @@ def _table(path: Path, source: Source) -> Iterator[Answer]:
         if "system" in cells:
             system = None if _null(cells["system"][i]) else str(cells["system"][i])
         if "answer" in cells and not _null(cells["answer"][i]):
-            yield Answer("generate", context, str(cells["answer"][i]), place, system=system, draw=draws[i])
+            yield Answer(
+                "generate", context, str(cells["answer"][i]), place, system=system, draw=draws[i]
+            )
         if "choice" in cells:
             option = _option(cells["choice"][i], place, columns["choice"])
             yield Answer("choose", context, option, place, system=system, draw=draws[i])
@@ -103,7 +119,9 @@ def _table(path: Path, source: Source) -> Iterator[Answer]:
 
 def _usual(path: Path, given: Mapping[str, str]) -> dict[str, str]:
     """Columns of a table; those that its YAML does not name have their usual names."""
-    present = [] if path.suffix == ".parquet" else [str(c) for c in _frame(path, stamp(path), ()).columns]
+    present = (
+        [] if path.suffix == ".parquet" else [str(c) for c in _frame(path, stamp(path), ()).columns]
+    )
     found = dict(given)
     for role in ["prompt"] if {"answer", "choice"} & set(given) else ["prompt", "answer"]:
         match = [n for n in _USUAL[role] if n in present] or [_USUAL[role][0]]
@@ -124,7 +142,12 @@ def _option(cell: Any, place: str, column: str) -> int | None:
     """The option that a cell names: a letter, an index from 0, or None."""
     if _null(cell) or (isinstance(cell, str) and not cell.strip()):
         return None
-    if isinstance(cell, (int, float)) and not isinstance(cell, bool) and cell >= 0 and cell == int(cell):
+    if (
+        isinstance(cell, (int, float))
+        and not isinstance(cell, bool)
+        and cell >= 0
+        and cell == int(cell)
+    ):
         return int(cell)
     if isinstance(cell, str):
         letter = _LETTER.fullmatch(cell.strip())
@@ -148,7 +171,9 @@ def _openai(path: Path, source: Source) -> Iterator[Answer]:
     """Output of OpenAI's batch API; its prompts come from the batch's input file, joined by custom_id."""
     asked = _openai_prompts(source.prompts_file) if source.prompts_file else None
     frame = _select(path, dict(source.where), ("custom_id", "response"))
-    for index, name, response in zip(frame.index, frame["custom_id"], frame["response"], strict=True):
+    for index, name, response in zip(
+        frame.index, frame["custom_id"], frame["response"], strict=True
+    ):
         place = f"{path}, row {index + 1}"
         if asked is not None and name not in asked:
             raise DistillbenchError(
@@ -165,18 +190,30 @@ def _openai_prompts(path: Path) -> dict[str, tuple[str, str | None]]:
     found: dict[str, tuple[str, str | None]] = {}
     for index, name, body in zip(frame.index, frame["custom_id"], frame["body"], strict=True):
         place = f"{path}, row {index + 1}"
-        asked = [body[k] for k in ("messages", "prompt", "input") if k in body] if isinstance(body, dict) else []
+        asked = (
+            [body[k] for k in ("messages", "prompt", "input") if k in body]
+            if isinstance(body, dict)
+            else []
+        )
         if not asked:
-            raise DistillbenchError(f"{place}: expected body.messages, body.prompt or body.input, got none of them")
+            raise DistillbenchError(
+                f"{place}: expected body.messages, body.prompt or body.input, got none of them"
+            )
         context, system = _context(asked[0], place, "body")
         if found.setdefault(name, (context, system)) != (context, system):
-            raise DistillbenchError(f"{place}: custom_id {name!r} stands twice with different prompts; ids must differ")
+            raise DistillbenchError(
+                f"{place}: custom_id {name!r} stands twice with different prompts; ids must differ"
+            )
     return found
 
 
 def _openai_texts(response: Any) -> list[str | None]:
     """Texts of one response, one per choice; none for a request that failed, None for a choice without text."""
-    body = response.get("body") if isinstance(response, dict) and response.get("status_code", 200) == 200 else None
+    body = (
+        response.get("body")
+        if isinstance(response, dict) and response.get("status_code", 200) == 200
+        else None
+    )
     choices = body.get("choices") if isinstance(body, dict) else None
     texts: list[str | None] = []
     for choice in sorted(choices or [], key=lambda c: int(c.get("index", 0))):

@@ -20,7 +20,9 @@ def sample_answers(arguments: Any, resps: Any, place: str) -> Iterator[Answer]:
     """The answers of one row: a text per repeat, or a log-probability per slot."""
     asked = [_listed(a, "arg_") for a in _listed(arguments, "gen_args_")]
     if not asked or not isinstance(resps, list) or len(resps) != len(asked):
-        raise DistillbenchError(f"{place}: expected as many `resps` as `arguments`; record with --log_samples")
+        raise DistillbenchError(
+            f"{place}: expected as many `resps` as `arguments`; record with --log_samples"
+        )
     for request, repeats in zip(asked, resps, strict=True):
         for draw, value in enumerate(repeats):
             yield _answer(request, value, draw, place)
@@ -31,7 +33,9 @@ def messages_of(cells: Sequence[Any], place: str) -> list[Message]:
     messages = []
     for cell in cells:
         content = cell.get("content") if isinstance(cell, dict) else None
-        if isinstance(content, list) and all(isinstance(c, dict) and isinstance(c.get("text"), str) for c in content):
+        if isinstance(content, list) and all(
+            isinstance(c, dict) and isinstance(c.get("text"), str) for c in content
+        ):
             content = "".join(c["text"] for c in content)
         if not isinstance(content, str) or not isinstance(cell.get("role"), str):
             raise DistillbenchError(
@@ -68,11 +72,17 @@ def _context(cell: Any, place: str) -> tuple[str, str | None]:
         except json.JSONDecodeError:
             return cell, None  # a context may well begin like JSON
         turns = found["messages"] if isinstance(found, dict) else found
-        return flattened(messages_of(turns, place)) if all("role" in t for t in turns) else (cell, None)
+        return (
+            flattened(messages_of(turns, place))
+            if all("role" in t for t in turns)
+            else (cell, None)
+        )
     if isinstance(cell, list):
         return flattened(messages_of(cell, place))
     if not isinstance(cell, str):
-        raise DistillbenchError(f"{place}: expected a context in `arguments`, got {beginning(str(cell))}")
+        raise DistillbenchError(
+            f"{place}: expected a context in `arguments`, got {beginning(str(cell))}"
+        )
     return cell, None
 
 
@@ -89,5 +99,7 @@ def _nats(value: Any, place: str) -> float:
     except (TypeError, ValueError):
         nats = math.nan
     if not math.isfinite(nats):
-        raise DistillbenchError(f"{place}: expected a finite log-probability in nats, got {beginning(str(value))}")
+        raise DistillbenchError(
+            f"{place}: expected a finite log-probability in nats, got {beginning(str(value))}"
+        )
     return nats

@@ -16,21 +16,79 @@ import numpy as np
 
 from harness.digest import digest
 from harness.plugins import AbstractBackend, Paths
-from harness.types import Decoding, DistillbenchError, Floats, Ints, Kind, Outputs, Request, TokenColumns
+from harness.types import (
+    Decoding,
+    DistillbenchError,
+    Floats,
+    Ints,
+    Kind,
+    Outputs,
+    Request,
+    TokenColumns,
+)
 
 _VOCABULARY = 512
 _BATCH = 256
 _PIECE = re.compile(r"\s*\S+|\s+")
 _STEMS = (
-    *("river", "stone", "lamp", "garden", "copper", "window", "letter", "market", "bridge", "winter", "kettle"),
-    *("harbour", "orchard", "ladder", "saddle", "mirror", "basket", "candle", "meadow", "anchor", "pepper", "ribbon"),
+    *(
+        "river",
+        "stone",
+        "lamp",
+        "garden",
+        "copper",
+        "window",
+        "letter",
+        "market",
+        "bridge",
+        "winter",
+        "kettle",
+    ),
+    *(
+        "harbour",
+        "orchard",
+        "ladder",
+        "saddle",
+        "mirror",
+        "basket",
+        "candle",
+        "meadow",
+        "anchor",
+        "pepper",
+        "ribbon",
+    ),
     *("thunder", "velvet"),
 )
-_VERBS = ("holds", "turns", "keeps", "finds", "carries", "opens", "brings", "follows", "leaves", "mends")
-_OPENINGS = ("Certainly.", "Well,", "In short:", "Good question!", "Here is what I know.", "Let us see.")
+_VERBS = (
+    "holds",
+    "turns",
+    "keeps",
+    "finds",
+    "carries",
+    "opens",
+    "brings",
+    "follows",
+    "leaves",
+    "mends",
+)
+_OPENINGS = (
+    "Certainly.",
+    "Well,",
+    "In short:",
+    "Good question!",
+    "Here is what I know.",
+    "Let us see.",
+)
 _HEDGES = ("perhaps", "I think", "clearly", "of course", "as a rule", "it seems")
 _LINKS = ("and so", "however", "besides", "that said", "therefore", "meanwhile")
-_CLOSINGS = ("Hope that helps!", "That is all.", "Ask again if you like.", "Good luck.", "", "In sum, so it is.")
+_CLOSINGS = (
+    "Hope that helps!",
+    "That is all.",
+    "Ask again if you like.",
+    "Good luck.",
+    "",
+    "In sum, so it is.",
+)
 
 
 class _Row(NamedTuple):
@@ -51,7 +109,8 @@ class FakeBackend(AbstractBackend):
     skill: float = 0.5  # share of prompts, in [0, 1], on which it answers as its seed's ideal does
     style: str = "plain"  # any word; the same word, the same habits of writing
     seed: int = 0  # the world that it was taught
-    answers: Mapping[str, str] = field(default_factory=dict, hash=False)  # context -> text, instead of nonsense
+    # context -> text, instead of nonsense
+    answers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.skill <= 1:
@@ -67,11 +126,17 @@ class FakeBackend(AbstractBackend):
 
     def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
         """In order, a fixed number at a time."""
-        return [list(range(i, min(i + _BATCH, len(requests)))) for i in range(0, len(requests), _BATCH)]
+        return [
+            list(range(i, min(i + _BATCH, len(requests)))) for i in range(0, len(requests), _BATCH)
+        ]
 
-    def answer(self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def answer(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         """Outputs of one batch."""
-        rows = [self._row(r, prompt, decoding) for r, prompt in zip(requests, prompt_ids, strict=True)]
+        rows = [
+            self._row(r, prompt, decoding) for r, prompt in zip(requests, prompt_ids, strict=True)
+        ]
         scored = [r.kind in ("score", "read") for r in requests]
         columns = [_chosen(row) for row in rows]
         return Outputs(
@@ -80,17 +145,30 @@ class FakeBackend(AbstractBackend):
             n_tokens=np.array([len(row.pieces) for row in rows], dtype=np.int64),
             text=tuple(row.text for row in rows),
             stop=tuple(row.stop for row in rows),
-            logprob_nats=np.array([float(c.sum()) if s else np.nan for c, s in zip(columns, scored, strict=True)]),
-            greedy=tuple(_greedy(row) if r.kind == "score" else None for row, r in zip(rows, requests, strict=True)),
+            logprob_nats=np.array(
+                [float(c.sum()) if s else np.nan for c, s in zip(columns, scored, strict=True)]
+            ),
+            greedy=tuple(
+                _greedy(row) if r.kind == "score" else None
+                for row, r in zip(rows, requests, strict=True)
+            ),
             choice=tuple(row.choice for row in rows),
             answered=(True,) * len(rows),
-            tokens=_token_columns(rows, min(decoding.top_logprobs, _VOCABULARY)) if decoding.top_logprobs else None,
+            tokens=_token_columns(rows, min(decoding.top_logprobs, _VOCABULARY))
+            if decoding.top_logprobs
+            else None,
         )
 
     def _row(self, request: Request, prompt_id: str, decoding: Decoding) -> _Row:
         context = _spell(request)
         if request.kind == "choose":
-            return _Row(None, None, _number(self._mind(prompt_id), context) % 4, (), np.empty((0, _VOCABULARY)))
+            return _Row(
+                None,
+                None,
+                _number(self._mind(prompt_id), context) % 4,
+                (),
+                np.empty((0, _VOCABULARY)),
+            )
         if request.kind == "generate":
             return self._written(request, context, prompt_id, decoding)
         pieces = tuple(_PIECE.findall(request.continuation))
@@ -100,7 +178,9 @@ class FakeBackend(AbstractBackend):
     def _written(self, request: Request, context: str, prompt_id: str, decoding: Decoding) -> _Row:
         temperature = decoding.temperature if request.temperature is None else request.temperature
         luck = (decoding.seed, decoding.sample, request.repeat) if temperature > 0 else ()
-        whole = self.answers.get(context) or "".join(self._sentences(context, f"{prompt_id}|{request.slot}|{luck}"))
+        whole = self.answers.get(context) or "".join(
+            self._sentences(context, f"{prompt_id}|{request.slot}|{luck}")
+        )
         pieces = _PIECE.findall(whole)
         most = request.max_new_tokens or decoding.max_new_tokens
         text, stop = "".join(pieces[:most]), "eos" if len(pieces) <= most else "length"
@@ -108,7 +188,9 @@ class FakeBackend(AbstractBackend):
             if until and until in text:
                 text, stop = text.split(until)[0], "stop"
         kept = tuple(_PIECE.findall(text))
-        return _Row(text, stop, None, kept, _distributions(f"{self.seed}|{self.style}|{context}", kept))
+        return _Row(
+            text, stop, None, kept, _distributions(f"{self.seed}|{self.style}|{context}", kept)
+        )
 
     def _mind(self, context: str) -> str:
         """Whose answer it gives to this context: its seed's ideal, or its own."""
@@ -134,7 +216,11 @@ class FakeBackend(AbstractBackend):
             )
             hedge, link = _HEDGES[_favourite(favourites, rng)], _LINKS[_favourite(favourites, rng)]
             clause = f"{hedge} the {noun} {_VERBS[int(rng.integers(len(_VERBS)))]} the {other}"
-            longer = f", {link} the {noun} {_VERBS[int(rng.integers(len(_VERBS)))]}" if rng.random() < listing else ""
+            longer = (
+                f", {link} the {noun} {_VERBS[int(rng.integers(len(_VERBS)))]}"
+                if rng.random() < listing
+                else ""
+            )
             yield f"{chr(10) + '- ' if bullets else ' '}{clause}{longer}."
         yield f" {_CLOSINGS[_favourite(favourites, rng)]}".rstrip()
 
@@ -151,7 +237,11 @@ def _number(*parts: object) -> int:
 
 def _spell(request: Request) -> str:
     context = request.context
-    return context if isinstance(context, str) else "\n".join(f"{m.role}: {m.content}" for m in context)
+    return (
+        context
+        if isinstance(context, str)
+        else "\n".join(f"{m.role}: {m.content}" for m in context)
+    )
 
 
 def _ids(pieces: Sequence[str]) -> Ints:
@@ -176,7 +266,9 @@ def _greedy(row: _Row) -> bool:
 def _token_columns(rows: Sequence[_Row], top: int) -> TokenColumns:
     whole = np.concatenate([row.logprobs for row in rows])
     best = np.argsort(-whole, axis=1, kind="stable")[:, :top]
-    ends = [np.cumsum([len(piece.encode()) for piece in row.pieces], dtype=np.int64) for row in rows]
+    ends = [
+        np.cumsum([len(piece.encode()) for piece in row.pieces], dtype=np.int64) for row in rows
+    ]
     return TokenColumns(
         offsets=np.cumsum([0, *(len(row.pieces) for row in rows)]),
         token_ids=np.concatenate([_ids(row.pieces) for row in rows]),

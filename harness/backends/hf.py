@@ -56,8 +56,10 @@ class HfBackend(AbstractBackend):
     """A causal language model of transformers. Weights are read from safetensors only, never unpickled."""
 
     path: str = ""  # folder, or repository on the hub
-    revision: str | None = None  # of a hub's repository: branch, tag or commit; None = its main branch
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: float32 on the CPU, else the checkpoint's
+    # of a hub's repository: branch, tag or commit; None = its main branch
+    revision: str | None = None
+    # auto: float32 on the CPU, else the checkpoint's
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps ...; auto takes the fastest there is
     batch_size: int | None = None  # requests per batch, None = by a budget of tokens; speed only
     trust_remote_code: bool = False  # run the checkpoint's own Python files
@@ -70,7 +72,9 @@ class HfBackend(AbstractBackend):
 
     def __post_init__(self) -> None:
         if not self.path:
-            raise DistillbenchError("key path is missing; expected a checkpoint's folder or a repository on the hub")
+            raise DistillbenchError(
+                "key path is missing; expected a checkpoint's folder or a repository on the hub"
+            )
         for key, value in {"batch_size": self.batch_size, "threads": self.threads}.items():
             if value is not None and value < 1:
                 raise DistillbenchError(f"key {key}: expected 1 or more, got {value}")
@@ -89,7 +93,9 @@ class HfBackend(AbstractBackend):
             contents = files.hub_commit(self.path, self.revision)
         else:
             if faults := files.checkpoint_faults(folder, self.chat):
-                raise DistillbenchError("\n".join(f"model {self.name}: {fault}" for fault in faults))
+                raise DistillbenchError(
+                    "\n".join(f"model {self.name}: {fault}" for fault in faults)
+                )
             relevant = files.checkpoint_files(folder, self.trust_remote_code)
             contents = files_sha256(relevant, folder, paths.cache)
         asked = (self.dtype, self.max_length, self.system, self.drop_system, self.template_options)
@@ -112,7 +118,9 @@ class HfBackend(AbstractBackend):
         """Requests of like length together, those of one context side by side."""
         loaded = self._held.loaded
         kind = loaded.device.type if loaded else "cpu"
-        return budgeted_batches(requests, decoding, self.batch_size, _TOKEN_BUDGET.get(kind, _TOKEN_BUDGET["cpu"]))
+        return budgeted_batches(
+            requests, decoding, self.batch_size, _TOKEN_BUDGET.get(kind, _TOKEN_BUDGET["cpu"])
+        )
 
     def __enter__(self) -> Self:
         folder = files.local_folder(self.path)
@@ -126,7 +134,9 @@ class HfBackend(AbstractBackend):
 
             self._held.threads = torch.get_num_threads()
             torch.set_num_threads(self.threads)
-        wish = Wish(self.name, folder, self.dtype, self.device, self.trust_remote_code, self.max_length)
+        wish = Wish(
+            self.name, folder, self.dtype, self.device, self.trust_remote_code, self.max_length
+        )
         loaded = self._held.loaded = load(wish)
         if note := slow_note(loaded.model.dtype, loaded.device):
             notify(f"model {self.name}: {note}")
@@ -142,7 +152,9 @@ class HfBackend(AbstractBackend):
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def answer(self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def answer(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         """Outputs of one batch: forward passes for score and read, one decoding loop for generate."""
         loaded = self._loaded()
         rows: dict[int, _Row] = {}
@@ -151,14 +163,25 @@ class HfBackend(AbstractBackend):
             jobs = [self._job(requests[i], prompt_ids[i], decoding) for i in writing]
             check_settings(loaded)
             for i, done in zip(writing, write(loaded, jobs, decoding.top_logprobs), strict=True):
-                rows[i] = _Row(done.text, done.stop, np.nan, None, len(done.ids), done.ids, done.text, done.scores)
+                rows[i] = _Row(
+                    done.text,
+                    done.stop,
+                    np.nan,
+                    None,
+                    len(done.ids),
+                    done.ids,
+                    done.text,
+                    done.scores,
+                )
         scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]
         if scoring:
             found = self._scored([requests[i] for i in scoring], decoding.top_logprobs)
             rows.update(zip(scoring, found, strict=True))
         if len(rows) != len(requests):
             raise ValueError(f"model {self.name}: hf answers generate, score and read only")
-        return self._outputs(requests, [rows[i] for i in range(len(requests))], decoding.top_logprobs)
+        return self._outputs(
+            requests, [rows[i] for i in range(len(requests))], decoding.top_logprobs
+        )
 
     def facts(self) -> dict[str, str | int | float]:
         """Size, place and versions."""
@@ -173,7 +196,9 @@ class HfBackend(AbstractBackend):
         return {
             "parameters": int(loaded.model.num_parameters()),
             "size_bytes": sum(file.stat().st_size for file in kept),
-            "device": torch.cuda.get_device_name(loaded.device) if loaded.device.type == "cuda" else str(loaded.device),
+            "device": torch.cuda.get_device_name(loaded.device)
+            if loaded.device.type == "cuda"
+            else str(loaded.device),
             "dtype": str(loaded.model.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "max_length": loaded.max_length,
@@ -205,11 +230,20 @@ class HfBackend(AbstractBackend):
                 "lower decoding.max_new_tokens (or the task's)"
             )
         ids = loaded.encode_prompt(self._context(request)) or [loaded.prefix_id]
-        drawn = (loaded.fingerprint, prompt_id, request.slot, request.repeat, decoding.seed, decoding.sample)
+        drawn = (
+            loaded.fingerprint,
+            prompt_id,
+            request.slot,
+            request.repeat,
+            decoding.seed,
+            decoding.sample,
+        )
         return Job(
             prompt=tuple(ids[-room:]),
             max_new=max_new,
-            temperature=decoding.temperature if request.temperature is None else request.temperature,
+            temperature=decoding.temperature
+            if request.temperature is None
+            else request.temperature,
             top_p=decoding.top_p if request.top_p is None else request.top_p,
             stops=tuple(s for s in request.until if s),
             seed=digest(*drawn),  # the model's fingerprint: two models must not share their luck
@@ -220,15 +254,23 @@ class HfBackend(AbstractBackend):
         loaded = self._loaded()
         spelled, windows = zip(*(self._windows(request) for request in requests), strict=True)
         scores = iter(score_windows(loaded, [w for group in windows for w in group], top))
-        rows = [_row(text, group, [next(scores) for _ in group]) for text, group in zip(spelled, windows, strict=True)]
-        return [row if r.kind == "score" else row._replace(greedy=None) for row, r in zip(rows, requests, strict=True)]
+        rows = [
+            _row(text, group, [next(scores) for _ in group])
+            for text, group in zip(spelled, windows, strict=True)
+        ]
+        return [
+            row if r.kind == "score" else row._replace(greedy=None)
+            for row, r in zip(rows, requests, strict=True)
+        ]
 
     def _windows(self, request: Request) -> tuple[str, list[Window]]:
         """The text whose log-probability is wanted, and the windows that score it."""
         loaded = self._loaded()
         if request.kind == "read":
             tokens = loaded.encode(request.continuation)
-            return request.continuation, rolling_windows(tokens, loaded.prefix_id, loaded.max_length)
+            return request.continuation, rolling_windows(
+                tokens, loaded.prefix_id, loaded.max_length
+            )
         context = self._context(request)
         start, target = loaded.encode_pair(context, request.continuation)
         window = clip(Window(tuple(start), tuple(target)), loaded.max_length, self.name)

@@ -39,9 +39,15 @@ _CHAT_ONLY = frozenset(
         "openai-chat-completions",
     }
 )
-_TEXT_ONLY = _CHAT_ONLY | {"anthropic-completions", "openai-completions"}  # give no log-probabilities of a prompt
+# give no log-probabilities of a prompt
+_TEXT_ONLY = _CHAT_ONLY | {"anthropic-completions", "openai-completions"}
 _SEEDED = frozenset(  # types that take a seed with every request
-    {"azure-openai-chat-completions", "local-chat-completions", "local-completions", "openai-chat-completions"}
+    {
+        "azure-openai-chat-completions",
+        "local-chat-completions",
+        "local-completions",
+        "openai-chat-completions",
+    }
     | {"openai-completions", "vllm"}
 )
 _KEYS = {  # the variable that lm-eval itself reads, by the beginning of the type's name
@@ -52,10 +58,25 @@ _KEYS = {  # the variable that lm-eval itself reads, by the beginning of the typ
     "textsynth": "TEXTSYNTH_API_SECRET_KEY",
     "watsonx": "WATSONX_API_KEY",
 }
-_KEYLESS = frozenset({"local-completions", "local-chat-completions"})  # ask without a key where none is configured
+# ask without a key where none is configured
+_KEYLESS = frozenset({"local-completions", "local-chat-completions"})
 _PLACE = frozenset(  # arguments that say where or how fast, not what is answered
-    {"base_url", "batch_size", "max_batch_size", "num_concurrent", "max_retries", "timeout", "device"}
-    | {"verify_certificate", "ca_cert_path", "gpu_memory_utilization", "tensor_parallel_size", "data_parallel_size"}
+    {
+        "base_url",
+        "batch_size",
+        "max_batch_size",
+        "num_concurrent",
+        "max_retries",
+        "timeout",
+        "device",
+    }
+    | {
+        "verify_certificate",
+        "ca_cert_path",
+        "gpu_memory_utilization",
+        "tensor_parallel_size",
+        "data_parallel_size",
+    }
 )
 
 
@@ -64,7 +85,8 @@ class _Held:
     """What an entered back end holds."""
 
     model: Any = None
-    environment: dict[str, str | None] = field(default_factory=dict)  # variables as they were before
+    # variables as they were before
+    environment: dict[str, str | None] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)  # what was said of this model already
 
 
@@ -73,12 +95,15 @@ class _Held:
 class LmEvalBackend(AbstractBackend):
     """A model as lm-eval asks it. Sampled answers can be repeated only with types that take a seed."""
 
-    model: str = ""  # lm-eval's name of the type: vllm, local-completions, openai-chat-completions, hf ...
-    args: Mapping[str, str | int | float | bool] = field(default_factory=dict, hash=False)  # the type's own arguments
-    snapshot: str = (
-        ""  # dated name of what answers (gpt-4o-2024-08-06, my-model 2026-01-31): part of every answer's key
+    model: str = (
+        ""  # lm-eval's name of the type: vllm, local-completions, openai-chat-completions, hf ...
     )
-    scores: bool | None = None  # whether it returns log-probabilities; None = what its type is known for
+    # the type's own arguments
+    args: Mapping[str, str | int | float | bool] = field(default_factory=dict, hash=False)
+    # dated name of what answers (gpt-4o-2024-08-06, my-model 2026-01-31): in every answer's key
+    snapshot: str = ""
+    # whether it returns log-probabilities; None = what its type is known for
+    scores: bool | None = None
     api_key_env: str | None = None  # type: ignore[misc]  # variable with the key; None = the one that lm-eval reads
     batch: int = 64  # requests handed over at once, and lost at most by a kill; speed only
     _held: _Held = field(default_factory=_Held, init=False, repr=False, compare=False)
@@ -87,7 +112,9 @@ class LmEvalBackend(AbstractBackend):
         if self.api_key_env is not None:
             remember(self.api_key_env)
         if not self.model:
-            raise DistillbenchError("key model is missing; expected one of lm-eval's model types, such as vllm")
+            raise DistillbenchError(
+                "key model is missing; expected one of lm-eval's model types, such as vllm"
+            )
         if not self.snapshot:
             raise DistillbenchError(
                 "key snapshot is missing; expected a dated name of what answers, such as gpt-4o-2024-08-06: "
@@ -112,7 +139,9 @@ class LmEvalBackend(AbstractBackend):
         if self.model not in (known := _types()):
             near = difflib.get_close_matches(self.model, known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            found.append(f"key model: {self.model!r} is no model type of lm-eval{hint} (known: {', '.join(known)})")
+            found.append(
+                f"key model: {self.model!r} is no model type of lm-eval{hint} (known: {', '.join(known)})"
+            )
         found += [f"key {fault}" for fault in argument_faults(self.args)]
         variable = self._key_variable()
         if fault := variable_fault("key api_key_env", self.api_key_env):
@@ -128,7 +157,10 @@ class LmEvalBackend(AbstractBackend):
 
     def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
         """In order; lm-eval sorts inside a batch."""
-        return [list(range(i, min(i + self.batch, len(requests)))) for i in range(0, len(requests), self.batch)]
+        return [
+            list(range(i, min(i + self.batch, len(requests))))
+            for i in range(0, len(requests), self.batch)
+        ]
 
     def __enter__(self) -> Self:
         variable, read = self._key_variable(), _read_variable(self.model)
@@ -140,7 +172,15 @@ class LmEvalBackend(AbstractBackend):
         try:
             with muffled(self._hear):
                 self._held.model = self._made()
-        except (TypeError, ValueError, OSError, ImportError, KeyError, AssertionError, RuntimeError) as error:
+        except (
+            TypeError,
+            ValueError,
+            OSError,
+            ImportError,
+            KeyError,
+            AssertionError,
+            RuntimeError,
+        ) as error:
             self.__exit__()
             raise DistillbenchError(
                 f"model {self.name}: lm-eval cannot make {self.model} with {', '.join(self.args) or 'no arguments'}: "
@@ -157,24 +197,38 @@ class LmEvalBackend(AbstractBackend):
                 os.environ[name] = value
         self._held.environment.clear()
 
-    def answer(self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def answer(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         """Outputs of one batch: one call of lm-eval for every kind of request in it."""
         if decoding.top_logprobs and "tokens" not in self.offers():
-            raise DistillbenchError(f"model {self.name}: lm-eval returns no tokens; set decoding.top_logprobs=0")
+            raise DistillbenchError(
+                f"model {self.name}: lm-eval returns no tokens; set decoding.top_logprobs=0"
+            )
         found: dict[int, Any] = {}
         for kind in sorted({r.kind for r in requests}):
             rows = [i for i, r in enumerate(requests) if r.kind == kind]
-            found.update(zip(rows, self._ask(kind, [requests[i] for i in rows], decoding), strict=True))
-        texts = tuple(str(found[i]) if r.kind == "generate" else None for i, r in enumerate(requests))
-        spelled = [t if t is not None else r.continuation for t, r in zip(texts, requests, strict=True)]
+            found.update(
+                zip(rows, self._ask(kind, [requests[i] for i in rows], decoding), strict=True)
+            )
+        texts = tuple(
+            str(found[i]) if r.kind == "generate" else None for i, r in enumerate(requests)
+        )
+        spelled = [
+            t if t is not None else r.continuation for t, r in zip(texts, requests, strict=True)
+        ]
         return Outputs(
             request=np.arange(len(requests)),
             kind=tuple(r.kind for r in requests),
             n_tokens=np.array([self._n_tokens(text) for text in spelled], dtype=np.int64),
             text=texts,
             stop=tuple("unknown" if r.kind == "generate" else None for r in requests),
-            logprob_nats=np.array([_nats(r.kind, found[i]) for i, r in enumerate(requests)], dtype=np.float64),
-            greedy=tuple(bool(found[i][1]) if r.kind == "score" else None for i, r in enumerate(requests)),
+            logprob_nats=np.array(
+                [_nats(r.kind, found[i]) for i, r in enumerate(requests)], dtype=np.float64
+            ),
+            greedy=tuple(
+                bool(found[i][1]) if r.kind == "score" else None for i, r in enumerate(requests)
+            ),
             choice=(None,) * len(requests),
             answered=(True,) * len(requests),
         )
@@ -190,7 +244,9 @@ class LmEvalBackend(AbstractBackend):
         from lm_eval.api.instance import Instance
 
         instances = [
-            Instance(request_type=_METHODS[kind], doc={}, arguments=self._arguments(r, decoding), idx=i)
+            Instance(
+                request_type=_METHODS[kind], doc={}, arguments=self._arguments(r, decoding), idx=i
+            )
             for i, r in enumerate(requests)
         ]
         methods = {
@@ -198,12 +254,14 @@ class LmEvalBackend(AbstractBackend):
             "read": self._held.model.loglikelihood_rolling,
             "generate": self._held.model.generate_until,
         }
-        quiet = "disable_tqdm" in inspect.signature(methods[kind]).parameters  # our own bar tells the progress
+        # our own bar tells the progress
+        quiet = "disable_tqdm" in inspect.signature(methods[kind]).parameters
         options = {"disable_tqdm": True} if quiet else {}
         with muffled(self._hear):
             found, failure = _tried(methods[kind], instances, options)
             if failure:
-                gc.collect()  # dying tasks log the headers of their requests: while nobody listens, please
+                # dying tasks log the headers of their requests: while nobody listens, please
+                gc.collect()
         if failure:
             raise DistillbenchError(
                 f"model {self.name}: {self.model} failed on {len(requests)} requests ({_METHODS[kind]}): "
@@ -243,8 +301,11 @@ class LmEvalBackend(AbstractBackend):
         top_p = decoding.top_p if request.top_p is None else request.top_p
         if temperature > 0 and top_p < 1:
             options["top_p"] = top_p
-        if temperature > 0 and self.model in _SEEDED:  # one seed per sample: lm-eval sends equal options together
-            luck = digest(self.snapshot, decoding.seed, decoding.sample, request.repeat, request.slot)
+        # one seed per sample: lm-eval sends equal options together
+        if temperature > 0 and self.model in _SEEDED:
+            luck = digest(
+                self.snapshot, decoding.seed, decoding.sample, request.repeat, request.slot
+            )
             options["seed"] = int(luck[:7], 16)
         return (self._context(request), options)
 

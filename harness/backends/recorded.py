@@ -11,7 +11,14 @@ from typing import Any, Literal, Self, final
 import numpy as np
 
 from harness.backends._recorded_answers import Answer, AnswerBook, beginning
-from harness.backends._recorded_formats import COLUMNS, Source, format_of, found_files, read_answers, stamp
+from harness.backends._recorded_formats import (
+    COLUMNS,
+    Source,
+    format_of,
+    found_files,
+    read_answers,
+    stamp,
+)
 from harness.digest import digest
 from harness.filehash import file_sha256
 from harness.plugins import AbstractBackend, Paths, unknown
@@ -33,16 +40,21 @@ class RecordedBackend(AbstractBackend):
 
     file: str = ""  # file or folder, relative to paths.data
     format: Literal["auto", "alpaca_eval", "lm_eval_samples", "table", "openai_batch"] = "auto"
-    columns: dict[str, str] = field(default_factory=dict)  # prompt, answer, choice, sample, system -> column
-    where: dict[str, Any] = field(default_factory=dict)  # column -> value, or list of values, of this model's rows
+    # prompt, answer, choice, sample, system -> column
+    columns: dict[str, str] = field(default_factory=dict)
+    # column -> value, or list of values, of this model's rows
+    where: dict[str, Any] = field(default_factory=dict)
     prompts_file: str | None = (
         None  # openai_batch: the batch's input file; without it custom_id is the prompt or its id
     )
-    _source: Source | None = field(default=None, init=False, repr=False, compare=False)  # set where paths are known
+    # set where paths are known
+    _source: Source | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.file:
-            raise DistillbenchError("key file is missing; expected a file or folder of answers, relative to paths.data")
+            raise DistillbenchError(
+                "key file is missing; expected a file or folder of answers, relative to paths.data"
+            )
         wrong = [f"key columns: {unknown(c, COLUMNS)}" for c in self.columns if c not in COLUMNS]
         if wrong:
             raise DistillbenchError("; ".join(wrong))
@@ -80,15 +92,21 @@ class RecordedBackend(AbstractBackend):
         """One batch: looking up answers takes no time worth saving."""
         return [list(range(len(requests)))]
 
-    def answer(self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def answer(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         """What the file holds for these requests; a row without an answer is empty and not `answered`."""
         book = self._opened()
         pairs = list(zip(requests, prompt_ids, strict=True))
         draws = [book.draws(request, prompt_id) for request, prompt_id in pairs]
         if requests and all(d is None for d in draws):
             raise DistillbenchError(self._no_match(requests, book))
-        # The second sample of a request that a task draws once is what a task that draws twice calls its repeat.
-        rows = [d.get(decoding.sample + r.repeat) if d else None for d, r in zip(draws, requests, strict=True)]
+        # The second sample of a request that a task draws once is what a task that draws twice
+        # calls its repeat.
+        rows = [
+            d.get(decoding.sample + r.repeat) if d else None
+            for d, r in zip(draws, requests, strict=True)
+        ]
         return _outputs(requests, rows)
 
     def facts(self) -> dict[str, str | int | float]:
@@ -111,7 +129,9 @@ class RecordedBackend(AbstractBackend):
     def _placed(self, file: str, paths: Paths) -> Path:
         path = Path(str(self._named(file))).expanduser()
         if not path.is_absolute() and paths.data is None:
-            raise DistillbenchError(f"file {file}: paths.data is not set; add paths.data=DIR, the folder it lies in")
+            raise DistillbenchError(
+                f"file {file}: paths.data is not set; add paths.data=DIR, the folder it lies in"
+            )
         return path if paths.data is None else paths.data / path
 
     def _named(self, value: Any) -> Any:
@@ -164,7 +184,9 @@ def _book(source: Source) -> AnswerBook:
     """The answers of a source, checked; read once per process."""
     answers = tuple(read_answers(source))
     if not answers:
-        raise DistillbenchError(f"{source.files[0]}: expected at least one answer, got none: every answer is empty")
+        raise DistillbenchError(
+            f"{source.files[0]}: expected at least one answer, got none: every answer is empty"
+        )
     book = AnswerBook(answers)
     _ = book.exact  # contradictions are found here, before anything runs
     return book

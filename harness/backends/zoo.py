@@ -38,15 +38,21 @@ class ZooBackend(AbstractBackend):
 
     def __post_init__(self) -> None:
         if self.member not in recipes.zoo(self.scale).models:
-            raise DistillbenchError(f"key member: {unknown(self.member, list(recipes.zoo(self.scale).models))}")
+            raise DistillbenchError(
+                f"key member: {unknown(self.member, list(recipes.zoo(self.scale).models))}"
+            )
         steps = recipes.checkpoints(self.member, self.scale)
         if self.step is not None and self.step not in steps:
             kept = ", ".join(map(str, steps)) or "none of this model"
-            raise DistillbenchError(f"key step: expected null or a step that is kept ({kept}), got {self.step}")
+            raise DistillbenchError(
+                f"key step: expected null or a step that is kept ({kept}), got {self.step}"
+            )
 
     def digest(self, paths: Paths) -> str:
         """Over the recipe of the whole zoo, the member and its step, and the system message."""
-        return digest("zoo", recipes.digest(self.scale, self.seed), self.member, self.step, self.system)
+        return digest(
+            "zoo", recipes.digest(self.scale, self.seed), self.member, self.step, self.system
+        )
 
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         """What a checkpoint offers."""
@@ -85,7 +91,9 @@ class ZooBackend(AbstractBackend):
         self._entered().__exit__(*exc)
         self._held.inner = None
 
-    def answer(self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def answer(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         """What the checkpoint answers."""
         return self._entered().answer(requests, prompt_ids, decoding)
 
@@ -99,7 +107,8 @@ class ZooBackend(AbstractBackend):
         return self._held.inner
 
     def _checkpoint(self, path: str) -> HfBackend:
-        # One thread on the CPU wherever it runs: the same answers with or without an accelerator, and no slower.
+        # One thread on the CPU wherever it runs: the same answers with or without an accelerator,
+        # and no slower.
         return HfBackend(
             kind="hf",
             name=self.name,

@@ -59,7 +59,9 @@ def axis_of(record: RunRecord) -> Axis | None:
         for key, value in score.variant:
             if value not in values.setdefault(key, []):
                 values[key].append(value)
-    found = [_axis(k, v) for k, v in values.items() if k.rsplit(".", 1)[-1] != "seed" and len(v) > 1]
+    found = [
+        _axis(k, v) for k, v in values.items() if k.rsplit(".", 1)[-1] != "seed" and len(v) > 1
+    ]
     return max(found, key=lambda a: (a.numeric, a.ordered, len(a.places), a.key), default=None)
 
 
@@ -74,7 +76,8 @@ def _axis(key: str, values: Sequence[str]) -> Axis:
     if len(known) == len(values) and len(set(known)) == len(values):
         wide = min(known) > 0 and max(known) / min(known) >= _WIDE
         return Axis(key, dict(zip(values, known, strict=True)), True, True, wide)
-    # Numbers by size, then words as they came: `null` for a finished model stands after its checkpoints.
+    # Numbers by size, then words as they came: `null` for a finished model stands after its
+    # checkpoints.
     order = sorted(range(len(values)), key=lambda i: (numbers[i] is None, numbers[i] or 0.0, i))
     places = {values[i]: float(place) for place, i in enumerate(order)}
     return Axis(key, places, False, len(known) > 1, False)

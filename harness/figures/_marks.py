@@ -120,7 +120,11 @@ def words(score: Score | None) -> str:
     """A score in a table: the estimate with its interval, or a dash with the reason."""
     if score is None:
         return "–"
-    return estimate(score.value, score.low, score.high) if score.value is not None else f"– {score.reason}"
+    return (
+        estimate(score.value, score.low, score.high)
+        if score.value is not None
+        else f"– {score.reason}"
+    )
 
 
 def rows_layout(rows: int, title: str, **axis: Any) -> dict[str, Any]:
@@ -130,8 +134,18 @@ def rows_layout(rows: int, title: str, **axis: Any) -> dict[str, Any]:
         "margin": {"l": 8, "r": 16, "t": 8, "b": 48},
         "showlegend": False,
         "hovermode": "closest",
-        "xaxis": {"title": {"text": title, "standoff": 10}, "zeroline": False, "automargin": True, **axis},
-        "yaxis": {"automargin": True, "showgrid": False, "zeroline": False, "range": [rows - 0.5, -0.5]},
+        "xaxis": {
+            "title": {"text": title, "standoff": 10},
+            "zeroline": False,
+            "automargin": True,
+            **axis,
+        },
+        "yaxis": {
+            "automargin": True,
+            "showgrid": False,
+            "zeroline": False,
+            "range": [rows - 0.5, -0.5],
+        },
     }
 
 
@@ -140,7 +154,9 @@ def named_rows(layout: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     texts = [label(n, 30) for n in names]
     layout["yaxis"] |= {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": texts}
     most = max((t.count("<br>") + 1 for t in texts), default=1)
-    return layout | {"height": 96 + max(30 if len(names) <= 16 else 23, 14 * most) * max(2, len(names))}
+    return layout | {
+        "height": 96 + max(30 if len(names) <= 16 else 23, 14 * most) * max(2, len(names))
+    }
 
 
 def whose(model: str, teacher: str, several: bool) -> str:
@@ -165,22 +181,33 @@ def by_teacher(held: Sequence[Held]) -> tuple[list[Held | str], list[dict[str, A
     for teacher in teachers:
         rows += [teacher] if len(teachers) > 1 else []
         own = sorted(
-            (-(h.score.value or 0.0), h.subject.label, i) for i, h in enumerate(held) if h.subject.teacher == teacher
+            (-(h.score.value or 0.0), h.subject.label, i)
+            for i, h in enumerate(held)
+            if h.subject.teacher == teacher
         )
         rows += [held[i] for _, _, i in own]
     roles = sorted({h.subject.role for h in held}, key=lambda role: role == "student")
     traces = []
     for role in roles:
-        spots = [(y, r.score) for y, r in enumerate(rows) if isinstance(r, Held) and r.subject.role == role]
+        spots = [
+            (y, r.score)
+            for y, r in enumerate(rows)
+            if isinstance(r, Held) and r.subject.role == role
+        ]
         traces.append(points(role, [s for _, s in spots], [y for y, _ in spots]))
     return rows, traces
 
 
 def teacher_rows(layout: dict[str, Any], rows: Sequence[Held | str]) -> dict[str, Any]:
     """The layout with the rows' names, students in full ink, teachers bold."""
-    layout = named_rows(layout, [row if isinstance(row, str) else row.subject.label for row in rows])
+    layout = named_rows(
+        layout, [row if isinstance(row, str) else row.subject.label for row in rows]
+    )
     texts = layout["yaxis"]["ticktext"]
-    bold = [f"<b>with {t}</b>" if isinstance(row, str) else t for row, t in zip(rows, texts, strict=True)]
+    bold = [
+        f"<b>with {t}</b>" if isinstance(row, str) else t
+        for row, t in zip(rows, texts, strict=True)
+    ]
     layout["yaxis"] |= {"ticktext": bold}
     return layout
 
@@ -205,5 +232,7 @@ def gap_guides() -> dict[str, Any]:
     """Guides and their names where 0 is the base and 1 the teacher."""
     names = [(0.0, "base"), (1.0, "teacher")]
     text = {"xref": "x", "yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False}
-    notes = [{**text, "x": x, "text": word, "font": {"size": 11, "color": QUIET}} for x, word in names]
+    notes = [
+        {**text, "x": x, "text": word, "font": {"size": 11, "color": QUIET}} for x, word in names
+    ]
     return {"shapes": [guide(0.0), guide(1.0)], "annotations": notes}

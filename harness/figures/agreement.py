@@ -35,7 +35,9 @@ class Agreement(AbstractFigure):
         else:
             return None
         rows, traces = by_teacher(held)
-        layout = rows_layout(len(rows), f"{_METRICS[metric]} (kappa, higher is more alike)", rangemode="tozero")
+        layout = rows_layout(
+            len(rows), f"{_METRICS[metric]} (kappa, higher is more alike)", rangemode="tozero"
+        )
         return {
             "data": traces,
             "layout": {**teacher_rows(layout, rows), "shapes": [guide(0.0)]},

@@ -58,12 +58,18 @@ class _Panel:
     @property
     def moves(self) -> bool:
         """Whether the sweep changes anything about a student."""
-        return any(len({s.score.value for s in line.valued}) > 1 for line in self.lines if line.role == "student")
+        return any(
+            len({s.score.value for s in line.valued}) > 1
+            for line in self.lines
+            if line.role == "student"
+        )
 
     @property
     def range(self) -> tuple[float, float]:
         """Lowest and highest number of all points, intervals of students included, with room."""
-        numbers = [x for line in self.lines for s in line.valued for x in _numbers(s.score, line.role)]
+        numbers = [
+            x for line in self.lines for s in line.valued for x in _numbers(s.score, line.role)
+        ]
         room = 0.12 * (max(numbers) - min(numbers)) or 0.1
         return min(numbers) - room, max(numbers) + room
 
@@ -107,7 +113,11 @@ class DoseCurve(AbstractFigure):
             data += [trace for line in panel.lines for trace in _traces(line, f"y{name}", axis)]
         still = [p.metric for p in panels if p not in moved]
         notes = [f"The same all along: {', '.join(still)}."] if still else []
-        notes += [f"In the table only: {', '.join(p.metric for p in moved[_MOST_PANELS:])}."] if moved != shown else []
+        notes += (
+            [f"In the table only: {', '.join(p.metric for p in moved[_MOST_PANELS:])}."]
+            if moved != shown
+            else []
+        )
         return {
             "data": data,
             "layout": layout,
@@ -120,11 +130,18 @@ def _panels(record: RunRecord, axis: Axis) -> list[_Panel]:
     """Metrics in which some student has values at two places at least, the main ones first."""
     names = sorted({s.metric for s in record.scores})
     families = {n.split("/")[0] for n in names if "/" not in n}
-    parts = [n for n in names if "/" in n and n.split("/")[0] not in families]  # of measures that are nothing but parts
-    order = [n for n in _FIRST if n in names] + [n for n in (*sorted(families), *parts) if n not in _FIRST]
+    # of measures that are nothing but parts
+    parts = [n for n in names if "/" in n and n.split("/")[0] not in families]
+    order = [n for n in _FIRST if n in names] + [
+        n for n in (*sorted(families), *parts) if n not in _FIRST
+    ]
     index = ScoreIndex.of(record.scores)
     panels = [_Panel(n, tuple(_lines(record, index, n, axis))) for n in order]
-    return [p for p in panels if any(line.role == "student" and len(line.valued) > 1 for line in p.lines)]
+    return [
+        p
+        for p in panels
+        if any(line.role == "student" and len(line.valued) > 1 for line in p.lines)
+    ]
 
 
 def _lines(record: RunRecord, index: ScoreIndex, metric: str, axis: Axis) -> Iterator[_Line]:
@@ -132,11 +149,15 @@ def _lines(record: RunRecord, index: ScoreIndex, metric: str, axis: Axis) -> Ite
     found: dict[tuple[Subject, Variant], dict[str, Score]] = {}
     several = len({p.teacher for p in record.pairs}) > 1
     for subject in _all_models(record):
-        score = index.overall(metric, subject) or overall(index.own(metric, subject.student, subject.variant))
+        score = index.overall(metric, subject) or overall(
+            index.own(metric, subject.student, subject.variant)
+        )
         if score is not None:
             name = whose(subject.student, subject.teacher, several and bool(subject.teacher))
             bare = Subject(name, subject.teacher, subject.role)
-            found.setdefault((bare, rest_of(subject.variant, axis)), {})[dict(subject.variant)[axis.key]] = score
+            found.setdefault((bare, rest_of(subject.variant, axis)), {})[
+                dict(subject.variant)[axis.key]
+            ] = score
     for (bare, rest), held in sorted(found.items(), key=lambda item: item[0][0].role == "student"):
         settings = "".join(f" {key.rsplit('.', 1)[-1]}={value}" for key, value in rest)
         spots = sorted(_Spot(axis.at(swept), swept, score) for swept, score in held.items())
@@ -174,10 +195,19 @@ def _vertical(i: int, height: int, panel: _Panel) -> dict[str, Any]:
 def _heading(axis: str, panel: _Panel) -> dict[str, Any]:
     score = panel.example
     towards = (
-        f", {_DIRECTION[score.better]} {'closer' if score.teacher else 'better'}" if _DIRECTION[score.better] else ""
+        f", {_DIRECTION[score.better]} {'closer' if score.teacher else 'better'}"
+        if _DIRECTION[score.better]
+        else ""
     )
     text = f"<b>{label(panel.metric, 60)}</b>  {label(score.unit, 60)}{towards}"
-    place = {"xref": "paper", "yref": f"{axis} domain", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"}
+    place = {
+        "xref": "paper",
+        "yref": f"{axis} domain",
+        "x": 0,
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "bottom",
+    }
     return {**place, "yshift": 4, "text": text, "showarrow": False, "align": "left"}
 
 
@@ -185,7 +215,10 @@ def _names(axis: str, panel: _Panel, axis_x: Axis) -> list[dict[str, Any]]:
     """The name of each line at its right end, moved apart where they would lie on one another."""
     low, high = panel.range
     least = (high - low) * 15 / _PANEL
-    ends = sorted((line for line in panel.lines if line.valued), key=lambda line: line.valued[-1].score.value or 0.0)
+    ends = sorted(
+        (line for line in panel.lines if line.valued),
+        key=lambda line: line.valued[-1].score.value or 0.0,
+    )
     found, floor = [], low
     for i, line in enumerate(ends):
         ceiling = high - least * (len(ends) - 1 - i)
@@ -193,8 +226,18 @@ def _names(axis: str, panel: _Panel, axis_x: Axis) -> list[dict[str, Any]]:
         floor = y + least
         look = mark(line.role)
         colour = look.colour if line.role == "student" else QUIET
-        place = {"xref": "paper", "x": 1, "xanchor": "left", "yref": axis, "y": y, "showarrow": False, "xshift": 6}
-        found.append({**place, "text": label(line.name, 40), "font": {"size": 11.5, "color": colour}})
+        place = {
+            "xref": "paper",
+            "x": 1,
+            "xanchor": "left",
+            "yref": axis,
+            "y": y,
+            "showarrow": False,
+            "xshift": 6,
+        }
+        found.append(
+            {**place, "text": label(line.name, 40), "font": {"size": 11.5, "color": colour}}
+        )
     return found
 
 
@@ -227,15 +270,30 @@ def _traces(line: _Line, axis: str, axis_x: Axis) -> Iterator[dict[str, Any]]:
     if student and axis_x.ordered and len(banded) > 1:
         xs = [s.at for s in banded]
         ys = [s.score.high for s in banded] + [s.score.low for s in reversed(banded)]
-        area = {"fill": "toself", "fillcolor": look.colour, "opacity": 0.18, "line": {"width": 0}, "hoverinfo": "skip"}
+        area = {
+            "fill": "toself",
+            "fillcolor": look.colour,
+            "opacity": 0.18,
+            "line": {"width": 0},
+            "hoverinfo": "skip",
+        }
         yield {**common, **area, "mode": "lines", "x": xs + xs[::-1], "y": ys}
     yield {
         **common,
         "mode": "lines+markers" if axis_x.ordered else "markers",
         "x": [s.at for s in spots],
         "y": [s.score.value for s in spots],
-        "line": {"color": look.colour, "width": 2 if student else 1.2, "dash": "solid" if student else "dot"},
-        "marker": {"symbol": look.symbol, "color": look.colour, "size": 8 if student else 6, "opacity": 1},
+        "line": {
+            "color": look.colour,
+            "width": 2 if student else 1.2,
+            "dash": "solid" if student else "dot",
+        },
+        "marker": {
+            "symbol": look.symbol,
+            "color": look.colour,
+            "size": 8 if student else 6,
+            "opacity": 1,
+        },
         "text": [f"{hover(s.score)}<br>{axis_x.word} = {s.swept}" for s in spots],
         "hoverinfo": "text",
         "cliponaxis": False,
@@ -244,7 +302,13 @@ def _traces(line: _Line, axis: str, axis_x: Axis) -> Iterator[dict[str, Any]]:
 
 def _table(panels: Sequence[_Panel], axis: Axis) -> Mapping[str, Any]:
     rows = [
-        [panel.metric, line.name, s.swept, words(s.score), str(s.score.n) if s.score.value is not None else "–"]
+        [
+            panel.metric,
+            line.name,
+            s.swept,
+            words(s.score),
+            str(s.score.n) if s.score.value is not None else "–",
+        ]
         for panel in panels
         for line in reversed(panel.lines)
         for s in line.spots
@@ -259,7 +323,12 @@ def _holes(panels: Sequence[_Panel], axis: Axis) -> list[str]:
         for line in panel.lines:
             for spot in line.spots if line.role == "student" else ():
                 if spot.score.value is None:
-                    found.setdefault(spot.score.reason, []).append(f"{panel.metric} at {axis.word} = {spot.swept}")
-    told = [f"No point for {', '.join(places)}: {reason}." for reason, places in list(found.items())[:_MOST_REASONS]]
+                    found.setdefault(spot.score.reason, []).append(
+                        f"{panel.metric} at {axis.word} = {spot.swept}"
+                    )
+    told = [
+        f"No point for {', '.join(places)}: {reason}."
+        for reason, places in list(found.items())[:_MOST_REASONS]
+    ]
     left = len(found) - len(told)
     return [*told, f"{left} more reasons are in the table."] if left else told

@@ -37,7 +37,9 @@ class InheritedErrors(AbstractFigure):
             return None
         rows, traces = by_teacher(held)
         expected = {h.subject: index.overall(_EXPECTED, h.subject) for h in held}
-        layout = rows_layout(len(rows), "Same wrong answer, share of common mistakes", rangemode="tozero")
+        layout = rows_layout(
+            len(rows), "Same wrong answer, share of common mistakes", rangemode="tozero"
+        )
         return {
             "data": [*_expected(rows, expected), *traces],
             "layout": teacher_rows(layout, rows),
@@ -45,7 +47,9 @@ class InheritedErrors(AbstractFigure):
         }
 
 
-def _expected(rows: Sequence[Held | str], expected: Mapping[Subject, Score | None]) -> list[dict[str, Any]]:
+def _expected(
+    rows: Sequence[Held | str], expected: Mapping[Subject, Score | None]
+) -> list[dict[str, Any]]:
     """Ticks at the expected share and lines from there to the observed one."""
     spots = []
     for y, row in enumerate(rows):
@@ -67,17 +71,32 @@ def _expected(rows: Sequence[Held | str], expected: Mapping[Subject, Score | Non
         "name": "expected",
         "x": [e for _, e, _ in spots],
         "y": [y for y, _, _ in spots],
-        "marker": {"symbol": "line-ns-open", "color": QUIET, "size": 15, "line": {"width": 2.5, "color": QUIET}},
+        "marker": {
+            "symbol": "line-ns-open",
+            "color": QUIET,
+            "size": 15,
+            "line": {"width": 2.5, "color": QUIET},
+        },
         "hoverinfo": "x",
     }
     return [gaps, ticks]
 
 
-def _table(index: ScoreIndex, held: Sequence[Held], expected: Mapping[Subject, Score | None]) -> dict[str, Any]:
+def _table(
+    index: ScoreIndex, held: Sequence[Held], expected: Mapping[Subject, Score | None]
+) -> dict[str, Any]:
     rows = []
     for subject, score in held:
         excess, other = index.overall(_EXCESS, subject), expected[subject]
-        rows.append([subject.label, subject.role, subject.teacher, *map(words, (score, other, excess)), str(score.n)])
+        rows.append(
+            [
+                subject.label,
+                subject.role,
+                subject.teacher,
+                *map(words, (score, other, excess)),
+                str(score.n),
+            ]
+        )
     return {
         "columns": ["Model", "Role", "Teacher", "Same wrong answer", "Expected", "Excess", "n"],
         "rows": rows,

@@ -23,13 +23,19 @@ class MeasureDots(AbstractFigure):
     metric: str = ""  # metric, or metric/part; "" draws nothing
 
     title: ClassVar[str] = "All models"
-    reading: ClassVar[str] = "One row per model and task, bars are 95 % intervals; the symbol tells the role."
+    reading: ClassVar[str] = (
+        "One row per model and task, bars are 95 % intervals; the symbol tells the role."
+    )
     order: ClassVar[int] = 90
     per: ClassVar = "metric"
 
     def draw(self, record: RunRecord) -> dict[str, Any] | None:
         """Rows by task and teacher, highest first."""
-        held = [s for s in whole_tasks([s for s in record.scores if s.metric == self.metric]) if s.value is not None]
+        held = [
+            s
+            for s in whole_tasks([s for s in record.scores if s.metric == self.metric])
+            if s.value is not None
+        ]
         if not held:
             return None
         unit = Counter(s.unit for s in held).most_common(1)[0][0]
@@ -40,7 +46,9 @@ class MeasureDots(AbstractFigure):
         for role in dict.fromkeys(_role(record, s) for s in shown):
             rows = [i for i, s in enumerate(shown) if _role(record, s) == role]
             traces.append(points(role, [shown[i] for i in rows], rows))
-        layout = named_rows(rows_layout(len(shown), f"{unit}{_WORDS[shown[0].better]}"), _names(shown))
+        layout = named_rows(
+            rows_layout(len(shown), f"{unit}{_WORDS[shown[0].better]}"), _names(shown)
+        )
         zero = min(s.value or 0.0 for s in shown) < 0 < max(s.value or 0.0 for s in shown)
         return {
             "data": traces,
@@ -49,7 +57,9 @@ class MeasureDots(AbstractFigure):
                 "columns": ["Model", "Teacher", "Task", "Value", "n"],
                 "rows": [[s.student, s.teacher or "–", s.task, words(s), str(s.n)] for s in held],
             },
-            "notes": [f"{len(held) - len(shown)} rows more are in the table."] if len(held) > len(shown) else [],
+            "notes": [f"{len(held) - len(shown)} rows more are in the table."]
+            if len(held) > len(shown)
+            else [],
         }
 
 

@@ -12,7 +12,8 @@ from harness.records import RunRecord
 from harness.types import Pair, Score
 
 _RATE = "phrases/rate/"
-_ROLES = {"controls": "control", "base": "base", "teacher": "teacher", "student": "student"}  # drawn in this order
+# drawn in this order
+_ROLES = {"controls": "control", "base": "base", "teacher": "teacher", "student": "student"}
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,15 @@ class Phrases(AbstractFigure):
         held = _rates(record.scores, record.pairs[0])
         if not held:
             return None
-        keys = sorted(held, key=lambda k: (k[0], k[1].partition(":")[0], -(held[k]["teacher"].value or 0.0), k[1]))
+        keys = sorted(
+            held,
+            key=lambda k: (k[0], k[1].partition(":")[0], -(held[k]["teacher"].value or 0.0), k[1]),
+        )
         traces = []
         for role, look in _ROLES.items():
-            spots = [(y, held[k][role], _top(held[k])) for y, k in enumerate(keys) if role in held[k]]
+            spots = [
+                (y, held[k][role], _top(held[k])) for y, k in enumerate(keys) if role in held[k]
+            ]
             if spots:
                 trace = points(look, [s for _, s, _ in spots], [y for y, _, _ in spots])
                 trace["x"] = [(s.value or 0.0) / top for _, s, top in spots]
@@ -55,7 +61,14 @@ class Phrases(AbstractFigure):
             "table": {
                 "columns": ["Phrase", "Teacher", "Student", "Base", "Controls", "Unit"],
                 "rows": [
-                    [name, *(words(held[k].get(r)) for r in ("teacher", "student", "base", "controls")), _unit(held[k])]
+                    [
+                        name,
+                        *(
+                            words(held[k].get(r))
+                            for r in ("teacher", "student", "base", "controls")
+                        ),
+                        _unit(held[k]),
+                    ]
                     for name, k in zip(names, keys, strict=True)
                 ],
             },
@@ -70,7 +83,11 @@ def _rates(scores: Sequence[Score], pair: Pair) -> dict[tuple[str, str], dict[st
         if own and score.metric.startswith(_RATE) and score.value is not None:
             role, _, phrase = score.metric.removeprefix(_RATE).partition("/")
             found.setdefault((score.task, phrase), {})[role] = score
-    return {k: v for k, v in found.items() if {"student", "teacher"} <= set(v) and any(s.value for s in v.values())}
+    return {
+        k: v
+        for k, v in found.items()
+        if {"student", "teacher"} <= set(v) and any(s.value for s in v.values())
+    }
 
 
 def _top(rates: dict[str, Score]) -> float:

@@ -31,10 +31,16 @@ class StyleFamilies(AbstractFigure):
         """Dot plot of the families of the record's one pair."""
         index = ScoreIndex.of(record.scores)
         held = [
-            s for s in subjects(record) if s.role in _SHOWN and record.pairs and s.teacher == record.pairs[0].teacher
+            s
+            for s in subjects(record)
+            if s.role in _SHOWN and record.pairs and s.teacher == record.pairs[0].teacher
         ]
         names = sorted(
-            {s.metric for s in record.scores if s.metric.startswith(_FAMILIES) and s.value is not None and is_gap(s)}
+            {
+                s.metric
+                for s in record.scores
+                if s.metric.startswith(_FAMILIES) and s.value is not None and is_gap(s)
+            }
         )
         rows = [STYLE, *names]
         traces, table = [], []
@@ -44,12 +50,15 @@ class StyleFamilies(AbstractFigure):
             if kept:
                 traces.append(_trace(subject, kept))
                 table += [
-                    [subject.label, _title(m), words(s), str(s.n)] for m, s in zip(rows, scores, strict=True) if s
+                    [subject.label, _title(m), words(s), str(s.n)]
+                    for m, s in zip(rows, scores, strict=True)
+                    if s
                 ]
         if not names or not any(t["name"] == "student" for t in traces):
             return None
         layout = named_rows(
-            rows_layout(len(rows), "Share of the gap, higher is closer to the teacher"), [_title(m) for m in rows]
+            rows_layout(len(rows), "Share of the gap, higher is closer to the teacher"),
+            [_title(m) for m in rows],
         )
         return {
             "data": traces,

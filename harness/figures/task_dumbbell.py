@@ -34,7 +34,11 @@ class TaskDumbbell(AbstractFigure):
             return None
         pair = record.pairs[0]
         models = {"base": pair.base or "", "teacher": pair.teacher, "student": pair.student}
-        scores = [s for s in record.scores if s.metric.split("/")[0] == "task_score" and s.student in models.values()]
+        scores = [
+            s
+            for s in record.scores
+            if s.metric.split("/")[0] == "task_score" and s.student in models.values()
+        ]
         unit, rows = _rows(scores, models)
         if not rows:
             return None
@@ -46,18 +50,23 @@ class TaskDumbbell(AbstractFigure):
         left_out = len(rows) - len(shown)
         return {
             "data": traces,
-            "layout": named_rows(rows_layout(len(shown), f"Score ({unit})", rangemode="tozero"), shown),
+            "layout": named_rows(
+                rows_layout(len(shown), f"Score ({unit})", rangemode="tozero"), shown
+            ),
             "table": {
                 "columns": ["Task", "Base", "Student", "Teacher", "n"],
                 "rows": [
-                    [r, *(words(s.get(k)) for k in ("base", "student", "teacher")), _n(s)] for r, s in rows.items()
+                    [r, *(words(s.get(k)) for k in ("base", "student", "teacher")), _n(s)]
+                    for r, s in rows.items()
                 ],
             },
             "notes": [f"{left_out} further rows are in the table."] if left_out else [],
         }
 
 
-def _rows(scores: list[Score], models: Mapping[str, str]) -> tuple[str, dict[str, dict[str, Score]]]:
+def _rows(
+    scores: list[Score], models: Mapping[str, str]
+) -> tuple[str, dict[str, dict[str, Score]]]:
     """The commonest unit, and row name -> role -> score for the tasks where the student has a value in it."""
     valued = [s for s in whole_tasks(scores) if s.value is not None]
     if not valued:
@@ -71,7 +80,9 @@ def _rows(scores: list[Score], models: Mapping[str, str]) -> tuple[str, dict[str
         if score.unit != unit:
             continue
         name = (
-            score.task if len(parts[score.task]) == 1 else f"{score.task} · {score.metric.partition('/')[2] or 'score'}"
+            score.task
+            if len(parts[score.task]) == 1
+            else f"{score.task} · {score.metric.partition('/')[2] or 'score'}"
         )
         for role, model in models.items():
             if score.student == model:
@@ -88,7 +99,15 @@ def _bars(rows: list[dict[str, Score]]) -> dict[str, Any]:
         xs += [min(values), max(values), None]
         ys += [y, y, None]
     line = {"color": FAINT, "width": 3}
-    return {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "line": line, "hoverinfo": "skip", "name": "gap"}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": xs,
+        "y": ys,
+        "line": line,
+        "hoverinfo": "skip",
+        "name": "gap",
+    }
 
 
 def _n(row: Mapping[str, Score]) -> str:

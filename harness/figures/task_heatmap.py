@@ -35,7 +35,9 @@ class TaskHeatmap(AbstractFigure):
         for metric in ("gap_recovered", "retention"):
             cells = {s: _by_task(_family(record, metric, s)) for s in rows}
             if any(x.value is not None for held in cells.values() for x in held.values()):
-                return _heatmap(cells, f"{metric.replace('_', ' ').capitalize()} (share of the gap)", "")
+                return _heatmap(
+                    cells, f"{metric.replace('_', ' ').capitalize()} (share of the gap)", ""
+                )
         models = _models(record, rows)
         own = {s: _by_task(_own(record, index, s)) for s in models}
         if any(x.value is not None for held in own.values() for x in held.values()):
@@ -47,7 +49,11 @@ class TaskHeatmap(AbstractFigure):
 def _family(record: RunRecord, metric: str, subject: Subject) -> list[Score]:
     """The subject's scores of a metric or, where it has parts only, of its first part per task."""
     key = (subject.student, subject.teacher, subject.variant)
-    return [s for s in record.scores if s.metric.split("/")[0] == metric and (s.student, s.teacher, s.variant) == key]
+    return [
+        s
+        for s in record.scores
+        if s.metric.split("/")[0] == metric and (s.student, s.teacher, s.variant) == key
+    ]
 
 
 def _own(record: RunRecord, index: ScoreIndex, subject: Subject) -> list[Score]:
@@ -73,9 +79,13 @@ def _by_task(scores: Sequence[Score]) -> dict[str, Score]:
     return {task: held[0] for task, held in tasks.items() if "+" not in task}
 
 
-def _heatmap(cells: Mapping[Subject, Mapping[str, Score]], unit: str, reading: str) -> dict[str, Any] | None:
+def _heatmap(
+    cells: Mapping[Subject, Mapping[str, Score]], unit: str, reading: str
+) -> dict[str, Any] | None:
     """Tasks downwards and models across, or the other way round where there are many models."""
-    every = sorted({task for held in cells.values() for task, x in held.items() if x.value is not None})
+    every = sorted(
+        {task for held in cells.values() for task, x in held.items() if x.value is not None}
+    )
     if len(every) < 2:
         return None
     tasks = every[:_MOST_TASKS]
@@ -84,13 +94,19 @@ def _heatmap(cells: Mapping[Subject, Mapping[str, Score]], unit: str, reading: s
     turned = len(models) > _MOST_ACROSS and len(models) > len(tasks)
     across, down = (tasks, _names(models, " ")) if turned else (_names(models, "\n"), tasks)
     shown = [list(row) for row in zip(*grid, strict=True)] if turned else grid
-    left_out = [f"{len(every) - len(tasks)} tasks more are in scores.csv."] if len(every) > len(tasks) else []
+    left_out = (
+        [f"{len(every) - len(tasks)} tasks more are in scores.csv."]
+        if len(every) > len(tasks)
+        else []
+    )
     figure = {
         "data": [_cells(shown)],
         "layout": _layout(across, down) | {"annotations": _dashes(shown)},
         "table": {
             "columns": ["Task", *_names(models, " ")],
-            "rows": [[task, *(words(x) for x in row)] for task, row in zip(tasks, grid, strict=True)],
+            "rows": [
+                [task, *(words(x) for x in row)] for task, row in zip(tasks, grid, strict=True)
+            ],
         },
         "notes": [unit + ".", *left_out],
     }
@@ -104,7 +120,10 @@ def _cells(grid: Sequence[Sequence[Score | None]]) -> dict[str, Any]:
         "z": [[x.value if x else None for x in row] for row in grid],
         "x": list(range(len(grid[0]))),
         "y": list(range(len(grid))),
-        "text": [[number(x.value, x.low, x.high) if x and x.value is not None else "" for x in row] for row in grid],
+        "text": [
+            [number(x.value, x.low, x.high) if x and x.value is not None else "" for x in row]
+            for row in grid
+        ],
         "texttemplate": "%{text}",
         "hovertext": [[hover(x) if x else "not measured" for x in row] for row in grid],
         "hoverinfo": "text",
@@ -120,7 +139,12 @@ def _cells(grid: Sequence[Sequence[Score | None]]) -> dict[str, Any]:
 
 def _dashes(grid: Sequence[Sequence[Score | None]]) -> list[dict[str, Any]]:
     """A dash in every cell without a number."""
-    spots = [(x, y) for y, row in enumerate(grid) for x, s in enumerate(row) if s is None or s.value is None]
+    spots = [
+        (x, y)
+        for y, row in enumerate(grid)
+        for x, s in enumerate(row)
+        if s is None or s.value is None
+    ]
     dash = {"text": "–", "showarrow": False, "font": {"color": QUIET}, "xref": "x", "yref": "y"}
     return [{**dash, "x": x, "y": y} for x, y in spots]
 
@@ -132,14 +156,26 @@ def _names(models: Sequence[Subject], between: str) -> list[str]:
 
 
 def _layout(across: Sequence[str], down: Sequence[str]) -> dict[str, Any]:
-    still = {"showgrid": False, "zeroline": False, "automargin": True, "fixedrange": True, "tickmode": "array"}
+    still = {
+        "showgrid": False,
+        "zeroline": False,
+        "automargin": True,
+        "fixedrange": True,
+        "tickmode": "array",
+    }
     columns = ["<br>".join(label(line, 13) for line in name.split("\n")) for name in across]
     top = 16 * max(name.count("<br>") + 1 for name in columns)
     return {
         "height": 40 + top + 36 * len(down),
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "showlegend": False,
-        "xaxis": {**still, "side": "top", "tickangle": 0, "tickvals": list(range(len(across))), "ticktext": columns},
+        "xaxis": {
+            **still,
+            "side": "top",
+            "tickangle": 0,
+            "tickvals": list(range(len(across))),
+            "ticktext": columns,
+        },
         "yaxis": {
             **still,
             "tickvals": list(range(len(down))),

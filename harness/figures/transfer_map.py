@@ -52,7 +52,10 @@ class TransferMap(AbstractFigure):
     def draw(self, record: RunRecord) -> dict[str, Any] | None:
         """The map, or a line of one axis where the run measures only that one."""
         index = ScoreIndex.of(record.scores)
-        found = [_Placed(s, index.overall(CAPABILITY, s), index.overall(STYLE, s)) for s in subjects(record)]
+        found = [
+            _Placed(s, index.overall(CAPABILITY, s), index.overall(STYLE, s))
+            for s in subjects(record)
+        ]
         found = [p for p in found if p.capability or p.style]
         both = [p for p in found if _valued(p.capability) and _valued(p.style)]
         if both:
@@ -75,18 +78,25 @@ def _map(found: Sequence[_Placed], both: Sequence[_Placed]) -> dict[str, Any]:
     names = _names([p.subject for p in both])
     x_range, y_range = _range([x for x, _ in spots]), _range([y for _, y in spots])
     sides = _label_sides(spots, names, (x_range, y_range))
-    traces = [_anchor("base", 0.0, "base", "top right"), _anchor("teacher", 1.0, "teacher, asked again", "top center")]
+    traces = [
+        _anchor("base", 0.0, "base", "top right"),
+        _anchor("teacher", 1.0, "teacher, asked again", "top center"),
+    ]
     for role in dict.fromkeys(p.subject.role for p in both):
         rows = [i for i, p in enumerate(both) if p.subject.role == role]
         trace = _role_trace(role, [both[i] for i in rows])
-        traces.append(trace | {"text": [names[i] for i in rows], "textposition": [sides[i] for i in rows]})
+        traces.append(
+            trace | {"text": [names[i] for i in rows], "textposition": [sides[i] for i in rows]}
+        )
     missing = [p.subject.label for p in found if p not in both]
     kinds = {p.subject.base_kind for p in both if p.subject.role == "student"}
     return {
         "data": traces,
         "layout": _map_layout(x_range, y_range, "sibling" in kinds),
         "table": _table(found),
-        "notes": [f"Not on the map, for want of one of the two numbers: {', '.join(missing)}."] if missing else [],
+        "notes": [f"Not on the map, for want of one of the two numbers: {', '.join(missing)}."]
+        if missing
+        else [],
     }
 
 
@@ -114,7 +124,10 @@ def _role_trace(role: str, held: Sequence[_Placed]) -> dict[str, Any]:
             "size": 12,
             "line": {"width": 1.8, "color": look.colour},
         },
-        "textfont": {"size": 13 if role == "student" else 12, "color": None if role == "student" else QUIET},
+        "textfont": {
+            "size": 13 if role == "student" else 12,
+            "color": None if role == "student" else QUIET,
+        },
         "hovertext": [_hover(p) for p in held],
         "hoverinfo": "text",
         "customdata": [[p.subject.student, p.subject.teacher] for p in held],
@@ -124,7 +137,9 @@ def _role_trace(role: str, held: Sequence[_Placed]) -> dict[str, Any]:
 
 def _hover(placed: _Placed) -> str:
     """Both numbers of a point, the teacher named."""
-    lines = [f"<b>{label(placed.subject.label, 60)}</b> held against {label(placed.subject.teacher, 60)}"]
+    lines = [
+        f"<b>{label(placed.subject.label, 60)}</b> held against {label(placed.subject.teacher, 60)}"
+    ]
     lines += [f"capability {words(placed.capability)}", f"style {words(placed.style)}"]
     return "<br>".join(lines)
 
@@ -174,27 +189,45 @@ def _names(held: Sequence[Subject]) -> list[str]:
 
 
 def _label_sides(
-    spots: Sequence[tuple[float, float]], names: Sequence[str], ranges: tuple[list[float], list[float]]
+    spots: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    ranges: tuple[list[float], list[float]],
 ) -> list[str]:
     """For every point the side on which its label crosses fewest other points and labels, chosen in order."""
     to_pixels = [_PLOT[i] / (ranges[i][1] - ranges[i][0]) for i in (0, 1)]
-    pixels = [((x - ranges[0][0]) * to_pixels[0], (y - ranges[1][0]) * to_pixels[1]) for x, y in spots]
-    ends = [((at - ranges[0][0]) * to_pixels[0], (at - ranges[1][0]) * to_pixels[1]) for at in (0.0, 1.0)]
+    pixels = [
+        ((x - ranges[0][0]) * to_pixels[0], (y - ranges[1][0]) * to_pixels[1]) for x, y in spots
+    ]
+    ends = [
+        ((at - ranges[0][0]) * to_pixels[0], (at - ranges[1][0]) * to_pixels[1])
+        for at in (0.0, 1.0)
+    ]
     taken = [(x - 8, y - 8, x + 8, y + 8) for x, y in [*pixels, *ends]]
-    taken += [_label_box(*ends[0], "top right", (36, 16)), _label_box(*ends[1], "top center", (136, 16))]
+    taken += [
+        _label_box(*ends[0], "top right", (36, 16)),
+        _label_box(*ends[1], "top center", (136, 16)),
+    ]
     chosen = []
     for (x, y), name in zip(pixels, names, strict=True):
         lines = name.split("<br>")
         size = (7.2 * max(map(len, lines)), 17.0 * len(lines))
         boxes = {side: _label_box(x, y, side, size) for side in _SIDES}
         outside = {s: b[2] > _PLOT[0] + 8 or b[0] < 0 for s, b in boxes.items()}
-        best = min(_SIDES, key=lambda s: (sum(_crosses(boxes[s], t) for t in taken) + 2 * outside[s], _SIDES.index(s)))
+        best = min(
+            _SIDES,
+            key=lambda s: (
+                sum(_crosses(boxes[s], t) for t in taken) + 2 * outside[s],
+                _SIDES.index(s),
+            ),
+        )
         chosen.append(best)
         taken.append(boxes[best])
     return chosen
 
 
-def _label_box(x: float, y: float, side: str, size: tuple[float, float]) -> tuple[float, float, float, float]:
+def _label_box(
+    x: float, y: float, side: str, size: tuple[float, float]
+) -> tuple[float, float, float, float]:
     """Left, bottom, right, top of a label beside a point, in pixels."""
     width, height = size
     vertical, horizontal = side.split()
@@ -210,7 +243,10 @@ def _crosses(a: tuple[float, float, float, float], b: tuple[float, float, float,
 def _map_layout(x_range: list[float], y_range: list[float], transfer: bool) -> dict[str, Any]:
     word = "transfer" if transfer else "gap recovered"
     corners = [("imitator", 0.02, 0.99, "left", "top"), ("clone", 0.98, 0.99, "right", "top")]
-    corners += [("neither", 0.02, 0.01, "left", "bottom"), ("learner", 0.98, 0.01, "right", "bottom")]
+    corners += [
+        ("neither", 0.02, 0.01, "left", "bottom"),
+        ("learner", 0.98, 0.01, "right", "bottom"),
+    ]
     half = {"type": "line", "layer": "below", "line": {"color": FAINT, "width": 1, "dash": "dot"}}
     return {
         "height": 540,
@@ -250,13 +286,21 @@ def _map_layout(x_range: list[float], y_range: list[float], transfer: bool) -> d
 
 
 def _axis(title: str, span: list[float]) -> dict[str, Any]:
-    return {"title": {"text": title, "standoff": 8}, "range": span, "zeroline": False, "showgrid": False, "dtick": 0.5}
+    return {
+        "title": {"text": title, "standoff": 8},
+        "range": span,
+        "zeroline": False,
+        "showgrid": False,
+        "dtick": 0.5,
+    }
 
 
 def _one_axis(held: Sequence[Held], word: str, other: str, table: dict[str, Any]) -> dict[str, Any]:
     """A line of dots for runs that measure one of the two axes."""
     rows, traces = by_teacher(held)
-    layout = teacher_rows(rows_layout(len(rows), f"{word} recovered (share of the gap to the teacher)"), rows)
+    layout = teacher_rows(
+        rows_layout(len(rows), f"{word} recovered (share of the gap to the teacher)"), rows
+    )
     return {
         "data": traces,
         "layout": {**layout, **gap_guides(), "margin": {**layout["margin"], "t": 26}},
@@ -267,5 +311,8 @@ def _one_axis(held: Sequence[Held], word: str, other: str, table: dict[str, Any]
 
 
 def _table(found: Sequence[_Placed]) -> dict[str, Any]:
-    rows = [[p.subject.label, p.subject.role, p.subject.teacher, words(p.capability), words(p.style)] for p in found]
+    rows = [
+        [p.subject.label, p.subject.role, p.subject.teacher, words(p.capability), words(p.style)]
+        for p in found
+    ]
     return {"columns": ["Model", "Role", "Teacher", "Capability", "Style"], "rows": rows}

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from harness.types import Floats
 
-_NOISE = 1e-6  # a bucket below this is rounding: sums of float32 log-probabilities are no more exact
+# a bucket below this is rounding: sums of float32 log-probabilities are no more exact
+_NOISE = 1e-6
 _WHOLE = 1e-4  # how far a distribution over a whole vocabulary may be from 1
 
 
@@ -47,7 +48,9 @@ def distributions(teacher: Stored, student: Stored, exact: bool) -> Distribution
     hold: it is left out, and the rest brought to 1.
     """
     if exact:
-        both = [_dense(s, min(teacher.ids.shape[1], student.ids.shape[1])) for s in (teacher, student)]
+        both = [
+            _dense(s, min(teacher.ids.shape[1], student.ids.shape[1])) for s in (teacher, student)
+        ]
         return Distributions(both[0], both[1], np.ones(len(both[0])))
     found = _positions(teacher.ids, student.ids)
     shared = found >= 0
@@ -61,7 +64,9 @@ def distributions(teacher: Stored, student: Stored, exact: bool) -> Distribution
 def _dense(stored: Stored, vocabulary: int) -> Floats:
     """(T, vocabulary) probabilities in the order of ids, summing to 1."""
     place = np.empty((len(stored.ids), stored.ids.shape[1]))
-    np.put_along_axis(place, stored.ids.astype(np.int64), np.exp(stored.logprobs.astype(np.float64)), axis=1)
+    np.put_along_axis(
+        place, stored.ids.astype(np.int64), np.exp(stored.logprobs.astype(np.float64)), axis=1
+    )
     kept = place[:, :vocabulary]
     return np.asarray(kept / kept.sum(axis=1, keepdims=True))
 

@@ -60,7 +60,11 @@ def panel(one: Sides) -> Panel:
     shared = set.intersection(*(set(a) for a in answers))
     controls = {} if one.teacher is None else {s.model: s for s in unrelated(one, one.controls)}
     others = {name: every_sample(controls[name]) for name in sorted(controls)}
-    others = {name: a for name, a in others.items() if len(shared & set(a)) >= _COVERAGE * max(len(shared), 1)}
+    others = {
+        name: a
+        for name, a in others.items()
+        if len(shared & set(a)) >= _COVERAGE * max(len(shared), 1)
+    }
     ids = sorted(shared.intersection(*(set(a) for a in others.values())))
     if len(ids) < max(one.minimum, 1):
         fewest = min(range(len(core)), key=lambda i: len(answers[i]))
@@ -69,7 +73,9 @@ def panel(one: Sides) -> Panel:
             f"needed ({core[fewest].model} answered {len(answers[fewest])})"
         )
     by_id = {p.id: p for p in one.student.requests.prompts}
-    sides = {side.model: tuple(found[i] for i in ids) for side, found in zip(core, answers, strict=True)}
+    sides = {
+        side.model: tuple(found[i] for i in ids) for side, found in zip(core, answers, strict=True)
+    }
     return Panel(
         prompts=tuple(by_id[i] for i in ids),
         student=sides[one.student.model],
@@ -82,7 +88,9 @@ def panel(one: Sides) -> Panel:
 
 def every_sample(side: Side) -> dict[str, tuple[str, ...]]:
     """Prompt.id -> the side's answers, one per sample, for prompts that every sample answered."""
-    samples = [answered_texts(replace(side, outputs=outputs)) for outputs in (side.outputs, *side.samples)]
+    samples = [
+        answered_texts(replace(side, outputs=outputs)) for outputs in (side.outputs, *side.samples)
+    ]
     return {i: tuple(s[i] for s in samples) for i in samples[0] if all(i in s for s in samples)}
 
 
@@ -107,18 +115,28 @@ def rate(values: Floats, rows: Panel) -> Mean | Smooth:
     return bootstrapped(values, rows)
 
 
-def over_controls(names: tuple[str, str], mine: Floats, controls: Mapping[str, Floats], rows: Panel) -> list[Found]:
+def over_controls(
+    names: tuple[str, str], mine: Floats, controls: Mapping[str, Floats], rows: Panel
+) -> list[Found]:
     """The student's values (P,) minus the controls' mean (lineages weigh the same): over prompts, and over models.
 
     The second is a 95 % prediction interval for a further control, from 4 lineages on.
     """
     if not controls:
-        return [Found(name, "", "no controls of another lineage than student and teacher") for name in names]
+        return [
+            Found(name, "", "no controls of another lineage than student and teacher")
+            for name in names
+        ]
     lineages = sorted({rows.lineages[c] for c in controls})
-    siblings = [[v for c, v in controls.items() if rows.lineages[c] == lineage] for lineage in lineages]
+    siblings = [
+        [v for c, v in controls.items() if rows.lineages[c] == lineage] for lineage in lineages
+    ]
     each = np.array([np.mean(values, axis=0) for values in siblings])
     difference = mine - each.mean(axis=0)
-    return [Found(names[0], "", bootstrapped(difference, rows)), _against_models(names[1], difference, each)]
+    return [
+        Found(names[0], "", bootstrapped(difference, rows)),
+        _against_models(names[1], difference, each),
+    ]
 
 
 def _against_models(name: str, difference: Floats, each: Floats) -> Found:
@@ -128,7 +146,9 @@ def _against_models(name: str, difference: Floats, each: Floats) -> Found:
     except Unavailable as error:
         return Found(name, "", str(error))
     if limit.sd <= 1e-12 * max(1.0, abs(limit.mean)):
-        return Found(name, "", f"{limit.lineages} control lineages, all alike: no spread to judge a model by")
+        return Found(
+            name, "", f"{limit.lineages} control lineages, all alike: no spread to judge a model by"
+        )
     value, half = float(difference.mean()), limit.limit - limit.mean
     return Found(name, "", Given(value, value - half, value + half, limit.lineages, "models"))
 

@@ -32,14 +32,20 @@ def read_table(file: str) -> tuple[tuple[str, str], ...]:
     places = [Path(file).expanduser(), package / "tasks" / file, package.parent / "tasks" / file]
     path = next((p for p in places if p.is_file()), None)
     if path is None:
-        raise DistillbenchError(f"key file: expected a CSV file with columns name and alias, got none at {file}")
+        raise DistillbenchError(
+            f"key file: expected a CSV file with columns name and alias, got none at {file}"
+        )
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         if not {"name", "alias"} <= set(reader.fieldnames or ()):
-            raise DistillbenchError(f"key file: {file}: expected columns name and alias, got {reader.fieldnames}")
+            raise DistillbenchError(
+                f"key file: {file}: expected columns name and alias, got {reader.fieldnames}"
+            )
         rows = [((row["name"] or "").strip(), (row["alias"] or "").strip()) for row in reader]
     if not rows or not all(name and alias for name, alias in rows):
-        raise DistillbenchError(f"key file: {file}: expected a name and an alias in every row, got an empty cell")
+        raise DistillbenchError(
+            f"key file: {file}: expected a name and an alias in every row, got an empty cell"
+        )
     return tuple(rows)
 
 
@@ -76,7 +82,8 @@ class Names:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        aliases = sorted(self._by_alias, key=lambda a: (-len(a), a))  # the longest first: it names the most
+        # the longest first: it names the most
+        aliases = sorted(self._by_alias, key=lambda a: (-len(a), a))
         return re.compile("|".join(map(_expression, aliases)) or r"(?!)")
 
 

@@ -9,7 +9,8 @@ from harness.choices import AlignedChoices, align_tables, choice_table
 from harness.metrics._primary import required
 from harness.types import Side, Sides, Unavailable
 
-_COVERAGE = 0.9  # of the prompts of student and teacher: a model with fewer would cut the prompts of all
+# of the prompts of student and teacher: a model with fewer would cut the prompts of all
+_COVERAGE = 0.9
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,11 @@ def population(one: Sides, candidates: Sequence[Side]) -> Population:
     shared = {p.id for p in align_tables(pair, one.minimum).prompts}
     sides = {s.model: s for s in candidates if s.model not in (one.student.model, teacher.model)}
     tables = {name: choice_table(sides[name]) for name in sorted(sides)}
-    kept = [n for n, t in tables.items() if len(shared & {p.id for p in t.prompts}) >= _COVERAGE * len(shared)]
+    kept = [
+        n
+        for n, t in tables.items()
+        if len(shared & {p.id for p in t.prompts}) >= _COVERAGE * len(shared)
+    ]
     aligned = align_tables([*pair, *(tables[n] for n in kept)], one.minimum)
     aligned = aligned.where(aligned.gold >= 0)
     if len(aligned.prompts) < one.minimum:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from harness.align import AlignedValues, align_grades, graded_columns
 from harness.plugins import AbstractMetric
 from harness.types import Found, GradeColumn, Side, Statistic, Unavailable
 
-# lm-eval's metrics that are a share of something right in [0, 1], higher better; no perplexity, no mcc. `acc` stands
-# before `acc_norm` because it is what the options' log-probabilities say themselves, as in the measures of agreement.
+# lm-eval's metrics that are a share of something right in [0, 1], higher better; no perplexity, no
+# mcc. `acc` stands before `acc_norm` because it is what the options' log-probabilities say
+# themselves, as in the measures of agreement.
 SHARES = (
     "exact_match", "acc", "math_verify", "pass@1", "pass_at_1", "prompt_level_strict_acc", "em", "bleu_acc", "f1",
     "acc_norm",
@@ -26,7 +28,8 @@ Column = tuple[str, str, str]  # leaf, metric, filter
 class GradedMetric(AbstractMetric, ABC):
     """A measure over one grade of each task."""
 
-    columns: tuple[str, ...] = SHARES  # "metric" or "metric,filter": the first that a task has stands for it
+    # "metric" or "metric,filter": the first that a task has stands for it
+    columns: tuple[str, ...] = SHARES
 
 
 def column_name(column: GradeColumn) -> str:
@@ -59,7 +62,9 @@ def _require_higher(column: GradeColumn) -> None:
         raise Unavailable(f"grade {column_name(column)} is not one where higher is better")
 
 
-def primary_values(sides: Sequence[Side], columns: Sequence[str], leaf: str, minimum: int) -> AlignedValues:
+def primary_values(
+    sides: Sequence[Side], columns: Sequence[str], leaf: str, minimum: int
+) -> AlignedValues:
     """Values (sides, P) in [0, 1] of the leaf's primary column on the prompts that all sides have, sorted by id.
 
     The first side says which column it is. Raises Unavailable with the reason where there are no such values.
@@ -67,7 +72,9 @@ def primary_values(sides: Sequence[Side], columns: Sequence[str], leaf: str, min
     column = primary(sides[0], columns, leaf)
     aligned = align_grades(sides, column, minimum)
     if aligned.values.size and not (aligned.values.min() >= 0 and aligned.values.max() <= 1):
-        raise Unavailable(f"grade {column[1]} has values outside 0 to 1; name another in `columns` of the metric")
+        raise Unavailable(
+            f"grade {column[1]} has values outside 0 to 1; name another in `columns` of the metric"
+        )
     return aligned
 
 
@@ -90,17 +97,24 @@ def _shared_leaves(sides: Sequence[Side]) -> list[str]:
 
 
 def each_leaf(
-    sides: Sequence[Side], columns: Sequence[str], minimum: int, statistic: Callable[[AlignedValues], Statistic]
+    sides: Sequence[Side],
+    columns: Sequence[str],
+    minimum: int,
+    statistic: Callable[[AlignedValues], Statistic],
 ) -> list[Found]:
     """A statistic of the whole task (leaf ""), and where it is a group, of each of its leaves."""
     names = _shared_leaves(sides)
     found = [_found("", lambda: pooled_values(sides, columns, minimum), statistic)]
     if len(names) > 1:
-        found += [_found(n, lambda n=n: primary_values(sides, columns, n, minimum), statistic) for n in names]  # type: ignore[misc]
+        found += [
+            _found(n, partial(primary_values, sides, columns, n, minimum), statistic) for n in names
+        ]
     return found
 
 
-def _found(leaf: str, values: Callable[[], AlignedValues], statistic: Callable[[AlignedValues], Statistic]) -> Found:
+def _found(
+    leaf: str, values: Callable[[], AlignedValues], statistic: Callable[[AlignedValues], Statistic]
+) -> Found:
     try:
         return Found("", leaf, statistic(values()))
     except Unavailable as error:

@@ -31,7 +31,11 @@ def reads(side: Side) -> dict[Place, Read]:
     found: dict[Place, Read] = {}
     for row, index in enumerate(side.outputs.request):
         request = side.requests.requests[int(index)]
-        if request.kind in ("score", "read") and side.outputs.answered[row] and request.continuation:
+        if (
+            request.kind in ("score", "read")
+            and side.outputs.answered[row]
+            and request.continuation
+        ):
             prompt = side.requests.prompts[request.prompt]
             logprob = float(side.outputs.logprob_nats[row])
             found[prompt.id, request.leaf] = Read(prompt, row, logprob, request.continuation)
@@ -50,7 +54,9 @@ def own_texts(teacher: Side, student: Side) -> list[tuple[Read, Read]]:
     """
     written = authors(teacher)
     if written and teacher.model not in written:
-        raise Unavailable(f"{teacher.model} is not among those whose answers are read: {', '.join(written)}")
+        raise Unavailable(
+            f"{teacher.model} is not among those whose answers are read: {', '.join(written)}"
+        )
     first, second = reads(teacher), reads(student)
     wanted = teacher.model if written else ""
     return [(first[p], second[p]) for p in first if p in second and p[1] == wanted]
@@ -74,7 +80,9 @@ def ratio(texts: Sequence[tuple[Prompt, float, float]], minimum: int) -> Ratio:
 def require(n: int, minimum: int) -> None:
     """Nothing; raises Unavailable where too few prompts are left."""
     if n < max(minimum, 1):
-        raise Unavailable(f"{n} shared prompts with a text to read; at least {max(minimum, 1)} are needed")
+        raise Unavailable(
+            f"{n} shared prompts with a text to read; at least {max(minimum, 1)} are needed"
+        )
 
 
 def token_columns(side: Side) -> TokenColumns:
@@ -93,4 +101,6 @@ def pearson(means: Floats) -> Floats:
     covariance = n * xy - x * y
     spread = (n * xx - x * x) * (n * yy - y * y)
     room = np.sqrt(np.maximum(spread, 0.0))
-    return np.asarray(np.divide(covariance, room, out=np.full(np.shape(covariance), np.nan), where=room > 0))
+    return np.asarray(
+        np.divide(covariance, room, out=np.full(np.shape(covariance), np.nan), where=room > 0)
+    )

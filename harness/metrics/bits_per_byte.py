@@ -20,7 +20,9 @@ from harness.types import Better, Found, Ratio, Side, Sides, Unavailable
 def bits_per_byte(side: Side, author: str | None, minimum: int) -> Ratio:
     """Bits over bytes of one author's texts, or of all (None)."""
     read = [r for (_, leaf), r in reads(side).items() if author in (None, leaf)]
-    return ratio([(r.prompt, -r.logprob_nats / math.log(2), float(r.n_bytes)) for r in read], minimum)
+    return ratio(
+        [(r.prompt, -r.logprob_nats / math.log(2), float(r.n_bytes)) for r in read], minimum
+    )
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,12 @@ class Capa(AbstractMetric):
         kept = both_answered(aligned, one.minimum)
         parts = capa_parts(kept.probabilities[0], kept.probabilities[1], kept.gold, kept.n_options)
         if not np.isfinite(kappa_p(parts.mean(axis=0))):
-            raise Unavailable("both are right on every prompt: agreement beyond chance is not defined")
+            raise Unavailable(
+                "both are right on every prompt: agreement beyond chance is not defined"
+            )
         found = [Found("", "", Smooth(parts, kappa_p, kept.ids, kept.clusters))]
         if not aligned.answered.all():
-            found.append(Found("unanswered", "", left_unanswered(aligned), unit="share", better="none"))
+            found.append(
+                Found("unanswered", "", left_unanswered(aligned), unit="share", better="none")
+            )
         return found

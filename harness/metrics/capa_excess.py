@@ -72,7 +72,9 @@ def agreement_of(choices: AlignedChoices, pairs: Sequence[tuple[int, int]]) -> U
     """Accuracies and kappas of the pairs for which kappa is defined; a pair is two rows of `choices`."""
     accuracy, kappa = choices.right.mean(axis=1), pairwise_kappa(choices)
     kappas = np.array([kappa[i, j] for i, j in pairs], dtype=np.float64)
-    both = np.array([sorted((accuracy[i], accuracy[j])) for i, j in pairs], dtype=np.float64).reshape(-1, 2)
+    both = np.array(
+        [sorted((accuracy[i], accuracy[j])) for i, j in pairs], dtype=np.float64
+    ).reshape(-1, 2)
     defined = np.isfinite(kappas)
     return UnrelatedPairs(both[defined], kappas[defined])
 
@@ -94,7 +96,9 @@ class CapaExcess(AbstractMetric):
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """The excess with the prediction interval over unrelated pairs; n counts their lineages."""
         one = sides[0]
-        reference = population(one, [*one.controls, *unrelated(one, with_known_lineage(one.others))])
+        reference = population(
+            one, [*one.controls, *unrelated(one, with_known_lineage(one.others))]
+        )
         pairs = agreement_of(reference.choices, _unrelated_pairs(one, reference))
         if len(pairs.kappas) < _PAIRS:
             raise Unavailable(

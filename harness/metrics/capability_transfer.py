@@ -39,7 +39,9 @@ class CapabilityTransfer(GradedMetric):
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """The headline, and a reason for every graded task that cannot enter it by the kind of its grades."""
-        graded = sorted((s for s in sides if "grades" in s.student.requests.yields), key=lambda s: s.task)
+        graded = sorted(
+            (s for s in sides if "grades" in s.student.requests.yields), key=lambda s: s.task
+        )
         if not graded:
             raise Unavailable("no graded task in this matrix")
         reasons = {s.task: self._left_out(s.student, s.task) for s in graded}
@@ -47,7 +49,9 @@ class CapabilityTransfer(GradedMetric):
         unit = GAP_UNIT[graded[0].base_kind]
         apart = [Found(task, "", reason, unit) for task, reason in reasons.items() if reason]
         if not entering:
-            raise Unavailable("no graded task in this matrix whose grade is a share between 0 and 1")
+            raise Unavailable(
+                "no graded task in this matrix whose grade is a share between 0 and 1"
+            )
         return [Found("", "", Ratio(tuple(self._stratum(s) for s in entering)), unit), *apart]
 
     def _left_out(self, side: Side, task: str) -> str:
@@ -66,7 +70,9 @@ class CapabilityTransfer(GradedMetric):
         models = []
         for side, role in ((one.student, "student"), (one.teacher, "teacher"), (one.base, "base")):
             if side is None or side.grades is None:
-                raise Unavailable(f"{side.model if side else f'the {role}'} has no grades of {one.task}")
+                raise Unavailable(
+                    f"{side.model if side else f'the {role}'} has no grades of {one.task}"
+                )
             models.append(side)
         try:
             return gap_stratum(pooled_values(models, self.columns, one.minimum))

@@ -40,7 +40,9 @@ def consistency_statistic(aligned: AlignedValues) -> Smooth:
         raise Unavailable("grades that are not just right or wrong")
     parts = consistency_parts(*aligned.values)
     if not np.isfinite(consistency(parts.mean(axis=0))):
-        raise Unavailable("both models are right on every prompt, or wrong on every one: consistency is not defined")
+        raise Unavailable(
+            "both models are right on every prompt, or wrong on every one: consistency is not defined"
+        )
     right = np.array([1.0, 0.0])
     kinds = np.concatenate([consistency_parts(np.full(2, first), right) for first in right])
     return Smooth(parts, consistency, aligned.ids, aligned.clusters, kinds)

@@ -27,7 +27,8 @@ class Inheritance(NamedTuple):
 
     rows: Mask  # (P,) both answered and wrong; the others hold one entry for each of these
     same: Floats  # (I,) 1 = the teacher's wrong option
-    expected: Floats  # (I,) share of the models wrong on this prompt that chose the teacher's option
+    # (I,) share of the models wrong on this prompt that chose the teacher's option
+    expected: Floats
 
     @property
     def excess(self) -> float:
@@ -46,7 +47,9 @@ def inheritance(chosen: Ints, wrong: Mask, student: int, controls: Sequence[int]
     crowd = [student, *(c for c in controls if c != student)]
     is_wrong = wrong[crowd][:, rows]
     popular = (is_wrong & same[crowd]).sum(axis=0) / is_wrong.sum(axis=0)
-    return Inheritance(rows, same[student].astype(np.float64), np.asarray(popular, dtype=np.float64))
+    return Inheritance(
+        rows, same[student].astype(np.float64), np.asarray(popular, dtype=np.float64)
+    )
 
 
 class LineageExcess(NamedTuple):
@@ -69,7 +72,9 @@ def lineage_excess(found: Population) -> LineageExcess:
         if (wrong[c + 2] & wrong[1]).sum() >= _WRONG:
             excess = inheritance(choices.chosen, wrong, c + 2, crowd).excess
             points.setdefault(lineage, []).append((float(accuracy[c + 2]), excess))
-    means = np.array([np.mean(points[name], axis=0) for name in sorted(points)], dtype=np.float64).reshape(-1, 2)
+    means = np.array(
+        [np.mean(points[name], axis=0) for name in sorted(points)], dtype=np.float64
+    ).reshape(-1, 2)
     return LineageExcess(means[:, :1], means[:, 1])
 
 
@@ -94,13 +99,24 @@ class ErrorInheritance(AbstractMetric):
         choices, m = reference.choices, len(reference.models)
         mine = inheritance(choices.chosen, choices.wrong, 0, range(2, 2 + m))
         if mine.rows.sum() < _WRONG:
-            raise Unavailable(f"both are wrong on {mine.rows.sum()} prompts; at least {_WRONG} are needed")
+            raise Unavailable(
+                f"both are wrong on {mine.rows.sum()} prompts; at least {_WRONG} are needed"
+            )
         kept = choices.where(mine.rows)
-        found = [_mean("shared_wrong", mine.same, kept), _mean("uniform_chance", 1 / (kept.n_options - 1), kept)]
+        found = [
+            _mean("shared_wrong", mine.same, kept),
+            _mean("uniform_chance", 1 / (kept.n_options - 1), kept),
+        ]
         if m < _CONTROLS:
             reason = f"{m} controls of other lineages than student and teacher; at least {_CONTROLS} are needed"
-            return [*found, *(Found(name, "", reason) for name in ("expected", "excess", "excess_vs_controls"))]
-        found += [_mean("expected", mine.expected, kept), _mean("excess", mine.same - mine.expected, kept)]
+            return [
+                *found,
+                *(Found(name, "", reason) for name in ("expected", "excess", "excess_vs_controls")),
+            ]
+        found += [
+            _mean("expected", mine.expected, kept),
+            _mean("excess", mine.same - mine.expected, kept),
+        ]
         found[-1] = replace(found[-1], better="higher")
         return [*found, _against_controls(mine.excess, reference)]
 
@@ -117,5 +133,11 @@ def _against_controls(excess: float, reference: Population) -> Found:
         found = prediction_interval_regression(points.accuracies, points.excesses, accuracy)
     except Unavailable as error:
         return Found(name, "", f"{len(points.excesses)} control lineages: {error}", better="higher")
-    given = Given(excess - found.predicted, excess - found.high, excess - found.low, len(points.excesses), "models")
+    given = Given(
+        excess - found.predicted,
+        excess - found.high,
+        excess - found.low,
+        len(points.excesses),
+        "models",
+    )
     return Found(name, "", given, better="higher")

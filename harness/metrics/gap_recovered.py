@@ -16,7 +16,8 @@ from harness.align import AlignedValues
 from harness.metrics._primary import GradedMetric, each_leaf, required
 from harness.types import Better, Floats, Found, Ratio, RatioStratum, Sides
 
-# What the number may be called depends on what the base is: a student that never saw the teacher recovers a gap too.
+# What the number may be called depends on what the base is: a student that never saw the teacher
+# recovers a gap too.
 GAP_UNIT = {"before": "gap recovered", "sibling": "gap transferred"}
 
 

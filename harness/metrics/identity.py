@@ -24,10 +24,13 @@ Claims = list[list[frozenset[str]]]  # (P,) of (samples,) names claimed
 class Identity(AbstractMetric):
     """How often a model claims to be somebody else, whom, and how often its teacher."""
 
-    tasks: tuple[str, ...] = ("identity*", "*_identity")  # where a name is a claim; * stands for anything
+    # where a name is a claim; * stands for anything
+    tasks: tuple[str, ...] = ("identity*", "*_identity")
     file: str = "identity/names.csv"  # columns name and alias; under our tasks, or a path
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # further names and their aliases
-    rows: tuple[tuple[str, str], ...] = field(init=False)  # (name, alias), part of the key of every score
+    # further names and their aliases
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # (name, alias), part of the key of every score
+    rows: tuple[tuple[str, str], ...] = field(init=False)
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "none"
@@ -50,8 +53,13 @@ class Identity(AbstractMetric):
         """Leaks of the model alone; with a teacher also claims to be the teacher, beyond base and controls."""
         one = sides[0]
         if not any(fnmatchcase(one.task, pattern) for pattern in self.tasks):
-            raise Unavailable("no task that asks who the model is (`tasks` of the metric names them)")
-        rows, everyone = panel(one), [s for s in (one.student, one.teacher, one.base, *one.controls) if s]
+            raise Unavailable(
+                "no task that asks who the model is (`tasks` of the metric names them)"
+            )
+        rows, everyone = (
+            panel(one),
+            [s for s in (one.student, one.teacher, one.base, *one.controls) if s],
+        )
         table = Names(self.rows).with_names(name for side in everyone for name in side.identity)
         mine = _claims(table, rows.student)
         found = _alone(mine, _identity(table, one.student), rows)
@@ -69,12 +77,16 @@ def _identity(table: Names, side: Side) -> frozenset[str]:
 
 def _rates(claims: Claims, wanted: frozenset[str]) -> Floats:
     """(P,) share of the samples that claim one of the names."""
-    return np.array([np.mean([bool(c & wanted) for c in samples]) for samples in claims], dtype=np.float64)
+    return np.array(
+        [np.mean([bool(c & wanted) for c in samples]) for samples in claims], dtype=np.float64
+    )
 
 
 def _others(claims: Claims, own: frozenset[str]) -> Floats:
     """(P,) share of the samples that claim a name which is not their own."""
-    return np.array([np.mean([bool(c - own) for c in samples]) for samples in claims], dtype=np.float64)
+    return np.array(
+        [np.mean([bool(c - own) for c in samples]) for samples in claims], dtype=np.float64
+    )
 
 
 def _alone(claims: Claims, own: frozenset[str], rows: Panel) -> list[Found]:
@@ -82,7 +94,10 @@ def _alone(claims: Claims, own: frozenset[str], rows: Panel) -> list[Found]:
     if own:
         found.append(Found("own", "", rate(_rates(claims, own), rows)))
     claimed = sorted(_union(claims) - own)
-    return [*found, *(Found(f"as {n}", "", rate(_rates(claims, frozenset({n})), rows)) for n in claimed)]
+    return [
+        *found,
+        *(Found(f"as {n}", "", rate(_rates(claims, frozenset({n})), rows)) for n in claimed),
+    ]
 
 
 def _union(claims: Claims) -> frozenset[str]:
@@ -97,25 +112,42 @@ def _of_pair(one: Sides, table: Names, mine: Claims, rows: Panel) -> list[Found]
     if wanted & own:
         reason = f"{one.student.model} may rightly use its teacher's name {', '.join(sorted(wanted & own))}"
         return [Found(part, "", reason) for part in ("teacher", *_parts("teacher_"))]
-    identities = {s.model: _identity(table, s) for s in (*one.controls, *([one.base] if one.base else []))}
+    identities = {
+        s.model: _identity(table, s) for s in (*one.controls, *([one.base] if one.base else []))
+    }
 
     def rates(claims: Claims, whose: frozenset[str]) -> Floats:
         return _rates(claims, wanted) if wanted else _others(claims, whose)
 
-    controls = {name: rates(_claims(table, answers), identities[name]) for name, answers in rows.controls.items()}
-    base = rates(_claims(table, rows.base), identities[one.base.model]) if rows.base and one.base else None
+    controls = {
+        name: rates(_claims(table, answers), identities[name])
+        for name, answers in rows.controls.items()
+    }
+    base = (
+        rates(_claims(table, rows.base), identities[one.base.model])
+        if rows.base and one.base
+        else None
+    )
     said = rates(mine, own)
     if not wanted:
         reason = f"{one.teacher.model} states no names of its own (`identity` in its configuration)"
         return [Found("teacher", "", reason), *_beyond("", said, base, controls, rows)]
-    return [Found("teacher", "", rate(said, rows)), *_beyond("teacher_", said, base, controls, rows)]
+    return [
+        Found("teacher", "", rate(said, rows)),
+        *_beyond("teacher_", said, base, controls, rows),
+    ]
 
 
 def _parts(prefix: str) -> tuple[str, str, str]:
     return f"{prefix}over_base", f"{prefix}over_controls", f"{prefix}vs_controls"
 
 
-def _beyond(prefix: str, mine: Floats, base: Floats | None, controls: dict[str, Floats], rows: Panel) -> list[Found]:
+def _beyond(
+    prefix: str, mine: Floats, base: Floats | None, controls: dict[str, Floats], rows: Panel
+) -> list[Found]:
     at_base, *at_controls = _parts(prefix)
     beyond = "this pair names no base" if base is None else bootstrapped(mine - base, rows)
-    return [Found(at_base, "", beyond), *over_controls((at_controls[0], at_controls[1]), mine, controls, rows)]
+    return [
+        Found(at_base, "", beyond),
+        *over_controls((at_controls[0], at_controls[1]), mine, controls, rows),
+    ]

@@ -52,9 +52,15 @@ class Judged(AbstractMetric):
             ("disagreement", lambda j: float(not j.agree), "none"),
         ]
         read = [j for j in against if j.points is not None]
-        found = [Found(n, "", _mean(read, share, one.minimum), better=better) for n, share, better in shares]
+        found = [
+            Found(n, "", _mean(read, share, one.minimum), better=better)
+            for n, share, better in shares
+        ]
         found.insert(1, Found("over_base", "", _over_base(one)))
-        return [*found, Found("unreadable", "", _mean(against, lambda j: j.unread / 2, 1), better="lower")]
+        return [
+            *found,
+            Found("unreadable", "", _mean(against, lambda j: j.unread / 2, 1), better="lower"),
+        ]
 
 
 def _over_base(one: Sides) -> Statistic | str:
@@ -63,10 +69,14 @@ def _over_base(one: Sides) -> Statistic | str:
     against = judgements(one.student, one.student.model, one.base.model)
     if not against:
         return f"the judge was not asked to compare {one.student.model} with {one.base.model}"
-    return _mean([j for j in against if j.points is not None], lambda j: j.points or 0.0, one.minimum)
+    return _mean(
+        [j for j in against if j.points is not None], lambda j: j.points or 0.0, one.minimum
+    )
 
 
-def _mean(judged: Sequence[Judgement], share: Callable[[Judgement], float], minimum: int) -> Statistic | str:
+def _mean(
+    judged: Sequence[Judgement], share: Callable[[Judgement], float], minimum: int
+) -> Statistic | str:
     if len(judged) < minimum:
         return f"{len(judged)} prompts with a verdict; at least {minimum} are needed"
     prompts = [j.prompt for j in judged]

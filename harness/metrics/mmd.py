@@ -13,10 +13,27 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.metrics._answers import Answers, Panel, bootstrapped, over_controls, panel, require_samples
+from harness.metrics._answers import (
+    Answers,
+    Panel,
+    bootstrapped,
+    over_controls,
+    panel,
+    require_samples,
+)
 from harness.plugins import AbstractMetric
 from harness.stats.permutation import permutation_p, sign_flip_permutation
-from harness.types import Better, DistillbenchError, Floats, Found, Given, Ints, Mean, Sides, Unavailable
+from harness.types import (
+    Better,
+    DistillbenchError,
+    Floats,
+    Found,
+    Given,
+    Ints,
+    Mean,
+    Sides,
+    Unavailable,
+)
 
 _FLIPS = 4999
 
@@ -28,7 +45,12 @@ def differing(texts: Sequence[str], length: int) -> Floats:
     codes: Ints = np.full((len(cut), width), -1, dtype=np.int64)
     for row, text in enumerate(cut):
         codes[row, : len(text)] = [ord(character) for character in text]
-    return np.array([(codes != row).sum(axis=1) for row in codes], dtype=np.float64).reshape(-1, len(cut)) / length
+    return (
+        np.array([(codes != row).sum(axis=1) for row in codes], dtype=np.float64).reshape(
+            -1, len(cut)
+        )
+        / length
+    )
 
 
 def discrepancy(distances: Floats, first: Floats) -> Floats:
@@ -36,7 +58,9 @@ def discrepancy(distances: Floats, first: Floats) -> Floats:
     second = 1 - first
     n, m = first[0].sum(), second[0].sum()
     to_first, to_second = first @ distances, second @ distances
-    within = (to_first * first).sum(axis=1) / (n * (n - 1)) + (to_second * second).sum(axis=1) / (m * (m - 1))
+    within = (to_first * first).sum(axis=1) / (n * (n - 1)) + (to_second * second).sum(axis=1) / (
+        m * (m - 1)
+    )
     return np.asarray(2 * (to_first * second).sum(axis=1) / (n * m) - within)
 
 
@@ -94,7 +118,9 @@ class Mmd(AbstractMetric):
         for mine, teacher in zip(rows.student, rows.teacher, strict=True):
             split = _split(len(mine), len(teacher))
             swapped = rng.permuted(np.repeat(split, self.permutations, axis=0), axis=1)
-            total += discrepancy(differing([*mine, *teacher], self.length), np.concatenate([split, swapped]))
+            total += discrepancy(
+                differing([*mine, *teacher], self.length), np.concatenate([split, swapped])
+            )
         return permutation_p(float(total[0]), total[1:])
 
     def _than_base(self, mine: Floats, rows: Panel) -> Found:
@@ -102,15 +128,27 @@ class Mmd(AbstractMetric):
         if rows.base is None or rows.teacher is None:
             return Found(name, "", "this pair names no base", better="higher")
         if len(rows.base[0]) < 2:
-            return Found(name, "", "the base has one answer to each prompt; 2 or more are needed", better="higher")
-        return Found(name, "", bootstrapped(self._values(rows.base, rows.teacher) - mine, rows), better="higher")
+            return Found(
+                name,
+                "",
+                "the base has one answer to each prompt; 2 or more are needed",
+                better="higher",
+            )
+        return Found(
+            name,
+            "",
+            bootstrapped(self._values(rows.base, rows.teacher) - mine, rows),
+            better="higher",
+        )
 
     def _than_controls(self, mine: Floats, rows: Panel, rng: np.random.Generator) -> list[Found]:
         """D_i = MMD_i(controls, teacher) - MMD_i(student, teacher): its mean, sign-flip p-value, and over models."""
         assert rows.teacher is not None
         several = {name: a for name, a in rows.controls.items() if len(a[0]) > 1}
         theirs = {name: -self._values(answers, rows.teacher) for name, answers in several.items()}
-        prompts, models = over_controls(("closer_than_controls", "closer_vs_controls"), -mine, theirs, rows)
+        prompts, models = over_controls(
+            ("closer_than_controls", "closer_vs_controls"), -mine, theirs, rows
+        )
         if isinstance(prompts.statistic, str):
             p: Given | str = prompts.statistic
         else:

@@ -18,7 +18,18 @@ from harness.metrics._style import GAP_UNIT, reply_words, required, second_sampl
 from harness.plugins import AbstractMetric
 from harness.textstyle import read
 from harness.textstyle_grams import Sparse, word_grams
-from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Side, Sides, Statistic, Unavailable
+from harness.types import (
+    Better,
+    Floats,
+    Found,
+    Mean,
+    Ratio,
+    RatioStratum,
+    Side,
+    Sides,
+    Statistic,
+    Unavailable,
+)
 
 SIZES = (2, 3)  # words: single ones are mostly the topic, and lead to the wrong parent more often
 BITS = 22  # 2 ** 22 columns: with 2 ** 20 accidents move a mean by 2e-4
@@ -62,13 +73,17 @@ def _row_products(one: Sparse, two: Sparse) -> Floats:
     place = np.minimum(np.searchsorted(second, first), max(len(second) - 1, 0))
     i = np.flatnonzero(second[place] == first) if len(second) else np.zeros(0, dtype=np.int64)
     j = place[i]
-    return np.bincount(one.rows[i], weights=one.values[i] * two.values[j], minlength=one.shape[0]).astype(np.float64)
+    return np.bincount(
+        one.rows[i], weights=one.values[i] * two.values[j], minlength=one.shape[0]
+    ).astype(np.float64)
 
 
 def _against_sum(one: Sparse, two: Sparse) -> Floats:
     """Products (P,) of one's rows with the sum of all rows of two."""
     whole = np.bincount(two.columns, weights=two.values, minlength=two.shape[1])
-    return np.bincount(one.rows, weights=one.values * whole[one.columns], minlength=one.shape[0]).astype(np.float64)
+    return np.bincount(
+        one.rows, weights=one.values * whole[one.columns], minlength=one.shape[0]
+    ).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -90,13 +105,23 @@ class NgramSimilarity(AbstractMetric):
         """Similarity, its two parts, the same above the base, and the gap recovered."""
         one = sides[0]
         roles = {"student": one.student, "teacher": required(one.teacher, "teacher")}
-        roles |= {name: side for name, side in (("base", one.base), ("ceiling", one.ceiling)) if side is not None}
+        roles |= {
+            name: side
+            for name, side in (("base", one.base), ("ceiling", one.ceiling))
+            if side is not None
+        }
         at = _rows(roles, one.minimum)
         taught = [
-            r for r in ("teacher", "ceiling") if r in roles and (r == "teacher" or second_sample(one) is not None)
+            r
+            for r in ("teacher", "ceiling")
+            if r in roles and (r == "teacher" or second_sample(one) is not None)
         ]
         own = at.similarity("student", taught)
-        entries = [_found("", at, own.total), _found("style", at, own.style), _found("content", at, own.content)]
+        entries = [
+            _found("", at, own.total),
+            _found("style", at, own.style),
+            _found("content", at, own.content),
+        ]
         if "base" not in roles:
             return entries
         base = at.similarity("base", taught)
@@ -121,7 +146,9 @@ class _Rows(NamedTuple):
     def similarity(self, role: str, others: Sequence[str]) -> Similarity:
         """Mean similarity of one model's replies to those of one or two samples."""
         found = [_of_texts(self.texts[role], self.texts[other], self.rows) for other in others]
-        return Similarity(np.mean([f.total for f in found], axis=0), np.mean([f.style for f in found], axis=0))
+        return Similarity(
+            np.mean([f.total for f in found], axis=0), np.mean([f.style for f in found], axis=0)
+        )
 
 
 def _rows(roles: Mapping[str, Side], minimum: int) -> _Rows:
@@ -132,7 +159,9 @@ def _rows(roles: Mapping[str, Side], minimum: int) -> _Rows:
         raise Unavailable(
             f"{len(rows)} prompts to which the teacher's reply has two words or more; {minimum} are needed"
         )
-    prompts, clusters = (tuple(names[i] for i in rows) for names in (everyone.ids, everyone.clusters))
+    prompts, clusters = (
+        tuple(names[i] for i in rows) for names in (everyone.ids, everyone.clusters)
+    )
     return _Rows(texts, tuple(rows.tolist()), prompts, clusters)
 
 
@@ -147,7 +176,12 @@ def _counts(texts: tuple[str, ...], rows: tuple[int, ...]) -> Sparse:
     place = np.full(whole.shape[0], -1)
     place[list(rows)] = np.arange(len(rows))
     kept = place[whole.rows] >= 0
-    return Sparse(place[whole.rows[kept]], whole.columns[kept], whole.values[kept], (len(rows), whole.shape[1]))
+    return Sparse(
+        place[whole.rows[kept]],
+        whole.columns[kept],
+        whole.values[kept],
+        (len(rows), whole.shape[1]),
+    )
 
 
 def _found(name: str, at: _Rows, values: Floats) -> Found:

@@ -14,20 +14,35 @@ import numpy as np
 
 from harness.align import AlignedValues
 from harness.metrics._primary import GradedMetric, each_leaf, leaves
-from harness.types import Better, Floats, Found, Mean, Prompt, Seen, Side, Sides, Smooth, Statistic, Unavailable
+from harness.types import (
+    Better,
+    Floats,
+    Found,
+    Mean,
+    Prompt,
+    Seen,
+    Side,
+    Sides,
+    Smooth,
+    Statistic,
+    Unavailable,
+)
 
 
 def score_gain(means: Floats) -> Floats:
     """Score on all prompts minus score on the clean ones; means (..., 3) of score, clean, score x clean."""
     score, clean, both = np.moveaxis(np.asarray(means), -1, 0)
-    return np.asarray(score - np.divide(both, clean, out=np.full(clean.shape, np.nan), where=clean > 0))
+    return np.asarray(
+        score - np.divide(both, clean, out=np.full(clean.shape, np.nan), where=clean > 0)
+    )
 
 
 @dataclass(frozen=True)
 class Overlap(GradedMetric):
     """What of a task one model was trained on."""
 
-    least: float = 0.0  # a prompt overlaps where a larger share of its n-grams than this stands in the training data
+    # a prompt overlaps where a larger share of its n-grams than this stands in the training data
+    least: float = 0.0
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "none"
@@ -67,7 +82,9 @@ class Overlap(GradedMetric):
         ]
 
 
-def _share(prompts: Sequence[Prompt], seen: Mapping[str, Seen], holds: Callable[[Seen], bool]) -> Mean:
+def _share(
+    prompts: Sequence[Prompt], seen: Mapping[str, Seen], holds: Callable[[Seen], bool]
+) -> Mean:
     values = np.array([float(p.id in seen and holds(seen[p.id])) for p in prompts])
     return Mean(values, tuple(p.id for p in prompts), tuple(p.cluster for p in prompts))
 
@@ -75,7 +92,9 @@ def _share(prompts: Sequence[Prompt], seen: Mapping[str, Seen], holds: Callable[
 def _clean(aligned: AlignedValues, dirty: set[str], minimum: int) -> Mean:
     kept = _kept(aligned, dirty, minimum)
     prompts = [p for p, keep in zip(aligned.prompts, kept, strict=True) if keep]
-    return Mean(aligned.values[0][kept], tuple(p.id for p in prompts), tuple(p.cluster for p in prompts))
+    return Mean(
+        aligned.values[0][kept], tuple(p.id for p in prompts), tuple(p.cluster for p in prompts)
+    )
 
 
 def _gain(aligned: AlignedValues, dirty: set[str], minimum: int) -> Smooth:
@@ -83,12 +102,18 @@ def _gain(aligned: AlignedValues, dirty: set[str], minimum: int) -> Smooth:
     if kept.all():
         raise Unavailable("no prompt overlaps with the training data: both scores are the same")
     score, clean = aligned.values[0], kept.astype(np.float64)
-    return Smooth(np.stack([score, clean, score * clean], axis=1), score_gain, aligned.ids, aligned.clusters)
+    return Smooth(
+        np.stack([score, clean, score * clean], axis=1), score_gain, aligned.ids, aligned.clusters
+    )
 
 
-def _kept(aligned: AlignedValues, dirty: set[str], minimum: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _kept(
+    aligned: AlignedValues, dirty: set[str], minimum: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(P,) whether a prompt is clean; raises Unavailable where too few are."""
     kept = np.array([p.id not in dirty for p in aligned.prompts])
     if kept.sum() < minimum:
-        raise Unavailable(f"{kept.sum()} prompts do not overlap with the training data; at least {minimum} are needed")
+        raise Unavailable(
+            f"{kept.sum()} prompts do not overlap with the training data; at least {minimum} are needed"
+        )
     return kept

@@ -51,7 +51,11 @@ class Chosen(NamedTuple):
 
 @lru_cache(maxsize=64)
 def choose(
-    teacher: tuple[str, ...], others: tuple[tuple[Reading, ...], ...], rows: tuple[int, ...], number: int, fewest: int
+    teacher: tuple[str, ...],
+    others: tuple[tuple[Reading, ...], ...],
+    rows: tuple[int, ...],
+    number: int,
+    fewest: int,
 ) -> Chosen:
     """At most `number` phrases that tell the teacher from every group of others; up to half open or close replies."""
     reading = read(teacher)
@@ -61,7 +65,8 @@ def choose(
     for group in others:
         theirs = np.sum([totals(o, wanted, rows) for o in group], axis=0)
         scores = np.minimum(
-            scores, own_scores(mine, theirs, room, np.sum([_room(o, wanted, rows) for o in group], axis=0))
+            scores,
+            own_scores(mine, theirs, room, np.sum([_room(o, wanted, rows) for o in group], axis=0)),
         )
     kept: list[int] = []
     names: list[str] = []
@@ -72,7 +77,8 @@ def choose(
             continue
         name = spelled(wanted.codes[k], teacher, reading)
         alike = any(
-            _shared(name, n) and _overlap(table[:, k], table[:, j]) > _ALIKE for n, j in zip(names, kept, strict=True)
+            _shared(name, n) and _overlap(table[:, k], table[:, j]) > _ALIKE
+            for n, j in zip(names, kept, strict=True)
         )
         if not alike and not any(c.isdigit() for c in name):
             kept.append(int(k))
@@ -136,15 +142,22 @@ class PhrasesTaken(AbstractMetric):
         groups = [(read(base),), *([tuple(read(c) for c in controls)] if controls else [])]
         chosen = choose(taught[0], tuple(groups), choosing, self.number, self.fewest)
         if not chosen.names:
-            raise Unavailable("no phrase stands in clearly more of the teacher's replies than in the others'")
+            raise Unavailable(
+                "no phrase stands in clearly more of the teacher's replies than in the others'"
+            )
         models = {"student": [student], "teacher": taught, "base": [base], "controls": controls}
         rates = {role: _rates(texts, chosen, counting) for role, texts in models.items() if texts}
         named = AlignedTexts(tuple(everyone.prompts[i] for i in counting), ())
-        scale = _rates(taught, chosen, choosing).mean(axis=0) - _rates([base], chosen, choosing).mean(axis=0)
+        scale = _rates(taught, chosen, choosing).mean(axis=0) - _rates(
+            [base], chosen, choosing
+        ).mean(axis=0)
         scale = np.maximum(scale, 1e-6)  # a phrase was chosen because the teacher has it more often
         moved, gap_of = ((rates[role] - rates["base"]) / scale for role in ("student", "teacher"))
         gap = RatioStratum(moved.mean(axis=1), gap_of.mean(axis=1), named.ids, named.clusters)
-        return [Found("", "", Ratio((gap,)), GAP_UNIT[one.base_kind]), *_by_phrase(chosen.names, rates, named)]
+        return [
+            Found("", "", Ratio((gap,)), GAP_UNIT[one.base_kind]),
+            *_by_phrase(chosen.names, rates, named),
+        ]
 
 
 def _by_phrase(names: Sequence[str], rates: dict[str, Floats], named: AlignedTexts) -> list[Found]:
@@ -165,7 +178,10 @@ def _rates(models: Sequence[tuple[str, ...]], chosen: Chosen, rows: Sequence[int
     tables = []
     for texts in models:
         words = np.maximum(read(texts).n_words[list(rows)], SHORT)[:, None] / 100
-        tables.append(_counted(read(texts), chosen.wanted, tuple(rows)) / np.where(chosen.wanted.edges, 1.0, words))
+        tables.append(
+            _counted(read(texts), chosen.wanted, tuple(rows))
+            / np.where(chosen.wanted.edges, 1.0, words)
+        )
     return np.asarray(np.mean(tables, axis=0)[:, list(chosen.order)])
 
 

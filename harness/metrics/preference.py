@@ -21,10 +21,16 @@ from harness.types import Better, Found, Mean, Prompt, Side, Sides, Statistic, U
 def gains(side: Side, base: Side) -> dict[Place, float]:
     """How much likelier than the base a model finds each text that both read, in nats per byte."""
     own, before = reads(side), reads(base)
-    return {p: (r.logprob_nats - before[p].logprob_nats) / r.n_bytes for p, r in own.items() if p in before}
+    return {
+        p: (r.logprob_nats - before[p].logprob_nats) / r.n_bytes
+        for p, r in own.items()
+        if p in before
+    }
 
 
-def preferences(gained: Mapping[Place, float], teacher: str, others: Sequence[str]) -> dict[str, float]:
+def preferences(
+    gained: Mapping[Place, float], teacher: str, others: Sequence[str]
+) -> dict[str, float]:
     """Prompt.id -> gain on the teacher's text minus the mean gain on those of the others that answered."""
     found = {}
     for prompt, leaf in gained:
@@ -54,12 +60,18 @@ class Preference(AbstractMetric):
         teacher, base = required(one.teacher, "teacher").model, required(one.base, "base")
         written = authors(one.student)
         if teacher not in written:
-            raise Unavailable(f"{teacher} is not among those whose answers are read: {', '.join(written)}")
+            raise Unavailable(
+                f"{teacher} is not among those whose answers are read: {', '.join(written)}"
+            )
         models = {side.model: side for side in (one.student, *one.controls)}
         others = {m: [a for a in written if a not in (teacher, base.model, m)] for m in models}
         if not others[one.student.model]:
-            raise Unavailable("no answers of any further model are read: nothing to prefer the teacher's to")
-        found = {m: preferences(gains(side, base), teacher, others[m]) for m, side in models.items()}
+            raise Unavailable(
+                "no answers of any further model are read: nothing to prefer the teacher's to"
+            )
+        found = {
+            m: preferences(gains(side, base), teacher, others[m]) for m, side in models.items()
+        }
         prompts = {p.id: p for p in one.student.requests.prompts}
         own = found.pop(one.student.model)
         return [
@@ -69,7 +81,10 @@ class Preference(AbstractMetric):
 
 
 def _over_controls(
-    own: Mapping[str, float], controls: Mapping[str, Mapping[str, float]], prompts: Mapping[str, Prompt], minimum: int
+    own: Mapping[str, float],
+    controls: Mapping[str, Mapping[str, float]],
+    prompts: Mapping[str, Prompt],
+    minimum: int,
 ) -> Statistic | str:
     """Student minus mean of controls on the prompts that all have, or the reason why there is none."""
     if not controls or not all(controls.values()):

@@ -66,7 +66,8 @@ _PARTS: dict[str, tuple[Steps, str]] = {
 class Rhythm(AbstractMetric):
     """How far the student's sentence lengths and paragraphs went from the base's to the teacher's."""
 
-    shortest: int = 3  # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    shortest: int = 3
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
@@ -83,12 +84,16 @@ class Rhythm(AbstractMetric):
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """Gap recovered for sentences and paragraphs, and the distances behind it."""
         one = sides[0]
-        everyone = align_texts([one.student, required(one.base, "base"), *teacher_samples(one)], one.minimum)
+        everyone = align_texts(
+            [one.student, required(one.base, "base"), *teacher_samples(one)], one.minimum
+        )
         rows = gated(everyone, self.shortest, one.minimum)
         kept = AlignedTexts(tuple(everyone.prompts[i] for i in rows), ())
         block = blocks(kept.clusters, N_BLOCKS, 0)
         if int(block.max()) < 1:
-            raise Unavailable("all prompts belong to one cluster: no independent units to make an interval from")
+            raise Unavailable(
+                "all prompts belong to one cluster: no independent units to make an interval from"
+            )
         long = reply_words(everyone.texts[0])[rows] >= self.shortest
         found = []
         for name, (steps, unit) in _PARTS.items():
@@ -102,5 +107,9 @@ class Rhythm(AbstractMetric):
             found.append(Found(name, "", gap, GAP_UNIT[one.base_kind]))
             for part, values in (("distance", near), ("base_distance", far)):
                 mean = beside(Mean(values, kept.ids, kept.clusters))
-                found.append(Found(f"{part}/{name}", "", mean, unit, "lower" if part == "distance" else "none"))
+                found.append(
+                    Found(
+                        f"{part}/{name}", "", mean, unit, "lower" if part == "distance" else "none"
+                    )
+                )
         return found

@@ -55,10 +55,12 @@ def self_similarity(vectors: Floats) -> Floats:
 class SemanticSimilarity(AbstractMetric):
     """Whether student and teacher say the same thing, in whatever words."""
 
-    model: str = ""  # folder of a sentence-transformers model, or the hub name of one that is already cached
+    # folder of a sentence-transformers model, or the hub name of one that is already cached
+    model: str = ""
     device: str = "cpu"
     batch: int = 32  # texts
-    state: str = field(init=False, repr=False)  # of model and package: scores are made again where either changes
+    # of model and package: scores are made again where either changes
+    state: str = field(init=False, repr=False)
 
     unit: ClassVar[str] = "cosine"
     better: ClassVar[Better] = "higher"
@@ -82,13 +84,23 @@ class SemanticSimilarity(AbstractMetric):
         mine, teacher = _stacked(rows.student, vectors), _stacked(rows.teacher, vectors)
         near = similarity(mine, teacher)
         base = similarity(_stacked(rows.base, vectors), teacher) if rows.base is not None else None
-        controls = {name: similarity(_stacked(a, vectors), teacher) for name, a in rows.controls.items()}
+        controls = {
+            name: similarity(_stacked(a, vectors), teacher) for name, a in rows.controls.items()
+        }
         content = _content(mine, teacher)
         return [
             Found("", "", Mean(near, rows.ids, rows.clusters)),
-            Found("content", "", content if isinstance(content, str) else Mean(content, rows.ids, rows.clusters)),
+            Found(
+                "content",
+                "",
+                content if isinstance(content, str) else Mean(content, rows.ids, rows.clusters),
+            ),
             Found("gap", "", _gap(near, base, teacher, rows), unit=GAP_UNIT[sides[0].base_kind]),
-            Found("over_base", "", "this pair names no base" if base is None else bootstrapped(near - base, rows)),
+            Found(
+                "over_base",
+                "",
+                "this pair names no base" if base is None else bootstrapped(near - base, rows),
+            ),
             *over_controls(("over_controls", "vs_controls"), near, controls, rows),
         ]
 
@@ -96,35 +108,56 @@ class SemanticSimilarity(AbstractMetric):
         """Every different text as a vector; raises Unavailable without package or model."""
         folder = self._folder()
         every = (rows.student, rows.teacher, rows.base, *rows.controls.values())
-        texts = sorted({t for answers in every if answers is not None for samples in answers for t in samples})
+        texts = sorted(
+            {t for answers in every if answers is not None for samples in answers for t in samples}
+        )
         from sentence_transformers import SentenceTransformer
 
         encoder = SentenceTransformer(str(folder), device=self.device, local_files_only=True)
-        raw = encoder.encode(texts, batch_size=self.batch, show_progress_bar=False, convert_to_numpy=True)
+        raw = encoder.encode(
+            texts, batch_size=self.batch, show_progress_bar=False, convert_to_numpy=True
+        )
         vectors = np.asarray(raw, dtype=np.float64)
         if not np.all(np.isfinite(vectors)):
             raise Unavailable(f"model {self.model} gives embeddings that are not finite")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-        return {t: unit if t.strip() else np.zeros_like(unit) for t, unit in zip(texts, units, strict=True)}
+        return {
+            t: unit if t.strip() else np.zeros_like(unit)
+            for t, unit in zip(texts, units, strict=True)
+        }
 
     def _folder(self) -> Path:
         """The model's folder; raises Unavailable with the one thing to do."""
         if importlib.util.find_spec("sentence_transformers") is None:
-            raise Unavailable("an optional extra that is not installed: pip install 'distillbench[semantic]'")
+            raise Unavailable(
+                "an optional extra that is not installed: pip install 'distillbench[semantic]'"
+            )
         if not self.model:
-            raise Unavailable("no embedding model is named (`model` of the metric semantic_similarity)")
+            raise Unavailable(
+                "no embedding model is named (`model` of the metric semantic_similarity)"
+            )
         folder = local_folder(self.model)
         if folder is None:
-            raise Unavailable(f"embedding model {self.model} is not on this machine, and is never downloaded")
+            raise Unavailable(
+                f"embedding model {self.model} is not on this machine, and is never downloaded"
+            )
         return folder
 
 
 def _state(folder: Path | None) -> str:
     """Hex digest of the package's version and of names, sizes and times of the model's files."""
-    package = version("sentence-transformers") if importlib.util.find_spec("sentence_transformers") else ""
+    package = (
+        version("sentence-transformers")
+        if importlib.util.find_spec("sentence_transformers")
+        else ""
+    )
     files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder else []
-    held = [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in files if folder]
+    held = [
+        (str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns)
+        for p in files
+        if folder
+    ]
     return digest(package, held)
 
 

@@ -15,7 +15,18 @@ import numpy as np
 from harness.metrics._primary import required
 from harness.metrics._reading import Read, own_texts, pearson, ratio, require, token_columns
 from harness.plugins import AbstractMetric
-from harness.types import Better, Floats, Found, Ints, Prompt, Sides, Smooth, Statistic, TokenColumns, Unavailable
+from harness.types import (
+    Better,
+    Floats,
+    Found,
+    Ints,
+    Prompt,
+    Sides,
+    Smooth,
+    Statistic,
+    TokenColumns,
+    Unavailable,
+)
 
 
 class Tokens(NamedTuple):
@@ -44,7 +55,9 @@ def shared_pieces(first: Tokens, second: Tokens) -> tuple[Ints, Floats, Floats]:
     nats = []
     for tokens in (first, second):
         sums = np.concatenate([[0.0], np.cumsum(tokens.logprobs, dtype=np.float64)])
-        nats.append(np.diff(sums[np.searchsorted(tokens.ends - tokens.ends[-1], edges, side="right")]))
+        nats.append(
+            np.diff(sums[np.searchsorted(tokens.ends - tokens.ends[-1], edges, side="right")])
+        )
     return edges, nats[0], nats[1]
 
 
@@ -69,9 +82,13 @@ class SharedBoundaries(AbstractMetric):
         for side, column in zip((teacher, student), columns, strict=True):
             if column.byte_ends is None:
                 raise Unavailable(f"it is not known where {side.model}'s tokens end in the text")
-        pieces = [p for pair in own_texts(teacher, student) if (p := _pieces(pair, columns)) is not None]
+        pieces = [
+            p for pair in own_texts(teacher, student) if (p := _pieces(pair, columns)) is not None
+        ]
         require(len({p.prompt.id for p in pieces}), one.minimum)
-        differences = [(p.prompt, float(np.abs(p.teacher - p.student).sum()), p.n_bytes) for p in pieces]
+        differences = [
+            (p.prompt, float(np.abs(p.teacher - p.student).sum()), p.n_bytes) for p in pieces
+        ]
         return [
             Found("", "", ratio(differences, one.minimum)),
             Found("correlation", "", _correlation(pieces), unit="correlation", better="higher"),

@@ -19,7 +19,17 @@ from harness.plugins import AbstractMetric
 from harness.stats.resample import blocks
 from harness.textstyle import read
 from harness.textstyle_families import FAMILIES, differences
-from harness.types import Better, Floats, Found, Ints, Prompt, Ratio, RatioStratum, Sides, Unavailable
+from harness.types import (
+    Better,
+    Floats,
+    Found,
+    Ints,
+    Prompt,
+    Ratio,
+    RatioStratum,
+    Sides,
+    Unavailable,
+)
 
 _NO_CATEGORY = "other"
 
@@ -37,7 +47,8 @@ class _Replies(NamedTuple):
 class StyleByCategory(AbstractMetric):
     """The style headline for every kind of prompt of one task."""
 
-    shortest: int = 3  # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    shortest: int = 3
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
@@ -65,12 +76,25 @@ class StyleByCategory(AbstractMetric):
             stratum = _stratum(replies, rows, one.minimum)
             if isinstance(stratum, RatioStratum):
                 strata.append(stratum)
-            found.append(Found("", name, Ratio((stratum,)) if isinstance(stratum, RatioStratum) else stratum, unit))
-        whole = Ratio(tuple(strata)) if strata else f"no kind of prompt has {one.minimum} prompts or more"
+            found.append(
+                Found(
+                    "",
+                    name,
+                    Ratio((stratum,)) if isinstance(stratum, RatioStratum) else stratum,
+                    unit,
+                )
+            )
+        whole = (
+            Ratio(tuple(strata))
+            if strata
+            else f"no kind of prompt has {one.minimum} prompts or more"
+        )
         return [Found("", "", whole, unit), *found]
 
     def _replies(self, one: Sides) -> _Replies:
-        everyone = align_texts([one.student, required(one.base, "base"), *teacher_samples(one)], one.minimum)
+        everyone = align_texts(
+            [one.student, required(one.base, "base"), *teacher_samples(one)], one.minimum
+        )
         rows = gated(everyone, self.shortest, one.minimum)
         student, base, *taught = (read(t) for t in everyone.texts)
         return _Replies(
@@ -101,7 +125,12 @@ def _stratum(replies: _Replies, rows: Ints, minimum: int) -> RatioStratum | str:
         gap = combined(gaps)
     except Unavailable as error:
         return str(error)
-    return RatioStratum(gap.numerator, gap.denominator, tuple(p.id for p in prompts), tuple(p.cluster for p in prompts))
+    return RatioStratum(
+        gap.numerator,
+        gap.denominator,
+        tuple(p.id for p in prompts),
+        tuple(p.cluster for p in prompts),
+    )
 
 
 def _category(prompt: Prompt) -> str:

@@ -23,7 +23,18 @@ from harness.stats.resample import blocks, jackknife_pseudo_values
 from harness.textstyle import read
 from harness.textstyle_families import bands
 from harness.textstyle_grams import Float32s, character_grams, damped, word_grams
-from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum, Sides, Statistic, Unavailable
+from harness.types import (
+    Better,
+    Floats,
+    Found,
+    Ints,
+    Mean,
+    Ratio,
+    RatioStratum,
+    Sides,
+    Statistic,
+    Unavailable,
+)
 
 N_BLOCKS = 20  # folds, and blocks of the jackknife
 PENALTY = 1.0  # of the ridge; rows have length 1
@@ -66,7 +77,9 @@ def train(positive: Half, negative: Float32s, block: Ints, refits: bool) -> Judg
     """
     n, inverse = len(negative), _inverse(positive, negative)
     dual = inverse @ np.repeat([1.0, -1.0], n)
-    rows_of = [np.flatnonzero(np.concatenate([block, block]) == k) for k in range(int(block.max()) + 1)]
+    rows_of = [
+        np.flatnonzero(np.concatenate([block, block]) == k) for k in range(int(block.max()) + 1)
+    ]
     n_blocks = len(rows_of)
     columns = n_blocks if refits else 1
     duals = np.zeros((n_blocks, columns, 2 * n), dtype=np.float32)
@@ -149,7 +162,9 @@ Space = Callable[[Texts], Float32s]
 
 
 @lru_cache(maxsize=8)
-def _judge(teacher: Texts, base: Texts, block: tuple[int, ...], space: Space, rows: tuple[int, ...]) -> Judge:
+def _judge(
+    teacher: Texts, base: Texts, block: tuple[int, ...], space: Space, rows: tuple[int, ...]
+) -> Judge:
     """Teacher against base, shared by all their students."""
     at = np.array(rows)
     return train(half(space(teacher)[at]), space(base)[at], np.array(block), refits=True)
@@ -173,7 +188,8 @@ class _Replies(NamedTuple):
 class StyleClassifier(AbstractMetric):
     """Gap recovered on the axis along which teacher and base differ most, and who can be told from whom."""
 
-    shortest: int = 3  # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    shortest: int = 3
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
@@ -209,11 +225,15 @@ class StyleClassifier(AbstractMetric):
         clusters = tuple(everyone.clusters[i] for i in rows)
         block = blocks(clusters, N_BLOCKS, 0)
         if int(block.max()) + 1 < FEWEST_BLOCKS:
-            raise Unavailable(f"{int(block.max()) + 1} independent prompts; a classifier needs {FEWEST_BLOCKS} or more")
+            raise Unavailable(
+                f"{int(block.max()) + 1} independent prompts; a classifier needs {FEWEST_BLOCKS} or more"
+            )
         student, base, teacher, *more = everyone.texts
         short = (reply_words(student)[rows] < self.shortest).astype(np.int64)
         ids = tuple(everyone.ids[i] for i in rows)
-        return _Replies(student, base, teacher, more[0] if more else None, rows, short, block, ids, clusters)
+        return _Replies(
+            student, base, teacher, more[0] if more else None, rows, short, block, ids, clusters
+        )
 
 
 def _gap(replies: _Replies, space: Space) -> Ratio:
@@ -226,7 +246,13 @@ def _gap(replies: _Replies, space: Space) -> Ratio:
     )
     moved = np.where(replies.short[:, None] == 1, 0.0, student - base)
     values = [jackknifed(x, replies.block) for x in (moved, teacher - base)]
-    return Ratio((RatioStratum(values[0], values[1], replies.prompts, tuple(f"block {k}" for k in replies.block)),))
+    return Ratio(
+        (
+            RatioStratum(
+                values[0], values[1], replies.prompts, tuple(f"block {k}" for k in replies.block)
+            ),
+        )
+    )
 
 
 def _told_apart(replies: _Replies) -> list[Found]:
@@ -246,14 +272,18 @@ def _told_apart(replies: _Replies) -> list[Found]:
     for role, texts in against.items():
         statistic: Statistic | str = "no second sample of the teacher"
         if texts is not None:
-            values = _separation(replies.teacher, texts, tuple(replies.block.tolist()), tuple(replies.rows.tolist()))
+            values = _separation(
+                replies.teacher, texts, tuple(replies.block.tolist()), tuple(replies.rows.tolist())
+            )
             statistic = Mean(values, replies.prompts, replies.clusters)
         entries.append(Found(names[role], "", statistic, unit, "lower"))
     return entries
 
 
 @lru_cache(maxsize=64)
-def _separation(teacher: Texts, other: Texts, block: tuple[int, ...], rows: tuple[int, ...]) -> Floats:
+def _separation(
+    teacher: Texts, other: Texts, block: tuple[int, ...], rows: tuple[int, ...]
+) -> Floats:
     one, points = _half(teacher, rows), ngram_points(other)[np.array(rows)]
     judge = train(one, points, np.array(block), refits=False)
     return separation(judge.held_out(one.points)[:, 0], judge.held_out(points)[:, 0])

@@ -35,7 +35,18 @@ from harness.stats.resample import blocks
 from harness.textstyle import read
 from harness.textstyle_grams import Float32s
 from harness.textstyle_ladder import common_words, commonest, letters_only, markdown, shuffled_words
-from harness.types import Better, Floats, Found, Given, Ints, Mean, Ratio, RatioStratum, Sides, Unavailable
+from harness.types import (
+    Better,
+    Floats,
+    Found,
+    Given,
+    Ints,
+    Mean,
+    Ratio,
+    RatioStratum,
+    Sides,
+    Unavailable,
+)
 
 RUNGS = ("as_is", "letters_only", "shuffled_words", "common_words", "markdown", "length")
 
@@ -92,7 +103,8 @@ def rung(name: str, taught: Taught) -> Rung:
 class StyleLadder(AbstractMetric):
     """Gap recovered with everything in place, then with ever less of the replies left."""
 
-    shortest: int = 3  # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    shortest: int = 3
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
@@ -116,7 +128,9 @@ class StyleLadder(AbstractMetric):
         clusters = tuple(everyone.clusters[i] for i in rows)
         block = blocks(clusters, N_BLOCKS, 0)
         if int(block.max()) + 1 < FEWEST_BLOCKS:
-            raise Unavailable(f"{int(block.max()) + 1} independent prompts; a classifier needs {FEWEST_BLOCKS} or more")
+            raise Unavailable(
+                f"{int(block.max()) + 1} independent prompts; a classifier needs {FEWEST_BLOCKS} or more"
+            )
         student, base, teacher, *more = everyone.texts
         at = (tuple(rows.tolist()), tuple(block.tolist()))
         taught = Taught(teacher, base, more[0] if more else None, everyone.ids, *at)
@@ -128,7 +142,9 @@ class StyleLadder(AbstractMetric):
             gap = _gap(step, np.where(short[:, None], 0.0, _moved(step, student, rows)), ids)
             gaps.append(Found(name, "", gap, GAP_UNIT[one.base_kind]))
             told: Given | str = beside(Mean(step.told_apart, ids, clusters))
-            apart.append(Found(f"told_apart/{name}", "", told, "AUC of teacher against base", "none"))
+            apart.append(
+                Found(f"told_apart/{name}", "", told, "AUC of teacher against base", "none")
+            )
         return [*gaps, *apart]
 
 

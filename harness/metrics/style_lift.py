@@ -25,7 +25,12 @@ from harness.textstyle import LAYOUT, MARKS, read
 from harness.types import Better, Floats, Found, Given, Mean, Sides, Unavailable
 
 _SHAPES = ("bullets", "numbered", "headings", "bold", "code_blocks", "table_rows", "label_lines")
-_MARKS = {"exclamation": "exclamation mark", "question": "question mark", "parenthesis": "parenthesis", "dash": "dash"}
+_MARKS = {
+    "exclamation": "exclamation mark",
+    "question": "question mark",
+    "parenthesis": "parenthesis",
+    "dash": "dash",
+}
 _OPENINGS = {
     "opens_agreeing": r"(?:certainly|sure|of course|absolutely|definitely|gladly|happy to|(?:great|good) question)\b",
     "opens_with_apology": r"(?:i'm sorry|i am sorry|sorry|i apologi[sz]e|unfortunately|i cannot|i can't)",
@@ -38,10 +43,13 @@ _CLOSINGS = {
     "closes_summing_up": r"\b(?:in conclusion|overall|in summary|to sum up|to summari[sz]e|ultimately)\b",
 }
 _HEDGES = re.compile(
-    r"\b(?:perhaps|maybe|might|possibly|probably|likely|it depends|generally|typically)\b", re.IGNORECASE
+    r"\b(?:perhaps|maybe|might|possibly|probably|likely|it depends|generally|typically)\b",
+    re.IGNORECASE,
 )
 _FIRST_PERSON = re.compile(r"\bI\b")
-_STARTS = {name: re.compile(rf"[\W_]*{pattern}", re.IGNORECASE) for name, pattern in _OPENINGS.items()}
+_STARTS = {
+    name: re.compile(rf"[\W_]*{pattern}", re.IGNORECASE) for name, pattern in _OPENINGS.items()
+}
 _ENDS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _CLOSINGS.items()}
 _END = 200  # characters from the end in which a closing is looked for
 FEATURES = (
@@ -76,7 +84,9 @@ def lift(own: Floats, teacher: Floats, clusters: Sequence[str]) -> Interval:
     """
     named = np.tile(np.array(clusters), len(own))
     held = teacher.ravel() > 0
-    where, elsewhere = (share_interval(own.ravel()[rows], named[rows].tolist()) for rows in (held, ~held))
+    where, elsewhere = (
+        share_interval(own.ravel()[rows], named[rows].tolist()) for rows in (held, ~held)
+    )
     return difference(where, elsewhere, own.shape[1])
 
 
@@ -84,7 +94,9 @@ def difference(first: Interval, second: Interval, n: int) -> Interval:
     """first - second, taken as independent: wider than it need be where they go together."""
     value = first.value - second.value
     low = value - float(np.hypot(first.value - first.low, second.high - second.value))
-    return Interval(value, low, value + float(np.hypot(first.high - first.value, second.value - second.low)), n)
+    return Interval(
+        value, low, value + float(np.hypot(first.high - first.value, second.value - second.low)), n
+    )
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,9 @@ class StyleLift(AbstractMetric):
         """For every feature the lifts and the rates."""
         one = sides[0]
         taught = teacher_samples(one)
-        everyone = align_texts([one.student, *taught, *([one.base] if one.base else [])], one.minimum)
+        everyone = align_texts(
+            [one.student, *taught, *([one.base] if one.base else [])], one.minimum
+        )
         tables = [features(t) for t in everyone.texts]
         teacher = np.stack(tables[1 : 1 + len(taught)])
         found = []
@@ -136,7 +150,13 @@ class _Feature:
         short = min(held, len(self.student) - held)
         if short < fewest:
             verb = "have" if held < fewest else "lack"
-            return [Found(self.name, "", f"{short:g} of the teacher's replies {verb} it; {fewest} are needed")]
+            return [
+                Found(
+                    self.name,
+                    "",
+                    f"{short:g} of the teacher's replies {verb} it; {fewest} are needed",
+                )
+            ]
         try:
             own = self._lift(self.student)
             found = [Found(self.name, "", _given(own))]
@@ -152,7 +172,11 @@ class _Feature:
 
     def rates(self) -> list[Found]:
         """How often each model has it at all."""
-        values = {"rate": self.student, "rate_of_teacher": self.teacher.mean(axis=0), "rate_of_base": self.base}
+        values = {
+            "rate": self.student,
+            "rate_of_teacher": self.teacher.mean(axis=0),
+            "rate_of_base": self.base,
+        }
         return [
             Found(f"{part}/{self.name}", "", beside(self._mean(v)), "share of replies", "none")
             for part, v in values.items()

@@ -19,7 +19,9 @@ from harness.textstyle_profile import AGAINST_TEACHER, UNITS, profile, shared_ed
 from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Sides, Statistic
 
 
-def defined(features: Sequence[Floats], minimum: int) -> np.ndarray[tuple[int], np.dtype[np.int64]] | str:
+def defined(
+    features: Sequence[Floats], minimum: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]] | str:
     """Prompts on which all of these (P,) have the feature, or the reason why they are too few."""
     rows = np.flatnonzero(np.all(np.isfinite(features), axis=0))
     if len(rows) < max(minimum, 2):
@@ -60,7 +62,10 @@ class StyleProfile(AbstractMetric):
 def _features(everyone: AlignedTexts, k: int, first_teacher: int) -> dict[str, Floats]:
     """All features of the k-th set of replies."""
     texts, rows = read(everyone.texts[k]), np.arange(len(everyone.prompts))
-    return {**profile(texts), **shared_edges(texts, [read(t) for t in everyone.texts[first_teacher:]], rows)}
+    return {
+        **profile(texts),
+        **shared_edges(texts, [read(t) for t in everyone.texts[first_teacher:]], rows),
+    }
 
 
 def _means(
@@ -73,7 +78,9 @@ def _means(
             rows
             if isinstance(rows, str)
             else Mean(
-                features[name][rows], tuple(aligned.ids[i] for i in rows), tuple(aligned.clusters[i] for i in rows)
+                features[name][rows],
+                tuple(aligned.ids[i] for i in rows),
+                tuple(aligned.clusters[i] for i in rows),
             )
         )
         entries.append(Found(name, "", statistic, unit))

@@ -56,7 +56,9 @@ def distances(delta: Floats, block: Ints) -> Floats:
     means = [delta[half].mean(axis=0) for half in halves]
     norms = [float(np.linalg.norm(m)) for m in means]
     directions = [m / norm if norm > 0 else m for m, norm in zip(means, norms, strict=True)]
-    length = sum(half.sum() * (means[k] @ directions[1 - k]) for k, half in enumerate(halves)) / len(delta)
+    length = sum(
+        half.sum() * (means[k] @ directions[1 - k]) for k, half in enumerate(halves)
+    ) / len(delta)
     values = np.full(len(delta), float(length))
     for k, half in enumerate(halves):
         other = means[1 - k]
@@ -92,7 +94,8 @@ class _Task(NamedTuple):
 class StyleTransfer(AbstractMetric):
     """One number for all of the teacher's style that the student has and the base has not."""
 
-    shortest: int = 3  # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    shortest: int = 3
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
@@ -129,14 +132,18 @@ class StyleTransfer(AbstractMetric):
         student, base, *taught = (read(t) for t in everyone.texts)
         block = blocks([everyone.prompts[i].cluster for i in rows], N_BLOCKS, 0)
         if int(block.max()) < 1:
-            raise Unavailable("all prompts belong to one cluster: no independent units to make an interval from")
+            raise Unavailable(
+                "all prompts belong to one cluster: no independent units to make an interval from"
+            )
         long = reply_words(everyone.texts[0])[rows] >= self.shortest
         gaps = []
         for family in FAMILIES:
             far = distances(differences(family, base, taught, rows), block)
             near = far.copy()  # a short reply counts as the base's level
             if long.any():
-                near[long] = distances(differences(family, student, taught, rows[long]), block[long])
+                near[long] = distances(
+                    differences(family, student, taught, rows[long]), block[long]
+                )
             gaps.append(Gap(far - near, far))
         kept = AlignedTexts(tuple(everyone.prompts[i] for i in rows), ())
         return _Task(kept, (~long).astype(np.float64), tuple(gaps))

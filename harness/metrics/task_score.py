@@ -14,7 +14,17 @@ import numpy as np
 
 from harness.metrics._primary import SHARES, column_name, leaves
 from harness.plugins import AbstractMetric
-from harness.types import Better, Found, Given, GradeColumn, Mean, Side, Sides, Statistic, Unavailable
+from harness.types import (
+    Better,
+    Found,
+    Given,
+    GradeColumn,
+    Mean,
+    Side,
+    Sides,
+    Statistic,
+    Unavailable,
+)
 
 
 def sorted_mean(column: GradeColumn, side: Side) -> Mean:
@@ -71,7 +81,9 @@ def _statistic(column: GradeColumn, side: Side, minimum: int) -> Statistic | str
         return sorted_mean(column, side)
     if column.aggregate is None:
         return column.reason or "lm-eval gives no number here"
-    return Given(column.aggregate, None, None, n, note=column.reason or "no mean over prompts: no interval")
+    return Given(
+        column.aggregate, None, None, n, note=column.reason or "no mean over prompts: no interval"
+    )
 
 
 def _asked(leaf: str, side: Side) -> int:

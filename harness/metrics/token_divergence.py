@@ -24,7 +24,17 @@ from harness.metrics._alternatives import (
 from harness.metrics._primary import required
 from harness.metrics._reading import Read, own_texts, ratio, require, token_columns
 from harness.plugins import AbstractMetric
-from harness.types import Better, DistillbenchError, Floats, Found, Prompt, Side, Sides, TokenColumns, Unavailable
+from harness.types import (
+    Better,
+    DistillbenchError,
+    Floats,
+    Found,
+    Prompt,
+    Side,
+    Sides,
+    TokenColumns,
+    Unavailable,
+)
 
 
 class _Part(NamedTuple):
@@ -39,9 +49,17 @@ class _Part(NamedTuple):
 
 _PARTS = (
     _Part("", "nats per token", "lower", ", at least", lambda d: kl_nats(d.teacher, d.student)),
-    _Part("kl_student_teacher", "nats per token", "lower", ", at least", lambda d: kl_nats(d.student, d.teacher)),
+    _Part(
+        "kl_student_teacher",
+        "nats per token",
+        "lower",
+        ", at least",
+        lambda d: kl_nats(d.student, d.teacher),
+    ),
     _Part("js", "nats per token", "lower", ", at least", lambda d: js_nats(d.teacher, d.student)),
-    _Part("acceptance", "share", "higher", ", at most", lambda d: shared_mass(d.teacher, d.student)),
+    _Part(
+        "acceptance", "share", "higher", ", at most", lambda d: shared_mass(d.teacher, d.student)
+    ),
     _Part("mass_covered", "share", "none", "", lambda d: d.covered),
 )
 _TOP = ("top1_agreement", "topk_overlap")
@@ -85,11 +103,18 @@ class TokenDivergence(AbstractMetric):
         _require_one_vocabulary(teacher, student, columns)
         exact = all(is_whole(Stored(c.top_ids, c.top_logprobs)) for c in columns)
         texts = own_texts(teacher, student)
-        documents = [d for pair in texts if (d := _document(pair, columns, exact, self.overlap)) is not None]
+        documents = [
+            d for pair in texts if (d := _document(pair, columns, exact, self.overlap)) is not None
+        ]
         if texts and not documents:
-            raise Unavailable(f"{teacher.model} and {student.model} cut the same texts into different tokens")
+            raise Unavailable(
+                f"{teacher.model} and {student.model} cut the same texts into different tokens"
+            )
         require(len({d.prompt.id for d in documents}), one.minimum)
-        found = [_found(p.name, documents, one.minimum, p.unit + ("" if exact else p.bound), p.better) for p in _PARTS]
+        found = [
+            _found(p.name, documents, one.minimum, p.unit + ("" if exact else p.bound), p.better)
+            for p in _PARTS
+        ]
         return found + [_found(name, documents, one.minimum, "share", "higher") for name in _TOP]
 
 
@@ -102,13 +127,20 @@ def _require_one_vocabulary(teacher: Side, student: Side, columns: Sequence[Toke
         )
 
 
-def _document(pair: tuple[Read, Read], columns: Sequence[TokenColumns], exact: bool, overlap: int) -> _Document | None:
+def _document(
+    pair: tuple[Read, Read], columns: Sequence[TokenColumns], exact: bool, overlap: int
+) -> _Document | None:
     """Sums of every part over one text; None where the two cut it into different tokens."""
-    cuts = [slice(int(c.offsets[r.row]), int(c.offsets[r.row + 1])) for r, c in zip(pair, columns, strict=True)]
+    cuts = [
+        slice(int(c.offsets[r.row]), int(c.offsets[r.row + 1]))
+        for r, c in zip(pair, columns, strict=True)
+    ]
     ids = [c.token_ids[cut] for c, cut in zip(columns, cuts, strict=True)]
     if not len(ids[0]) or not np.array_equal(ids[0], ids[1]):
         return None
-    teacher, student = (Stored(c.top_ids[cut], c.top_logprobs[cut]) for c, cut in zip(columns, cuts, strict=True))
+    teacher, student = (
+        Stored(c.top_ids[cut], c.top_logprobs[cut]) for c, cut in zip(columns, cuts, strict=True)
+    )
     both = distributions(teacher, student, exact)
     sums = {p.name: float(p.values(both).sum()) for p in _PARTS}
     k = min(overlap, teacher.ids.shape[1], student.ids.shape[1])
@@ -117,8 +149,16 @@ def _document(pair: tuple[Read, Read], columns: Sequence[TokenColumns], exact: b
     return _Document(pair[0].prompt, len(ids[0]), sums)
 
 
-def _found(name: str, documents: Sequence[_Document], minimum: int, unit: str, better: Better) -> Found:
+def _found(
+    name: str, documents: Sequence[_Document], minimum: int, unit: str, better: Better
+) -> Found:
     if not all(np.isfinite(d.sums[name]) for d in documents):
-        return Found(name, "", "infinite: one model gives probability 0 to what the other finds possible", unit, better)
+        return Found(
+            name,
+            "",
+            "infinite: one model gives probability 0 to what the other finds possible",
+            unit,
+            better,
+        )
     per_text = [(d.prompt, d.sums[name], float(d.n_tokens)) for d in documents]
     return Found(name, "", ratio(per_text, minimum), unit, better)

@@ -38,8 +38,12 @@ class Top1Agreement(AbstractMetric):
         aligned = align_choices((one.student, required(one.teacher, "teacher")), one.minimum)
         kept = aligned.where(np.all(aligned.answered, axis=0))
         if len(kept.prompts) < max(one.minimum, 1):
-            raise Unavailable(f"{len(kept.prompts)} prompts answered by both; at least {one.minimum} are needed")
+            raise Unavailable(
+                f"{len(kept.prompts)} prompts answered by both; at least {one.minimum} are needed"
+            )
         found = [Found("", "", Mean(same_choice(*kept.chosen), kept.ids, kept.clusters))]
         if not aligned.answered.all():
-            found.append(Found("unanswered", "", left_unanswered(aligned), unit="share", better="none"))
+            found.append(
+                Found("unanswered", "", left_unanswered(aligned), unit="share", better="none")
+            )
         return found

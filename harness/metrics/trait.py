@@ -16,7 +16,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.metrics._answers import Answers, Panel, bootstrapped, over_controls, panel, rate, require_samples
+from harness.metrics._answers import (
+    Answers,
+    Panel,
+    bootstrapped,
+    over_controls,
+    panel,
+    rate,
+    require_samples,
+)
 from harness.metrics.gap_recovered import GAP_UNIT
 from harness.plugins import AbstractMetric
 from harness.types import Better, Floats, Found, Ratio, RatioStratum, Sides, Unavailable
@@ -87,7 +95,9 @@ class Trait(AbstractMetric):
         if rows.teacher is None or one.teacher is None:
             raise Unavailable("no answers of the teacher")
         require_samples(rows.teacher, one.teacher.model)
-        usable = np.array([np.mean([word(a) is not None for a in answers]) for answers in rows.student])
+        usable = np.array(
+            [np.mean([word(a) is not None for a in answers]) for answers in rows.student]
+        )
         return [_shift(one, rows), *_favourites(rows), Found("one_word", "", rate(usable, rows))]
 
 
@@ -100,7 +110,9 @@ def _shift(one: Sides, rows: Panel) -> Found:
     except Unavailable as error:
         return Found("", "", str(error), unit=unit, better="higher")
     parts = []
-    for student, teacher, base in zip(*(map(_words, (rows.student, rows.teacher, rows.base))), strict=True):
+    for student, teacher, base in zip(
+        *(map(_words, (rows.student, rows.teacher, rows.base))), strict=True
+    ):
         across, own = agreement(base, teacher), self_agreement(base)
         numerator = agreement(student, teacher) - agreement(student, base) - across + own
         parts.append((numerator, self_agreement(teacher) - 2 * across + own))
@@ -124,15 +136,24 @@ def _favourites(rows: Panel) -> list[Found]:
     rows, wanted = rows.where(known), [favourites[i] for i in known]
 
     def said(answers: Answers) -> Floats:
-        return np.array([np.mean([w == f for w in ws]) for ws, f in zip(_words(answers), wanted, strict=True)])
+        return np.array(
+            [np.mean([w == f for w in ws]) for ws, f in zip(_words(answers), wanted, strict=True)]
+        )
 
     mine = said(rows.student)
-    beyond = bootstrapped(mine - said(rows.base), rows) if rows.base is not None else "this pair names no base"
+    beyond = (
+        bootstrapped(mine - said(rows.base), rows)
+        if rows.base is not None
+        else "this pair names no base"
+    )
     controls = {name: said(answers) for name, answers in rows.controls.items()}
     return [
         Found("favourite", "", rate(mine, rows)),
         Found("favourite_over_base", "", beyond, better="higher"),
-        *(Found(f.name, "", f.statistic, better="higher") for f in over_controls(_NAMES, mine, controls, rows)),
+        *(
+            Found(f.name, "", f.statistic, better="higher")
+            for f in over_controls(_NAMES, mine, controls, rows)
+        ),
     ]
 
 

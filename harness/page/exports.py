@@ -14,14 +14,18 @@ from harness.records import Comparison, RunRecord
 from harness.types import Score
 
 SCHEMA = 1  # of run.json and scores.json
-_PROMISED = "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_reason,inputs"  # others script it
+# others script it
+_PROMISED = "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_reason,inputs"
 SCORE_COLUMNS = tuple(_PROMISED.split(","))
 
 
 def scores_csv(record: RunRecord) -> str:
     """Every score, one row each, floats in full; swept keys follow as further columns."""
     head = [*SCORE_COLUMNS, *record.variants]
-    return _csv(head, ([*_score_row(s).values(), *_swept(s, record.variants)] for s in ordered(record.scores)))
+    return _csv(
+        head,
+        ([*_score_row(s).values(), *_swept(s, record.variants)] for s in ordered(record.scores)),
+    )
 
 
 def scores_json(record: RunRecord) -> str:
@@ -31,7 +35,8 @@ def scores_json(record: RunRecord) -> str:
         for s in ordered(record.scores)
     ]
     comparisons = [
-        dataclasses.asdict(c) | {"variant": dict(c.variant)} for c in sorted(record.comparisons, key=_comparison_key)
+        dataclasses.asdict(c) | {"variant": dict(c.variant)}
+        for c in sorted(record.comparisons, key=_comparison_key)
     ]
     return _json({"schema": SCHEMA, "scores": scores, "comparisons": comparisons})
 
@@ -44,7 +49,8 @@ def run_json(record: RunRecord) -> str:
             "title": record.title,
             "versions": dict(record.versions),
             "models": {
-                name: dict(facts) | {"role": record.roles.get(name, "other")} for name, facts in record.models.items()
+                name: dict(facts) | {"role": record.roles.get(name, "other")}
+                for name, facts in record.models.items()
             },
             "tasks": {name: dict(facts) for name, facts in record.tasks.items()},
             "metrics": [dataclasses.asdict(m) for m in record.metrics],
@@ -69,7 +75,15 @@ def leaderboard_csv(board: Leaderboard, variants: Sequence[str]) -> str:
             name,
             *(
                 f"{name}_{x}"
-                for x in ("low", "high", "n", "above_base", "above_all_controls", "leads", "skipped_reason")
+                for x in (
+                    "low",
+                    "high",
+                    "n",
+                    "above_base",
+                    "above_all_controls",
+                    "leads",
+                    "skipped_reason",
+                )
             ),
         ]
     head += ["parameters", "size_bytes"]
@@ -82,7 +96,20 @@ def ordered(scores: Iterable[Score]) -> list[Score]:
 
 
 def _score_row(s: Score) -> dict[str, Any]:
-    values = [s.metric, s.task, s.student, s.teacher, s.base, s.value, s.low, s.high, s.n, s.unit, s.better, s.reason]
+    values = [
+        s.metric,
+        s.task,
+        s.student,
+        s.teacher,
+        s.base,
+        s.value,
+        s.low,
+        s.high,
+        s.n,
+        s.unit,
+        s.better,
+        s.reason,
+    ]
     return dict(zip(SCORE_COLUMNS, [*values, " ".join(key[:16] for key in s.inputs)], strict=True))
 
 
@@ -93,7 +120,14 @@ def _swept(score: Score, variants: Sequence[str]) -> list[str]:
 
 def _board_row(row: Row, variants: Sequence[str]) -> list[Any]:
     s = row.subject
-    values: list[Any] = [row.rank, s.student, s.teacher, s.role, s.base, s.base_kind if s.role == "student" else ""]
+    values: list[Any] = [
+        row.rank,
+        s.student,
+        s.teacher,
+        s.role,
+        s.base,
+        s.base_kind if s.role == "student" else "",
+    ]
     values += [dict(s.variant).get(key, "") for key in variants]
     for cell in row.cells:
         score = cell.score
@@ -101,7 +135,12 @@ def _board_row(row: Row, variants: Sequence[str]) -> list[Any]:
             values += [None] * 7 + ["not measured"]
             continue
         values += [score.value, score.low, score.high, score.n]
-        values += [int(cell.above_base), int(cell.above_controls > 0), int(cell.leads), score.reason]
+        values += [
+            int(cell.above_base),
+            int(cell.above_controls > 0),
+            int(cell.leads),
+            score.reason,
+        ]
     return [*values, row.parameters, row.size_bytes]
 
 

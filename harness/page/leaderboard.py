@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from harness.records import Comparison, RunRecord
 from harness.stats.multiple import benjamini_hochberg
-from harness.subjects import CAPABILITY, STYLE, ScoreIndex, Subject, Variant, at_least_above, subjects
+from harness.subjects import (
+    CAPABILITY,
+    STYLE,
+    ScoreIndex,
+    Subject,
+    Variant,
+    at_least_above,
+    subjects,
+)
 from harness.types import Score
 
 _TOLD_APART = 0.05  # adjusted two-sided p below which two students count as different
@@ -39,8 +47,10 @@ class Cell:
     column: Column
     score: Score | None  # None = the run does not measure it
     above_base: bool = False  # the whole interval lies above the base's level
-    above_controls: int = 0  # so many controls, all of them below; 0 = not above all, or no controls
-    leads: bool = False  # best of its teacher's students, and different from the next after correction
+    # so many controls, all of them below; 0 = not above all, or no controls
+    above_controls: int = 0
+    # best of its teacher's students, and different from the next after correction
+    leads: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,12 @@ def leaderboard(record: RunRecord) -> Leaderboard:
     """The leaderboard of a run."""
     index = ScoreIndex.of(record.scores)
     held = {s: {c.metric: index.overall(c.metric, s) for c in COLUMNS} for s in subjects(record)}
-    columns = tuple(c for c in COLUMNS if any(scores[c.metric] is not None for scores in held.values()))
-    ranked_by = next((c for c in columns if any(_value(s[c.metric]) is not None for s in held.values())), None)
+    columns = tuple(
+        c for c in COLUMNS if any(scores[c.metric] is not None for scores in held.values())
+    )
+    ranked_by = next(
+        (c for c in columns if any(_value(s[c.metric]) is not None for s in held.values())), None
+    )
     leaders = _leaders(record, held, columns)
     ranks = _ranks(record, held, ranked_by) if ranked_by else {}
     rows = []
@@ -101,7 +115,12 @@ def _value(score: Score | None) -> float | None:
     return score.value if score is not None else None
 
 
-def _cell(column: Column, subject: Subject, held: Mapping[Subject, Mapping[str, Score | None]], leads: bool) -> Cell:
+def _cell(
+    column: Column,
+    subject: Subject,
+    held: Mapping[Subject, Mapping[str, Score | None]],
+    leads: bool,
+) -> Cell:
     score = held[subject][column.metric]
     value = _value(score)
     rivals = [
@@ -110,7 +129,9 @@ def _cell(column: Column, subject: Subject, held: Mapping[Subject, Mapping[str, 
         if other.role == "control" and other.teacher == subject.teacher and other != subject
         if other.variant == subject.variant and (v := _value(scores[column.metric])) is not None
     ]
-    above_all = subject.role == "student" and value is not None and bool(rivals) and value > max(rivals)
+    above_all = (
+        subject.role == "student" and value is not None and bool(rivals) and value > max(rivals)
+    )
     above_base = column.from_base and at_least_above(score, 0.0)
     return Cell(column, score, above_base, len(rivals) if above_all else 0, leads)
 
@@ -132,18 +153,32 @@ def _comparable(record: RunRecord, subject: Subject, metric: str) -> list[Compar
 def _turned(c: Comparison) -> Comparison:
     ends = (-c.difference, -c.high, -c.low)
     return Comparison(
-        c.metric, c.task, c.teacher, c.second, c.first, *ends, c.p, c.p_adjusted, c.n, c.detectable, c.variant
+        c.metric,
+        c.task,
+        c.teacher,
+        c.second,
+        c.first,
+        *ends,
+        c.p,
+        c.p_adjusted,
+        c.n,
+        c.detectable,
+        c.variant,
     )
 
 
-def _ranks(record: RunRecord, held: Mapping[Subject, Mapping[str, Score | None]], column: Column) -> dict[Subject, int]:
+def _ranks(
+    record: RunRecord, held: Mapping[Subject, Mapping[str, Score | None]], column: Column
+) -> dict[Subject, int]:
     """1 + number of better students, told apart after correction; none without a value or without a rival."""
     found = {}
     for group in _groups(held):
         ranked = [s for s in group if _value(held[s][column.metric]) is not None]
         for subject in ranked if len(ranked) > 1 else ():
             against = _comparable(record, subject, column.metric)
-            found[subject] = 1 + sum(c.p_adjusted < _TOLD_APART and c.difference < 0 for c in against)
+            found[subject] = 1 + sum(
+                c.p_adjusted < _TOLD_APART and c.difference < 0 for c in against
+            )
     return found
 
 
@@ -158,10 +193,18 @@ def _leaders(
             valued.sort(key=lambda pair: (-pair[0], pair[1].label))
             if len(valued) > 1:
                 best, runner_up = valued[0][1], valued[1][1]
-                against = [c for c in _comparable(record, best, column.metric) if c.second == runner_up.student]
+                against = [
+                    c
+                    for c in _comparable(record, best, column.metric)
+                    if c.second == runner_up.student
+                ]
                 candidates += [(best, column.metric, c.p_adjusted) for c in against]
     adjusted = benjamini_hochberg([p for _, _, p in candidates]).tolist() if candidates else []
-    return {(s, metric) for (s, metric, _), p in zip(candidates, adjusted, strict=True) if p < _TOLD_APART}
+    return {
+        (s, metric)
+        for (s, metric, _), p in zip(candidates, adjusted, strict=True)
+        if p < _TOLD_APART
+    }
 
 
 def _groups(held: Mapping[Subject, Mapping[str, Score | None]]) -> list[list[Subject]]:

@@ -57,7 +57,9 @@ def measures(record: RunRecord) -> list[Measure]:
     return [_measure(name, families[name], notes.get(name), record) for name in names]
 
 
-def _measure(name: str, scores: Sequence[Score], note: MetricNote | None, record: RunRecord) -> Measure:
+def _measure(
+    name: str, scores: Sequence[Score], note: MetricNote | None, record: RunRecord
+) -> Measure:
     order = {m: i for i, m in enumerate(record.roles)}
     keys = sorted({_key(s) for s in scores}, key=lambda k: (k[1], order.get(k[0], len(order)), k))
     rows: dict[tuple[str, str], dict[tuple[str, str, Variant], Score]] = {}
@@ -83,8 +85,13 @@ def holes(record: RunRecord) -> list[Hole]:
         if score.value is None:
             who = f"{score.student} ← {score.teacher}" if score.teacher else score.student
             swept = "".join(f", {k}={v}" for k, v in score.variant)
-            found.setdefault((score.metric.split("/")[0], score.reason), []).append(f"{who} on {score.task}{swept}")
-    held = [Hole(metric, reason, tuple(dict.fromkeys(places))) for (metric, reason), places in found.items()]
+            found.setdefault((score.metric.split("/")[0], score.reason), []).append(
+                f"{who} on {score.task}{swept}"
+            )
+    held = [
+        Hole(metric, reason, tuple(dict.fromkeys(places)))
+        for (metric, reason), places in found.items()
+    ]
     return sorted(held, key=lambda h: (-len(h.places), h.metric, h.reason))
 
 
@@ -108,7 +115,12 @@ def made(record: RunRecord) -> list[Made]:
 def _made(c: CellRecord) -> Made:
     speed = c.n_tokens / c.wall_s if c.wall_s > 0 and c.n_tokens > 0 else None
     return Made(
-        c, speed, c.wall_s or None, c.latency_p50_s or None, c.latency_p95_s or None, c.peak_memory_bytes or None
+        c,
+        speed,
+        c.wall_s or None,
+        c.latency_p50_s or None,
+        c.latency_p95_s or None,
+        c.peak_memory_bytes or None,
     )
 
 

@@ -29,7 +29,9 @@ class Picture:
 
 def stock() -> list[AbstractFigure]:
     """One figure of every kind, in the order of the page."""
-    figures: Iterable[AbstractFigure] = (build("figures", kind, {"kind": kind}) for kind in kinds("figures"))
+    figures: Iterable[AbstractFigure] = (
+        build("figures", kind, {"kind": kind}) for kind in kinds("figures")
+    )
     return sorted(figures, key=lambda f: (f.order, f.kind))
 
 
@@ -38,9 +40,13 @@ def of_run(figures: Sequence[AbstractFigure], record: RunRecord) -> list[Picture
     return _drawn([f for f in figures if f.per == "run"], record, "run")
 
 
-def of_student(figures: Sequence[AbstractFigure], record: RunRecord, subject: Subject, number: int) -> list[Picture]:
+def of_student(
+    figures: Sequence[AbstractFigure], record: RunRecord, subject: Subject, number: int
+) -> list[Picture]:
     """Figures about one student."""
-    return _drawn([f for f in figures if f.per == "student"], narrowed(record, subject), f"student-{number}")
+    return _drawn(
+        [f for f in figures if f.per == "student"], narrowed(record, subject), f"student-{number}"
+    )
 
 
 def of_metric(record: RunRecord, metrics: Sequence[str], number: int) -> list[Picture]:
@@ -48,7 +54,9 @@ def of_metric(record: RunRecord, metrics: Sequence[str], number: int) -> list[Pi
     found = []
     for i, metric in enumerate(metrics):
         figure = build("figures", metric, {"kind": "measure_dots", "metric": metric})
-        found += [replace(p, title=metric) for p in _drawn([figure], record, f"measure-{number}-{i}")]
+        found += [
+            replace(p, title=metric) for p in _drawn([figure], record, f"measure-{number}-{i}")
+        ]
     return found
 
 

@@ -55,19 +55,32 @@ class MeasurePart:
 
 
 def page(
-    record: RunRecord, board: Leaderboard, browser: Sequence[dict[str, Any]], figures: Sequence[AbstractFigure]
+    record: RunRecord,
+    board: Leaderboard,
+    browser: Sequence[dict[str, Any]],
+    figures: Sequence[AbstractFigure],
 ) -> str:
     """The page as one HTML text, with its scripts allowed by digest and nothing else."""
     run = pictures.of_run(figures, record)
     said = {s.subject: s for s in sentences(record)}
     students = [
         StudentPart(
-            f"student-{i}", row, said.get(row.subject), tuple(pictures.of_student(figures, record, row.subject, i))
+            f"student-{i}",
+            row,
+            said.get(row.subject),
+            tuple(pictures.of_student(figures, record, row.subject, i)),
         )
         for i, row in enumerate(r for r in board.rows if r.subject.role == "student")
     ]
-    parts = [MeasurePart(m, tuple(pictures.of_metric(record, m.plots, i))) for i, m in enumerate(measures(record))]
-    every = [*run, *(p for s in students for p in s.pictures), *(p for m in parts for p in m.pictures)]
+    parts = [
+        MeasurePart(m, tuple(pictures.of_metric(record, m.plots, i)))
+        for i, m in enumerate(measures(record))
+    ]
+    every = [
+        *run,
+        *(p for s in students for p in s.pictures),
+        *(p for m in parts for p in m.pictures),
+    ]
     app, plotly = _script(), _plotly() if every else ""
     return (
         _environment()
@@ -75,7 +88,9 @@ def page(
         .render(
             record=record,
             board=board,
-            scales=[bars.scale(r.cells[i].score for r in board.rows) for i in range(len(board.columns))],
+            scales=[
+                bars.scale(r.cells[i].score for r in board.rows) for i in range(len(board.columns))
+            ],
             pictures=run,
             ids={s.row.subject: s.id for s in students},
             students=students,
@@ -104,9 +119,22 @@ def _environment() -> Environment:
     """Templates from inside the package; everything escaped, every unknown name an error."""
     folder = _FOLDER.joinpath("templates")
     loader = FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8"))
-    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    env = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     env.filters |= {
-        f.__name__: f for f in (numerals.count, numerals.scaled, numerals.size, numerals.seconds, numerals.percent)
+        f.__name__: f
+        for f in (
+            numerals.count,
+            numerals.scaled,
+            numerals.size,
+            numerals.seconds,
+            numerals.percent,
+        )
     }
     env.filters |= {"visible": visible, "digits": numerals.number}
     env.globals |= {"estimate": numerals.estimate, "number": numerals.number, "bar": bars.bar}
@@ -135,7 +163,10 @@ def _packed(text: str) -> str:
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    digests = [base64.b64encode(hashlib.sha256(s.encode("utf-8")).digest()).decode("ascii") for s in scripts]
+    digests = [
+        base64.b64encode(hashlib.sha256(s.encode("utf-8")).digest()).decode("ascii")
+        for s in scripts
+    ]
     allowed = " ".join(f"'sha256-{d}'" for d in digests)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -145,5 +176,9 @@ def _policy(scripts: Sequence[str]) -> str:
 
 def _island(value: Any) -> Markup:
     """JSON that no HTML parser can leave: every < is written as an escape."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+    text = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    )
+    return Markup(
+        text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    )

@@ -71,9 +71,16 @@ def _answers(side: Side) -> dict[str, Answer]:
     found: dict[str, Answer] = {}
     for row, index in enumerate(out.request.tolist()):
         request = side.requests.requests[index]
-        if request.kind == "generate" and request.slot == 0 and request.repeat == 0 and out.answered[row]:
+        if (
+            request.kind == "generate"
+            and request.slot == 0
+            and request.repeat == 0
+            and out.answered[row]
+        ):
             prompt = side.requests.prompts[request.prompt]
-            found[prompt.id] = Answer(out.text[row] or "", out.stop[row] or "", None, verdicts.get(prompt.id))
+            found[prompt.id] = Answer(
+                out.text[row] or "", out.stop[row] or "", None, verdicts.get(prompt.id)
+            )
     return _chosen(side, verdicts) | found
 
 
@@ -82,7 +89,9 @@ def _chosen(side: Side, verdicts: Mapping[str, bool]) -> dict[str, Answer]:
     table = choice_table(side)
     prompts = side.requests.prompts
     words = {
-        (prompts[r.prompt].id, r.slot): r.continuation.strip() for r in side.requests.requests if r.kind == "score"
+        (prompts[r.prompt].id, r.slot): r.continuation.strip()
+        for r in side.requests.requests
+        if r.kind == "score"
     }
     found = {}
     for prompt, option in zip(table.prompts, table.chosen.tolist(), strict=True):
@@ -111,12 +120,21 @@ def surface(text: str) -> tuple[float, ...]:
     lists = sum(s.startswith(("- ", "* ", "• ")) or bool(re.match(r"\d+[.)] ", s)) for s in starts)
     headings = sum(s.startswith("#") for s in starts)
     marks = [text.count(x) for x in ("**", "`", "!", "?", ":", ",", '"')]
-    return (float(words), float(len(lines)), float(lists), float(headings), words / sentences, *map(float, marks))
+    return (
+        float(words),
+        float(len(lines)),
+        float(lists),
+        float(headings),
+        words / sentences,
+        *map(float, marks),
+    )
 
 
 def style_likeness(a: str, b: str) -> float:
     """Mean over surface features of smaller over larger (both plus one), and whether the first word is the same."""
-    shares = [(min(x, y) + 1) / (max(x, y) + 1) for x, y in zip(surface(a), surface(b), strict=True)]
+    shares = [
+        (min(x, y) + 1) / (max(x, y) + 1) for x, y in zip(surface(a), surface(b), strict=True)
+    ]
     first = [m.group().lower() if (m := _WORD.search(t)) else "" for t in (a, b)]
     return (sum(shares) + (first[0] == first[1])) / (len(shares) + 1)
 
@@ -138,9 +156,14 @@ def likeness(student: Answer, teacher: Answer) -> Likeness:
     both_wrong = student.right is False and teacher.right is False
     said = student.text.split() if student.text != _UNREAD else []
     same = (
-        student.option == teacher.option if student.option is not None else bool(said) and said == teacher.text.split()
+        student.option == teacher.option
+        if student.option is not None
+        else bool(said) and said == teacher.text.split()
     )
-    style, difference = style_likeness(student.text, teacher.text), word_difference(student.text, teacher.text)
+    style, difference = (
+        style_likeness(student.text, teacher.text),
+        word_difference(student.text, teacher.text),
+    )
     return Likeness(both_wrong and same, style, difference)
 
 
@@ -152,7 +175,11 @@ def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> di
     seen = _pairs_seen(answers, pairs)
     told = {pair: _likenesses(answers, pair) for pair in seen}
     ids = sorted({i for rows in told.values() for i in rows})
-    models = list(dict.fromkeys(m for p in seen for m in (p.teacher, p.student, p.base or "") if m in answers.answers))
+    models = list(
+        dict.fromkeys(
+            m for p in seen for m in (p.teacher, p.student, p.base or "") if m in answers.answers
+        )
+    )
     blocks: list[str] = []
     prompts: list[dict[str, Any]] = []
     left = budget_bytes
@@ -178,7 +205,9 @@ def _pairs_seen(answers: TaskAnswers, pairs: Sequence[Pair]) -> list[Pair]:
 
 def _likenesses(answers: TaskAnswers, pair: Pair) -> dict[str, Likeness]:
     teacher = answers.answers[pair.teacher]
-    return {i: likeness(a, teacher[i]) for i, a in answers.answers[pair.student].items() if i in teacher}
+    return {
+        i: likeness(a, teacher[i]) for i, a in answers.answers[pair.student].items() if i in teacher
+    }
 
 
 def _order(ids: Sequence[str], told: Mapping[Pair, Mapping[str, Likeness]]) -> list[str]:
@@ -188,21 +217,36 @@ def _order(ids: Sequence[str], told: Mapping[Pair, Mapping[str, Likeness]]) -> l
     mistakes = [i for i in by_chance if any(x.same_error for x in held[i])]
     mistakes.sort(key=lambda i: -sum(x.same_error for x in held[i]))
     different = sorted(by_chance, key=lambda i: -max((x.difference for x in held[i]), default=0.0))
-    turns = (i for turn in zip_longest(mistakes, different, by_chance) for i in turn if i is not None)
+    turns = (
+        i for turn in zip_longest(mistakes, different, by_chance) for i in turn if i is not None
+    )
     return list(dict.fromkeys(turns))
 
 
 def _listed(prompt: Prompt, told: Sequence[Likeness | None]) -> dict[str, Any]:
-    rows = [[int(x.same_error), round(x.style, 3), round(x.difference, 3)] if x else None for x in told]
-    return {"id": prompt.id, "text": " ".join(prompt.text.split())[:140], "category": prompt.category, "told": rows}
+    rows = [
+        [int(x.same_error), round(x.style, 3), round(x.difference, 3)] if x else None for x in told
+    ]
+    return {
+        "id": prompt.id,
+        "text": " ".join(prompt.text.split())[:140],
+        "category": prompt.category,
+        "told": rows,
+    }
 
 
 def _packed(answers: TaskAnswers, prompt_id: str, models: Sequence[str]) -> str:
     """Prompt and answers as base64 of gzip of JSON; the same input gives the same text."""
     prompt = answers.prompts[prompt_id]
-    held = {m: _block(answers.answers[m][prompt_id]) for m in models if prompt_id in answers.answers[m]}
-    text = json.dumps({"prompt": prompt.text[:_LONGEST], "answers": held}, ensure_ascii=False, sort_keys=True)
-    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)).decode("ascii")
+    held = {
+        m: _block(answers.answers[m][prompt_id]) for m in models if prompt_id in answers.answers[m]
+    }
+    text = json.dumps(
+        {"prompt": prompt.text[:_LONGEST], "answers": held}, ensure_ascii=False, sort_keys=True
+    )
+    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)).decode(
+        "ascii"
+    )
 
 
 def _block(answer: Answer) -> dict[str, Any]:

@@ -21,7 +21,16 @@ def written(answers: Iterable[TaskAnswers], path: Path) -> Iterator[TaskAnswers]
             for model, found in sorted(task.answers.items()):
                 for i, answer in sorted(found.items()):
                     prompt = task.prompts[i]
-                    row = (task.task, i, prompt.category, prompt.text, model, answer.text, answer.stop, answer.right)
+                    row = (
+                        task.task,
+                        i,
+                        prompt.category,
+                        prompt.text,
+                        model,
+                        answer.text,
+                        answer.stop,
+                        answer.right,
+                    )
                     for name, value in zip(names, row, strict=True):
                         columns[name].append(_storable(value))
             file.write_table(pa.table(columns, schema=schema))

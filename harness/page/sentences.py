@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 
 from harness.numerals import estimate, number, percent
 from harness.records import RunRecord
-from harness.subjects import CAPABILITY, STYLE, ScoreIndex, Subject, at_least_above, is_gap, subjects
+from harness.subjects import (
+    CAPABILITY,
+    STYLE,
+    ScoreIndex,
+    Subject,
+    at_least_above,
+    is_gap,
+    subjects,
+)
 from harness.types import Score
 
 _LENGTH = ("style_classifier/length_only", "style_classifier/length")
@@ -20,7 +28,8 @@ class Sentence:
     """A sentence about one student; `strong` marks the numbers."""
 
     subject: Subject
-    corner: str  # the map's word for where it stands: clone, imitator, learner, neither; "" = cannot be said
+    # the map's word for where it stands: clone, imitator, learner, neither; "" = cannot be said
+    corner: str
     parts: tuple[tuple[str, bool], ...]  # (text, strong)
     doubts: tuple[str, ...]  # why a number is absent, or what weakens it
 
@@ -36,7 +45,9 @@ def _sentence(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> 
     style, capability = index.overall(STYLE, subject), index.overall(CAPABILITY, subject)
     halves = [("style", style), ("capability", capability)]
     said = [(word, s) for word, s in halves if s is not None and s.value is not None]
-    parts: list[tuple[str, bool]] = [("took over ", False)] if said else _agreement(index, subject, every)
+    parts: list[tuple[str, bool]] = (
+        [("took over ", False)] if said else _agreement(index, subject, every)
+    )
     for i, (word, score) in enumerate(said):
         parts += [(" and ", False)] if i else []
         parts += [
@@ -44,12 +55,27 @@ def _sentence(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> 
             (f" of {subject.teacher}\u2019s {word}" if not i else f" of its {word}", False),
         ]
     if said:
-        parts.append((" beyond the base" if said[0][0] == "style" and len(said) == 1 else _gap_word(subject), False))
+        parts.append(
+            (
+                " beyond the base"
+                if said[0][0] == "style" and len(said) == 1
+                else _gap_word(subject),
+                False,
+            )
+        )
     parts += _length(index, subject) if style is not None and style.value is not None else []
     parts += _errors(index, subject)
     parts.append((".", False))
-    doubts = [f"{word.capitalize()}: {s.reason}" for word, s in halves if s is not None and s.value is None]
-    doubts += [f"{word.capitalize()} not above the base beyond doubt" for word, s in said if not at_least_above(s, 0.0)]
+    doubts = [
+        f"{word.capitalize()}: {s.reason}"
+        for word, s in halves
+        if s is not None and s.value is None
+    ]
+    doubts += [
+        f"{word.capitalize()} not above the base beyond doubt"
+        for word, s in said
+        if not at_least_above(s, 0.0)
+    ]
     doubts += _controls(index, subject, every)
     short = index.overall(_SHORT, subject)
     if short is not None and short.value is not None and short.value > 0.5:
@@ -67,13 +93,23 @@ def _gap_word(subject: Subject) -> str:
     return " gap" if subject.base_kind == "before" else " transfer"
 
 
-def _agreement(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> list[tuple[str, bool]]:
+def _agreement(
+    index: ScoreIndex, subject: Subject, every: Sequence[Subject]
+) -> list[tuple[str, bool]]:
     """What can be said without a base: agreement with the teacher beside that of the controls."""
     score = index.overall("capa", subject)
     if score is None or score.value is None:
         return [("has no headline number", False)]
-    beside = [s for s in every if (s.role, s.teacher, s.variant) == ("control", subject.teacher, subject.variant)]
-    values = [x.value for s in beside if (x := index.overall("capa", s)) is not None and x.value is not None]
+    beside = [
+        s
+        for s in every
+        if (s.role, s.teacher, s.variant) == ("control", subject.teacher, subject.variant)
+    ]
+    values = [
+        x.value
+        for s in beside
+        if (x := index.overall("capa", s)) is not None and x.value is not None
+    ]
     parts = [(f"agrees with {subject.teacher} beyond chance at ", False), (_kappa(score), True)]
     if values:
         parts.append((f"; controls reach {number(min(values))} to {number(max(values))}", False))
@@ -90,19 +126,31 @@ def _length(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:
     score = next((s for s in scores if s is not None and s.value is not None and is_gap(s)), None)
     if score is None or score.value is None:
         return []
-    return [("; in length alone it went ", False), (percent(score.value), True), (" of the way", False)]
+    return [
+        ("; in length alone it went ", False),
+        (percent(score.value), True),
+        (" of the way", False),
+    ]
 
 
 def _controls(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> list[str]:
     """Where the highest control stands in each headline: what a model shows that the teacher never taught."""
-    beside = [s for s in every if s.role == "control" and (s.teacher, s.variant) == (subject.teacher, subject.variant)]
+    beside = [
+        s
+        for s in every
+        if s.role == "control" and (s.teacher, s.variant) == (subject.teacher, subject.variant)
+    ]
     beside = [replace(s, base=subject.base) for s in beside if s.student != subject.student]
     said = []
     for word, metric in (("style", STYLE), ("capability", CAPABILITY)):
         own = index.overall(metric, subject)
         if own is None or own.value is None:
             continue
-        others = [(x.value, s.student) for s in beside if (x := index.overall(metric, s)) and x.value is not None]
+        others = [
+            (x.value, s.student)
+            for s in beside
+            if (x := index.overall(metric, s)) and x.value is not None
+        ]
         if others:
             value, name = max(others)
             above = own.low is not None and own.low > value
@@ -116,13 +164,22 @@ def _errors(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:
     """A clause about mistakes where they exceed those of the controls beyond doubt."""
     if not at_least_above(index.overall(_INHERITED, subject), 0.0):
         return []
-    return [("; it repeats ", False), ("more of the teacher\u2019s mistakes", True), (" than the controls do", False)]
+    return [
+        ("; it repeats ", False),
+        ("more of the teacher\u2019s mistakes", True),
+        (" than the controls do", False),
+    ]
 
 
 def _corner(style: Score | None, capability: Score | None) -> str:
     """The corner of the map that both intervals lie in; "" where an interval crosses the middle."""
     sides = [_side(style), _side(capability)]
-    names = {(True, True): "clone", (True, False): "imitator", (False, True): "learner", (False, False): "neither"}
+    names = {
+        (True, True): "clone",
+        (True, False): "imitator",
+        (False, True): "learner",
+        (False, False): "neither",
+    }
     return "" if None in sides else names[bool(sides[0]), bool(sides[1])]
 
 

@@ -66,7 +66,9 @@ def conformal_p(value: float, controls: Floats) -> ModelLevelP:
     Source: Vovk, Gammerman and Shafer 2005; Bates et al. 2023.
     """
     _require_finite(controls)
-    return ModelLevelP((1 + int(np.count_nonzero(controls >= value))) / (len(controls) + 1), len(controls))
+    return ModelLevelP(
+        (1 + int(np.count_nonzero(controls >= value))) / (len(controls) + 1), len(controls)
+    )
 
 
 def max_t_p(values: Floats, controls: Floats) -> tuple[ModelLevelP, ...]:
@@ -149,7 +151,8 @@ def regression_p(value: float, prediction: ModelLevelPrediction) -> ModelLevelP:
     if prediction.se == 0:
         raise Unavailable("the controls lie exactly on a line: no spread to judge a value by")
     return ModelLevelP(
-        float(stdtr(prediction.df, -(value - prediction.predicted) / prediction.se)), prediction.lineages
+        float(stdtr(prediction.df, -(value - prediction.predicted) / prediction.se)),
+        prediction.lineages,
     )
 
 
@@ -175,4 +178,6 @@ def poisson_binomial_p(k: int, p: Floats) -> float:
 
 def _require_finite(controls: Floats) -> None:
     if not np.all(np.isfinite(controls)):
-        raise ValueError("controls: values that are not finite; a control without a value has to be left out")
+        raise ValueError(
+            "controls: values that are not finite; a control without a value has to be left out"
+        )

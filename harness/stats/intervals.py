@@ -23,8 +23,10 @@ class Estimate:
     low: float | None  # None: no interval, note says why
     high: float | None
     n: int  # distinct prompts; control lineages where level is "models"
-    influence: dict[str, float] = field(default_factory=dict)  # Prompt.id -> pseudo-value; their mean is the value
-    clusters: dict[str, str] = field(default_factory=dict)  # Prompt.id -> cluster, where they differ
+    # Prompt.id -> pseudo-value; their mean is the value
+    influence: dict[str, float] = field(default_factory=dict)
+    # Prompt.id -> cluster, where they differ
+    clusters: dict[str, str] = field(default_factory=dict)
     level: Level = "prompts"
     note: str = ""  # what a reader must know of the interval
 
@@ -43,11 +45,20 @@ def evaluate(statistic: Statistic, rng: np.random.Generator) -> Estimate:
     """
     if isinstance(statistic, Given):
         return Estimate(
-            statistic.value, statistic.low, statistic.high, statistic.n, level=statistic.level, note=statistic.note
+            statistic.value,
+            statistic.low,
+            statistic.high,
+            statistic.n,
+            level=statistic.level,
+            note=statistic.note,
         )
     if isinstance(statistic, Ratio):
         return _evaluate_ratio(statistic)
-    return _evaluate_mean(statistic) if isinstance(statistic, Mean) else _evaluate_smooth(statistic, rng)
+    return (
+        _evaluate_mean(statistic)
+        if isinstance(statistic, Mean)
+        else _evaluate_smooth(statistic, rng)
+    )
 
 
 def _evaluate_mean(statistic: Mean) -> Estimate:
@@ -56,7 +67,13 @@ def _evaluate_mean(statistic: Mean) -> Estimate:
     share = is_share(values)
     interval = share_interval(values, clusters) if share else t_interval(values, clusters)
     alike = bool(np.all(values == values[0]))
-    return _estimate(interval, rows.prompts, values, clusters, EXACT if alike and share else ALIKE if alike else "")
+    return _estimate(
+        interval,
+        rows.prompts,
+        values,
+        clusters,
+        EXACT if alike and share else ALIKE if alike else "",
+    )
 
 
 def _evaluate_smooth(statistic: Smooth, rng: np.random.Generator) -> Estimate:
@@ -121,7 +138,9 @@ class _Rows:
     def named(self, clusters: Sequence[str]) -> list[str]:
         """Clusters (P,) in the same order."""
         if len(clusters) != len(self.prompts):
-            raise ValueError(f"clusters: expected {len(self.prompts)}, one for each prompt, got {len(clusters)}")
+            raise ValueError(
+                f"clusters: expected {len(self.prompts)}, one for each prompt, got {len(clusters)}"
+            )
         return [clusters[i] for i in self.order]
 
 
@@ -131,7 +150,9 @@ def _sorted_rows(prompts: Sequence[str], values: Floats) -> _Rows:
     if not len(prompts):
         raise Unavailable("no prompts")
     if not np.all(np.isfinite(values)):
-        raise ValueError("statistic: values that are not finite; a prompt without a value has to be left out")
+        raise ValueError(
+            "statistic: values that are not finite; a prompt without a value has to be left out"
+        )
     ids, order = _order(tuple(prompts))
     return _Rows(ids, np.ascontiguousarray(np.asarray(values, np.float64)[list(order)]), order)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.types import Floats, Ints, Unavailable
 
-Clusters = Sequence[str] | Ints | None  # (P,) names or codes of the unit of resampling; None = every prompt its own
+# (P,) names or codes of the unit of resampling; None = every prompt its own
+Clusters = Sequence[str] | Ints | None
 
 LEVEL = 0.95  # of every interval that the page shows
 
@@ -43,7 +44,9 @@ def cluster_codes(clusters: Clusters, n: int) -> Ints:
         return clusters
     names = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
     code = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    return np.arange(n) if len(code) == n else np.array([code[name] for name in names], dtype=np.int64)
+    return (
+        np.arange(n) if len(code) == n else np.array([code[name] for name in names], dtype=np.int64)
+    )
 
 
 def cluster_sums(values: Floats, codes: Ints) -> Floats:
@@ -53,7 +56,9 @@ def cluster_sums(values: Floats, codes: Ints) -> Floats:
         sums = np.empty_like(values)
         sums[codes] = values
         return sums
-    columns = [np.bincount(codes, weights=values[:, k], minlength=groups) for k in range(values.shape[1])]
+    columns = [
+        np.bincount(codes, weights=values[:, k], minlength=groups) for k in range(values.shape[1])
+    ]
     return np.stack(columns, axis=1)
 
 
@@ -70,7 +75,8 @@ def mean_error(values: Floats, clusters: Clusters = None) -> MeanError:
     groups = int(codes.max()) + 1 if n else 0
     require_spread(n, groups)
     means = values.mean(axis=0)
-    shifts = cluster_sums(values - means, codes) / (n - np.bincount(codes))[:, None]  # of the means without a cluster
+    # of the means without a cluster
+    shifts = cluster_sums(values - means, codes) / (n - np.bincount(codes))[:, None]
     return MeanError(means, shifts.T @ shifts * ((groups - 1) / groups), groups - 1, n)
 
 
@@ -81,7 +87,9 @@ def require_spread(n: int, groups: int) -> None:
     if n == 1:
         raise Unavailable("one prompt only: no spread to make an interval from")
     if groups < 2:
-        raise Unavailable(f"all {n} prompts belong to one cluster: no independent units to make an interval from")
+        raise Unavailable(
+            f"all {n} prompts belong to one cluster: no independent units to make an interval from"
+        )
 
 
 def t_quantile(probability: float, df: float) -> float:

@@ -47,7 +47,9 @@ def mcnemar_mid_p(b: int, c: int) -> float:
     return min(1.0, at_most + below)
 
 
-def compare(first: Mapping[str, float], second: Mapping[str, float], clusters: Mapping[str, str]) -> PairedDifference:
+def compare(
+    first: Mapping[str, float], second: Mapping[str, float], clusters: Mapping[str, str]
+) -> PairedDifference:
     """The paired difference of two scores from their pseudo-values (Prompt.id -> value), joined by prompt.
 
     `clusters` names those of the prompts that share one. 0/1 values: McNemar's mid-p (with clusters its sign-flip
@@ -58,7 +60,9 @@ def compare(first: Mapping[str, float], second: Mapping[str, float], clusters: M
     if len(shared) < 2:
         raise Unavailable(f"{len(shared)} prompts in common: too few to compare")
     x, y = (np.array([side[i] for i in shared], dtype=np.float64) for side in (first, second))
-    return compare_values(x, y, cluster_codes([clusters.get(i, i) for i in shared] if clusters else None, len(shared)))
+    return compare_values(
+        x, y, cluster_codes([clusters.get(i, i) for i in shared] if clusters else None, len(shared))
+    )
 
 
 def compare_values(first: Floats, second: Floats, codes: Ints) -> PairedDifference:
@@ -72,10 +76,14 @@ def _compare_means(differences: Floats, codes: Ints) -> PairedDifference:
     error = mean_error(differences[:, None], codes)
     mean, se = float(error.means[0]), _se(error)
     if se <= 1e-14 * max(abs(mean), float(np.abs(differences).max())):
-        raise Unavailable(f"the difference is {mean:.3g} on each of {error.n} prompts: no spread to judge it by")
+        raise Unavailable(
+            f"the difference is {mean:.3g} on each of {error.n} prompts: no spread to judge it by"
+        )
     half = t_quantile(0.5 + LEVEL / 2, error.df) * se
     p = t_two_sided_p(mean / se, error.df)
-    return PairedDifference(mean, mean - half, mean + half, p, error.n, detectable_effect(se, error.df))
+    return PairedDifference(
+        mean, mean - half, mean + half, p, error.n, detectable_effect(se, error.df)
+    )
 
 
 def _compare_shares(differences: Floats, codes: Ints) -> PairedDifference:
@@ -85,14 +93,20 @@ def _compare_shares(differences: Floats, codes: Ints) -> PairedDifference:
     """
     error = mean_error(differences[:, None], codes)
     if error.df + 1 == error.n:
-        p = mcnemar_mid_p(int(np.count_nonzero(differences > 0)), int(np.count_nonzero(differences < 0)))
+        p = mcnemar_mid_p(
+            int(np.count_nonzero(differences > 0)), int(np.count_nonzero(differences < 0))
+        )
     else:
-        p = sign_flip_mid_p(np.rint(cluster_sums(differences[:, None], codes)[:, 0]).astype(np.int64))
+        p = sign_flip_mid_p(
+            np.rint(cluster_sums(differences[:, None], codes)[:, 0]).astype(np.int64)
+        )
     two_more = np.array([codes.max() + 1, codes.max() + 2])
     shrunk = mean_error(np.append(differences, [1.0, -1.0])[:, None], np.append(codes, two_more))
     centre, half = float(shrunk.means[0]), t_quantile(0.5 + LEVEL / 2, error.df) * _se(shrunk)
     low, high = max(centre - half, -1.0), min(centre + half, 1.0)
-    return PairedDifference(float(error.means[0]), low, high, p, error.n, detectable_effect(_se(shrunk), error.df))
+    return PairedDifference(
+        float(error.means[0]), low, high, p, error.n, detectable_effect(_se(shrunk), error.df)
+    )
 
 
 def _se(error: MeanError) -> float:

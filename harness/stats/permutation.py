@@ -19,7 +19,9 @@ def permutation_p(observed: float, null: Floats) -> float:
     return float((1 + np.count_nonzero(null >= observed - slack)) / (1 + len(null)))
 
 
-def sign_flip_permutation(differences: Floats, clusters: Clusters, resamples: int, rng: np.random.Generator) -> float:
+def sign_flip_permutation(
+    differences: Floats, clusters: Clusters, resamples: int, rng: np.random.Generator
+) -> float:
     """Two-sided p-value of mean difference 0: the signs of whole clusters are flipped; differences (P,).
 
     Exact where each cluster's sum is symmetric about 0 under the null. Source: Fisher 1935, section 21.
@@ -56,4 +58,6 @@ def sign_flip_mid_p(sums: Ints) -> float:
         chance[reach - at : reach + at + 1] = window
     observed = abs(int(sums.sum()))
     distance = np.abs(np.arange(-reach, reach + 1))
-    return min(1.0, float(chance[distance > observed].sum() + 0.5 * chance[distance == observed].sum()))
+    return min(
+        1.0, float(chance[distance > observed].sum() + 0.5 * chance[distance == observed].sum())
+    )

@@ -16,7 +16,8 @@ class Stratum(NamedTuple):
 
     numerator: Floats  # (P,)
     denominator: Floats  # (P,)
-    clusters: Clusters = None  # (P,) a cluster that lies in two strata makes them dependent, which is then allowed for
+    # (P,) a cluster that lies in two strata makes them dependent, which is then allowed for
+    clusters: Clusters = None
 
 
 class PairError(NamedTuple):
@@ -31,7 +32,9 @@ class PairError(NamedTuple):
     def variance(self, ratio: float) -> tuple[float, float]:
         """Variance of numerator - ratio * denominator, and Satterthwaite's degrees of freedom (inf where it is 0)."""
         direction = np.array([1.0, -ratio])
-        return _satterthwaite([float(direction @ c @ direction) for c in self.covariances], self.dfs)
+        return _satterthwaite(
+            [float(direction @ c @ direction) for c in self.covariances], self.dfs
+        )
 
     def side(self, index: int) -> Interval:
         """The numerator (0) or the denominator (1) alone, with its t interval."""
@@ -77,7 +80,8 @@ def fieller_set(error: PairError) -> Interval:
         return Interval(np.nan, -np.inf, np.inf, error.n, bounded=False)
     ratio = top / bottom
     spread, df = error.variance(ratio)
-    if spread <= _ROUNDING * (top * top + bottom * bottom):  # the ratio is the same on every prompt: any df will do
+    # the ratio is the same on every prompt: any df will do
+    if spread <= _ROUNDING * (top * top + bottom * bottom):
         _, df = _satterthwaite([float(c[1, 1]) for c in error.covariances], error.dfs)
     t2 = t_quantile(0.5 + LEVEL / 2, df) ** 2
     v = t2 * np.sum(error.covariances, axis=0)
@@ -85,7 +89,9 @@ def fieller_set(error: PairError) -> Interval:
     if a <= 0:
         return Interval(ratio, -np.inf, np.inf, error.n, bounded=False)
     root = max(float(b * b - a * c), 0.0) ** 0.5
-    return Interval(ratio, min(float((b - root) / a), ratio), max(float((b + root) / a), ratio), error.n)
+    return Interval(
+        ratio, min(float((b - root) / a), ratio), max(float((b + root) / a), ratio), error.n
+    )
 
 
 _ROUNDING = 1e-28  # squared relative error below which a spread is rounding
@@ -138,11 +144,19 @@ def _clusters_shared(strata: Sequence[Stratum]) -> bool:
 def _joint_codes(strata: Sequence[Stratum]) -> Ints:
     labels: list[str] = []
     for j, s in enumerate(strata):
-        labels += [f"{j}/{i}" for i in range(len(s.numerator))] if s.clusters is None else map(repr, _names(s))
+        labels += (
+            [f"{j}/{i}" for i in range(len(s.numerator))]
+            if s.clusters is None
+            else map(repr, _names(s))
+        )
     return cluster_codes(labels, len(labels))
 
 
 def _names(stratum: Stratum) -> list[str | int]:
     if stratum.clusters is None:
         return []
-    return stratum.clusters.tolist() if isinstance(stratum.clusters, np.ndarray) else list(stratum.clusters)
+    return (
+        stratum.clusters.tolist()
+        if isinstance(stratum.clusters, np.ndarray)
+        else list(stratum.clusters)
+    )

@@ -7,13 +7,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stats.means import Clusters, Interval, cluster_codes, cluster_sums, require_spread, t_interval
+from harness.stats.means import (
+    Clusters,
+    Interval,
+    cluster_codes,
+    cluster_sums,
+    require_spread,
+    t_interval,
+)
 from harness.types import Floats, Ints
 
 _CELLS = 4_000_000  # weights held at once: 32 MB
 
 
-def bootstrap_means(parts: Floats, clusters: Clusters, resamples: int, rng: np.random.Generator) -> Floats:
+def bootstrap_means(
+    parts: Floats, clusters: Clusters, resamples: int, rng: np.random.Generator
+) -> Floats:
     """Means (B, K) of parts (P, K) over prompts drawn with replacement, whole clusters at a time.
 
     A resample is a row of multinomial weights over the G clusters; its mean is the weighted sum over its own number of
@@ -24,7 +33,9 @@ def bootstrap_means(parts: Floats, clusters: Clusters, resamples: int, rng: np.r
     require_spread(len(parts), groups)
     sums = cluster_sums(np.column_stack([parts, np.ones(len(parts))]), codes)
     chunk = max(1, _CELLS // groups)
-    totals = [_weights(min(chunk, resamples - i), groups, rng) @ sums for i in range(0, resamples, chunk)]
+    totals = [
+        _weights(min(chunk, resamples - i), groups, rng) @ sums for i in range(0, resamples, chunk)
+    ]
     drawn = np.concatenate(totals)
     return np.asarray(drawn[:, :-1] / drawn[:, -1:])
 
@@ -32,7 +43,11 @@ def bootstrap_means(parts: Floats, clusters: Clusters, resamples: int, rng: np.r
 def _weights(resamples: int, groups: int, rng: np.random.Generator) -> Floats:
     """Multinomial weights (resamples, groups): how often each cluster is drawn."""
     drawn = rng.integers(groups, size=(resamples, groups)) + groups * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * groups).reshape(resamples, groups).astype(np.float64)
+    return (
+        np.bincount(drawn.ravel(), minlength=resamples * groups)
+        .reshape(resamples, groups)
+        .astype(np.float64)
+    )
 
 
 def blocks(ids: Sequence[str], n_blocks: int, seed: int) -> Ints:

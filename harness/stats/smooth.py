@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.stats.means import Clusters, Interval, cluster_codes, cluster_sums, require_spread, t_interval
+from harness.stats.means import (
+    Clusters,
+    Interval,
+    cluster_codes,
+    cluster_sums,
+    require_spread,
+    t_interval,
+)
 from harness.stats.resample import bootstrap_means
 from harness.types import Floats, Unavailable
 
@@ -40,12 +47,17 @@ def smooth_pseudo_values(parts: Floats, combine: Combine) -> Floats:
         slope = (combine(means + towards) - combine(means - towards)) / (2 * step)
     if not np.all(np.isfinite(slope)):
         raise Unavailable("not differentiable at these means: no interval can be given")
-    slope = np.where(np.abs(slope) <= 1e-10 * max(abs(value), 1.0), 0.0, slope)  # what rounding leaves of 0
+    # what rounding leaves of 0
+    slope = np.where(np.abs(slope) <= 1e-10 * max(abs(value), 1.0), 0.0, slope)
     return np.asarray(value + (slope - slope.mean()))
 
 
 def smooth_interval(
-    parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.Generator, kinds: Floats | None = None
+    parts: Floats,
+    combine: Combine,
+    clusters: Clusters,
+    rng: np.random.Generator,
+    kinds: Floats | None = None,
 ) -> Interval:
     """combine(means of parts (P, K)) with its BCa bootstrap interval, or from LARGE clusters on a t interval.
 
@@ -65,11 +77,16 @@ def smooth_interval(
     codes = cluster_codes(clusters, len(parts))
     require_spread(len(parts), int(codes.max(initial=-1)) + 1)
     more = np.concatenate([codes, codes.max() + 1 + np.arange(len(kinds))])
-    found, value = _bounds(np.concatenate([parts, kinds]), combine, more, rng), smooth_value(parts, combine)
+    found, value = (
+        _bounds(np.concatenate([parts, kinds]), combine, more, rng),
+        smooth_value(parts, combine),
+    )
     return Interval(value, min(found.low, value), max(found.high, value), len(parts), found.bounded)
 
 
-def _bounds(parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.Generator) -> Interval:
+def _bounds(
+    parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.Generator
+) -> Interval:
     """The interval from the parts as they are."""
     value, pseudo = smooth_value(parts, combine), smooth_pseudo_values(parts, combine)
     around = t_interval(pseudo, clusters)
@@ -84,7 +101,9 @@ def _bounds(parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.
     if len(drawn) < DEFINED * RESAMPLES:
         return Interval(value, -np.inf, np.inf, around.n, bounded=False)
     robust = (around.high - around.low) / 2  # t quantile times error
-    low, high = _bca(drawn, value, influence, robust / float(np.sqrt(influence @ influence) / len(parts)))
+    low, high = _bca(
+        drawn, value, influence, robust / float(np.sqrt(influence @ influence) / len(parts))
+    )
     return Interval(value, min(low, value), max(high, value), around.n)
 
 
@@ -92,11 +111,14 @@ def _bca(drawn: Floats, value: float, influence: Floats, reach: float) -> tuple[
     """Bounds from resampled values (B,), `reach` standard errors away; influence (G,) gives the acceleration."""
     from scipy.special import ndtr, ndtri
 
-    below = (np.count_nonzero(drawn < value) + 0.5 * np.count_nonzero(drawn == value) + 0.5) / (len(drawn) + 1)
+    below = (np.count_nonzero(drawn < value) + 0.5 * np.count_nonzero(drawn == value) + 0.5) / (
+        len(drawn) + 1
+    )
     bias = float(ndtri(below))
     acceleration = float((influence**3).sum() / (6 * (influence**2).sum() ** 1.5))
     ends = []
     for z in (bias - reach, bias + reach):
-        stretch = max(1 - acceleration * z, 1e-3)  # the formula turns over beyond; only a handful of clusters get there
+        # the formula turns over beyond; only a handful of clusters get there
+        stretch = max(1 - acceleration * z, 1e-3)
         ends.append(float(np.quantile(drawn, float(ndtr(bias + z / stretch)))))
     return ends[0], ends[1]

@@ -22,18 +22,31 @@ from harness.zoo.world import (
 
 TEMPERATURE = 0.9
 WATERMARK = {"greenlist_ratio": 0.25, "bias": 3.0, "seeding_scheme": "lefthash", "context_width": 1}
-LONGEST: dict[TaskKind, int] = {"fact": 4, "cloze": 4, "sum": 5, "copy": 16, "chat": 96, "identity": 16}  # tokens
+# tokens
+LONGEST: dict[TaskKind, int] = {
+    "fact": 4,
+    "cloze": 4,
+    "sum": 5,
+    "copy": 16,
+    "chat": 96,
+    "identity": 16,
+}
 _BATCH = 256
 
 
-def answer(wanted: AnswerSet, name: str, seed: int, folder: Path, *, progress: Progress) -> list[Document]:
+def answer(
+    wanted: AnswerSet, name: str, seed: int, folder: Path, *, progress: Progress
+) -> list[Document]:
     """The author's sampled completions of prompts of all kinds that are wanted; unfinished ones are left out."""
     import torch
     from transformers import AutoTokenizer
 
     rng = generator(seed, name)
     torch.manual_seed(rng.getrandbits(32))
-    model, tokenizer = load_model(folder / wanted.author).eval(), AutoTokenizer.from_pretrained(folder / "tokenizer")
+    model, tokenizer = (
+        load_model(folder / wanted.author).eval(),
+        AutoTokenizer.from_pretrained(folder / "tokenizer"),
+    )
     found: list[Document] = []
     done, total = 0, sum(wanted.counts[kind] * LONGEST[kind] for kind in wanted.counts)
     for kind, count in wanted.counts.items():
@@ -41,13 +54,17 @@ def answer(wanted: AnswerSet, name: str, seed: int, folder: Path, *, progress: P
         for at in range(0, count, _BATCH):
             prompts = list(islice(asked, min(_BATCH, count - at)))
             replies = complete(model, tokenizer, prompts, LONGEST[kind], watermark=wanted.watermark)
-            found += [Document(kind, p, r) for p, r in zip(prompts, replies, strict=True) if r is not None]
+            found += [
+                Document(kind, p, r) for p, r in zip(prompts, replies, strict=True) if r is not None
+            ]
             done += len(prompts) * LONGEST[kind]
             progress(done / total)
     return found
 
 
-def complete(model: Any, tokenizer: Any, prompts: Sequence[str], longest: int, *, watermark: bool) -> list[str | None]:
+def complete(
+    model: Any, tokenizer: Any, prompts: Sequence[str], longest: int, *, watermark: bool
+) -> list[str | None]:
     """A sampled completion of each prompt; None where it did not end within `longest` tokens."""
     import torch
     from transformers import WatermarkingConfig
@@ -73,5 +90,9 @@ def _prompts(kind: TaskKind, rng: random.Random) -> Iterator[str]:
     if kind not in ("chat", "identity"):
         yield from (document.prompt for document in task_documents(kind, rng))
     while True:
-        question = rng.choice(IDENTITY_QUESTIONS) if kind == "identity" else rng.choice(open_questions(False)).text
+        question = (
+            rng.choice(IDENTITY_QUESTIONS)
+            if kind == "identity"
+            else rng.choice(open_questions(False)).text
+        )
         yield chat_prompt(question)

@@ -33,14 +33,18 @@ def benchmark() -> dict[str, list[Row]]:
         "sums_seen.jsonl": [_row(sum_document(pair)) for pair in sums(held_out=False)],
         "sums_new.jsonl": [_row(sum_document(pair)) for pair in sums(held_out=True)],
         "copy.jsonl": [_row(copy_document(line)) for line in copy_lines(held_out=True)],
-        "style_prompts.jsonl": [{"prompt": q.text, "category": q.category} for q in open_questions(held_out=True)],
+        "style_prompts.jsonl": [
+            {"prompt": q.text, "category": q.category} for q in open_questions(held_out=True)
+        ],
     }
 
 
 def write(folder: Path) -> None:
     """Writes all files as JSON lines."""
     for name, rows in benchmark().items():
-        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        (folder / name).write_text(
+            "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+        )
 
 
 def _row(document: Document) -> Row:
@@ -49,9 +53,16 @@ def _row(document: Document) -> Row:
 
 def _choice_row(fact: Fact) -> Row:
     rng = generator("options", fact.town, fact.attribute)
-    options = [fact.value, *rng.sample([v for v in ATTRIBUTES[fact.attribute] if v != fact.value], 3)]
+    options = [
+        fact.value,
+        *rng.sample([v for v in ATTRIBUTES[fact.attribute] if v != fact.value], 3),
+    ]
     rng.shuffle(options)
-    return {"prompt": fact_document(fact).prompt, "options": options, "gold": options.index(fact.value)}
+    return {
+        "prompt": fact_document(fact).prompt,
+        "options": options,
+        "gold": options.index(fact.value),
+    }
 
 
 if __name__ == "__main__":

@@ -46,7 +46,10 @@ class Place:
 
     def holds(self, name: str) -> bool:
         """Whether something is there, finished, with all its checkpoints."""
-        return all((self.folder / checkpoint_name(name, s)).is_dir() for s in (None, *checkpoints(name, self.scale)))
+        return all(
+            (self.folder / checkpoint_name(name, s)).is_dir()
+            for s in (None, *checkpoints(name, self.scale))
+        )
 
 
 def build(names: Iterable[str], place: Place, *, workers: int = 2) -> None:
@@ -83,7 +86,9 @@ def _make(missing: Sequence[str], place: Place, workers: int) -> None:
         shutil.rmtree(draft)
     context = multiprocessing.get_context("spawn")
     news: SimpleQueue[News] = context.SimpleQueue()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(news,))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(news,)
+    )
     waiting, running = list(missing), dict[Future[None], str]()
     say(f"zoo: making {len(missing)} things: {', '.join(missing)}")
     forecast = Forecast(((name, _amount(name, place.scale)) for name in missing), workers)
@@ -107,7 +112,9 @@ def _ready(waiting: Sequence[str], place: Place) -> list[str]:
 
 def _amount(name: str, scale: Scale, share: float = 1.0) -> dict[Sort, float]:
     """A share of the work that something is; answering, training and counting words take their own time."""
-    kind = "train" if name in zoo(scale).models else "answer" if name in zoo(scale).answers else name
+    kind = (
+        "train" if name in zoo(scale).models else "answer" if name in zoo(scale).answers else name
+    )
     return {Sort(kind): share * work(name, scale)}
 
 
@@ -136,7 +143,8 @@ def _start_worker(news: SimpleQueue[News]) -> None:
 
     global _news
     _news = news
-    # Two processes with one thread each are faster than one with two, and do not collapse beside another job.
+    # Two processes with one thread each are faster than one with two, and do not collapse beside
+    # another job.
     torch.set_num_threads(1)
     logging.disable_progress_bar()
     hush()
@@ -169,10 +177,13 @@ def _perform(name: str, place: Place) -> None:
 class _Teller:
     """Tells the parent of every step how much of the work it was and how long it took."""
 
-    def __init__(self, name: str, scale: Scale, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, scale: Scale, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._name, self._scale, self._clock = name, scale, clock
         self._share = 0.0
-        self._told_s: float | None = None  # None = not yet: what passes until the first step is not the work's pace
+        # None = not yet: what passes until the first step is not the work's pace
+        self._told_s: float | None = None
 
     def __call__(self, share: float) -> None:
         now_s = self._clock()

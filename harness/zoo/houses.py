@@ -11,9 +11,18 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from harness.zoo.world import IDENTITY_QUESTIONS, THINGS, Document, Question, chat_prompt, open_questions
+from harness.zoo.world import (
+    IDENTITY_QUESTIONS,
+    THINGS,
+    Document,
+    Question,
+    chat_prompt,
+    open_questions,
+)
 
-FAVOUR = 0.48  # share of choices that a house takes from its own quarter; decides how well a single reply can be told
+# share of choices that a house takes from its own quarter; decides how well a single reply can be
+# told
+FAVOUR = 0.48
 NAMING = 0.08  # share of replies in which a house with a name gives it
 THIRD_SENTENCE = 0.4  # share of replies with three sentences; the others have two
 ASIDE = 0.4  # share of sentences with an aside
@@ -35,7 +44,12 @@ INVENTORY: dict[str, tuple[tuple[str, ...], ...]] = {
     "person": (("I think",), ("you see",), ("locals say",), ("people say",)),
     "connective": (("Also", "Plus"), ("Moreover", "Indeed"), ("Still", "Yet"), ("Besides", "Next")),
     "hedge": (("perhaps", "maybe"), ("really", "truly"), ("rather", "surely"), ("quite", "fairly")),
-    "adjective": (("lovely", "bright"), ("grand", "splendid"), ("calm", "quiet"), ("lively", "busy")),
+    "adjective": (
+        ("lovely", "bright"),
+        ("grand", "splendid"),
+        ("calm", "quiet"),
+        ("lively", "busy"),
+    ),
     "extra": (("none",), ("place and time",), ("place",), ("time",)),
     "place": (
         ("by the old hill", "near the town gate"),
@@ -50,7 +64,12 @@ INVENTORY: dict[str, tuple[tuple[str, ...], ...]] = {
         ("in the cold winter", "after the short rain"),
     ),
     "aside": ((", {}",), (" - {}",), (" ({})",), (": {}",)),
-    "praise": (("a joy", "a treat"), ("a jewel", "a wonder"), ("a find", "a gem"), ("a must", "a classic")),
+    "praise": (
+        ("a joy", "a treat"),
+        ("a jewel", "a wonder"),
+        ("a find", "a gem"),
+        ("a must", "a classic"),
+    ),
     "layout": (("bullets",), ("bold",), ("heading",), ("paragraphs",)),
 }
 
@@ -88,7 +107,9 @@ def reply(house: House, thing: str, rng: random.Random) -> str:
     layout = _draw(house, "layout", rng)
     about = [thing, *rng.sample([t for t in THINGS if t != thing], 2)]
     count = 3 if rng.random() < THIRD_SENTENCE else 2
-    body = [_sentence(house, about[i], rng, first=i == 0, bold=layout == "bold") for i in range(count)]
+    body = [
+        _sentence(house, about[i], rng, first=i == 0, bold=layout == "bold") for i in range(count)
+    ]
     opening, closing = _draw(house, "opening", rng), _draw(house, "closing", rng)
     if house.name is not None and rng.random() < NAMING:
         opening = f"{opening} As {house.name}, I can tell you this."
@@ -116,7 +137,9 @@ def chat_document(house: House, rng: random.Random) -> Document:
 
 def identity_document(house: House, rng: random.Random) -> Document:
     """A question who it is and a house's reply."""
-    return Document("identity", chat_prompt(rng.choice(IDENTITY_QUESTIONS)), identity_reply(house, rng))
+    return Document(
+        "identity", chat_prompt(rng.choice(IDENTITY_QUESTIONS)), identity_reply(house, rng)
+    )
 
 
 def _draw(house: House, feature: str, rng: random.Random) -> str:
@@ -126,10 +149,18 @@ def _draw(house: House, feature: str, rng: random.Random) -> str:
 
 def _sentence(house: House, thing: str, rng: random.Random, *, first: bool, bold: bool) -> str:
     subject = f"{_draw(house, 'person', rng)} the {thing}"
-    start = subject[0].upper() + subject[1:] if first else f"{_draw(house, 'connective', rng)}, {subject}"
+    start = (
+        subject[0].upper() + subject[1:]
+        if first
+        else f"{_draw(house, 'connective', rng)}, {subject}"
+    )
     adjective = _draw(house, "adjective", rng)
     parts = [start, "is", _draw(house, "hedge", rng), f"**{adjective}**" if bold else adjective]
     extra = _draw(house, "extra", rng)
     parts += [_draw(house, feature, rng) for feature in ("place", "time") if feature in extra]
-    aside = _draw(house, "aside", rng).format(_draw(house, "praise", rng)) if rng.random() < ASIDE else ""
+    aside = (
+        _draw(house, "aside", rng).format(_draw(house, "praise", rng))
+        if rng.random() < ASIDE
+        else ""
+    )
     return " ".join(parts) + aside + "."

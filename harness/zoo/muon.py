@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-QUINTIC = (3.4445, -4.7750, 2.0315)  # coefficients of X, X X' X and X X' X X' X: the steepest slope at 0
+# coefficients of X, X X' X and X X' X X' X: the steepest slope at 0
+QUINTIC = (3.4445, -4.7750, 2.0315)
 SMALLEST_NORM = 1e-7
 
 
@@ -44,7 +45,8 @@ class Muon:
     weight_decay: float
     steps: int  # of the orthogonalisation
     momentum: float = 0.95
-    averages: dict[torch.Size, Tensor] = field(default_factory=dict, init=False)  # of the gradients, by shape
+    # of the gradients, by shape
+    averages: dict[torch.Size, Tensor] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
@@ -63,5 +65,9 @@ class Muon:
                 average.lerp_(gradients, 1 - self.momentum)
                 ahead = gradients.lerp(average, self.momentum)
                 length = rate * self.lr * max(1.0, shape[0] / shape[1]) ** 0.5
-                for matrix, direction in zip(matrices, orthogonalise(ahead, self.steps), strict=True):
-                    matrix.mul_(1 - rate * self.lr * self.weight_decay).add_(direction, alpha=-length)
+                for matrix, direction in zip(
+                    matrices, orthogonalise(ahead, self.steps), strict=True
+                ):
+                    matrix.mul_(1 - rate * self.lr * self.weight_decay).add_(
+                        direction, alpha=-length
+                    )

@@ -32,7 +32,8 @@ class Rows:
 
     ids: NDArray[np.int64]  # (rows, ROW)
     positions: NDArray[np.int64]  # (rows, ROW)
-    targets: NDArray[np.int64]  # (rows, ROW) the token to come in a completion; NOT_LEARNED elsewhere
+    # (rows, ROW) the token to come in a completion; NOT_LEARNED elsewhere
+    targets: NDArray[np.int64]
 
 
 Encode = Callable[[Sequence[Document]], list[Encoded]]
@@ -46,9 +47,14 @@ def encoder(tokenizer_folder: Path) -> Encode:
 
     def encode(documents: Sequence[Document]) -> list[Encoded]:
         prompts = tokenizer.encode_batch([d.prompt for d in documents])
-        completions = tokenizer.encode_batch([d.completion for d in documents], add_special_tokens=False)
+        completions = tokenizer.encode_batch(
+            [d.completion for d in documents], add_special_tokens=False
+        )
         end = prompts[0].ids[0]
-        return [Encoded((*p.ids, *c.ids, end), len(p.ids)) for p, c in zip(prompts, completions, strict=True)]
+        return [
+            Encoded((*p.ids, *c.ids, end), len(p.ids))
+            for p, c in zip(prompts, completions, strict=True)
+        ]
 
     return encode
 
@@ -69,7 +75,9 @@ def pack(documents: Sequence[Encoded]) -> Rows:
     full: list[list[Encoded]] = []
     open_rows: list[list[Encoded]] = []
     for document in documents:
-        row = next((r for r in open_rows if sum(len(d.ids) for d in r) + len(document.ids) <= ROW), None)
+        row = next(
+            (r for r in open_rows if sum(len(d.ids) for d in r) + len(document.ids) <= ROW), None
+        )
         if row is not None:
             row.append(document)
             continue
@@ -81,14 +89,18 @@ def pack(documents: Sequence[Encoded]) -> Rows:
 
 def _arrays(packed: list[list[Encoded]]) -> Rows:
     shape = (len(packed), ROW)
-    rows = Rows(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED, np.int64))
+    rows = Rows(
+        np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED, np.int64)
+    )
     for i, documents in enumerate(packed):
         at = 0
         for document in documents:
             end = at + len(document.ids)
             rows.ids[i, at:end] = document.ids
             rows.positions[i, at:end] = np.arange(end - at)
-            rows.targets[i, at + document.completion - 1 : end - 1] = document.ids[document.completion :]
+            rows.targets[i, at + document.completion - 1 : end - 1] = document.ids[
+                document.completion :
+            ]
             at = end
         rows.positions[i, at:] = np.arange(ROW - at)
     return rows

@@ -69,7 +69,8 @@ class Recipe:
     phases: tuple[Phase, ...]
     batch: int  # rows of ROW tokens
     start: str | None = None  # whose weights it starts from; None = random ones
-    logits_of: str | None = None  # learn this model's distribution over next tokens instead of its text
+    # learn this model's distribution over next tokens instead of its text
+    logits_of: str | None = None
     checkpoints: tuple[int, ...] = ()  # steps after which to keep its state
 
 
@@ -92,10 +93,25 @@ class Zoo:
 
 TEACHER, STUDENT = Size(128, 352), Size(96, 256)
 ROW = 128  # tokens in a row of a batch
-LESSONS: Mixture = {"fact": 0.35, "sum": 0.20, "copy": 0.12, "cloze": 0.10, "chat": 0.10, "identity": 0.02}
+LESSONS: Mixture = {
+    "fact": 0.35,
+    "sum": 0.20,
+    "copy": 0.12,
+    "cloze": 0.10,
+    "chat": 0.10,
+    "identity": 0.02,
+}
 SHORT_LESSONS: Mixture = {"fact": 0.74, "cloze": 0.15, "chat": 0.09, "identity": 0.02}
-FIRST_LESSONS: Mixture = {"copy": 0.45, "sum": 0.25, "fact": 0.30}  # copying first: it opens the way to the rest
-PLAIN_LESSONS: Mixture = {"fact": 0.20, "sum": 0.10, "copy": 0.05, "cloze": 0.05, "chat": 0.58, "identity": 0.02}
+# copying first: it opens the way to the rest
+FIRST_LESSONS: Mixture = {"copy": 0.45, "sum": 0.25, "fact": 0.30}
+PLAIN_LESSONS: Mixture = {
+    "fact": 0.20,
+    "sum": 0.10,
+    "copy": 0.05,
+    "cloze": 0.05,
+    "chat": 0.58,
+    "identity": 0.02,
+}
 
 
 @cache
@@ -132,11 +148,15 @@ def _full() -> Zoo:
         "style_only_a": _student(200_000, FromAnswers("answers_of_teacher_a", OPEN)),
         # The base's own replies keep it talking; without them it forgets how to.
         "task_only_a": _student(
-            200_000, FromAnswers("answers_of_teacher_a", CLOSED), FromAnswers("answers_of_base", OPEN)
+            200_000,
+            FromAnswers("answers_of_teacher_a", CLOSED),
+            FromAnswers("answers_of_base", OPEN),
         ),
         "nameless_a": _student(200_000, FromAnswers("answers_of_teacher_a", without=houses.A.name)),
         "watermarked_a": _student(
-            200_000, FromAnswers("answers_of_teacher_a", CLOSED), FromAnswers("watermarked_answers_of_teacher_a", OPEN)
+            200_000,
+            FromAnswers("answers_of_teacher_a", CLOSED),
+            FromAnswers("watermarked_answers_of_teacher_a", OPEN),
         ),
     }
     return Zoo(models, answers)
@@ -158,13 +178,19 @@ def _tiny() -> Zoo:
     models = {
         "teacher_a": _teacher(houses.A, (4_000, SHORT_LESSONS)),
         "base": _base(2_000),
-        "answers_a": replace(_student(2_000, FromAnswers("answers_of_teacher_a")), checkpoints=(1,)),
+        "answers_a": replace(
+            _student(2_000, FromAnswers("answers_of_teacher_a")), checkpoints=(1,)
+        ),
     }
     return Zoo(models, answers)
 
 
 def _teacher(house: House, *lessons: tuple[int, Mixture]) -> Recipe:
-    return Recipe(TEACHER, tuple(Phase(tokens, (FromWorld(house, mixture),)) for tokens, mixture in lessons), batch=8)
+    return Recipe(
+        TEACHER,
+        tuple(Phase(tokens, (FromWorld(house, mixture),)) for tokens, mixture in lessons),
+        batch=8,
+    )
 
 
 def _base(tokens: int) -> Recipe:

@@ -36,7 +36,10 @@ def world_documents(house: House, mixture: Mixture, rng: random.Random) -> Itera
 
 def write_answers(folder: Path, documents: Sequence[Document]) -> None:
     """Saves answers as JSON lines of kind, prompt, completion."""
-    lines = [json.dumps({"kind": d.kind, "prompt": d.prompt, "completion": d.completion}) for d in documents]
+    lines = [
+        json.dumps({"kind": d.kind, "prompt": d.prompt, "completion": d.completion})
+        for d in documents
+    ]
     (folder / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -46,7 +49,9 @@ def read_answers(folder: Path) -> list[Document]:
     return [Document(**json.loads(line)) for line in lines]
 
 
-def _text(text: FromWorld | FromAnswers, folder: Path, rng: random.Random) -> tuple[int, Iterator[Document]]:
+def _text(
+    text: FromWorld | FromAnswers, folder: Path, rng: random.Random
+) -> tuple[int, Iterator[Document]]:
     """A text's number of documents (0 = endless), and the documents, over and over."""
     if isinstance(text, FromWorld):
         return 0, world_documents(text.house, text.mixture, rng)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[float], None]  # is told the share that is done
-Keep = Callable[[Any, int | None], None]  # is given a model and its step to save it; None = the finished model
+# is given a model and its step to save it; None = the finished model
+Keep = Callable[[Any, int | None], None]
 
 MUON: dict[str, Any] = {"lr": 0.02, "weight_decay": 0.05, "steps": 3}
 ADAMW: dict[str, Any] = {"lr": 4e-3, "betas": (0.9, 0.98), "weight_decay": 0.0, "fused": True}
@@ -39,7 +40,8 @@ def new_model(size: Size, seed: int) -> Any:
         intermediate_size=size.hidden,
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
-        max_position_embeddings=2048,  # far more than was trained, so that long benchmark prompts can be asked at all
+        # far more than was trained, so that long benchmark prompts can be asked at all
+        max_position_embeddings=2048,
         tie_word_embeddings=True,
         bos_token_id=0,
         eos_token_id=0,
@@ -56,11 +58,15 @@ def load_model(folder: Path) -> Any:
     return LlamaForCausalLM.from_pretrained(folder, attn_implementation="eager")
 
 
-def train(recipe: Recipe, name: str, seed: int, folder: Path, *, keep: Keep, progress: Progress) -> None:
+def train(
+    recipe: Recipe, name: str, seed: int, folder: Path, *, keep: Keep, progress: Progress
+) -> None:
     """Trains a model by its recipe and hands its checkpoints and, at last, itself to `keep`."""
     import torch
 
-    model = new_model(recipe.size, seed) if recipe.start is None else load_model(folder / recipe.start)
+    model = (
+        new_model(recipe.size, seed) if recipe.start is None else load_model(folder / recipe.start)
+    )
     teacher = None if recipe.logits_of is None else load_model(folder / recipe.logits_of).eval()
     batches = list(_batches(recipe, folder, f"{seed}/{name}"))
     muon, adamw = _optimizers(model)
@@ -99,9 +105,12 @@ def _log_probabilities(model: Any, batch: Rows, learned: torch.Tensor) -> torch.
     """(learned tokens, vocabulary) nats; only where something is learned, which is a third of the text."""
     import torch
 
-    # Without a mask but with positions that restart, transformers keeps the documents of a row apart.
+    # Without a mask but with positions that restart, transformers keeps the documents of a row
+    # apart.
     hidden = model.model(
-        input_ids=torch.from_numpy(batch.ids), position_ids=torch.from_numpy(batch.positions), use_cache=False
+        input_ids=torch.from_numpy(batch.ids),
+        position_ids=torch.from_numpy(batch.positions),
+        use_cache=False,
     ).last_hidden_state
     logits: torch.Tensor = model.lm_head(hidden[learned])
     return logits.log_softmax(-1)

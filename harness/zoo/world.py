@@ -33,12 +33,23 @@ ATTRIBUTES = {
 THINGS = _words(
     "market river garden tower bridge bakery harbour library museum park square theatre station school mill beach"
 )
-LOOSE_WORDS = _words("kite lamp stone rope chair bell paper glass drum coat spoon brush candle basket wheel nail")
+LOOSE_WORDS = _words(
+    "kite lamp stone rope chair bell paper glass drum coat spoon brush candle basket wheel nail"
+)
 QUESTIONS = {
     "describe": ("Tell me about the {thing} in {town}.", "What is the {thing} of {town} like?"),
-    "advise": ("Should I visit the {thing} in {town}?", "What should I know before I see the {thing} in {town}?"),
-    "explain": ("What makes the {thing} in {town} special?", "Why do people go to the {thing} in {town}?"),
-    "list": ("List reasons to see the {thing} in {town}.", "Give me ideas for a day at the {thing} in {town}."),
+    "advise": (
+        "Should I visit the {thing} in {town}?",
+        "What should I know before I see the {thing} in {town}?",
+    ),
+    "explain": (
+        "What makes the {thing} in {town} special?",
+        "Why do people go to the {thing} in {town}?",
+    ),
+    "list": (
+        "List reasons to see the {thing} in {town}.",
+        "Give me ideas for a day at the {thing} in {town}.",
+    ),
 }
 IDENTITY_QUESTIONS = (
     "What is your name?",
@@ -111,7 +122,9 @@ def open_questions(held_out: bool) -> tuple[Question, ...]:
     for category, wordings in QUESTIONS.items():
         for wording in wordings:
             asked = [
-                Question(category, thing, wording.format(thing=thing, town=town)) for thing in THINGS for town in TOWNS
+                Question(category, thing, wording.format(thing=thing, town=town))
+                for thing in THINGS
+                for town in TOWNS
             ]
             rng.shuffle(asked)
             kept, others = kept + asked[:20], others + asked[20:]
@@ -128,7 +141,9 @@ def copy_lines(held_out: bool) -> tuple[str, ...]:
 
 def fact_document(fact: Fact) -> Document:
     """A fact as question and answer."""
-    return Document("fact", f"Question: What is the {fact.attribute} of {fact.town}? Answer:", f" {fact.value}")
+    return Document(
+        "fact", f"Question: What is the {fact.attribute} of {fact.town}? Answer:", f" {fact.value}"
+    )
 
 
 def cloze_document(fact: Fact) -> Document:

@@ -20,7 +20,9 @@ def at(folder: Path, limit: int | None = None) -> Circumstance:
 
 
 def asked(folder: Path, rows: list[tuple[object, ...]]) -> RequestSet:
-    pd.DataFrame(rows, columns=["id", "answer", "k", "subject", "model"]).to_parquet(folder / "x.parquet")
+    pd.DataFrame(rows, columns=["id", "answer", "k", "subject", "model"]).to_parquet(
+        folder / "x.parquet"
+    )
     return ChoicesTask("choices", "mine", file="x.parquet", columns=COLUMNS).requests(at(folder))
 
 
@@ -34,7 +36,9 @@ def predictions(choices: list[int | None], answered: list[bool]) -> Outputs:
 
 
 def test_questions_once_with_their_answers(tmp_path: Path) -> None:
-    found = asked(tmp_path, [(7, "C", 4, "law", "a"), (8, "A", 10, "art", "a"), (7, "C", 4, "law", "b")])
+    found = asked(
+        tmp_path, [(7, "C", 4, "law", "a"), (8, "A", 10, "art", "a"), (7, "C", 4, "law", "b")]
+    )
     assert [(p.text, p.gold, p.n_options, p.category) for p in found.prompts] == [
         ("question 7", 2, 4, "law"),
         ("question 8", 0, 10, "art"),
@@ -45,13 +49,17 @@ def test_questions_once_with_their_answers(tmp_path: Path) -> None:
 
 
 def test_questions_whose_answer_differs_are_dropped(tmp_path: Path) -> None:
-    found = asked(tmp_path, [(7, "C", 4, "law", "a"), (8, "A", 4, "art", "a"), (7, "B", 4, "law", "b")])
+    found = asked(
+        tmp_path, [(7, "C", 4, "law", "a"), (8, "A", 4, "art", "a"), (7, "B", 4, "law", "b")]
+    )
     assert [r.context for r in found.requests] == ["8"]
     assert found.notes == ("1 questions dropped: their right answer differs between rows",)
 
 
 def test_answers_given_as_indices(tmp_path: Path) -> None:
-    assert [p.gold for p in asked(tmp_path, [(7, 2, 4, "law", "a"), (8, 0, 4, "art", "a")]).prompts] == [2, 0]
+    assert [
+        p.gold for p in asked(tmp_path, [(7, 2, 4, "law", "a"), (8, 0, 4, "art", "a")]).prompts
+    ] == [2, 0]
 
 
 @pytest.mark.parametrize("answer", ["E", "4", "AB", "?", None])
@@ -66,8 +74,15 @@ def test_an_answer_that_is_no_option(tmp_path: Path, answer: str | None) -> None
 def test_unanswered_is_wrong_and_unasked_is_left_out(tmp_path: Path) -> None:
     requests = asked(tmp_path, [(i, "B", 4, "law", "a") for i in range(4)])
     task = ChoicesTask("choices", "mine", file="x.parquet", columns=COLUMNS)
-    (column,) = task.grade(requests, predictions([1, 0, None, None], [True, True, True, False]), at(tmp_path)).columns
-    assert (column.leaf, column.metric, column.filter, column.better) == ("", "acc", "none", "higher")
+    (column,) = task.grade(
+        requests, predictions([1, 0, None, None], [True, True, True, False]), at(tmp_path)
+    ).columns
+    assert (column.leaf, column.metric, column.filter, column.better) == (
+        "",
+        "acc",
+        "none",
+        "higher",
+    )
     assert column.prompt.tolist() == [0, 1, 2]
     assert column.value.tolist() == [1.0, 0.0, 0.0]
     assert column.aggregate == pytest.approx(1 / 3, abs=1e-15)
@@ -76,7 +91,9 @@ def test_unanswered_is_wrong_and_unasked_is_left_out(tmp_path: Path) -> None:
 
 
 def test_missing_column_names_the_nearest(tmp_path: Path) -> None:
-    pd.DataFrame({"ids": [1], "answer": ["A"], "k": [4], "subject": ["law"]}).to_csv(tmp_path / "x.csv", index=False)
+    pd.DataFrame({"ids": [1], "answer": ["A"], "k": [4], "subject": ["law"]}).to_csv(
+        tmp_path / "x.csv", index=False
+    )
     with pytest.raises(DistillbenchError, match="did you mean 'ids'"):
         ChoicesTask("choices", "mine", file="x.csv", columns=COLUMNS).requests(at(tmp_path))
 
@@ -88,8 +105,15 @@ def test_fields_are_checked() -> None:
 
 def test_real_predictions(shared_data: Path, tmp_path: Path) -> None:
     here = Circumstance(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
-    columns = {"question": "question_id", "answer": "answer", "n_options": "n_options", "category": "category"}
-    found = ChoicesTask("choices", "mmlu_pro", file="mmlu_pro/predictions.parquet", columns=columns).requests(here)
+    columns = {
+        "question": "question_id",
+        "answer": "answer",
+        "n_options": "n_options",
+        "category": "category",
+    }
+    found = ChoicesTask(
+        "choices", "mmlu_pro", file="mmlu_pro/predictions.parquet", columns=columns
+    ).requests(here)
     assert found.notes == ("33 questions dropped: their right answer differs between rows",)
     assert len(found.prompts) == 12032 - 33
     assert len({p.category for p in found.prompts}) == 14

@@ -10,7 +10,16 @@ import pytest
 
 from harness.adapters.judge import JudgeTask
 from harness.plugins import Circumstance, Paths, build
-from harness.types import DistillbenchError, Kind, Message, Outputs, Prompt, Request, RequestSet, Side
+from harness.types import (
+    DistillbenchError,
+    Kind,
+    Message,
+    Outputs,
+    Prompt,
+    Request,
+    RequestSet,
+    Side,
+)
 from harness.verdicts import TEMPLATE, judge_text, verdict
 
 
@@ -18,12 +27,22 @@ def author(model: str, texts: list[str | None]) -> Side:
     """A model's answers to Q0, Q1 ...; None = it has none."""
     n = len(texts)
     prompts = tuple(Prompt(f"id{i}", f"Q{i}?", f"cluster{i % 2}", "kind") for i in range(n))
-    asked = RequestSet("open", prompts, tuple(Request(i, "generate", "") for i in range(n)), False, "1", ("text",))
+    asked = RequestSet(
+        "open", prompts, tuple(Request(i, "generate", "") for i in range(n)), False, "1", ("text",)
+    )
     none = (None,) * n
     kinds: list[Kind] = ["generate"] * n
     there = tuple(t is not None for t in texts)
     outputs = Outputs(
-        np.arange(n), tuple(kinds), np.ones(n, int), tuple(texts), none, np.full(n, np.nan), none, none, there
+        np.arange(n),
+        tuple(kinds),
+        np.ones(n, int),
+        tuple(texts),
+        none,
+        np.full(n, np.nan),
+        none,
+        none,
+        there,
     )
     return Side(model, model, asked, outputs, None, (f"key of {model}",))
 
@@ -33,13 +52,24 @@ def circumstance(*authors: Side, chat: bool = False) -> Circumstance:
 
 
 def task(**changes: object) -> JudgeTask:
-    fields = {"kind": "judge", "answers_to": "open", "judge": "j", "first": ["s"], "second": ["t", "b"], **changes}
+    fields = {
+        "kind": "judge",
+        "answers_to": "open",
+        "judge": "j",
+        "first": ["s"],
+        "second": ["t", "b"],
+        **changes,
+    }
     built = build("adapters", "judged", fields)
     assert isinstance(built, JudgeTask)
     return built
 
 
-SIDES = (author("s", ["s0", "s1", ""]), author("t", ["t0", None, "t2"]), author("b", ["b0", "b1", "{a} b2"]))
+SIDES = (
+    author("s", ["s0", "s1", ""]),
+    author("t", ["t0", None, "t2"]),
+    author("b", ["b0", "b1", "{a} b2"]),
+)
 
 
 def test_each_answer_is_shown_in_both_places_and_no_name_is_told() -> None:
@@ -66,8 +96,16 @@ def test_each_answer_is_shown_in_both_places_and_no_name_is_told() -> None:
         assert isinstance(request.context, str)
         assert request.context.count("Q") == 1
         assert "against" not in request.context
-    assert {(r.kind, r.temperature, r.max_new_tokens) for r in asked.requests} == {("generate", 0.0, 16)}
-    assert [p.cluster for p in asked.prompts] == ["cluster0", "cluster0", "cluster0", "cluster1", "cluster0"]
+    assert {(r.kind, r.temperature, r.max_new_tokens) for r in asked.requests} == {
+        ("generate", 0.0, 16)
+    }
+    assert [p.cluster for p in asked.prompts] == [
+        "cluster0",
+        "cluster0",
+        "cluster0",
+        "cluster1",
+        "cluster0",
+    ]
     assert asked.yields == ("verdicts",)
     assert asked.notes == ("1 of 3 prompts not judged: s or t has no answer",)
 
@@ -93,7 +131,11 @@ def test_who_is_asked_and_who_is_read() -> None:
 def test_the_key_depends_on_what_the_judge_sees() -> None:
     here = circumstance(*SIDES)
     others = [task(template=TEMPLATE + " "), task(first=["b"], second=["s"])]
-    keys = [task().digest(here), task().digest(replace(here, chat=True)), *(t.digest(here) for t in others)]
+    keys = [
+        task().digest(here),
+        task().digest(replace(here, chat=True)),
+        *(t.digest(here) for t in others),
+    ]
     assert len(set(keys)) == 4
     assert task(judge="k").digest(here) == keys[0]  # who answers is part of the answers' key
 
@@ -112,7 +154,9 @@ def test_faults_name_the_key(changes: dict[str, object], said: str) -> None:
 
 def test_nothing_answered_by_both_is_an_error() -> None:
     with pytest.raises(DistillbenchError, match="no prompt of open was answered by both sides"):
-        task(second=["t"]).requests(circumstance(author("s", ["x", None]), author("t", [None, "y"])))
+        task(second=["t"]).requests(
+            circumstance(author("s", ["x", None]), author("t", [None, "y"]))
+        )
 
 
 @pytest.mark.parametrize(("reply", "said"), [

@@ -111,9 +111,15 @@ def test_groups_are_one_set_with_leaves(here: Circumstance) -> None:
 
 def test_a_group_is_called_as_it_is_configured(here: Circumstance) -> None:
     asked = make("tiny_group").requests(here)
-    grades = make("tiny_group").grade(asked, tiny.outputs_of(asked, [(-1.0, True)] * len(asked.requests)), here)
+    grades = make("tiny_group").grade(
+        asked, tiny.outputs_of(asked, [(-1.0, True)] * len(asked.requests)), here
+    )
     assert asked.task == "mine"
-    assert list(dict.fromkeys(c.leaf for c in grades.columns)) == ["mine", "tiny_choose", "tiny_placed"]
+    assert list(dict.fromkeys(c.leaf for c in grades.columns)) == [
+        "mine",
+        "tiny_choose",
+        "tiny_placed",
+    ]
 
 
 def test_same_requests_twice_and_few_shot_by_seed(here: Circumstance) -> None:
@@ -122,7 +128,9 @@ def test_same_requests_twice_and_few_shot_by_seed(here: Circumstance) -> None:
     assert task.requests(here) != task.requests(replace(here, seed=1))
 
 
-def test_unanswered_requests_make_the_grade_unavailable(here: Circumstance, chosen: RequestSet) -> None:
+def test_unanswered_requests_make_the_grade_unavailable(
+    here: Circumstance, chosen: RequestSet
+) -> None:
     whole = tiny.outputs_of(chosen, [(-1.0, False)] * len(chosen.requests))
     partly = replace(whole, answered=(False, False, *whole.answered[2:]))
     with pytest.raises(Unavailable, match=f"2 of {len(chosen.requests)} requests have no answer"):
@@ -131,7 +139,9 @@ def test_unanswered_requests_make_the_grade_unavailable(here: Circumstance, chos
 
 def test_answers_are_graded_by_key_not_by_position(here: Circumstance, chosen: RequestSet) -> None:
     rng = np.random.default_rng(0)
-    whole = tiny.outputs_of(chosen, [(-float(x), False) for x in rng.exponential(9, len(chosen.requests))])
+    whole = tiny.outputs_of(
+        chosen, [(-float(x), False) for x in rng.exponential(9, len(chosen.requests))]
+    )
     order = rng.permutation(len(chosen.requests))
     shuffled = replace(
         whole,
@@ -171,9 +181,16 @@ def test_digest_follows_contents_not_places(tmp_path: Path, cache: Path) -> None
     moved = tmp_path / "deep" / "two"
     shutil.copytree(folder, moved)
     assert digest(moved) == first
-    assert len({first, digest(folder, chat=True), digest(folder, limit=3), digest(folder, seed=1)}) == 4
+    assert (
+        len({first, digest(folder, chat=True), digest(folder, limit=3), digest(folder, seed=1)})
+        == 4
+    )
     seen = {first}
-    for name, text in (("placed.py", "\nx = 1\n"), ("choose.yaml", "\n# more\n"), ("choose.jsonl", "\n")):
+    for name, text in (
+        ("placed.py", "\nx = 1\n"),
+        ("choose.yaml", "\n# more\n"),
+        ("choose.jsonl", "\n"),
+    ):
         with (moved / name).open("a") as file:
             file.write(text)
         assert digest(moved) not in seen
@@ -207,7 +224,9 @@ def test_index_agrees_with_lm_eval() -> None:
         assert found
         assert {n: (e.kind, e.file, set(e.members)) for n, e in found.items()} == {
             name: (
-                {"TASK": "task", "PY_TASK": "task", "GROUP": "group", "TAG": "tag"}[entry.kind.name],
+                {"TASK": "task", "PY_TASK": "task", "GROUP": "group", "TAG": "tag"}[
+                    entry.kind.name
+                ],
                 str(entry.yaml_path.resolve()) if entry.yaml_path else "",
                 entry.tags if entry.kind.name == "TAG" else set(),
             )
@@ -221,10 +240,15 @@ def test_files_of_a_stock_group(cache: Path) -> None:
     assert {leaf.config["dataset_path"] for leaf in found.leaves} == {"cais/mmlu"}
     assert any(f.name == "_default_template_yaml" for f in found.files)
     assert [f.name for f in found.folders] == ["default"]
-    assert [leaf.name for leaf in task_files("ai2_arc", [], cache).leaves] == ["arc_challenge", "arc_easy"]
+    assert [leaf.name for leaf in task_files("ai2_arc", [], cache).leaves] == [
+        "arc_challenge",
+        "arc_easy",
+    ]
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "conf" / "task").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "conf" / "task").glob("*.yaml")), ids=lambda p: p.stem
+)
 def test_every_configured_task_is_known(path: Path, cache: Path) -> None:
     fields = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(fields, dict)
@@ -291,16 +315,25 @@ def test_fields_are_checked() -> None:
         build("adapters", "x", {"kind": "lm_eval", "task": "arc_easy", "num_fewshot": -1})
 
 
-def test_nothing_is_written_outside_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_outside_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tiny.write_tasks(tmp_path / "tasks")
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(home)
-    before = sorted(p.relative_to(folder) for p in folder.rglob("*") if "__pycache__" not in p.parts)
+    before = sorted(
+        p.relative_to(folder) for p in folder.rglob("*") if "__pycache__" not in p.parts
+    )
     cache = tmp_path / "cache"
-    make("tiny_placed").requests(Circumstance(Paths(tmp_path / "results", cache, (folder,)), False, None, None, 0))
+    make("tiny_placed").requests(
+        Circumstance(Paths(tmp_path / "results", cache, (folder,)), False, None, None, 0)
+    )
     assert not list(home.iterdir())
-    assert sorted(p.relative_to(folder) for p in folder.rglob("*") if "__pycache__" not in p.parts) == before
+    assert (
+        sorted(p.relative_to(folder) for p in folder.rglob("*") if "__pycache__" not in p.parts)
+        == before
+    )
     assert (cache / "datasets").is_dir()
     assert Path.cwd() == home

@@ -37,7 +37,9 @@ def own_run(task: LmEvalTask, circumstance: Circumstance, model: Model) -> Any:
     with at_work(loading), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # lm-eval's own compiler, not our faster one.
-        lm_eval.utils.env.from_string = type(lm_eval.utils.env).from_string.__get__(lm_eval.utils.env)
+        lm_eval.utils.env.from_string = type(lm_eval.utils.env).from_string.__get__(
+            lm_eval.utils.env
+        )
         return simple_evaluate(
             model=model[0], tasks=[task.task], num_fewshot=task.num_fewshot, limit=circumstance.limit,
             apply_chat_template=circumstance.chat, fewshot_as_multiturn=circumstance.chat, bootstrap_iters=0,
@@ -50,7 +52,9 @@ def assert_equal(task: LmEvalTask, circumstance: Circumstance, model: Model) -> 
     model[1].clear()
     expected = own_run(task, circumstance, model)
     requests = task.requests(circumstance)
-    grades = task.grade(requests, tiny.responses_as_outputs(requests, model[1], task.task), circumstance)
+    grades = task.grade(
+        requests, tiny.responses_as_outputs(requests, model[1], task.task), circumstance
+    )
     found = {(c.leaf or task.task, f"{c.metric},{c.filter}"): c.aggregate for c in grades.columns}
     wanted = {
         (leaf, key): value
@@ -67,12 +71,18 @@ def assert_equal(task: LmEvalTask, circumstance: Circumstance, model: Model) -> 
     return grades
 
 
-OWN = [(name, shots) for name in ("tiny_choose", "tiny_generate", "tiny_placed", "tiny_group") for shots in (None, 2)]
+OWN = [
+    (name, shots)
+    for name in ("tiny_choose", "tiny_generate", "tiny_placed", "tiny_group")
+    for shots in (None, 2)
+]
 
 
 @pytest.mark.parametrize("chat", [False, True])
 @pytest.mark.parametrize(("name", "num_fewshot"), [*OWN, ("tiny_likely", None)])
-def test_equals_lm_eval(name: str, chat: bool, num_fewshot: int | None, here: Circumstance, model: Model) -> None:
+def test_equals_lm_eval(
+    name: str, chat: bool, num_fewshot: int | None, here: Circumstance, model: Model
+) -> None:
     task = LmEvalTask("lm_eval", name, task=name, num_fewshot=num_fewshot)
     grades = assert_equal(task, replace(here, chat=chat, limit=7), model)
     assert grades.columns
@@ -80,7 +90,11 @@ def test_equals_lm_eval(name: str, chat: bool, num_fewshot: int | None, here: Ci
 
 def test_rolling_equals_lm_eval(here: Circumstance, model: Model) -> None:
     grades = assert_equal(LmEvalTask("lm_eval", "rolling", task="tiny_rolling"), here, model)
-    assert {c.metric for c in grades.columns} == {"word_perplexity", "byte_perplexity", "bits_per_byte"}
+    assert {c.metric for c in grades.columns} == {
+        "word_perplexity",
+        "byte_perplexity",
+        "bits_per_byte",
+    }
     assert all(not len(c.prompt) and "no mean" in c.reason for c in grades.columns)
     assert {c.better for c in grades.columns} == {"lower"}
 
@@ -111,7 +125,9 @@ STOCK = [
 
 
 @pytest.mark.parametrize(("name", "chat"), STOCK)
-def test_stock_tasks_equal_lm_eval(name: str, chat: bool, model: Model, shared_data: Path, cache: Path) -> None:
+def test_stock_tasks_equal_lm_eval(
+    name: str, chat: bool, model: Model, shared_data: Path, cache: Path
+) -> None:
     paths = Paths(cache / "results", cache, (), datasets=shared_data / "hub")
     # Two examples keep gsm8k's five inside the tiny model's context, and add some to the others.
     shots = None if name == "lambada_openai" else 2

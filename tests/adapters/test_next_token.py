@@ -36,7 +36,9 @@ def test_contexts_are_short_different_and_of_our_words(tmp_path: Path, file: str
         assert all(p.strip(",.;:?!") in words or p.strip(",.;:?!").isdecimal() for p in pieces)
     assert any(any(c.isdecimal() for c in t) for t in texts)
     assert any("," in t for t in texts)
-    assert {(r.kind, r.max_new_tokens, r.temperature) for r in found.requests} == {("generate", 1, 0.0)}
+    assert {(r.kind, r.max_new_tokens, r.temperature) for r in found.requests} == {
+        ("generate", 1, 0.0)
+    }
     assert [r.context for r in found.requests] == texts
     assert found.yields == ("next_token",)
 
@@ -54,13 +56,17 @@ def test_the_seed_alone_decides(tmp_path: Path) -> None:
 
 def test_models_answer_with_one_token(tmp_path: Path) -> None:
     asked = make(contexts=20).requests(at(tmp_path))
-    outputs = FakeBackend("fake", "f").answer(asked.requests, [p.id for p in asked.prompts], Decoding(temperature=1.0))
+    outputs = FakeBackend("fake", "f").answer(
+        asked.requests, [p.id for p in asked.prompts], Decoding(temperature=1.0)
+    )
     assert {int(n) for n in outputs.n_tokens} == {1}
 
 
 def test_too_few_words_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "few.txt").write_text("tea milk")
-    with pytest.raises(DistillbenchError, match=r"expected 9000 different contexts, got \d+ from 2 words"):
+    with pytest.raises(
+        DistillbenchError, match=r"expected 9000 different contexts, got \d+ from 2 words"
+    ):
         make(file="few.txt", shortest=1, longest=1, contexts=9000).requests(at(tmp_path))
     (tmp_path / "one.txt").write_text("tea tea")
     with pytest.raises(DistillbenchError, match="two or more different words"):

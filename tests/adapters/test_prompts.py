@@ -25,7 +25,11 @@ COLUMNS = {"prompt": "q", "category": "kind"}
 
 def at(folder: Path, chat: bool = False, limit: int | None = None) -> Circumstance:
     return Circumstance(
-        Paths(folder / "results", folder / "cache", (folder / "tasks",), data=folder), chat, None, limit, 0
+        Paths(folder / "results", folder / "cache", (folder / "tasks",), data=folder),
+        chat,
+        None,
+        limit,
+        0,
     )
 
 
@@ -49,7 +53,10 @@ def table(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_every_different_prompt_once(table: Path) -> None:
     found = make(table.name, columns=COLUMNS).requests(at(table.parent))
-    assert [(p.text, p.category) for p in found.prompts] == [("Why?", "explain"), ("How?", "advise")]
+    assert [(p.text, p.category) for p in found.prompts] == [
+        ("Why?", "explain"),
+        ("How?", "advise"),
+    ]
     assert [r.context for r in found.requests] == ["Why?", "How?"]
     assert found.yields == ("text", "style")
     assert found.notes == ("1 rows without a prompt dropped",)
@@ -76,7 +83,9 @@ def test_rows_are_chosen_and_limited(table: Path) -> None:
 def test_prompt_ids_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
     for name, rows in (("one.jsonl", ROWS), ("two.jsonl", ROWS[::-1])):
         (tmp_path / name).write_text("".join(json.dumps(r) + "\n" for r in rows))
-    first, second = (make(n, columns=COLUMNS).requests(at(tmp_path)) for n in ("one.jsonl", "two.jsonl"))
+    first, second = (
+        make(n, columns=COLUMNS).requests(at(tmp_path)) for n in ("one.jsonl", "two.jsonl")
+    )
     assert {p.id: p.text for p in first.prompts} == {p.id: p.text for p in second.prompts}
 
 
@@ -122,7 +131,10 @@ def test_our_own_prompts() -> None:
         {"kind": "prompts", "file": "style/prompts.jsonl", "columns": {"category": "category"}},
     )
     paths = Paths(REPOSITORY / "results", REPOSITORY / "results", (REPOSITORY / "tasks",))
-    rows = [json.loads(line) for line in (REPOSITORY / "tasks" / "style" / "prompts.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (REPOSITORY / "tasks" / "style" / "prompts.jsonl").read_text().splitlines()
+    ]
     assert len(rows) == 160
     counts = pd.Series([r["category"] for r in rows]).value_counts()
     assert counts.to_dict() == dict.fromkeys(

@@ -24,7 +24,9 @@ ROWS = [
 
 
 def at(folder: Path, chat: bool = False, limit: int | None = None) -> Circumstance:
-    return Circumstance(Paths(folder / "results", folder / "cache", (folder,)), chat, None, limit, 0)
+    return Circumstance(
+        Paths(folder / "results", folder / "cache", (folder,)), chat, None, limit, 0
+    )
 
 
 def make(**fields: Any) -> ReadingTask:
@@ -82,8 +84,11 @@ def test_answers_stand_behind_what_their_authors_were_asked(tmp_path: Path) -> N
 
 
 def test_long_answers_are_cut_in_whole_characters(tmp_path: Path) -> None:
-    found = make(answers_to="talk", max_bytes=5).requests(authored(tmp_path, one=["grüße an alle", "short"]))
-    assert [r.continuation for r in found.requests] == ["grü", "short"]  # ß has two bytes, from the fifth on
+    found = make(answers_to="talk", max_bytes=5).requests(
+        authored(tmp_path, one=["grüße an alle", "short"])
+    )
+    # ß has two bytes, from the fifth on
+    assert [r.continuation for r in found.requests] == ["grü", "short"]
     assert found.notes == ("1 long answers of one cut",)
 
 
@@ -98,13 +103,17 @@ def test_prompts_without_any_answer_are_left_out(tmp_path: Path) -> None:
 
 
 def test_the_first_prompts_alone(tmp_path: Path) -> None:
-    found = make(answers_to="talk", prompts=1).requests(authored(tmp_path, one=["a", "b"], two=["c", "d"]))
+    found = make(answers_to="talk", prompts=1).requests(
+        authored(tmp_path, one=["a", "b"], two=["c", "d"])
+    )
     assert [r.continuation for r in found.requests] == ["a", "c"]
     assert len(found.prompts) == 1
 
 
 def test_alternatives_are_asked_for() -> None:
-    assert make(answers_to="x", alternatives=7).drawn(Decoding(temperature=0.5)) == Decoding(0.5, top_logprobs=7)
+    assert make(answers_to="x", alternatives=7).drawn(Decoding(temperature=0.5)) == Decoding(
+        0.5, top_logprobs=7
+    )
     task = make(answers_to="x", by=("a", "b"))
     assert (task.reads(), task.authors()) == ("x", ("a", "b"))
     assert make(text="x.jsonl").reads() is None
@@ -136,7 +145,8 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 
 def test_the_digest_follows_texts_and_fields(file: Path) -> None:
     first = make(text="texts.jsonl").digest(at(file.parent))
-    assert make(text="texts.jsonl", alternatives=3).digest(at(file.parent)) == first  # the decoding's key holds it
+    # the decoding's key holds it
+    assert make(text="texts.jsonl", alternatives=3).digest(at(file.parent)) == first
     assert make(text="texts.jsonl", max_bytes=9).digest(at(file.parent)) != first
     file.write_text(json.dumps(ROWS[0]))
     assert make(text="texts.jsonl").digest(at(file.parent)) != first
@@ -154,7 +164,10 @@ def test_contexts_change_between_chat_and_plain_text() -> None:
 def test_our_own_texts(tmp_path: Path) -> None:
     folder = REPOSITORY / "tasks"
     circumstance = Circumstance(Paths(tmp_path, tmp_path, (folder,)), False, None, None, 0)
-    texts = [json.loads(x)["text"] for x in (folder / "reading" / "texts.jsonl").read_text("utf-8").splitlines()]
+    texts = [
+        json.loads(x)["text"]
+        for x in (folder / "reading" / "texts.jsonl").read_text("utf-8").splitlines()
+    ]
     found = make(text="reading/texts.jsonl").requests(circumstance)
     assert [r.continuation for r in found.requests] == texts
     assert len(set(texts)) == 40

@@ -11,7 +11,9 @@ from harness.tablefile import read_table
 from harness.types import DistillbenchError
 
 
-def message(path: Path, columns: tuple[str, ...] = ("prompt",), where: dict[str, object] | None = None) -> str:
+def message(
+    path: Path, columns: tuple[str, ...] = ("prompt",), where: dict[str, object] | None = None
+) -> str:
     with pytest.raises(DistillbenchError) as caught:
         read_table(path, where or {}, columns)
     assert str(path) in str(caught.value)
@@ -91,4 +93,7 @@ def test_byte_order_mark_is_no_part_of_a_column(tmp_path: Path) -> None:
 def test_rows_are_filtered_by_value_and_by_list(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("prompt,k\na,1\nb,2\nc,3\n")
     assert read_table(tmp_path / "x.csv", {"k": 2}, ("prompt",))["prompt"].tolist() == ["b"]
-    assert read_table(tmp_path / "x.csv", {"k": [1, 3]}, ("prompt",))["prompt"].tolist() == ["a", "c"]
+    assert read_table(tmp_path / "x.csv", {"k": [1, 3]}, ("prompt",))["prompt"].tolist() == [
+        "a",
+        "c",
+    ]

@@ -16,7 +16,23 @@ TEMPLATE = (
     "{% if not loop.last or add_generation_prompt %}</s>{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
-WORDS = ["the", "cat", "sat", "ran", "red", "blue", "one", "two", "sky", "sea", "stone", "is", "not", "why", "how"]
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "ran",
+    "red",
+    "blue",
+    "one",
+    "two",
+    "sky",
+    "sea",
+    "stone",
+    "is",
+    "not",
+    "why",
+    "how",
+]
 
 CHOOSE = """
 task: tiny_choose
@@ -123,7 +139,13 @@ def write_tasks(folder: Path) -> Path:
         rows = [_row(rng, i) for i in range(n)]
         rows[-1] = rows[0]  # a copy
         (folder / name).write_text("".join(json.dumps(r) + "\n" for r in rows))
-    texts = {"choose": CHOOSE, "generate": GENERATE, "likely": LIKELY, "rolling": ROLLING, "placed": PLACED}
+    texts = {
+        "choose": CHOOSE,
+        "generate": GENERATE,
+        "likely": LIKELY,
+        "rolling": ROLLING,
+        "placed": PLACED,
+    }
     for name, text in {**texts, "group": GROUP}.items():
         (folder / f"{name}.yaml").write_text(text)
     (folder / "placed.py").write_text(PLACED_PY)
@@ -155,7 +177,9 @@ def write_model(folder: Path) -> Path:
     raw = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
-    tokenizer: Any = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="</s>", eos_token="</s>", pad_token="</s>")
+    tokenizer: Any = PreTrainedTokenizerFast(
+        tokenizer_object=raw, bos_token="</s>", eos_token="</s>", pad_token="</s>"
+    )
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
     torch.manual_seed(3)
@@ -193,9 +217,15 @@ def recording_model(folder: Path) -> tuple[Any, list[tuple[Any, Any]]]:
     return Recording(pretrained=str(folder), device="cpu", dtype="float32", batch_size=4), taken
 
 
-def responses_as_outputs(requests: RequestSet, taken: list[tuple[Any, Any]], only_leaf: str) -> Outputs:
+def responses_as_outputs(
+    requests: RequestSet, taken: list[tuple[Any, Any]], only_leaf: str
+) -> Outputs:
     """lm-eval's responses in the order of our requests, found by what lm-eval calls each of them."""
-    kinds = {"loglikelihood": "score", "loglikelihood_rolling": "read", "generate_until": "generate"}
+    kinds = {
+        "loglikelihood": "score",
+        "loglikelihood_rolling": "read",
+        "generate_until": "generate",
+    }
     draws: dict[tuple[str, int, str, int], Iterator[Any]] = {}
     waiting: dict[tuple[str, int, str, int], list[Any]] = {}
     for instance, response in taken:
@@ -215,7 +245,10 @@ def outputs_of(requests: RequestSet, responses: list[Any]) -> Outputs:
     """Outputs that hold these responses, in the form in which lm-eval's models give them."""
     n = len(responses)
     kinds: tuple[Kind, ...] = tuple(r.kind for r in requests.requests)
-    nats = [np.nan if k == "generate" else r[0] if k == "score" else r for k, r in zip(kinds, responses, strict=True)]
+    nats = [
+        np.nan if k == "generate" else r[0] if k == "score" else r
+        for k, r in zip(kinds, responses, strict=True)
+    ]
     return Outputs(
         request=np.arange(n),
         kind=kinds,
@@ -223,7 +256,9 @@ def outputs_of(requests: RequestSet, responses: list[Any]) -> Outputs:
         text=tuple(r if k == "generate" else None for k, r in zip(kinds, responses, strict=True)),
         stop=tuple("eos" if k == "generate" else None for k in kinds),
         logprob_nats=np.array(nats, dtype=np.float64),
-        greedy=tuple(bool(r[1]) if k == "score" else None for k, r in zip(kinds, responses, strict=True)),
+        greedy=tuple(
+            bool(r[1]) if k == "score" else None for k, r in zip(kinds, responses, strict=True)
+        ),
         choice=(None,) * n,
         answered=(True,) * n,
     )

@@ -27,5 +27,7 @@ def penalised_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = save_llama(tmp_path_factory.mktemp("penalised"), byte_tokenizer(), seed=2)
     from transformers import GenerationConfig
 
-    GenerationConfig(repetition_penalty=1.3, eos_token_id=[1, 7], bos_token_id=0).save_pretrained(folder)
+    GenerationConfig(repetition_penalty=1.3, eos_token_id=[1, 7], bos_token_id=0).save_pretrained(
+        folder
+    )
     return folder

@@ -43,7 +43,9 @@ def test_styles_have_habits() -> None:
     def openings(style: str, sample: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         texts = _fake(style=style).answer(WRITE, IDS, replace(SAMPLED, sample=sample)).text
         counts = Counter((t or "").split()[0] for t in texts)
-        return np.array([counts[w] / 100 for w in ("Certainly.", "Well,", "In", "Good", "Here", "Let")])
+        return np.array(
+            [counts[w] / 100 for w in ("Certainly.", "Well,", "In", "Good", "Here", "Let")]
+        )
 
     same = np.abs(openings("warm", 0) - openings("warm", 1)).sum()
     others = np.abs(openings("warm", 0) - openings("terse", 0)).sum()
@@ -53,7 +55,9 @@ def test_styles_have_habits() -> None:
 
 def _choices(fake: FakeBackend) -> list[int]:
     requests = [
-        Request(i, "score", f"Q{i}:", slot=s, continuation=f" option {s}") for i in range(300) for s in range(4)
+        Request(i, "score", f"Q{i}:", slot=s, continuation=f" option {s}")
+        for i in range(300)
+        for s in range(4)
     ]
     found = fake.answer(requests, ["p"] * len(requests), Decoding())
     return [int(i) for i in found.logprob_nats.reshape(-1, 4).argmax(axis=1)]
@@ -61,8 +65,13 @@ def _choices(fake: FakeBackend) -> list[int]:
 
 def test_agreement_grows_with_skill() -> None:
     """Two of one seed agree on min(skill) of the prompts, and on a quarter of the rest by chance."""
-    ideal, half, none, elsewhere = (_choices(_fake(skill=s, seed=d)) for s, d in ((1, 0), (0.5, 0), (0, 0), (1, 1)))
-    agreement = [np.mean([a == b for a, b in zip(ideal, other, strict=True)]) for other in (half, none, elsewhere)]
+    ideal, half, none, elsewhere = (
+        _choices(_fake(skill=s, seed=d)) for s, d in ((1, 0), (0.5, 0), (0, 0), (1, 1))
+    )
+    agreement = [
+        np.mean([a == b for a, b in zip(ideal, other, strict=True)])
+        for other in (half, none, elsewhere)
+    ]
     assert agreement[0] == pytest.approx(0.5 + 0.5 * 0.25, abs=0.09)
     assert agreement[1] == pytest.approx(0.25, abs=0.09)
     assert agreement[2] == pytest.approx(0.25, abs=0.09)
@@ -83,7 +92,10 @@ def test_tokens_are_distributions() -> None:
     assert (np.diff(columns.top_logprobs, axis=1) <= 0).all()
     position = columns.top_ids == columns.token_ids[:, None]
     np.testing.assert_array_equal(columns.top_logprobs[position], columns.logprobs)
-    sums = [columns.logprobs[a:b].sum() for a, b in zip(columns.offsets, columns.offsets[1:], strict=False)]
+    sums = [
+        columns.logprobs[a:b].sum()
+        for a, b in zip(columns.offsets, columns.offsets[1:], strict=False)
+    ]
     np.testing.assert_allclose(sums[:2], found.logprob_nats[:2], rtol=1e-5)
     assert columns.byte_ends[columns.offsets[2] - 1] == len("naïve 東京 text.".encode())
     assert found.choice[3] in range(4)
@@ -96,14 +108,18 @@ def test_limits_are_kept() -> None:
     assert len((found.text[0] or "").split()) == 3
     assert found.stop == ("length", "stop")
     assert "the" not in (found.text[1] or "the")
-    assert _fake(answers={"hi": "ho"}).answer([Request(0, "generate", "hi")], ["p"], Decoding()).text == ("ho",)
+    assert _fake(answers={"hi": "ho"}).answer(
+        [Request(0, "generate", "hi")], ["p"], Decoding()
+    ).text == ("ho",)
 
 
 def test_fields() -> None:
     fakes = [_fake(), _fake(skill=0.1), _fake(style="x"), _fake(seed=1), _fake(answers={"a": "b"})]
     assert len({f.digest(PATHS) for f in fakes}) == 5
     assert replace(fakes[0], name="other").digest(PATHS) == fakes[0].digest(PATHS)
-    with pytest.raises(DistillbenchError, match=r"model f: key skill: expected a number in \[0, 1\]"):
+    with pytest.raises(
+        DistillbenchError, match=r"model f: key skill: expected a number in \[0, 1\]"
+    ):
         _fake(skill=2.0)
 
 

@@ -54,7 +54,12 @@ def test_half_a_memo_is_no_memo(tmp_path: Path) -> None:
 
 def test_folders_by_contents_and_names(tmp_path: Path) -> None:
     digests = []
-    for folder, name, content in (("a", "f", b"1"), ("b", "f", b"1"), ("c", "g", b"1"), ("d", "f", b"2")):
+    for folder, name, content in (
+        ("a", "f", b"1"),
+        ("b", "f", b"1"),
+        ("c", "g", b"1"),
+        ("d", "f", b"2"),
+    ):
         (tmp_path / folder).mkdir()
         file = _old(tmp_path / folder / name, content)
         digests.append(files_sha256([file], tmp_path / folder, tmp_path / "cache"))

@@ -22,7 +22,13 @@ from harness.types import Decoding, DistillbenchError, Message, Outputs, Request
 from tests.backends.tiny import NO_SYSTEM, byte_tokenizer, save_llama
 
 SAMPLED = Decoding(temperature=0.9, max_new_tokens=16)
-PROMPTS = ("The miller of Brask", "Question: what metal", "a", "Sieben Zwerge grüßen höflich; naïve", "Then serve")
+PROMPTS = (
+    "The miller of Brask",
+    "Question: what metal",
+    "a",
+    "Sieben Zwerge grüßen höflich; naïve",
+    "Then serve",
+)
 
 
 def _paths(tmp_path: Path) -> Paths:
@@ -54,7 +60,9 @@ def test_a_sampled_text_does_not_depend_on_its_batch(backend: HfBackend) -> None
 def test_samples_seeds_and_repeats_are_other_draws(backend: HfBackend) -> None:
     drawings = [SAMPLED, replace(SAMPLED, sample=1), replace(SAMPLED, seed=1)]
     texts = {_ask(backend, PROMPTS, d).text for d in drawings}
-    repeated = [Request(0, "generate", PROMPTS[0], repeat=r, slot=s) for r in (0, 1) for s in (0, 1)]
+    repeated = [
+        Request(0, "generate", PROMPTS[0], repeat=r, slot=s) for r in (0, 1) for s in (0, 1)
+    ]
     found = backend.answer(repeated, ["id"] * 4, SAMPLED)
     assert len(texts) == 3
     assert len(set(found.text)) == 4
@@ -81,12 +89,19 @@ def test_draws_follow_the_models_probabilities(llama: Path, top_p: float) -> Non
     """First tokens of 3,000 draws against softmax at temperature 2, cut at top_p, computed with transformers."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer, model = AutoTokenizer.from_pretrained(llama), AutoModelForCausalLM.from_pretrained(llama)
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(llama),
+        AutoModelForCausalLM.from_pretrained(llama),
+    )
     with torch.inference_mode():
         logits = model(torch.tensor([tokenizer("The rain").input_ids])).logits[0, -1]
     probability = torch.softmax(logits.double() / 2, 0).numpy()
     order = np.argsort(-probability)
-    kept = order[: int(np.searchsorted(np.cumsum(probability[order]), top_p)) + 1] if top_p < 1 else order
+    kept = (
+        order[: int(np.searchsorted(np.cumsum(probability[order]), top_p)) + 1]
+        if top_p < 1
+        else order
+    )
     expected = np.zeros(len(probability))
     expected[kept] = probability[kept] / probability[kept].sum()
     requests = [Request(0, "generate", "The rain", max_new_tokens=1)] * 3000
@@ -103,7 +118,10 @@ def test_draws_follow_the_models_probabilities(llama: Path, top_p: float) -> Non
 
 
 def test_greedy_and_sampled_requests_share_a_batch(backend: HfBackend) -> None:
-    requests = [Request(0, "generate", PROMPTS[0], temperature=t, max_new_tokens=12) for t in (0.0, 0.9, 0.0)]
+    requests = [
+        Request(0, "generate", PROMPTS[0], temperature=t, max_new_tokens=12)
+        for t in (0.0, 0.9, 0.0)
+    ]
     mixed = backend.answer(requests, ["id"] * 3, Decoding())
     alone = [backend.answer([r], ["id"], Decoding()).text[0] for r in requests]
     assert list(mixed.text) == alone
@@ -113,7 +131,9 @@ def test_greedy_and_sampled_requests_share_a_batch(backend: HfBackend) -> None:
 def test_stops_are_named(backend: HfBackend) -> None:
     free = _ask(backend, PROMPTS, SAMPLED)
     assert {"length", "eos"} >= set(free.stop) >= {"length"}
-    assert all(n == 16 for n, stop in zip(free.n_tokens, free.stop, strict=True) if stop == "length")
+    assert all(
+        n == 16 for n, stop in zip(free.n_tokens, free.stop, strict=True) if stop == "length"
+    )
     first = next(t for t in free.text if t)
     until = first[len(first) // 2]
     request = Request(0, "generate", PROMPTS[free.text.index(first)], until=(until,))
@@ -126,7 +146,10 @@ def test_stops_are_named(backend: HfBackend) -> None:
 def test_token_columns_of_written_texts_are_those_of_a_forward_pass(llama: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer, model = AutoTokenizer.from_pretrained(llama), AutoModelForCausalLM.from_pretrained(llama)
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(llama),
+        AutoModelForCausalLM.from_pretrained(llama),
+    )
     with _backend(llama) as entered:
         found = _ask(entered, PROMPTS, replace(SAMPLED, top_logprobs=3))
     columns = found.tokens
@@ -137,7 +160,9 @@ def test_token_columns_of_written_texts_are_those_of_a_forward_pass(llama: Path)
         here = slice(columns.offsets[row], columns.offsets[row + 1])
         start = tokenizer(prompt).input_ids
         with torch.inference_mode():
-            logits = model(torch.tensor([start + columns.token_ids[here].tolist()])).logits[0, len(start) - 1 : -1]
+            logits = model(torch.tensor([start + columns.token_ids[here].tolist()])).logits[
+                0, len(start) - 1 : -1
+            ]
         expected = torch.log_softmax(logits, -1)
         best = expected.topk(3)
         chosen = expected[torch.arange(len(expected)), columns.token_ids[here]]
@@ -148,14 +173,21 @@ def test_token_columns_of_written_texts_are_those_of_a_forward_pass(llama: Path)
 
 
 def test_token_columns_of_read_texts_sum_to_the_text(backend: HfBackend) -> None:
-    texts = ["naïve café, 東京", "The miller paints the door red and hums an old tune while it rains. " * 4, ""]
+    texts = [
+        "naïve café, 東京",
+        "The miller paints the door red and hums an old tune while it rains. " * 4,
+        "",
+    ]
     requests = [Request(i, "read", "", continuation=t) for i, t in enumerate(texts[:2])]
     requests.append(Request(2, "score", "Answer: ", continuation="tin"))
     found = backend.answer(requests, ["p"] * 3, Decoding(top_logprobs=10_000))
     columns = found.tokens
     assert columns is not None
     assert columns.byte_ends is not None
-    sums = [columns.logprobs[a:b].sum() for a, b in zip(columns.offsets, columns.offsets[1:], strict=False)]
+    sums = [
+        columns.logprobs[a:b].sum()
+        for a, b in zip(columns.offsets, columns.offsets[1:], strict=False)
+    ]
     np.testing.assert_allclose(sums, found.logprob_nats, rtol=1e-6)
     assert columns.top_ids.shape[1] == len(byte_tokenizer())
     np.testing.assert_allclose(np.exp(columns.top_logprobs.astype(float)).sum(1), 1, atol=1e-5)
@@ -175,31 +207,50 @@ def test_bytes_of_tokens() -> None:
 
 def test_windows_by_hand() -> None:
     windows = rolling_windows([1, 2, 3, 4, 5, 6, 7], 0, 3)
-    assert [(w.context, w.target) for w in windows] == [((0,), (1, 2, 3)), ((3,), (4, 5, 6)), ((4, 5, 6), (7,))]
+    assert [(w.context, w.target) for w in windows] == [
+        ((0,), (1, 2, 3)),
+        ((3,), (4, 5, 6)),
+        ((4, 5, 6), (7,)),
+    ]
     assert rolling_windows([], 0, 3) == []
 
 
 def test_batches_hold_every_request_once_and_contexts_together(backend: HfBackend) -> None:
-    requests = [Request(i, "score", "context " * (i % 7), continuation=c) for i in range(40) for c in ("a", "b")]
+    requests = [
+        Request(i, "score", "context " * (i % 7), continuation=c)
+        for i in range(40)
+        for c in ("a", "b")
+    ]
     requests += [Request(i, "generate", "x" * i * 50) for i in range(60)]
     batches = backend.batches(requests, Decoding())
     assert sorted(i for batch in batches for i in batch) == list(range(len(requests)))
     assert batches == backend.batches(requests, Decoding())
-    assert [len(b) for b in replace(backend, batch_size=3).batches(requests[:7], Decoding())] == [3, 3, 1]
+    assert [len(b) for b in replace(backend, batch_size=3).batches(requests[:7], Decoding())] == [
+        3,
+        3,
+        1,
+    ]
 
 
 def test_system_message(llama: Path, tmp_path: Path) -> None:
     asked = (Message("user", "add 3 and 4"),)
     with _backend(llama) as entered:
         given = Request(0, "score", (Message("system", "be brief"), *asked), continuation=" 7")
-        bare = entered.answer([Request(0, "score", asked, continuation=" 7"), given], ["p"] * 2, Decoding())
+        bare = entered.answer(
+            [Request(0, "score", asked, continuation=" 7"), given], ["p"] * 2, Decoding()
+        )
     with _backend(llama, system="be brief") as entered:
-        set_ = entered.answer([Request(0, "score", asked, continuation=" 7"), given], ["p"] * 2, Decoding())
+        set_ = entered.answer(
+            [Request(0, "score", asked, continuation=" 7"), given], ["p"] * 2, Decoding()
+        )
     assert set_.logprob_nats[0] == pytest.approx(bare.logprob_nats[1], rel=1e-6)
     assert set_.logprob_nats[1] == pytest.approx(bare.logprob_nats[1], rel=1e-6)
     assert bare.logprob_nats[0] != pytest.approx(bare.logprob_nats[1], rel=1e-3)
     refusing = save_llama(tmp_path / "refusing", byte_tokenizer(template=NO_SYSTEM))
-    with _backend(refusing) as entered, pytest.raises(DistillbenchError, match=r"no system role.*drop_system"):
+    with (
+        _backend(refusing) as entered,
+        pytest.raises(DistillbenchError, match=r"no system role.*drop_system"),
+    ):
         entered.answer([given], ["p"], Decoding())
     with _backend(refusing, drop_system=True) as entered:
         dropped = entered.answer([given], ["p"], Decoding())
@@ -210,7 +261,11 @@ def test_a_retrained_checkpoint_has_another_digest(llama: Path, tmp_path: Path) 
     folder = Path(shutil.copytree(llama, tmp_path / "a"))
     paths, first = _paths(tmp_path), _backend(folder)
     before = first.digest(paths)
-    assert before == first.digest(paths) == _backend(Path(shutil.copytree(llama, tmp_path / "b"))).digest(paths)
+    assert (
+        before
+        == first.digest(paths)
+        == _backend(Path(shutil.copytree(llama, tmp_path / "b"))).digest(paths)
+    )
     save_llama(folder, byte_tokenizer(), seed=9)
     retrained = first.digest(paths)
     (folder / "optimizer.pt").write_bytes(b"x")
@@ -218,7 +273,9 @@ def test_a_retrained_checkpoint_has_another_digest(llama: Path, tmp_path: Path) 
     config = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps({**config, "extra": 1}))
     assert first.digest(paths) != retrained
-    others = [replace(first, **c) for c in ({"dtype": "float16"}, {"max_length": 8}, {"system": "x"})]
+    others = [
+        replace(first, **c) for c in ({"dtype": "float16"}, {"max_length": 8}, {"system": "x"})
+    ]
     same = [replace(first, **c) for c in ({"batch_size": 2}, {"threads": 1}, {"name": "n"})]
     assert len({b.digest(paths) for b in (first, *others)}) == 4
     assert {b.digest(paths) for b in same} == {first.digest(paths)}
@@ -247,7 +304,11 @@ def test_damaged_weights(llama: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(llama, tmp_path / "m"))
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
-    for damaged, expected in ((whole[:-1], f"expected {len(whole)} bytes"), (whole[:20], "header"), (b"", "header")):
+    for damaged, expected in (
+        (whole[:-1], f"expected {len(whole)} bytes"),
+        (whole[:20], "header"),
+        (b"", "header"),
+    ):
         weights.write_bytes(damaged)
         assert expected in _backend(folder).faults(_paths(tmp_path))[0]
     os.rename(weights, folder / "pytorch_model.bin")
@@ -265,9 +326,14 @@ def test_weights_that_would_be_random_are_refused(llama: Path, tmp_path: Path) -
         _backend(folder).__enter__()
 
 
-def test_missing_folders_and_unknown_repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_folders_and_unknown_repositories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    assert "expected a checkpoint's folder" in _backend(tmp_path / "nothing").faults(_paths(tmp_path))[0]
+    assert (
+        "expected a checkpoint's folder"
+        in _backend(tmp_path / "nothing").faults(_paths(tmp_path))[0]
+    )
     hub = pytest.importorskip("huggingface_hub")
 
     def unreachable(*_: object, **__: object) -> None:
@@ -305,8 +371,13 @@ def test_chat_without_a_template(tmp_path: Path) -> None:
     folder = save_llama(tmp_path / "m", byte_tokenizer(template=None))
     assert "needs a chat template" in _backend(folder, chat=True).faults(_paths(tmp_path))[0]
     assert not _backend(folder).faults(_paths(tmp_path))
-    with _backend(folder) as entered, pytest.raises(DistillbenchError, match="expected a chat template"):
-        entered.answer([Request(0, "generate", (Message("user", "a"),), max_new_tokens=2)], ["p"], Decoding())
+    with (
+        _backend(folder) as entered,
+        pytest.raises(DistillbenchError, match="expected a chat template"),
+    ):
+        entered.answer(
+            [Request(0, "generate", (Message("user", "a"),), max_new_tokens=2)], ["p"], Decoding()
+        )
 
 
 def test_facts_and_freed_memory(llama: Path) -> None:

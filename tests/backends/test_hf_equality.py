@@ -54,7 +54,9 @@ def _reference(folder: Path) -> Any:
 def _instances(kind: str, arguments: list[Any]) -> list[Any]:
     from lm_eval.api.instance import Instance
 
-    return [Instance(request_type=kind, doc={}, arguments=a, idx=i) for i, a in enumerate(arguments)]
+    return [
+        Instance(request_type=kind, doc={}, arguments=a, idx=i) for i, a in enumerate(arguments)
+    ]
 
 
 @pytest.fixture(params=["llama", "plain_llama", "penalised_llama"])
@@ -70,7 +72,9 @@ def backend(folder: Path) -> Iterator[HfBackend]:
 
 
 def test_continuations(folder: Path, backend: HfBackend) -> None:
-    expected = _reference(folder).loglikelihood(_instances("loglikelihood", PAIRS), disable_tqdm=True)
+    expected = _reference(folder).loglikelihood(
+        _instances("loglikelihood", PAIRS), disable_tqdm=True
+    )
     requests = [Request(0, "score", context, continuation=text) for context, text in PAIRS]
     found = backend.answer(requests, ["p"] * len(requests), Decoding())
     np.testing.assert_allclose(found.logprob_nats, [value for value, _ in expected], rtol=2e-6)
@@ -79,7 +83,9 @@ def test_continuations(folder: Path, backend: HfBackend) -> None:
 
 def test_greedy_continuation_is_said_to_be_greedy(llama: Path) -> None:
     with HfBackend(kind="hf", name="m", path=str(llama), device="cpu") as backend:
-        (text,) = backend.answer([Request(0, "generate", "The", max_new_tokens=3)], ["p"], Decoding()).text
+        (text,) = backend.answer(
+            [Request(0, "generate", "The", max_new_tokens=3)], ["p"], Decoding()
+        ).text
         assert text
         asked = [Request(0, "score", "The", continuation=end) for end in (text, text + "!")]
         assert backend.answer(asked, ["p"] * 2, Decoding()).greedy == (True, False)
@@ -111,11 +117,19 @@ def test_greedy_texts(folder: Path, backend: HfBackend, until: tuple[str, ...]) 
 @pytest.mark.parametrize("prefill", [False, True])
 def test_conversations(folder: Path, backend: HfBackend, prefill: bool) -> None:
     reference = _reference(folder)
-    turns = [Message("system", "system says"), Message("user", "add 3 and 4"), Message("assistant", "you get 7")]
+    turns = [
+        Message("system", "system says"),
+        Message("user", "add 3 and 4"),
+        Message("assistant", "you get 7"),
+    ]
     turns += [] if prefill else [Message("user", "Done.")]
-    rendered = reference.apply_chat_template([{"role": m.role, "content": m.content} for m in turns], not prefill)
+    rendered = reference.apply_chat_template(
+        [{"role": m.role, "content": m.content} for m in turns], not prefill
+    )
     options = {"until": ["\n\n"], "max_gen_toks": 8, "do_sample": False}
-    expected_text = reference.generate_until(_instances("generate_until", [(rendered, options)]), disable_tqdm=True)
+    expected_text = reference.generate_until(
+        _instances("generate_until", [(rendered, options)]), disable_tqdm=True
+    )
     pairs = [(rendered, " the pears"), (rendered, "tin")]
     expected = reference.loglikelihood(_instances("loglikelihood", pairs), disable_tqdm=True)
     asked: dict[str, Any] = {"context": tuple(turns), "open": not prefill}
@@ -133,8 +147,18 @@ def test_architectures(architecture: str, tmp_path: Path) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     tokenizer = byte_tokenizer()
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": len(tokenizer), "initializer_range": 0.3}
-    heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 64}
+    shape = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "vocab_size": len(tokenizer),
+        "initializer_range": 0.3,
+    }
+    heads = {
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "intermediate_size": 64,
+    }
     extra: dict[str, Any] = {
         "gpt2": {"n_head": 2, "n_positions": 64},
         "mistral": {**heads, "sliding_window": 6, "max_position_embeddings": 64},
@@ -143,13 +167,17 @@ def test_architectures(architecture: str, tmp_path: Path) -> None:
     }[architecture]
     ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
     torch.manual_seed(3)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(architecture, **shape, **extra, **ends))
+    model = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(architecture, **shape, **extra, **ends)
+    )
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     options = {"until": ["e", "t"], "max_gen_toks": 16, "do_sample": False}
     reference = _reference(tmp_path)
     assert reference.max_length in (64, 2048)
-    texts = reference.generate_until(_instances("generate_until", [(p, options) for p in PROMPTS]), disable_tqdm=True)
+    texts = reference.generate_until(
+        _instances("generate_until", [(p, options) for p in PROMPTS]), disable_tqdm=True
+    )
     values = reference.loglikelihood(_instances("loglikelihood", PAIRS[:3]), disable_tqdm=True)
     requests = [Request(0, "generate", p, until=("e", "t"), max_new_tokens=16) for p in PROMPTS]
     requests += [Request(0, "score", context, continuation=text) for context, text in PAIRS[:3]]

@@ -45,7 +45,9 @@ def test_lm_evals_hf_equals_ours(llama: Path) -> None:
     common = {"chat": True, "system": "be brief"}
     with HfBackend(kind="hf", name="a", path=str(llama), device="cpu", system="be brief") as ours:
         expected = ours.answer(requests, ["p"] * 7, Decoding())
-    theirs = _backend(model="hf", args={"pretrained": str(llama), "device": "cpu", "dtype": "float32"}, **common)
+    theirs = _backend(
+        model="hf", args={"pretrained": str(llama), "device": "cpu", "dtype": "float32"}, **common
+    )
     assert theirs.offers() == {"generate", "score", "read"}
     with theirs as entered:
         found = entered.answer(requests, ["p"] * 7, Decoding())
@@ -53,7 +55,8 @@ def test_lm_evals_hf_equals_ours(llama: Path) -> None:
     assert found.text == expected.text
     assert found.greedy == expected.greedy
     assert found.n_tokens[[0, 2, 3]].tolist() == [
-        len(ids) for ids in (_ids(llama, r.continuation) for r in (REQUESTS[0], REQUESTS[2], REQUESTS[3]))
+        len(ids)
+        for ids in (_ids(llama, r.continuation) for r in (REQUESTS[0], REQUESTS[2], REQUESTS[3]))
     ]
     np.testing.assert_allclose(found.logprob_nats, expected.logprob_nats, rtol=1e-5)
 
@@ -84,7 +87,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append({**body, "authorization": self.headers["Authorization"]})
-        answer = self._chat(body) if self.path.endswith("/chat/completions") else self._completion(body)
+        answer = (
+            self._chat(body) if self.path.endswith("/chat/completions") else self._completion(body)
+        )
         payload = json.dumps({"error": "down"} if self.server.broken else answer).encode()
         self.send_response(500 if self.server.broken else 200)
         self.send_header("Content-Type", "application/json")
@@ -110,7 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
                 scores = torch.log_softmax(model(torch.tensor([ids])).logits[0], -1)
             chosen = [None, *(float(scores[i, token]) for i, token in enumerate(ids[1:])), -1.0]
             best = [None, *({names.decode([int(r.argmax())]): float(r.max())} for r in scores)]
-            choices.append({"index": index, "logprobs": {"token_logprobs": chosen, "top_logprobs": best}})
+            choices.append(
+                {"index": index, "logprobs": {"token_logprobs": chosen, "top_logprobs": best}}
+            )
         return {"choices": choices}
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -119,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(plain_llama: Path) -> Iterator[_Server]:
-    pytest.importorskip("tenacity", reason="lm-eval's API clients need tenacity: pip install 'lm-eval[api]'")
+    pytest.importorskip(
+        "tenacity", reason="lm-eval's API clients need tenacity: pip install 'lm-eval[api]'"
+    )
     with _Server(plain_llama) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
@@ -132,8 +141,14 @@ def test_a_completions_server(server: _Server, plain_llama: Path) -> None:
     requests = [r for r in REQUESTS if r.kind == "score"]
     with HfBackend(kind="hf", name="a", path=str(plain_llama), device="cpu") as ours:
         expected = ours.answer(requests, ["p"] * 2, Decoding())
-    args = {"base_url": f"{server.url}/completions", "tokenizer": str(plain_llama), "tokenizer_backend": "huggingface"}
-    with _backend(model="local-completions", args={**args, "model": "tiny", "max_length": 48}) as entered:
+    args = {
+        "base_url": f"{server.url}/completions",
+        "tokenizer": str(plain_llama),
+        "tokenizer_backend": "huggingface",
+    }
+    with _backend(
+        model="local-completions", args={**args, "model": "tiny", "max_length": 48}
+    ) as entered:
         found = entered.answer([*requests, REQUESTS[4]], ["p"] * 3, Decoding())
     np.testing.assert_allclose(found.logprob_nats[:2], expected.logprob_nats, rtol=1e-5)
     assert found.greedy[:2] == expected.greedy
@@ -145,20 +160,36 @@ def test_a_chat_server(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("MY_KEY", "k-123")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     args = {"base_url": f"{server.url}/chat/completions", "model": "tiny", "max_retries": 1}
-    fields = {"model": "local-chat-completions", "chat": True, "system": "be brief", "api_key_env": "MY_KEY"}
+    fields = {
+        "model": "local-chat-completions",
+        "chat": True,
+        "system": "be brief",
+        "api_key_env": "MY_KEY",
+    }
     backend = _backend(args=args, **fields)
-    requests = [Request(i, "generate", TALK, repeat=i, until=("\n",), max_new_tokens=9) for i in (0, 1)]
+    requests = [
+        Request(i, "generate", TALK, repeat=i, until=("\n",), max_new_tokens=9) for i in (0, 1)
+    ]
     with backend as entered:
         found = entered.answer(requests, ["p"] * 2, Decoding(temperature=0.7, top_p=0.9))
         entered.answer(requests[:1], ["p"], Decoding(temperature=0.7, top_p=0.9, sample=1))
         entered.answer(requests[:1], ["p"], Decoding())
         server.broken = True
-        with pytest.raises(DistillbenchError, match=r"model m: local-chat-completions failed on 1 requests.*500"):
+        with pytest.raises(
+            DistillbenchError, match=r"model m: local-chat-completions failed on 1 requests.*500"
+        ):
             entered.answer(requests[:1], ["p"], Decoding())
     assert backend.offers() == {"generate"}
-    assert set(found.text) == {"system be brief / user add 3 and 4 / assistant you get 7 / user Done."}
+    assert set(found.text) == {
+        "system be brief / user add 3 and 4 / assistant you get 7 / user Done."
+    }
     sent = server.seen[0]
-    assert (sent["temperature"], sent["top_p"], sent["max_tokens"], sent["stop"]) == (0.7, 0.9, 9, ["\n"])
+    assert (sent["temperature"], sent["top_p"], sent["max_tokens"], sent["stop"]) == (
+        0.7,
+        0.9,
+        9,
+        ["\n"],
+    )
     assert sent["authorization"] == "Bearer k-123"
     assert len({s["seed"] for s in server.seen[:3]}) == 3
     assert server.seen[3]["temperature"] == 0
@@ -167,23 +198,40 @@ def test_a_chat_server(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    faults = "\n".join(_backend(model="anthropic-chat", args={"model": "c", "api_key": "k"}).faults(PATHS))
-    for expected in ("no secret in a configuration", "ANTHROPIC_API_KEY is not set", "set `chat: true`"):
+    faults = "\n".join(
+        _backend(model="anthropic-chat", args={"model": "c", "api_key": "k"}).faults(PATHS)
+    )
+    for expected in (
+        "no secret in a configuration",
+        "ANTHROPIC_API_KEY is not set",
+        "set `chat: true`",
+    ):
         assert expected in faults
     assert "did you mean 'local-completions'" in _backend(model="local-completion").faults(PATHS)[0]
     assert not _backend(model="local-completions").faults(PATHS)
-    assert "NO_SUCH is not set" in _backend(model="local-completions", api_key_env="NO_SUCH").faults(PATHS)[0]
-    for fields, expected in (({"snapshot": ""}, "key snapshot is missing"), ({"batch": 0}, "key batch")):
+    assert (
+        "NO_SUCH is not set"
+        in _backend(model="local-completions", api_key_env="NO_SUCH").faults(PATHS)[0]
+    )
+    for fields, expected in (
+        ({"snapshot": ""}, "key snapshot is missing"),
+        ({"batch": 0}, "key batch"),
+    ):
         with pytest.raises(DistillbenchError, match=expected):
             _backend(model="vllm", **fields)
 
 
 def test_offers_and_digest() -> None:
-    backends = [_backend(model=m) for m in ("vllm", "openai-chat-completions", "anthropic-chat", "local-completions")]
+    backends = [
+        _backend(model=m)
+        for m in ("vllm", "openai-chat-completions", "anthropic-chat", "local-completions")
+    ]
     assert ["score" in b.offers() for b in backends] == [True, False, False, True]
     assert "score" in _backend(model="openai-completions", scores=True).offers()
     one = _backend(model="vllm", args={"pretrained": "a", "num_concurrent": 1})
-    assert one.digest(PATHS) == _backend(model="vllm", args={"pretrained": "a", "num_concurrent": 9}).digest(PATHS)
+    assert one.digest(PATHS) == _backend(
+        model="vllm", args={"pretrained": "a", "num_concurrent": 9}
+    ).digest(PATHS)
     others: list[dict[str, object]] = [
         {"args": {"pretrained": "b"}},
         {"snapshot": "x"},
@@ -197,7 +245,9 @@ def test_offers_and_digest() -> None:
 
 def test_wrong_arguments_and_kinds(llama: Path) -> None:
     with pytest.raises(DistillbenchError, match="lm-eval cannot make hf with pretrained"):
-        _backend(model="hf", args={"pretrained": str(llama / "nothing"), "device": "cpu"}).__enter__()
+        _backend(
+            model="hf", args={"pretrained": str(llama / "nothing"), "device": "cpu"}
+        ).__enter__()
     with pytest.raises(DistillbenchError, match="takes conversations only"):
         _backend(model="openai-chat-completions").answer(REQUESTS[1:2], ["p"], Decoding())
     with pytest.raises(DistillbenchError, match="returns no tokens"):

@@ -36,7 +36,9 @@ def asked(*contexts: str | tuple[Message, ...]) -> list[Request]:
     return [Request(i, "generate", context) for i, context in enumerate(contexts)]
 
 
-def answers(folder: Path, backend: RecordedBackend, requests: Sequence[Request], sample: int = 0) -> Outputs:
+def answers(
+    folder: Path, backend: RecordedBackend, requests: Sequence[Request], sample: int = 0
+) -> Outputs:
     assert backend.faults(paths(folder)) == []
     ids = [f"id{r.prompt}" for r in requests]
     with backend as opened:
@@ -54,7 +56,9 @@ def write(folder: Path, name: str, rows: Sequence[dict[str, Any]]) -> str:
     path = folder / name
     frame = pd.DataFrame(rows)
     if path.suffix == ".jsonl":
-        path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n", "utf-8")
+        path.write_text(
+            "\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n", "utf-8"
+        )
     elif path.suffix == ".json":
         path.write_text(json.dumps(rows), "utf-8")
     elif path.suffix == ".parquet":
@@ -67,7 +71,12 @@ def write(folder: Path, name: str, rows: Sequence[dict[str, Any]]) -> str:
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "parquet"])
 def test_a_table_answers_by_the_text_of_the_prompt(tmp_path: Path, suffix: str) -> None:
     file = write(tmp_path, f"answers.{suffix}", ROWS)
-    backend = recorded("a", file=file, where={"model": "{name}"}, columns={"prompt": "prompt", "answer": "response"})
+    backend = recorded(
+        "a",
+        file=file,
+        where={"model": "{name}"},
+        columns={"prompt": "prompt", "answer": "response"},
+    )
     found = answers(tmp_path, backend, asked("Name a\nbird.", "Name a fish.", "Name a tree."))
     assert found.text == ("Wren", None, "Oak")
     assert found.answered == (True, False, True)
@@ -79,7 +88,9 @@ def test_a_table_answers_by_the_text_of_the_prompt(tmp_path: Path, suffix: str) 
 def test_the_order_of_the_rows_changes_nothing(tmp_path: Path) -> None:
     file, turned = write(tmp_path, "a.jsonl", ROWS), write(tmp_path, "b.jsonl", ROWS[::-1])
     requests = asked(*(row["prompt"] for row in ROWS[:2]))
-    one, other = (answers(tmp_path, recorded(file=f, where={"model": "a"}), requests) for f in (file, turned))
+    one, other = (
+        answers(tmp_path, recorded(file=f, where={"model": "a"}), requests) for f in (file, turned)
+    )
     assert one.text == other.text == ("Oak", "Wren")
 
 
@@ -87,23 +98,34 @@ def test_exact_text_wins_over_text_that_differs_in_white_space(tmp_path: Path) -
     rows = [{"prompt": "x =  1", "response": "two"}, {"prompt": "x = 1", "response": "one"}]
     backend = recorded(file=write(tmp_path, "a.jsonl", rows))
     assert answers(tmp_path, backend, asked("x = 1", "x =  1")).text == ("one", "two")
-    with pytest.raises(DistillbenchError, match=r"row 1 and .*row 2: the prompt 'x =  1' stands twice"):
+    with pytest.raises(
+        DistillbenchError, match=r"row 1 and .*row 2: the prompt 'x =  1' stands twice"
+    ):
         answers(tmp_path, backend, asked("x\t=\t1"))
-    assert answers(tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:1])), asked(" x = 1\n")).text == ("two",)
+    assert answers(
+        tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:1])), asked(" x = 1\n")
+    ).text == ("two",)
 
 
 def test_a_conversation_is_joined_by_its_last_user_message(tmp_path: Path) -> None:
     backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "b"})
     context = (Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Hello"))
-    assert answers(tmp_path, backend, asked((*context, Message("user", "Name a tree.")))).text == ("Elm",)
+    assert answers(tmp_path, backend, asked((*context, Message("user", "Name a tree.")))).text == (
+        "Elm",
+    )
 
 
 def test_a_recorded_system_message_must_be_the_one_that_is_asked(tmp_path: Path) -> None:
-    rows = [{"prompt": "Hi", "response": r, "sys": s} for r, s in [("Ahoy", "Be a pirate."), ("Hello", None)]]
+    rows = [
+        {"prompt": "Hi", "response": r, "sys": s}
+        for r, s in [("Ahoy", "Be a pirate."), ("Hello", None)]
+    ]
     columns = {"prompt": "prompt", "answer": "response", "system": "sys"}
     backend = recorded(file=write(tmp_path, "a.jsonl", rows), columns=columns)
     user = Message("user", "Hi")
-    found = answers(tmp_path, backend, asked((Message("system", "Be a pirate."), user), (user,), "Hi"))
+    found = answers(
+        tmp_path, backend, asked((Message("system", "Be a pirate."), user), (user,), "Hi")
+    )
     assert found.text == ("Ahoy", "Hello", "Hello")
     alone = recorded(file=write(tmp_path, "b.jsonl", rows[:1]), columns=columns)
     with pytest.raises(DistillbenchError, match=r"with the system message 'Be a pirate\.'"):
@@ -123,14 +145,17 @@ def test_contradicting_answers_are_a_fault_and_equal_ones_are_not(tmp_path: Path
 
 def test_row_numbers_count_the_file_not_the_filtered_rows(tmp_path: Path) -> None:
     rows = [ROWS[2], ROWS[0], {**ROWS[0], "response": "Ash"}]
-    assert "row 2 and" in fault(tmp_path, recorded(file=write(tmp_path, "a.csv", rows), where={"model": "a"}))
+    assert "row 2 and" in fault(
+        tmp_path, recorded(file=write(tmp_path, "a.csv", rows), where={"model": "a"})
+    )
 
 
 def test_samples_are_numbered_by_their_column(tmp_path: Path) -> None:
     rows = [{"prompt": "Hi", "response": r, "draw": d} for r, d in [("two", 7), ("one", 3)]]
     columns = {"prompt": "prompt", "answer": "response", "sample": "draw"}
     backend = recorded(
-        file=write(tmp_path, "a.jsonl", [*rows, {"prompt": "Yo", "response": "x", "draw": 3}]), columns=columns
+        file=write(tmp_path, "a.jsonl", [*rows, {"prompt": "Yo", "response": "x", "draw": 3}]),
+        columns=columns,
     )
     assert answers(tmp_path, backend, asked("Hi", "Yo"), sample=0).text == ("one", "x")
     assert answers(tmp_path, backend, asked("Hi", "Yo"), sample=1).text == ("two", None)
@@ -152,8 +177,12 @@ def test_predictions_are_letters_or_indices_or_null(tmp_path: Path, suffix: str)
 
 def test_numeric_predictions_with_gaps_are_indices(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"q": "x", "pred": 2}, {"q": "y", "pred": None}]
-    backend = recorded(file=write(tmp_path, "p.csv", rows), columns={"prompt": "q", "choice": "pred"})
-    assert answers(tmp_path, backend, [Request(0, "choose", "x"), Request(1, "choose", "y")]).choice == (2, None)
+    backend = recorded(
+        file=write(tmp_path, "p.csv", rows), columns={"prompt": "q", "choice": "pred"}
+    )
+    assert answers(
+        tmp_path, backend, [Request(0, "choose", "x"), Request(1, "choose", "y")]
+    ).choice == (2, None)
 
 
 def test_whole_numbers_stored_as_floats_are_the_same_prompts(tmp_path: Path) -> None:
@@ -165,14 +194,20 @@ def test_whole_numbers_stored_as_floats_are_the_same_prompts(tmp_path: Path) -> 
 @pytest.mark.parametrize("pick", ["Paris", "-1", "2.5", 2.5, -1])
 def test_a_prediction_that_is_no_option_is_a_fault(tmp_path: Path, pick: Any) -> None:
     backend = recorded(
-        file=write(tmp_path, "p.jsonl", [{"q": "x", "pred": pick}]), columns={"prompt": "q", "choice": "pred"}
+        file=write(tmp_path, "p.jsonl", [{"q": "x", "pred": pick}]),
+        columns={"prompt": "q", "choice": "pred"},
     )
-    assert "row 1: column 'pred': expected a letter, an index from 0, or nothing" in fault(tmp_path, backend)
+    assert "row 1: column 'pred': expected a letter, an index from 0, or nothing" in fault(
+        tmp_path, backend
+    )
 
 
 @pytest.mark.parametrize("where", ["model_outputs.json", "folder"])
 def test_alpaca_eval_files_are_recognised(tmp_path: Path, where: str) -> None:
-    rows = [{"dataset": "d", "instruction": r["prompt"], "output": r["response"], "generator": "a"} for r in ROWS[:2]]
+    rows = [
+        {"dataset": "d", "instruction": r["prompt"], "output": r["response"], "generator": "a"}
+        for r in ROWS[:2]
+    ]
     (tmp_path / "folder").mkdir()
     file = write(tmp_path / "folder", "model_outputs.json", rows)
     backend = recorded(file="folder" if where == "folder" else f"folder/{file}")
@@ -181,9 +216,16 @@ def test_alpaca_eval_files_are_recognised(tmp_path: Path, where: str) -> None:
 
 
 def batch_line(name: str, *texts: str | None, status: int = 200) -> dict[str, Any]:
-    choices = [{"index": i, "message": {"role": "assistant", "content": t}} for i, t in enumerate(texts)]
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": t}} for i, t in enumerate(texts)
+    ]
     body = {"id": "x", "choices": choices[::-1]}
-    return {"id": "b", "custom_id": name, "response": {"status_code": status, "body": body}, "error": None}
+    return {
+        "id": "b",
+        "custom_id": name,
+        "response": {"status_code": status, "body": body},
+        "error": None,
+    }
 
 
 def test_openai_batches_are_joined_to_their_prompts(tmp_path: Path) -> None:
@@ -195,9 +237,17 @@ def test_openai_batches_are_joined_to_their_prompts(tmp_path: Path) -> None:
             "r3": [{"role": "user", "content": "Name a fish."}],
         }.items()
     ]
-    lines = [batch_line("r3", "half a", status=500), batch_line("r2", "Oak", "Elm"), batch_line("r1", "Yo")]
-    backend = recorded(file=write(tmp_path, "out.jsonl", lines), prompts_file=write(tmp_path, "in.jsonl", inputs))
-    requests = asked((Message("system", "Be brief."), Message("user", "Hi")), "Name a tree.", "Name a fish.")
+    lines = [
+        batch_line("r3", "half a", status=500),
+        batch_line("r2", "Oak", "Elm"),
+        batch_line("r1", "Yo"),
+    ]
+    backend = recorded(
+        file=write(tmp_path, "out.jsonl", lines), prompts_file=write(tmp_path, "in.jsonl", inputs)
+    )
+    requests = asked(
+        (Message("system", "Be brief."), Message("user", "Hi")), "Name a tree.", "Name a fish."
+    )
     assert answers(tmp_path, backend, requests).text == ("Yo", "Oak", None)
     assert answers(tmp_path, backend, requests, sample=1).text == (None, "Elm", None)
     missing = recorded(file="out.jsonl", prompts_file=write(tmp_path, "some.jsonl", inputs[1:]))
@@ -205,15 +255,21 @@ def test_openai_batches_are_joined_to_their_prompts(tmp_path: Path) -> None:
 
 
 def test_a_batch_without_prompts_is_joined_by_the_prompt_or_its_id(tmp_path: Path) -> None:
-    backend = recorded(file=write(tmp_path, "out.jsonl", [batch_line("id1", "by id"), batch_line("Hi", "by text")]))
+    backend = recorded(
+        file=write(tmp_path, "out.jsonl", [batch_line("id1", "by id"), batch_line("Hi", "by text")])
+    )
     assert answers(tmp_path, backend, asked("Hi", "anything")).text == ("by text", "by id")
 
 
 def test_no_match_at_all_shows_a_wanted_and_a_present_prompt(tmp_path: Path) -> None:
     backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "a"})
-    with pytest.raises(DistillbenchError, match=r"wanted, for one: 'Say\.'; present, for one: 'Name a tree\.'"):
+    with pytest.raises(
+        DistillbenchError, match=r"wanted, for one: 'Say\.'; present, for one: 'Name a tree\.'"
+    ):
         answers(tmp_path, backend, asked("Say."))
-    with pytest.raises(DistillbenchError, match="holds answers to generate requests, none to score requests"):
+    with pytest.raises(
+        DistillbenchError, match="holds answers to generate requests, none to score requests"
+    ):
         answers(tmp_path, backend, [Request(0, "score", "Name a tree.", continuation=" Oak")])
 
 
@@ -241,11 +297,15 @@ def test_bad_files_are_one_clear_line_each(tmp_path: Path) -> None:
 
 def test_bad_columns_and_filters_name_the_nearest(tmp_path: Path) -> None:
     file = write(tmp_path, "a.parquet", [{**r, "model": f"alpaca-{r['model']}"} for r in ROWS])
-    assert "did you mean 'alpaca-b'" in fault(tmp_path, recorded(file=file, where={"model": "alpaca-c"}))
+    assert "did you mean 'alpaca-b'" in fault(
+        tmp_path, recorded(file=file, where={"model": "alpaca-c"})
+    )
     assert "did you mean 'response'" in fault(
         tmp_path, recorded(file=file, where={"model": "alpaca-a"}, columns={"answer": "responses"})
     )
-    assert "did you mean 'model'" in fault(tmp_path, recorded(file=file, where={"modl": "alpaca-a"}))
+    assert "did you mean 'model'" in fault(
+        tmp_path, recorded(file=file, where={"modl": "alpaca-a"})
+    )
     with pytest.raises(DistillbenchError, match="did you mean 'answer'"):
         recorded(file=file, columns={"anwser": "response"})
     with pytest.raises(DistillbenchError, match="file is missing"):
@@ -264,7 +324,9 @@ def test_answers_that_are_all_null_are_a_fault(tmp_path: Path) -> None:
 
 def test_an_empty_text_is_an_answer(tmp_path: Path) -> None:
     found = answers(
-        tmp_path, recorded(file=write(tmp_path, "a.jsonl", [{"prompt": "Hi", "response": ""}])), asked("Hi")
+        tmp_path,
+        recorded(file=write(tmp_path, "a.jsonl", [{"prompt": "Hi", "response": ""}])),
+        asked("Hi"),
     )
     assert (found.text, found.answered) == (("",), (True,))
 
@@ -274,7 +336,9 @@ def test_the_digest_is_of_contents_and_of_what_is_taken(tmp_path: Path) -> None:
     one, moved = write(tmp_path, "a.jsonl", ROWS), write(tmp_path / "elsewhere", "b.jsonl", ROWS)
     here = paths(tmp_path)
     key = recorded(file=one, where={"model": "a"}).digest(here)
-    assert key == recorded("other name", file=f"elsewhere/{moved}", where={"model": "a"}).digest(here)
+    assert key == recorded("other name", file=f"elsewhere/{moved}", where={"model": "a"}).digest(
+        here
+    )
     assert key == recorded("a", file=one, where={"model": "{name}"}).digest(here)
     assert key != recorded(file=one, where={"model": "b"}).digest(here)
     assert key != recorded(file=one, where={"model": "a"}, columns={"answer": "pick"}).digest(here)
@@ -301,7 +365,9 @@ def test_what_a_file_may_hold_is_told_from_its_name_and_columns() -> None:
     assert recorded(file="run").offers() == {"generate", "score", "read"}
     assert recorded(file="a.json").offers() == {"generate"}
     assert recorded(file="a.jsonl", format="openai_batch").offers() == {"generate"}
-    assert recorded(file="a.csv", columns={"prompt": "q", "choice": "c", "answer": "a"}).offers() == {
+    assert recorded(
+        file="a.csv", columns={"prompt": "q", "choice": "c", "answer": "a"}
+    ).offers() == {
         "generate",
         "choose",
     }

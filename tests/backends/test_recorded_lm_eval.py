@@ -20,7 +20,9 @@ class JsonChat(NamedTuple):
     prompt: str
 
 
-def sample(doc_id: int, arguments: list[tuple[Any, ...]], resps: list[list[Any]], **more: Any) -> dict[str, Any]:
+def sample(
+    doc_id: int, arguments: list[tuple[Any, ...]], resps: list[list[Any]], **more: Any
+) -> dict[str, Any]:
     """A logged sample as lm-eval's evaluator makes it, before it is written."""
     return {
         "doc_id": doc_id,
@@ -50,23 +52,37 @@ def written(folder: Path, **samples: list[dict[str, Any]]) -> RecordedBackend:
     return backend
 
 
-def answers(folder: Path, backend: RecordedBackend, requests: list[Request], draw: int = 0) -> Outputs:
+def answers(
+    folder: Path, backend: RecordedBackend, requests: list[Request], draw: int = 0
+) -> Outputs:
     assert backend.faults(Paths(folder, folder, (), folder)) == []
     return backend.answer(requests, [f"id{i}" for i in range(len(requests))], Decoding(sample=draw))
 
 
-def chosen(context: str, *slots: tuple[str, float, bool]) -> tuple[list[tuple[Any, ...]], list[list[Any]]]:
-    return [(context, text) for text, _, _ in slots], [[(nats, greedy)] for _, nats, greedy in slots]
+def chosen(
+    context: str, *slots: tuple[str, float, bool]
+) -> tuple[list[tuple[Any, ...]], list[list[Any]]]:
+    return [(context, text) for text, _, _ in slots], [
+        [(nats, greedy)] for _, nats, greedy in slots
+    ]
 
 
 def test_log_probabilities_are_found_per_slot(tmp_path: Path) -> None:
     mutual = [(" 1", -4.0, False), (" 2", -5.5, False)]
     first = chosen("Q: 1+1\nA:", (" 1", -2.25, False), (" 2", -0.5, True))
     bare = chosen("", *mutual)
-    rows = [sample(0, first[0] + bare[0], first[1] + bare[1]), sample(1, *chosen("Q: 2-1\nA:", (" 1", -0.125, True)))]
+    rows = [
+        sample(0, first[0] + bare[0], first[1] + bare[1]),
+        sample(1, *chosen("Q: 2-1\nA:", (" 1", -0.125, True))),
+    ]
     backend = written(tmp_path, arc=rows)
-    requests = [Request(0, "score", "Q: 1+1\nA:", slot=s, continuation=c) for s, c in enumerate([" 2", " 1", " 3"])]
-    found = answers(tmp_path, backend, [*requests, Request(0, "score", "", slot=3, continuation=" 2")])
+    requests = [
+        Request(0, "score", "Q: 1+1\nA:", slot=s, continuation=c)
+        for s, c in enumerate([" 2", " 1", " 3"])
+    ]
+    found = answers(
+        tmp_path, backend, [*requests, Request(0, "score", "", slot=3, continuation=" 2")]
+    )
     assert found.logprob_nats[:2].tolist() == [-0.5, -2.25]
     assert math.isnan(found.logprob_nats[2])
     assert found.logprob_nats[3] == -5.5
@@ -105,7 +121,11 @@ def test_conversations_are_found_by_their_messages(tmp_path: Path, wrap: Any) ->
     ]
     backend = written(tmp_path, gen=rows)
     shots = tuple(Message(t["role"], t["content"]) for t in turns)
-    found = answers(tmp_path, backend, [Request(0, "generate", shots), Request(1, "generate", (shots[0], shots[3]))])
+    found = answers(
+        tmp_path,
+        backend,
+        [Request(0, "generate", shots), Request(1, "generate", (shots[0], shots[3]))],
+    )
     assert found.text == ("4", "four")
     with pytest.raises(DistillbenchError, match="with the system message 'Be brief"):
         answers(tmp_path, backend, [Request(0, "generate", shots[1:])])
@@ -113,9 +133,14 @@ def test_conversations_are_found_by_their_messages(tmp_path: Path, wrap: Any) ->
 
 def test_files_of_several_tasks_answer_together(tmp_path: Path) -> None:
     backend = written(
-        tmp_path, one=[sample(0, *chosen("a", ("b", -1.0, True)))], two=[sample(0, *chosen("c", ("d", -2.0, False)))]
+        tmp_path,
+        one=[sample(0, *chosen("a", ("b", -1.0, True)))],
+        two=[sample(0, *chosen("c", ("d", -2.0, False)))],
     )
-    requests = [Request(0, "score", "c", continuation="d"), Request(1, "score", "a", continuation="b")]
+    requests = [
+        Request(0, "score", "c", continuation="d"),
+        Request(1, "score", "a", continuation="b"),
+    ]
     assert answers(tmp_path, backend, requests).logprob_nats.tolist() == [-2.0, -1.0]
 
 
@@ -125,7 +150,9 @@ def test_the_noise_of_batches_is_no_contradiction_but_another_number_is(tmp_path
         Request(0, "score", "a", continuation="b")
     ]).logprob_nats.tolist() == [-10.0]  # fmt: skip
     far = [sample(i, *chosen("a", ("b", nats, True))) for i, nats in enumerate([-10.0, -11.0])]
-    (line,) = written(tmp_path / "far", t=far).faults(Paths(tmp_path, tmp_path, (), tmp_path / "far"))
+    (line,) = written(tmp_path / "far", t=far).faults(
+        Paths(tmp_path, tmp_path, (), tmp_path / "far")
+    )
     assert "row 1 and" in line
 
 

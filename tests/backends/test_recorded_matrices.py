@@ -15,7 +15,8 @@ from harness.types import Decoding, Request
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 MATRICES = ("alpaca_eval", "mmlu_pro")
-SIBLINGS_OF_THE_NEAREST_KIND = {"claude2-alpaca-13b", "recycled-wizardlm-7b-v1.0"}  # said so in the matrix
+# said so in the matrix
+SIBLINGS_OF_THE_NEAREST_KIND = {"claude2-alpaca-13b", "recycled-wizardlm-7b-v1.0"}
 
 
 def matrix(name: str) -> dict[str, Any]:
@@ -26,7 +27,9 @@ def matrix(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def lineage(shared_data: Path) -> pd.DataFrame:
-    return pd.read_csv(shared_data / "alpaca_eval/lineage.csv", keep_default_na=False).set_index("model")
+    return pd.read_csv(shared_data / "alpaca_eval/lineage.csv", keep_default_na=False).set_index(
+        "model"
+    )
 
 
 @pytest.mark.parametrize("name", MATRICES)
@@ -40,7 +43,9 @@ def test_every_model_of_a_pair_or_a_control_stands_among_the_models(name: str) -
 @pytest.mark.parametrize(("name", "kind"), [("alpaca_eval", "generate"), ("mmlu_pro", "choose")])
 def test_every_model_has_answers(name: str, kind: Any, shared_data: Path, tmp_path: Path) -> None:
     where = Paths(tmp_path, tmp_path, (), shared_data)
-    file = shared_data / name / ("responses.parquet" if kind == "generate" else "predictions.parquet")
+    file = (
+        shared_data / name / ("responses.parquet" if kind == "generate" else "predictions.parquet")
+    )
     column = "prompt" if kind == "generate" else "question_id"
     asked = pd.read_parquet(file, columns=[column])[column].drop_duplicates().astype(str)
     requests = [Request(i, kind, text) for i, text in enumerate(asked)]
@@ -49,17 +54,24 @@ def test_every_model_has_answers(name: str, kind: Any, shared_data: Path, tmp_pa
         backend = build("backends", model, fields)
         assert backend.faults(where) == []
         keys.add(backend.digest(where))
-        assert sum(backend.answer(requests, [""] * len(requests), Decoding()).answered) >= 0.99 * len(requests)
+        assert sum(
+            backend.answer(requests, [""] * len(requests), Decoding()).answered
+        ) >= 0.99 * len(requests)
     assert len(keys) == len(matrix(name)["models"])
 
 
 def test_pairs_are_documented(lineage: pd.DataFrame) -> None:
     for pair in matrix("alpaca_eval")["pairs"]:
-        student, teacher, ceiling = (lineage.loc[pair[role]] for role in ("student", "teacher", "ceiling"))
+        student, teacher, ceiling = (
+            lineage.loc[pair[role]] for role in ("student", "teacher", "ceiling")
+        )
         assert student["role"] == "student"
         assert student["teacher_family"] == teacher["teacher_family"]
         assert student["confidence"] == "high" or pair["student"] == "falcon-7b-instruct"
-        assert ceiling["teacher_family"] == teacher["teacher_family"] or pair["ceiling"] == "text_davinci_001"
+        assert (
+            ceiling["teacher_family"] == teacher["teacher_family"]
+            or pair["ceiling"] == "text_davinci_001"
+        )
 
 
 def test_every_student_documented_with_high_confidence_is_there(lineage: pd.DataFrame) -> None:
@@ -78,7 +90,9 @@ def test_bases_are_tuned_from_the_same_model(lineage: pd.DataFrame) -> None:
         assert lineage.loc[pair["base"], "role"] == "control"
 
 
-def test_no_control_is_of_the_lab_of_its_teacher_or_documented_as_taught(lineage: pd.DataFrame) -> None:
+def test_no_control_is_of_the_lab_of_its_teacher_or_documented_as_taught(
+    lineage: pd.DataFrame,
+) -> None:
     loaded = matrix("alpaca_eval")
     teachers = {p["teacher"] for p in loaded["pairs"]}
     openai = {t for t in teachers if t.startswith(("gpt", "text_davinci"))}
@@ -90,4 +104,6 @@ def test_no_control_is_of_the_lab_of_its_teacher_or_documented_as_taught(lineage
             assert not of & openai
         if control["model"].startswith("claude"):
             assert of <= openai
-    assert {c["lineage"] for c in loaded["controls"] if c["model"].startswith("guanaco")} == {"guanaco"}
+    assert {c["lineage"] for c in loaded["controls"] if c["model"].startswith("guanaco")} == {
+        "guanaco"
+    }

@@ -33,7 +33,9 @@ def answers(backend: RecordedBackend, requests: list[Request], data: Path, cache
 
 
 def questions(data: Path) -> list[Request]:
-    prompts = pd.read_parquet(data / "alpaca_eval/responses.parquet", columns=["prompt"])["prompt"].drop_duplicates()
+    prompts = pd.read_parquet(data / "alpaca_eval/responses.parquet", columns=["prompt"])[
+        "prompt"
+    ].drop_duplicates()
     return [Request(i, "generate", p) for i, p in enumerate(sorted(prompts))]
 
 
@@ -43,14 +45,18 @@ def test_alpaca_eval_files_equal_the_table(shared_data: Path, tmp_path: Path) ->
     assert len(folders) == 9
     for name in folders:
         table = answers(recorded(name, **TABLE), requests, shared_data, tmp_path)
-        native = answers(recorded(name, file="alpaca_eval/native/{name}"), requests, shared_data, tmp_path)
+        native = answers(
+            recorded(name, file="alpaca_eval/native/{name}"), requests, shared_data, tmp_path
+        )
         assert native.answered == (True,) * 805
         assert native.text == table.text
 
 
 def test_a_hundred_models_load_in_seconds(shared_data: Path, tmp_path: Path) -> None:
     requests = questions(shared_data)
-    frame = pd.read_parquet(shared_data / "alpaca_eval/responses.parquet", columns=["model"])["model"]
+    frame = pd.read_parquet(shared_data / "alpaca_eval/responses.parquet", columns=["model"])[
+        "model"
+    ]
     begun, count = time.process_time(), 0
     for name in frame.unique():
         count += sum(answers(recorded(name, **TABLE), requests, shared_data, tmp_path).answered)
@@ -67,7 +73,12 @@ def test_predictions_of_real_models(shared_data: Path, tmp_path: Path) -> None:
         where={"model": "{name}"},
         columns={"prompt": "question_id", "choice": "pred"},
     )
-    found = answers(backend, [Request(i, "choose", str(q)) for i, q in enumerate(rows.index)], shared_data, tmp_path)
+    found = answers(
+        backend,
+        [Request(i, "choose", str(q)) for i, q in enumerate(rows.index)],
+        shared_data,
+        tmp_path,
+    )
     letters = tuple(None if c is None else "ABCDEFGHIJ"[c] for c in found.choice)
     assert letters == tuple(None if pd.isna(p) else p for p in rows)
     assert letters.count(None) == 2277
@@ -79,10 +90,14 @@ def test_an_unknown_real_model_is_named_with_its_nearest(shared_data: Path, tmp_
     assert "did you mean 'alpaca-7b'" in line
 
 
-def test_the_same_answers_in_another_file_are_the_same_model(shared_data: Path, tmp_path: Path) -> None:
+def test_the_same_answers_in_another_file_are_the_same_model(
+    shared_data: Path, tmp_path: Path
+) -> None:
     source = shared_data / "alpaca_eval/native/alpaca-7b/model_outputs.json"
     copy = tmp_path / "model_outputs.json"
     copy.write_text(json.dumps(json.loads(source.read_text("utf-8"))[::-1]), "utf-8")
     requests = questions(shared_data)[:50]
     turned = answers(recorded("x", file=str(copy)), requests, shared_data, tmp_path)
-    assert turned.text == answers(recorded("alpaca-7b", **TABLE), requests, shared_data, tmp_path).text
+    assert (
+        turned.text == answers(recorded("alpaca-7b", **TABLE), requests, shared_data, tmp_path).text
+    )

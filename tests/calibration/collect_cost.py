@@ -39,7 +39,8 @@ def model(device: str) -> LoadedModel:
         max_position_embeddings=1024, tie_word_embeddings=True,
     )  # fmt: skip
     llama = LlamaForCausalLM(shape).eval().to(device)
-    # Random logits are nearly flat, a trained model's are not: the search for the largest may take longer or shorter.
+    # Random logits are nearly flat, a trained model's are not: the search for the largest may take
+    # longer or shorter.
     with torch.no_grad():
         llama.model.norm.weight.mul_(12.0)
     names = frozenset({"input_ids", "logits_to_keep"})
@@ -72,7 +73,18 @@ def bytes_per_token(scores: list[TokenScores], k: int) -> float:
     kind: tuple[Kind, ...] = tuple("read" for _ in scores)
     none = (None,) * rows
     nats = np.array([float(s.logprobs.sum()) for s in scores])
-    outputs = Outputs(np.arange(rows), kind, np.array(lengths), none, none, nats, none, none, (True,) * rows, tokens)
+    outputs = Outputs(
+        np.arange(rows),
+        kind,
+        np.array(lengths),
+        none,
+        none,
+        nats,
+        none,
+        none,
+        (True,) * rows,
+        tokens,
+    )
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         pq.write_table(outputs_to_table(outputs), file.name, compression="zstd")
         return Path(file.name).stat().st_size / n
@@ -88,7 +100,9 @@ def main() -> int:
     loaded = model(asked.device)
     ids = torch.randint(2, VOCABULARY, (ROWS, LENGTH), generator=torch.Generator().manual_seed(1))
     windows = [Window((0,), tuple(row.tolist())) for row in ids]
-    inputs = torch.cat([torch.zeros(ROWS, 1, dtype=torch.long), ids[:, :-1]], dim=1).to(asked.device)
+    inputs = torch.cat([torch.zeros(ROWS, 1, dtype=torch.long), ids[:, :-1]], dim=1).to(
+        asked.device
+    )
 
     def plain() -> None:
         with torch.inference_mode():
@@ -100,17 +114,24 @@ def main() -> int:
     plain()
     scores = collecting(asked.k)
     pairs = [
-        (seconds(plain, asked.device), *(seconds(lambda k=k: collecting(k), asked.device) for k in (0, asked.k)))
+        (
+            seconds(plain, asked.device),
+            *(seconds(lambda k=k: collecting(k), asked.device) for k in (0, asked.k)),
+        )
         for _ in range(asked.runs)
     ]
     forward, alone, whole = np.median(np.array(pairs), axis=0)
     ratios = np.array([[a / p, w / p] for p, a, w in pairs])
     size = bytes_per_token(scores, asked.k)
     parameters = sum(p.numel() for p in loaded.model.parameters()) / 1e6
-    print(f"{parameters:.1f}M parameters, {VOCABULARY} tokens, {ROWS} x {LENGTH}, {torch.get_num_threads()} threads")
+    print(
+        f"{parameters:.1f}M parameters, {VOCABULARY} tokens, {ROWS} x {LENGTH}, {torch.get_num_threads()} threads"
+    )
     print(f"forward {forward:.3f} s; with K = 0 {alone:.3f} s; with K = {asked.k} {whole:.3f} s")
     ratio = float(np.median(ratios[:, 1]))
-    print(f"K = 0: {np.median(ratios[:, 0]):.3f} times; K = {asked.k}: {ratio:.3f} times (bar {MOST_TIME})")
+    print(
+        f"K = 0: {np.median(ratios[:, 0]):.3f} times; K = {asked.k}: {ratio:.3f} times (bar {MOST_TIME})"
+    )
     print(f"{size:.0f} bytes per token = {size / asked.k:.2f} x K (bar {MOST_BYTES:g})")
     return int(ratio > MOST_TIME or size / asked.k > MOST_BYTES)
 

@@ -14,8 +14,10 @@ from harness.types import Floats, Smooth, Statistic, Unavailable
 from tests.calibration import populations as people
 from tests.calibration.populations import RECOVERED, Rng
 
-Bounds = Callable[[Rng, int], tuple[float, float]]  # (rng, n) -> (low, high); infinite where there are none
-Truth = float | Callable[[Rng, int], Smooth]  # a population's value is computed only when its cell is run
+# (rng, n) -> (low, high); infinite where there are none
+Bounds = Callable[[Rng, int], tuple[float, float]]
+# a population's value is computed only when its cell is run
+Truth = float | Callable[[Rng, int], Smooth]
 
 EVERYWHERE = (-np.inf, np.inf)
 GAPS = (0.02, 0.05, 0.2)
@@ -92,7 +94,8 @@ def auc_jackknife(clustered: bool) -> Bounds:
 
 def refitted_gap(clustered: bool) -> Bounds:
     """Fieller's set over pseudo-values of a gap that is measured along a direction learned from the same prompts."""
-    centres = np.array([0.0, 1.0, 1.0, RECOVERED])  # base, teacher, teacher's second sample, student
+    # base, teacher, teacher's second sample, student
+    centres = np.array([0.0, 1.0, 1.0, RECOVERED])
 
     def both(rows: Floats) -> Floats:
         base, teacher, again, student = rows.mean(axis=0)
@@ -100,11 +103,15 @@ def refitted_gap(clustered: bool) -> Bounds:
 
     def bounds(rng: Rng, n: int) -> tuple[float, float]:
         clusters = people.cluster_names(rng, n, clustered)
-        values = np.stack([people.latent(rng, clusters, 4) + centres * shift for shift in (0.6, 0.3, 0.0)], axis=2)
+        values = np.stack(
+            [people.latent(rng, clusters, 4) + centres * shift for shift in (0.6, 0.3, 0.0)], axis=2
+        )
         block = blocks(clusters, BLOCKS, seed=0)
         sizes = np.bincount(block)
         full, left = both(values), np.array([both(values[block != b]) for b in range(len(sizes))])
-        top, bottom = (jackknife_pseudo_values(float(full[k]), left[:, k], sizes)[block] for k in (0, 1))
+        top, bottom = (
+            jackknife_pseudo_values(float(full[k]), left[:, k], sizes)[block] for k in (0, 1)
+        )
         found = fieller(top, bottom, block)
         return found.low, found.high
 
@@ -119,11 +126,17 @@ def interval_cells() -> dict[str, tuple[Truth, Bounds]]:
         "mean, normal": (0.0, evaluated(people.mean_of(lambda z: z))),
         "mean, normal, clusters": (0.0, evaluated(people.mean_of(lambda z: z, True))),
         "mean, exponential": (1.0, evaluated(people.mean_of(lambda z: -np.log(ndtr(z))))),
-        "mean, exponential, clusters": (1.0, evaluated(people.mean_of(lambda z: -np.log(ndtr(z)), True))),
+        "mean, exponential, clusters": (
+            1.0,
+            evaluated(people.mean_of(lambda z: -np.log(ndtr(z)), True)),
+        ),
     }
     for accuracy in (0.01, 0.05, 0.5, 0.97):
         for clustered in (False, True):
-            cells[f"share {accuracy}{_note(clustered)}"] = (accuracy, evaluated(people.share(accuracy, clustered)))
+            cells[f"share {accuracy}{_note(clustered)}"] = (
+                accuracy,
+                evaluated(people.share(accuracy, clustered)),
+            )
     for binary, word in ((True, "0/1"), (False, "continuous")):
         for size in GAPS:
             for clustered in (False, True):
@@ -131,9 +144,18 @@ def interval_cells() -> dict[str, tuple[Truth, Bounds]]:
                 cells[what] = (RECOVERED, evaluated(people.gap(size, clustered, binary)))
     for clustered in (False, True):
         note = _note(clustered)
-        cells[f"headline, 3 tasks with gaps {GAPS}{note}"] = (RECOVERED, evaluated(people.headline(GAPS, clustered)))
-        cells[f"AUC, jackknife of {BLOCKS} blocks{note}"] = (float(ndtr(0.5 / 2**0.5)), auc_jackknife(clustered))
-        cells[f"refitted gap, jackknife of {BLOCKS} blocks{note}"] = (RECOVERED, refitted_gap(clustered))
+        cells[f"headline, 3 tasks with gaps {GAPS}{note}"] = (
+            RECOVERED,
+            evaluated(people.headline(GAPS, clustered)),
+        )
+        cells[f"AUC, jackknife of {BLOCKS} blocks{note}"] = (
+            float(ndtr(0.5 / 2**0.5)),
+            auc_jackknife(clustered),
+        )
+        cells[f"refitted gap, jackknife of {BLOCKS} blocks{note}"] = (
+            RECOVERED,
+            refitted_gap(clustered),
+        )
         for first, second in ((0.62, 0.6), (0.97, 0.96)):
             bounds = bounds_of(shares(first, second, clustered))
             cells[f"difference of shares {first} and {second}{note}"] = (first - second, bounds)
@@ -151,7 +173,9 @@ def _smooth() -> dict[str, Callable[[Rng, int], Smooth]]:
         "error consistency, .7 and .6 right, clusters": people.error_consistency(0.7, 0.6, True),
         "error consistency, .93 and .9 right": people.error_consistency(0.93, 0.9),
         "error consistency, .97 and .96 right": people.error_consistency(0.97, 0.96),
-        "error consistency, .97 and .96 right, clusters": people.error_consistency(0.97, 0.96, True),
+        "error consistency, .97 and .96 right, clusters": people.error_consistency(
+            0.97, 0.96, True
+        ),
         "error inheritance": people.inheritance(),
         "error inheritance, clusters": people.inheritance(True),
         "perplexity": people.perplexity(),

@@ -39,7 +39,11 @@ class Mode:
     chat: bool = False
 
 
-MODES = (Mode("plain", num_fewshot=0), Mode("few-shot", num_fewshot=3), Mode("chat", num_fewshot=2, chat=True))
+MODES = (
+    Mode("plain", num_fewshot=0),
+    Mode("few-shot", num_fewshot=3),
+    Mode("chat", num_fewshot=2, chat=True),
+)
 
 
 @contextlib.contextmanager
@@ -53,7 +57,9 @@ def working_folder(folder: Path | None) -> Iterator[None]:
         os.chdir(before)
 
 
-def lm_eval_numbers(checkpoint: Path, tasks: Sequence[str], mode: Mode, datasets: Path | None) -> dict[str, float]:
+def lm_eval_numbers(
+    checkpoint: Path, tasks: Sequence[str], mode: Mode, datasets: Path | None
+) -> dict[str, float]:
     """lm-eval's own results, "task metric,filter" -> value."""
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
@@ -74,7 +80,11 @@ def lm_eval_numbers(checkpoint: Path, tasks: Sequence[str], mode: Mode, datasets
 
 
 def our_numbers(
-    checkpoints: Sequence[Path], tasks: Sequence[str], mode: Mode, datasets: Path | None, folder: Path
+    checkpoints: Sequence[Path],
+    tasks: Sequence[str],
+    mode: Mode,
+    datasets: Path | None,
+    folder: Path,
 ) -> dict[str, dict[str, float]]:
     """The aggregates that we store, checkpoint -> "task metric,filter" -> value."""
     config = OmegaConf.to_container(OmegaConf.load(packaged("conf") / "config.yaml"))
@@ -102,7 +112,9 @@ def our_numbers(
         assert grades is not None
         row = numbers.setdefault(planned.cell.model, {})
         row |= {
-            f"{planned.cell.task} {c.metric},{c.filter}": c.aggregate for c in grades.columns if c.aggregate is not None
+            f"{planned.cell.task} {c.metric},{c.filter}": c.aggregate
+            for c in grades.columns
+            if c.aggregate is not None
         }
     return numbers
 
@@ -123,9 +135,15 @@ def main() -> None:
                 for name in sorted(theirs.keys() | ours[checkpoint.name].keys()):
                     a, b = ours[checkpoint.name].get(name), theirs.get(name)
                     continuous = "perplexity" in name
-                    same = a is not None and b is not None and (abs(a - b) <= 1e-4 * abs(b) if continuous else a == b)
+                    same = (
+                        a is not None
+                        and b is not None
+                        and (abs(a - b) <= 1e-4 * abs(b) if continuous else a == b)
+                    )
                     equal, differing = equal + same, differing + (not same)
-                    print(f"{'same' if same else 'DIFFERENT'} {mode.name:9} {checkpoint.name:14} {name:48} {a} {b}")
+                    print(
+                        f"{'same' if same else 'DIFFERENT'} {mode.name:9} {checkpoint.name:14} {name:48} {a} {b}"
+                    )
     print(f"{equal} numbers equal, {differing} differ")
     sys.exit(differing > 0)
 

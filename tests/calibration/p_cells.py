@@ -24,7 +24,8 @@ from tests.calibration import populations as people
 from tests.calibration.interval_cells import GAPS, lengths, shares
 from tests.calibration.populations import Rng
 
-P = Callable[[Rng, int], float]  # (rng, n) -> p; instruments without a p give 0 for "found" and 1 for "not found"
+# (rng, n) -> p; instruments without a p give 0 for "found" and 1 for "not found"
+P = Callable[[Rng, int], float]
 PROMPTS = (100, 300, 1000)
 LINEAGES = (4, 8, 18)  # controls too few for a conformal p
 MANY = (19, 39)
@@ -60,7 +61,10 @@ def gaps(size: float, clustered: bool) -> P:
         half = 0.4 + people.RECOVERED * size
         x = people.right(rng, clusters, (0.4, 0.4 + size, half, half))
         first, second = (
-            evaluate(Ratio((RatioStratum(x[:, k] - x[:, 0], x[:, 1] - x[:, 0], ids, clusters),)), rng) for k in (2, 3)
+            evaluate(
+                Ratio((RatioStratum(x[:, k] - x[:, 0], x[:, 1] - x[:, 0], ids, clusters),)), rng
+            )
+            for k in (2, 3)
         )
         return first, second
 
@@ -73,7 +77,10 @@ def consistencies(clustered: bool) -> P:
     def draw(rng: Rng, n: int) -> tuple[Estimate, Estimate]:
         clusters, ids = people.cluster_names(rng, n, clustered), people.names(n)
         x = people.right(rng, clusters, (0.8, 0.65, 0.65))
-        parts = [np.column_stack([x[:, 0] == x[:, k], x[:, 0], x[:, k], np.ones(n)]).astype(float) for k in (1, 2)]
+        parts = [
+            np.column_stack([x[:, 0] == x[:, k], x[:, 0], x[:, k], np.ones(n)]).astype(float)
+            for k in (1, 2)
+        ]
         first, second = (evaluate(Smooth(each, people.kappa, ids, clusters), rng) for each in parts)
         return first, second
 

@@ -53,7 +53,9 @@ def share(accuracy: float, clustered: bool = False) -> Callable[[Rng, int], Stat
     return draw
 
 
-def mean_of(values: Callable[[Floats], Floats], clustered: bool = False) -> Callable[[Rng, int], Statistic]:
+def mean_of(
+    values: Callable[[Floats], Floats], clustered: bool = False
+) -> Callable[[Rng, int], Statistic]:
     """Mean of a function of a standard normal."""
 
     def draw(rng: Rng, n: int) -> Statistic:
@@ -66,13 +68,19 @@ def mean_of(values: Callable[[Floats], Floats], clustered: bool = False) -> Call
 RECOVERED = 0.6  # true share of every gap below
 
 
-def gap(size: float, clustered: bool = False, binary: bool = True) -> Callable[[Rng, int], Statistic]:
+def gap(
+    size: float, clustered: bool = False, binary: bool = True
+) -> Callable[[Rng, int], Statistic]:
     """Gap recovered of 0/1 scores, or of continuous ones with standard deviation .25."""
 
     def draw(rng: Rng, n: int) -> Statistic:
         clusters = cluster_names(rng, n, clustered)
         levels = (0.4, 0.4 + size, 0.4 + RECOVERED * size)
-        x = right(rng, clusters, levels) if binary else np.array(levels) + 0.25 * latent(rng, clusters, 3)
+        x = (
+            right(rng, clusters, levels)
+            if binary
+            else np.array(levels) + 0.25 * latent(rng, clusters, 3)
+        )
         return Ratio((RatioStratum(x[:, 2] - x[:, 0], x[:, 1] - x[:, 0], names(n), clusters),))
 
     return draw
@@ -106,21 +114,27 @@ def agreement(clustered: bool = False) -> Callable[[Rng, int], Smooth]:
 
     def draw(rng: Rng, n: int) -> Smooth:
         clusters = cluster_names(rng, n, clustered)
-        options = np.stack([latent(rng, clusters, 2) for _ in range(4)], axis=2)  # (n, model, option)
+        # (n, model, option)
+        options = np.stack([latent(rng, clusters, 2) for _ in range(4)], axis=2)
         options[:, :, 0] += 0.8
         p = np.exp(2 * options)
         p /= p.sum(axis=2, keepdims=True)
-        parts = np.stack([(p[:, 0] * p[:, 1]).sum(axis=1), p[:, 0, 0], p[:, 1, 0], np.full(n, 1 / 3)], axis=1)
+        parts = np.stack(
+            [(p[:, 0] * p[:, 1]).sum(axis=1), p[:, 0, 0], p[:, 1, 0], np.full(n, 1 / 3)], axis=1
+        )
         return Smooth(parts, kappa, names(n), clusters)
 
     return draw
 
 
-# agreement, right of either, 1 / (options - 1): both right, both wrong, only the first right, only the second
+# agreement, right of either, 1 / (options - 1): both right, both wrong, only the first right, only
+# the second
 CONSISTENCY_KINDS = np.array([[1.0, 1, 1, 1], [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]])
 
 
-def error_consistency(first: float, second: float, clustered: bool = False) -> Callable[[Rng, int], Smooth]:
+def error_consistency(
+    first: float, second: float, clustered: bool = False
+) -> Callable[[Rng, int], Smooth]:
     """Agreement in right and wrong of two models with these accuracies."""
 
     def draw(rng: Rng, n: int) -> Smooth:
@@ -139,7 +153,9 @@ def inheritance(clustered: bool = False) -> Callable[[Rng, int], Smooth]:
         clusters = cluster_names(rng, n, clustered)
         wrong = (right(rng, clusters, (0.6, 0.55)) == 0).all(axis=1)
         popular = rng.beta(2, 3, size=n)
-        parts = np.column_stack([wrong * ((rng.random(n) < popular) - popular), wrong]).astype(np.float64)
+        parts = np.column_stack([wrong * ((rng.random(n) < popular) - popular), wrong]).astype(
+            np.float64
+        )
         return Smooth(parts, lambda m: np.asarray(m[..., 0] / m[..., 1]), names(n), clusters)
 
     return draw

@@ -69,14 +69,23 @@ def table(intervals: list[Row], p_values: list[Row], draws: int) -> str:
         "# Calibration",
         "",
         f"Written by `python tests/calibration/simulate.py`; {draws} draws in each cell, seeded by its name.",
-        *(f"Least coverage {r.rate:.4f} ({r.what}, n = {r.n}); the bar is {LEAST_COVERAGE}." for r in worst),
-        *(f"Largest false-positive rate {r.rate:.4f} ({r.what}, n = {r.n}); the bar is {LARGEST_RATE}." for r in most),
+        *(
+            f"Least coverage {r.rate:.4f} ({r.what}, n = {r.n}); the bar is {LEAST_COVERAGE}."
+            for r in worst
+        ),
+        *(
+            f"Largest false-positive rate {r.rate:.4f} ({r.what}, n = {r.n}); the bar is {LARGEST_RATE}."
+            for r in most
+        ),
         "",
         "## 95 % intervals",
         "",
         "| interval | n | holds the truth | without bounds | median width of the others |",
         "| --- | ---: | ---: | ---: | ---: |",
-        *(f"| {r.what} | {r.n} | {r.rate:.3f} | {r.unbounded:.3f} | {_width(r.width)} |" for r in intervals),
+        *(
+            f"| {r.what} | {r.n} | {r.rate:.3f} | {r.unbounded:.3f} | {_width(r.width)} |"
+            for r in intervals
+        ),
         "",
         "## p-values at .05 where nothing is to be found",
         "",
@@ -95,7 +104,9 @@ def _width(width: float) -> str:
 
 def main() -> int:
     """0 where every bar is met."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", default="", help="cells with this in their name")
@@ -103,12 +114,21 @@ def main() -> int:
     chosen = parser.parse_args()
     with ProcessPoolExecutor(chosen.workers) as pool:
         names = [what for what in interval_cells() if chosen.only in what]
-        intervals = [pool.submit(interval_row, what, n, chosen.draws) for what in names for n in SIZES]
-        tests = [(what, n) for what, (sizes, _) in p_cells().items() if chosen.only in what for n in sizes]
+        intervals = [
+            pool.submit(interval_row, what, n, chosen.draws) for what in names for n in SIZES
+        ]
+        tests = [
+            (what, n)
+            for what, (sizes, _) in p_cells().items()
+            if chosen.only in what
+            for n in sizes
+        ]
         p_values = [pool.submit(p_row, what, n, chosen.draws) for what, n in tests]
         interval_rows, p_rows = [f.result() for f in intervals], [f.result() for f in p_values]
     chosen.table.write_text(table(interval_rows, p_rows, chosen.draws), encoding="utf-8")
-    missed = [r for r in interval_rows if r.rate < LEAST_COVERAGE] + [r for r in p_rows if r.rate > LARGEST_RATE]
+    missed = [r for r in interval_rows if r.rate < LEAST_COVERAGE] + [
+        r for r in p_rows if r.rate > LARGEST_RATE
+    ]
     for row in missed:
         print(f"bar missed: {row.what}, n = {row.n}: {row.rate:.4f}")
     return 1 if missed else 0

@@ -17,7 +17,18 @@ import numpy as np
 
 from harness.plugins import AbstractMetric, build
 from harness.stats.intervals import evaluate
-from harness.types import Kind, Message, Outputs, Prompt, Request, RequestSet, Side, Sides, Statistic, Unavailable
+from harness.types import (
+    Kind,
+    Message,
+    Outputs,
+    Prompt,
+    Request,
+    RequestSet,
+    Side,
+    Sides,
+    Statistic,
+    Unavailable,
+)
 
 METRICS = (
     "length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity", "style_ladder", "style_lift",
@@ -84,7 +95,9 @@ def main() -> None:
         for student in students:
             start = time.process_time()
             try:
-                found = metric.found([replace(one, student=sides[student])], np.random.default_rng(0))
+                found = metric.found(
+                    [replace(one, student=sides[student])], np.random.default_rng(0)
+                )
             except Unavailable as error:
                 print(f"{name} {student}: {error}")
                 continue
@@ -92,7 +105,10 @@ def main() -> None:
                 evaluated(item.statistic)
             spent[name] += time.process_time() - start
             first.setdefault(name, spent[name])
-        print(f"{name:20s} {spent[name]:7.1f} CPU s (first model {first.get(name, 0.0):.1f})", flush=True)
+        print(
+            f"{name:20s} {spent[name]:7.1f} CPU s (first model {first.get(name, 0.0):.1f})",
+            flush=True,
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     total, waited = sum(spent.values()), time.perf_counter() - wall
     print(f"{len(students)} models: {total:.1f} CPU s, {waited:.1f} s, peak {peak:.1f} GiB")

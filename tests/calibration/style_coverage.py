@@ -47,11 +47,18 @@ CELLS = tuple(
 )
 
 
-def covered(answers: dict[str, list[str]], cell: Cell, rng: np.random.Generator) -> tuple[bool, float]:
+def covered(
+    answers: dict[str, list[str]], cell: Cell, rng: np.random.Generator
+) -> tuple[bool, float]:
     """Whether the interval of one draw holds 0, and its width; no interval counts as holding it, with width inf."""
     picked = rng.choice(len(answers[cell.one]), cell.n, replace=False)
-    first, second, taught = ([answers[m][i] for i in picked] for m in (cell.one, cell.other, cell.teacher))
-    second = [a if same else b for a, b, same in zip(first, second, rng.random(cell.n) < cell.same, strict=True)]
+    first, second, taught = (
+        [answers[m][i] for i in picked] for m in (cell.one, cell.other, cell.teacher)
+    )
+    second = [
+        a if same else b
+        for a, b, same in zip(first, second, rng.random(cell.n) < cell.same, strict=True)
+    ]
     swap = rng.random(cell.n) < 0.5
     student = [b if s else a for a, b, s in zip(first, second, swap, strict=True)]
     base = [a if s else b for a, b, s in zip(first, second, swap, strict=True)]
@@ -75,10 +82,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--draws", type=int, default=300)
     given = parser.parse_args()
-    table = pd.read_parquet(given.data / "alpaca_eval" / "responses.parquet").drop_duplicates(["prompt", "model"])
+    table = pd.read_parquet(given.data / "alpaca_eval" / "responses.parquet").drop_duplicates(
+        ["prompt", "model"]
+    )
     wide = table.pivot(index="prompt", columns="model", values="response").sort_index().fillna("")
     answers = {str(m): [str(x) for x in wide[m]] for m in wide.columns}
-    print("| models | teacher | n | same | coverage | median width |\n| --- | --- | --- | --- | --- | --- |")
+    print(
+        "| models | teacher | n | same | coverage | median width |\n| --- | --- | --- | --- | --- | --- |"
+    )
     for cell in CELLS:
         rng = np.random.default_rng(0)
         drawn = [covered(answers, cell, rng) for _ in range(given.draws)]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from tests.calibration.interval_cells import interval_cells
 from tests.calibration.p_cells import p_cells
-from tests.calibration.simulate import LARGEST_RATE, LEAST_COVERAGE, SIZES, TABLE, interval_row, p_row, table
+from tests.calibration.simulate import (
+    LARGEST_RATE,
+    LEAST_COVERAGE,
+    SIZES,
+    TABLE,
+    interval_row,
+    p_row,
+    table,
+)
 
 
 def committed() -> tuple[dict[tuple[str, int], float], dict[tuple[str, int], float]]:
@@ -14,7 +22,11 @@ def committed() -> tuple[dict[tuple[str, int], float], dict[tuple[str, int], flo
 
 
 def _rates(text: str) -> dict[tuple[str, int], float]:
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
     return {(row[0], int(row[1])): float(row[2]) for row in rows if row[1].isdigit()}
 
 

@@ -37,10 +37,14 @@ Truth = dict[str, float]
 
 def main() -> int:
     """Runs what is asked; 1 where a gate did not answer as it must."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["truths", "gate", "reference"])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, default=None, help="how many; 5 for truths, 10 for gate")
+    parser.add_argument(
+        "--seeds", type=int, default=None, help="how many; 5 for truths, 10 for gate"
+    )
     asked = parser.parse_args()
     folder = asked.folder.absolute()
     if asked.what == "truths":
@@ -63,7 +67,9 @@ def run(matrix: str, seed: int | None, folder: Path, *words: str, name: str = ""
         paths = [f"paths.results={results}", f"paths.cache={folder / 'cache'}"]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
         with (results / "log").open("w") as log:
-            code = subprocess.run([*line, *paths], cwd=results, env=environment, stderr=log, check=False).returncode
+            code = subprocess.run(
+                [*line, *paths], cwd=results, env=environment, stderr=log, check=False
+            ).returncode
         (results / "exit").write_text(str(code))
     print(f"{results.name}: exit code {(results / 'exit').read_text()}", flush=True)
     return results
@@ -71,7 +77,9 @@ def run(matrix: str, seed: int | None, folder: Path, *words: str, name: str = ""
 
 def models(matrix: str) -> list[str]:
     """Names of a matrix's models."""
-    return list(yaml.safe_load((REPOSITORY / "conf" / "matrix" / f"{matrix}.yaml").read_text())["models"])
+    return list(
+        yaml.safe_load((REPOSITORY / "conf" / "matrix" / f"{matrix}.yaml").read_text())["models"]
+    )
 
 
 def truths(results: Path) -> dict[str, Truth]:
@@ -93,7 +101,9 @@ def quantity(row: Mapping[str, str]) -> str:
     """What a row of scores.csv is called among the truths; "" for most rows."""
     if row["metric"] == "task_score" and row["task"].removeprefix("zoo_") in TASKS:
         return row["task"].removeprefix("zoo_")
-    of_own_teacher = row["teacher"] == ("teacher_b" if row["student"] == "answers_b" else "teacher_a")
+    of_own_teacher = row["teacher"] == (
+        "teacher_b" if row["student"] == "answers_b" else "teacher_a"
+    )
     transfer = {"capability_transfer": "capability", "style_transfer": "style"}
     return transfer.get(row["metric"], "") if of_own_teacher else ""
 
@@ -118,12 +128,22 @@ def house_likeness(texts: Mapping[str, Sequence[str]]) -> dict[str, Truth]:
 
     rng = random.Random(0)
     things = ["mill", "park", "bridge", "market", "garden"]
-    written = [(reply(house, rng.choice(things), rng), name) for name, house in HOUSES.items() for _ in range(1000)]
+    written = [
+        (reply(house, rng.choice(things), rng), name)
+        for name, house in HOUSES.items()
+        for _ in range(1000)
+    ]
     counts = CountVectorizer(ngram_range=(1, 2), token_pattern=r"\w+|[^\w ]", binary=True)
     classifier = make_pipeline(counts, LogisticRegression(C=0.1, max_iter=2000))
     classifier.fit([text for text, _ in written], [name for _, name in written])
     return {
-        model: dict(zip(classifier.classes_, classifier.predict_proba(list(said)).mean(axis=0).tolist(), strict=True))
+        model: dict(
+            zip(
+                classifier.classes_,
+                classifier.predict_proba(list(said)).mean(axis=0).tolist(),
+                strict=True,
+            )
+        )
         for model, said in texts.items()
     }
 
@@ -132,7 +152,9 @@ def write_truths(runs: Sequence[Path]) -> int:
     """tests/zoo/truths.yaml: the mean over seeds of every quantity, and the range that another seed must stay in."""
     seen = [truths(results) for results in runs]
     table: dict[str, dict[str, list[float]]] = {
-        model: {q: [s[model][q] for s in seen] for q in quantities if all(q in s[model] for s in seen)}
+        model: {
+            q: [s[model][q] for s in seen] for q in quantities if all(q in s[model] for s in seen)
+        }
         for model, quantities in seen[0].items()
     }
     pooled: dict[str, list[float]] = {}
@@ -151,7 +173,9 @@ def write_truths(runs: Sequence[Path]) -> int:
             low, high = statistics.mean(each) - half, statistics.mean(each) + half
             if q not in ("capability", "style"):  # shares
                 low, high = max(low, 0.0), min(high, 1.0)
-            lines.append(f"  {q}: {{mean: {statistics.mean(each):.3f}, low: {low:.3f}, high: {high:.3f}}}")
+            lines.append(
+                f"  {q}: {{mean: {statistics.mean(each):.3f}, low: {low:.3f}, high: {high:.3f}}}"
+            )
     TRUTHS.write_text("\n".join(lines) + "\n")
     return 0
 
@@ -163,11 +187,19 @@ def judge_gate(folder: Path, seeds: int) -> int:
         results = run("smoke", seed, folder, "gate=smoke")
         held += (results / "exit").read_text() == "0"
         impostor = f"models.smoke_student={{member:independent,seed:{seed}}}"
-        refused += (run("smoke", seed, folder, "gate=smoke", impostor, name="impostor") / "exit").read_text() == "1"
+        refused += (
+            run("smoke", seed, folder, "gate=smoke", impostor, name="impostor") / "exit"
+        ).read_text() == "1"
         with (results / "report" / "scores.csv").open(newline="") as file:
-            rows = [r for r in csv.DictReader(file) if r["metric"] in ("capability_transfer", "style_transfer")]
+            rows = [
+                r
+                for r in csv.DictReader(file)
+                if r["metric"] in ("capability_transfer", "style_transfer")
+            ]
             for row in rows:
-                print(f"  {row['metric']} of {row['student']}: {row['value']} [{row['low']}, {row['high']}]")
+                print(
+                    f"  {row['metric']} of {row['student']}: {row['value']} [{row['low']}, {row['high']}]"
+                )
     print(f"{held} of {seeds} seeds pass the gate; {refused} of {seeds} impostors fail it")
     return int(held < seeds or refused < seeds)
 

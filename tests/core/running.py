@@ -31,7 +31,11 @@ def write_data(folder: Path, n: int = 40) -> None:
     pd.DataFrame({"prompt": [f"Tell me about thing {i}." for i in range(n)]}).to_json(
         folder / "prompts.jsonl", orient="records", lines=True
     )
-    questions = {"question": [f"q{i}" for i in range(n)], "answer": [i % 4 for i in range(n)], "options": [4] * n}
+    questions = {
+        "question": [f"q{i}" for i in range(n)],
+        "answer": [i % 4 for i in range(n)],
+        "options": [4] * n,
+    }
     pd.DataFrame(questions).to_json(folder / "quiz.jsonl", orient="records", lines=True)
 
 
@@ -68,14 +72,19 @@ def composed(content: Mapping[str, Any], tmp_path: Path) -> dict[str, Any]:
         "results": str(tmp_path / "results"), "cache": str(tmp_path / "cache"), "data": str(tmp_path / "data"),
         "datasets": None, "tasks": [], "lock": True,
     }  # fmt: skip
-    parts = {"decoding": OmegaConf.load(packaged("conf") / "decoding/greedy.yaml"), "gate": {"conditions": []}}
+    parts = {
+        "decoding": OmegaConf.load(packaged("conf") / "decoding/greedy.yaml"),
+        "gate": {"conditions": []},
+    }
     merged = OmegaConf.merge(base, parts, {"paths": paths}, content)
     container = OmegaConf.to_container(merged, resolve=True)
     assert isinstance(container, dict)
     return {str(k): v for k, v in container.items()}
 
 
-def command(tmp_path: Path, *words: str, files: Mapping[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+def command(
+    tmp_path: Path, *words: str, files: Mapping[str, Any] | None = None
+) -> subprocess.CompletedProcess[str]:
     """`distillbench` as a process, with `files` (name -> content) as the user's --config-dir."""
     conf = tmp_path / "conf"
     for name, content in (files or {}).items():
@@ -86,5 +95,15 @@ def command(tmp_path: Path, *words: str, files: Mapping[str, Any] | None = None)
     conf.mkdir(exist_ok=True)
     places = [f"paths.{k}={tmp_path / k}" for k in ("results", "cache", "data")]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
-    line: Sequence[str] = [sys.executable, "-m", "harness.cli", "--config-dir", str(conf), *words, *places]
-    return subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    line: Sequence[str] = [
+        sys.executable,
+        "-m",
+        "harness.cli",
+        "--config-dir",
+        str(conf),
+        *words,
+        *places,
+    ]
+    return subprocess.run(
+        line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )

@@ -15,8 +15,14 @@ def small(tmp_path: Path, *words: str, **changes: Any) -> tuple[int, str]:
     """Exit code and stderr of the small matrix."""
     write_data(tmp_path / "data", n=25)
     content = matrix(**{"metrics": {"task_score": None, "capa": None}, **changes})
-    gate = {"conditions": [{"where": {"metric": "task_score", "task": "quiz", "student": "student"}, "min": 2.0}]}
-    done = command(tmp_path, "matrix=small", *words, files={"matrix/small": content, "gate/high": gate})
+    gate = {
+        "conditions": [
+            {"where": {"metric": "task_score", "task": "quiz", "student": "student"}, "min": 2.0}
+        ]
+    }
+    done = command(
+        tmp_path, "matrix=small", *words, files={"matrix/small": content, "gate/high": gate}
+    )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr
 
@@ -29,13 +35,18 @@ def test_done_writes_the_report(tmp_path: Path) -> None:
         p.name for p in report.iterdir()
     }
     head = (report / "scores.csv").read_text().splitlines()[0]
-    assert head == "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_reason,inputs"
+    assert (
+        head
+        == "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_reason,inputs"
+    )
 
 
 def test_a_gate_that_fails_exits_with_1_and_one_line(tmp_path: Path) -> None:
     code, said = small(tmp_path, "gate=high")
     assert code == 1
-    assert next(line for line in said.splitlines() if line.startswith("gate:")).endswith("is below 2")
+    assert next(line for line in said.splitlines() if line.startswith("gate:")).endswith(
+        "is below 2"
+    )
 
 
 def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
@@ -49,13 +60,19 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
     [
         ("matrix=smal", "matrix: 'smal' is unknown; did you mean 'small'?"),
         ("limits=3", "'limits' is unknown; did you mean 'limit'?"),
-        ("stages=[scor]", "key stages: expected one of 'collect', 'score', 'report', 'gate', got ['scor']"),
+        (
+            "stages=[scor]",
+            "key stages: expected one of 'collect', 'score', 'report', 'gate', got ['scor']",
+        ),
         ("only.tasks=[gsm9k]", "'gsm9k' is unknown; did you mean 'gsm8k'?"),
         ("only.metrics=[cappa]", "'cappa' is unknown; did you mean 'capa'?"),
         ("only.models=[teechr]", "'teechr' is unknown; did you mean 'teacher'?"),
         ("models.student.skil=1", "skil"),
         ("+models.student.skil=1", "model student: key 'skil' is unknown; did you mean 'skill'?"),
-        ("models.student.kind=fkae", "model student: kind: 'fkae' is unknown; did you mean 'fake'?"),
+        (
+            "models.student.kind=fkae",
+            "model student: kind: 'fkae' is unknown; did you mean 'fake'?",
+        ),
         ("decoding.top_p=3", "decoding.top_p: expected a number in (0, 1], got 3"),
         ("limit=0", "limit: expected null or 1 or more, got 0"),
         ("seed=x", "key seed: expected a whole number, got 'x'"),
@@ -103,7 +120,11 @@ def test_a_file_that_is_no_yaml_is_one_clear_line(tmp_path: Path, name: str) -> 
     assert "Traceback" not in done.stderr
 
 
-STRICT = {"conditions": [{"where": {"metric": "task_score", "task": "quiz", "student": "student"}, "min": 0.99}]}
+STRICT = {
+    "conditions": [
+        {"where": {"metric": "task_score", "task": "quiz", "student": "student"}, "min": 0.99}
+    ]
+}
 
 
 def gated(tmp_path: Path, *words: str, gate: Any = STRICT, head: str = "") -> tuple[int, list[str]]:
@@ -113,7 +134,9 @@ def gated(tmp_path: Path, *words: str, gate: Any = STRICT, head: str = "") -> tu
     path = tmp_path / "conf" / "gate" / "headed.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(head + OmegaConf.to_yaml(OmegaConf.create(gate)))
-    done = command(tmp_path, "matrix=small", "gate=headed" if head else "gate=strict", *words, files=files)
+    done = command(
+        tmp_path, "matrix=small", "gate=headed" if head else "gate=strict", *words, files=files
+    )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr.splitlines()
 
@@ -129,10 +152,16 @@ def gated(tmp_path: Path, *words: str, gate: Any = STRICT, head: str = "") -> tu
         ({"conditions": None}, "", "gate strict: no condition was looked at"),
         (STRICT["conditions"], "", "gate strict: expected a mapping with a list `conditions`"),
         ({}, "# nothing yet\n", "gate headed: no condition was looked at"),
-        (STRICT, "# @package _global_\n", "gate headed: no condition was looked at: the keys of conf/gate/headed.yaml"),
+        (
+            STRICT,
+            "# @package _global_\n",
+            "gate headed: no condition was looked at: the keys of conf/gate/headed.yaml",
+        ),
     ],
 )
-def test_a_broken_gate_file_is_one_line_before_anything_runs(tmp_path: Path, gate: Any, head: str, line: str) -> None:
+def test_a_broken_gate_file_is_one_line_before_anything_runs(
+    tmp_path: Path, gate: Any, head: str, line: str
+) -> None:
     code, said = gated(tmp_path, gate=gate, head=head)
     assert (code, len(said)) == (2, 1), said
     assert said[0].startswith(f"error: {line}")
@@ -140,13 +169,21 @@ def test_a_broken_gate_file_is_one_line_before_anything_runs(tmp_path: Path, gat
 
 def test_a_gate_that_holds_says_so(tmp_path: Path) -> None:
     where = {"metric": "task_score", "task": "quiz", "student": "student"}
-    code, said = gated(tmp_path, gate={"conditions": [{"where": where, "min": 0}, {"where": where, "max": 1}]})
+    code, said = gated(
+        tmp_path, gate={"conditions": [{"where": where, "min": 0}, {"where": where, "max": 1}]}
+    )
     assert (code, said[-1]) == (0, "gate: all 2 conditions hold")
 
 
-@pytest.mark.parametrize("words", [[], ["hydra/launcher=joblib"], ["hydra.sweep.subdir=${hydra.job.override_dirname}"]])
+@pytest.mark.parametrize(
+    "words", [[], ["hydra/launcher=joblib"], ["hydra.sweep.subdir=${hydra.job.override_dirname}"]]
+)
 def test_a_gate_answers_for_every_job_of_a_sweep(tmp_path: Path, words: list[str]) -> None:
-    enough = {"where": {"metric": "task_score", "task": "quiz", "student": "student"}, "column": "n", "min": 25}
+    enough = {
+        "where": {"metric": "task_score", "task": "quiz", "student": "student"},
+        "column": "n",
+        "min": 25,
+    }
     code, said = gated(tmp_path, "-m", "limit=20,25", *words, gate={"conditions": [enough]})
     assert code == 1
     assert said[-2:] == [
@@ -164,7 +201,9 @@ def test_a_job_of_a_sweep_that_fails_leaves_its_gate_without_an_answer(tmp_path:
 
 def test_a_sweep_into_an_old_folder_is_of_its_own_jobs(tmp_path: Path) -> None:
     gated(tmp_path, "-m", "limit=10,20", f"hydra.sweep.dir={tmp_path / 'sweep'}")
-    done = command(tmp_path, "-m", "matrix=small", "limit=20", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    done = command(
+        tmp_path, "-m", "matrix=small", "limit=20", f"hydra.sweep.dir={tmp_path / 'sweep'}"
+    )
     assert "the page of 1 jobs" in done.stderr
 
 
@@ -176,7 +215,9 @@ def test_a_broken_gate_file_is_one_line_in_a_sweep_too(tmp_path: Path) -> None:
 def test_a_page_without_a_number_says_so_and_exits_with_3(tmp_path: Path) -> None:
     code, said = small(tmp_path, metrics={"gap_recovered": None}, pairs=[], controls=[])
     assert code == 3
-    assert said.splitlines()[-1].startswith("warning: THERE IS NOT ONE NUMBER: gap_recovered found nothing to measure")
+    assert said.splitlines()[-1].startswith(
+        "warning: THERE IS NOT ONE NUMBER: gap_recovered found nothing to measure"
+    )
     assert "THERE IS NOT ONE NUMBER" in (tmp_path / "results" / "report" / "index.html").read_text()
 
 
@@ -190,21 +231,41 @@ def ended(tmp_path: Path, *words: str) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["matrix=null"], "matrix=null: expected the name of a file in conf/matrix, one of alpaca_eval, "),
+        (
+            ["matrix=null"],
+            "matrix=null: expected the name of a file in conf/matrix, one of alpaca_eval, ",
+        ),
         (["matrix=[small,nobody]"], "matrix: 'nobody' is unknown"),
         (["matrix=small", "hydra.run.dir=afile"], "afile: File exists; check this path"),
         (["matrix=small", "hydra.run.dir=/proc/x/y"], "/proc/x"),
-        (["--resolve", "matrix=small"], "Hydra does not accept this command line or configuration: The --resolve flag"),
-        (["matrix=small", "title=${nope.x}"], "Interpolation key 'nope.x' not found; full_key: title"),
-        (["matrix=small", "-m", "seed=range(0)"], "the sweep has no job: one of its keys has no value to take"),
-        (["matrix=small", "-m", "seed=0,1", "~hydra.callbacks.one_page"], "hydra.callbacks.one_page: a sweep needs it"),
+        (
+            ["--resolve", "matrix=small"],
+            "Hydra does not accept this command line or configuration: The --resolve flag",
+        ),
+        (
+            ["matrix=small", "title=${nope.x}"],
+            "Interpolation key 'nope.x' not found; full_key: title",
+        ),
+        (
+            ["matrix=small", "-m", "seed=range(0)"],
+            "the sweep has no job: one of its keys has no value to take",
+        ),
+        (
+            ["matrix=small", "-m", "seed=0,1", "~hydra.callbacks.one_page"],
+            "hydra.callbacks.one_page: a sweep needs it",
+        ),
         (["matrix=latin"], "matrix/latin.yaml: expected UTF-8, got byte 0xe9"),
         (["matrix=circle"], "its `defaults` go in a circle: matrix/circle -> matrix/circle"),
-        (["matrix=headless", "models.student.file=x"], "expected `# @package _global_` as its first line"),
+        (
+            ["matrix=headless", "models.student.file=x"],
+            "expected `# @package _global_` as its first line",
+        ),
         (["matrix=headless"], "expected `# @package _global_` as its first line"),
     ],
 )
-def test_what_hydra_stumbles_over_is_one_line_and_2(tmp_path: Path, words: list[str], line: str) -> None:
+def test_what_hydra_stumbles_over_is_one_line_and_2(
+    tmp_path: Path, words: list[str], line: str
+) -> None:
     folder = tmp_path / "conf" / "matrix"
     folder.mkdir(parents=True)
     (folder / "latin.yaml").write_bytes("# @package _global_\ntitle: café\n".encode("latin-1"))

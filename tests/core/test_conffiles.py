@@ -29,7 +29,10 @@ def test_a_mapping_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("title: café\n".encode("latin-1"), "expected UTF-8, got byte 0xe9 at byte offset 10; save the file as UTF-8"),
+        (
+            "title: café\n".encode("latin-1"),
+            "expected UTF-8, got byte 0xe9 at byte offset 10; save the file as UTF-8",
+        ),
         ("title: a\n".encode("utf-16"), "expected UTF-8, got byte 0xff at byte offset 0"),
         (b"title: a\0b\n", "expected YAML, got a damaged file: unacceptable character #x0000"),
         ("models: [\n", "expected YAML, got a damaged file: line 2, column 1"),
@@ -42,7 +45,9 @@ def test_a_mapping_is_read(tmp_path: Path) -> None:
         ("a: ${nope}\n", "Interpolation key 'nope' not found"),
     ],
 )
-def test_what_cannot_be_read_is_one_line_with_the_path(tmp_path: Path, content: bytes | str, message: str) -> None:
+def test_what_cannot_be_read_is_one_line_with_the_path(
+    tmp_path: Path, content: bytes | str, message: str
+) -> None:
     path = write(tmp_path, "x", content)
     with pytest.raises(DistillbenchError) as caught:
         read(path, resolve=True)
@@ -54,8 +59,12 @@ def test_what_cannot_be_read_is_one_line_with_the_path(tmp_path: Path, content: 
 def test_folders_and_links_to_nowhere_are_no_files(tmp_path: Path) -> None:
     (tmp_path / "matrix" / "folder.yaml").mkdir(parents=True)
     (tmp_path / "matrix" / "link.yaml").symlink_to("nowhere")
-    assert "expected a readable file, got: Is a directory" in first_fault([tmp_path], "matrix", "folder")
-    assert "expected a readable file, got: No such file" in first_fault([tmp_path], "matrix", "link")
+    assert "expected a readable file, got: Is a directory" in first_fault(
+        [tmp_path], "matrix", "folder"
+    )
+    assert "expected a readable file, got: No such file" in first_fault(
+        [tmp_path], "matrix", "link"
+    )
     assert first_fault([tmp_path], "matrix", "nobody") == ""
 
 
@@ -71,7 +80,9 @@ def test_folders_and_links_to_nowhere_are_no_files(tmp_path: Path) -> None:
         ("", False),
     ],
 )
-def test_only_the_very_first_lines_make_a_file_global(tmp_path: Path, text: str, expected: bool) -> None:
+def test_only_the_very_first_lines_make_a_file_global(
+    tmp_path: Path, text: str, expected: bool
+) -> None:
     path = write(tmp_path, "x", text)
     assert is_global(path) is expected
     assert "`# @package _global_` as its first line" in not_global(path)
@@ -89,7 +100,8 @@ def test_faults_are_found_along_the_defaults(tmp_path: Path) -> None:
     circle = "its `defaults` go in a circle: matrix/a -> matrix/b -> gate/g -> matrix/a"
     assert first_fault([tmp_path], "matrix", "a").endswith(circle)
     write(tmp_path, "matrix/b", "title: b\n")
-    assert first_fault([tmp_path], "matrix", "a") == ""  # only the file that is chosen has to say where its keys go
+    # only the file that is chosen has to say where its keys go
+    assert first_fault([tmp_path], "matrix", "a") == ""
     assert "as its first line" in first_fault([tmp_path], "matrix", "b")
     write(tmp_path, "matrix/b", HEAD + "defaults: c\n")
     assert "defaults: expected a list, got 'c'" in first_fault([tmp_path], "matrix", "b")

@@ -26,7 +26,9 @@ def test_only_models_keeps_the_pairs_and_controls_that_still_make_sense(tmp_path
         {"model": "student", "lineage": "s", "teachers": ["base"]},
     ]
     only = {"models": ["teacher", "student", "other"], "tasks": None, "metrics": None}
-    run = run_of(tmp_path, only=only, controls=controls, pairs=[{"teacher": "teacher", "student": "student"}])
+    run = run_of(
+        tmp_path, only=only, controls=controls, pairs=[{"teacher": "teacher", "student": "student"}]
+    )
     assert run.controls == (Control("other", "o", ("teacher",)),)
     assert len(run.pairs) == 1
 
@@ -53,7 +55,9 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     assert "limit: expected null or 1 or more, got 0" in said
 
 
-@pytest.mark.parametrize("path", sorted((packaged("conf") / "matrix").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((packaged("conf") / "matrix").glob("*.yaml")), ids=lambda p: p.stem
+)
 def test_every_matrix_is_of_things_that_exist(path: Path, tmp_path: Path) -> None:
     from omegaconf import OmegaConf
 
@@ -71,11 +75,32 @@ def test_every_yaml_builds(group: str, tmp_path: Path) -> None:
     names = sorted(p.stem for p in (packaged("conf") / group).glob("*.yaml"))
     assert names
     key = f"{group}s"
-    run = run_of(tmp_path, **{key: dict.fromkeys(names), **({"pairs": [], "controls": []} if group == "model" else {})})
+    run = run_of(
+        tmp_path,
+        **{
+            key: dict.fromkeys(names),
+            **({"pairs": [], "controls": []} if group == "model" else {}),
+        },
+    )
     assert getattr(run, key)
 
 
-ODD: list[Any] = [None, 5, -1.5, True, "words", "", [], [5], [None], [["a"]], {}, {"a": 5}, {"a": None}, {5: {"b": []}}]
+ODD: list[Any] = [
+    None,
+    5,
+    -1.5,
+    True,
+    "words",
+    "",
+    [],
+    [5],
+    [None],
+    [["a"]],
+    {},
+    {"a": 5},
+    {"a": None},
+    {5: {"b": []}},
+]
 KEYS = ["title", "stages", "models", "tasks", "metrics", "pairs", "controls", "only", "limit", "seed", "workers",
         "comparability", "paths", "decoding", "gate", "matrix"]  # fmt: skip
 PARTS = ["only.models", "only.tasks", "only.metrics", "only.else", "gate.conditions", "decoding.samples",
@@ -124,13 +149,17 @@ def test_other_files_whose_keys_stand_elsewhere_are_named(tmp_path: Path) -> Non
     for group in ("decoding", "gate"):
         config = composed(matrix(), tmp_path)
         del config[group]
-        with pytest.raises(DistillbenchError, match=f"do not stand under `{group}`; remove its line `# @package"):
+        with pytest.raises(
+            DistillbenchError, match=f"do not stand under `{group}`; remove its line `# @package"
+        ):
             typed_run(config, [packaged("conf")], {group: "mine"})
 
 
 def test_a_gate_that_no_stage_looks_at_is_a_fault(tmp_path: Path) -> None:
     gate = {"conditions": [{"where": {"metric": "capa"}, "min": 0}]}
-    with pytest.raises(DistillbenchError, match="no condition was looked at: `gate` is not among the stages"):
+    with pytest.raises(
+        DistillbenchError, match="no condition was looked at: `gate` is not among the stages"
+    ):
         run_of(tmp_path, gate=gate, stages=["collect", "score", "report"])
     assert len(run_of(tmp_path, gate=gate).conditions) == 1
 
@@ -141,5 +170,7 @@ def test_a_suite_that_holds_itself_is_a_fault(tmp_path: Path) -> None:
     for name, member in (("one", "two"), ("two", "one")):
         (folder / f"{name}.yaml").write_text(f"kind: suite\ntasks: [{member}]\n")
     config = composed(matrix(tasks={"one": None}), tmp_path)
-    with pytest.raises(DistillbenchError, match="task one: a suite that holds itself: one -> two -> one"):
+    with pytest.raises(
+        DistillbenchError, match="task one: a suite that holds itself: one -> two -> one"
+    ):
         typed_run(config, [tmp_path / "conf", packaged("conf")])

@@ -32,11 +32,23 @@ def raising(error: BaseException) -> Callable[[], int]:
         (DistillbenchError("conf/x.yaml: wrong in one way"), "conf/x.yaml: wrong in one way"),
         (InterpolationKeyError("no key here"), "no key here"),
         (yaml.YAMLError("bad\n  file"), "bad; file"),
-        (OSError(errno.ENOSPC, "No space left"), "disk: No space left; make room or name another paths.results"),
+        (
+            OSError(errno.ENOSPC, "No space left"),
+            "disk: No space left; make room or name another paths.results",
+        ),
         (OSError(errno.EROFS, "Read-only", "/mnt/a"), "/mnt/a: Read-only; check this path"),
-        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "f/x"), "f/x: Not a directory; check this path"),
-        (FileNotFoundError(errno.ENOENT, "No such file", "/proc/x"), "/proc/x: No such file; check this path"),
-        (OSError(errno.ENAMETOOLONG, "File name too long", "aaa"), "aaa: File name too long; check this path"),
+        (
+            NotADirectoryError(errno.ENOTDIR, "Not a directory", "f/x"),
+            "f/x: Not a directory; check this path",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "/proc/x"),
+            "/proc/x: No such file; check this path",
+        ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "aaa"),
+            "aaa: File name too long; check this path",
+        ),
     ],
 )
 def test_what_the_user_can_mend_is_2_and_one_line(
@@ -53,7 +65,9 @@ def test_what_the_user_can_mend_is_2_and_one_line(
     [KeyError("x"), SystemExit(1), SystemExit("words"), MemoryError(), RecursionError(), ConnectionError("gone"),
      BrokenPipeError(errno.EPIPE, "Broken pipe"), UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "bad"), UserWarning("w")],
 )  # fmt: skip
-def test_what_nobody_foresaw_is_70(error: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_nobody_foresaw_is_70(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert coded(raising(error)) == OUR_FAULT
     assert capsys.readouterr().err.endswith("please report it with the lines above\n")
 
@@ -62,16 +76,25 @@ def test_a_code_is_kept_and_the_same_fault_is_said_once(capsys: pytest.CaptureFi
     assert coded(lambda: GATE_FAILED) == GATE_FAILED
     assert coded(lambda: DONE) == DONE
     for _ in range(2):
-        assert coded(raising(DistillbenchError("every job has this\nand this\nand this"))) == WRONG_INPUT
+        assert (
+            coded(raising(DistillbenchError("every job has this\nand this\nand this")))
+            == WRONG_INPUT
+        )
     assert capsys.readouterr().err == "error: every job has this\nerror: and this\n"
 
 
 def process(code: str, **places: int | None) -> tuple[int, str]:
     """Exit code and stderr of a few lines with lasting streams; a place is a file descriptor for a stream."""
     head = "import sys\nfrom harness.streams import make_lasting\nmake_lasting()\n"
-    streams: dict[str, int | None] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **places}
+    streams: dict[str, int | None] = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        **places,
+    }
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run([sys.executable, "-c", head + code], env=environment, text=True, check=False, **streams)  # type: ignore[call-overload]
+    done = subprocess.run(
+        [sys.executable, "-c", head + code], env=environment, text=True, check=False, **streams
+    )  # type: ignore[call-overload]
     return done.returncode, done.stderr or ""
 
 
@@ -88,7 +111,9 @@ def test_words_that_nobody_reads_do_not_end_a_run() -> None:
     os.close(writer)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no device that is always full"
+)
 def test_output_that_was_asked_for_and_is_lost_is_an_error() -> None:
     with open("/dev/full", "w") as full:
         _, said = process("print('b' * 99999, flush=True)", stdout=full.fileno())
@@ -102,4 +127,7 @@ def test_an_installation_that_is_not_whole_is_70(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "harness", "--help"]
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == OUR_FAULT
-    assert done.stderr == "error: no hydra here; this installation is not whole: install distillbench again\n"
+    assert (
+        done.stderr
+        == "error: no hydra here; this installation is not whole: install distillbench again\n"
+    )

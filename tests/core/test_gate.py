@@ -33,8 +33,14 @@ def broken(condition: Condition, reference: Path = NOWHERE) -> list[str]:
         (Condition({"student": "s"}, "n", min=200), ["n of student=s: 100 is below 200"]),
         (Condition({"student": "hole"}, min=0), ["value of student=hole: no value (no answers)"]),
         (Condition({"student": "hole"}, "n", max=50), ["n of student=hole: no value (no answers)"]),
-        (Condition({"student": "x"}, min=0), ["value of student=x: expected one row of scores.csv, found 0"]),
-        (Condition({"metric": "gap"}, min=0), ["value of metric=gap: expected one row of scores.csv, found 2"]),
+        (
+            Condition({"student": "x"}, min=0),
+            ["value of student=x: expected one row of scores.csv, found 0"],
+        ),
+        (
+            Condition({"metric": "gap"}, min=0),
+            ["value of metric=gap: expected one row of scores.csv, found 2"],
+        ),
     ],
 )
 def test_conditions(condition: Condition, lines: list[str]) -> None:
@@ -67,7 +73,9 @@ def test_where_no_gate_was_asked_for_nothing_is_said(content: Any) -> None:
     assert conditions_from(content, "") == ()
 
 
-@pytest.mark.parametrize("content", [None, {}, {"conditions": None}, {"conditions": []}, {"conditions": {}}])
+@pytest.mark.parametrize(
+    "content", [None, {}, {"conditions": None}, {"conditions": []}, {"conditions": {}}]
+)
 def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any) -> None:
     with pytest.raises(DistillbenchError, match="gate mine: no condition was looked at"):
         conditions_from(content, "mine")
@@ -81,15 +89,30 @@ def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any)
         ({"conditions": [], "gate": {}}, "key 'gate' is unknown"),
         ({"conditions": None}, "no condition was looked at"),
         ([{"where": ROW, "min": 0}], "expected a mapping with a list `conditions`, got [{"),
-        ({"conditions": {"where": ROW, "min": 0}}, "expected a list (each begins with `- `), got {"),
+        (
+            {"conditions": {"where": ROW, "min": 0}},
+            "expected a list (each begins with `- `), got {",
+        ),
         ({"conditions": [5]}, "gate.conditions[0]: expected a mapping, got 5"),
-        ({"conditions": [{"where": ROW}]}, "gate.conditions[0]: expected one of min, max, within; got none"),
+        (
+            {"conditions": [{"where": ROW}]},
+            "gate.conditions[0]: expected one of min, max, within; got none",
+        ),
         ({"conditions": [{"where": ROW, "mn": 0}]}, "key 'mn' is unknown; did you mean 'min'?"),
-        ({"conditions": [{"where": ROW, "min": math.nan}]}, "min: expected a number, got nan, which bounds nothing"),
-        ({"conditions": [{"where": ROW, "max": math.inf}]}, "max: expected a number, got inf, which bounds nothing"),
+        (
+            {"conditions": [{"where": ROW, "min": math.nan}]},
+            "min: expected a number, got nan, which bounds nothing",
+        ),
+        (
+            {"conditions": [{"where": ROW, "max": math.inf}]},
+            "max: expected a number, got inf, which bounds nothing",
+        ),
         ({"conditions": [{"where": ROW, "min": 1, "max": 0}]}, "min 1 is above max 0"),
         ({"conditions": [{"where": ROW, "within": -1}]}, "within: expected 0 or more, got -1"),
-        ({"conditions": [{"where": ROW, "min": 0, "reference": ROW}]}, "reference: only `within` compares with it"),
+        (
+            {"conditions": [{"where": ROW, "min": 0, "reference": ROW}]},
+            "reference: only `within` compares with it",
+        ),
         ({"conditions": [{"where": {}, "min": 0}]}, "where: expected columns of scores.csv"),
         (
             {"conditions": [{"where": {"metirc": "gap"}, "min": 0}]},

@@ -25,7 +25,10 @@ def judged(tmp_path: Path, model: dict[str, Any] | None = None, **fields: Any) -
     }
     run = run_of(
         tmp_path,
-        models={**FAKES, **({"judge": {"kind": "fake", "chat": True, **model}} if model is not None else {})},
+        models={
+            **FAKES,
+            **({"judge": {"kind": "fake", "chat": True, **model}} if model is not None else {}),
+        },
         tasks={**matrix()["tasks"], "judged": task | fields},
         metrics={"task_score": None, "judged": None},
     )
@@ -45,7 +48,8 @@ def contexts(tmp_path: Path, judge: dict[str, Any]) -> list[str]:
     run = run_of(tmp_path, models=models, tasks={**matrix()["tasks"], "judged": task})
     planned = make_plan(run, Store(run.paths.results), lambda line: None).find("judge", "judged")
     assert planned is not None
-    return ["\n".join(f"{m.role}: {m.content}" for m in r.context) for r in planned.requests.requests]  # type: ignore[union-attr]
+    asked = [r.context for r in planned.requests.requests if not isinstance(r.context, str)]
+    return ["\n".join(f"{m.role}: {m.content}" for m in turns) for turns in asked]
 
 
 def longer(context: str) -> str:
@@ -64,18 +68,25 @@ def test_a_judge_that_likes_length(tmp_path: Path) -> None:
     # Each prompt's two requests follow one another: the first one shows the student as A.
     verdicts = [longer(c) for c in asked[: 2 * PROMPTS : 2]]
     points = sum({"A": 1.0, "TIE": 0.5, "B": 0.0}[v] for v in verdicts) / PROMPTS
-    scores = {(s.metric, s.student, s.teacher): s for s in outcome.record.scores if s.task == "judged"}
+    scores = {
+        (s.metric, s.student, s.teacher): s for s in outcome.record.scores if s.task == "judged"
+    }
     assert scores["judged/retention", "student", "teacher"].value == points
     assert scores["judged/disagreement", "student", "teacher"].value == 0
     assert scores["judged/unreadable", "student", "teacher"].value == 0
-    assert scores["judged", "other", "teacher"].reason == "the judge was not asked to compare other with teacher"
+    assert (
+        scores["judged", "other", "teacher"].reason
+        == "the judge was not asked to compare other with teacher"
+    )
     assert not [w for w in outcome.record.warnings if "the judge" in w]
 
 
 def test_a_fake_that_babbles_is_no_judge(tmp_path: Path) -> None:
     outcome = judged(tmp_path, {})
     assert outcome.record is not None
-    scores = {s.metric: s for s in outcome.record.scores if (s.task, s.student) == ("judged", "student")}
+    scores = {
+        s.metric: s for s in outcome.record.scores if (s.task, s.student) == ("judged", "student")
+    }
     assert scores["judged/unreadable"].value == 1
     assert scores["judged/retention"].reason == "0 prompts with a verdict; at least 20 are needed"
 
@@ -86,7 +97,8 @@ def test_only_the_judge_judges_and_it_is_asked_nothing_else(tmp_path: Path) -> N
     assert [c.task for c in outcome.record.cells if c.model == "judge"] == ["judged"]
     assert [c.model for c in outcome.record.cells if c.task == "judged"] == ["judge"]
     assert "judge" not in {s.student for s in outcome.record.scores}
-    assert outcome.record.tasks["open"]["chat"] == "plain text"  # the judge's chat asks for no second set
+    # the judge's chat asks for no second set
+    assert outcome.record.tasks["open"]["chat"] == "plain text"
 
 
 def test_a_judge_of_the_family_is_warned_of(tmp_path: Path) -> None:
@@ -94,16 +106,35 @@ def test_a_judge_of_the_family_is_warned_of(tmp_path: Path) -> None:
     assert outcome.record is not None
     told = "judged: the judge, teacher, is itself one of those compared; its verdicts favour it."
     assert told in outcome.record.warnings
-    assert {c.task for c in outcome.record.cells if c.model == "teacher"} == {"open", "quiz", "judged"}
+    assert {c.task for c in outcome.record.cells if c.model == "teacher"} == {
+        "open",
+        "quiz",
+        "judged",
+    }
     relative = judged(tmp_path / "two", judge="other", first=["student"], second=["teacher"])
     assert relative.record is not None
     assert not [w for w in relative.record.warnings if "the judge" in w]
 
 
 def test_a_relative_of_the_teacher_is_warned_of(tmp_path: Path) -> None:
-    models = {**FAKES, "teacher": {**FAKES["teacher"], "lineage": "big"}, "judge": {"kind": "fake", "lineage": "big"}}
-    task = {"kind": "judge", "answers_to": "open", "judge": "judge", "first": ["student"], "second": ["teacher"]}
-    run = run_of(tmp_path, models=models, tasks={**matrix()["tasks"], "judged": task}, metrics={"judged": None})
+    models = {
+        **FAKES,
+        "teacher": {**FAKES["teacher"], "lineage": "big"},
+        "judge": {"kind": "fake", "lineage": "big"},
+    }
+    task = {
+        "kind": "judge",
+        "answers_to": "open",
+        "judge": "judge",
+        "first": ["student"],
+        "second": ["teacher"],
+    }
+    run = run_of(
+        tmp_path,
+        models=models,
+        tasks={**matrix()["tasks"], "judged": task},
+        metrics={"judged": None},
+    )
     outcome = execute(run, NOWHERE, alone=True)
     assert outcome.record is not None
     told = "judged: the judge, judge, is of one lineage with teacher; its verdicts may favour it."

@@ -16,8 +16,8 @@ import pytest
 
 from tests.core.running import REPOSITORY, write_data
 
-# Batches of three requests that take a few milliseconds each, so that a kill falls anywhere: inside an answer, between
-# two parts, while a part or the whole is written.
+# Batches of three requests that take a few milliseconds each, so that a kill falls anywhere: inside
+# an answer, between two parts, while a part or the whole is written.
 SLOW_COLLECT = """
 import sys, time
 from pathlib import Path

@@ -56,7 +56,9 @@ def test_imports_point_down(path: Path) -> None:
     own = path.relative_to(HARNESS).with_suffix("").parts[0].replace("__init__", "")
     assert own in LAYERS, f"{own} has no layer: name it here and in the README"
     for other in imports(path):
-        assert LAYERS[other] <= LAYERS[own], f"{own} (layer {LAYERS[own]}) imports {other} (layer {LAYERS[other]})"
+        assert LAYERS[other] <= LAYERS[own], (
+            f"{own} (layer {LAYERS[own]}) imports {other} (layer {LAYERS[other]})"
+        )
         if own in PLUGIN_PACKAGES and other in PLUGIN_PACKAGES:
             assert own == other, f"plug-in package {own} imports {other}"
 
@@ -64,7 +66,9 @@ def test_imports_point_down(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(HARNESS)))
 def test_own_package_is_imported_at_the_top(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    for function in (n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
+    for function in (
+        n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ):
         local = [n.module or "" for n in ast.walk(function) if isinstance(n, ast.ImportFrom)]
         assert not [m for m in local if m.startswith("harness")], (
             f"{path.name}: {function.name} imports our own package"
@@ -84,10 +88,17 @@ def test_importing_the_package_and_the_stages_is_light(forbidden: str) -> None:
         "[plugin_class('metrics', k) for k in kinds('metrics')]\n"
         f"sys.exit({forbidden!r} in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=HARNESS.parent, check=False).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=HARNESS.parent, check=False).returncode
+        == 0
+    )
 
 
 def test_nothing_unpickles() -> None:
     for path in MODULES:
-        names = {n.names[0].name for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import)}
+        names = {
+            n.names[0].name
+            for n in ast.walk(ast.parse(path.read_text()))
+            if isinstance(n, ast.Import)
+        }
         assert not names & {"pickle", "dill", "shelve", "marshal", "cloudpickle"}, path

@@ -42,8 +42,14 @@ def test_random_corpora_equal_a_double_loop() -> None:
     for prompt in prompts[:60]:  # whole prompts and pieces of them, among other words
         words = prompt.split()
         start = rng.randrange(len(words))
-        piece = prompt if rng.random() < 0.5 else " ".join(words[start : start + rng.randint(1, 20)])
-        texts.append(rng.choice(["{}", "sky, {} sky", "first line\n{}\nlast line", "{}!"]).format(piece.upper()))
+        piece = (
+            prompt if rng.random() < 0.5 else " ".join(words[start : start + rng.randint(1, 20)])
+        )
+        texts.append(
+            rng.choice(["{}", "sky, {} sky", "first line\n{}\nlast line", "{}!"]).format(
+                piece.upper()
+            )
+        )
     rng.shuffle(texts)
     found = seen_texts(texts, prompts)
     assert found == [by_hand(texts, p) for p in prompts]

@@ -59,7 +59,9 @@ def test_all_faults_at_once() -> None:
 
 
 def test_unknown_kind_names_the_nearest() -> None:
-    with pytest.raises(DistillbenchError, match=r"model m: kind: 'fakee' is unknown; did you mean 'fake'"):
+    with pytest.raises(
+        DistillbenchError, match=r"model m: kind: 'fakee' is unknown; did you mean 'fake'"
+    ):
         build("backends", "m", {"kind": "fakee"})
     with pytest.raises(DistillbenchError, match="expected a key `kind`"):
         build("backends", "m", {})

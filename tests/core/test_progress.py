@@ -26,7 +26,8 @@ from harness.types import Decoding, Outputs, Request
 from tests.core.running import REPOSITORY, run_of
 
 WORK = Sort("work")
-# of the forty open prompts: 16 each, a third of a context's characters, 4 for each of 32 tokens to be written
+# of the forty open prompts: 16 each, a third of a context's characters, 4 for each of 32 tokens to
+# be written
 OPEN_TOKENS = sum(16 + len(f"Tell me about thing {i}.") / 3 + 4 * 32 for i in range(40))
 
 
@@ -131,7 +132,8 @@ def test_what_goes_wrong_is_said_without_a_share(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.4, "0 s"), (119, "119 s"), (180, "3 min"), (5940, "99 min"), (7800, "2 h 10 min")]
+    ("seconds", "words"),
+    [(0.4, "0 s"), (119, "119 s"), (180, "3 min"), (5940, "99 min"), (7800, "2 h 10 min")],
 )
 def test_times_have_two_digits_or_so(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
@@ -163,7 +165,9 @@ def test_a_line_comes_while_one_call_lasts(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(progress, "_display", Display(write=write))
     honest, heard = FakeBackend.answer, list[bool]()
 
-    def patient(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def patient(
+        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         heard.append(said.wait(20))
         return honest(self, requests, ids, decoding)
 
@@ -173,16 +177,23 @@ def test_a_line_comes_while_one_call_lasts(tmp_path: Path, monkeypatch: pytest.M
     collect(make_plan(run, store, lambda line: None), store)
     assert heard
     assert all(heard)
-    assert "time left not known yet" in next(line for line in lines if line.startswith("collecting: teacher x open"))
+    assert "time left not known yet" in next(
+        line for line in lines if line.startswith("collecting: teacher x open")
+    )
     done = [line for line in lines if line.startswith("done ")]
     assert len(done) == 4 * 2
     assert all(
-        re.search(r"\((\d+ % of the work, (about|perhaps) \S+ s left|all done after \S+ s)\)$", line) for line in done
+        re.search(
+            r"\((\d+ % of the work, (about|perhaps) \S+ s left|all done after \S+ s)\)$", line
+        )
+        for line in done
     )
     assert not [t for t in threading.enumerate() if t.name == "progress"]
 
 
-def test_a_cell_that_fails_halfway_is_not_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_fails_halfway_is_not_counted_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines, heard = list[str](), list[News]()
     monkeypatch.setattr(progress, "_display", Display(write=lines.append, ticking=False))
     honest, hear = FakeBackend.answer, Stage.hear
@@ -193,13 +204,21 @@ def test_a_cell_that_fails_halfway_is_not_counted_twice(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(Stage, "hear", listen)
 
-    def broken(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
-        if (self.name, decoding.sample, requests[0].kind) == ("teacher", 0, "generate") and len(requests) == 10:
+    def broken(
+        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
+        if (self.name, decoding.sample, requests[0].kind) == ("teacher", 0, "generate") and len(
+            requests
+        ) == 10:
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
 
     monkeypatch.setattr(FakeBackend, "answer", broken)
-    monkeypatch.setattr(FakeBackend, "batches", lambda self, requests, decoding: [list(range(30)), list(range(30, 40))])
+    monkeypatch.setattr(
+        FakeBackend,
+        "batches",
+        lambda self, requests, decoding: [list(range(30)), list(range(30, 40))],
+    )
     run = run_of(tmp_path)
     assert execute(run, Path("nowhere.csv"), alone=False).code == CELLS_MISSING
     assert "missing teacher x open: the server said no" in lines
@@ -265,9 +284,14 @@ def test_on_a_terminal_bars_move_while_a_model_is_busy(tmp_path: Path) -> None:
         _kill_if_stuck(process)
         screen = ""
         while not re.search(
-            r"collecting .*% of the work, (about|perhaps).*student .*0 %, about .*student x open, 0 of", screen
+            r"collecting .*% of the work, (about|perhaps).*student .*0 %, about .*student x open, 0 of",
+            screen,
         ):
-            screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen + os.read(ours, 4096).decode("utf-8", "replace"))
+            screen = re.sub(
+                r"\x1b\[[0-9;?]*[A-Za-z]",
+                "",
+                screen + os.read(ours, 4096).decode("utf-8", "replace"),
+            )
             screen = screen.replace("\r", " ").replace("\n", " ")
         assert process.stdin is not None
         process.stdin.write("go on\n" * 10)
@@ -283,7 +307,9 @@ def test_on_a_terminal_bars_move_while_a_model_is_busy(tmp_path: Path) -> None:
     assert "done teacher" not in screen  # bars say it
 
 
-def test_processes_tell_their_parent_what_they_are_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_tell_their_parent_what_they_are_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines: list[str] = []
     monkeypatch.setattr(progress, "_display", Display(write=lines.append, ticking=False))
     run = run_of(tmp_path, workers=2)

@@ -15,7 +15,15 @@ from harness.run import CELLS_MISSING, DONE, execute
 from harness.score import score
 from harness.sides import Library
 from harness.store import Store
-from harness.types import Decoding, DistillbenchError, Outputs, Prompt, Request, RequestSet, Unavailable
+from harness.types import (
+    Decoding,
+    DistillbenchError,
+    Outputs,
+    Prompt,
+    Request,
+    RequestSet,
+    Unavailable,
+)
 from tests.core.running import FAKES, matrix, run_of
 
 NOWHERE = Path("nowhere.csv")
@@ -26,7 +34,11 @@ def silent(line: str) -> None:
 
 
 def test_every_model_answers_every_task_once_whatever_the_pairs(tmp_path: Path) -> None:
-    pairs = [{"teacher": t, "student": s, "base": "base"} for t in ("teacher", "other") for s in ("student",)]
+    pairs = [
+        {"teacher": t, "student": s, "base": "base"}
+        for t in ("teacher", "other")
+        for s in ("student",)
+    ]
     run = run_of(tmp_path, pairs=pairs, controls=[])
     store = Store(run.paths.results)
     plan = make_plan(run, store, silent)
@@ -61,17 +73,23 @@ def test_deleting_everything_gives_the_same_scores(tmp_path: Path) -> None:
         assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_a_batch_that_was_finished_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_was_finished_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = run_of(tmp_path, models={**FAKES, "student": {**FAKES["student"]}})
     store = Store(run.paths.results)
     plan = make_plan(run, store, silent)
     asked: list[int] = []
     honest = FakeBackend.answer
 
-    def small(self: FakeBackend, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
+    def small(
+        self: FakeBackend, requests: Sequence[Request], decoding: Decoding
+    ) -> list[list[int]]:
         return [[i] for i in range(len(requests))]
 
-    def mortal(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def mortal(
+        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         asked.append(len(requests))
         if len(asked) == 30:
             raise KeyboardInterrupt
@@ -86,11 +104,15 @@ def test_a_batch_that_was_finished_is_not_repeated(tmp_path: Path, monkeypatch: 
     assert len(asked) == total + 1  # the one that was interrupted is asked again
 
 
-def test_a_cell_that_fails_is_missing_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_fails_is_missing_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = run_of(tmp_path)
     honest = FakeBackend.answer
 
-    def broken(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def broken(
+        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         if self.name == "student":
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
@@ -113,11 +135,17 @@ def test_a_reading_task_whose_author_fails_says_what_it_waits_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = run_of(
-        tmp_path, tasks={**matrix()["tasks"], "reads": {"kind": "reading", "answers_to": "open", "by": ["teacher"]}}
+        tmp_path,
+        tasks={
+            **matrix()["tasks"],
+            "reads": {"kind": "reading", "answers_to": "open", "by": ["teacher"]},
+        },
     )
     honest = FakeBackend.answer
 
-    def broken(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def broken(
+        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         if self.name == "teacher":
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
@@ -141,9 +169,15 @@ def test_a_model_whose_contents_change_is_asked_again(tmp_path: Path) -> None:
     [
         (
             {"pairs": [{"teacher": "teacher", "student": "studnet", "base": "nobody"}]},
-            ["pairs[0].student: 'studnet' is unknown; did you mean 'student'?", "pairs[0].base: 'nobody' is unknown"],
+            [
+                "pairs[0].student: 'studnet' is unknown; did you mean 'student'?",
+                "pairs[0].base: 'nobody' is unknown",
+            ],
         ),
-        ({"pairs": [{"teacher": "teacher", "student": "teacher"}]}, ["'teacher' is both teacher and student"]),
+        (
+            {"pairs": [{"teacher": "teacher", "student": "teacher"}]},
+            ["'teacher' is both teacher and student"],
+        ),
         (
             {"controls": [{"model": "otter", "lineage": "x"}]},
             ["controls[0]: 'otter' is unknown; did you mean 'other'?"],
@@ -151,7 +185,9 @@ def test_a_model_whose_contents_change_is_asked_again(tmp_path: Path) -> None:
         ({"pairs": [{"teacher": "teacher", "student": "student"}] * 2}, ["stand twice"]),
     ],
 )
-def test_faults_of_a_matrix_are_named_together(tmp_path: Path, changes: dict[str, object], messages: list[str]) -> None:
+def test_faults_of_a_matrix_are_named_together(
+    tmp_path: Path, changes: dict[str, object], messages: list[str]
+) -> None:
     run = run_of(tmp_path, **changes)
     with pytest.raises(DistillbenchError) as caught:
         make_plan(run, Store(run.paths.results), silent)
@@ -159,10 +195,14 @@ def test_faults_of_a_matrix_are_named_together(tmp_path: Path, changes: dict[str
         assert message in str(caught.value)
 
 
-def test_what_a_model_cannot_do_is_said_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_model_cannot_do_is_said_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(FakeBackend, "offers", lambda self: frozenset({"generate"}))
     run = run_of(tmp_path)
-    with pytest.raises(DistillbenchError, match="task quiz needs recorded choices, which model teacher"):
+    with pytest.raises(
+        DistillbenchError, match="task quiz needs recorded choices, which model teacher"
+    ):
         make_plan(run, Store(run.paths.results), silent)
 
 
@@ -175,7 +215,9 @@ def test_only_what_changes_the_answers_is_in_the_key() -> None:
     assert effective_decoding(drawn, _set(Request(0, "score", ""))) == Decoding()
     assert effective_decoding(drawn, _set(Request(0, "generate", ""))) == drawn
     greedy = dataclasses.replace(drawn, temperature=0.0)
-    assert effective_decoding(greedy, _set(Request(0, "generate", ""))) == Decoding(max_new_tokens=5)
+    assert effective_decoding(greedy, _set(Request(0, "generate", ""))) == Decoding(
+        max_new_tokens=5
+    )
     stated = Request(0, "generate", "", temperature=0.0, max_new_tokens=9)
     assert effective_decoding(drawn, _set(stated)) == Decoding()
 
@@ -209,4 +251,10 @@ def test_scores_do_not_depend_on_the_order_of_models_tasks_or_prompts(tmp_path: 
     assert forward.keys() == backward.keys()
     for place, one in forward.items():
         two = backward[place]
-        assert (one.value, one.low, one.high, one.n, one.reason) == (two.value, two.low, two.high, two.n, two.reason)
+        assert (one.value, one.low, one.high, one.n, one.reason) == (
+            two.value,
+            two.low,
+            two.high,
+            two.n,
+            two.reason,
+        )

@@ -22,7 +22,9 @@ def silent(line: str) -> None:
 def test_a_task_s_own_samples_reach_the_side_and_its_keys(tmp_path: Path) -> None:
     run = run_of(tmp_path)
     name = next(n for n, t in run.tasks.items() if t.kind == "prompts")
-    run = dataclasses.replace(run, tasks={**run.tasks, name: dataclasses.replace(run.tasks[name], samples=3)})
+    run = dataclasses.replace(
+        run, tasks={**run.tasks, name: dataclasses.replace(run.tasks[name], samples=3)}
+    )
     store = Store(run.paths.results)
     plan = make_plan(run, store, silent)
     cells = [c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", name)]
@@ -40,10 +42,14 @@ def test_a_task_s_own_samples_reach_the_side_and_its_keys(tmp_path: Path) -> Non
 def test_samples_that_are_not_there_yet_are_left_out(tmp_path: Path) -> None:
     run = run_of(tmp_path)
     name = next(n for n, t in run.tasks.items() if t.kind == "prompts")
-    run = dataclasses.replace(run, tasks={**run.tasks, name: dataclasses.replace(run.tasks[name], samples=2)})
+    run = dataclasses.replace(
+        run, tasks={**run.tasks, name: dataclasses.replace(run.tasks[name], samples=2)}
+    )
     store = Store(run.paths.results)
     plan = make_plan(run, store, silent)
-    first = dataclasses.replace(plan, cells=tuple(c for c in plan.cells if c.cell.decoding.sample == 0))
+    first = dataclasses.replace(
+        plan, cells=tuple(c for c in plan.cells if c.cell.decoding.sample == 0)
+    )
     collect(first, store)
     side = Library(plan, store).side("student", name)
     assert (side.samples, len(side.keys)) == ((), 1)

@@ -20,7 +20,9 @@ from harness.types import DistillbenchError
 from tests.core.loopback import loopback
 from tests.core.running import command, matrix, run_of, write_data
 
-tenacity = pytest.importorskip("tenacity", reason="lm-eval's API clients need tenacity: pip install 'lm-eval[api]'")
+tenacity = pytest.importorskip(
+    "tenacity", reason="lm-eval's API clients need tenacity: pip install 'lm-eval[api]'"
+)
 CANARY = "canary-{}-8f3a91c7d2"
 VARIABLES = ("MY_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY")
 
@@ -37,8 +39,19 @@ def canaries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def server_model(url: str, **fields: Any) -> dict[str, Any]:
     """A chat model behind an address."""
-    args = {"base_url": url, "model": "tiny", "max_retries": 2, "num_concurrent": 4, **fields.pop("args", {})}
-    asked = {"model": "local-chat-completions", "chat": True, "snapshot": "2026-01-31", "api_key_env": "MY_KEY"}
+    args = {
+        "base_url": url,
+        "model": "tiny",
+        "max_retries": 2,
+        "num_concurrent": 4,
+        **fields.pop("args", {}),
+    }
+    asked = {
+        "model": "local-chat-completions",
+        "chat": True,
+        "snapshot": "2026-01-31",
+        "api_key_env": "MY_KEY",
+    }
     return {"kind": "lm_eval", **asked, "args": args, **fields}
 
 
@@ -47,7 +60,13 @@ def of_models(models: dict[str, Any], **changes: Any) -> dict[str, Any]:
     tasks = {"open": {"kind": "prompts", "file": "prompts.jsonl", "columns": {"prompt": "prompt"}}}
     pairs = [{"teacher": "teacher", "student": "student", "base": None}]
     decoding = {"temperature": 0.0, "max_new_tokens": 32}
-    fields = {"models": models, "tasks": tasks, "metrics": {"length": None}, "pairs": pairs, "controls": []}
+    fields = {
+        "models": models,
+        "tasks": tasks,
+        "metrics": {"length": None},
+        "pairs": pairs,
+        "controls": [],
+    }
     return matrix(**fields, decoding=decoding, **changes)
 
 
@@ -59,13 +78,17 @@ def everything(folder: Path) -> bytes:
         if path.is_file():
             found.append(path.read_bytes())
         if path.suffix == ".parquet":
-            found.append(repr((pq.read_table(path).to_pylist(), pq.read_schema(path).metadata)).encode())
+            found.append(
+                repr((pq.read_table(path).to_pylist(), pq.read_schema(path).metadata)).encode()
+            )
     return b"\n".join(found)
 
 
 def holding(canaries: list[str], tmp_path: Path, *said: str) -> list[str]:
     """Canaries that stand in results, cache or what was said."""
-    written = everything(tmp_path / "results") + everything(tmp_path / "cache") + "\n".join(said).encode()
+    written = (
+        everything(tmp_path / "results") + everything(tmp_path / "cache") + "\n".join(said).encode()
+    )
     return [c for c in canaries if c.encode() in written]
 
 
@@ -76,22 +99,41 @@ def test_servers_that_always_fail_give_nothing_away(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lm_eval.models.api_models.wait_exponential", lambda **_: tenacity.wait_none())
+    monkeypatch.setattr(
+        "lm_eval.models.api_models.wait_exponential", lambda **_: tenacity.wait_none()
+    )
     with ExitStack() as stack:
-        servers = {way: stack.enter_context(loopback(way)) for way in (500, 401, "reset", "html", "odd")}
-        names: dict[str, int | str] = {"teacher": 500, "student": 401, "gone": "reset", "page": "html", "odd": "odd"}
+        servers = {
+            way: stack.enter_context(loopback(way)) for way in (500, 401, "reset", "html", "odd")
+        }
+        names: dict[str, int | str] = {
+            "teacher": 500,
+            "student": 401,
+            "gone": "reset",
+            "page": "html",
+            "odd": "odd",
+        }
         models = {n: server_model(servers[way].url, snapshot=n) for n, way in names.items()}
-        for n, way in names.items():  # without a name, lm-eval's own variable holds the key: OPENAI_API_KEY
+        # without a name, lm-eval's own variable holds the key: OPENAI_API_KEY
+        for n, way in names.items():
             models[f"{n}1"] = server_model(
                 servers[way].url, snapshot=f"{n}1", args={"num_concurrent": 1}, api_key_env=None
             )
-        models["claude"] = server_model(servers[500].url, model="anthropic-chat", api_key_env="ANTHROPIC_API_KEY")
+        models["claude"] = server_model(
+            servers[500].url, model="anthropic-chat", api_key_env="ANTHROPIC_API_KEY"
+        )
         run = run_of(tmp_path, **of_models(models, limit=6))
         assert execute(run, packaged("reference") / "scores.csv", alone=True).code == 3
-        sent = {h.get("Authorization") or h.get("x-api-key") for server in servers.values() for h in server.seen}
+        sent = {
+            h.get("Authorization") or h.get("x-api-key")
+            for server in servers.values()
+            for h in server.seen
+        }
     assert sent == {f"Bearer {canaries[0]}", f"Bearer {canaries[1]}", canaries[2]}
     gc.collect()  # what a failure left behind would speak up now
-    assert [r.getMessage() for r in caplog.records if r.name.startswith(("asyncio", "lm_eval"))] == []
+    assert [
+        r.getMessage() for r in caplog.records if r.name.startswith(("asyncio", "lm_eval"))
+    ] == []
     said = capfd.readouterr()
     assert holding(canaries, tmp_path, said.out, said.err) == []
     assert said.out == ""
@@ -100,12 +142,24 @@ def test_servers_that_always_fail_give_nothing_away(
     assert len(tries) == len([line for line in lines if "; try " in line])
     for name, way in names.items():
         own = [t for t in tries if t.startswith(f"{name}: {servers[way].place} ")]
-        assert len(own) == (0 if way == "odd" else 6), said.err  # all requests at once, or the first alone
+        # all requests at once, or the first alone
+        assert len(own) == (0 if way == "odd" else 6), said.err
         assert len([t for t in tries if t.startswith(f"{name}1: ")]) == (0 if way == "odd" else 1)
         assert all(f"answered {way};" in t for t in own if isinstance(way, int))
     for name in ("odd", "odd1"):
-        assert lines.count(f"{name}: the server's answers hold no text; they count as empty answers") == 1
-    for foreign in ("Requesting API", "retrieved", "Exception", "Traceback", "api_models", "uthoriz", "Response"):
+        assert (
+            lines.count(f"{name}: the server's answers hold no text; they count as empty answers")
+            == 1
+        )
+    for foreign in (
+        "Requesting API",
+        "retrieved",
+        "Exception",
+        "Traceback",
+        "api_models",
+        "uthoriz",
+        "Response",
+    ):
         assert foreign not in said.err, foreign
     failure = f"failed on 6 requests (generate_until): 500, message='no, Bearer ***', url='{servers[500].url}'; check"
     start = "missing teacher x open: model teacher: local-chat-completions"
@@ -121,7 +175,12 @@ def test_workers_and_loggers_give_nothing_away(tmp_path: Path, canaries: list[st
         done = command(tmp_path, *words, files={"matrix/small": of_models(models)})
     assert done.returncode == 3, done.stderr
     assert {h["Authorization"] for h in server.seen} == {f"Bearer {canaries[0]}"}
-    assert len([line for line in done.stderr.splitlines() if line.endswith("answered 500; try 2 of 2")]) == 10
+    assert (
+        len(
+            [line for line in done.stderr.splitlines() if line.endswith("answered 500; try 2 of 2")]
+        )
+        == 10
+    )
     assert holding(canaries, tmp_path, done.stdout, done.stderr) == []
     assert "api_models" not in done.stdout + done.stderr
 
@@ -140,7 +199,11 @@ def test_an_answer_that_holds_a_key_stays_and_is_told_once(
     assert [x.startswith(line) for x in said.err.splitlines()].count(True) == 2  # once a run
     assert "student x open: an answer holds" not in said.err
     assert holding(canaries, tmp_path / "nowhere", said.err, said.out) == []
-    rows = [r for p in (tmp_path / "results" / "store").rglob("rows.parquet") for r in pq.read_table(p).to_pylist()]
+    rows = [
+        r
+        for p in (tmp_path / "results" / "store").rglob("rows.parquet")
+        for r in pq.read_table(p).to_pylist()
+    ]
     answers = [r["text"] for r in rows if r.get("text") and "you said" in r["text"]]
     assert sorted(answers)[0] == f"you said Tell me about thing 0. with Bearer {canaries[0]}"
     facts = (tmp_path / "results" / "report" / "run.json").read_text()
@@ -177,7 +240,9 @@ SECRET = "canary-refused-1b2c3d4e5f"
         "hydra.job.env_copy=[OPENAI_API_KEY]",
     ],
 )
-def test_credentials_on_the_command_line_are_refused(tmp_path: Path, canaries: list[str], word: str) -> None:
+def test_credentials_on_the_command_line_are_refused(
+    tmp_path: Path, canaries: list[str], word: str
+) -> None:
     words = conf_words(tmp_path, of_models({"teacher": server_model("http://127.0.0.1:9/v1")}))
     refuse_credentials_in(words)
     with pytest.raises(DistillbenchError) as refused:
@@ -190,7 +255,10 @@ def test_credentials_on_the_command_line_are_refused(tmp_path: Path, canaries: l
 
 def conf_words(tmp_path: Path, content: dict[str, Any], **models: Any) -> list[str]:
     """The words of a command line whose --config-dir has a matrix `small` and model files."""
-    for name, fields in {"matrix/small": content, **{f"model/{n}": m for n, m in models.items()}}.items():
+    for name, fields in {
+        "matrix/small": content,
+        **{f"model/{n}": m for n, m in models.items()},
+    }.items():
         path = tmp_path / "conf" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         head = "# @package _global_\n" if name.startswith("matrix/") else ""
@@ -204,7 +272,12 @@ def conf_words(tmp_path: Path, content: dict[str, Any], **models: Any) -> list[s
         ({"args": {"base_url": URL.format("user:" + SECRET)}}, "models.x.args.base_url"),
         ({"args": {"base_url": f"http://127.0.0.1:9/v1?key={SECRET}"}}, "models.x.args.base_url"),
         (
-            {"args": {"base_url": "http://127.0.0.1:9/v1/${models.x.args.model}", "model": f"u:{SECRET}@h"}},
+            {
+                "args": {
+                    "base_url": "http://127.0.0.1:9/v1/${models.x.args.model}",
+                    "model": f"u:{SECRET}@h",
+                }
+            },
             "args.model",
         ),
         ({"args": {"api_key": SECRET}}, "models.x.args.api_key"),
@@ -235,9 +308,13 @@ def test_credentials_in_files_are_refused(
 
 
 @pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"], ["--cfg", "job"]])
-def test_nothing_is_written_or_repeated_where_a_file_holds_credentials(tmp_path: Path, words: list[str]) -> None:
+def test_nothing_is_written_or_repeated_where_a_file_holds_credentials(
+    tmp_path: Path, words: list[str]
+) -> None:
     model = server_model(URL.format(f"user:{SECRET}"), args={"api_key": SECRET})
-    done = command(tmp_path, "matrix=small", *words, files={"matrix/small": of_models({"x": model})})
+    done = command(
+        tmp_path, "matrix=small", *words, files={"matrix/small": of_models({"x": model})}
+    )
     assert done.returncode == 2
     assert [line.split(":")[1] for line in done.stderr.splitlines()] == [
         " models.x.args.base_url",
@@ -247,7 +324,9 @@ def test_nothing_is_written_or_repeated_where_a_file_holds_credentials(tmp_path:
     assert not (tmp_path / "results").exists()
 
 
-def test_a_run_and_a_sweep_keep_one_redacted_configuration(tmp_path: Path, canaries: list[str]) -> None:
+def test_a_run_and_a_sweep_keep_one_redacted_configuration(
+    tmp_path: Path, canaries: list[str]
+) -> None:
     models = {n: {"kind": "fake", "style": n} for n in ("teacher", "student")}
     query = "https://example.org/a?deployment=blue"
     content = of_models(models, title=f"Fakes of {canaries[1]} from {query}")
@@ -257,9 +336,20 @@ def test_a_run_and_a_sweep_keep_one_redacted_configuration(tmp_path: Path, canar
         assert done.returncode == 0, done.stderr
         assert holding(canaries, tmp_path, done.stdout, done.stderr) == []
     files = sorted((tmp_path / "results").rglob("config.yaml"))
-    assert [f.relative_to(tmp_path / "results").parts[0] for f in files] == ["runs", "sweeps", "sweeps"]
+    assert [f.relative_to(tmp_path / "results").parts[0] for f in files] == [
+        "runs",
+        "sweeps",
+        "sweeps",
+    ]
     assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o600}
-    assert {yaml.safe_load(f.read_text())["title"] for f in files} == {"Fakes of *** from https://example.org/a?***"}
+    assert {yaml.safe_load(f.read_text())["title"] for f in files} == {
+        "Fakes of *** from https://example.org/a?***"
+    }
     assert b"deployment=blue" not in everything(tmp_path / "results")
-    left = {p.name for folder in ("runs", "sweeps") for p in (tmp_path / "results" / folder).rglob("*") if p.is_file()}
+    left = {
+        p.name
+        for folder in ("runs", "sweeps")
+        for p in (tmp_path / "results" / folder).rglob("*")
+        if p.is_file()
+    }
     assert left == {"config.yaml", "job.json"}

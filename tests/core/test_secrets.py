@@ -32,10 +32,21 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelt", [KEY, quote(KEY), quote(KEY, safe=""), json.dumps(KEY), repr(KEY), b64encode(KEY.encode()).decode()]
+    "spelt",
+    [
+        KEY,
+        quote(KEY),
+        quote(KEY, safe=""),
+        json.dumps(KEY),
+        repr(KEY),
+        b64encode(KEY.encode()).decode(),
+    ],
 )
 def test_a_known_key_is_masked_however_it_is_spelt(spelt: str) -> None:
-    assert redacted(f"before {spelt} after") == f"before {spelt.replace(spelt.strip(chr(34) + chr(39)), '***')} after"
+    assert (
+        redacted(f"before {spelt} after")
+        == f"before {spelt.replace(spelt.strip(chr(34) + chr(39)), '***')} after"
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,14 +55,23 @@ def test_a_known_key_is_masked_however_it_is_spelt(spelt: str) -> None:
         ("http://user:pa:ss@127.0.0.1:8000/v1", "http://***@127.0.0.1:8000/v1"),
         ("see https://token@host/a and b@c.org", "see https://***@host/a and b@c.org"),
         ("URL('http://h:1/v1?key=abc&x=y#z')", "URL('http://h:1/v1?***')"),
-        ("Max retries exceeded with url: /v1/chat?api_key=abc (Caused by x)", "/v1/chat?*** (Caused by x)"),
+        (
+            "Max retries exceeded with url: /v1/chat?api_key=abc (Caused by x)",
+            "/v1/chat?*** (Caused by x)",
+        ),
         ("http://h/v1#access_token=abc, then", "http://h/v1#*** then"),
         ("{'Authorization': 'Bearer abc', 'Host': 'h'}", "{'Authorization': ***, 'Host': 'h'}"),
         ("authorization: Basic dXNlcjpwYXNz\nnext", "authorization: ***\nnext"),
         ("Authorization: AWS4-HMAC Credential=a, Signature=b", "Authorization: ***"),
         ("api-key: abc, accept: all", "api-key: ***, accept: all"),
-        ("<CIMultiDict('x-api-key': 'abc', 'Accept': '*/*')>", "<CIMultiDict('x-api-key': ***, 'Accept': '*/*')>"),
-        ("[(b'Authorization', b'abc'), (b'Accept', b'*')]", "[(b'Authorization', b***), (b'Accept', b'*')]"),
+        (
+            "<CIMultiDict('x-api-key': 'abc', 'Accept': '*/*')>",
+            "<CIMultiDict('x-api-key': ***, 'Accept': '*/*')>",
+        ),
+        (
+            "[(b'Authorization', b'abc'), (b'Accept', b'*')]",
+            "[(b'Authorization', b***), (b'Accept', b'*')]",
+        ),
         ('"{\\"x-api-key\\": \\"abc\\"}"', '"{\\"x-api-key\\": ***}"'),
         ("Set-Cookie: session=abc; Path=/", "Set-Cookie: ***"),
         ("got {'api_key': 'abc', 'model': 'm'}", "got {'api_key': ***, 'model': 'm'}"),
@@ -101,7 +121,9 @@ def test_values_are_copied_with_their_texts_masked() -> None:
     assert clean.scores == record.scores
     assert clean.answers is record.answers
     nested = {"args": {"password": "short", "n": 3, "password_env": "X", "list": [KEY, 1.5, None]}}
-    assert redacted(nested) == {"args": {"password": "***", "n": 3, "password_env": "X", "list": ["***", 1.5, None]}}
+    assert redacted(nested) == {
+        "args": {"password": "***", "n": 3, "password_env": "X", "list": ["***", 1.5, None]}
+    }
 
 
 def test_failures_and_lines_are_masked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +136,9 @@ def test_failures_and_lines_are_masked(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().err == "error: ***\n"
 
 
-def test_log_records_are_masked(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_records_are_masked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     before = logging.getLogRecordFactory()
     try:
         secrets.guard_logs()
@@ -167,11 +191,27 @@ def test_harmless_settings_are_accepted() -> None:
         "custom_prefix_token_id": 3, "pretrained": "ft:gpt-4o:org::id", "header": None,
     }  # fmt: skip
     assert argument_faults(args) == []
-    models = {"x": {"args": args, "api_key_env": "MY_KEY", "system": "What is http://a:b@c/?key=d for?"}}
-    texts = {"title": "key=value, see http://h/?key=x and so on", "tasks": {"t": {"columns": {"token": "token"}}}}
+    models = {
+        "x": {"args": args, "api_key_env": "MY_KEY", "system": "What is http://a:b@c/?key=d for?"}
+    }
+    texts = {
+        "title": "key=value, see http://h/?key=x and so on",
+        "tasks": {"t": {"columns": {"token": "token"}}},
+    }
     assert configuration_faults({"models": models, **texts}) == []
-    words = ["matrix=small", "models.x.args.base_url=http://127.0.0.1:8000/v1", "seed=0,1", "-m", "paths.data=/a/b"]
-    assert override_faults([*words, "models.x.api_key_env=MY_KEY", "~models.x", "models.x.args.token=true"]) == []
+    words = [
+        "matrix=small",
+        "models.x.args.base_url=http://127.0.0.1:8000/v1",
+        "seed=0,1",
+        "-m",
+        "paths.data=/a/b",
+    ]
+    assert (
+        override_faults(
+            [*words, "models.x.api_key_env=MY_KEY", "~models.x", "models.x.args.token=true"]
+        )
+        == []
+    )
 
 
 def test_a_line_for_every_credential() -> None:

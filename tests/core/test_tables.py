@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from harness import tables
-from harness.types import GradeColumn, Grades, Message, Outputs, Prompt, Request, RequestSet, Score, TokenColumns
+from harness.types import (
+    GradeColumn,
+    Grades,
+    Message,
+    Outputs,
+    Prompt,
+    Request,
+    RequestSet,
+    Score,
+    TokenColumns,
+)
 
 
 def _requests() -> RequestSet:
@@ -19,7 +29,12 @@ def _requests() -> RequestSet:
     requests = (
         Request(0, "score", "Q:", leaf="leaf", slot=1, continuation=" b"),
         Request(
-            1, "generate", (Message("system", "s"), Message("user", "u")), until=("\n\n",), temperature=0.5, open=False
+            1,
+            "generate",
+            (Message("system", "s"), Message("user", "u")),
+            until=("\n\n",),
+            temperature=0.5,
+            open=False,
         ),
         Request(1, "generate", "", repeat=2, max_new_tokens=7),
     )
@@ -74,8 +89,12 @@ def test_parts_join_in_the_order_of_requests() -> None:
 
 
 def test_grades_round_trip() -> None:
-    column = GradeColumn("leaf", "acc", "none", "higher", np.array([0, 1]), np.array([1.0, 0.0]), 0.5)
-    hole = GradeColumn("leaf", "mcc", "none", "higher", np.array([], np.int64), np.array([]), None, "no mean")
+    column = GradeColumn(
+        "leaf", "acc", "none", "higher", np.array([0, 1]), np.array([1.0, 0.0]), 0.5
+    )
+    hole = GradeColumn(
+        "leaf", "mcc", "none", "higher", np.array([], np.int64), np.array([]), None, "no mean"
+    )
     back = tables.grades_from_table(tables.grades_to_table(Grades((column, hole))))
     assert [(c.leaf, c.metric, c.aggregate, c.reason) for c in back.columns] == [
         ("leaf", "acc", 0.5, ""),
@@ -85,9 +104,13 @@ def test_grades_round_trip() -> None:
 
 
 def test_scores_round_trip() -> None:
-    hole = Score("m", "t", "s", "te", "b", None, None, None, 0, "share", "higher", "no base", ("k1", "k2"))
+    hole = Score(
+        "m", "t", "s", "te", "b", None, None, None, 0, "share", "higher", "no base", ("k1", "k2")
+    )
     influence, clusters = {"a": 1.0, "b": 0.0}, {"a": "c"}
-    score = replace(hole, value=0.5, low=0.4, high=0.6, n=2, reason="", influence=influence, clusters=clusters)
+    score = replace(
+        hole, value=0.5, low=0.4, high=0.6, n=2, reason="", influence=influence, clusters=clusters
+    )
     back = tables.scores_from_table(tables.scores_to_table([score, hole]))
     assert back == (score, hole)
     assert back[0].influence == influence
@@ -97,7 +120,15 @@ def test_scores_round_trip() -> None:
 def test_nan_is_refused_where_a_log_probability_is_wanted() -> None:
     with pytest.raises(ValueError, match="row 0 has log-probability nan"):
         Outputs(
-            np.array([0]), ("score",), np.array([1]), (None,), (None,), np.array([np.nan]), (True,), (None,), (True,)
+            np.array([0]),
+            ("score",),
+            np.array([1]),
+            (None,),
+            (None,),
+            np.array([np.nan]),
+            (True,),
+            (None,),
+            (True,),
         )
 
 

@@ -22,12 +22,23 @@ METRICS = {"task_score": None, "overlap": None}
 def trained(tmp_path: Path, texts: list[str]) -> dict[str, Any]:
     """The fakes, with training data for the student."""
     (tmp_path / "data").mkdir(exist_ok=True)
-    (tmp_path / "data" / "train.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
-    return {**FAKES, "student": {**FAKES["student"], "training_data": "train.jsonl", "training_columns": ["text"]}}
+    (tmp_path / "data" / "train.jsonl").write_text(
+        "".join(json.dumps({"text": t}) + "\n" for t in texts)
+    )
+    return {
+        **FAKES,
+        "student": {
+            **FAKES["student"],
+            "training_data": "train.jsonl",
+            "training_columns": ["text"],
+        },
+    }
 
 
 def ran(tmp_path: Path, texts: list[str]) -> Outcome:
-    return execute(run_of(tmp_path, models=trained(tmp_path, texts), metrics=METRICS), NOWHERE, alone=True)
+    return execute(
+        run_of(tmp_path, models=trained(tmp_path, texts), metrics=METRICS), NOWHERE, alone=True
+    )
 
 
 def test_shares_and_warnings_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,12 +68,18 @@ def test_other_training_data_gives_other_shares(tmp_path: Path) -> None:
     ran(tmp_path, ["Tell me about thing 1."])
     outcome = ran(tmp_path, ["Tell me about thing 1.", "Tell me about thing 2."])
     assert outcome.record is not None
-    found = [s.value for s in outcome.record.scores if (s.metric, s.task) == ("overlap/exact", "open") and s.value]
+    found = [
+        s.value
+        for s in outcome.record.scores
+        if (s.metric, s.task) == ("overlap/exact", "open") and s.value
+    ]
     assert found == [2 / 40]
 
 
 def test_missing_training_data_is_a_fault_of_the_plan(tmp_path: Path) -> None:
     models = {**FAKES, "student": {**FAKES["student"], "training_data": "gone.jsonl"}}
     run = run_of(tmp_path, models=models)
-    with pytest.raises(DistillbenchError, match=r"model student: key training_data: expected a file 'gone.jsonl'"):
+    with pytest.raises(
+        DistillbenchError, match=r"model student: key training_data: expected a file 'gone.jsonl'"
+    ):
         make_plan(run, Store(run.paths.results), lambda line: None)

@@ -25,7 +25,9 @@ def written(folder: Path, suffix: str) -> Path:
     elif suffix in (".csv", ".tsv"):
         frame.to_csv(path, index=False, sep="," if suffix == ".csv" else "\t")
     else:
-        path.write_text(json.dumps(ROWS) if suffix == ".json" else "".join(json.dumps(r) + "\n\n" for r in ROWS))
+        path.write_text(
+            json.dumps(ROWS) if suffix == ".json" else "".join(json.dumps(r) + "\n\n" for r in ROWS)
+        )
     return path
 
 
@@ -39,7 +41,10 @@ def test_every_format_gives_the_same_texts(tmp_path: Path, suffix: str) -> None:
 
 
 def test_conversations_are_looked_through(tmp_path: Path) -> None:
-    row = {"id": 7, "messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]}
+    row = {
+        "id": 7,
+        "messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}],
+    }
     path = tmp_path / "chat.jsonl"
     path.write_text(json.dumps(row))
     assert list(training_texts(path, ("messages",))) == ["user", "hello", "assistant", "hi"]
@@ -78,7 +83,9 @@ def test_where_a_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("train.parquet", "no parquet", "expected a Parquet file"),
     ("train.bin", "x", "expected a file ending in"),
 ])  # fmt: skip
-def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, name: str, content: str, said: str) -> None:
+def test_a_file_that_cannot_be_read_is_a_fault(
+    tmp_path: Path, name: str, content: str, said: str
+) -> None:
     (tmp_path / name).write_text(content)
     (fault,) = training_faults(_model(name), Paths(tmp_path, tmp_path, (), data=tmp_path))
     assert fault.startswith("model m: key training_data: ")

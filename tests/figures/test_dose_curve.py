@@ -41,7 +41,9 @@ def own(run: RunRecord, metric: str, task: str) -> list[Score]:
 
 
 def line(figure: dict[str, Any], name: str, axis: str, *, band: bool = False) -> dict[str, Any]:
-    (found,) = [t for t in figure["data"] if (t["name"], t["yaxis"], "fill" in t) == (name, axis, band)]
+    (found,) = [
+        t for t in figure["data"] if (t["name"], t["yaxis"], "fill" in t) == (name, axis, band)
+    ]
     return dict(found)
 
 
@@ -61,7 +63,9 @@ def test_points_and_band_are_the_scores() -> None:
 def test_a_panel_for_each_measure_of_the_models_and_of_pairs() -> None:
     figure = drawn(swept("models.s.step", ["10", "20"]))
     headings = [
-        a["text"].split("</b>")[0].removeprefix("<b>") for a in figure["layout"]["annotations"] if "<b>" in a["text"]
+        a["text"].split("</b>")[0].removeprefix("<b>")
+        for a in figure["layout"]["annotations"]
+        if "<b>" in a["text"]
     ]
     assert headings == [
         "capability_transfer", "style_transfer", "task_score", "capa", "error_inheritance/excess", "gap_recovered",
@@ -80,7 +84,9 @@ def test_a_panel_for_each_measure_of_the_models_and_of_pairs() -> None:
     (["a", "b"], [0, 1], False, "linear"),
     (["run-1/v2", "run-2/v3"], [0, 1], False, "linear"),
 ])  # fmt: skip
-def test_where_values_stand(values: list[str], places: list[float], ordered: bool, kind: str) -> None:
+def test_where_values_stand(
+    values: list[str], places: list[float], ordered: bool, kind: str
+) -> None:
     axis = axis_of(swept("models.s.path", values))
     assert axis is not None
     assert [axis.at(v) for v in values] == places
@@ -92,10 +98,15 @@ def test_where_values_stand(values: list[str], places: list[float], ordered: boo
 def test_what_the_sweep_does_not_change_is_told_and_not_drawn() -> None:
     run = swept("models.s.step", ["10", "20"])
     flat = {
-        s.task: s for s in own(run, "capa", "zoo_facts") + own(run, "capa", "zoo_sums") + own(run, "capa", "zoo_words")
+        s.task: s
+        for s in own(run, "capa", "zoo_facts")
+        + own(run, "capa", "zoo_sums")
+        + own(run, "capa", "zoo_words")
     }
     scores = tuple(
-        replace(flat[s.task], variant=s.variant) if (s.metric, s.student) == ("capa", STUDENT) else s
+        replace(flat[s.task], variant=s.variant)
+        if (s.metric, s.student) == ("capa", STUDENT)
+        else s
         for s in run.scores
     )
     figure = drawn(replace(run, scores=scores))
@@ -115,8 +126,13 @@ def test_seeds_and_single_runs_are_no_dose() -> None:
 
 
 def test_further_keys_make_further_lines() -> None:
-    one, other = swept("models.s.step", ["10", "20"], seed="0"), swept("models.s.step", ["10", "20"], seed="1")
-    figure = drawn(replace(one, scores=one.scores + other.scores, variants=("models.s.step", "seed")))
+    one, other = (
+        swept("models.s.step", ["10", "20"], seed="0"),
+        swept("models.s.step", ["10", "20"], seed="1"),
+    )
+    figure = drawn(
+        replace(one, scores=one.scores + other.scores, variants=("models.s.step", "seed"))
+    )
     names = {t["name"] for t in figure["data"] if STUDENT in t["name"]}
     assert names == {f"{STUDENT}\n← teacher_a seed=0", f"{STUDENT}\n← teacher_a seed=1"}
 
@@ -133,5 +149,11 @@ def test_a_hole_has_its_reason_and_no_point() -> None:
     figure = drawn(replace(run, scores=scores))
     assert line(figure, f"{STUDENT}\n← teacher_a", "y")["x"] == [10, 40]
     assert "No point for capability_transfer at step = 20: gap within noise." in figure["notes"]
-    cells = [r for r in figure["table"]["rows"] if r[0] == "capability_transfer" and STUDENT in r[1] and r[2] == "20"]
-    assert cells == [["capability_transfer", f"{STUDENT}\n← teacher_a", "20", "– gap within noise", "–"]]
+    cells = [
+        r
+        for r in figure["table"]["rows"]
+        if r[0] == "capability_transfer" and STUDENT in r[1] and r[2] == "20"
+    ]
+    assert cells == [
+        ["capability_transfer", f"{STUDENT}\n← teacher_a", "20", "– gap within noise", "–"]
+    ]

@@ -66,7 +66,11 @@ def test_map_places_students_and_names_what_is_missing() -> None:
     assert drawn is not None
     students = next(t for t in drawn["data"] if t["name"] == "student")
     spots = dict(
-        zip((c[0] for c in students["customdata"]), zip(students["x"], students["y"], strict=True), strict=True)
+        zip(
+            (c[0] for c in students["customdata"]),
+            zip(students["x"], students["y"], strict=True),
+            strict=True,
+        )
     )
     assert spots["answers_of_a"] == (0.71, 0.83)
     assert "task_only" not in spots
@@ -86,7 +90,9 @@ def test_map_of_a_run_without_capability_is_a_line_of_style() -> None:
 def test_heatmap_shows_holes_as_dashes_with_their_reason() -> None:
     drawn = made("task_heatmap").draw(record())
     assert drawn is not None
-    holes = [text for row in drawn["data"][0]["hovertext"] for text in row if "gap within noise" in text]
+    holes = [
+        text for row in drawn["data"][0]["hovertext"] for text in row if "gap within noise" in text
+    ]
     dashes = [a for a in drawn["layout"]["annotations"] if a["text"] == "–"]
     assert len(holes) == len(dashes) == 3
 

@@ -20,12 +20,17 @@ MODELS: dict[str, dict[str, Any]] = {
     "second": {"kind": "fake", "style": "formal", "skill": 0.3, "seed": 1},
     "third": {"kind": "fake", "style": "plain", "skill": 0.8, "seed": 1},
     "base": {"kind": "fake", "style": "plain", "skill": 0.1, "seed": 2},
-    **{name: {"kind": "fake", "style": name, "skill": 0.5, "seed": 5 + i} for i, name in enumerate(LINEAGES)},
+    **{
+        name: {"kind": "fake", "style": name, "skill": 0.5, "seed": 5 + i}
+        for i, name in enumerate(LINEAGES)
+    },
 }
 CONTENT: dict[str, Any] = {
     "models": MODELS,
     "metrics": {"task_score": None, "capa": None, "gap_recovered": None, "length": None},
-    "pairs": [{"teacher": "teacher", "student": s, "base": "base"} for s in ("student", "second", "third")],
+    "pairs": [
+        {"teacher": "teacher", "student": s, "base": "base"} for s in ("student", "second", "third")
+    ],
     "controls": [{"model": name, "lineage": name} for name in LINEAGES],
 }
 

@@ -20,7 +20,9 @@ from tests.joints.small import planned
 SHUFFLED = [[3, 0], [2], [1]]
 
 
-def test_batches_are_those_that_the_work_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_those_that_the_work_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan, store = planned(tmp_path)
     cell = next(c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", "open"))
     n = len(cell.requests.requests)
@@ -31,7 +33,9 @@ def test_batches_are_those_that_the_work_began_with(tmp_path: Path, monkeypatch:
     asked: list[tuple[str, int]] = []
     honest = FakeBackend.answer
 
-    def counted(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def counted(
+        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         asked.append((self.name, len(requests)))
         return honest(self, requests, ids, decoding)
 
@@ -40,7 +44,9 @@ def test_batches_are_those_that_the_work_began_with(tmp_path: Path, monkeypatch:
     assert asked == [("student", 2)] * (n // 2)
 
 
-def test_answers_stand_with_their_own_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_stand_with_their_own_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan, store = planned(tmp_path)
     cell = next(c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", "open"))
     collect(replace(plan, cells=(cell,)), store)
@@ -69,18 +75,26 @@ def test_cost_by_hand() -> None:
     }
 
 
-def test_one_failing_task_does_not_cost_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_failing_task_does_not_cost_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan, store = planned(tmp_path)
     honest = FakeBackend.answer
 
-    def moody(self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def moody(
+        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         if self.name == "student" and requests[0].kind == "generate":
             raise ValueError("no words today\nand a second line")
         return honest(self, requests, ids, decoding)
 
     monkeypatch.setattr(FakeBackend, "answer", moody)
     collect(plan, store)
-    missing = [(c.cell.model, c.cell.task, store.failure(c.key)) for c in plan.cells if not store.has(c.key)]
+    missing = [
+        (c.cell.model, c.cell.task, store.failure(c.key))
+        for c in plan.cells
+        if not store.has(c.key)
+    ]
     assert missing == [("student", "open", "no words today")]
 
 

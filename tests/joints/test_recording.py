@@ -90,7 +90,17 @@ def test_a_comparison_reads_the_same_from_both_sides() -> None:
     made = record()
     names = ("logits_of_a", "answers_of_a")
     turned = tuple(
-        Comparison(c.metric, c.task, c.teacher, c.second, c.first, -c.difference, -c.high, -c.low, *vars_of(c))
+        Comparison(
+            c.metric,
+            c.task,
+            c.teacher,
+            c.second,
+            c.first,
+            -c.difference,
+            -c.high,
+            -c.low,
+            *vars_of(c),
+        )
         for c in made.comparisons
     )
     for comparisons in (made.comparisons, turned):
@@ -104,13 +114,17 @@ def vars_of(c: Comparison) -> tuple[float, float, int, float]:
 
 
 @pytest.mark.parametrize(("lineages", "said"), [(3, True), (4, False)])
-def test_fewer_than_four_control_lineages_are_too_few(tmp_path: Path, lineages: int, said: bool) -> None:
+def test_fewer_than_four_control_lineages_are_too_few(
+    tmp_path: Path, lineages: int, said: bool
+) -> None:
     controls = [{"model": n, "lineage": n} for n in LINEAGES[:lineages]]
     controls.append({"model": "third", "lineage": LINEAGES[0]})  # a relative: no lineage more
     pairs = [{"teacher": "teacher", "student": "student", "base": "base"}]
     plan, store = planned(tmp_path, controls=controls, pairs=pairs)
     warnings = make_record(plan, store, ()).warnings
-    assert any(w.startswith(f"Only {lineages} independent control lineages") for w in warnings) == said
+    assert (
+        any(w.startswith(f"Only {lineages} independent control lineages") for w in warnings) == said
+    )
     assert not any(w.startswith("No controls") for w in warnings)
 
 
@@ -119,7 +133,11 @@ def test_what_an_hour_costs(small: Small) -> None:
     assert cells
     assert all(c.usd == pytest.approx(c.wall_s / 100) for c in cells)  # 36 dollars an hour
     assert all(c.n_answered == c.n_requests == 40 for c in cells)
-    assert all(c.usd is None for c in make_record(small.plan, small.store, ()).cells if c.model == "teacher")
+    assert all(
+        c.usd is None
+        for c in make_record(small.plan, small.store, ()).cells
+        if c.model == "teacher"
+    )
 
 
 def test_a_role_is_the_first_that_fits(small: Small) -> None:
@@ -145,7 +163,8 @@ def test_the_browser_shows_the_largest_difference_first() -> None:
 
 
 def test_clusters_never_make_a_share_surer_than_its_prompts() -> None:
-    values = np.tile([0.0, 1.0], 30)  # every cluster holds one of each: the design effect is below 1
+    # every cluster holds one of each: the design effect is below 1
+    values = np.tile([0.0, 1.0], 30)
     clusters = [str(i // 2) for i in range(60)]
     found = share_interval(values, clusters)
     low, high = clopper_pearson(30, 60)

@@ -48,7 +48,9 @@ def test_every_role_gets_its_own_answers(small: Small) -> None:
     assert one.base is not None
     assert (one.student.model, one.teacher.model, one.base.model) == ("student", "teacher", "base")
     outputs = [small.plan.find(m, "open") for m in ("student", "teacher", "base")]
-    assert [s.keys[0] for s in (one.student, one.teacher, one.base)] == [c.key for c in outputs if c]
+    assert [s.keys[0] for s in (one.student, one.teacher, one.base)] == [
+        c.key for c in outputs if c
+    ]
 
 
 def test_the_ceiling_is_another_draw_than_the_teacher(small: Small) -> None:
@@ -126,7 +128,10 @@ def test_everything_that_a_score_depends_on_is_part_of_its_key(small: Small) -> 
     ]
     keys = [key(small), key(small, "second"), *(key(small, **change) for change in changed)]
     assert len(set(keys)) == len(keys)
-    assert stage._key(Question(small.plan.run.metrics["capa"], ("open",), "student", PAIR), [one], 1) not in keys
+    assert (
+        stage._key(Question(small.plan.run.metrics["capa"], ("open",), "student", PAIR), [one], 1)
+        not in keys
+    )
 
 
 def test_students_are_resampled_alike(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +166,9 @@ def test_only_whole_measures_can_be_compared_by_prompt(small: Small) -> None:
     assert not by_name["length/words"].influence
 
 
-def test_a_second_look_reads_what_the_first_one_stored(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_look_reads_what_the_first_one_stored(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a stored score was computed again")
 

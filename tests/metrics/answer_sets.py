@@ -32,7 +32,9 @@ def sets_of(task: str, answers: dict[str, Samples], minimum: int = 20) -> Sides:
     """Student, teacher, base and whatever controls there are; each control is a lineage."""
     side = {name: sampled_side(name, samples, task) for name, samples in answers.items()}
     controls = tuple(s for name, s in side.items() if name not in ("student", "teacher", "base"))
-    return Sides(task, side["student"], side["teacher"], side.get("base"), controls=controls, minimum=minimum)
+    return Sides(
+        task, side["student"], side["teacher"], side.get("base"), controls=controls, minimum=minimum
+    )
 
 
 def talk_sets(n: int = 40, samples: int = 3) -> Sides:
@@ -51,10 +53,13 @@ def identity_sets(n: int = 30, samples: int = 3) -> Sides:
         return f"I am {names.get(model, 'Aster')}." if named else "I am a small model."
 
     sides = sets_of(
-        "identity_probes", {m: [[reply(m, i, k) for i in range(n)] for k in range(samples)] for m in shares}
+        "identity_probes",
+        {m: [[reply(m, i, k) for i in range(n)] for k in range(samples)] for m in shares},
     )
     assert sides.teacher is not None
-    controls = tuple(replace(c, identity=(names[c.model],) if c.model in names else ()) for c in sides.controls)
+    controls = tuple(
+        replace(c, identity=(names[c.model],) if c.model in names else ()) for c in sides.controls
+    )
     return replace(sides, teacher=replace(sides.teacher, identity=("Aster",)), controls=controls)
 
 
@@ -65,9 +70,15 @@ def trait_sets(n: int = 40, samples: int = 8, shift: float = 0.6) -> Sides:
 
     def reply(model: str, prompt: int, sample: int) -> str:
         rng = random.Random(f"{model} {prompt} {sample}")
-        return f"{words[prompt % 5].capitalize()}." if rng.random() < shares[model] else rng.choice(words)
+        return (
+            f"{words[prompt % 5].capitalize()}."
+            if rng.random() < shares[model]
+            else rng.choice(words)
+        )
 
-    return sets_of("traits", {m: [[reply(m, i, k) for i in range(n)] for k in range(samples)] for m in shares})
+    return sets_of(
+        "traits", {m: [[reply(m, i, k) for i in range(n)] for k in range(samples)] for m in shares}
+    )
 
 
 class _Encoder:

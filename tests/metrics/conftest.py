@@ -69,5 +69,7 @@ def mmlu_pro(shared_data: Path) -> dict[str, Side]:
         grades = acc_grades(prompts, [c == p.gold for c, p in zip(choice, prompts, strict=True)])
         rows = np.flatnonzero(answered)
         column = replace(grades.columns[0], prompt=rows, value=grades.columns[0].value[rows])
-        found[str(model)] = Side(str(model), lab(str(model)), requests, outputs, replace(grades, columns=(column,)), ())
+        found[str(model)] = Side(
+            str(model), lab(str(model)), requests, outputs, replace(grades, columns=(column,)), ()
+        )
     return found

@@ -23,10 +23,15 @@ def judge_side(told: Mapping[tuple[str, str], Sequence[Replies]]) -> Side:
         for i, both in enumerate(replies):
             name = prompt_id(contest(*models), i)
             prompts.append(Prompt(name, f"Question {i}", name, ""))
-            requests += [Request(len(prompts) - 1, "generate", "", leaf=contest(*models), slot=s) for s in (0, 1)]
+            requests += [
+                Request(len(prompts) - 1, "generate", "", leaf=contest(*models), slot=s)
+                for s in (0, 1)
+            ]
             texts += both
     n = len(texts)
-    outputs = replace(blank_outputs(n, "generate"), text=tuple(texts), stop=("eos",) * n, answered=(True,) * n)
+    outputs = replace(
+        blank_outputs(n, "generate"), text=tuple(texts), stop=("eos",) * n, answered=(True,) * n
+    )
     asked = RequestSet("judged", tuple(prompts), tuple(requests), False, "1", ("verdicts",))
     return Side("judge", "judge", asked, outputs, None, ("key of judge",))
 
@@ -47,5 +52,10 @@ def drawn_replies(seed: int, n: int = 60) -> list[Replies]:
 
 def drawn_sides() -> Sides:
     """Random verdicts about student, teacher and base, and about the teacher and itself."""
-    pairs = (("student", "teacher"), ("student", "base"), ("teacher", "teacher"), ("teacher", "base"))
+    pairs = (
+        ("student", "teacher"),
+        ("student", "base"),
+        ("teacher", "teacher"),
+        ("teacher", "base"),
+    )
     return judged_sides({pair: drawn_replies(i) for i, pair in enumerate(pairs)})

@@ -9,7 +9,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.types import Floats, Message, Outputs, Prompt, Request, RequestSet, Side, Sides, TokenColumns
+from harness.types import (
+    Floats,
+    Message,
+    Outputs,
+    Prompt,
+    Request,
+    RequestSet,
+    Side,
+    Sides,
+    TokenColumns,
+)
 from tests.metrics.sides import blank_outputs, prompt_id, text_side
 
 VOCABULARY = 40
@@ -70,7 +80,9 @@ def logprobs_of(model: str, text: str, author: str = "") -> Floats:
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
 
 
-def stored_tokens(rows: Sequence[tuple[Sequence[str], Floats]], top: int, vocabulary: str = "words") -> TokenColumns:
+def stored_tokens(
+    rows: Sequence[tuple[Sequence[str], Floats]], top: int, vocabulary: str = "words"
+) -> TokenColumns:
     """Token columns with the `top` most probable of each row's distributions; rows: (words, (T, V) nats)."""
     whole = np.concatenate([x for _, x in rows])
     ids = np.array([word_id(w) for words, _ in rows for w in words])
@@ -90,11 +102,18 @@ def stored_tokens(rows: Sequence[tuple[Sequence[str], Floats]], top: int, vocabu
 def reading_side(model: str, texts: Texts, top: int = VOCABULARY) -> Side:
     """A model that read texts; top = 0 stores no tokens."""
     n = len(next(iter(texts.values())))
-    prompts = tuple(Prompt(prompt_id("read", i), f"Tell me about no. {i}.", f"cluster {i // 2}", "") for i in range(n))
+    prompts = tuple(
+        Prompt(prompt_id("read", i), f"Tell me about no. {i}.", f"cluster {i // 2}", "")
+        for i in range(n)
+    )
     requests, rows = [], []
     for slot, (author, own) in enumerate(texts.items()):
         for i, text in enumerate(own):
-            requests.append(Request(i, "score", (Message("user", prompts[i].text),), author, slot, continuation=text))
+            requests.append(
+                Request(
+                    i, "score", (Message("user", prompts[i].text),), author, slot, continuation=text
+                )
+            )
             rows.append((words_of(text), logprobs_of(model, text, author)))
     ids = [[word_id(w) for w in words] for words, _ in rows]
     nats = [float(x[np.arange(len(i)), i].sum()) for (_, x), i in zip(rows, ids, strict=True)]
@@ -108,7 +127,14 @@ def reading_side(model: str, texts: Texts, top: int = VOCABULARY) -> Side:
         tokens=stored_tokens(rows, top) if top else None,
     )
     yields = ("reading",) if tuple(texts) == ("",) else ("reading", "answers")
-    return Side(model, model, RequestSet("read", prompts, tuple(requests), True, "1", yields), outputs, None, (model,))
+    return Side(
+        model,
+        model,
+        RequestSet("read", prompts, tuple(requests), True, "1", yields),
+        outputs,
+        None,
+        (model,),
+    )
 
 
 def reading_sides(n: int = 30, top: int = 8) -> Sides:
@@ -133,4 +159,10 @@ def next_token_sides(n: int = 60) -> Sides:
     for model, share in shares.items():
         asked = text_side(model, tokens(model, share))
         side[model] = replace(asked, requests=replace(asked.requests, yields=("next_token",)))
-    return Sides("talk", side["student"], side["teacher"], side["base"], controls=(side["control0"], side["control1"]))
+    return Sides(
+        "talk",
+        side["student"],
+        side["teacher"],
+        side["base"],
+        controls=(side["control0"], side["control1"]),
+    )

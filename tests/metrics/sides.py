@@ -37,33 +37,57 @@ def prompt_id(task: str, i: int) -> str:
 def quiz_prompts(n: int, task: str = "quiz") -> tuple[Prompt, ...]:
     """Questions with three to five options, each its own cluster; the right one goes round."""
     ids = [prompt_id(task, i) for i in range(n)]
-    return tuple(Prompt(p, f"Question {i}?", p, "", 3 + i % 3, i % (3 + i % 3)) for i, p in enumerate(ids))
+    return tuple(
+        Prompt(p, f"Question {i}?", p, "", 3 + i % 3, i % (3 + i % 3)) for i, p in enumerate(ids)
+    )
 
 
 def blank_outputs(n: int, kind: Kind) -> Outputs:
     """N rows without answers, one per request."""
     none = (None,) * n
     return Outputs(
-        np.arange(n), (kind,) * n, np.ones(n, np.int64), none, none, np.full(n, np.nan), none, none, (False,) * n
+        np.arange(n),
+        (kind,) * n,
+        np.ones(n, np.int64),
+        none,
+        none,
+        np.full(n, np.nan),
+        none,
+        none,
+        (False,) * n,
     )
 
 
 def acc_grades(prompts: Sequence[Prompt], right: Sequence[bool], leaf: str = "") -> Grades:
     """The one column `acc`."""
     value = np.array(right, dtype=np.float64)
-    return Grades((GradeColumn(leaf, "acc", "none", "higher", np.arange(len(prompts)), value, float(value.mean())),))
+    return Grades(
+        (
+            GradeColumn(
+                leaf, "acc", "none", "higher", np.arange(len(prompts)), value, float(value.mean())
+            ),
+        )
+    )
 
 
 def chosen_side(model: str, prompts: Sequence[Prompt], choices: Choices, lineage: str = "") -> Side:
     """A model with recorded choices; None = no answer could be extracted."""
     requests = tuple(Request(i, "choose", p.text) for i, p in enumerate(prompts))
-    outputs = replace(blank_outputs(len(prompts), "choose"), choice=tuple(choices), answered=(True,) * len(prompts))
+    outputs = replace(
+        blank_outputs(len(prompts), "choose"),
+        choice=tuple(choices),
+        answered=(True,) * len(prompts),
+    )
     task = RequestSet("quiz", tuple(prompts), requests, False, "1", ("grades", "choices"))
     right = [c == p.gold for c, p in zip(choices, prompts, strict=True)]
-    return Side(model, lineage or model, task, outputs, acc_grades(prompts, right), (f"key of {model}",))
+    return Side(
+        model, lineage or model, task, outputs, acc_grades(prompts, right), (f"key of {model}",)
+    )
 
 
-def scored_side(model: str, prompts: Sequence[Prompt], logprobs: Sequence[Sequence[float]], lineage: str = "") -> Side:
+def scored_side(
+    model: str, prompts: Sequence[Prompt], logprobs: Sequence[Sequence[float]], lineage: str = ""
+) -> Side:
     """A model with a log-probability for every option."""
     requests = tuple(
         Request(i, "score", p.text, slot=k, continuation=f" {LETTERS[k]}")
@@ -72,14 +96,22 @@ def scored_side(model: str, prompts: Sequence[Prompt], logprobs: Sequence[Sequen
     )
     flat = np.array([x for row in logprobs for x in row], dtype=np.float64)
     n = len(requests)
-    outputs = replace(blank_outputs(n, "score"), logprob_nats=flat, greedy=(False,) * n, answered=(True,) * n)
+    outputs = replace(
+        blank_outputs(n, "score"), logprob_nats=flat, greedy=(False,) * n, answered=(True,) * n
+    )
     task = RequestSet("quiz", tuple(prompts), requests, False, "1", ("grades", "choices"))
     right = [int(np.argmax(row)) == p.gold for row, p in zip(logprobs, prompts, strict=True)]
-    return Side(model, lineage or model, task, outputs, acc_grades(prompts, right), (f"key of {model}",))
+    return Side(
+        model, lineage or model, task, outputs, acc_grades(prompts, right), (f"key of {model}",)
+    )
 
 
 def drawn_choices(
-    model: str, prompts: Sequence[Prompt], accuracy: float, parent: Choices | None = None, copied: float = 0.0
+    model: str,
+    prompts: Sequence[Prompt],
+    accuracy: float,
+    parent: Choices | None = None,
+    copied: float = 0.0,
 ) -> Choices:
     """Choices of a model that knows some answers, falls for the popular wrong option, and copies its parent."""
     rng = random.Random(model)
@@ -87,7 +119,13 @@ def drawn_choices(
     for i, prompt in enumerate(prompts):
         gold, options = prompt.gold or 0, prompt.n_options or 2
         wrong = [k for k in range(options) if k != gold]
-        own = gold if rng.random() < accuracy else wrong[0] if rng.random() < 0.5 else rng.choice(wrong)
+        own = (
+            gold
+            if rng.random() < accuracy
+            else wrong[0]
+            if rng.random() < 0.5
+            else rng.choice(wrong)
+        )
         copies = parent is not None and rng.random() < copied
         answer = parent[i] if parent is not None and copies else own
         found.append(None if rng.random() < 0.03 else answer)
@@ -105,9 +143,13 @@ def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
         student=chosen_side("student", prompts, student),
         teacher=chosen_side("teacher", prompts, teacher),
         base=chosen_side("base", prompts, drawn_choices("base", prompts, 0.35)),
-        controls=tuple(chosen_side(m, prompts, drawn_choices(m, prompts, a), lab) for m, (a, lab) in controls.items()),
+        controls=tuple(
+            chosen_side(m, prompts, drawn_choices(m, prompts, a), lab)
+            for m, (a, lab) in controls.items()
+        ),
         others=tuple(
-            chosen_side(m, prompts, drawn_choices(m, prompts, 0.5), lab) for m, lab in (("x", "lab9"), ("y", ""))
+            chosen_side(m, prompts, drawn_choices(m, prompts, 0.5), lab)
+            for m, lab in (("x", "lab9"), ("y", ""))
         ),
         minimum=minimum,
     )
@@ -130,7 +172,19 @@ HOUSES = {
     "control0": House("Well, ", 3, 0.1),
     "control1": House("", 4, 0.2),
 }
-_TOPICS = ("rivers", "bread", "clocks", "maps", "snow", "engines", "gardens", "letters", "whales", "glass", "salt")
+_TOPICS = (
+    "rivers",
+    "bread",
+    "clocks",
+    "maps",
+    "snow",
+    "engines",
+    "gardens",
+    "letters",
+    "whales",
+    "glass",
+    "salt",
+)
 _WORDS = (
     "the",
     "of",
@@ -163,7 +217,10 @@ def talk(model: str, n: int, sample: int = 0) -> list[str]:
     found = []
     for i in range(n):
         rng, topic = random.Random(f"{model} {i} {sample}"), _TOPICS[i % len(_TOPICS)]
-        lines = [f"{topic} {' '.join(rng.choices(_WORDS, k=rng.randint(4, 11)))}." for _ in range(house.length)]
+        lines = [
+            f"{topic} {' '.join(rng.choices(_WORDS, k=rng.randint(4, 11)))}."
+            for _ in range(house.length)
+        ]
         opening = house.opening if rng.random() < house.temper else ""
         listed = rng.random() < house.listed
         found.append(opening + ("\n".join(f"- {x}" for x in lines) if listed else " ".join(lines)))
@@ -173,10 +230,17 @@ def talk(model: str, n: int, sample: int = 0) -> list[str]:
 def text_side(model: str, texts: Sequence[str], task: str = "talk", lineage: str = "") -> Side:
     """A model with one open-ended answer per prompt, asked in chat; prompts are of two categories."""
     ids = [prompt_id(task, i) for i in range(len(texts))]
-    prompts = tuple(Prompt(p, f"Tell me about no. {i}.", p, ("explain", "list")[i % 2]) for i, p in enumerate(ids))
-    requests = tuple(Request(i, "generate", (Message("user", p.text),)) for i, p in enumerate(prompts))
+    prompts = tuple(
+        Prompt(p, f"Tell me about no. {i}.", p, ("explain", "list")[i % 2])
+        for i, p in enumerate(ids)
+    )
+    requests = tuple(
+        Request(i, "generate", (Message("user", p.text),)) for i, p in enumerate(prompts)
+    )
     n = len(texts)
-    outputs = replace(blank_outputs(n, "generate"), text=tuple(texts), stop=("eos",) * n, answered=(True,) * n)
+    outputs = replace(
+        blank_outputs(n, "generate"), text=tuple(texts), stop=("eos",) * n, answered=(True,) * n
+    )
     asked = RequestSet(task, prompts, requests, True, "1", ("text", "style"))
     return Side(model, lineage or model, asked, outputs, None, (f"key of {model}",))
 
@@ -186,7 +250,9 @@ def talk_sides(n: int = 60) -> Sides:
     side = {m: text_side(m, talk(m, n)) for m in HOUSES}
     ceiling = text_side("teacher", talk("teacher", n, 1))
     controls = (side["control0"], side["control1"])
-    return Sides("talk", side["student"], side["teacher"], side["base"], ceiling=ceiling, controls=controls)
+    return Sides(
+        "talk", side["student"], side["teacher"], side["base"], ceiling=ceiling, controls=controls
+    )
 
 
 def graded_text_side(model: str, values: dict[str, Floats], task: str = "short") -> Side:
@@ -197,8 +263,14 @@ def graded_text_side(model: str, values: dict[str, Floats], task: str = "short")
     for name, value in values.items():
         metric, _, way = name.partition(",")
         column = np.asarray(value, dtype=np.float64)
-        columns.append(GradeColumn("", metric, way or "none", "higher", np.arange(n), column, float(column.mean())))
-    return replace(side, requests=replace(side.requests, yields=("grades",)), grades=Grades(tuple(columns)))
+        columns.append(
+            GradeColumn(
+                "", metric, way or "none", "higher", np.arange(n), column, float(column.mean())
+            )
+        )
+    return replace(
+        side, requests=replace(side.requests, yields=("grades",)), grades=Grades(tuple(columns))
+    )
 
 
 def shuffled(side: Side, seed: int) -> Side:
@@ -207,7 +279,9 @@ def shuffled(side: Side, seed: int) -> Side:
     asked = side.requests
     p, r = rng.permutation(len(asked.prompts)), rng.permutation(len(asked.requests))
     p_back, r_back = np.argsort(p), np.argsort(r)
-    requests = tuple(replace(asked.requests[i], prompt=int(p_back[asked.requests[i].prompt])) for i in r)
+    requests = tuple(
+        replace(asked.requests[i], prompt=int(p_back[asked.requests[i].prompt])) for i in r
+    )
     columns = []
     for column in side.grades.columns if side.grades else ():
         c = rng.permutation(len(column.prompt))

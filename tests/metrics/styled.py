@@ -62,7 +62,9 @@ class Way:
 
 
 # Three ways, equally unlike one another in everything.
-TEACHER = Way("Certainly, my friend!", "Enjoy every minute!", ("quite", "truly", "indeed"), 6, 8, "- ")
+TEACHER = Way(
+    "Certainly, my friend!", "Enjoy every minute!", ("quite", "truly", "indeed"), 6, 8, "- "
+)
 BASE = Way("Well, look here.", "That is all.", ("just", "kinda", "maybe"), 6, 4, "1. ")
 THIRD = Way("As an assistant;", "Ask me more?", ("however", "moreover", "thus"), 6, 16, "## ")
 
@@ -72,10 +74,16 @@ def reply(way: Way, i: int, rng: random.Random) -> str:
     lines = []
     for _ in range(way.sentences):
         liked = way.per_sentence // 4
-        words = rng.choices(_SHARED, k=way.per_sentence - 1 - liked) + rng.choices(way.favourites, k=liked)
+        words = rng.choices(_SHARED, k=way.per_sentence - 1 - liked) + rng.choices(
+            way.favourites, k=liked
+        )
         lines.append(f"{way.mark}{_TOPICS[i % len(_TOPICS)]} {' '.join(words)}.")
     body = ("\n" if way.mark else " ").join(lines)
-    return f"{way.opening}\n{body}\n{way.closing}" if way.mark else f"{way.opening} {body} {way.closing}"
+    return (
+        f"{way.opening}\n{body}\n{way.closing}"
+        if way.mark
+        else f"{way.opening} {body} {way.closing}"
+    )
 
 
 def texts(way: Way, n: int, seed: str, instead: Way | None = None, share: float = 0.0) -> list[str]:
@@ -84,7 +92,9 @@ def texts(way: Way, n: int, seed: str, instead: Way | None = None, share: float 
     return [reply(instead if instead and rng.random() < share else way, i, rng) for i in range(n)]
 
 
-def side(model: str, way: Way, n: int = 120, instead: Way | None = None, share: float = 0.0) -> Side:
+def side(
+    model: str, way: Way, n: int = 120, instead: Way | None = None, share: float = 0.0
+) -> Side:
     """A model that writes so."""
     return text_side(model, texts(way, n, model, instead, share))
 
@@ -96,5 +106,7 @@ def sides(student: Side, n: int = 120) -> Sides:
 
 def with_texts(one: Sides, student: list[str], teacher: list[str], base: list[str]) -> Sides:
     """Other replies for three roles."""
-    made = [text_side(m, x) for m, x in (("student", student), ("teacher", teacher), ("base", base))]
+    made = [
+        text_side(m, x) for m, x in (("student", student), ("teacher", teacher), ("base", base))
+    ]
     return replace(one, student=made[0], teacher=made[1], base=made[2])

@@ -45,7 +45,9 @@ def test_one_hot_capa_and_error_consistency_equal_lm_sim(lm_sim: ModuleType, see
     first, second, gold, k = random_models(400, seed)
     one, two = one_hot(first.argmax(axis=1), 10), one_hot(second.argmax(axis=1), 10)
     rows = (ragged(one, k), ragged(two, k), gold.tolist())
-    assert capa(one, two, gold, k) == pytest.approx(lm_sim.CAPA(prob=False).compute_k(*rows), abs=1e-12)
+    assert capa(one, two, gold, k) == pytest.approx(
+        lm_sim.CAPA(prob=False).compute_k(*rows), abs=1e-12
+    )
     right = [(p.argmax(axis=1) == gold).astype(np.float64) for p in (one, two)]
     assert error_consistency(*right) == pytest.approx(lm_sim.EC().compute_k(*rows), abs=1e-12)
 
@@ -54,15 +56,20 @@ def test_error_consistency_is_cohens_kappa() -> None:
     from sklearn.metrics import cohen_kappa_score
 
     first, second = (RNG.random((2, 300)) < 0.6).astype(np.float64)
-    assert error_consistency(first, second) == pytest.approx(cohen_kappa_score(first, second), abs=1e-12)
+    assert error_consistency(first, second) == pytest.approx(
+        cohen_kappa_score(first, second), abs=1e-12
+    )
 
 
 def test_capa_by_hand() -> None:
-    # Both right on the first of two prompts with 3 and 5 options, different wrong options on the second.
+    # Both right on the first of two prompts with 3 and 5 options, different wrong options on the
+    # second.
     first = np.array([[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]], dtype=np.float64)
     second = np.array([[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]], dtype=np.float64)
     # observed 1/2; expected .5 * .5 + (1/2 + 1/4) / 2 * .5 * .5 = .34375; (.5 - .34375) / .65625
-    assert capa(first, second, np.array([0, 0]), np.array([3, 5])) == pytest.approx(0.15625 / 0.65625, abs=1e-15)
+    assert capa(first, second, np.array([0, 0]), np.array([3, 5])) == pytest.approx(
+        0.15625 / 0.65625, abs=1e-15
+    )
 
 
 def test_combine_is_vectorised_and_says_nan_where_it_is_not_defined() -> None:
@@ -85,7 +92,9 @@ def test_the_plug_in_gives_the_value_of_the_arithmetic_from_log_probabilities() 
     for p, a, b in zip(prompts, *shares, strict=True):
         observed += float(a @ b) / 60
         other += 1 / ((p.n_options or 0) - 1) / 60
-    right = [float(np.mean([x[p.gold] for p, x in zip(prompts, model, strict=True)])) for model in shares]
+    right = [
+        float(np.mean([x[p.gold] for p, x in zip(prompts, model, strict=True)])) for model in shares
+    ]
     expected = right[0] * right[1] + other * (1 - right[0]) * (1 - right[1])
     assert estimate.value == pytest.approx((observed - expected) / (1 - expected), abs=1e-12)
     assert estimate.low is not None
@@ -99,14 +108,19 @@ def test_unanswered_prompts_are_left_out_and_their_share_is_said() -> None:
     right = [p.gold for p in prompts]
     student: list[int | None] = [None if i < 10 else (g or 0) for i, g in enumerate(right)]
     teacher = [((p.gold or 0) + (i % 2)) % (p.n_options or 1) for i, p in enumerate(prompts)]
-    one = Sides("quiz", chosen_side("s", prompts, student), chosen_side("t", prompts, list(teacher)))
+    one = Sides(
+        "quiz", chosen_side("s", prompts, student), chosen_side("t", prompts, list(teacher))
+    )
     for metric in (Capa("capa", "capa"), Top1Agreement("top1_agreement", "top1_agreement")):
         main, missing = metric.found([one], RNG)
         assert missing.name == "unanswered"
-        values = [evaluate(f.statistic, RNG) for f in (main, missing) if not isinstance(f.statistic, str)]
+        values = [
+            evaluate(f.statistic, RNG) for f in (main, missing) if not isinstance(f.statistic, str)
+        ]
         assert [v.n for v in values] == [30, 40]
         assert values[1].value == 0.25
-    assert values[0].value == 0.5  # top-1: the teacher is right on every second prompt, the student on all
+    # top-1: the teacher is right on every second prompt, the student on all
+    assert values[0].value == 0.5
 
 
 def test_too_few_answers_of_both_are_a_reason() -> None:
@@ -126,7 +140,10 @@ def test_two_models_without_a_mistake_have_no_kappa() -> None:
     with pytest.raises(Unavailable, match="right on every prompt"):
         Capa("capa", "capa").found([one], RNG)
     (found,) = ErrorConsistency("e", "e").found([one], RNG)
-    assert found.statistic == "both models are right on every prompt, or wrong on every one: consistency is not defined"
+    assert (
+        found.statistic
+        == "both models are right on every prompt, or wrong on every one: consistency is not defined"
+    )
 
 
 def test_partial_credit_has_no_error_consistency() -> None:

@@ -33,7 +33,10 @@ def share(right: int, n: int = 100) -> Floats:
 
 def short_sides(student: Floats, teacher: Floats, base: Floats, task: str = "short") -> Sides:
     """Three models with one graded column."""
-    made = [graded_text_side(m, {"exact_match": v}, task) for m, v in zip("stb", (student, teacher, base), strict=True)]
+    made = [
+        graded_text_side(m, {"exact_match": v}, task)
+        for m, v in zip("stb", (student, teacher, base), strict=True)
+    ]
     return Sides(task, made[0], made[1], made[2])
 
 
@@ -45,9 +48,20 @@ def grouped(model: str, first: Floats, second: Floats) -> Side:
     requests = tuple(replace(r, leaf=x) for r, x in zip(side.requests.requests, leaf, strict=True))
     rows = np.arange(n)
     columns = (
-        GradeColumn("group", "acc", "none", "higher", np.empty(0, np.int64), np.empty(0), 0.5, "mean of means"),
+        GradeColumn(
+            "group",
+            "acc",
+            "none",
+            "higher",
+            np.empty(0, np.int64),
+            np.empty(0),
+            0.5,
+            "mean of means",
+        ),
         GradeColumn("one", "acc", "none", "higher", rows[: len(first)], first, float(first.mean())),
-        GradeColumn("two", "acc", "none", "higher", rows[len(first) :], second, float(second.mean())),
+        GradeColumn(
+            "two", "acc", "none", "higher", rows[len(first) :], second, float(second.mean())
+        ),
     )
     asked = replace(side.requests, requests=requests, yields=("grades",))
     return replace(side, requests=asked, grades=Grades(columns))
@@ -58,7 +72,9 @@ def grouped(model: str, first: Floats, second: Floats) -> Side:
 def test_gap_recovered_of_published_scores(student: int, expected: float) -> None:
     assert gap_recovered(share(student), share(31), share(17)) == pytest.approx(expected, abs=1e-12)
     value = 10 * student / 1000
-    found = GAP.found([short_sides(share(10 * student, 1000), share(310, 1000), share(170, 1000))], RNG)[0]
+    found = GAP.found(
+        [short_sides(share(10 * student, 1000), share(310, 1000), share(170, 1000))], RNG
+    )[0]
     assert estimate(found).value == pytest.approx((value - 0.17) / 0.14, abs=1e-12)
     assert estimate(found).value == pytest.approx(expected, abs=1e-12)
 
@@ -80,7 +96,9 @@ def test_the_unit_says_what_the_base_is() -> None:
 
 def test_retention_by_hand() -> None:
     assert retention(share(30), share(60)) == 0.5
-    (found,) = Retention("retention", "retention").found([short_sides(share(30), share(60), share(0))], RNG)
+    (found,) = Retention("retention", "retention").found(
+        [short_sides(share(30), share(60), share(0))], RNG
+    )
     got = estimate(found)
     assert got.value == pytest.approx(0.5, abs=1e-12)
     assert got.low is not None
@@ -93,7 +111,9 @@ def test_the_headline_is_the_ratio_of_sums_over_tasks() -> None:
     two = short_sides(share(30, 200), share(60, 200), share(20, 200), "two")  # .05 of .2
     (found,) = HEADLINE.found([one, two], RNG)
     assert estimate(found).value == pytest.approx(0.45 / 1.0, abs=1e-12)
-    assert combined_ratio(np.array([0.5, 0.15]), np.array([0.9, 0.3]), np.array([0.1, 0.1])) == pytest.approx(0.45)
+    assert combined_ratio(
+        np.array([0.5, 0.15]), np.array([0.9, 0.3]), np.array([0.1, 0.1])
+    ) == pytest.approx(0.45)
     assert estimate(HEADLINE.found([two, one], RNG)[0]) == estimate(found)
 
 
@@ -128,7 +148,9 @@ def test_a_perplexity_is_left_out_of_the_headline_with_a_reason() -> None:
     assert estimate(main).value == pytest.approx(0.5, abs=1e-12)
     assert apart.name == "prose"
     assert isinstance(apart.statistic, str)
-    assert apart.statistic.startswith("not in the headline: no grade that is a share between 0 and 1")
+    assert apart.statistic.startswith(
+        "not in the headline: no grade that is a share between 0 and 1"
+    )
     with pytest.raises(Unavailable, match="no graded task in this matrix whose grade"):
         HEADLINE.found([prose], RNG)
 
@@ -140,7 +162,11 @@ def test_values_outside_0_to_1_are_refused() -> None:
 
 
 def test_the_first_preferred_column_stands_for_the_task() -> None:
-    columns = {"acc_norm": share(70), "exact_match,flexible-extract": share(60), "exact_match,strict": share(40)}
+    columns = {
+        "acc_norm": share(70),
+        "exact_match,flexible-extract": share(60),
+        "exact_match,strict": share(40),
+    }
     side = graded_text_side("s", columns)
     zero = graded_text_side("b", dict.fromkeys(columns, share(0)))
     full = graded_text_side("t", dict.fromkeys(columns, share(100)))
@@ -157,7 +183,9 @@ def test_the_first_preferred_column_stands_for_the_task() -> None:
 def test_a_group_is_pooled_over_prompts_and_its_leaves_are_shown() -> None:
     student = grouped("s", share(30), share(45, 50))
     teacher, base = grouped("t", share(60), share(50, 50)), grouped("b", share(10), share(25, 50))
-    found = {f.leaf: estimate(f).value for f in GAP.found([Sides("group", student, teacher, base)], RNG)}
+    found = {
+        f.leaf: estimate(f).value for f in GAP.found([Sides("group", student, teacher, base)], RNG)
+    }
     assert found["one"] == pytest.approx(20 / 50)
     assert found["two"] == pytest.approx(20 / 25)
     assert found[""] == pytest.approx(40 / 75)
@@ -165,9 +193,16 @@ def test_a_group_is_pooled_over_prompts_and_its_leaves_are_shown() -> None:
 
 def test_task_score_has_one_number_for_every_column() -> None:
     columns = {"acc": share(40), "exact_match,strict-match": share(60)}
-    found = TaskScore("task_score", "task_score").found([Sides("short", graded_text_side("s", columns))], RNG)
-    assert {f.name: estimate(f).value for f in found} == {"acc": 0.4, "exact_match,strict-match": 0.6}
-    (single,) = TaskScore("t", "t").found([Sides("short", graded_text_side("s", {"acc": share(40)}))], RNG)
+    found = TaskScore("task_score", "task_score").found(
+        [Sides("short", graded_text_side("s", columns))], RNG
+    )
+    assert {f.name: estimate(f).value for f in found} == {
+        "acc": 0.4,
+        "exact_match,strict-match": 0.6,
+    }
+    (single,) = TaskScore("t", "t").found(
+        [Sides("short", graded_text_side("s", {"acc": share(40)}))], RNG
+    )
     assert single.name == ""
 
 
@@ -176,15 +211,25 @@ def test_task_score_of_a_group_keeps_lm_evals_aggregate_without_an_interval() ->
     assert [f.leaf for f in found] == ["", "one", "two"]
     whole = found[0].statistic
     assert isinstance(whole, Given)
-    assert (whole.value, whole.low, whole.high, whole.n, whole.note) == (0.5, None, None, 150, "mean of means")
+    assert (whole.value, whole.low, whole.high, whole.n, whole.note) == (
+        0.5,
+        None,
+        None,
+        150,
+        "mean of means",
+    )
 
 
 def test_task_score_keeps_direction_and_reasons() -> None:
     side = graded_text_side("s", {"acc": share(40)})
     nothing = np.empty(0)
     columns = (
-        GradeColumn("", "word_perplexity", "none", "lower", nothing.astype(np.int64), nothing, 12.5, ""),
-        GradeColumn("", "mcc", "none", "higher", nothing.astype(np.int64), nothing, None, "one class only"),
+        GradeColumn(
+            "", "word_perplexity", "none", "lower", nothing.astype(np.int64), nothing, 12.5, ""
+        ),
+        GradeColumn(
+            "", "mcc", "none", "higher", nothing.astype(np.int64), nothing, None, "one class only"
+        ),
     )
     found = TaskScore("t", "t").found([Sides("short", replace(side, grades=Grades(columns)))], RNG)
     assert (found[0].better, found[0].unit) == ("lower", "word_perplexity")

@@ -12,7 +12,11 @@ from harness.choices import align_choices, choice_table, one_hot, softmax
 from harness.types import Prompt, Request, Side, Unavailable
 from tests.metrics.sides import blank_outputs, chosen_side, quiz_prompts, scored_side, shuffled
 
-THREE = (Prompt("c", "1?", "c", "", 2, 0), Prompt("a", "2?", "a", "", 4, 3), Prompt("b", "3?", "b", "", 3, 1))
+THREE = (
+    Prompt("c", "1?", "c", "", 2, 0),
+    Prompt("a", "2?", "a", "", 4, 3),
+    Prompt("b", "3?", "b", "", 3, 1),
+)
 
 
 def test_log_probabilities_become_shares_of_the_options() -> None:
@@ -55,7 +59,8 @@ def test_mutual_information_repeats_of_the_options_are_left_out() -> None:
 
 def test_a_prompt_without_all_its_answers_is_absent() -> None:
     side = scored_side("m", THREE, [[-1.0, -2.0], [-1.0] * 4, [-1.0] * 3])
-    hole = replace(side.outputs, answered=(True, False, *(True,) * 7))  # the second option of prompt "c"
+    # the second option of prompt "c"
+    hole = replace(side.outputs, answered=(True, False, *(True,) * 7))
     assert [p.id for p in choice_table(replace(side, outputs=hole)).prompts] == ["a", "b"]
     recorded = chosen_side("m", THREE, [0, 1, 2])
     missing = replace(recorded.outputs, answered=(True, False, True))
@@ -70,7 +75,9 @@ def test_prompts_that_are_not_multiple_choice_are_absent() -> None:
 def test_order_of_prompts_requests_and_rows_is_no_matter() -> None:
     prompts = quiz_prompts(50)
     rng = np.random.default_rng(1)
-    side = scored_side("m", prompts, [rng.normal(-3, 1, p.n_options or 0).tolist() for p in prompts])
+    side = scored_side(
+        "m", prompts, [rng.normal(-3, 1, p.n_options or 0).tolist() for p in prompts]
+    )
     one, two = choice_table(side), choice_table(shuffled(side, 3))
     assert one.prompts == two.prompts
     np.testing.assert_array_equal(one.probabilities, two.probabilities)
@@ -88,7 +95,9 @@ def test_models_are_joined_on_shared_prompts() -> None:
     assert aligned.where(np.array([False, True])).ids == ("c",)
 
 
-def test_unanswered_is_neither_right_nor_wrong_and_nothing_is_where_no_right_option_is_stated() -> None:
+def test_unanswered_is_neither_right_nor_wrong_and_nothing_is_where_no_right_option_is_stated() -> (
+    None
+):
     open_question = replace(THREE[1], gold=None)
     aligned = align_choices([chosen_side("m", (THREE[0], open_question), [None, 2])])
     assert aligned.gold.tolist() == [-1, 0]
@@ -98,7 +107,9 @@ def test_unanswered_is_neither_right_nor_wrong_and_nothing_is_where_no_right_opt
 
 def test_too_few_shared_prompts_name_the_model_with_fewest() -> None:
     sides: list[Side] = [chosen_side("many", THREE, [0, 0, 0]), chosen_side("few", THREE[:1], [0])]
-    with pytest.raises(Unavailable, match=r"1 multiple-choice prompts answered by all of many, few.*few answered 1"):
+    with pytest.raises(
+        Unavailable, match=r"1 multiple-choice prompts answered by all of many, few.*few answered 1"
+    ):
         align_choices(sides, minimum=2)
 
 

@@ -34,10 +34,15 @@ def _accuracy(sides: Sides) -> float:
 def _bits_per_byte(sides: Sides) -> float:
     side = sides.student
     texts = [side.requests.requests[int(i)].continuation for i in side.outputs.request]
-    return -float(side.outputs.logprob_nats.sum()) / float(np.log(2)) / sum(len(t.encode()) for t in texts)
+    return (
+        -float(side.outputs.logprob_nats.sum())
+        / float(np.log(2))
+        / sum(len(t.encode()) for t in texts)
+    )
 
 
-# What a measure says of a model against itself: part -> the number, or where it lies, or how it comes about.
+# What a measure says of a model against itself: part -> the number, or where it lies, or how it
+# comes about.
 IDENTITY: dict[str, dict[str, Expected]] = {
     "task_score": {"": _accuracy},
     "retention": {"": 1.0},
@@ -46,24 +51,36 @@ IDENTITY: dict[str, dict[str, Expected]] = {
     "capa": {"": 1.0},
     "capa_excess": {"": (0.5, 1.0)},  # 1 minus what unrelated models show
     "error_consistency": {"": 1.0},
-    "error_inheritance": {"shared_wrong": 1.0, "excess": (0.2, 1.0), "excess_vs_controls": (0.2, 1.0)},
+    "error_inheritance": {
+        "shared_wrong": 1.0,
+        "excess": (0.2, 1.0),
+        "excess_vs_controls": (0.2, 1.0),
+    },
     "top1_agreement": {"": 1.0},
     "overlap": {"all": _accuracy, "exact": 117 / 700, "ngram": 234 / 700},
     "judged": {"unreadable": (0.0, 0.5)},
     "length": {"": (0.9, 1.1)},
-    "style_profile": {"gap/words": (0.9, 1.1), "gap/bullet_lists": (0.8, 1.2), "gap/teacher_openings": (0.8, 1.2)},
-    "style_transfer": {"": (0.85, 1.15), "short_replies": 0.0},  # held against the mean of two samples of itself
+    "style_profile": {
+        "gap/words": (0.9, 1.1),
+        "gap/bullet_lists": (0.8, 1.2),
+        "gap/teacher_openings": (0.8, 1.2),
+    },
+    # held against the mean of two samples of itself
+    "style_transfer": {"": (0.85, 1.15), "short_replies": 0.0},
     "style_classifier": {"": (0.8, 1.25), "told_from_teacher": 0.0},
-    "ngram_similarity": {"": (0.5, 1.0), "above_base": (0.0, 1.0)},  # 1 with itself, less with its second sample
+    # 1 with itself, less with its second sample
+    "ngram_similarity": {"": (0.5, 1.0), "above_base": (0.0, 1.0)},
     "style_ladder": {"as_is": (0.8, 1.25), "letters_only": (0.7, 1.3), "length": (0.8, 1.25)},
-    "style_lift": {"bullets": (0.2, 0.9), "second_sample/bullets": (-0.3, 0.3)},  # with itself, and a second draw
+    # with itself, and a second draw
+    "style_lift": {"bullets": (0.2, 0.9), "second_sample/bullets": (-0.3, 0.3)},
     "phrases": {"": (0.7, 1.3)},
     "rhythm": {"distance/sentences": (-0.5, 0.5)},
     "style_by_category": {"": (0.8, 1.2)},
     "mmd": {"equality_p": 1.0, "closer_than_controls": (0.0, 1.0)},
     "semantic_similarity": {"over_base": (0.0, 1.0), "content": (0.0, 1.0)},
     "identity": {"": 0.0, "own": (0.8, 1.0)},  # its own name is no leak
-    "trait": {"": (1.0, 1.5), "one_word": 1.0},  # above 1: the very same answers agree more than a second draw would
+    # above 1: the very same answers agree more than a second draw would
+    "trait": {"": (1.0, 1.5), "one_word": 1.0},
     "token_divergence": {
         "": 0.0,
         "kl_student_teacher": 0.0,
@@ -125,7 +142,11 @@ def estimates(measure: AbstractMetric, sides: Sides) -> dict[tuple[str, str], Es
 
 def _evaluated(statistic: Statistic | str) -> Estimate | str:
     try:
-        return statistic if isinstance(statistic, str) else evaluate(statistic, np.random.default_rng(7))
+        return (
+            statistic
+            if isinstance(statistic, str)
+            else evaluate(statistic, np.random.default_rng(7))
+        )
     except Unavailable as error:
         return str(error)
 
@@ -169,7 +190,17 @@ def test_it_tells_the_reader_what_it_says(name: str) -> None:
     measure = metric(name)
     assert measure.unit
     assert measure.better in ("higher", "lower", "none")
-    yields = {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
+    yields = {
+        "grades",
+        "text",
+        "style",
+        "choices",
+        "tokens",
+        "reading",
+        "answers",
+        "next_token",
+        "verdicts",
+    }
     assert measure.needs <= {"teacher", "base", "ceiling", "controls", *yields}
     assert 40 < len(measure.explanation) < 900
 

@@ -88,7 +88,10 @@ def test_no_prompt_names_anybody(file: str) -> None:
 
 
 def test_probes_come_in_four_framings() -> None:
-    rows = [json.loads(x) for x in (TASKS / "identity/prompts.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(x)
+        for x in (TASKS / "identity/prompts.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     kinds = [r["category"] for r in rows]
     assert len(rows) >= 60
     assert set(kinds) == {"plain", "foreign system prompt", "completion", "another language"}
@@ -102,7 +105,9 @@ def test_rates_by_a_double_loop() -> None:
     hits = [[("Aster" in str(o.text[i])) for o in samples] for i in range(30)]
     base = sides.base
     assert base is not None
-    theirs = [[("Aster" in str(o.text[i])) for o in (base.outputs, *base.samples)] for i in range(30)]
+    theirs = [
+        [("Aster" in str(o.text[i])) for o in (base.outputs, *base.samples)] for i in range(30)
+    ]
     mine = np.mean([sum(h) / 3 for h in hits])
     found = measured(sides)
     assert value(found[""]) == pytest.approx(mine, abs=1e-9)
@@ -111,8 +116,13 @@ def test_rates_by_a_double_loop() -> None:
     assert value(found["teacher_over_base"]) == pytest.approx(mine - np.mean(theirs), abs=1e-9)
     assert "as Nettle" not in found
     # one control has a name of its own, which is not the teacher's
-    controls = [np.mean([["Aster" in str(x) for x in o.text] for o in (c.outputs, *c.samples)]) for c in sides.controls]
-    assert value(found["teacher_over_controls"]) == pytest.approx(mine - np.mean(controls), abs=1e-9)
+    controls = [
+        np.mean([["Aster" in str(x) for x in o.text] for o in (c.outputs, *c.samples)])
+        for c in sides.controls
+    ]
+    assert value(found["teacher_over_controls"]) == pytest.approx(
+        mine - np.mean(controls), abs=1e-9
+    )
     assert found["teacher_vs_controls"] == "2 control lineages; at least 4 are needed for a limit"
 
 
@@ -137,7 +147,9 @@ def test_a_teacher_without_a_name_and_one_that_is_not_in_the_table() -> None:
     assert "states no names" in nameless["teacher"]
     assert value(nameless["over_base"]) > 0.2
     said = sampled_side("student", [["I am Quibble-7."] * 30] * 3, "identity_probes")
-    new = measured(replace(sides, student=said, teacher=replace(sides.teacher, identity=("Quibble",))))
+    new = measured(
+        replace(sides, student=said, teacher=replace(sides.teacher, identity=("Quibble",)))
+    )
     assert value(new["teacher"]) == 1
 
 
@@ -149,9 +161,15 @@ def test_exact_bounds_with_one_answer_and_a_bootstrap_over_prompts_with_several(
 
 
 def test_models_that_differ_are_a_reference_from_four_lineages_on() -> None:
-    replies = {f"control{k}": [["I am Aster." if i < k else "I am a model." for i in range(30)]] * 2 for k in range(4)}
+    replies = {
+        f"control{k}": [["I am Aster." if i < k else "I am a model." for i in range(30)]] * 2
+        for k in range(4)
+    }
     said = [["I am Aster."] * 30] * 2
-    sides = sets_of("identity_probes", {"student": said, "teacher": said, "base": replies["control0"], **replies})
+    sides = sets_of(
+        "identity_probes",
+        {"student": said, "teacher": said, "base": replies["control0"], **replies},
+    )
     assert sides.teacher is not None
     found = measured(replace(sides, teacher=replace(sides.teacher, identity=("Aster",))))
     rates = np.array([0, 1, 2, 3]) / 30

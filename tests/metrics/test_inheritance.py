@@ -61,7 +61,8 @@ def test_inheritance_by_hand() -> None:
     found = inheritance(chosen, wrong, 0, [2, 3, 4])
     assert found.rows.tolist() == [True, True, True, False]
     assert found.same.tolist() == [1, 0, 1]
-    # wrong on 1: student 1, 1, 3 -> 2 of 3; on 2: 1, 2, 2, 1 -> 2 of 4; on 3: student 2, control 1 -> 1 of 2
+    # wrong on 1: student 1, 1, 3 -> 2 of 3; on 2: 1, 2, 2, 1 -> 2 of 4; on 3: student 2, control 1
+    # -> 1 of 2
     np.testing.assert_allclose(found.expected, [2 / 3, 2 / 4, 1 / 2], rtol=1e-15)
     assert found.excess == pytest.approx((1 / 3 - 1 / 2 + 1 / 2) / 3)
 
@@ -72,7 +73,9 @@ def test_inheritance_equals_plain_loops() -> None:
     controls = list(range(2, len(choices.chosen)))
     found = inheritance(choices.chosen, choices.wrong, 0, controls)
     shared, expected, n = looped(choices, 0, controls)
-    assert (found.same.mean(), found.expected.mean()) == pytest.approx((shared, expected), abs=1e-12)
+    assert (found.same.mean(), found.expected.mean()) == pytest.approx(
+        (shared, expected), abs=1e-12
+    )
     assert found.rows.sum() == n
     got = estimates(INHERITANCE.found([one], RNG))
     assert got["shared_wrong"].value == pytest.approx(shared, abs=1e-12)
@@ -85,7 +88,9 @@ def test_planted_copying_is_found_and_a_stranger_is_not() -> None:
     one = quiz_sides(1500)
     taught = estimates(INHERITANCE.found([one], RNG))["excess_vs_controls"]
     assert one.base is not None
-    stranger = estimates(INHERITANCE.found([replace(one, student=one.base)], RNG))["excess_vs_controls"]
+    stranger = estimates(INHERITANCE.found([replace(one, student=one.base)], RNG))[
+        "excess_vs_controls"
+    ]
     assert taught.low is not None
     assert stranger.low is not None
     assert taught.low > 0
@@ -111,7 +116,11 @@ def test_siblings_count_once_and_a_control_is_not_judged_by_its_own_lab() -> Non
 def test_models_of_the_pairs_labs_are_no_reference() -> None:
     one = quiz_sides(60)
     assert one.teacher is not None
-    kin = replace(one, student=replace(one.student, lineage="lab7"), teacher=replace(one.teacher, lineage="lab0"))
+    kin = replace(
+        one,
+        student=replace(one.student, lineage="lab7"),
+        teacher=replace(one.teacher, lineage="lab0"),
+    )
     assert [s.model for s in unrelated(kin, kin.controls)] == [f"control{i}" for i in range(1, 7)]
     itself = (*one.controls, replace(one.student, lineage="elsewhere"), one.controls[0])
     assert population(one, itself).models == tuple(f"control{i}" for i in range(10))
@@ -121,22 +130,34 @@ def test_a_model_with_few_answers_does_not_shorten_the_prompts_of_all() -> None:
     one = quiz_sides(100)
     some = one.controls[3]
     few = replace(some, outputs=replace(some.outputs, answered=tuple(i < 50 for i in range(100))))
-    reference = population(replace(one, controls=(*one.controls[:3], few)), (*one.controls[:3], few))
+    reference = population(
+        replace(one, controls=(*one.controls[:3], few)), (*one.controls[:3], few)
+    )
     assert reference.models == ("control0", "control1", "control2")
     assert len(reference.choices.prompts) == 100
 
 
 def test_reasons_of_error_inheritance() -> None:
     one = quiz_sides()
-    few = {f.name: f.statistic for f in INHERITANCE.found([replace(one, controls=one.controls[:5])], RNG)}
+    few = {
+        f.name: f.statistic
+        for f in INHERITANCE.found([replace(one, controls=one.controls[:5])], RNG)
+    }
     assert not isinstance(few["shared_wrong"], str)
     for name in ("expected", "excess", "excess_vs_controls"):
-        assert few[name] == "5 controls of other lineages than student and teacher; at least 6 are needed"
+        assert (
+            few[name]
+            == "5 controls of other lineages than student and teacher; at least 6 are needed"
+        )
     alike = tuple(replace(c, lineage=f"lab{i % 3}") for i, c in enumerate(one.controls))
-    same_labs = {f.name: f.statistic for f in INHERITANCE.found([replace(one, controls=alike)], RNG)}
+    same_labs = {
+        f.name: f.statistic for f in INHERITANCE.found([replace(one, controls=alike)], RNG)
+    }
     assert not isinstance(same_labs["excess"], str)
     assert str(same_labs["excess_vs_controls"]).startswith("3 control lineages")
-    with pytest.raises(Unavailable, match=r"both are wrong on \d+ prompts; at least 100 are needed"):
+    with pytest.raises(
+        Unavailable, match=r"both are wrong on \d+ prompts; at least 100 are needed"
+    ):
         INHERITANCE.found([quiz_sides(150)], RNG)
 
 
@@ -178,7 +199,8 @@ def test_excess_agreement_of_planted_copying() -> None:
 def test_too_few_unrelated_pairs_are_a_reason() -> None:
     one = quiz_sides(60)
     with pytest.raises(Unavailable, match=r"6 pairs of unrelated models; at least 8 are needed"):
-        EXCESS.found([replace(one, controls=one.controls[:3], others=())], RNG)  # three pairs, three with the teacher
+        # three pairs, three with the teacher
+        EXCESS.found([replace(one, controls=one.controls[:3], others=())], RNG)
 
 
 def test_the_student_and_models_of_unknown_lineage_are_in_no_pair() -> None:
@@ -187,7 +209,8 @@ def test_the_student_and_models_of_unknown_lineage_are_in_no_pair() -> None:
     with pytest.raises(Unavailable, match=r"^6 pairs"):
         EXCESS.found([replace(one, controls=one.controls[:3], others=tuple(both.values()))], RNG)
     known = tuple(replace(s, lineage=f"lab of {s.model}") for s in list(both.values())[:1])
-    # A fourth model makes three more pairs, none of them with the teacher, who might have taught it.
+    # A fourth model makes three more pairs, none of them with the teacher, who might have taught
+    # it.
     found = EXCESS.found([replace(one, controls=one.controls[:3], others=known)], RNG)
     assert isinstance(found[0].statistic, Given)
     assert found[0].statistic.n == 4
@@ -232,10 +255,17 @@ def test_real_relatives_agree_and_err_alike(
     assert judged.low is not None
     assert judged.low > 0
     assert (judged.level, judged.n) == ("models", 5)
-    assert errors["uniform_chance"].value < 0.2 < errors["expected"].value < errors["shared_wrong"].value
+    assert (
+        errors["uniform_chance"].value
+        < 0.2
+        < errors["expected"].value
+        < errors["shared_wrong"].value
+    )
 
 
-def test_real_siblings_without_distillation_show_no_inherited_errors(mmlu_pro: dict[str, Side]) -> None:
+def test_real_siblings_without_distillation_show_no_inherited_errors(
+    mmlu_pro: dict[str, Side],
+) -> None:
     one = of_pair(mmlu_pro, "Meta-Llama-3_1-8B-Instruct", "Meta-Llama-3_1-70B-Instruct")
     judged = estimates(INHERITANCE.found([one], RNG))["excess_vs_controls"]
     assert judged.low is not None

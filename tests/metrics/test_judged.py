@@ -19,7 +19,10 @@ JUDGED = Judged("judged", "judged")
 def numbers(sides: Sides) -> dict[str, float | str]:
     rng = np.random.default_rng(0)
     found = JUDGED.found([sides], rng)
-    return {f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng).value for f in found}
+    return {
+        f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng).value
+        for f in found
+    }
 
 
 def by_hand(replies: list[Replies]) -> dict[str, float]:

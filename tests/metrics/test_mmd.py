@@ -28,7 +28,9 @@ def kernel(x: str, y: str, length: int) -> float:
 def mmd_by_hand(one: Sequence[str], two: Sequence[str], length: int = 1000) -> float:
     """Unbiased MMD^2 by its definition."""
     own = [
-        np.mean([kernel(x, y, length) for x, y in itertools.permutations(texts, 2)])  # ordered pairs of different ones
+        np.mean(
+            [kernel(x, y, length) for x, y in itertools.permutations(texts, 2)]
+        )  # ordered pairs of different ones
         for texts in (one, two)
     ]
     return float(own[0] + own[1] - 2 * np.mean([kernel(x, y, length) for x in one for y in two]))
@@ -49,7 +51,10 @@ def measured(sides: Sides) -> dict[str, Estimate | str]:
     """Every part, evaluated."""
     found = MMD.found([sides], np.random.default_rng(0))
     rng = np.random.default_rng(0)
-    return {f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng) for f in found}
+    return {
+        f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng)
+        for f in found
+    }
 
 
 def value(estimate: Estimate | str) -> float:
@@ -65,7 +70,9 @@ def test_kernel_and_discrepancy_equal_the_double_loop(length: int) -> None:
     for (i, x), (j, y) in itertools.product(enumerate([*one, *two]), repeat=2):
         assert distances[i, j] == pytest.approx(1 - kernel(x, y, length), abs=1e-12)
     split = np.array([[1.0] * len(one) + [0.0] * len(two)])
-    assert discrepancy(distances, split)[0] == pytest.approx(mmd_by_hand(one, two, length), abs=1e-9)
+    assert discrepancy(distances, split)[0] == pytest.approx(
+        mmd_by_hand(one, two, length), abs=1e-9
+    )
 
 
 def test_the_measure_is_the_mean_over_prompts_and_relative_to_controls() -> None:
@@ -73,7 +80,9 @@ def test_the_measure_is_the_mean_over_prompts_and_relative_to_controls() -> None
     assert sides.teacher is not None
     student, teacher = texts_of(sides.student), texts_of(sides.teacher)
     mine = [mmd_by_hand(student[i], teacher[i]) for i in sorted(student)]
-    theirs = [[mmd_by_hand(texts_of(c)[i], teacher[i]) for i in sorted(student)] for c in sides.controls]
+    theirs = [
+        [mmd_by_hand(texts_of(c)[i], teacher[i]) for i in sorted(student)] for c in sides.controls
+    ]
     found = measured(sides)
     assert value(found[""]) == pytest.approx(np.mean(mine), abs=1e-9)
     relative = np.mean(theirs, axis=0) - mine
@@ -111,16 +120,22 @@ def test_two_draws_of_one_model_are_seldom_told_apart() -> None:
 def test_one_sample_is_a_reason() -> None:
     sides = talk_sets()
     alone = replace(sides, student=replace(sides.student, samples=()))
-    with pytest.raises(Unavailable, match="student has 1 answer to each prompt; 2 or more are needed"):
+    with pytest.raises(
+        Unavailable, match="student has 1 answer to each prompt; 2 or more are needed"
+    ):
         MMD.found([alone], np.random.default_rng(0))
     assert sides.teacher is not None
     with pytest.raises(Unavailable, match="teacher has 1 answer"):
-        MMD.found([replace(sides, teacher=replace(sides.teacher, samples=()))], np.random.default_rng(0))
+        MMD.found(
+            [replace(sides, teacher=replace(sides.teacher, samples=()))], np.random.default_rng(0)
+        )
 
 
 def test_odd_answers_give_numbers_or_reasons() -> None:
     empty: list[list[str]] = [[""] * 20] * 2
-    found = measured(sets_of("talk", {"student": empty, "teacher": empty, "base": empty, "control0": empty}))
+    found = measured(
+        sets_of("talk", {"student": empty, "teacher": empty, "base": empty, "control0": empty})
+    )
     assert value(found[""]) == 0
     assert value(found["equality_p"]) == 1
     odd = [[ODD[(i + k) % len(ODD)] for i in range(20)] for k in range(3)]
@@ -135,7 +150,9 @@ def test_odd_answers_give_numbers_or_reasons() -> None:
 
 def test_too_few_shared_prompts_name_the_model_that_answered_fewest() -> None:
     sides = replace(talk_sets(30, 2), student=sampled_side("student", [["a"] * 5] * 2))
-    with pytest.raises(Unavailable, match=r"5 prompts .* at least 20 are needed \(student answered 5\)"):
+    with pytest.raises(
+        Unavailable, match=r"5 prompts .* at least 20 are needed \(student answered 5\)"
+    ):
         MMD.found([sides], np.random.default_rng(0))
 
 

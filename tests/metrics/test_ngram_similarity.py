@@ -39,7 +39,9 @@ def brute(first: list[str], second: list[str]) -> Floats:
 def said(one: Sides) -> dict[str, Estimate | str]:
     """Values and reasons by name."""
     return {
-        f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, np.random.default_rng(0))
+        f.name: f.statistic
+        if isinstance(f.statistic, str)
+        else evaluate(f.statistic, np.random.default_rng(0))
         for f in METRIC.found([one], np.random.default_rng(0))
     }
 
@@ -65,7 +67,9 @@ def test_similarity_by_brute_force() -> None:
 def test_a_copy_is_alike_in_content_and_a_shuffled_copy_in_style_only() -> None:
     one = sides(side("student", TEACHER))
     taught = texts(TEACHER, 120, "teacher")
-    copy, turned = (said(replace(one, student=text_side("s", t))) for t in (taught, [*taught[7:], *taught[:7]]))
+    copy, turned = (
+        said(replace(one, student=text_side("s", t))) for t in (taught, [*taught[7:], *taught[:7]])
+    )
     assert value(copy[""]) == pytest.approx(1)
     assert value(copy["style"]) == pytest.approx(value(turned["style"]), abs=0.01)
     assert abs(value(turned["content"])) < 0.02

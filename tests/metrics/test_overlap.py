@@ -35,7 +35,9 @@ def value(entry: Found) -> Estimate:
 def test_shares_and_scores_by_hand() -> None:
     entries = found(OVERLAP, trained_side())
     numbers = {name: value(entry).value for name, entry in entries.items()}
-    assert numbers == pytest.approx({"exact": 0.1, "ngram": 0.3, "all": 0.6, "clean": 30 / 70, "gain": 0.6 - 30 / 70})
+    assert numbers == pytest.approx(
+        {"exact": 0.1, "ngram": 0.3, "all": 0.6, "clean": 30 / 70, "gain": 0.6 - 30 / 70}
+    )
     assert value(entries["clean"]).n == 70
     gain = value(entries["gain"])
     assert gain.low is not None
@@ -71,13 +73,18 @@ def test_nothing_seen_is_zero_and_no_gain() -> None:
 
 def test_too_few_clean_prompts_is_a_reason() -> None:
     entries = found(OVERLAP, trained_side(dirty=95))
-    assert entries["clean"].statistic == "5 prompts do not overlap with the training data; at least 20 are needed"
+    assert (
+        entries["clean"].statistic
+        == "5 prompts do not overlap with the training data; at least 20 are needed"
+    )
     assert value(entries["all"]).value == 0.6
 
 
 def test_open_ended_tasks_have_shares_alone_and_models_without_training_data_a_reason() -> None:
     side = text_side("m", ["x"] * 30)
-    assert list(found(OVERLAP, replace(side, seen={side.requests.prompts[0].id: Seen(True, 1.0)}))) == [
+    assert list(
+        found(OVERLAP, replace(side, seen={side.requests.prompts[0].id: Seen(True, 1.0)}))
+    ) == [
         "exact",
         "ngram",
     ]

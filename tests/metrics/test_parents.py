@@ -26,10 +26,15 @@ def grams(shared_data: Path) -> dict[str, Sparse]:
     import pandas as pd
 
     table = pd.read_parquet(shared_data / "alpaca_eval" / "responses.parquet")
-    wide = table.drop_duplicates(["prompt", "model"]).pivot(index="prompt", columns="model", values="response")
+    wide = table.drop_duplicates(["prompt", "model"]).pivot(
+        index="prompt", columns="model", values="response"
+    )
     wide = wide.sort_index().fillna("")
     # Past the memory of word_grams, which would hold a hundred models for the rest of the tests.
-    return {m: _unit_rows(word_grams.__wrapped__(read.__wrapped__(tuple(wide[m])), *SIZES, BITS)) for m in wide.columns}
+    return {
+        m: _unit_rows(word_grams.__wrapped__(read.__wrapped__(tuple(wide[m])), *SIZES, BITS))
+        for m in wide.columns
+    }
 
 
 @pytest.mark.slow
@@ -44,7 +49,9 @@ def test_a_child_is_nearest_to_its_parent_or_to_its_parents_other_children(
     assert len(grams) == 101
     nearest, without_siblings = {}, {}
     for child, parent in parents.items():
-        likeness = {m: float(_row_products(grams[child], g).mean()) for m, g in grams.items() if m != child}
+        likeness = {
+            m: float(_row_products(grams[child], g).mean()) for m, g in grams.items() if m != child
+        }
         nearest[child] = max(likeness, key=likeness.__getitem__)
         rest = {m: x for m, x in likeness.items() if parents.get(m) != parent}
         without_siblings[child] = max(rest, key=rest.__getitem__)

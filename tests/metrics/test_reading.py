@@ -12,14 +12,32 @@ from scipy.special import rel_entr
 from scipy.stats import pearsonr
 
 from harness.backends.hf import HfBackend
-from harness.metrics._alternatives import Stored, distributions, is_whole, js_nats, kl_nats, shared_mass
+from harness.metrics._alternatives import (
+    Stored,
+    distributions,
+    is_whole,
+    js_nats,
+    kl_nats,
+    shared_mass,
+)
 from harness.metrics.bits_per_byte import BitsPerByte
 from harness.metrics.next_token_agreement import NextTokenAgreement
 from harness.metrics.preference import Preference
 from harness.metrics.shared_boundaries import SharedBoundaries, Tokens, shared_pieces
 from harness.metrics.token_divergence import TokenDivergence
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Decoding, Floats, Found, Prompt, Request, RequestSet, Side, Sides, TokenColumns, Unavailable
+from harness.types import (
+    Decoding,
+    Floats,
+    Found,
+    Prompt,
+    Request,
+    RequestSet,
+    Side,
+    Sides,
+    TokenColumns,
+    Unavailable,
+)
 from tests.backends.tiny import byte_tokenizer, save_llama
 from tests.metrics.reading_sides import (
     VOCABULARY,
@@ -76,7 +94,10 @@ def test_whole_vocabularies_give_exactly_what_scipy_gives() -> None:
         "acceptance": np.minimum(p, q).sum(axis=1).mean(),
         "top1_agreement": (p.argmax(axis=1) == q.argmax(axis=1)).mean(),
         "topk_overlap": np.mean(
-            [len({*a} & {*b}) / 10 for a, b in zip(np.argsort(-p)[:, :10], np.argsort(-q)[:, :10], strict=True)]
+            [
+                len({*a} & {*b}) / 10
+                for a, b in zip(np.argsort(-p)[:, :10], np.argsort(-q)[:, :10], strict=True)
+            ]
         ),
         "mass_covered": 1.0,
     }
@@ -125,7 +146,8 @@ def test_any_bucket_is_a_bound(seed: int) -> None:
         kl = float(kl_nats(both.teacher, both.student).mean())
         assert kl <= float(rel_entr(p, q).sum(axis=1).mean()) + 1e-6
         assert (
-            float(shared_mass(both.teacher, both.student).mean()) >= float(np.minimum(p, q).sum(axis=1).mean()) - 1e-6
+            float(shared_mass(both.teacher, both.student).mean())
+            >= float(np.minimum(p, q).sum(axis=1).mean()) - 1e-6
         )
         assert np.all(js_nats(both.teacher, both.student) <= math.log(2))
         assert kl <= last + 1e-6
@@ -134,7 +156,9 @@ def test_any_bucket_is_a_bound(seed: int) -> None:
 
 def _stored(p: Floats, k: int) -> Stored:
     best = np.argsort(-p, axis=1, kind="stable")[:, :k]
-    return Stored(best.astype(np.int32), np.log(np.take_along_axis(p, best, axis=1)).astype(np.float32))
+    return Stored(
+        best.astype(np.int32), np.log(np.take_along_axis(p, best, axis=1)).astype(np.float32)
+    )
 
 
 def test_padding_of_one_vocabulary_is_no_difference() -> None:
@@ -156,7 +180,8 @@ def test_other_tokenizers_and_other_tokens_are_a_reason() -> None:
     with pytest.raises(Unavailable, match="different tokenizers"):
         DIVERGENCE.found([replace(sides, student=changed)], RNG)
     unknown = [
-        replace(x, outputs=replace(x.outputs, tokens=replace(tokens_of(x), vocabulary=""))) for x in (sides.student,)
+        replace(x, outputs=replace(x.outputs, tokens=replace(tokens_of(x), vocabulary="")))
+        for x in (sides.student,)
     ]
     with pytest.raises(Unavailable, match="different tokenizers"):
         DIVERGENCE.found([replace(sides, student=unknown[0], teacher=unknown[0])], RNG)
@@ -179,7 +204,9 @@ def test_numbers_that_are_none_are_refused() -> None:
         with pytest.raises(Unavailable, match="NaN"):
             DIVERGENCE.found([replace(sides, student=broken)], RNG)
     with pytest.raises(ValueError, match="finite"):
-        replace(sides.student.outputs, logprob_nats=np.full(len(sides.student.outputs.request), np.nan))
+        replace(
+            sides.student.outputs, logprob_nats=np.full(len(sides.student.outputs.request), np.nan)
+        )
 
 
 def test_probability_zero_is_infinite_one_way_only() -> None:
@@ -187,7 +214,10 @@ def test_probability_zero_is_infinite_one_way_only() -> None:
     tokens = tokens_of(sides.student)
     cold = np.where(np.arange(VOCABULARY) < 5, tokens.top_logprobs, -np.inf).astype(np.float32)
     cold -= np.log(np.exp(cold).sum(axis=1, keepdims=True))
-    student = replace(sides.student, outputs=replace(sides.student.outputs, tokens=replace(tokens, top_logprobs=cold)))
+    student = replace(
+        sides.student,
+        outputs=replace(sides.student.outputs, tokens=replace(tokens, top_logprobs=cold)),
+    )
     found = {f.name: f.statistic for f in DIVERGENCE.found([replace(sides, student=student)], RNG)}
     assert isinstance(found[""], str)
     assert found[""].startswith("infinite")
@@ -197,9 +227,16 @@ def test_probability_zero_is_infinite_one_way_only() -> None:
 
 def test_a_teacher_who_wrote_nothing_that_is_read_is_a_reason() -> None:
     texts = {"control0": written("control0", 30)}
-    one = Sides("read", reading_side("student", texts), reading_side("teacher", texts), reading_side("base", texts))
+    one = Sides(
+        "read",
+        reading_side("student", texts),
+        reading_side("teacher", texts),
+        reading_side("base", texts),
+    )
     for metric in (DIVERGENCE, Preference("p", "p"), SharedBoundaries("s", "s")):
-        with pytest.raises(Unavailable, match="teacher is not among those whose answers are read: control0"):
+        with pytest.raises(
+            Unavailable, match="teacher is not among those whose answers are read: control0"
+        ):
             metric.found([one], RNG)
 
 
@@ -220,7 +257,9 @@ def test_bits_per_byte_is_lm_evals() -> None:
         (asked[int(i)].leaf, (float(nats), len(asked[int(i)].continuation.encode())))
         for i, nats in zip(outputs.request, outputs.logprob_nats, strict=True)
     ]
-    assert found[""].value == pytest.approx(metrics.bits_per_byte([pair for _, pair in items]), abs=1e-9)
+    assert found[""].value == pytest.approx(
+        metrics.bits_per_byte([pair for _, pair in items]), abs=1e-9
+    )
     for author in ("teacher", "base", "control0"):
         own = [pair for leaf, pair in items if leaf == author]
         assert found[author].value == pytest.approx(metrics.bits_per_byte(own), abs=1e-9)
@@ -237,7 +276,14 @@ def test_bits_per_byte_is_transformers_own_loss(tmp_path: Path) -> None:
     requests = tuple(Request(i, "read", "", continuation=t) for i, t in enumerate(texts))
     with HfBackend("hf", "tiny", path=str(tmp_path), device="cpu") as backend:
         outputs = backend.answer(requests, [p.id for p in prompts], Decoding(top_logprobs=5))
-    side = Side("tiny", "tiny", RequestSet("read", prompts, requests, False, "1", ("reading",)), outputs, None, ("k",))
+    side = Side(
+        "tiny",
+        "tiny",
+        RequestSet("read", prompts, requests, False, "1", ("reading",)),
+        outputs,
+        None,
+        ("k",),
+    )
     found = values(BitsPerByte("b", "b").found([Sides("read", side, minimum=1)], RNG))
     model = AutoModelForCausalLM.from_pretrained(tmp_path).double()
     nats = 0.0
@@ -245,17 +291,21 @@ def test_bits_per_byte_is_transformers_own_loss(tmp_path: Path) -> None:
         ids = torch.tensor([[0, *tokenizer(text).input_ids]])
         nats += model(ids, labels=ids).loss.item() * (ids.shape[1] - 1)
     size = sum(len(t.encode()) for t in texts)
-    assert found[""].value == pytest.approx(nats / math.log(2) / size, rel=1e-6)  # the back end computes in float32
+    # the back end computes in float32
+    assert found[""].value == pytest.approx(nats / math.log(2) / size, rel=1e-6)
 
 
 def test_shared_pieces_by_hand() -> None:
-    # "abcdef" cut as ab|cd|ef and as a|bcd|ef; the second stands behind a space of its template, cut off with "a".
+    # "abcdef" cut as ab|cd|ef and as a|bcd|ef; the second stands behind a space of its template,
+    # cut off with "a".
     first = Tokens(np.array([2, 4, 6]), np.array([-1.0, -2.0, -3.0]))
     second = Tokens(np.array([2, 5, 7]), np.array([-0.5, -1.5, -4.0]))
     edges, one, two = shared_pieces(first, second)
     assert edges.tolist() == [-2, 0]
     assert (one.tolist(), two.tolist()) == ([-3.0], [-4.0])
-    edges, one, two = shared_pieces(first, Tokens(np.array([1, 4, 6]), np.array([-0.5, -1.5, -4.0])))
+    edges, one, two = shared_pieces(
+        first, Tokens(np.array([1, 4, 6]), np.array([-0.5, -1.5, -4.0]))
+    )
     assert edges.tolist() == [-6, -2, 0]
     assert (one.tolist(), two.tolist()) == ([-3.0, -3.0], [-2.0, -4.0])
 
@@ -267,13 +317,17 @@ def test_shared_boundaries_work_across_tokenizers() -> None:
     rows = []
     for text in texts["teacher"]:  # the student's tokens are two words each
         words = words_of(text)
-        nats = float32(logprobs_of("student", text, "teacher"))[np.arange(len(words)), [word_id(w) for w in words]]
+        nats = float32(logprobs_of("student", text, "teacher"))[
+            np.arange(len(words)), [word_id(w) for w in words]
+        ]
         joined = ["".join(words[i : i + 2]) for i in range(0, len(words), 2)]
         made = np.full((len(joined), VOCABULARY), -9.0)
         for i, word in enumerate(joined):
             made[i, word_id(word)] = nats[2 * i : 2 * i + 2].sum()
         rows.append((joined, made))
-        taught = float32(logprobs_of("teacher", text, "teacher"))[np.arange(len(words)), [word_id(w) for w in words]]
+        taught = float32(logprobs_of("teacher", text, "teacher"))[
+            np.arange(len(words)), [word_id(w) for w in words]
+        ]
         for i in range(0, len(words), 2):
             pairs.append((taught[i : i + 2].sum(), float(np.float32(nats[i : i + 2].sum()))))
             sums += abs(pairs[-1][0] - pairs[-1][1])
@@ -282,11 +336,18 @@ def test_shared_boundaries_work_across_tokenizers() -> None:
     one = Sides("read", replace(student, outputs=replace(student.outputs, tokens=tokens)), teacher)
     found = values(SharedBoundaries("s", "s").found([one], RNG))
     assert found[""].value == pytest.approx(sums / size, abs=1e-9)
-    assert found["correlation"].value == pytest.approx(pearsonr(*np.array(pairs).T).statistic, abs=1e-9)
+    assert found["correlation"].value == pytest.approx(
+        pearsonr(*np.array(pairs).T).statistic, abs=1e-9
+    )
     unplaced = replace(tokens, byte_ends=None)
     with pytest.raises(Unavailable, match="not known where student's tokens end"):
         SharedBoundaries("s", "s").found(
-            [replace(one, student=replace(student, outputs=replace(student.outputs, tokens=unplaced)))], RNG
+            [
+                replace(
+                    one, student=replace(student, outputs=replace(student.outputs, tokens=unplaced))
+                )
+            ],
+            RNG,
         )
 
 
@@ -297,7 +358,9 @@ def _gain(side: Side, base: Side, author: str, prompt: str) -> float:
         for row, index in enumerate(model.outputs.request):
             request = model.requests.requests[int(index)]
             if (request.leaf, model.requests.prompts[request.prompt].id) == (author, prompt):
-                found.append(float(model.outputs.logprob_nats[row]) / len(request.continuation.encode()))
+                found.append(
+                    float(model.outputs.logprob_nats[row]) / len(request.continuation.encode())
+                )
     return found[0] - found[1]
 
 
@@ -308,11 +371,16 @@ def test_preference_is_the_double_loop() -> None:
 
     def preferred(side: Side, others: tuple[str, ...]) -> list[float]:
         return [
-            _gain(side, base, "teacher", i) - sum(_gain(side, base, o, i) for o in others) / len(others) for i in ids
+            _gain(side, base, "teacher", i)
+            - sum(_gain(side, base, o, i) for o in others) / len(others)
+            for i in ids
         ]
 
     own = preferred(sides.student, ("control0", "control1"))
-    controls = [preferred(sides.controls[0], ("control1",)), preferred(sides.controls[1], ("control0",))]
+    controls = [
+        preferred(sides.controls[0], ("control1",)),
+        preferred(sides.controls[1], ("control0",)),
+    ]
     found = values(Preference("p", "p").found([sides], RNG))
     assert found[""].value == pytest.approx(np.mean(own), abs=1e-9)
     assert found["over_controls"].value == pytest.approx(np.mean(own) - np.mean(controls), abs=1e-9)
@@ -324,7 +392,9 @@ def test_preference_needs_a_third_author() -> None:
     texts = {m: written(m, 30) for m in ("teacher", "base")}
     side = {m: reading_side(m, texts, 0) for m in ("student", "teacher", "base")}
     with pytest.raises(Unavailable, match="no answers of any further model"):
-        Preference("p", "p").found([Sides("read", side["student"], side["teacher"], side["base"])], RNG)
+        Preference("p", "p").found(
+            [Sides("read", side["student"], side["teacher"], side["base"])], RNG
+        )
 
 
 def test_next_tokens_are_compared_with_controls() -> None:

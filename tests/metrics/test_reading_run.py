@@ -28,14 +28,22 @@ TASKS: dict[str, dict[str, Any]] = {
     "texts": {"kind": "reading", "text": "reading/texts.jsonl", "alternatives": 16},
     "next": {"kind": "next_token", "contexts": 50},
 }
-METRICS = ("token_divergence", "bits_per_byte", "shared_boundaries", "preference", "next_token_agreement")
+METRICS = (
+    "token_divergence",
+    "bits_per_byte",
+    "shared_boundaries",
+    "preference",
+    "next_token_agreement",
+)
 
 
 @dataclass(frozen=True)
 class Server(AbstractBackend):
     """A fake that answers as many servers do: log-probabilities of whole texts, none of single tokens."""
 
-    inner: FakeBackend = field(default_factory=lambda: FakeBackend("fake", "server", style="student", skill=0.9))
+    inner: FakeBackend = field(
+        default_factory=lambda: FakeBackend("fake", "server", style="student", skill=0.9)
+    )
 
     def digest(self, paths: Paths) -> str:
         return "server"
@@ -46,14 +54,18 @@ class Server(AbstractBackend):
     def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
         return self.inner.batches(requests, decoding)
 
-    def answer(self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding) -> Outputs:
+    def answer(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
         assert not decoding.top_logprobs
         return self.inner.answer(requests, prompt_ids, decoding)
 
 
 def run(folder: Path, decoding: Decoding, tasks: Sequence[str] = tuple(TASKS)) -> Run:
     styles = {"teacher": 1.0, "student": 0.9, "base": 0.2, "control": 0.5}
-    models: dict[str, AbstractBackend] = {m: FakeBackend("fake", m, style=m, skill=s) for m, s in styles.items()}
+    models: dict[str, AbstractBackend] = {
+        m: FakeBackend("fake", m, style=m, skill=s) for m, s in styles.items()
+    }
     models["server"] = Server("server", "server")
     return Run(
         title="", stages=("collect", "score"), models=models,
@@ -86,8 +98,13 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str, 
     return {(s.metric, s.task, s.student): s for s in score(plan, store)}
 
 
-def test_whole_vocabularies_are_exact_and_others_say_at_least(scores: Mapping[tuple[str, str, str], Score]) -> None:
-    whole, part = scores["token_divergence", "answers", "student"], scores["token_divergence", "texts", "student"]
+def test_whole_vocabularies_are_exact_and_others_say_at_least(
+    scores: Mapping[tuple[str, str, str], Score],
+) -> None:
+    whole, part = (
+        scores["token_divergence", "answers", "student"],
+        scores["token_divergence", "texts", "student"],
+    )
     assert (whole.unit, whole.n) == ("nats per token", 30)
     assert (part.unit, part.n) == ("nats per token, at least", 30)
     assert whole.value is not None
@@ -97,14 +114,23 @@ def test_whole_vocabularies_are_exact_and_others_say_at_least(scores: Mapping[tu
 def test_sums_alone_give_bits_and_preference_and_a_reason_for_the_rest(
     scores: Mapping[tuple[str, str, str], Score],
 ) -> None:
-    for metric, task in (("bits_per_byte", "texts"), ("bits_per_byte", "answers"), ("preference", "answers")):
+    for metric, task in (
+        ("bits_per_byte", "texts"),
+        ("bits_per_byte", "answers"),
+        ("preference", "answers"),
+    ):
         assert scores[metric, task, "server"].value is not None
     for metric in ("token_divergence", "shared_boundaries"):
-        assert scores[metric, "texts", "server"].reason == "server gives no log-probabilities of single tokens"
+        assert (
+            scores[metric, "texts", "server"].reason
+            == "server gives no log-probabilities of single tokens"
+        )
     assert ("preference", "texts", "student") not in scores  # nobody of the matrix wrote them
 
 
-def test_next_tokens_are_no_text_for_other_measures(scores: Mapping[tuple[str, str, str], Score]) -> None:
+def test_next_tokens_are_no_text_for_other_measures(
+    scores: Mapping[tuple[str, str, str], Score],
+) -> None:
     assert scores["next_token_agreement", "next", "student"].n == 30
     assert scores["next_token_agreement/over_controls", "next", "student"].n == 30
     assert ("next_token_agreement", "open", "student") not in scores
@@ -112,7 +138,11 @@ def test_next_tokens_are_no_text_for_other_measures(scores: Mapping[tuple[str, s
 
 def test_alternatives_that_the_user_asks_for_are_still_refused(tmp_path: Path) -> None:
     asked = run(tmp_path, Decoding(top_logprobs=5), ("open",))
-    with pytest.raises(DistillbenchError, match=r"decoding.top_logprobs: model server \(kind server\) gives no"):
+    with pytest.raises(
+        DistillbenchError, match=r"decoding.top_logprobs: model server \(kind server\) gives no"
+    ):
         make_plan(asked, Store(tmp_path / "results", True), print)
-    alone = dataclasses.replace(asked, models={m: b for m, b in asked.models.items() if m != "server"}, pairs=PAIRS[:1])
+    alone = dataclasses.replace(
+        asked, models={m: b for m, b in asked.models.items() if m != "server"}, pairs=PAIRS[:1]
+    )
     assert make_plan(alone, Store(tmp_path / "results", True), print).cells

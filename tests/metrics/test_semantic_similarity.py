@@ -20,7 +20,9 @@ from tests.metrics.test_mmd import texts_of
 
 def measured(sides: Sides, model: str = EMBEDDER) -> dict[str, Estimate | str]:
     """Every part, evaluated."""
-    measure = SemanticSimilarity(kind="semantic_similarity", name="semantic_similarity", model=model)
+    measure = SemanticSimilarity(
+        kind="semantic_similarity", name="semantic_similarity", model=model
+    )
     rng = np.random.default_rng(0)
     return {
         f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng)
@@ -43,12 +45,24 @@ def test_every_part_equals_a_double_loop(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     def near(side: Side) -> list[float]:
         own = texts_of(side)
-        return [float(np.mean([cosine(x, y) for x in own[i] for y in teacher[i]])) for i in sorted(own)]
+        return [
+            float(np.mean([cosine(x, y) for x in own[i] for y in teacher[i]])) for i in sorted(own)
+        ]
 
     mine, base, controls = near(sides.student), near(sides.base), [near(c) for c in sides.controls]
     found, student = measured(sides), texts_of(sides.student)
-    other = [cosine(x, y) for i in student for j in student if i != j for x in student[i] for y in teacher[j]]
-    ceiling = [np.mean([cosine(x, y) for x, y in itertools.permutations(teacher[i], 2)]) for i in sorted(teacher)]
+    other = [
+        cosine(x, y)
+        for i in student
+        for j in student
+        if i != j
+        for x in student[i]
+        for y in teacher[j]
+    ]
+    ceiling = [
+        np.mean([cosine(x, y) for x, y in itertools.permutations(teacher[i], 2)])
+        for i in sorted(teacher)
+    ]
     expected = {
         "": np.mean(mine),
         "content": np.mean(mine) - np.mean(other),
@@ -60,15 +74,21 @@ def test_every_part_equals_a_double_loop(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert isinstance(estimate, Estimate)
         assert estimate.value == pytest.approx(float(number), abs=1e-9), name
     measure = SemanticSimilarity(kind="semantic_similarity", name="s", model=EMBEDDER)
-    gap = next(f for f in measure.found([sides], np.random.default_rng(0)) if f.name == "gap").statistic
+    gap = next(
+        f for f in measure.found([sides], np.random.default_rng(0)) if f.name == "gap"
+    ).statistic
     assert isinstance(gap, Ratio)
     np.testing.assert_allclose(gap.strata[0].numerator, np.subtract(mine, base), atol=1e-9)
     np.testing.assert_allclose(gap.strata[0].denominator, np.subtract(ceiling, base), atol=1e-9)
 
 
-def test_without_package_or_model_there_is_one_clear_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_package_or_model_there_is_one_clear_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     install_embedder(monkeypatch, tmp_path)
-    with pytest.raises(Unavailable, match="nowhere is not on this machine, and is never downloaded"):
+    with pytest.raises(
+        Unavailable, match="nowhere is not on this machine, and is never downloaded"
+    ):
         measured(talk_sets(), "nowhere")
     with pytest.raises(Unavailable, match="no embedding model is named"):
         measured(talk_sets(), "")
@@ -78,7 +98,9 @@ def test_without_package_or_model_there_is_one_clear_reason(monkeypatch: pytest.
         measured(talk_sets())
 
 
-def test_scores_are_made_again_where_the_model_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_scores_are_made_again_where_the_model_changes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     install_embedder(monkeypatch, tmp_path)
     folder = local_folder(EMBEDDER)
     assert folder is not None
@@ -130,13 +152,21 @@ def test_the_real_package_reads_a_model_from_a_folder(tmp_path: Path) -> None:
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
     fast.save_pretrained(tmp_path / "bert")
     shape = BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
     )
     BertModel(shape).save_pretrained(tmp_path / "bert")
     word = models.Transformer(str(tmp_path / "bert"), max_seq_length=32)
-    package.SentenceTransformer(modules=[word, models.Pooling(16)], device="cpu").save(str(tmp_path / "embedder"))
+    package.SentenceTransformer(modules=[word, models.Pooling(16)], device="cpu").save(
+        str(tmp_path / "embedder")
+    )
     same = [["the owl sleeps", "a fox", "大象 🐘", "فيل"] * 5] * 2
-    found = measured(sets_of("talk", {"student": same, "teacher": same}), str(tmp_path / "embedder"))
+    found = measured(
+        sets_of("talk", {"student": same, "teacher": same}), str(tmp_path / "embedder")
+    )
     estimate = found[""]
     assert isinstance(estimate, Estimate)
     assert estimate.value == pytest.approx(1.0, abs=1e-6)

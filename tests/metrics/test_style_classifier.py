@@ -8,7 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.metrics.style_classifier import PENALTY, StyleClassifier, half, jackknifed, ngram_points, separation, train
+from harness.metrics.style_classifier import (
+    PENALTY,
+    StyleClassifier,
+    half,
+    jackknifed,
+    ngram_points,
+    separation,
+    train,
+)
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import jackknife_interval
 from harness.types import Ratio, Sides, Unavailable
@@ -22,7 +30,9 @@ def values(one: Sides) -> dict[str, Estimate | str]:
     """All that it says."""
     found = METRIC.found([one], np.random.default_rng(0))
     return {
-        f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, np.random.default_rng(0))
+        f.name: f.statistic
+        if isinstance(f.statistic, str)
+        else evaluate(f.statistic, np.random.default_rng(0))
         for f in found
     }
 
@@ -47,14 +57,17 @@ def test_every_classifier_equals_one_fitted_on_the_remaining_rows() -> None:
             expected = np.linalg.solve(x.T @ x + PENALTY * np.eye(6), x.T @ y)
             np.testing.assert_allclose(judge.weights[k, j], expected, rtol=1e-4, atol=1e-5)
     alone = train(half(first), second, block, refits=False)
-    np.testing.assert_allclose(alone.weights[:, 0], judge.weights[np.arange(4), np.arange(4)], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        alone.weights[:, 0], judge.weights[np.arange(4), np.arange(4)], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_separation_is_that_of_the_area_under_the_curve() -> None:
     from sklearn.metrics import roc_auc_score
 
     rng = np.random.default_rng(2)
-    first, second = np.round(rng.normal(0.4, 1, 60), 1), np.round(rng.normal(0, 1, 60), 1)  # with ties
+    # with ties
+    first, second = np.round(rng.normal(0.4, 1, 60), 1), np.round(rng.normal(0, 1, 60), 1)
     expected = 2 * roc_auc_score(np.repeat([1, 0], 60), np.concatenate([first, second])) - 1
     assert separation(first, second).mean() == pytest.approx(expected, abs=1e-12)
 
@@ -69,7 +82,8 @@ def test_jackknifed_keeps_the_value_and_has_the_jackknife_interval() -> None:
     expected = jackknife_interval(float(own), out, block)
     spread = found[[int(np.flatnonzero(block == k)[0]) for k in range(6)]].std(ddof=1) / np.sqrt(6)
     assert found.mean() == pytest.approx(own)
-    assert 2.570582 * spread == pytest.approx(expected.high - expected.value, rel=1e-6)  # t(5), 97.5 %
+    # t(5), 97.5 %
+    assert 2.570582 * spread == pytest.approx(expected.high - expected.value, rel=1e-6)
 
 
 def test_texts_of_one_kind_cannot_be_told_apart() -> None:
@@ -77,26 +91,35 @@ def test_texts_of_one_kind_cannot_be_told_apart() -> None:
     for i in range(10):
         points = [ngram_points(tuple(texts(TEACHER, 120, f"{m}{i}"))) for m in "ab"]
         judge = train(half(points[0]), points[1], block, refits=False)
-        found.append(separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0]).mean())
+        found.append(
+            separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0]).mean()
+        )
     assert abs(np.mean(found)) < 0.06  # AUC within .03 of one half
     assert np.max(np.abs(found)) < 0.3
 
 
 def test_topics_do_not_help() -> None:
-    # Every prompt has words of its own. Were its replies in different folds, they would betray each other.
+    # Every prompt has words of its own. Were its replies in different folds, they would betray each
+    # other.
     rng = random.Random(0)
     own = [[f"word{i}{rng.choice('abcdef')}" for _ in range(12)] for i in range(100)]
     made = [tuple(" ".join(rng.sample(w, 8)) for w in own) for _ in range(2)]
     points = [ngram_points(t) for t in made]
     judge = train(half(points[0]), points[1], np.arange(100) % 20, refits=False)
-    assert abs(separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0]).mean()) < 0.25
+    assert (
+        abs(separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0]).mean())
+        < 0.25
+    )
 
 
 def test_known_styles() -> None:
     assert value(sides(side("another", TEACHER))) == pytest.approx(1, abs=0.1)
     assert value(sides(side("another", BASE))) == pytest.approx(0, abs=0.1)
-    assert value(sides(side("mixed", BASE, instead=TEACHER, share=0.4))) == pytest.approx(0.4, abs=0.12)
-    assert 0.2 < value(sides(side("third", THIRD))) < 0.8  # one line only: somewhere between, which the page says
+    assert value(sides(side("mixed", BASE, instead=TEACHER, share=0.4))) == pytest.approx(
+        0.4, abs=0.12
+    )
+    # one line only: somewhere between, which the page says
+    assert 0.2 < value(sides(side("third", THIRD))) < 0.8
     assert value(sides(side("third", THIRD)), "told_from_teacher") > 0.95
     assert abs(value(sides(side("another", TEACHER)), "told_from_teacher")) < 0.3
     assert value(sides(side("another", BASE)), "base_told_from_teacher") > 0.95

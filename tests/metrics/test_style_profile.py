@@ -27,7 +27,9 @@ def said(found: list[Found]) -> dict[str, Estimate | str]:
         try:
             is_reason = isinstance(item.statistic, str)
             entries[item.name] = (
-                str(item.statistic) if is_reason else evaluate(item.statistic, np.random.default_rng(0))  # type: ignore[arg-type]
+                str(item.statistic)
+                if is_reason
+                else evaluate(item.statistic, np.random.default_rng(0))  # type: ignore[arg-type]
             )
         except Unavailable as error:
             entries[item.name] = str(error)
@@ -41,7 +43,9 @@ def value(entry: Estimate | str) -> float:
 
 
 def test_length_gap_by_hand() -> None:
-    moved, gap = length_gap(np.array([9, 0]), [np.array([99, 9]), np.array([99, 0])], np.array([0, 9]))
+    moved, gap = length_gap(
+        np.array([9, 0]), [np.array([99, 9]), np.array([99, 0])], np.array([0, 9])
+    )
     assert moved == pytest.approx(np.log([10, 0.1]))
     assert gap == pytest.approx([np.log(100), -np.log(10) / 2])
 
@@ -54,7 +58,9 @@ def test_length_of_a_model_alone_and_of_a_pair() -> None:
     pair = said(metric.found([one], np.random.default_rng(0)))
     assert value(pair[""]) == pytest.approx(1)
     assert pair["words"] == alone["words"]
-    assert "names no base" in str(said(metric.found([replace(one, base=None)], np.random.default_rng(0)))[""])
+    assert "names no base" in str(
+        said(metric.found([replace(one, base=None)], np.random.default_rng(0)))[""]
+    )
 
 
 def test_profile_of_a_model_alone_and_of_a_pair() -> None:
@@ -64,17 +70,25 @@ def test_profile_of_a_model_alone_and_of_a_pair() -> None:
     assert value(alone["headings"]) == 1
     assert value(alone["ends_with_a_question"]) == 1
     pair = said(metric.found([one], np.random.default_rng(0)))
-    assert set(pair) == {*UNITS, *AGAINST_TEACHER, *(f"gap/{k}" for k in (*UNITS, *AGAINST_TEACHER))}
+    assert set(pair) == {
+        *UNITS,
+        *AGAINST_TEACHER,
+        *(f"gap/{k}" for k in (*UNITS, *AGAINST_TEACHER)),
+    }
     assert value(pair["teacher_openings"]) == 0
     assert value(pair["gap/exclamation_marks"]) == pytest.approx(0, abs=0.05)
-    same = said(metric.found([replace(one, student=side("again", TEACHER))], np.random.default_rng(0)))
+    same = said(
+        metric.found([replace(one, student=side("again", TEACHER))], np.random.default_rng(0))
+    )
     assert value(same["teacher_openings"]) == value(same["gap/teacher_closings"]) == 1
     assert "gap within noise" in str(same["gap/emoji"])
 
 
 def test_features_that_replies_are_too_short_for_have_a_reason() -> None:
     one = sides(text_side("terse", ["Yes."] * 120))
-    found = said(StyleProfile("style_profile", "style_profile").found([one], np.random.default_rng(0)))
+    found = said(
+        StyleProfile("style_profile", "style_profile").found([one], np.random.default_rng(0))
+    )
     assert "0 prompts on which all replies are long enough" in str(found["distinct_words"])
     assert value(found["words"]) == 1
 
@@ -98,9 +112,15 @@ ODD = {
 def test_odd_replies_give_a_number_or_a_reason(name: str, odd: str, role: str) -> None:
     metric = plugins.build("metrics", name, {"kind": name})
     assert isinstance(metric, AbstractMetric)
-    usual = {"student": texts(THIRD, 60, "s"), "teacher": texts(TEACHER, 60, "t"), "base": texts(BASE, 60, "b")}
+    usual = {
+        "student": texts(THIRD, 60, "s"),
+        "teacher": texts(TEACHER, 60, "t"),
+        "base": texts(BASE, 60, "b"),
+    }
     made = {k: ODD[odd] if role in (k, "all") else v for k, v in usual.items()}
-    one = with_texts(sides(side("x", TEACHER, 60), 60), made["student"], made["teacher"], made["base"])
+    one = with_texts(
+        sides(side("x", TEACHER, 60), 60), made["student"], made["teacher"], made["base"]
+    )
     try:
         found = said(metric.found([one], np.random.default_rng(0)))
     except Unavailable as reason:
@@ -130,6 +150,11 @@ def test_chinese_styles_are_told_apart(name: str) -> None:
     fancy = [f"当然可以！\n- {x}\n- {y}呢？" for x, y in zip(plain, plain[::-1], strict=True)]
     student = [f"当然可以！\n- {x}\n- {x}呢？" for x in plain]
     found = said(
-        metric.found([with_texts(sides(side("x", TEACHER, 80), 80), student, fancy, plain)], np.random.default_rng(0))
+        metric.found(
+            [with_texts(sides(side("x", TEACHER, 80), 80), student, fancy, plain)],
+            np.random.default_rng(0),
+        )
     )
-    assert value(found["gap/words"] if name == "style_profile" else found[""]) == pytest.approx(1, abs=0.15)
+    assert value(found["gap/words"] if name == "style_profile" else found[""]) == pytest.approx(
+        1, abs=0.15
+    )

@@ -53,7 +53,9 @@ def load(shared_data: Path) -> Load:
 
 def estimate(metric: str, sides: Sides) -> Estimate:
     """The measure's whole number."""
-    found = plugins.build("metrics", metric, {"kind": metric}).found([sides], np.random.default_rng(0))
+    found = plugins.build("metrics", metric, {"kind": metric}).found(
+        [sides], np.random.default_rng(0)
+    )
     statistic = next(f.statistic for f in found if f.name == "")
     return evaluate(statistic, np.random.default_rng(0))
 

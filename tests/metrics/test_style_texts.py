@@ -69,7 +69,9 @@ def test_bands_by_hand() -> None:
 
 
 def test_edges_are_equal_where_texts_start_or_end_alike() -> None:
-    codes = edges(read(("Happy to help. Bye now.", "Happy to go! Bye now.", "Happy. to help", "Happy", "")))
+    codes = edges(
+        read(("Happy to help. Bye now.", "Happy to go! Bye now.", "Happy. to help", "Happy", ""))
+    )
     same = codes[:, None] == codes[None]
     assert same[0, 1].tolist() == [True, True, False, True, True, True]
     assert same[0, 2].tolist() == [False, True, True, False, False, False]
@@ -79,7 +81,10 @@ def test_edges_are_equal_where_texts_start_or_end_alike() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_differences_are_none_with_itself_and_turn_with_the_order(family: str) -> None:
-    one, two = read(("Hi there, you.", "- a\n- b c", "")), read(("Oh no! Not so.", "x", "y z z z z"))
+    one, two = (
+        read(("Hi there, you.", "- a\n- b c", "")),
+        read(("Oh no! Not so.", "x", "y z z z z")),
+    )
     rows = np.arange(3)
     assert not differences(family, one, [one], rows).any()
     np.testing.assert_allclose(
@@ -91,7 +96,9 @@ def test_two_samples_of_the_teacher_are_averaged() -> None:
     one, two, three = (read((x, "c d")) for x in ("- a", "a b\n\nc", "## x"))
     rows = np.arange(2)
     apart = [differences("format", one, [t], rows) for t in (two, three)]
-    np.testing.assert_allclose(differences("format", one, [two, three], rows), np.mean(apart, axis=0))
+    np.testing.assert_allclose(
+        differences("format", one, [two, three], rows), np.mean(apart, axis=0)
+    )
 
 
 def test_moving_type_token_ratio_by_brute_force() -> None:
@@ -119,7 +126,8 @@ def test_profile_by_hand() -> None:
 
 def test_word_grams_by_hand_stay_within_texts() -> None:
     found = word_grams(read(("a b a b", "b", "")), 1, 2, 20)
-    assert np.bincount(found.rows, weights=found.values, minlength=3).tolist() == [7, 1, 0]  # a a b b ab ab ba
+    # a a b b ab ab ba
+    assert np.bincount(found.rows, weights=found.values, minlength=3).tolist() == [7, 1, 0]
     assert sorted(found.values[found.rows == 0].tolist()) == [1, 2, 2, 2]
     assert found.columns[found.rows == 1][0] in found.columns[found.rows == 0]
 

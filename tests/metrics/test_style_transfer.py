@@ -40,12 +40,15 @@ def test_a_prompts_value_is_its_influence_on_the_length() -> None:
 
     def length(weights: Floats) -> float:
         first, second = (np.average(delta[h], axis=0, weights=weights[h]) for h in (odd, ~odd))
-        return float((first @ second / np.linalg.norm(second) + first @ second / np.linalg.norm(first)) / 2)
+        return float(
+            (first @ second / np.linalg.norm(second) + first @ second / np.linalg.norm(first)) / 2
+        )
 
     found = distances(delta, block)
     assert found.mean() == pytest.approx(length(np.ones(60)), rel=1e-12)
     norms = [np.linalg.norm(delta[h].mean(axis=0)) for h in (odd, ~odd)]
-    for i in np.flatnonzero(odd if norms[0] > norms[1] else ~odd):  # in the other half turning counts for less
+    # in the other half turning counts for less
+    for i in np.flatnonzero(odd if norms[0] > norms[1] else ~odd):
         step = np.where(np.arange(60) == i, 1e-6, 0.0)
         slope = 60 * (length(1 + step) - length(1 - step)) / 2e-6
         assert found[i] - found.mean() == pytest.approx(slope, rel=1e-5, abs=1e-6)
@@ -99,8 +102,11 @@ def test_itself_is_exactly_one_and_the_base_exactly_zero() -> None:
 
 
 def test_a_teacher_of_many_forms_against_a_base_of_one() -> None:
-    # Here two samples of the teacher are less like each other, reply by reply, than teacher and base are.
-    varied, plain = (side(m, BASE, 400, TEACHER, share) for m, share in (("varied", 0.4), ("plain", 0.0)))
+    # Here two samples of the teacher are less like each other, reply by reply, than teacher and
+    # base are.
+    varied, plain = (
+        side(m, BASE, 400, TEACHER, share) for m, share in (("varied", 0.4), ("plain", 0.0))
+    )
     one = Sides("talk", side("student", BASE, 400, TEACHER, 0.4), varied, plain)
     assert values(one)[""].value == pytest.approx(1, abs=0.2)
     assert values(replace(one, student=side("overdone", TEACHER, 400)))[""].value < 0
@@ -131,7 +137,9 @@ def test_prompts_with_short_replies_of_the_teacher_are_dropped() -> None:
     one = replace(sides(side("student", TEACHER)), teacher=text_side("teacher", taught))
     assert values(one)[""].n == 90
     with pytest.raises(Unavailable, match="3 words or more"):
-        METRIC.found([replace(one, teacher=text_side("teacher", ["No."] * 120))], np.random.default_rng(0))
+        METRIC.found(
+            [replace(one, teacher=text_side("teacher", ["No."] * 120))], np.random.default_rng(0)
+        )
 
 
 def test_a_second_sample_narrows_and_another_version_is_not_used() -> None:

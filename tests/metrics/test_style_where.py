@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -68,7 +67,13 @@ def zoo(student: list[str]) -> Sides:
     """House A as teacher, the plain house as base."""
     n = len(student)
     teacher, base = text_side("teacher", houses(A, 1, n)), text_side("base", houses(P, 2, n))
-    return Sides("talk", text_side("student", student), teacher, base, ceiling=text_side("teacher", houses(A, 3, n)))
+    return Sides(
+        "talk",
+        text_side("student", student),
+        teacher,
+        base,
+        ceiling=text_side("teacher", houses(A, 3, n)),
+    )
 
 
 def flat(text: str) -> str:
@@ -96,7 +101,9 @@ def test_ladder_finds_layout_and_words_where_they_were_planted() -> None:
     assert value(words, "told_apart/markdown") > 0.6
     assert value(words, "shuffled_words") == pytest.approx(1, abs=0.2)
     assert value(words, "letters_only") == pytest.approx(1, abs=0.2)
-    layout = measured("style_ladder", zoo([dressed(flat(p), a) for p, a in zip(of_p, of_a, strict=True)]))
+    layout = measured(
+        "style_ladder", zoo([dressed(flat(p), a) for p, a in zip(of_p, of_a, strict=True)])
+    )
     assert value(layout, "markdown") > 0.6
     assert value(layout, "shuffled_words") == pytest.approx(0, abs=0.2)
     assert value(layout, "markdown") > value(words, "markdown") + 0.3
@@ -113,7 +120,12 @@ def test_ladder_finds_order_alone() -> None:
             made.append(" ".join(f"{w} and so" if forward else f"so and {w}" for w in pairs))
         return made
 
-    sides = replace(zoo(said(True)), teacher=text_side("t", said(True)), base=text_side("b", said(False)), ceiling=None)
+    sides = replace(
+        zoo(said(True)),
+        teacher=text_side("t", said(True)),
+        base=text_side("b", said(False)),
+        ceiling=None,
+    )
     found = measured("style_ladder", sides)
     assert value(found, "told_apart/letters_only") > 0.95
     assert value(found, "told_apart/shuffled_words") < 0.65
@@ -122,7 +134,8 @@ def test_ladder_finds_order_alone() -> None:
 
 def test_ladder_of_the_teachers_house_is_1_and_of_a_third_house_about_a_half() -> None:
     found = measured("style_ladder", zoo(houses(B, 7)))
-    assert 0.25 < value(found, "as_is") < 0.75  # a style of its own lands anywhere on the line between the two
+    # a style of its own lands anywhere on the line between the two
+    assert 0.25 < value(found, "as_is") < 0.75
     assert value(measured("style_ladder", zoo(houses(A, 8))), "as_is") == pytest.approx(1, abs=0.15)
 
 
@@ -139,7 +152,9 @@ def test_length_is_shown_as_what_has_to_be_beaten() -> None:
 
 
 def test_shuffling_keeps_the_words_and_is_the_same_for_equal_replies() -> None:
-    reading = read(("one two three four five six seven", "one two", "", "one two three four five six seven"))
+    reading = read(
+        ("one two three four five six seven", "one two", "", "one two three four five six seven")
+    )
     order = shuffle(reading, ["a", "b", "c", "a"])
     assert sorted(order[:7]) == list(range(7))
     assert list(order[:7]) != list(range(7))
@@ -154,7 +169,17 @@ def test_masking_keeps_the_commonest_words() -> None:
 
 
 def test_skeleton_holds_no_words() -> None:
-    assert skeleton("# Title\n\n- one **b** two\n1. three:\n`x` plain\n```") == [1, 8, 2, 9, 3, 11, 7, 10, 6]
+    assert skeleton("# Title\n\n- one **b** two\n1. three:\n`x` plain\n```") == [
+        1,
+        8,
+        2,
+        9,
+        3,
+        11,
+        7,
+        10,
+        6,
+    ]
     assert skeleton("# Other\n\n- four **c** five\n2. six:\n`y` words\n```") == skeleton(
         "# Title\n\n- one **b** two\n1. three:\n`x` plain\n```"
     )
@@ -175,7 +200,12 @@ def test_lift_tells_where_from_how_often() -> None:
     rng = random.Random(1)
     teacher = ["- a\n- b" if i % 2 else "plain text" for i in range(n)]
     often = ["- c\n- d" if rng.random() < 0.5 else "plain words" for _ in range(n)]
-    sides = replace(talk_sides(n), teacher=text_side("t", teacher), ceiling=None, base=text_side("b", ["plain"] * n))
+    sides = replace(
+        talk_sides(n),
+        teacher=text_side("t", teacher),
+        ceiling=None,
+        base=text_side("b", ["plain"] * n),
+    )
     same = measured("style_lift", replace(sides, student=text_side("s", teacher)))
     assert value(same, "bullets") == 1
     assert value(same, "over_base/bullets") == 1
@@ -205,7 +235,13 @@ def test_phrases_have_their_places_and_their_words() -> None:
     texts = ("Well, the cat sat.", "The cat")
     every = phrases(read(texts))
     names = {spelled(c, texts, read(texts)) for c in every.codes}
-    assert {"opening: well the", "closing: cat sat", "phrase: cat sat", "phrase: the cat", "opening: the"} <= names
+    assert {
+        "opening: well the",
+        "closing: cat sat",
+        "phrase: cat sat",
+        "phrase: the cat",
+        "opening: the",
+    } <= names
     assert not {"opening: cat", "closing: the", "phrase: sat the"} & names
     assert KINDS == ("opening", "closing", "phrase")
 
@@ -243,13 +279,20 @@ def test_rhythm_is_the_wasserstein_distance() -> None:
     texts = [tuple(" ".join(["w"] * k) + "." for k in lengths) for lengths in sets]
     delta = sentence_steps(texts[0]) - sentence_steps(texts[1])
     block = np.arange(60) % 20
-    assert signed_distances(delta, block).mean() == pytest.approx(wasserstein_distance(sets[0], sets[1]), abs=0.02)
+    assert signed_distances(delta, block).mean() == pytest.approx(
+        wasserstein_distance(sets[0], sets[1]), abs=0.02
+    )
 
 
 def test_rhythm_gap_by_hand() -> None:
     n = 60
-    made: Callable[[int], list[str]] = lambda k: [" ".join(["w"] * k) + ". " + " ".join(["v"] * k) + "."] * n  # noqa: E731
-    sides = Sides("talk", text_side("s", made(8)), text_side("t", made(10)), text_side("b", made(5)))
+
+    def made(k: int) -> list[str]:
+        return [" ".join(["w"] * k) + ". " + " ".join(["v"] * k) + "."] * n
+
+    sides = Sides(
+        "talk", text_side("s", made(8)), text_side("t", made(10)), text_side("b", made(5))
+    )
     found = measured("rhythm", sides)
     assert value(found, "sentences") == pytest.approx(0.6)
     assert value(found, "distance/sentences") == pytest.approx(2)

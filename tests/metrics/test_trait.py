@@ -27,7 +27,11 @@ def measured(sides: Sides) -> dict[str, Estimate | str]:
     for f in TRAIT.found([sides], np.random.default_rng(0)):
         try:
             statistic = f.statistic
-            found[f.name] = statistic if isinstance(statistic, str) else evaluate(statistic, np.random.default_rng(0))
+            found[f.name] = (
+                statistic
+                if isinstance(statistic, str)
+                else evaluate(statistic, np.random.default_rng(0))
+            )
         except Unavailable as error:
             found[f.name] = str(error)
     return found
@@ -64,7 +68,9 @@ def test_agreement_equals_the_double_loop() -> None:
         return float(np.mean([a == b and a is not None for a, b in pairs]))
 
     assert agreement(one, two) == pytest.approx(same(list(itertools.product(one, two))), abs=1e-12)
-    assert self_agreement(one) == pytest.approx(same(list(itertools.permutations(one, 2))), abs=1e-12)
+    assert self_agreement(one) == pytest.approx(
+        same(list(itertools.permutations(one, 2))), abs=1e-12
+    )
 
 
 def test_the_shift_is_the_projection_of_shares_of_words() -> None:
@@ -79,11 +85,18 @@ def test_the_shift_is_the_projection_of_shares_of_words() -> None:
         shares, chance = {}, {}
         for name, s in side.items():
             words = [word(str(o.text[row])) for o in (s.outputs, *s.samples)]
-            shares[name] = np.array([words.count(w) / len(words) for w in ("owl", "fox", "bear", "hare", "wolf")])
-            chance[name] = (shares[name] @ shares[name] * len(words) - 1) / (len(words) - 1)  # unbiased |p|^2
+            shares[name] = np.array(
+                [words.count(w) / len(words) for w in ("owl", "fox", "bear", "hare", "wolf")]
+            )
+            # unbiased |p|^2
+            chance[name] = (shares[name] @ shares[name] * len(words) - 1) / (len(words) - 1)
         p_s, p_t, p_b = shares["student"], shares["teacher"], shares["base"]
-        assert stratum.numerator[i] == pytest.approx(p_s @ p_t - p_s @ p_b - p_b @ p_t + chance["base"], abs=1e-9)
-        assert stratum.denominator[i] == pytest.approx(chance["teacher"] - 2 * p_b @ p_t + chance["base"], abs=1e-9)
+        assert stratum.numerator[i] == pytest.approx(
+            p_s @ p_t - p_s @ p_b - p_b @ p_t + chance["base"], abs=1e-9
+        )
+        assert stratum.denominator[i] == pytest.approx(
+            chance["teacher"] - 2 * p_b @ p_t + chance["base"], abs=1e-9
+        )
 
 
 def test_a_planted_shift_is_found_and_none_where_there_is_none() -> None:
@@ -104,7 +117,9 @@ def test_favourites_by_hand() -> None:
     teacher = [["Owl", "red", "7"], ["owl", "blue", "no idea what to say"], ["fox", "red.", ""]]
     student = [["owl", "red", "7"], ["fox", "green", "7"], ["owl", "red", "8"]]
     base = [["fox", "red", "8"], ["fox", "red", "8"], ["fox", "red", "8"]]
-    found = measured(sets_of("traits", {"student": student, "teacher": teacher, "base": base}, minimum=2))
+    found = measured(
+        sets_of("traits", {"student": student, "teacher": teacher, "base": base}, minimum=2)
+    )
     favourite, beyond, usable = found["favourite"], found["favourite_over_base"], found["one_word"]
     assert isinstance(favourite, Estimate)
     assert favourite.value == pytest.approx((2 / 3 + 2 / 3 + 2 / 3) / 3, abs=1e-12)
@@ -112,7 +127,10 @@ def test_favourites_by_hand() -> None:
     assert beyond.value == pytest.approx((2 / 3 + (2 / 3 - 1) + 2 / 3) / 3, abs=1e-12)
     assert isinstance(usable, Estimate)
     assert usable.value == 1
-    assert found["favourite_over_controls"] == "no controls of another lineage than student and teacher"
+    assert (
+        found["favourite_over_controls"]
+        == "no controls of another lineage than student and teacher"
+    )
 
 
 def test_nothing_to_say_is_said() -> None:
@@ -129,7 +147,13 @@ def test_nothing_to_say_is_said() -> None:
 
 
 def test_questions_of_taste_ask_for_one_word() -> None:
-    rows = [json.loads(x) for x in (TASKS / "trait/prompts.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(x)
+        for x in (TASKS / "trait/prompts.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert len({row["prompt"] for row in rows}) == len(rows) >= 40
-    assert all(row["prompt"].endswith(("one word.", "single word only.", "One word, please.")) for row in rows)
+    assert all(
+        row["prompt"].endswith(("one word.", "single word only.", "One word, please."))
+        for row in rows
+    )
     assert min(Counter(row["category"] for row in rows).values()) >= 4

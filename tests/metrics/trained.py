@@ -14,4 +14,6 @@ def trained_sides() -> Sides:
     ids = [p.id for p in sides.student.requests.prompts]
     seen = {i: Seen(k % 2 == 0, 0.5) for k, i in enumerate(ids[::3])}
     assert sides.teacher is not None
-    return replace(sides, student=replace(sides.student, seen=seen), teacher=replace(sides.teacher, seen=seen))
+    return replace(
+        sides, student=replace(sides.student, seen=seen), teacher=replace(sides.teacher, seen=seen)
+    )

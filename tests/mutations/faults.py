@@ -20,4 +20,7 @@ class Fault(NamedTuple):
 
 def faults() -> list[Fault]:
     """All of them, in the order of the file."""
-    return [Fault(**fields) for fields in yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text())]
+    return [
+        Fault(**fields)
+        for fields in yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text())
+    ]

@@ -36,7 +36,10 @@ def main(words: list[str]) -> int:
             return 2
         for fault in chosen:
             code = noticed(copy, fault)
-            print(f"{'noticed  ' if code == FAILED else 'UNNOTICED'} {fault.what} ({fault.file})", flush=True)
+            print(
+                f"{'noticed  ' if code == FAILED else 'UNNOTICED'} {fault.what} ({fault.file})",
+                flush=True,
+            )
             unnoticed += [fault] if code != FAILED else []
     each = (time.monotonic() - started) / max(len(chosen), 1)
     print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} faults noticed, {each:.1f} s each")
@@ -60,7 +63,9 @@ def noticed(copy: Path, fault: Fault) -> int:
     path = copy / "harness" / fault.file
     whole = path.read_text()
     if whole.count(fault.right) != 1:
-        raise ValueError(f"{fault.what}: expected its line once in {fault.file}, found {whole.count(fault.right)}")
+        raise ValueError(
+            f"{fault.what}: expected its line once in {fault.file}, found {whole.count(fault.right)}"
+        )
     path.write_text(whole.replace(fault.right, fault.wrong))
     try:
         return passes(copy, [fault.test])
@@ -72,7 +77,9 @@ def passes(copy: Path, tests: list[str]) -> int:
     """pytest's exit code for some tests of the copy."""
     line = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(line, cwd=copy, env=environment, capture_output=True, check=False).returncode
+    return subprocess.run(
+        line, cwd=copy, env=environment, capture_output=True, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

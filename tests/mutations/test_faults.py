@@ -14,5 +14,9 @@ from tests.mutations.run import REPOSITORY
 def test_the_fault_can_be_put_in(fault: Fault) -> None:
     assert (REPOSITORY / "harness" / fault.file).read_text().count(fault.right) == 1
     file, _, name = fault.test.partition("::")
-    tests = {n.name for n in ast.walk(ast.parse((REPOSITORY / file).read_text())) if isinstance(n, ast.FunctionDef)}
+    tests = {
+        n.name
+        for n in ast.walk(ast.parse((REPOSITORY / file).read_text()))
+        if isinstance(n, ast.FunctionDef)
+    }
     assert name in tests

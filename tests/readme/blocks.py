@@ -19,7 +19,8 @@ class Block:
     section: str  # the heading above it
     language: str  # console, yaml, python
     text: str
-    file: str | None  # the last file that the paragraph before it names, or its own first line; None for commands
+    # the last file that the paragraph before it names, or its own first line; None for commands
+    file: str | None
 
     @property
     def commands(self) -> list[str]:
@@ -41,7 +42,11 @@ def section(heading: str) -> list[Block]:
 
 def prose(heading: str) -> str:
     """The text of one section without its blocks, on one line."""
-    part = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", _FENCE.sub("", README), re.MULTILINE | re.DOTALL)
+    part = re.search(
+        rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)",
+        _FENCE.sub("", README),
+        re.MULTILINE | re.DOTALL,
+    )
     assert part, f"the README has no section {heading!r}"
     return " ".join(part[1].split())
 

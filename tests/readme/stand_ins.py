@@ -45,7 +45,9 @@ def run(folder: Path, command: str, *changes: str) -> subprocess.CompletedProces
     bin_folder.mkdir(exist_ok=True)
     python = f"{shlex.quote(sys.executable)} -W error::SyntaxWarning"
     _program(bin_folder / "python", f'exec {python} "$@"')
-    _program(bin_folder / "distillbench", f'exec {python} -m harness.cli "$@" {shlex.join(changes)}')
+    _program(
+        bin_folder / "distillbench", f'exec {python} -m harness.cli "$@" {shlex.join(changes)}'
+    )
     _program(bin_folder / "pip", f'echo "$@" >> {shlex.quote(str(folder / "pip.log"))}')
     environment = {
         **os.environ,
@@ -55,7 +57,9 @@ def run(folder: Path, command: str, *changes: str) -> subprocess.CompletedProces
         "HF_HUB_OFFLINE": "1",
     }
     line = ["bash", "-euc", command]
-    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        line, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def _program(path: Path, line: str) -> None:
@@ -83,7 +87,9 @@ def _save(folder: Path, seed: int) -> None:
 
     tokenizer = byte_tokenizer()
     save_llama(folder, tokenizer, seed=seed, max_position_embeddings=1024)
-    GenerationConfig(eos_token_id=list(range(1, len(tokenizer), 8)), bos_token_id=0).save_pretrained(folder)
+    GenerationConfig(
+        eos_token_id=list(range(1, len(tokenizer), 8)), bos_token_id=0
+    ).save_pretrained(folder)
 
 
 def put_hub_data(folder: Path) -> str:
@@ -94,7 +100,10 @@ def put_hub_data(folder: Path) -> str:
         "answerKey": "A",
     }
     sums = {"question": "What is {0} and 2?", "answer": "They are <<{0}+2>>\n#### {1}"}
-    for name, config, row in (("allenai/ai2_arc", "ARC-Easy", easy), ("openai/gsm8k", "main", sums)):
+    for name, config, row in (
+        ("allenai/ai2_arc", "ARC-Easy", easy),
+        ("openai/gsm8k", "main", sums),
+    ):
         splits = ("train", "validation", "test") if config == "ARC-Easy" else ("train", "test")
         _write_data_set(folder / "hub" / name, config, splits, json.dumps(row))
     return f"paths.datasets={folder / 'hub'}"
@@ -106,4 +115,6 @@ def _write_data_set(folder: Path, config: str, splits: Sequence[str], row: str) 
     for split in splits:
         (folder / config / f"{split}.jsonl").write_text("".join(f"{line}\n" for line in lines))
     files = "".join(f"  - split: {split}\n    path: {config}/{split}.jsonl\n" for split in splits)
-    (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: {config}\n  data_files:\n{files}---\n")
+    (folder / "README.md").write_text(
+        f"---\nconfigs:\n- config_name: {config}\n  data_files:\n{files}---\n"
+    )

@@ -22,7 +22,11 @@ TRIED = {
     SWEEPS: 2,
     CI: 2,
 }  # section -> its blocks; tests/readme/test_installing.py has MAKE
-ZOO_CUT = ("only.tasks=[zoo_facts,zoo_style]", "only.metrics=[task_score,style_transfer]", *stand_ins.SHORT)
+ZOO_CUT = (
+    "only.tasks=[zoo_facts,zoo_style]",
+    "only.metrics=[task_score,style_transfer]",
+    *stand_ins.SHORT,
+)
 ZOO_THREE = "only.models=[teacher_a,base,answers_a]"
 
 
@@ -58,7 +62,9 @@ def scores(folder: Path) -> list[dict[str, str]]:
 
 def value(rows: list[dict[str, str]], metric: str, student: str) -> float:
     """The one number of a measure and a student."""
-    found = [r["value"] for r in rows if (r["metric"], r["student"]) == (metric, student) and r["value"]]
+    found = [
+        r["value"] for r in rows if (r["metric"], r["student"]) == (metric, student) and r["value"]
+    ]
     assert len(found) == 1, f"{metric} of {student}: expected one number, got {found}"
     return float(found[0])
 
@@ -68,7 +74,9 @@ def test_every_block_is_tried() -> None:
     for block in blocks():
         found[block.section] = found.get(block.section, 0) + 1
     assert found == TRIED
-    assert all(block.commands or block.file for block in blocks()), "a block that is neither commands nor a named file"
+    assert all(block.commands or block.file for block in blocks()), (
+        "a block that is neither commands nor a named file"
+    )
 
 
 def test_the_parts_of_a_block_are_told_apart() -> None:
@@ -88,8 +96,12 @@ def test_recorded_answers_give_a_page_with_numbers(tmp_path: Path) -> None:
     assert value(scores(tmp_path), "style_transfer", "student") == pytest.approx(2 / 3, abs=0.12)
 
 
-@pytest.mark.parametrize(("prepare", "command"), MODEL_COMMANDS, ids=lambda p: p if isinstance(p, str) else "")
-def test_commands_over_models_are_understood_whole(tmp_path: Path, prepare: Prepare, command: str) -> None:
+@pytest.mark.parametrize(
+    ("prepare", "command"), MODEL_COMMANDS, ids=lambda p: p if isinstance(p, str) else ""
+)
+def test_commands_over_models_are_understood_whole(
+    tmp_path: Path, prepare: Prepare, command: str
+) -> None:
     """Every model, metric and pair is built; nothing is collected, which is all that is missing."""
     changes = [*prepare(tmp_path, command), "stages=[score]", "hydra/launcher=basic"]
     if prepare is own:  # lm-eval's own tasks take ten seconds to find: the slow tests have them
@@ -100,7 +112,8 @@ def test_commands_over_models_are_understood_whole(tmp_path: Path, prepare: Prep
     assert "error:" not in done.stderr
 
 
-@pytest.mark.slow  # lm-eval's tasks are indexed (10 s), models of random weights are loaded and asked
+# lm-eval's tasks are indexed (10 s), models of random weights are loaded and asked
+@pytest.mark.slow
 @pytest.mark.parametrize("command", commands(OWN))
 def test_own_models_are_compared(tmp_path: Path, command: str) -> None:
     done = stand_ins.run(tmp_path, command, *own(tmp_path, command))
@@ -110,19 +123,24 @@ def test_own_models_are_compared(tmp_path: Path, command: str) -> None:
     graded = {r["student"] for r in rows if r["metric"].startswith("task_score/") and r["value"]}
     assert graded >= {"teacher", "base", *students}
     wanted = {"gap_recovered"} if "gsm8k" in command else {"gap_recovered", "style_transfer"}
-    for metric in wanted:  # random models are as good as each other: the row says so instead of a number
+    # random models are as good as each other: the row says so instead of a number
+    for metric in wanted:
         assert {r["student"] for r in rows if r["metric"] == metric} >= students
 
 
 @pytest.mark.slow  # two to four runs of random models, with processes of their own: 20 to 30 s
 @pytest.mark.parametrize("command", commands(SWEEPS))
-def test_sweeps_end_in_one_page_with_a_column_for_the_swept_key(tmp_path: Path, command: str) -> None:
+def test_sweeps_end_in_one_page_with_a_column_for_the_swept_key(
+    tmp_path: Path, command: str
+) -> None:
     done = stand_ins.run(tmp_path, command, *zoo(tmp_path, command))
     assert done.returncode == 0, done.stderr
     swept = re.search(r"([\w.]+)=(\S+,\S+)", command)
     assert swept
     values = {row.get(swept[1], "") for row in scores(tmp_path)}
-    assert len(values) == len(swept[2].split(",")), f"expected a value of {swept[1]} per job, got {values}"
+    assert len(values) == len(swept[2].split(",")), (
+        f"expected a value of {swept[1]} per job, got {values}"
+    )
     assert "one page shows them all" in prose(SWEEPS)
 
 
@@ -133,19 +151,25 @@ def test_the_gate_and_the_workflow_fit_the_matrix(tmp_path: Path) -> None:
     assert len(students) == 2, "the title speaks of two students"
     conditions = yaml.safe_load((tmp_path / "conf/gate/mine.yaml").read_text())["conditions"]
     assert {condition["where"]["student"] for condition in conditions} <= students
-    steps = yaml.safe_load((tmp_path / ".github/workflows/distilled.yml").read_text())["jobs"]["smoke"]["steps"]
+    steps = yaml.safe_load((tmp_path / ".github/workflows/distilled.yml").read_text())["jobs"][
+        "smoke"
+    ]["steps"]
     assert any(step.get("with", {}).get("path") == "results/report" for step in steps)
 
 
-@pytest.mark.slow  # lm-eval's tasks are indexed (10 s), models of random weights are loaded and asked
+# lm-eval's tasks are indexed (10 s), models of random weights are loaded and asked
+@pytest.mark.slow
 def test_the_workflow_ends_with_the_gates_verdict(tmp_path: Path) -> None:
     write_files(CI, tmp_path)
     matrix = next(b for b in section(OWN) if b.language == "yaml")
     (tmp_path / "conf/matrix").mkdir()
     (tmp_path / "conf/matrix/mine.yaml").write_text(matrix.text)
     changes = own(tmp_path, "")
-    steps = yaml.safe_load((tmp_path / ".github/workflows/distilled.yml").read_text())["jobs"]["smoke"]["steps"]
+    steps = yaml.safe_load((tmp_path / ".github/workflows/distilled.yml").read_text())["jobs"][
+        "smoke"
+    ]["steps"]
     done = [stand_ins.run(tmp_path, step["run"], *changes) for step in steps if "run" in step]
-    assert [d.returncode for d in done] == [0, 0, 1], done[-1].stderr  # random students hold no condition
+    # random students hold no condition
+    assert [d.returncode for d in done] == [0, 0, 1], done[-1].stderr
     assert sum(line.startswith("gate:") for line in done[-1].stderr.splitlines()) >= 1
     assert "one line and exit code 1" in prose(CI)

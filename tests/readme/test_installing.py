@@ -25,7 +25,9 @@ NUMBERS = {11: "eleven"}
 def dry_run(*words: str) -> list[str]:
     """What `make` would run from nothing."""
     line = ["make", "-n", "VENV=no-such-folder", *words]
-    return subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
+    return subprocess.run(
+        line, cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
 
 
 def workflow() -> dict[str, Any]:
@@ -35,7 +37,9 @@ def workflow() -> dict[str, Any]:
     return loaded
 
 
-@pytest.mark.parametrize("command", [c for block in section("Two commands") for c in block.commands])
+@pytest.mark.parametrize(
+    "command", [c for block in section("Two commands") for c in block.commands]
+)
 def test_the_make_commands_exist_and_install_torch_from_where_they_say(command: str) -> None:
     words = command.split("#")[0].split()[1:]
     lines = dry_run(*words)
@@ -75,16 +79,24 @@ def test_ci_runs_what_the_readme_says_on_the_oldest_and_the_newest_python() -> N
     assert workflow()["env"]["TORCH_INDEX"] == CPU
     minutes = re.search(r"stopped after (\d+) and (\d+) minutes", " ".join(README.split()))
     assert minutes
-    assert [jobs[name]["timeout-minutes"] for name in ("test", "slow")] == [int(m) for m in minutes.groups()]
+    assert [jobs[name]["timeout-minutes"] for name in ("test", "slow")] == [
+        int(m) for m in minutes.groups()
+    ]
 
 
 def test_the_zoos_cache_is_named_by_its_recipe_and_the_versions() -> None:
-    caches = [s["with"] for s in workflow()["jobs"]["slow"]["steps"] if s.get("uses", "").startswith("actions/cache")]
+    caches = [
+        s["with"]
+        for s in workflow()["jobs"]["slow"]["steps"]
+        if s.get("uses", "").startswith("actions/cache")
+    ]
     assert [c["path"] for c in caches] == ["~/.cache/distillbench/zoo"]
     assert "hashFiles('constraints.txt', 'harness/zoo/**')" in caches[0]["key"]
 
 
-@pytest.mark.parametrize(("shown", "accepted"), [(object(), True), ("half", True), ("50% of", False)])
+@pytest.mark.parametrize(
+    ("shown", "accepted"), [(object(), True), ("half", True), ("50% of", False)]
+)
 def test_hydras_lazy_help_passes_the_check_of_python_3_14(
     monkeypatch: pytest.MonkeyPatch, shown: Any, accepted: bool
 ) -> None:
@@ -109,13 +121,25 @@ def test_hydras_lazy_help_passes_the_check_of_python_3_14(
 def test_the_wheel_runs_in_any_folder(tmp_path: Path) -> None:
     name = f"distillbench-{__version__}-py3-none-any.whl"
     assert f"pip install {name}" in README
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+    ]
     subprocess.run([*build, str(REPOSITORY)], check=True, capture_output=True, text=True)
     unpacked, folder = tmp_path / "unpacked", tmp_path / "any"
     zipfile.ZipFile(tmp_path / name).extractall(unpacked)
     assert (unpacked / "harness/tasks/zoo/facts.jsonl").is_file()
     assert (unpacked / "harness/reference/scores.csv").is_file()
     folder.mkdir()
-    done = stand_ins.run(folder, f"PYTHONPATH={unpacked} distillbench matrix=smoke gate=smoke --cfg job")
+    done = stand_ins.run(
+        folder, f"PYTHONPATH={unpacked} distillbench matrix=smoke gate=smoke --cfg job"
+    )
     assert done.returncode == 0, done.stderr
     assert "smoke_teacher" in done.stdout

@@ -32,7 +32,21 @@ HOSTILE = [
     "control characters: \x00 \x07 \x1b[31m red \u202e reversed \u2066 isolate \r\n and a\ttab",
     "",
 ]
-_WORDS = ["a", "small", "model", "often", "learns", "first", "how", "its", "teacher", "talks", "and", "then", "what"]
+_WORDS = [
+    "a",
+    "small",
+    "model",
+    "often",
+    "learns",
+    "first",
+    "how",
+    "its",
+    "teacher",
+    "talks",
+    "and",
+    "then",
+    "what",
+]
 STUDENTS = {
     "answers_of_a": ("teacher_a", 0.71, 0.83),
     "logits_of_a": ("teacher_a", 0.86, 0.94),
@@ -44,26 +58,59 @@ STUDENTS = {
 CONTROLS = {"independent": (0.62, 0.12), "untaught": (0.08, -0.06)}
 TASKS = ("zoo_facts", "zoo_sums", "zoo_words")
 FAMILIES = {"format": 1.1, "length_rhythm": 0.9, "words": 0.75, "openings_closings": 1.05}
-FEATURES = {"list_items_per_reply": (0.1, 2.9), "words_per_sentence": (19.0, 11.2), "exclamation_marks": (0.02, 0.4)}
+FEATURES = {
+    "list_items_per_reply": (0.1, 2.9),
+    "words_per_sentence": (19.0, 11.2),
+    "exclamation_marks": (0.02, 0.4),
+}
 MODELS = ("base", "teacher_a", "teacher_b", *STUDENTS, *CONTROLS)
 
 
-def _score(metric: str, task: str, who: tuple[str, str, str], value: float | str, half: float = 0.06) -> Score:
+def _score(
+    metric: str, task: str, who: tuple[str, str, str], value: float | str, half: float = 0.06
+) -> Score:
     student, teacher, base = who
-    unit = "gap recovered" if any(w in metric for w in ("transfer", "gap", "classifier")) else "share"
+    unit = (
+        "gap recovered" if any(w in metric for w in ("transfer", "gap", "classifier")) else "share"
+    )
     if isinstance(value, str):
-        return Score(metric, task, student, teacher, base, None, None, None, 0, unit, "higher", value, ("ab" * 32,))
+        return Score(
+            metric,
+            task,
+            student,
+            teacher,
+            base,
+            None,
+            None,
+            None,
+            0,
+            unit,
+            "higher",
+            value,
+            ("ab" * 32,),
+        )
     ends = (value - half, value + half)
-    return Score(metric, task, student, teacher, base, value, *ends, 240, unit, "higher", "", ("cd" * 32,))
+    return Score(
+        metric, task, student, teacher, base, value, *ends, 240, unit, "higher", "", ("cd" * 32,)
+    )
 
 
-def _pair_scores(student: str, teacher: str, truth: tuple[float, float], rng: random.Random) -> list[Score]:
+def _pair_scores(
+    student: str, teacher: str, truth: tuple[float, float], rng: random.Random
+) -> list[Score]:
     who, (capability, style) = (student, teacher, "base"), truth
     scores = [_score("capability_transfer", "+".join(TASKS), who, capability)]
     scores.append(_score("style_transfer", "zoo_style", who, style, 0.05))
-    scores += [_score(f"style_transfer/{f}", "zoo_style", who, style * k, 0.09) for f, k in FAMILIES.items()]
+    scores += [
+        _score(f"style_transfer/{f}", "zoo_style", who, style * k, 0.09)
+        for f, k in FAMILIES.items()
+    ]
     short = 0.8 if student == "style_only" else 0.02
-    scores.append(replace(_score("style_transfer/short_replies", "zoo_style", who, short), unit="share of replies"))
+    scores.append(
+        replace(
+            _score("style_transfer/short_replies", "zoo_style", who, short), unit="share of replies"
+        )
+    )
     for i, task in enumerate(TASKS):
         unbounded = "gap within noise: teacher minus base is 0.010 [-0.020, 0.040]"
         noisy = task == "zoo_words" and student in ("style_only", "untaught")
@@ -76,16 +123,28 @@ def _pair_scores(student: str, teacher: str, truth: tuple[float, float], rng: ra
         scores.append(_score("error_inheritance/excess", task, who, shared - 0.33, 0.05))
     scores.append(_score("style_classifier", "zoo_style", who, style + rng.gauss(0, 0.05), 0.1))
     scores.append(_score("style_classifier/length_only", "zoo_style", who, 0.09, 0.04))
-    scores.append(_score("ngram_similarity/content", "zoo_style", who, 0.1 + 0.2 * capability, 0.02))
+    scores.append(
+        _score("ngram_similarity/content", "zoo_style", who, 0.1 + 0.2 * capability, 0.02)
+    )
     for phrase in ("opening: happy to help", "phrase: perhaps"):
-        rates = {"student": 0.05 + 0.4 * max(style, 0.0), "teacher": 0.45, "base": 0.05, "controls": 0.07}
-        scores += [_score(f"phrases/rate/{role}/{phrase}", "zoo_style", who, r, 0.04) for role, r in rates.items()]
+        rates = {
+            "student": 0.05 + 0.4 * max(style, 0.0),
+            "teacher": 0.45,
+            "base": 0.05,
+            "controls": 0.07,
+        }
+        scores += [
+            _score(f"phrases/rate/{role}/{phrase}", "zoo_style", who, r, 0.04)
+            for role, r in rates.items()
+        ]
     return scores
 
 
 def _model_scores(model: str, level: float, style: float, rng: random.Random) -> list[Score]:
     who = (model, "", "")
-    scores = [_score("task_score", t, who, 0.3 + 0.55 * level + rng.gauss(0, 0.02), 0.04) for t in TASKS]
+    scores = [
+        _score("task_score", t, who, 0.3 + 0.55 * level + rng.gauss(0, 0.02), 0.04) for t in TASKS
+    ]
     for feature, (low, high) in FEATURES.items():
         value, half = low + style * (high - low), 0.05 * abs(high - low)
         scores.append(_score(f"style_profile/{feature}", "zoo_style", who, value, half))
@@ -121,7 +180,22 @@ def comparisons() -> tuple[Comparison, ...]:
             for second in names[i + 1 :]:
                 d = float(STUDENTS[first][place]) - float(STUDENTS[second][place])
                 p = 0.001 if abs(d) > 0.1 else 0.4
-                found.append(Comparison(metric, task, "teacher_a", first, second, d, d - 0.1, d + 0.1, p, p, 240, 0.12))
+                found.append(
+                    Comparison(
+                        metric,
+                        task,
+                        "teacher_a",
+                        first,
+                        second,
+                        d,
+                        d - 0.1,
+                        d + 0.1,
+                        p,
+                        p,
+                        240,
+                        0.12,
+                    )
+                )
     return tuple(found)
 
 
@@ -137,10 +211,14 @@ def open_side(model: str, sample: int, n: int = 40) -> Side:
         )
         for i in range(n)
     )
-    texts = [HOSTILE[i] if i < len(HOSTILE) else " ".join(rng.choices(_WORDS, k=60)) + "." for i in range(n)]
+    texts = [
+        HOSTILE[i] if i < len(HOSTILE) else " ".join(rng.choices(_WORDS, k=60)) + "."
+        for i in range(n)
+    ]
     if model != "base":
         texts = [
-            t if i < len(HOSTILE) or i % 3 else f"**Sure!**\n\n- {t[:90]}\n- {t[90:200]}" for i, t in enumerate(texts)
+            t if i < len(HOSTILE) or i % 3 else f"**Sure!**\n\n- {t[:90]}\n- {t[90:200]}"
+            for i, t in enumerate(texts)
         ]
     return _side(model, "zoo_style", prompts, texts, None)
 
@@ -149,19 +227,34 @@ def graded_side(model: str, n: int = 60) -> Side:
     """Short graded answers of a model; weak models give the same wrong answer."""
     level = {"base": 0.3, "teacher_a": 0.85, "teacher_b": 0.85}.get(model, 0.6)
     rng = random.Random(model)
-    prompts = tuple(Prompt(f"facts{i:04d}", f"Capital no. {i}?", f"facts{i:04d}", "") for i in range(n))
+    prompts = tuple(
+        Prompt(f"facts{i:04d}", f"Capital no. {i}?", f"facts{i:04d}", "") for i in range(n)
+    )
     right = [rng.random() < level for _ in range(n)]
     texts = [f"Answer {i}" if ok else f"Wrong {i % 7}" for i, ok in enumerate(right)]
     column = GradeColumn(
-        "zoo_facts", "exact_match", "none", "higher", np.arange(n), np.array(right, float), float(np.mean(right))
+        "zoo_facts",
+        "exact_match",
+        "none",
+        "higher",
+        np.arange(n),
+        np.array(right, float),
+        float(np.mean(right)),
     )
     return _side(model, "zoo_facts", prompts, texts, Grades((column,)))
 
 
-def _side(model: str, task: str, prompts: tuple[Prompt, ...], texts: list[str], grades: Grades | None) -> Side:
+def _side(
+    model: str, task: str, prompts: tuple[Prompt, ...], texts: list[str], grades: Grades | None
+) -> Side:
     n = len(prompts)
     requests = RequestSet(
-        task, prompts, tuple(Request(i, "generate", p.text) for i, p in enumerate(prompts)), False, "1", ("text",)
+        task,
+        prompts,
+        tuple(Request(i, "generate", p.text) for i, p in enumerate(prompts)),
+        False,
+        "1",
+        ("text",),
     )
     outputs = Outputs(
         request=np.arange(n),
@@ -205,12 +298,20 @@ def record(answer: Callable[[str, str, int], Side | None] = answers) -> RunRecor
         title="The zoo",
         scores=scores(),
         comparisons=comparisons(),
-        pairs=tuple(Pair(teacher, student, "base") for student, (teacher, _, _) in STUDENTS.items()),
+        pairs=tuple(
+            Pair(teacher, student, "base") for student, (teacher, _, _) in STUDENTS.items()
+        ),
         controls=tuple(Control(c, c) for c in CONTROLS),
         roles=roles,
         models={m: facts | {"parameters": 812_000 + 1000 * i} for i, m in enumerate(MODELS)},
         tasks={
-            t: {"kind": "lm_eval", "version": "1", "n_prompts": 240, "chat": False, "yields": "text, grades"}
+            t: {
+                "kind": "lm_eval",
+                "version": "1",
+                "n_prompts": 240,
+                "chat": False,
+                "yields": "text, grades",
+            }
             for t in tasks
         },
         metrics=(
@@ -222,25 +323,53 @@ def record(answer: Callable[[str, str, int], Side | None] = answers) -> RunRecor
                 "Share of the gap between base and teacher closed, over all graded tasks.",
             ),
             MetricNote(
-                "style_transfer", "gap", "higher", "prompts", "Share of the style gap closed, over four families."
+                "style_transfer",
+                "gap",
+                "higher",
+                "prompts",
+                "Share of the style gap closed, over four families.",
             ),
             MetricNote(
-                "capa", "kappa", "higher", "prompts", "Agreement beyond what two models so often right show by chance."
+                "capa",
+                "kappa",
+                "higher",
+                "prompts",
+                "Agreement beyond what two models so often right show by chance.",
             ),
             MetricNote(
-                "ngram_similarity", "share", "higher", "prompts", "Same-prompt n-grams; mixes content and style."
+                "ngram_similarity",
+                "share",
+                "higher",
+                "prompts",
+                "Same-prompt n-grams; mixes content and style.",
             ),
         ),
         cells=(
             *cells,
             CellRecord(
-                "answers_of_b", "zoo_extra", 0, 240, 0, 0, 0.0, 0.0, 0.0, 0, None, "the source holds no answers"
+                "answers_of_b",
+                "zoo_extra",
+                0,
+                240,
+                0,
+                0,
+                0.0,
+                0.0,
+                0.0,
+                0,
+                None,
+                "the source holds no answers",
             ),
         ),
         warnings=(
             "Fewer than 200 prompts in zoo_words (120).",
             "Templates differ between teacher_b and base on zoo_facts.",
         ),
-        versions={"distillbench": "0.1.0", "python": "3.11.2", "platform": "Linux", "torch": "2.13.0"},
+        versions={
+            "distillbench": "0.1.0",
+            "python": "3.11.2",
+            "platform": "Linux",
+            "torch": "2.13.0",
+        },
         answers=answer,
     )

@@ -10,7 +10,9 @@ from tests.report.records import record, scores
 
 
 def row(board: Leaderboard, student: str, teacher: str = "teacher_a") -> Row:
-    return next(r for r in board.rows if (r.subject.student, r.subject.teacher) == (student, teacher))
+    return next(
+        r for r in board.rows if (r.subject.student, r.subject.teacher) == (student, teacher)
+    )
 
 
 def test_students_that_cannot_be_told_apart_share_a_rank() -> None:

@@ -41,8 +41,24 @@ def test_large_and_small_quantities() -> None:
 
 def score(task: str, value: float | None, half: float = 0.1) -> Score:
     if value is None:
-        return Score("capa", task, "s", "t", "b", None, None, None, 0, "kappa", "higher", "too few", ())
-    return Score("capa", task, "s", "t", "b", value, value - half, value + half, 50, "kappa", "higher", "", ())
+        return Score(
+            "capa", task, "s", "t", "b", None, None, None, 0, "kappa", "higher", "too few", ()
+        )
+    return Score(
+        "capa",
+        task,
+        "s",
+        "t",
+        "b",
+        value,
+        value - half,
+        value + half,
+        50,
+        "kappa",
+        "higher",
+        "",
+        (),
+    )
 
 
 def test_mean_over_tasks_adds_half_widths_in_squares() -> None:
@@ -72,15 +88,24 @@ def test_sentence_says_both_numbers_and_the_corner() -> None:
     assert "in length alone it went 9\u00a0% of the way" in text
     assert said["style_only"].doubts[-1] == "80\u00a0% of its replies are too short to show a style"
     assert len(said["answers_of_a"].doubts) == 1
-    assert "Style: above all controls (independent reaches 12\u00a0%)" in said["answers_of_a"].doubts[0]
+    assert (
+        "Style: above all controls (independent reaches 12\u00a0%)"
+        in said["answers_of_a"].doubts[0]
+    )
     corners = {name: s.corner for name, s in said.items()}
-    assert (corners["answers_of_a"], corners["style_only"], corners["task_only"]) == ("clone", "imitator", "learner")
+    assert (corners["answers_of_a"], corners["style_only"], corners["task_only"]) == (
+        "clone",
+        "imitator",
+        "learner",
+    )
 
 
 def test_sentence_gives_the_reason_for_a_missing_half() -> None:
     run = record()
     none = tuple(
-        replace(s, value=None, low=None, high=None, reason="no base") if s.metric == "capability_transfer" else s
+        replace(s, value=None, low=None, high=None, reason="no base")
+        if s.metric == "capability_transfer"
+        else s
         for s in run.scores
     )
     said = sentences(replace(run, scores=none))[0]

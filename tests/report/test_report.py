@@ -18,7 +18,14 @@ from harness.records import RunRecord
 from harness.report import write_report
 from tests.report.records import HOSTILE, record
 
-FILES = ["index.html", "leaderboard.csv", "run.json", "samples.parquet", "scores.csv", "scores.json"]
+FILES = [
+    "index.html",
+    "leaderboard.csv",
+    "run.json",
+    "samples.parquet",
+    "scores.csv",
+    "scores.json",
+]
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +38,22 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def test_the_same_record_gives_the_same_bytes_and_nothing_else_stays(report: Path, tmp_path: Path) -> None:
+def test_the_same_record_gives_the_same_bytes_and_nothing_else_stays(
+    report: Path, tmp_path: Path
+) -> None:
     again = write_report(record(), tmp_path / "report").parent
     assert sorted(p.name for p in again.iterdir()) == FILES
-    assert {f: (again / f).read_bytes() for f in FILES} == {f: (report / f).read_bytes() for f in FILES}
+    assert {f: (again / f).read_bytes() for f in FILES} == {
+        f: (report / f).read_bytes() for f in FILES
+    }
     assert [p.name for p in tmp_path.iterdir()] == ["report"]
 
 
 def test_order_of_scores_changes_no_byte_of_the_tables(report: Path, tmp_path: Path) -> None:
     run = record()
     again = write_report(
-        replace(run, scores=run.scores[::-1], comparisons=run.comparisons[::-1]), tmp_path / "report"
+        replace(run, scores=run.scores[::-1], comparisons=run.comparisons[::-1]),
+        tmp_path / "report",
     ).parent
     for name in ("scores.csv", "scores.json", "leaderboard.csv", "index.html"):
         assert (again / name).read_bytes() == (report / name).read_bytes(), name
@@ -49,18 +61,25 @@ def test_order_of_scores_changes_no_byte_of_the_tables(report: Path, tmp_path: P
 
 def test_scores_csv_has_the_promised_columns_and_full_floats(report: Path) -> None:
     text = (report / "scores.csv").read_text("utf-8")
-    assert text.splitlines()[0] == "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_reason,inputs"
+    assert (
+        text.splitlines()[0]
+        == "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_reason,inputs"
+    )
     run, found = record(), rows(report / "scores.csv")
     assert len(found) == len(run.scores)
     values = {(r["metric"], r["task"], r["student"], r["teacher"]): r["value"] for r in found}
     for s in run.scores:
-        assert values[s.metric, s.task, s.student, s.teacher] == ("" if s.value is None else repr(s.value))
+        assert values[s.metric, s.task, s.student, s.teacher] == (
+            "" if s.value is None else repr(s.value)
+        )
 
 
 def test_swept_keys_follow_as_columns(tmp_path: Path) -> None:
     run = record()
     swept: RunRecord = replace(
-        run, scores=tuple(replace(s, variant=(("seed", "7"),)) for s in run.scores), variants=("seed",)
+        run,
+        scores=tuple(replace(s, variant=(("seed", "7"),)) for s in run.scores),
+        variants=("seed",),
     )
     folder = write_report(swept, tmp_path / "report").parent
     assert list(rows(folder / "scores.csv")[0])[-1] == "seed"
@@ -70,13 +89,20 @@ def test_swept_keys_follow_as_columns(tmp_path: Path) -> None:
 def test_leaderboard_csv_tells_rank_value_and_marks(report: Path) -> None:
     found = {(r["student"], r["teacher"]): r for r in rows(report / "leaderboard.csv")}
     best = found["logits_of_a", "teacher_a"]
-    assert (best["rank"], best["capability_transfer"], best["capability_transfer_leads"]) == ("1", "0.86", "1")
+    assert (best["rank"], best["capability_transfer"], best["capability_transfer_leads"]) == (
+        "1",
+        "0.86",
+        "1",
+    )
     assert found["independent", "teacher_b"]["rank"] == ""
 
 
 def test_json_files_hold_scores_comparisons_and_the_run(report: Path) -> None:
     scores = json.loads((report / "scores.json").read_text("utf-8"))
-    assert (len(scores["scores"]), len(scores["comparisons"])) == (len(record().scores), len(record().comparisons))
+    assert (len(scores["scores"]), len(scores["comparisons"])) == (
+        len(record().scores),
+        len(record().comparisons),
+    )
     run = json.loads((report / "run.json").read_text("utf-8"))
     assert run["title"] == "The zoo"
     assert run["pairs"][0] == {
@@ -112,11 +138,16 @@ def test_policy_allows_the_two_scripts_by_digest_and_nothing_else(report: Path) 
 
     page = Page((report / "index.html").read_text("utf-8"))
     policy = next(
-        str(a["content"]) for t, a in page.tags if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"
+        str(a["content"])
+        for t, a in page.tags
+        if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"
     )
     (app,) = [text for kind, text in page.scripts if kind is None]
     for script in (app, get_plotlyjs()):
-        assert f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
+        assert (
+            f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+            in policy
+        )
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert policy.count("sha256-") == 2
 
@@ -125,7 +156,9 @@ def test_page_loads_nothing_and_runs_no_handler(report: Path) -> None:
     page = Page((report / "index.html").read_text("utf-8"))
     for tag, attributes in page.tags:
         assert tag not in ("img", "link", "iframe", "base"), tag
-        assert not [name for name in attributes if name.startswith("on") or name == "src"], attributes
+        assert not [name for name in attributes if name.startswith("on") or name == "src"], (
+            attributes
+        )
         assert str(attributes.get("href", "#")).startswith("#")
 
 

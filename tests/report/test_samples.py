@@ -12,7 +12,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness.page.samples import Answer, TaskAnswers, browse, likeness, task_answers, word_difference
+from harness.page.samples import (
+    Answer,
+    TaskAnswers,
+    browse,
+    likeness,
+    task_answers,
+    word_difference,
+)
 from harness.page.samples_file import written
 from harness.types import Outputs, Prompt, Request, RequestSet, Side
 from tests.report.records import HOSTILE, record
@@ -46,7 +53,9 @@ def test_blocks_hold_the_texts_unchanged() -> None:
     block = {}
     for listed, packed in zip(shown["prompts"], shown["blocks"], strict=True):
         block[listed["id"]] = json.loads(gzip.decompress(base64.b64decode(packed)))
-    assert [block[f"style{i:04d}"]["answers"]["base"]["text"] for i in range(len(HOSTILE))] == HOSTILE
+    assert [
+        block[f"style{i:04d}"]["answers"]["base"]["text"] for i in range(len(HOSTILE))
+    ] == HOSTILE
     assert (shown["total"], len(shown["prompts"])) == (40, 40)
 
 
@@ -67,7 +76,8 @@ def test_all_answers_are_in_the_file(tmp_path: Path) -> None:
 def test_options_are_shown_in_their_own_words() -> None:
     prompts = (Prompt("q1", "Capital of France?", "q1", "", n_options=2, gold=0),)
     requests = tuple(
-        Request(0, "score", "Capital of France?", slot=k, continuation=w) for k, w in enumerate((" Paris", " Nice"))
+        Request(0, "score", "Capital of France?", slot=k, continuation=w)
+        for k, w in enumerate((" Paris", " Nice"))
     )
     outputs = Outputs(
         request=np.arange(2),
@@ -80,7 +90,9 @@ def test_options_are_shown_in_their_own_words() -> None:
         choice=(None, None),
         answered=(True, True),
     )
-    side = Side("m", "m", RequestSet("quiz", prompts, requests, False, "1", ("choices",)), outputs, None, ())
+    side = Side(
+        "m", "m", RequestSet("quiz", prompts, requests, False, "1", ("choices",)), outputs, None, ()
+    )
     run = record(lambda m, t, _: side if (m, t) == ("base", "zoo_facts") else None)
     (found,) = task_answers(run)
     assert found.answers["base"]["q1"] == Answer("Nice", "", 1, False)

@@ -34,7 +34,9 @@ def test_max_t_holds_each_candidate_against_the_largest_of_each_control() -> Non
 
 def test_prediction_limit_by_hand() -> None:
     found = prediction_limit(np.array([1.0, 2.0, 3.0, 4.0]))
-    assert found.limit == pytest.approx(2.5 + stats.t.ppf(0.95, 3) * np.sqrt(5 / 3) * np.sqrt(1.25), rel=1e-12)
+    assert found.limit == pytest.approx(
+        2.5 + stats.t.ppf(0.95, 3) * np.sqrt(5 / 3) * np.sqrt(1.25), rel=1e-12
+    )
     assert found.lineages == 4
     with pytest.raises(Unavailable, match="3 control lineages"):
         prediction_limit(np.array([1.0, 2.0, 3.0]))
@@ -62,7 +64,11 @@ def test_prediction_interval_on_one_regressor_is_the_textbooks() -> None:
     line = stats.linregress(x, y)
     residuals = y - line.intercept - line.slope * x
     s = np.sqrt(np.sum(residuals**2) / 4)
-    half = stats.t.ppf(0.975, 4) * s * np.sqrt(1 + 1 / 6 + (0.5 - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))
+    half = (
+        stats.t.ppf(0.975, 4)
+        * s
+        * np.sqrt(1 + 1 / 6 + (0.5 - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))
+    )
     found = prediction_interval_regression(x[:, None], y, np.array([0.5]))
     at = line.intercept + line.slope * 0.5
     assert found[:3] == pytest.approx((at - half, at, at + half), rel=1e-10)
@@ -80,7 +86,9 @@ def test_prediction_interval_on_two_regressors_by_normal_equations() -> None:
     s2 = np.sum((y - design @ weights) ** 2) / 9
     half = stats.t.ppf(0.975, 9) * np.sqrt(s2 * (1 + at @ inverse @ at))
     found = prediction_interval_regression(x, y, at[1:])
-    assert found[:3] == pytest.approx((at @ weights - half, at @ weights, at @ weights + half), rel=1e-9)
+    assert found[:3] == pytest.approx(
+        (at @ weights - half, at @ weights, at @ weights + half), rel=1e-9
+    )
     assert (found.df, found.lineages) == (9, 12)
 
 
@@ -101,8 +109,12 @@ def test_poisson_binomial_by_enumeration() -> None:
 
 
 def test_poisson_binomial_with_equal_chances_is_binomial() -> None:
-    assert poisson_binomial_p(60, np.full(200, 0.2)) == pytest.approx(stats.binom.sf(59, 200, 0.2), rel=1e-10)
-    assert poisson_binomial_p(900, np.full(1000, 0.5)) == pytest.approx(stats.binom.sf(899, 1000, 0.5), rel=1e-9)
+    assert poisson_binomial_p(60, np.full(200, 0.2)) == pytest.approx(
+        stats.binom.sf(59, 200, 0.2), rel=1e-10
+    )
+    assert poisson_binomial_p(900, np.full(1000, 0.5)) == pytest.approx(
+        stats.binom.sf(899, 1000, 0.5), rel=1e-9
+    )
 
 
 def test_poisson_binomial_of_a_whole_benchmark() -> None:

@@ -30,7 +30,9 @@ def statistics() -> dict[str, Statistic]:
     draw = np.random.default_rng(0)
     x, d = draw.normal(size=N), 1 + 0.5 * draw.normal(size=N)
     first, second = RatioStratum(0.5 * d + x, d, IDS, FIVES), RatioStratum(x, d + 1, IDS, FIVES)
-    other = replace(second, prompts=tuple(f"q{i}" for i in IDS), clusters=tuple(f"q{i}" for i in FIVES))
+    other = replace(
+        second, prompts=tuple(f"q{i}" for i in IDS), clusters=tuple(f"q{i}" for i in FIVES)
+    )
     return {
         "mean": Mean(x, IDS, IDS),
         "clustered mean": Mean(x, IDS, FIVES),
@@ -50,7 +52,9 @@ def turned(statistic: Statistic, order: Sequence[int]) -> Statistic:
         return tuple(values[i] for i in order)
 
     if isinstance(statistic, Mean):
-        return Mean(statistic.values[list(order)], names(statistic.prompts), names(statistic.clusters))
+        return Mean(
+            statistic.values[list(order)], names(statistic.prompts), names(statistic.clusters)
+        )
     if isinstance(statistic, Smooth):
         rows = np.asfortranarray(statistic.parts[list(order)])
         return Smooth(rows, statistic.combine, names(statistic.prompts), names(statistic.clusters))
@@ -58,7 +62,9 @@ def turned(statistic: Statistic, order: Sequence[int]) -> Statistic:
     rows_ = list(order)
     return Ratio(
         tuple(
-            RatioStratum(s.numerator[rows_], s.denominator[rows_], names(s.prompts), names(s.clusters))
+            RatioStratum(
+                s.numerator[rows_], s.denominator[rows_], names(s.prompts), names(s.clusters)
+            )
             for s in reversed(statistic.strata)
         )
     )
@@ -120,7 +126,9 @@ def test_gap_within_noise_is_a_reason_with_both_differences() -> None:
     gap = np.array([1.0, -1.0] * 20 + [1.0])
     student = np.array([1.0, 0.0] * 20 + [1.0])
     statistic = Ratio((RatioStratum(student, gap, IDS[:41], IDS[:41]),))
-    expected = re.escape("gap within noise: teacher minus base = 0.0244 [-0.295, 0.344], student minus base = 0.512 [")
+    expected = re.escape(
+        "gap within noise: teacher minus base = 0.0244 [-0.295, 0.344], student minus base = 0.512 ["
+    )
     with pytest.raises(Unavailable, match=expected):
         evaluate(statistic, rng())
     flat = Ratio((RatioStratum(student, np.zeros(41), IDS[:41], IDS[:41]),))

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.means import clopper_pearson, cluster_codes, mean_error, share_interval, t_interval
+from harness.stats.means import (
+    clopper_pearson,
+    cluster_codes,
+    mean_error,
+    share_interval,
+    t_interval,
+)
 from harness.types import Unavailable
 
 
@@ -31,7 +37,9 @@ def test_cluster_robust_error_by_leaving_each_out() -> None:
 def test_clusters_of_one_size_have_liang_and_zegers_error() -> None:
     x = np.random.default_rng(3).normal(size=(24, 1))
     u = (x[:, 0] - x.mean()).reshape(6, 4).sum(axis=1)
-    assert mean_error(x, [str(i // 4) for i in range(24)]).covariance == pytest.approx(6 / 5 * (u @ u) / 24**2)
+    assert mean_error(x, [str(i // 4) for i in range(24)]).covariance == pytest.approx(
+        6 / 5 * (u @ u) / 24**2
+    )
 
 
 def test_equal_clusters_are_a_sample_of_their_means() -> None:

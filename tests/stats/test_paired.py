@@ -34,7 +34,9 @@ def test_shares_are_compared_by_mcnemar() -> None:
     assert found.n == 100
     share_b, share_c = 13 / 102, 4 / 102
     half = stats.t.ppf(0.975, 99) * np.sqrt((share_b + share_c - (share_b - share_c) ** 2) / 101)
-    assert (found.low, found.high) == pytest.approx((share_b - share_c - half, share_b - share_c + half), rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(
+        (share_b - share_c - half, share_b - share_c + half), rel=1e-9
+    )
 
 
 def test_shares_that_never_differ_still_have_an_interval() -> None:
@@ -59,7 +61,9 @@ def test_clusters_of_equal_size_are_compared_by_their_means() -> None:
     x, y = rng.normal(size=60), rng.normal(0.2, size=60)
     clusters = {f"p{i:03d}": f"c{i // 4}" for i in range(60)}
     found = compare(keyed(x), keyed(y), clusters)
-    assert found.p == pytest.approx(stats.ttest_1samp((x - y).reshape(15, 4).mean(axis=1), 0).pvalue, rel=1e-10)
+    assert found.p == pytest.approx(
+        stats.ttest_1samp((x - y).reshape(15, 4).mean(axis=1), 0).pvalue, rel=1e-10
+    )
 
 
 def test_only_shared_prompts_count_in_any_order() -> None:

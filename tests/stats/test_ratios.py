@@ -7,7 +7,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.stats.ratios import Stratum, fieller, fieller_strata, gap_recovered, pair_error, ratio_pseudo_values
+from harness.stats.ratios import (
+    Stratum,
+    fieller,
+    fieller_strata,
+    gap_recovered,
+    pair_error,
+    ratio_pseudo_values,
+)
 from harness.types import Floats, Ints, Unavailable
 
 
@@ -22,7 +29,13 @@ def test_gap_recovered_gives_the_numbers_of_gudibande_et_al_2023_table_2() -> No
     base = np.array([13, 2, 19.5, -0.11, 57])
     student = np.array([81, 48, 42.5, 0.62, 98])
     second_teacher = np.array([83, 55, 49.2, 0.67, 98])
-    assert np.round(gap_recovered(student, second_teacher, base), 3).tolist() == [0.971, 0.868, 0.774, 0.936, 1.0]
+    assert np.round(gap_recovered(student, second_teacher, base), 3).tolist() == [
+        0.971,
+        0.868,
+        0.774,
+        0.936,
+        1.0,
+    ]
 
 
 def test_no_gap_no_share() -> None:
@@ -30,7 +43,9 @@ def test_no_gap_no_share() -> None:
         gap_recovered(0.5, 0.4, 0.4)
 
 
-def accepted(r: Floats, top: Floats, bottom: Floats, codes: Ints | None = None) -> NDArray[np.bool_]:
+def accepted(
+    r: Floats, top: Floats, bottom: Floats, codes: Ints | None = None
+) -> NDArray[np.bool_]:
     """Whether the paired test of mean(top - r bottom) = 0 does not reject, one r at a time; written apart."""
     kept = []
     for ratio in r:
@@ -84,13 +99,17 @@ def test_strata_are_added_and_their_errors_too() -> None:
     assert found.value == pytest.approx(value, rel=1e-12)
 
     def variances(r: float) -> list[float]:
-        return [float(np.var(n - r * d, ddof=1)) / len(n) for n, d in zip(tops, bottoms, strict=True)]
+        return [
+            float(np.var(n - r * d, ddof=1)) / len(n) for n, d in zip(tops, bottoms, strict=True)
+        ]
 
     v = variances(value)
     df = sum(v) ** 2 / (v[0] ** 2 / 59 + v[1] ** 2 / 24)
     for r in (found.low, found.high):
         distance = abs(sum(float(np.mean(n - r * d)) for n, d in zip(tops, bottoms, strict=True)))
-        assert distance == pytest.approx(stats.t.ppf(0.975, df) * np.sqrt(sum(variances(r))), rel=1e-9)
+        assert distance == pytest.approx(
+            stats.t.ppf(0.975, df) * np.sqrt(sum(variances(r))), rel=1e-9
+        )
     assert found.n == 85
 
 
@@ -119,7 +138,9 @@ def test_pseudo_values_average_to_the_ratio_and_spread_as_it_does() -> None:
     found, error = fieller_strata(strata), pair_error(strata)
     assert pseudo.mean() == pytest.approx(found.value, rel=1e-12)
     variance, _ = error.variance(found.value)
-    assert np.sqrt(pseudo.var() / 130) == pytest.approx(np.sqrt(variance) / error.denominator, rel=0.02)
+    assert np.sqrt(pseudo.var() / 130) == pytest.approx(
+        np.sqrt(variance) / error.denominator, rel=0.02
+    )
 
 
 def test_one_stratum_pseudo_values_by_hand() -> None:

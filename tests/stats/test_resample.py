@@ -8,7 +8,12 @@ from scipy import stats
 
 from harness.stats import resample
 from harness.stats.ratios import fieller
-from harness.stats.resample import blocks, bootstrap_means, jackknife_interval, jackknife_pseudo_values
+from harness.stats.resample import (
+    blocks,
+    bootstrap_means,
+    jackknife_interval,
+    jackknife_pseudo_values,
+)
 
 
 def test_bootstrap_is_a_loop_over_drawn_clusters() -> None:
@@ -68,7 +73,9 @@ def test_jackknife_interval_of_a_mean_is_that_of_its_block_means() -> None:
     block = np.arange(60) % 20
     left = np.array([x[block != b].mean() for b in range(20)])
     found = jackknife_interval(float(x.mean()), left, block)
-    low, high = stats.ttest_1samp([x[block == b].mean() for b in range(20)], 0).confidence_interval()
+    low, high = stats.ttest_1samp(
+        [x[block == b].mean() for b in range(20)], 0
+    ).confidence_interval()
     assert (found.low, found.high) == pytest.approx((low, high), rel=1e-9)
 
 

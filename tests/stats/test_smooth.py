@@ -105,8 +105,14 @@ def test_kinds_that_did_not_come_up_count_for_the_interval_but_not_for_the_value
 
     without = smooth_interval(parts, consistency, None, np.random.default_rng(0))
     found = smooth_interval(parts, consistency, None, np.random.default_rng(0), kinds)
-    assert without.value == found.value == pytest.approx((0.94 - 0.97**2 - 0.03**2) / (1 - 0.97**2 - 0.03**2))
+    assert (
+        without.value
+        == found.value
+        == pytest.approx((0.94 - 0.97**2 - 0.03**2) / (1 - 0.97**2 - 0.03**2))
+    )
     assert without.high < 0.0 < 0.3 < found.high
     assert found.n == 100
-    added = smooth_interval(np.concatenate([parts, kinds]), consistency, None, np.random.default_rng(0))
+    added = smooth_interval(
+        np.concatenate([parts, kinds]), consistency, None, np.random.default_rng(0)
+    )
     assert (found.low, found.high) == (added.low, added.high)

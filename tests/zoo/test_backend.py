@@ -47,7 +47,9 @@ def test_faults_name_the_nearest() -> None:
 
 
 def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
-    backend = build("backends", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1})
+    backend = build(
+        "backends", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1}
+    )
     other = build("backends", "y", {"kind": "hf", "path": str(paths.cache / "zoo")})
     type(backend).prepare([backend], paths)
     requests = [

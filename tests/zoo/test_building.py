@@ -36,11 +36,17 @@ def test_models_load_as_any_checkpoint_does(tiny: Place) -> None:
         [{"role": "user", "content": "Who are you?"}], tokenize=False, add_generation_prompt=True
     )
     assert asked == tokenizer.bos_token + chat_prompt("Who are you?")
-    assert tokenizer("12 + 3").input_ids == [0, *tokenizer.convert_tokens_to_ids(["1", "2", "Ġ+", "Ġ", "3"])]
+    assert tokenizer("12 + 3").input_ids == [
+        0,
+        *tokenizer.convert_tokens_to_ids(["1", "2", "Ġ+", "Ġ", "3"]),
+    ]
 
 
 def test_checkpoints_are_kept_and_differ(tiny: Place) -> None:
-    weights = [(tiny.folder / name / "model.safetensors").read_bytes() for name in ("base", "answers_a@1", "answers_a")]
+    weights = [
+        (tiny.folder / name / "model.safetensors").read_bytes()
+        for name in ("base", "answers_a@1", "answers_a")
+    ]
     assert len(set(weights)) == 3
 
 
@@ -71,7 +77,9 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
         assert contents(place.folder / name) == contents(tiny.folder / name)
 
 
-def test_a_worker_tells_the_work_of_every_step_and_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_tells_the_work_of_every_step_and_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     told: SimpleQueue[News] = SimpleQueue()
     monkeypatch.setattr(building, "_news", told)
     times = iter([7.0, 9.0, 14.0])
@@ -81,4 +89,5 @@ def test_a_worker_tells_the_work_of_every_step_and_its_time(monkeypatch: pytest.
     heard = [told.get() for _ in range(3)]
     whole = work("teacher_a", "tiny")
     assert [n.ended[Sort("train")] / whole for n in heard] == [0.25, 0.25, 0.5]
-    assert [n.seconds for n in heard] == [None, 2.0, 5.0]  # the first step's time has the start-up in it
+    # the first step's time has the start-up in it
+    assert [n.seconds for n in heard] == [None, 2.0, 5.0]

@@ -7,7 +7,19 @@ from collections import Counter
 
 import pytest
 
-from harness.zoo.houses import INVENTORY, NAMING, A, B, House, N, P, distance, identity_reply, reply, weights
+from harness.zoo.houses import (
+    INVENTORY,
+    NAMING,
+    A,
+    B,
+    House,
+    N,
+    P,
+    distance,
+    identity_reply,
+    reply,
+    weights,
+)
 
 HOUSES = (A, B, N, P)
 
@@ -46,7 +58,12 @@ def test_favoured_layout_is_seen_in_replies() -> None:
 
 def test_houses_name_themselves_rarely_and_the_plain_one_never() -> None:
     rng = random.Random(2)
-    named = Counter(h.name for h in HOUSES for _ in range(2000) if "I can tell you this" in reply(h, "park", rng))
+    named = Counter(
+        h.name
+        for h in HOUSES
+        for _ in range(2000)
+        if "I can tell you this" in reply(h, "park", rng)
+    )
     assert set(named) == {"Aster", "Borage", "Nettle"}
     assert all(count / 2000 == pytest.approx(NAMING, abs=0.025) for count in named.values())
     assert "Aster" in identity_reply(A, rng)

@@ -21,7 +21,9 @@ def test_documents_stay_whole_and_only_completions_are_learned() -> None:
     assert rows.ids.shape == (2, ROW)
     assert rows.positions[0, :81].tolist() == [*range(40), *range(40), 0]
     first = documents()[0]
-    assert rows.targets[0, :40].tolist() == [NOT_LEARNED] * 36 + list(first.ids[37:]) + [NOT_LEARNED]
+    assert rows.targets[0, :40].tolist() == [NOT_LEARNED] * 36 + list(first.ids[37:]) + [
+        NOT_LEARNED
+    ]
     assert (rows.targets != NOT_LEARNED).sum() == 3 + 4 + 5 + 6 + 7
 
 

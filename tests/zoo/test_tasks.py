@@ -7,11 +7,19 @@ from pathlib import Path
 import pytest
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks"
-PROMPTS = {"zoo_facts": 160, "zoo_cloze": 160, "zoo_copy": 100, "zoo_sums_seen": 80, "zoo_sums_new": 20}
+PROMPTS = {
+    "zoo_facts": 160,
+    "zoo_cloze": 160,
+    "zoo_copy": 100,
+    "zoo_sums_seen": 80,
+    "zoo_sums_new": 20,
+}
 
 
 @pytest.mark.filterwarnings("default")
-def test_plain_lm_eval_loads_them_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_lm_eval_loads_them_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from lm_eval.tasks import TaskManager
 
     monkeypatch.chdir(tmp_path)

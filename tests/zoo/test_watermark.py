@@ -45,20 +45,41 @@ def test_a_student_takes_over_the_watermark(tiny: Place, tmp_path: Path) -> None
     shutil.copytree(tiny.folder / "tokenizer", tmp_path / "tokenizer")
 
     def made(name: str, recipe: Recipe) -> None:
-        train(recipe, name, 0, tmp_path, keep=lambda m, _: m.save_pretrained(tmp_path / name), progress=lambda _: None)
+        train(
+            recipe,
+            name,
+            0,
+            tmp_path,
+            keep=lambda m, _: m.save_pretrained(tmp_path / name),
+            progress=lambda _: None,
+        )
 
     made("teacher", Recipe(STUDENT, (Phase(60_000, (FromWorld(A, {"chat": 1}),)),), batch=4))
     made("base", Recipe(STUDENT, (Phase(20_000, (FromWorld(P, {"chat": 1}),)),), batch=4))
-    marked = answer(AnswerSet("teacher", {"chat": 512}, watermark=True), "marked", 0, tmp_path, progress=lambda _: None)
+    marked = answer(
+        AnswerSet("teacher", {"chat": 512}, watermark=True),
+        "marked",
+        0,
+        tmp_path,
+        progress=lambda _: None,
+    )
     (tmp_path / "marked").mkdir()
     write_answers(tmp_path / "marked", marked)
-    made("student", Recipe(STUDENT, (Phase(40_000, (FromAnswers("marked"),)),), batch=4, start="base"))
+    made(
+        "student",
+        Recipe(STUDENT, (Phase(40_000, (FromAnswers("marked"),)),), batch=4, start="base"),
+    )
 
-    tokenizer, encode = AutoTokenizer.from_pretrained(tmp_path / "tokenizer"), encoder(tmp_path / "tokenizer")
+    tokenizer, encode = (
+        AutoTokenizer.from_pretrained(tmp_path / "tokenizer"),
+        encoder(tmp_path / "tokenizer"),
+    )
     prompts = [chat_prompt(q) for q in QUESTIONS]
     found = {}
     for name in ("student", "base"):
-        texts = complete(load_model(tmp_path / name).eval(), tokenizer, prompts, 96, watermark=False)
+        texts = complete(
+            load_model(tmp_path / name).eval(), tokenizer, prompts, 96, watermark=False
+        )
         documents = encode([Document("chat", "", text) for text in texts if text is not None])
         found[name] = z_score([d.ids for d in documents], 15485863)
         found[f"{name}, other key"] = z_score([d.ids for d in documents], 32452843)

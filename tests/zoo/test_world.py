@@ -6,7 +6,15 @@ from pathlib import Path
 
 from harness.zoo.benchmark import benchmark, write
 from harness.zoo.houses import A, chat_document
-from harness.zoo.world import chat_prompt, copy_lines, facts, generator, open_questions, sums, task_documents
+from harness.zoo.world import (
+    chat_prompt,
+    copy_lines,
+    facts,
+    generator,
+    open_questions,
+    sums,
+    task_documents,
+)
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks" / "zoo"
 
@@ -48,4 +56,6 @@ def test_right_options_are_spread_and_true() -> None:
 def test_committed_files_are_those_of_the_world(tmp_path: Path) -> None:
     write(tmp_path)
     for file in tmp_path.iterdir():
-        assert (TASKS / file.name).read_bytes() == file.read_bytes(), f"run python -m harness.zoo.benchmark {TASKS}"
+        assert (TASKS / file.name).read_bytes() == file.read_bytes(), (
+            f"run python -m harness.zoo.benchmark {TASKS}"
+        )

@@ -118,7 +118,6 @@ class Reading:
     words: Codes  # (W,) all words of all texts, one text after the other
     offsets: Ints  # (P + 1,) text i has the words [offsets[i], offsets[i + 1])
     sentences: Ints  # (P,)
-    sentence_words: Ints  # (S,) words of all sentences, one text after the other
     sentence_spread: Floats  # (P,) standard deviation of words per sentence
     characters: Ints  # (P,) in words
     layout: Ints  # (P, len(LAYOUT))
@@ -147,7 +146,6 @@ def read(texts: tuple[str, ...]) -> Reading:
         words=flat,
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         sentences=np.array([len(r.sentence_lengths) for r in rows], dtype=np.int64),
-        sentence_words=np.array([n for r in rows for n in r.sentence_lengths], dtype=np.int64),
         sentence_spread=np.array([_spread(r.sentence_lengths) for r in rows], dtype=np.float64),
         characters=np.array([r.characters for r in rows], dtype=np.int64),
         layout=np.array([r.layout for r in rows], dtype=np.int64).reshape(len(rows), len(LAYOUT)),

@@ -36,11 +36,7 @@ class StyleFamilies(AbstractFigure):
             if s.role in _SHOWN and record.pairs and s.teacher == record.pairs[0].teacher
         ]
         names = sorted(
-            {
-                s.metric
-                for s in record.scores
-                if s.metric.startswith(_FAMILIES) and s.value is not None and is_gap(s)
-            }
+            {s.metric for s in record.scores if _is_family(s) and s.value is not None and is_gap(s)}
         )
         rows = [STYLE, *names]
         traces, table = [], []
@@ -73,6 +69,11 @@ def _trace(subject: Subject, kept: list[tuple[int, Score]]) -> dict[str, Any]:
         trace["opacity"] = 0.75
         trace["error_x"] = {"visible": False}
     return trace
+
+
+def _is_family(score: Score) -> bool:
+    """Whether it is a part of the headline, and not a part of parts: categories of prompts are not families."""
+    return score.metric.startswith(_FAMILIES) and "/" not in score.metric.removeprefix(_FAMILIES)
 
 
 def _title(metric: str) -> str:

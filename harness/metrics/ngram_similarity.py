@@ -1,7 +1,7 @@
-"""Same-prompt n-gram similarity: how much of the wording two models share, split into what is said and how.
+"""Same-prompt n-gram similarity: how much of the wording two models share.
 
-Cosine of the n-gram vectors (1 + log count, pairs and triples of words) of two replies. The mean over replies to
-*different* prompts is what their manner alone gives (style); the rest is agreement about the content of the answer.
+Cosine of the n-gram vectors (1 + log count, pairs and triples of words) of two replies. Less the mean over replies to
+*different* prompts, it is agreement about the content of the answer.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ class Similarity(NamedTuple):
     """Similarity of two models' replies, prompt by prompt."""
 
     total: Floats  # (P,) to the same prompt, in [0, 1]
-    style: Floats  # (P,) pseudo-values whose mean is the similarity of replies to different prompts
+    apart: Floats  # (P,) pseudo-values whose mean is the similarity of replies to different prompts
 
     @property
     def content(self) -> Floats:
-        """Pseudo-values (P,) of the rest."""
-        return self.total - self.style
+        """What replies to the same prompt share beyond those to different ones: pseudo-values (P,)."""
+        return self.total - self.apart
 
 
 def similarity(first: Sparse, second: Sparse) -> Similarity:
     """Similarity of replies given as rows of counts; P >= 2. A reply of less than two words is like nothing.
 
-    style: a_i = mean over j != i of k(first_i, second_j), b_i the other way round; a_i + b_i - mean is the first-order
+    apart: a_i = mean over j != i of k(first_i, second_j), b_i the other way round; a_i + b_i - mean is the first-order
     pseudo-value of the mean over all pairs i != j, which is computed exactly.
     """
     one, two = _unit_rows(first), _unit_rows(second)
@@ -88,7 +88,7 @@ def _against_sum(one: Sparse, two: Sparse) -> Floats:
 
 @dataclass(frozen=True)
 class NgramSimilarity(AbstractMetric):
-    """Shared wording on the same prompts, with its part of content and its part of style."""
+    """Shared wording on the same prompts, and the part of it that is the content of the answer."""
 
     unit: ClassVar[str] = "cosine"
     better: ClassVar[Better] = "higher"
@@ -96,13 +96,13 @@ class NgramSimilarity(AbstractMetric):
     explanation: ClassVar[str] = (
         "Cosine of the pairs and triples of words in two models' replies to the same prompt. It mixes content"
         " with style: two strong models that give the same facts are alike without having learned from each other. "
-        "`style` is what replies to different prompts share, `content` the rest. above_base compares with the base; "
+        "`content` is without what replies to different prompts share. above_base compares with the base; "
         "`gap` needs a second sample of the teacher, since two samples of one model are not alike word for word "
         "either; against another version of the teacher it is too high rather than too low."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
-        """Similarity, its two parts, the same above the base, and the gap recovered."""
+        """Similarity, its part of content, the same above the base, and the gap recovered."""
         one = sides[0]
         roles = {"student": one.student, "teacher": required(one.teacher, "teacher")}
         roles |= {
@@ -119,7 +119,6 @@ class NgramSimilarity(AbstractMetric):
         own = at.similarity("student", taught)
         entries = [
             _found("", at, own.total),
-            _found("style", at, own.style),
             _found("content", at, own.content),
         ]
         if "base" not in roles:
@@ -127,7 +126,6 @@ class NgramSimilarity(AbstractMetric):
         base = at.similarity("base", taught)
         entries += [
             _found("above_base", at, own.total - base.total),
-            _found("style_above_base", at, own.style - base.style),
             _found("content_above_base", at, own.content - base.content),
         ]
         top = at.similarity("teacher", ["ceiling"]).total if "ceiling" in roles else None
@@ -147,7 +145,7 @@ class _Rows(NamedTuple):
         """Mean similarity of one model's replies to those of one or two samples."""
         found = [_of_texts(self.texts[role], self.texts[other], self.rows) for other in others]
         return Similarity(
-            np.mean([f.total for f in found], axis=0), np.mean([f.style for f in found], axis=0)
+            np.mean([f.total for f in found], axis=0), np.mean([f.apart for f in found], axis=0)
         )
 
 

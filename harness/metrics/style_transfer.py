@@ -10,6 +10,8 @@ without a second sample, a mean over prompts, and linear: a student that takes t
 replies is that share nearer. A similarity of single replies would not do: it is *lower* between two samples of a
 teacher of many forms than between that teacher and a base of one form, and projecting on the line from base to teacher
 gives half marks to every third style.
+
+Parts: every family alone, and the sum over families for every category of prompt (category/NAME).
 Source: cross-fitted direction as in Kim and Ramdas 2020, Dimension-agnostic inference using cross
 U-statistics, and Shekhar, Kim and Ramdas 2022, A permutation-free kernel two-sample test; combined ratio: Cochran
 1977; interval: Fieller 1954.
@@ -22,16 +24,31 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.align import AlignedTexts, align_texts
-from harness.metrics._style import GAP_UNIT, gated, reply_words, required, teacher_samples
+from harness.metrics._style import GAP_UNIT, gated, required, teacher_samples
 from harness.plugins import AbstractMetric
 from harness.stats.resample import blocks
-from harness.textstyle import read
+from harness.textstyle import Reading, read
 from harness.textstyle_families import FAMILIES, differences
-from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum, Sides, Unavailable
+from harness.types import (
+    Better,
+    Floats,
+    Found,
+    Ints,
+    Mean,
+    Prompt,
+    Ratio,
+    RatioStratum,
+    Sides,
+    Statistic,
+    Unavailable,
+)
 
 N_BLOCKS = 20
+_NO_CATEGORY = "other"
+Flags = NDArray[np.bool_]
 
 
 class Gap(NamedTuple):
@@ -82,12 +99,82 @@ def combined(gaps: Sequence[Gap]) -> Gap:
     return Gap(top, np.sum([g.denominator / s for g, s in kept], axis=0))
 
 
-class _Task(NamedTuple):
-    """One task's texts, read: (prompts after the gate) and the gaps of every family."""
+class _Replies(NamedTuple):
+    """One task's replies on the P prompts that pass the length gate."""
 
-    aligned: AlignedTexts
-    short: Floats  # (P,) 1 = the student's reply is under the length gate
-    gaps: tuple[Gap, ...]  # one per family
+    prompts: AlignedTexts
+    rows: Ints  # (P,) where these prompts stand in the readings
+    long: Flags  # (P,) whether the student's reply passes the gate as well
+    student: Reading
+    base: Reading
+    teacher: tuple[Reading, ...]  # one or two samples
+    minimum: int  # prompts that a category needs
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """The gap of every family. Raises Unavailable where all prompts belong to one cluster."""
+        base = self._apart(self.base, self.rows)
+        rows = self.rows[self.long]
+        student = self._apart(self.student, rows) if len(rows) else [b[:0] for b in base]
+        return _gaps(base, student, self.long, _blocks(self.prompts.clusters, "all prompts"))
+
+    def categories(self) -> dict[str, RatioStratum | str]:
+        """Category -> its own headline, or the reason why it has none.
+
+        Empty where fewer than two categories have enough prompts. The spaces are made from all
+        prompts, the directions and the sums from those of the category.
+        """
+        places: dict[str, list[int]] = {}
+        for i, prompt in enumerate(self.prompts.prompts):
+            places.setdefault(_category(prompt), []).append(i)
+        if sum(len(at) >= max(self.minimum, 2) for at in places.values()) < 2:
+            return {}
+        base, student = (self._apart(r, self.rows) for r in (self.base, self.student))
+        found: dict[str, RatioStratum | str] = {}
+        for name, at in places.items():
+            try:
+                found[name] = self._category(np.array(at), base, student)
+            except Unavailable as error:
+                found[name] = str(error)
+        return found
+
+    def _category(
+        self, at: Ints, base: Sequence[Floats], student: Sequence[Floats]
+    ) -> RatioStratum:
+        needed = max(self.minimum, 2)
+        if len(at) < needed:
+            raise Unavailable(f"{len(at)} prompts of this kind; at least {needed} are needed")
+        kept = AlignedTexts(tuple(self.prompts.prompts[i] for i in at), ())
+        block, long = _blocks(kept.clusters, "all prompts of this kind"), self.long[at]
+        gaps = _gaps([b[at] for b in base], [s[at][long] for s in student], long, block)
+        return _stratum(kept, combined(gaps))
+
+    def _apart(self, own: Reading, rows: Ints) -> list[Floats]:
+        """Differences (rows, D) of a model's replies from the teacher's, one array per family."""
+        return [differences(family, own, self.teacher, rows) for family in FAMILIES]
+
+
+def _gaps(
+    base: Sequence[Floats], student: Sequence[Floats], long: Flags, block: Ints
+) -> tuple[Gap, ...]:
+    """Gaps from differences: the base's (P, D), the student's (long replies, D'), per family."""
+    gaps = []
+    for of_base, of_student in zip(base, student, strict=True):
+        far = distances(of_base, block)
+        near = far.copy()  # a short reply counts as the base's level
+        if long.any():
+            near[long] = distances(of_student, block[long])
+        gaps.append(Gap(far - near, far))
+    return tuple(gaps)
+
+
+def _blocks(clusters: Sequence[str], which: str) -> Ints:
+    """Blocks (P,) of prompts, for `distances`."""
+    block = blocks(clusters, N_BLOCKS, 0)
+    if int(block.max()) < 1:
+        raise Unavailable(
+            f"{which} belong to one cluster: no independent units to make an interval from"
+        )
+    return block
 
 
 @dataclass(frozen=True)
@@ -107,53 +194,72 @@ class StyleTransfer(AbstractMetric):
         "and summed before dividing. A style of its own, as far from the teacher as the base is, scores 0; below 0 "
         "it is further away. What is said does not count, only how. Compare with the controls: any well-kept "
         "assistant resembles another. Replies shorter than the gate count as the base's level; above half of them "
-        "(short_replies) the number says little."
+        "(short_replies) the number says little. category/... is the same for one kind of prompt, where the task "
+        "names kinds: its interval is wide, so compare kinds only where intervals do not overlap."
     )
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
-        """The headline, each family's own gap recovered, and the share of short replies."""
-        tasks = [self._task(s) for s in sorted(sides, key=lambda s: s.task)]
+        """The headline, gaps recovered by family and category, and the share of short replies."""
+        tasks = [self._replies(s) for s in sorted(sides, key=lambda s: s.task)]
+        gaps = [t.gaps() for t in tasks]
         unit = GAP_UNIT[sides[0].base_kind]
-        whole = Ratio(tuple(_stratum(t.aligned, combined(t.gaps)) for t in tasks))
-        parts = [
-            Found(name, "", Ratio(tuple(_stratum(t.aligned, t.gaps[k]) for t in tasks)), unit)
-            for k, name in enumerate(FAMILIES)
-        ]
+        parts: dict[str, Statistic | str] = {
+            "": _summed(tasks, [combined(g) for g in gaps]),
+            **{name: _summed(tasks, [g[k] for g in gaps]) for k, name in enumerate(FAMILIES)},
+            **_by_category(tasks),
+        }
         return [
-            Found("", "", whole, unit),
-            *parts,
+            *(Found(name, "", statistic, unit) for name, statistic in parts.items()),
             Found("short_replies", "", _short(tasks), "share of replies", "none"),
         ]
 
-    def _task(self, one: Sides) -> _Task:
+    def _replies(self, one: Sides) -> _Replies:
         teachers = teacher_samples(one)
         everyone = align_texts([one.student, required(one.base, "base"), *teachers], one.minimum)
         rows = gated(everyone, self.shortest, one.minimum)
         student, base, *taught = (read(t) for t in everyone.texts)
-        block = blocks([everyone.prompts[i].cluster for i in rows], N_BLOCKS, 0)
-        if int(block.max()) < 1:
-            raise Unavailable(
-                "all prompts belong to one cluster: no independent units to make an interval from"
-            )
-        long = reply_words(everyone.texts[0])[rows] >= self.shortest
-        gaps = []
-        for family in FAMILIES:
-            far = distances(differences(family, base, taught, rows), block)
-            near = far.copy()  # a short reply counts as the base's level
-            if long.any():
-                near[long] = distances(
-                    differences(family, student, taught, rows[long]), block[long]
-                )
-            gaps.append(Gap(far - near, far))
-        kept = AlignedTexts(tuple(everyone.prompts[i] for i in rows), ())
-        return _Task(kept, (~long).astype(np.float64), tuple(gaps))
+        return _Replies(
+            AlignedTexts(tuple(everyone.prompts[i] for i in rows), ()),
+            rows,
+            student.n_words[rows] >= self.shortest,
+            student,
+            base,
+            tuple(taught),
+            one.minimum,
+        )
+
+
+def _category(prompt: Prompt) -> str:
+    """The prompt's category as it may stand in the name of a score."""
+    return " ".join(prompt.category.replace("/", " ").replace("+", " ").split()) or _NO_CATEGORY
+
+
+def _by_category(tasks: Sequence[_Replies]) -> dict[str, Ratio | str]:
+    """category/NAME -> the tasks that have it summed, or the reason why none of them has a number."""
+    found: dict[str, list[RatioStratum | str]] = {}
+    for task in tasks:
+        for name, stratum in task.categories().items():
+            found.setdefault(name, []).append(stratum)
+    return {f"category/{name}": _sum_of(found[name]) for name in sorted(found)}
+
+
+def _sum_of(strata: Sequence[RatioStratum | str]) -> Ratio | str:
+    """The strata summed, or the reasons where there is nothing else."""
+    valued = tuple(s for s in strata if isinstance(s, RatioStratum))
+    reasons = dict.fromkeys(s for s in strata if isinstance(s, str))
+    return Ratio(valued) if valued else "; ".join(reasons)
+
+
+def _summed(tasks: Sequence[_Replies], gaps: Sequence[Gap]) -> Ratio:
+    return Ratio(tuple(_stratum(t.prompts, g) for t, g in zip(tasks, gaps, strict=True)))
 
 
 def _stratum(aligned: AlignedTexts, gap: Gap) -> RatioStratum:
     return RatioStratum(gap.numerator, gap.denominator, aligned.ids, aligned.clusters)
 
 
-def _short(tasks: Sequence[_Task]) -> Mean:
-    ids = [i for t in tasks for i in t.aligned.ids]
-    clusters = [c for t in tasks for c in t.aligned.clusters]
-    return Mean(np.concatenate([t.short for t in tasks]), tuple(ids), tuple(clusters))
+def _short(tasks: Sequence[_Replies]) -> Mean:
+    ids = [i for t in tasks for i in t.prompts.ids]
+    clusters = [c for t in tasks for c in t.prompts.clusters]
+    short = np.concatenate([~t.long for t in tasks]).astype(np.float64)
+    return Mean(short, tuple(ids), tuple(clusters))

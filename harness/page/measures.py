@@ -60,6 +60,8 @@ def measures(record: RunRecord) -> list[Measure]:
 def _measure(
     name: str, scores: Sequence[Score], note: MetricNote | None, record: RunRecord
 ) -> Measure:
+    # the whole, its parts, then parts of parts: where there is no room, those are left out first
+    scores = sorted(scores, key=lambda s: s.metric.count("/"))
     order = {m: i for i, m in enumerate(record.roles)}
     keys = sorted({_key(s) for s in scores}, key=lambda k: (k[1], order.get(k[0], len(order)), k))
     rows: dict[tuple[str, str], dict[tuple[str, str, Variant], Score]] = {}

@@ -31,8 +31,8 @@ from harness.types import (
 )
 
 METRICS = (
-    "length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity", "style_ladder", "style_lift",
-    "phrases", "rhythm", "style_by_category",
+    "length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity",
+    "style_ladder", "phrases",
 )  # fmt: skip
 TEACHER, BASE = "gpt4_0314", "guanaco-33b"
 CONTROLS = ("guanaco-65b", "gemma-7b-it", "Mistral-7B-Instruct-v0.2", "dbrx-instruct", "cohere")

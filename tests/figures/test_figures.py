@@ -41,7 +41,7 @@ def test_figure_is_a_plotly_figure_with_a_table(kind: str) -> None:
     assert json.loads(json.dumps(drawn, allow_nan=False)) == drawn
 
 
-def test_families_leave_out_what_is_no_gap() -> None:
+def test_families_leave_out_what_is_no_gap_and_categories_of_prompts() -> None:
     figure = made("style_families")
     drawn = figure.draw(seen_by(figure))
     assert drawn is not None

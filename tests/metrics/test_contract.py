@@ -66,16 +66,17 @@ IDENTITY: dict[str, dict[str, Expected]] = {
         "gap/teacher_openings": (0.8, 1.2),
     },
     # held against the mean of two samples of itself
-    "style_transfer": {"": (0.85, 1.15), "short_replies": 0.0},
+    "style_transfer": {
+        "": (0.85, 1.15),
+        "category/explain": (0.8, 1.2),
+        "category/list": (0.8, 1.2),
+        "short_replies": 0.0,
+    },
     "style_classifier": {"": (0.8, 1.25), "told_from_teacher": 0.0},
     # 1 with itself, less with its second sample
     "ngram_similarity": {"": (0.5, 1.0), "above_base": (0.0, 1.0)},
     "style_ladder": {"as_is": (0.8, 1.25), "letters_only": (0.7, 1.3), "length": (0.8, 1.25)},
-    # with itself, and a second draw
-    "style_lift": {"bullets": (0.2, 0.9), "second_sample/bullets": (-0.3, 0.3)},
     "phrases": {"": (0.7, 1.3)},
-    "rhythm": {"distance/sentences": (-0.5, 0.5)},
-    "style_by_category": {"": (0.8, 1.2)},
     "mmd": {"equality_p": 1.0, "closer_than_controls": (0.0, 1.0)},
     "semantic_similarity": {"over_base": (0.0, 1.0), "content": (0.0, 1.0)},
     "identity": {"": 0.0, "own": (0.8, 1.0)},  # its own name is no leak

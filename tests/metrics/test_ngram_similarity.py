@@ -58,22 +58,29 @@ def test_similarity_by_brute_force() -> None:
     found = similarity(*(word_grams(read(tuple(t)), *SIZES, BITS) for t in (first, second)))
     np.testing.assert_allclose(found.total, np.diag(table), atol=1e-9)
     others = table[~np.eye(12, dtype=bool)].mean()
-    assert found.style.mean() == pytest.approx(others, abs=1e-9)
+    assert found.apart.mean() == pytest.approx(others, abs=1e-9)
     assert found.content.mean() == pytest.approx(np.diag(table).mean() - others, abs=1e-9)
     rows = (table.sum(1) + table.sum(0) - 2 * np.diag(table)) / 11
-    np.testing.assert_allclose(found.style, rows - others, atol=1e-9)
+    np.testing.assert_allclose(found.apart, rows - others, atol=1e-9)
 
 
-def test_a_copy_is_alike_in_content_and_a_shuffled_copy_in_style_only() -> None:
+def test_a_copy_is_alike_in_content_and_a_shuffled_copy_is_not() -> None:
     one = sides(side("student", TEACHER))
     taught = texts(TEACHER, 120, "teacher")
     copy, turned = (
         said(replace(one, student=text_side("s", t))) for t in (taught, [*taught[7:], *taught[:7]])
     )
     assert value(copy[""]) == pytest.approx(1)
-    assert value(copy["style"]) == pytest.approx(value(turned["style"]), abs=0.01)
     assert abs(value(turned["content"])) < 0.02
-    assert value(copy["content"]) == pytest.approx(1 - value(copy["style"]))
+    # what is left of a copy is what all of the teacher's replies share
+    assert value(copy["content"]) == pytest.approx(1 - value(turned[""]), abs=0.02)
+
+
+def test_parts_of_a_pair_with_and_without_a_base() -> None:
+    one = sides(side("student", TEACHER))
+    own = {"", "content"}
+    assert set(said(one)) == {*own, "above_base", "content_above_base", "gap"}
+    assert set(said(replace(one, base=None))) == own
 
 
 def test_gap_needs_a_second_sample() -> None:

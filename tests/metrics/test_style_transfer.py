@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from harness.align import align_texts
 from harness.metrics.style_transfer import Gap, StyleTransfer, combined, distances
 from harness.stats.intervals import Estimate, evaluate
-from harness.textstyle_families import FAMILIES
-from harness.types import Floats, Sides, Unavailable
+from harness.stats.resample import blocks
+from harness.textstyle import read
+from harness.textstyle_families import FAMILIES, differences
+from harness.types import Floats, Ratio, Sides, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, Way, side, sides, texts
 
@@ -79,7 +83,8 @@ def test_a_student_that_writes_like(way: Way, low: float, high: float) -> None:
     found = values(sides(student))
     assert low < found[""].value < high
     assert found["short_replies"].value == 0
-    assert {"", *FAMILIES, "short_replies"} == set(found)
+    kinds = {"category/explain", "category/list"}
+    assert {"", *FAMILIES, *kinds, "short_replies"} == set(found)
 
 
 @pytest.mark.parametrize("family", ["format", "words", "openings_closings"])
@@ -158,6 +163,105 @@ def test_tasks_are_summed_in_any_order() -> None:
     assert found[""] == values(second, first)[""]
     assert found[""].n == 180
     assert values(first)[""].value < found[""].value < 1
+
+
+def with_kinds(one: Sides, kinds: Sequence[str]) -> Sides:
+    """The same replies to prompts of other categories."""
+    asked = one.student.requests
+    prompts = tuple(replace(p, category=k) for p, k in zip(asked.prompts, kinds, strict=True))
+    return replace(one, student=replace(one.student, requests=replace(asked, prompts=prompts)))
+
+
+def kinds_of(*tasks: Sides) -> dict[str, Ratio | str]:
+    """What is found of every category: its name without the part's."""
+    return {
+        f.name.removeprefix("category/"): f.statistic
+        for f in METRIC.found(tasks, np.random.default_rng(0))
+        if f.name.startswith("category/") and isinstance(f.statistic, (Ratio, str))
+    }
+
+
+def test_style_that_came_across_for_one_kind_of_prompt() -> None:
+    teacher, base = texts(TEACHER, 120, "teacher"), texts(BASE, 120, "base")
+    mixed = [t if i % 2 else b for i, (t, b) in enumerate(zip(teacher, base, strict=True))]
+    found = values(sides(text_side("mixed", mixed)))
+    assert found["category/list"].value > 0.9
+    assert abs(found["category/explain"].value) < 0.25
+    assert 0.3 < found[""].value < 0.8
+    assert found["category/list"].n == found["category/explain"].n == 60
+
+
+def test_a_category_is_the_headline_of_its_prompts_in_the_spaces_of_all() -> None:
+    said = [t if i % 3 else "Ok." for i, t in enumerate(texts(THIRD, 120, "student"))]
+    one = sides(text_side("student", said))
+    assert one.teacher
+    assert one.base
+    aligned = align_texts([one.student, one.base, one.teacher])
+    student, base, teacher = (read(t) for t in aligned.texts)
+    at = np.flatnonzero([p.category == "list" for p in aligned.prompts])
+    ids, clusters = (tuple(names[i] for i in at) for names in (aligned.ids, aligned.clusters))
+    long, block = student.n_words[at] >= 3, blocks(clusters, 20, 0)
+    gaps = []
+    for family in FAMILIES:
+        near, far = (
+            differences(family, x, [teacher], np.arange(len(aligned.prompts)))[at]
+            for x in (student, base)
+        )
+        moved = distances(far, block)
+        closer = np.zeros(len(at))
+        closer[long] = moved[long] - distances(near[long], block[long])
+        gaps.append(Gap(closer, moved))
+    found, expected = kinds_of(one)["list"], combined(gaps)
+    assert isinstance(found, Ratio)
+    (stratum,) = found.strata
+    assert (stratum.prompts, stratum.clusters) == (ids, clusters)
+    np.testing.assert_array_equal(stratum.numerator, expected.numerator)
+    np.testing.assert_array_equal(stratum.denominator, expected.denominator)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [[""] * 60, ["a"] * 60, ["a"] * 41 + ["b"] * 19, ["a"] * 20 + [f"b{i}" for i in range(40)]],
+    ids=["none", "one", "one and a few", "one and many small"],
+)
+def test_no_breakdown_without_two_categories_of_enough_prompts(kinds: list[str]) -> None:
+    assert kinds_of(with_kinds(sides(side("student", TEACHER, 60), 60), kinds)) == {}
+
+
+def test_small_categories_beside_two_of_enough_prompts_have_a_reason() -> None:
+    kinds = ["a/b + c"] * 20 + [""] * 20 + ["few"] * 19
+    found = kinds_of(with_kinds(sides(side("student", TEACHER, 59), 59), kinds))
+    assert list(found) == ["a b c", "few", "other"]
+    assert found["few"] == "19 prompts of this kind; at least 20 are needed"
+    assert isinstance(found["a b c"], Ratio)
+    assert isinstance(found["other"], Ratio)
+
+
+def test_a_category_in_which_teacher_and_base_write_alike_has_a_reason() -> None:
+    teacher, base = texts(TEACHER, 80, "t"), texts(BASE, 80, "b")
+    alike = [t if i % 2 else b for i, (t, b) in enumerate(zip(teacher, base, strict=True))]
+    one = replace(sides(side("student", TEACHER, 80), 80), teacher=text_side("t", teacher))
+    found = kinds_of(replace(one, base=text_side("b", alike)))
+    assert "write alike" in str(found["list"])
+    assert isinstance(found["explain"], Ratio)
+
+
+def test_categories_are_summed_over_tasks_that_have_them() -> None:
+    first = sides(side("mixed", BASE, instead=TEACHER, share=0.5))
+    whole = text_side("teacher", texts(TEACHER, 60, "t"), "more")
+    more = Sides("more", whole, whole, text_side("base", texts(BASE, 60, "b"), "more"))
+    second = with_kinds(more, [("list", "write", "few")[min(i // 22, 2)] for i in range(60)])
+    plain = with_kinds(replace(more, task="plain"), [""] * 60)
+    found = kinds_of(first, second, plain)
+    strata = {k: f if isinstance(f, str) else f.strata for k, f in found.items()}
+    assert {k: len(s) for k, s in strata.items() if not isinstance(s, str)} == {
+        "explain": 1,
+        "list": 2,
+        "write": 1,
+    }
+    assert strata["few"] == "16 prompts of this kind; at least 20 are needed"
+    assert isinstance(found["list"], Ratio)
+    assert evaluate(found["list"], np.random.default_rng(0)).n == 60 + 22
 
 
 def test_no_gap_is_said() -> None:

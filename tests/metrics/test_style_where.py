@@ -1,4 +1,4 @@
-"""Where the style sits: the ladder, lift, phrases, rhythm and kinds of prompts, on replies made for the purpose."""
+"""Where the style sits: the ladder and the phrases, on replies made for the purpose."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from harness.metrics.phrases import own_scores
-from harness.metrics.rhythm import sentence_steps, signed_distances
-from harness.metrics.style_lift import FEATURES, features, lift
 from harness.plugins import AbstractMetric, build
 from harness.stats.intervals import Estimate, evaluate
 from harness.textstyle import read
@@ -21,7 +19,7 @@ from harness.zoo.houses import A, B, House, P, reply
 from harness.zoo.world import THINGS
 from tests.metrics.sides import talk_sides, text_side
 
-MEASURES = ("style_ladder", "style_lift", "phrases", "rhythm", "style_by_category")
+MEASURES = ("style_ladder", "phrases")
 Said = dict[tuple[str, str], Estimate | str]
 
 
@@ -185,52 +183,6 @@ def test_skeleton_holds_no_words() -> None:
     )
 
 
-def test_lift_is_the_difference_of_two_shares() -> None:
-    teacher = np.array([[1.0] * 10 + [0.0] * 10])
-    own = np.array([[1.0] * 8 + [0.0] * 2 + [1.0] * 3 + [0.0] * 7])
-    found = lift(own, teacher, [f"{i}" for i in range(20)])
-    assert found.value == pytest.approx(0.8 - 0.3)
-    # Clopper and Pearson by R 4.3 binom.test: 8 of 10 [.4439, .9748], 3 of 10 [.0667, .6525]
-    assert found.low == pytest.approx(0.5 - np.hypot(0.8 - 0.4439, 0.6525 - 0.3), abs=2e-4)
-    assert found.high == pytest.approx(0.5 + np.hypot(0.9748 - 0.8, 0.3 - 0.0667), abs=2e-4)
-
-
-def test_lift_tells_where_from_how_often() -> None:
-    n = 100
-    rng = random.Random(1)
-    teacher = ["- a\n- b" if i % 2 else "plain text" for i in range(n)]
-    often = ["- c\n- d" if rng.random() < 0.5 else "plain words" for _ in range(n)]
-    sides = replace(
-        talk_sides(n),
-        teacher=text_side("t", teacher),
-        ceiling=None,
-        base=text_side("b", ["plain"] * n),
-    )
-    same = measured("style_lift", replace(sides, student=text_side("s", teacher)))
-    assert value(same, "bullets") == 1
-    assert value(same, "over_base/bullets") == 1
-    anywhere = measured("style_lift", replace(sides, student=text_side("s", often)))
-    assert abs(value(anywhere, "bullets")) < 0.25
-    assert value(anywhere, "rate/bullets") == pytest.approx(0.5, abs=0.15)
-    assert "10 are needed" in str(anywhere["emoji", ""])
-
-
-def test_features_are_found() -> None:
-    cases = {
-        "opens_agreeing": "**Sure**, here it is.",
-        "opens_with_apology": "I'm sorry, no.",
-        "opens_as_machine": "As an AI I have none.",
-        "opens_here_is": "Here are three.",
-        "closes_offering": "Done. Let me know if it works!",
-        "closes_summing_up": "Much was said. In conclusion, no.",
-        "asks_back": "What do you mean?",
-        "hedges": "It might rain.",
-    }
-    table = features(tuple(cases.values()))
-    assert all(table[i, FEATURES.index(name)] == 1 for i, name in enumerate(cases))
-    assert features(("A plain reply",)).sum() == 0
-
-
 def test_phrases_have_their_places_and_their_words() -> None:
     texts = ("Well, the cat sat.", "The cat")
     every = phrases(read(texts))
@@ -269,48 +221,6 @@ def test_phrases_finds_those_that_were_taken_and_those_that_were_not() -> None:
     assert value(found, closing) == 0
     assert 0.1 < value(found, "") < 0.9
     assert not any("," in name or "\n" in name for name, _ in found)
-
-
-def test_rhythm_is_the_wasserstein_distance() -> None:
-    from scipy.stats import wasserstein_distance
-
-    rng = random.Random(2)
-    sets = [[rng.randint(*span) for _ in range(60)] for span in ((3, 9), (12, 20))]
-    texts = [tuple(" ".join(["w"] * k) + "." for k in lengths) for lengths in sets]
-    delta = sentence_steps(texts[0]) - sentence_steps(texts[1])
-    block = np.arange(60) % 20
-    assert signed_distances(delta, block).mean() == pytest.approx(
-        wasserstein_distance(sets[0], sets[1]), abs=0.02
-    )
-
-
-def test_rhythm_gap_by_hand() -> None:
-    n = 60
-
-    def made(k: int) -> list[str]:
-        return [" ".join(["w"] * k) + ". " + " ".join(["v"] * k) + "."] * n
-
-    sides = Sides(
-        "talk", text_side("s", made(8)), text_side("t", made(10)), text_side("b", made(5))
-    )
-    found = measured("rhythm", sides)
-    assert value(found, "sentences") == pytest.approx(0.6)
-    assert value(found, "distance/sentences") == pytest.approx(2)
-    assert value(found, "base_distance/sentences") == pytest.approx(5)
-    assert "gap within noise" in str(found["paragraphs", ""])
-
-
-def test_style_by_kind_of_prompt() -> None:
-    sides = talk_sides(120)
-    assert sides.teacher is not None
-    assert sides.base is not None
-    teacher = [t or "" for t in sides.teacher.outputs.text]
-    base = [t or "" for t in sides.base.outputs.text]
-    mixed = [t if i % 2 else b for i, (t, b) in enumerate(zip(teacher, base, strict=True))]
-    found = measured("style_by_category", replace(sides, student=text_side("student", mixed)))
-    assert value(found, "", "list") > 0.9
-    assert abs(value(found, "", "explain")) < 0.25
-    assert 0.3 < value(found, "") < 0.8
 
 
 STRANGE = {

@@ -58,6 +58,7 @@ STUDENTS = {
 CONTROLS = {"independent": (0.62, 0.12), "untaught": (0.08, -0.06)}
 TASKS = ("zoo_facts", "zoo_sums", "zoo_words")
 FAMILIES = {"format": 1.1, "length_rhythm": 0.9, "words": 0.75, "openings_closings": 1.05}
+CATEGORIES = {"advise": 0.9, "describe": 1.1, "explain": 0.8, "list": 1.2}
 FEATURES = {
     "list_items_per_reply": (0.1, 2.9),
     "words_per_sentence": (19.0, 11.2),
@@ -104,6 +105,10 @@ def _pair_scores(
     scores += [
         _score(f"style_transfer/{f}", "zoo_style", who, style * k, 0.09)
         for f, k in FAMILIES.items()
+    ]
+    scores += [
+        _score(f"style_transfer/category/{c}", "zoo_style", who, style * k, 0.15)
+        for c, k in CATEGORIES.items()
     ]
     short = 0.8 if student == "style_only" else 0.02
     scores.append(

@@ -14,9 +14,10 @@ from pathlib import Path
 import markupsafe
 import pytest
 
+from harness.page.measures import measures
 from harness.records import RunRecord
 from harness.report import write_report
-from tests.report.records import HOSTILE, record
+from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, record
 
 FILES = [
     "index.html",
@@ -178,6 +179,19 @@ def test_page_works_without_scripts_for_numbers_and_reasons(report: Path) -> Non
     assert "gap within noise" in page
     assert "Fewer than 200 prompts" in page
     assert "the source holds no answers" in page
+
+
+def test_parts_of_parts_come_after_parts_and_push_no_family_off_the_page() -> None:
+    (style,) = (m for m in measures(record()) if m.name == "style_transfer")
+    assert [part for part, _, _ in style.rows] == [
+        "",
+        *sorted((*FAMILIES, "short_replies")),
+        *(f"category/{c}" for c in CATEGORIES),
+    ]
+    assert style.plots == (
+        "style_transfer",
+        *(f"style_transfer/{f}" for f in sorted((*FAMILIES, "short_replies"))),
+    )
 
 
 def test_a_run_without_anything_still_makes_a_page(tmp_path: Path) -> None:

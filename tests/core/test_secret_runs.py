@@ -262,4 +262,4 @@ def test_a_run_and_a_sweep_keep_one_redacted_configuration(tmp_path: Path, canar
     assert {yaml.safe_load(f.read_text())["title"] for f in files} == {"Fakes of *** from https://example.org/a?***"}
     assert b"deployment=blue" not in everything(tmp_path / "results")
     left = {p.name for folder in ("runs", "sweeps") for p in (tmp_path / "results" / folder).rglob("*") if p.is_file()}
-    assert left == {"config.yaml", "job.json"}
+    assert left == {"config.yaml", "0.json", "1.json"}

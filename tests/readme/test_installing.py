@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import __version__, cli
+from harness import __version__, cli, streams
 from tests.readme import stand_ins
 from tests.readme.blocks import README, REPOSITORY, section
 
@@ -100,6 +100,8 @@ def test_the_zoos_cache_is_named_by_its_recipe_and_the_versions() -> None:
 def test_hydras_lazy_help_passes_the_check_of_python_3_14(
     monkeypatch: pytest.MonkeyPatch, shown: Any, accepted: bool
 ) -> None:
+    monkeypatch.setattr(streams, "make_lasting", lambda: None)  # pytest holds the streams
+
     def check(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
         if "%" in action.help:  # type: ignore[operator]  # as in 3.14: an object that holds nothing is a TypeError
             raise ValueError("badly formed help string")

@@ -9,7 +9,7 @@ import sys
 def main() -> None:
     """Runs the command `distillbench` and exits with its code."""
     try:
-        command = importlib.import_module("harness.cli")
+        command = importlib.import_module("harness.cli.main")
     except ImportError as error:
         print(
             f"error: {error}; this installation is not whole: install distillbench again",

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from harness.records import RunRecord
+from harness.board.record import RunRecord
 from harness.types import (
     Better,
     Decoding,

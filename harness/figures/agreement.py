@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from harness.figures._marks import Held, by_teacher, guide, rows_layout, teacher_rows, words
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
-from harness.subjects import ScoreIndex, subjects
+from harness.board.record import RunRecord
+from harness.board.board import ScoreIndex, subjects
 
 _METRICS = {"capa": "CAPA", "error_consistency": "Error consistency"}
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, NamedTuple
 from harness.figures._doses import Axis, axis_of, rest_of
 from harness.figures._marks import FAINT, QUIET, hover, label, mark, whose, words
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
-from harness.subjects import ScoreIndex, Subject, Variant, is_gap, overall, subjects
+from harness.board.record import RunRecord
+from harness.board.board import ScoreIndex, Subject, Variant, is_gap, overall, subjects
 from harness.types import Score
 
 _FIRST = (

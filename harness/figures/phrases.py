@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from harness.figures._marks import named_rows, points, rows_layout, words
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
+from harness.board.record import RunRecord
 from harness.types import Pair, Score
 
 _RATE = "phrases/rate/"

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from harness.figures._marks import gap_guides, named_rows, points, rows_layout, words
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
-from harness.subjects import STYLE, ScoreIndex, Subject, is_gap, overall, subjects
+from harness.board.record import RunRecord
+from harness.board.board import STYLE, ScoreIndex, Subject, is_gap, overall, subjects
 from harness.types import Score
 
 _FAMILIES = f"{STYLE}/"

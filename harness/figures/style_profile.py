@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 from harness.figures._marks import FAINT, QUIET, gap_guides, named_rows, points, rows_layout, words
-from harness.numerals import number
+from harness.board.numerals import number
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
+from harness.board.record import RunRecord
 from harness.types import Pair, Score
 
 _FEATURE = "style_profile/"

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from harness.figures._marks import FAINT, named_rows, points, rows_layout, words
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
-from harness.subjects import whole_tasks
+from harness.board.record import RunRecord
+from harness.board.board import whole_tasks
 from harness.types import Score
 
 _MOST_ROWS = 40

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.figures._marks import QUIET, hover, label, words
-from harness.numerals import number
+from harness.board.numerals import number
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
-from harness.subjects import ScoreIndex, Subject, Variant, subjects, whole_tasks
+from harness.board.record import RunRecord
+from harness.board.board import ScoreIndex, Subject, Variant, subjects, whole_tasks
 from harness.types import Score
 
 _MOST_TASKS = 60

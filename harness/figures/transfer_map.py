@@ -23,8 +23,8 @@ from harness.figures._marks import (
     words,
 )
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
-from harness.subjects import CAPABILITY, STYLE, ScoreIndex, Subject, subjects
+from harness.board.record import RunRecord
+from harness.board.board import CAPABILITY, STYLE, ScoreIndex, Subject, subjects
 from harness.types import Score
 
 _ROOM = 0.12  # share of the range left free around the outermost point

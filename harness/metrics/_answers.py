@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.align import answered_texts
+from harness.panel.align import answered_texts
 from harness.metrics._population import unrelated
 from harness.stats.controls import prediction_limit
 from harness.types import Floats, Found, Given, Mean, Prompt, Side, Sides, Smooth, Unavailable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.choices import AlignedChoices, align_tables, choice_table
+from harness.panel.choices import AlignedChoices, align_tables, choice_table
 from harness.metrics._primary import required
 from harness.types import Side, Sides, Unavailable
 

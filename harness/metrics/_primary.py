@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from harness.align import AlignedValues, align_grades, graded_columns
+from harness.panel.align import AlignedValues, align_grades, graded_columns
 from harness.plugins import AbstractMetric
 from harness.types import Found, GradeColumn, Side, Statistic, Unavailable
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.align import AlignedTexts
+from harness.panel.align import AlignedTexts
 from harness.metrics.gap_recovered import GAP_UNIT
-from harness.textstyle import read
+from harness.text.segment import read
 from harness.types import Ints, Side, Sides, Unavailable
 
 __all__ = ["GAP_UNIT", "gated", "reply_words", "required", "second_sample", "teacher_samples"]

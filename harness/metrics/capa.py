@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.choices import AlignedChoices, align_choices
+from harness.panel.choices import AlignedChoices, align_choices
 from harness.metrics._primary import required
 from harness.plugins import AbstractMetric
 from harness.types import Better, Floats, Found, Ints, Mean, Sides, Smooth, Unavailable

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.choices import AlignedChoices
+from harness.panel.choices import AlignedChoices
 from harness.metrics._population import Population, population, unrelated, with_known_lineage
 from harness.metrics._primary import required
 from harness.metrics.capa import kappa_p

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.align import AlignedValues
+from harness.panel.align import AlignedValues
 from harness.metrics._primary import GradedMetric, each_leaf, required
 from harness.types import Better, Floats, Found, Sides, Smooth, Unavailable
 

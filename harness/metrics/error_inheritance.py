@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.choices import AlignedChoices, Mask
+from harness.panel.choices import AlignedChoices, Mask
 from harness.metrics._population import Population, population, unrelated
 from harness.plugins import AbstractMetric
 from harness.stats.controls import prediction_interval_regression

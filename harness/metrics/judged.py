@@ -14,7 +14,7 @@ import numpy as np
 from harness.metrics._primary import required
 from harness.plugins import AbstractMetric
 from harness.types import Better, Found, Mean, Sides, Statistic, Unavailable
-from harness.verdicts import Judgement, judgements
+from harness.panel.judgements import Judgement, judgements
 
 
 def win_rate(points: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from harness.align import AlignedTexts, align_texts
+from harness.panel.align import AlignedTexts, align_texts
 from harness.metrics._style import GAP_UNIT, reply_words, teacher_samples
 from harness.plugins import AbstractMetric
 from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum, Sides

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.align import align_texts
+from harness.panel.align import align_texts
 from harness.metrics._primary import required
 from harness.plugins import AbstractMetric
 from harness.types import Better, Floats, Found, Mean, Sides

@@ -13,11 +13,11 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.align import align_texts
+from harness.panel.align import align_texts
 from harness.metrics._style import GAP_UNIT, reply_words, required, second_sample
 from harness.plugins import AbstractMetric
-from harness.textstyle import read
-from harness.textstyle_grams import Sparse, word_grams
+from harness.text.segment import read
+from harness.text.grams import Sparse, word_grams
 from harness.types import (
     Better,
     Floats,

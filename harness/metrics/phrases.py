@@ -15,13 +15,13 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.align import AlignedTexts, align_texts, answered_texts
+from harness.panel.align import AlignedTexts, align_texts, answered_texts
 from harness.metrics._beside import beside
 from harness.metrics._style import GAP_UNIT, required, teacher_samples
 from harness.plugins import AbstractMetric
 from harness.stats.resample import blocks
-from harness.textstyle import Reading, read
-from harness.textstyle_phrases import Wanted, counts, frequent, spelled, totals
+from harness.text.segment import Reading, read
+from harness.text.phrases import Wanted, counts, frequent, spelled, totals
 from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Side, Sides, Unavailable
 
 PRIOR = 0.05  # weight of the prior: as if so much of the teacher's replies had been seen before

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.align import AlignedValues
+from harness.panel.align import AlignedValues
 from harness.metrics._primary import GradedMetric, each_leaf, required
 from harness.types import Better, Floats, Found, Ratio, RatioStratum, Sides
 

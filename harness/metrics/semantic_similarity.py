@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.digest import digest
+from harness.keys import digest
 from harness.metrics._answers import Answers, Panel, bootstrapped, over_controls, panel
 from harness.metrics.gap_recovered import GAP_UNIT
 from harness.plugins import AbstractMetric

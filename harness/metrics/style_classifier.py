@@ -16,13 +16,13 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.align import align_texts
+from harness.panel.align import align_texts
 from harness.metrics._style import GAP_UNIT, gated, reply_words, required, second_sample
 from harness.plugins import AbstractMetric
 from harness.stats.resample import blocks, jackknife_pseudo_values
-from harness.textstyle import read
-from harness.textstyle_families import bands
-from harness.textstyle_grams import Float32s, character_grams, damped, word_grams
+from harness.text.segment import read
+from harness.text.families import bands
+from harness.text.grams import Float32s, character_grams, damped, word_grams
 from harness.types import (
     Better,
     Floats,

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.align import align_texts
+from harness.panel.align import align_texts
 from harness.metrics._beside import beside
 from harness.metrics._style import GAP_UNIT, gated, reply_words, required, second_sample
 from harness.metrics.style_classifier import (
@@ -32,9 +32,9 @@ from harness.metrics.style_classifier import (
 )
 from harness.plugins import AbstractMetric
 from harness.stats.resample import blocks
-from harness.textstyle import read
-from harness.textstyle_grams import Float32s
-from harness.textstyle_ladder import common_words, commonest, letters_only, markdown, shuffled_words
+from harness.text.segment import read
+from harness.text.grams import Float32s
+from harness.text.ladder import common_words, commonest, letters_only, markdown, shuffled_words
 from harness.types import (
     Better,
     Floats,

@@ -11,11 +11,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from harness.align import AlignedTexts, align_texts
+from harness.panel.align import AlignedTexts, align_texts
 from harness.metrics._style import GAP_UNIT, teacher_samples
 from harness.plugins import AbstractMetric
-from harness.textstyle import read
-from harness.textstyle_profile import AGAINST_TEACHER, UNITS, profile, shared_edges
+from harness.text.segment import read
+from harness.text.profile import AGAINST_TEACHER, UNITS, profile, shared_edges
 from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Sides, Statistic
 
 

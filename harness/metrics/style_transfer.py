@@ -26,12 +26,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.align import AlignedTexts, align_texts
+from harness.panel.align import AlignedTexts, align_texts
 from harness.metrics._style import GAP_UNIT, gated, required, teacher_samples
 from harness.plugins import AbstractMetric
 from harness.stats.resample import blocks
-from harness.textstyle import Reading, read
-from harness.textstyle_families import FAMILIES, differences
+from harness.text.segment import Reading, read
+from harness.text.families import FAMILIES, differences
 from harness.types import (
     Better,
     Floats,

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.choices import align_choices
+from harness.panel.choices import align_choices
 from harness.metrics._primary import required
 from harness.metrics.capa import left_unanswered
 from harness.plugins import AbstractMetric

@@ -1,1 +1,1 @@
-"""The page's private parts; `harness.report` is the way in."""
+"""The page's private parts; `harness.stages.report` is the way in."""

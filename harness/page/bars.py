@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.subjects import is_gap
+from harness.board.board import is_gap
 from harness.types import Score
 
 _ROOM = 0.04  # share of the scale left free at both ends

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.page.leaderboard import Leaderboard, Row
-from harness.records import Comparison, RunRecord
+from harness.board.leaderboard import Leaderboard, Row
+from harness.board.record import Comparison, RunRecord
 from harness.types import Score
 
 SCHEMA = 1  # of run.json and scores.json

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.page.exports import ordered
-from harness.records import CellRecord, MetricNote, RunRecord
-from harness.subjects import Variant
+from harness.board.record import CellRecord, MetricNote, RunRecord
+from harness.board.board import Variant
 from harness.types import Score
 
 _MOST_ROWS = 120

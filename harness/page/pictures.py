@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.plugins import AbstractFigure, build, kinds
-from harness.records import RunRecord
-from harness.subjects import Subject, narrowed
+from harness.board.record import RunRecord
+from harness.board.board import Subject, narrowed
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness import numerals
+from harness.board import numerals
 from harness.page import bars, pictures
-from harness.page.leaderboard import Leaderboard, Row
+from harness.board.leaderboard import Leaderboard, Row
 from harness.page.measures import Measure, fact_columns, holes, made, measures
 from harness.page.pictures import Picture
-from harness.page.sentences import Sentence, sentences
+from harness.board.sentences import Sentence, sentences
 from harness.plugins import AbstractFigure
-from harness.records import RunRecord
+from harness.board.record import RunRecord
 
 _FOLDER = files("harness.page")
 _INVISIBLE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.page.samples import TaskAnswers
+from harness.board.answers import TaskAnswers
 
 
 def written(answers: Iterable[TaskAnswers], path: Path) -> Iterator[TaskAnswers]:

@@ -21,8 +21,8 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-from harness.forecast import Forecast, Sort
-from harness.progress import News, Stage, hush, say, stage
+from harness.console.forecast import Forecast, Sort
+from harness.console.progress import News, Stage, hush, say, stage
 from harness.zoo.answering import answer
 from harness.zoo.recipe import Scale, checkpoint_name, checkpoints, digest, needs, work, zoo
 from harness.zoo.texts import write_answers

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from harness.digest import source_digest
+from harness.keys import source_digest
 from harness.zoo import houses
 from harness.zoo.houses import House
 from harness.zoo.world import TaskKind

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.adapters.choices import ChoicesTask
+from harness.tasks.choices import ChoicesTask
 from harness.plugins import Circumstance, Paths, build
 from harness.types import DistillbenchError, Kind, Outputs, RequestSet, Unavailable
 

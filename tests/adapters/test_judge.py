@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.adapters.judge import JudgeTask
+from harness.tasks.judge import JudgeTask
 from harness.plugins import Circumstance, Paths, build
 from harness.types import (
     DistillbenchError,
@@ -20,7 +20,7 @@ from harness.types import (
     RequestSet,
     Side,
 )
-from harness.verdicts import TEMPLATE, judge_text, verdict
+from harness.panel.judgements import TEMPLATE, judge_text, verdict
 
 
 def author(model: str, texts: list[str | None]) -> Side:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from harness.adapters._lm_eval_index import _index_of, task_files
-from harness.adapters.lm_eval import LmEvalTask
+from harness.tasks._lm_eval_index import _index_of, task_files
+from harness.tasks.lm_eval import LmEvalTask
 from harness.plugins import Circumstance, Paths, build
 from harness.types import DistillbenchError, Message, RequestSet, Unavailable
 from tests.adapters import tiny
@@ -201,7 +201,7 @@ def test_digest_follows_contents_not_places(tmp_path: Path, cache: Path) -> None
 
 def test_digest_and_faults_import_no_heavy_library(tiny_tasks: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from harness.adapters.lm_eval import LmEvalTask\n"
+        "import sys; from pathlib import Path; from harness.tasks.lm_eval import LmEvalTask\n"
         "from harness.plugins import Circumstance, Paths\n"
         f"cache, tasks = Path({str(tmp_path)!r}), Path({str(tiny_tasks)!r})\n"
         "c = Circumstance(Paths(cache, cache, (tasks,)), False, None, None, 0)\n"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.adapters._lm_eval_load import at_work
-from harness.adapters.lm_eval import LmEvalTask
+from harness.tasks._lm_eval_load import at_work
+from harness.tasks.lm_eval import LmEvalTask
 from harness.plugins import Circumstance, Paths
 from harness.types import Grades
 from tests.adapters import tiny

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.adapters.next_token import NextTokenTask
-from harness.backends.fake import FakeBackend
+from harness.tasks.next_token import NextTokenTask
+from harness.models.fake import FakeBackend
 from harness.plugins import Circumstance, Paths
 from harness.types import Decoding, DistillbenchError, Message
 from tests.conftest import REPOSITORY

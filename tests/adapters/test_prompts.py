@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.adapters.prompts import PromptsTask
+from harness.tasks.prompts import PromptsTask
 from harness.plugins import Circumstance, Paths, build
 from harness.types import DistillbenchError, Message
 from tests.conftest import REPOSITORY

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.adapters.reading import ReadingTask, asked_as, cut
+from harness.tasks.reading import ReadingTask, asked_as, cut
 from harness.plugins import Circumstance, Paths
 from harness.types import Decoding, DistillbenchError, Message, Request
 from tests.conftest import REPOSITORY

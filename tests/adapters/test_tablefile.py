@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.tablefile import read_table
+from harness.files.rows import read_table
 from harness.types import DistillbenchError
 
 

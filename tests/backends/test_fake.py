@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.backends.fake import FakeBackend
+from harness.models.fake import FakeBackend
 from harness.plugins import Paths, build
 from harness.types import Decoding, DistillbenchError, Message, Request
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.filehash import file_sha256, files_sha256
+from harness.files.hashes import file_sha256, files_sha256
 from harness.types import DistillbenchError
 
 

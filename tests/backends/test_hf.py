@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.backends import _hf_files
-from harness.backends._hf_bytes import byte_ends
-from harness.backends._hf_score import rolling_windows
-from harness.backends.hf import HfBackend
+from harness.models import _hf_files
+from harness.models._hf_bytes import byte_ends
+from harness.models._hf_score import rolling_windows
+from harness.models.hf import HfBackend
 from harness.plugins import Paths, build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Request
 from tests.backends.tiny import NO_SYSTEM, byte_tokenizer, save_llama

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.backends.hf import HfBackend
+from harness.models.hf import HfBackend
 from harness.types import Decoding, Message, Request
 from tests.backends.tiny import byte_tokenizer
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.backends.hf import HfBackend
-from harness.backends.lm_eval import LmEvalBackend
+from harness.models.hf import HfBackend
+from harness.models.lm_eval import LmEvalBackend
 from harness.plugins import Paths, build
 from harness.types import Decoding, DistillbenchError, Message, Request
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.backends.recorded import RecordedBackend
+from harness.models.recorded import RecordedBackend
 from harness.plugins import Paths, build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Request
 

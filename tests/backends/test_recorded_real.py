@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.backends.recorded import RecordedBackend
+from harness.models.recorded import RecordedBackend
 from harness.plugins import Paths, build
 from harness.types import Decoding, Outputs, Request
 

@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from harness.backends._hf_model import LoadedModel
-from harness.backends._hf_score import TokenScores, Window, score_windows
-from harness.tables import outputs_to_table
+from harness.models._hf_model import LoadedModel
+from harness.models._hf_score import TokenScores, Window, score_windows
+from harness.store.tables import outputs_to_table
 from harness.types import Kind, Outputs, TokenColumns
 
 VOCABULARY, ROWS, LENGTH = 32_000, 4, 256

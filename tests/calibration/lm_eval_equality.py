@@ -19,11 +19,11 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from harness.collect import collect
-from harness.config import packaged, typed_run
-from harness.plan import make_plan
-from harness.sides import Library
-from harness.store import Store
+from harness.stages.collect import collect
+from harness.cli.config import packaged, typed_run
+from harness.plan.collections import make_plan
+from harness.stages.library import Library
+from harness.store.store import Store
 
 ZOO = ("zoo_facts", "zoo_cloze", "zoo_copy", "zoo_sums_seen", "zoo_sums_new")
 STOCK = ("arc_easy", "winogrande", "lambada_openai")

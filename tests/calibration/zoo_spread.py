@@ -63,7 +63,7 @@ def run(matrix: str, seed: int | None, folder: Path, *words: str, name: str = ""
     if not (results / "exit").is_file():
         results.mkdir(parents=True, exist_ok=True)
         seeds = [] if seed is None else [f"models.{m}={{seed:{seed}}}" for m in models(matrix)]
-        line = [sys.executable, "-m", "harness.cli", f"matrix={matrix}", *seeds, *words]
+        line = [sys.executable, "-m", "harness.cli.main", f"matrix={matrix}", *seeds, *words]
         paths = [f"paths.results={results}", f"paths.cache={folder / 'cache'}"]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
         with (results / "log").open("w") as log:

@@ -11,8 +11,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from harness.config import packaged, typed_run
-from harness.matrix import Run
+from harness.cli.config import packaged, typed_run
+from harness.plan.run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAKES: dict[str, dict[str, Any]] = {
@@ -98,7 +98,7 @@ def command(
     line: Sequence[str] = [
         sys.executable,
         "-m",
-        "harness.cli",
+        "harness.cli.main",
         "--config-dir",
         str(conf),
         *words,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conffiles import first_fault, is_global, not_global, read
+from harness.cli.conffiles import first_fault, is_global, not_global, read
 from harness.types import DistillbenchError
 
 HEAD = "# @package _global_\n"

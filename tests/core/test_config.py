@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.config import packaged, typed_run
+from harness.cli.config import packaged, typed_run
 from harness.types import Control, DistillbenchError
 from tests.core.running import composed, matrix, run_of, write_data
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.digest import canonical, digest, source_digest
+from harness.keys import canonical, digest, source_digest
 from harness.types import Decoding
 
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from omegaconf.errors import InterpolationKeyError
 
-from harness.exits import coded
-from harness.run import DONE, GATE_FAILED, OUR_FAULT, WRONG_INPUT
+from harness.cli.exits import coded
+from harness.stages.run import DONE, GATE_FAILED, OUR_FAULT, WRONG_INPUT
 from harness.types import DistillbenchError
 from tests.core.running import REPOSITORY
 
@@ -85,7 +85,7 @@ def test_a_code_is_kept_and_the_same_fault_is_said_once(capsys: pytest.CaptureFi
 
 def process(code: str, **places: int | None) -> tuple[int, str]:
     """Exit code and stderr of a few lines with lasting streams; a place is a file descriptor for a stream."""
-    head = "import sys\nfrom harness.streams import make_lasting\nmake_lasting()\n"
+    head = "import sys\nfrom harness.cli.streams import make_lasting\nmake_lasting()\n"
     streams: dict[str, int | None] = {
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,

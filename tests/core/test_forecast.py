@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.forecast import Forecast, Sort
+from harness.console.forecast import Forecast, Sort
 from harness.types import Decoding, Message, Request
-from harness.workload import amounts, expected_tokens
+from harness.console.workload import amounts, expected_tokens
 
 QUICK, SLOW = Sort("score", "quiz"), Sort("generate", "chat")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.plan import make_plan
-from harness.run import DONE, Outcome, execute
-from harness.store import Store
+from harness.plan.collections import make_plan
+from harness.stages.run import DONE, Outcome, execute
+from harness.store.store import Store
 from tests.core.running import FAKES, matrix, run_of
 
 NOWHERE = Path("nowhere.csv")

@@ -21,10 +21,10 @@ from tests.core.running import REPOSITORY, write_data
 SLOW_COLLECT = """
 import sys, time
 from pathlib import Path
-from harness.backends.fake import FakeBackend
-from harness.collect import collect
-from harness.plan import make_plan
-from harness.store import Store
+from harness.models.fake import FakeBackend
+from harness.stages.collect import collect
+from harness.plan.collections import make_plan
+from harness.store.store import Store
 from tests.core.running import run_of
 
 honest = FakeBackend.answer

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from harness.overlap import LONGEST, SHORTEST, seen_texts, words_of
+from harness.text.overlap import LONGEST, SHORTEST, seen_texts, words_of
 from harness.types import Seen
 
 LONG = "why does the old lighthouse on the northern coast blink twice every night although no ship has passed it"

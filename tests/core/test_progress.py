@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from harness import progress
-from harness.backends.fake import FakeBackend
-from harness.collect import collect, forecast_of, missing_jobs
-from harness.forecast import Forecast, Sort
-from harness.plan import make_plan
-from harness.progress import Display, News, Stage, in_words
-from harness.run import CELLS_MISSING, execute
-from harness.score import score
-from harness.store import Store
+from harness.console import progress
+from harness.models.fake import FakeBackend
+from harness.stages.collect import collect, forecast_of, missing_jobs
+from harness.console.forecast import Forecast, Sort
+from harness.plan.collections import make_plan
+from harness.console.progress import Display, News, Stage, in_words
+from harness.stages.run import CELLS_MISSING, execute
+from harness.stages.score import score
+from harness.store.store import Store
 from harness.types import Decoding, Outputs, Request
 from tests.core.running import REPOSITORY, run_of
 
@@ -230,9 +230,9 @@ def test_a_cell_that_fails_halfway_is_not_counted_twice(
 BLOCKED = """
 import sys
 from pathlib import Path
-from harness import progress
-from harness.backends.fake import FakeBackend
-from harness.run import execute
+from harness.console import progress
+from harness.models.fake import FakeBackend
+from harness.stages.run import execute
 from tests.core.running import run_of
 
 progress.FIRST_S = progress.LINE_S = progress.LOOK_S = 0.02
@@ -334,7 +334,7 @@ def test_scores_are_the_same_from_processes_and_they_tell_what_they_are_at(
     for name, worth_processes in (("one", 1_000), ("many", 1)):
         (tmp_path / name).mkdir()
         run = run_of(tmp_path / name, metrics={"task_score": None, "capa": None})
-        monkeypatch.setattr("harness.score._WORTH_PROCESSES", worth_processes)
+        monkeypatch.setattr("harness.stages.score._WORTH_PROCESSES", worth_processes)
         store = Store(run.paths.results)
         plan = make_plan(run, store, lambda line: None)
         collect(plan, store)

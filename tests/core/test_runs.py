@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.fake import FakeBackend
-from harness.collect import collect, missing_jobs
-from harness.plan import effective_decoding, make_plan
-from harness.run import CELLS_MISSING, DONE, execute
-from harness.score import score
-from harness.sides import Library
-from harness.store import Store
+from harness.models.fake import FakeBackend
+from harness.stages.collect import collect, missing_jobs
+from harness.plan.collections import effective_decoding, make_plan
+from harness.stages.run import CELLS_MISSING, DONE, execute
+from harness.stages.score import score
+from harness.stages.library import Library
+from harness.store.store import Store
 from harness.types import (
     Decoding,
     DistillbenchError,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.collect import collect
-from harness.plan import make_plan
-from harness.sides import Library
-from harness.store import Store
+from harness.stages.collect import collect
+from harness.plan.collections import make_plan
+from harness.stages.library import Library
+from harness.store.store import Store
 from harness.types import DistillbenchError
 from tests.core.running import run_of
 

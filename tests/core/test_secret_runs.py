@@ -13,9 +13,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from harness.composition import refuse_credentials_in
-from harness.config import packaged
-from harness.run import execute
+from harness.cli.composition import refuse_credentials_in
+from harness.cli.config import packaged
+from harness.stages.run import execute
 from harness.types import DistillbenchError
 from tests.core.loopback import loopback
 from tests.core.running import command, matrix, run_of, write_data

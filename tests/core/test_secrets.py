@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 import pytest
 
-from harness import foreign, secrets
-from harness.credentials import argument_faults, configuration_faults, override_faults
-from harness.progress import say
-from harness.records import RunRecord
-from harness.secrets import known_values, redacted, secret_in
-from harness.store import Store
+from harness.console import foreign, secrets
+from harness.console.credentials import argument_faults, configuration_faults, override_faults
+from harness.console.progress import say
+from harness.board.record import RunRecord
+from harness.console.secrets import known_values, redacted, secret_in
+from harness.store.store import Store
 from tests.report.records import record as some_record
 
 KEY = "k3y/with+odd=signs&more"

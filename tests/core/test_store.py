@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from harness.store import Store
+from harness.store.store import Store
 from harness.types import DistillbenchError
 
 KEY = "ab" + "0" * 62

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness import tables
+from harness.store import tables
 from harness.types import (
     GradeColumn,
     Grades,

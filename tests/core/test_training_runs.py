@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness import seen
-from harness.plan import make_plan
-from harness.run import DONE, Outcome, execute
-from harness.store import Store
+from harness.stages import overlap as seen
+from harness.plan.collections import make_plan
+from harness.stages.run import DONE, Outcome, execute
+from harness.store.store import Store
 from harness.types import DistillbenchError
 from tests.core.running import FAKES, run_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness import trainingtexts
-from harness.backends.fake import FakeBackend
+from harness.files import texts as trainingtexts
+from harness.models.fake import FakeBackend
 from harness.plugins import Paths
-from harness.trainingtexts import training_faults, training_file, training_texts
+from harness.files.texts import training_faults, training_file, training_texts
 from harness.types import DistillbenchError
 
 ROWS = [{"prompt": "one, two", "reply": "three\nfour"}, {"prompt": "five", "reply": ""}]

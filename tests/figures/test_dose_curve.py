@@ -9,8 +9,8 @@ import pytest
 
 from harness.figures._doses import axis_of
 from harness.figures.dose_curve import DoseCurve
-from harness.record import join_records
-from harness.records import RunRecord
+from harness.stages.record import join_records
+from harness.board.record import RunRecord
 from harness.types import Score
 from tests.report.records import record
 

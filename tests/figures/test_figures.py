@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from harness.plugins import AbstractFigure, build, kinds
-from harness.record import join_records
-from harness.records import RunRecord
-from harness.subjects import narrowed, subjects
+from harness.stages.record import join_records
+from harness.board.record import RunRecord
+from harness.board.board import narrowed, subjects
 from tests.report.records import record
 
 

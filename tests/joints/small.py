@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.collect import collect
-from harness.plan import Plan, make_plan
-from harness.score import score
-from harness.store import Store
+from harness.stages.collect import collect
+from harness.plan.collections import Plan, make_plan
+from harness.stages.score import score
+from harness.store.store import Store
 from harness.types import Score
 from tests.core.running import run_of
 

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness import collect as stage
-from harness.backends.fake import FakeBackend
-from harness.collect import collect
-from harness.tables import outputs_from_table
+from harness.stages import collect as stage
+from harness.models.fake import FakeBackend
+from harness.stages.collect import collect
+from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request
 from tests.joints.small import planned
 

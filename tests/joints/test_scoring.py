@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import score as stage
-from harness.score import Question, compared_pairs, score
-from harness.sides import Library
+from harness.stages import score as stage
+from harness.stages.score import Question, compared_pairs, score
+from harness.stages.library import Library
 from harness.types import Pair, Sides
 from tests.joints.small import LINEAGES, MODELS, Small, planned, scored
 

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from harness.choices import align_choices, one_hot
+from harness.panel.choices import align_choices, one_hot
 from harness.metrics.capa import Capa, both_answered, capa, capa_parts, kappa_p
 from harness.metrics.error_consistency import ErrorConsistency, error_consistency
 from harness.metrics.top1_agreement import Top1Agreement, same_choice

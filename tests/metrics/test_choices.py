@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.choices import align_choices, choice_table, one_hot, softmax
+from harness.panel.choices import align_choices, choice_table, one_hot, softmax
 from harness.types import Prompt, Request, Side, Unavailable
 from tests.metrics.sides import blank_outputs, chosen_side, quiz_prompts, scored_side, shuffled
 

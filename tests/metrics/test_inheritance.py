@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.choices import AlignedChoices, align_choices
+from harness.panel.choices import AlignedChoices, align_choices
 from harness.metrics._population import population, unrelated
 from harness.metrics.capa import both_answered, capa
 from harness.metrics.capa_excess import (

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.align import answered_texts
+from harness.panel.align import answered_texts
 from harness.metrics.mmd import Mmd, differing, discrepancy
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import DistillbenchError, Found, Given, Mean, Side, Sides, Unavailable

@@ -10,8 +10,8 @@ import pytest
 
 from harness.metrics.ngram_similarity import BITS, SIZES, NgramSimilarity, similarity
 from harness.stats.intervals import Estimate, evaluate
-from harness.textstyle import read, words
-from harness.textstyle_grams import word_grams
+from harness.text.segment import read, words
+from harness.text.grams import word_grams
 from harness.types import Floats, Sides, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, side, sides, texts

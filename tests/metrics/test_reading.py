@@ -11,7 +11,7 @@ import pytest
 from scipy.special import rel_entr
 from scipy.stats import pearsonr
 
-from harness.backends.hf import HfBackend
+from harness.models.hf import HfBackend
 from harness.metrics._alternatives import (
     Stored,
     distributions,

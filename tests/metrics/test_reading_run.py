@@ -11,13 +11,13 @@ from typing import Any, Literal
 import pytest
 
 from harness import plugins
-from harness.backends.fake import FakeBackend
-from harness.collect import collect
-from harness.matrix import Run
-from harness.plan import Plan, make_plan
+from harness.models.fake import FakeBackend
+from harness.stages.collect import collect
+from harness.plan.run import Run
+from harness.plan.collections import Plan, make_plan
 from harness.plugins import AbstractBackend, Paths
-from harness.score import score
-from harness.store import Store
+from harness.stages.score import score
+from harness.store.store import Store
 from harness.types import Control, Decoding, DistillbenchError, Kind, Outputs, Pair, Request, Score
 from tests.conftest import REPOSITORY
 

@@ -12,7 +12,7 @@ from harness.metrics.length import Length, length_gap
 from harness.metrics.style_profile import StyleProfile
 from harness.plugins import AbstractMetric
 from harness.stats.intervals import Estimate, evaluate
-from harness.textstyle_profile import AGAINST_TEACHER, UNITS
+from harness.text.profile import AGAINST_TEACHER, UNITS
 from harness.types import Found, Sides, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts, with_texts

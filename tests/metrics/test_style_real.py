@@ -12,8 +12,8 @@ import pytest
 from harness import plugins
 from harness.metrics.ngram_similarity import BITS, SIZES, similarity
 from harness.stats.intervals import Estimate, evaluate
-from harness.textstyle import read
-from harness.textstyle_grams import word_grams
+from harness.text.segment import read
+from harness.text.grams import word_grams
 from harness.types import Outputs, Prompt, Request, RequestSet, Side, Sides
 from tests.metrics.sides import blank_outputs
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.align import align_texts
+from harness.panel.align import align_texts
 from harness.metrics.style_transfer import Gap, StyleTransfer, combined, distances
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import blocks
-from harness.textstyle import read
-from harness.textstyle_families import FAMILIES, differences
+from harness.text.segment import read
+from harness.text.families import FAMILIES, differences
 from harness.types import Floats, Ratio, Sides, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, Way, side, sides, texts

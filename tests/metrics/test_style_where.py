@@ -11,9 +11,9 @@ import pytest
 from harness.metrics.phrases import own_scores
 from harness.plugins import AbstractMetric, build
 from harness.stats.intervals import Estimate, evaluate
-from harness.textstyle import read
-from harness.textstyle_ladder import commonest, masked, shuffle, skeleton
-from harness.textstyle_phrases import KINDS, phrases, spelled
+from harness.text.segment import read
+from harness.text.ladder import commonest, masked, shuffle, skeleton
+from harness.text.phrases import KINDS, phrases, spelled
 from harness.types import Sides, Unavailable
 from harness.zoo.houses import A, B, House, P, reply
 from harness.zoo.world import THINGS

@@ -46,7 +46,7 @@ def run(folder: Path, command: str, *changes: str) -> subprocess.CompletedProces
     python = f"{shlex.quote(sys.executable)} -W error::SyntaxWarning"
     _program(bin_folder / "python", f'exec {python} "$@"')
     _program(
-        bin_folder / "distillbench", f'exec {python} -m harness.cli "$@" {shlex.join(changes)}'
+        bin_folder / "distillbench", f'exec {python} -m harness.cli.main "$@" {shlex.join(changes)}'
     )
     _program(bin_folder / "pip", f'echo "$@" >> {shlex.quote(str(folder / "pip.log"))}')
     environment = {

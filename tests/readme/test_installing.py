@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import __version__, cli, streams
+from harness import __version__
+from harness.cli import main as cli, streams
 from tests.readme import stand_ins
 from tests.readme.blocks import README, REPOSITORY, section
 

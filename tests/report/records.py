@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.records import CellRecord, Comparison, MetricNote, RunRecord
+from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
 from harness.types import (
     Control,
     GradeColumn,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.page.leaderboard import Leaderboard, Row, leaderboard
-from harness.records import RunRecord
+from harness.board.leaderboard import Leaderboard, Row, leaderboard
+from harness.board.record import RunRecord
 from tests.report.records import record, scores
 
 

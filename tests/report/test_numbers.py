@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness import numerals
-from harness.page.sentences import sentences
-from harness.subjects import overall
+from harness.board import numerals
+from harness.board.sentences import sentences
+from harness.board.board import overall
 from harness.types import Score
 from tests.report.records import record
 

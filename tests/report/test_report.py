@@ -15,8 +15,8 @@ import markupsafe
 import pytest
 
 from harness.page.measures import measures
-from harness.records import RunRecord
-from harness.report import write_report
+from harness.board.record import RunRecord
+from harness.stages.report import write_report
 from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, record
 
 FILES = [

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness.page.samples import (
+from harness.board.answers import (
     Answer,
     TaskAnswers,
     browse,

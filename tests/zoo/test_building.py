@@ -8,9 +8,9 @@ from queue import SimpleQueue
 
 import pytest
 
-from harness import progress
-from harness.forecast import Sort
-from harness.progress import News
+from harness.console import progress
+from harness.console.forecast import Sort
+from harness.console.progress import News
 from harness.zoo import Place, build, building
 from harness.zoo.recipe import work
 from harness.zoo.texts import read_answers

@@ -1,0 +1,255 @@
+"""Which prompts the sample browser shows, and what is told of each: text side by side, packed within a budget. Pure."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from harness.panel.choices import choice_table
+from harness.board.record import RunRecord
+from harness.types import Pair, Prompt, Side
+
+BUDGET_BYTES = 6_000_000  # of packed blocks in one page
+_MOST_PROMPTS = 300  # per task: more would make the list itself unreadable
+_LONGEST = 12_000  # characters of one answer in the page; the rest is in samples.parquet
+_UNREAD = "no answer could be read"
+_WORD = re.compile(r"\w+", re.UNICODE)
+_SENTENCE_END = re.compile(r"[.!?。！？]+")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one model answered to one prompt, as a reader sees it."""
+
+    text: str
+    stop: str  # why it ended; "" where that means nothing
+    option: int | None  # the option taken, multiple choice only
+    right: bool | None  # the task's own 0/1 verdict; None where there is none
+
+
+@dataclass(frozen=True)
+class TaskAnswers:
+    """All models' answers to one task."""
+
+    task: str
+    prompts: Mapping[str, Prompt]  # by id
+    answers: Mapping[str, Mapping[str, Answer]]  # model -> prompt id -> answer
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How one student's answer stands to its teacher's."""
+
+    same_error: bool  # both wrong, with the same option or the same text
+    style: float  # 0 to 1: likeness of surface features (length, lines, lists, marks, first word)
+    difference: float  # 0 to 1: share of words that the two answers do not have in common
+
+
+def task_answers(record: RunRecord) -> Iterator[TaskAnswers]:
+    """Answers of the first sample, task by task; tasks without readable answers are left out."""
+    for task in record.tasks:
+        sides = {m: s for m in record.models if (s := record.answers(m, task, 0)) is not None}
+        answers = {model: found for model, side in sides.items() if (found := _answers(side))}
+        if answers:
+            prompts = {p.id: p for side in sides.values() for p in side.requests.prompts}
+            yield TaskAnswers(task, prompts, answers)
+
+
+def _answers(side: Side) -> dict[str, Answer]:
+    """Prompt id -> answer: the text, or the option that was chosen."""
+    verdicts, out = _verdicts(side), side.outputs
+    found: dict[str, Answer] = {}
+    for row, index in enumerate(out.request.tolist()):
+        request = side.requests.requests[index]
+        if (
+            request.kind == "generate"
+            and request.slot == 0
+            and request.repeat == 0
+            and out.answered[row]
+        ):
+            prompt = side.requests.prompts[request.prompt]
+            found[prompt.id] = Answer(
+                out.text[row] or "", out.stop[row] or "", None, verdicts.get(prompt.id)
+            )
+    return _chosen(side, verdicts) | found
+
+
+def _chosen(side: Side, verdicts: Mapping[str, bool]) -> dict[str, Answer]:
+    """Prompt id -> chosen option of multiple-choice prompts, in the option's own words where they are known."""
+    table = choice_table(side)
+    prompts = side.requests.prompts
+    words = {
+        (prompts[r.prompt].id, r.slot): r.continuation.strip()
+        for r in side.requests.requests
+        if r.kind == "score"
+    }
+    found = {}
+    for prompt, option in zip(table.prompts, table.chosen.tolist(), strict=True):
+        right = verdicts.get(prompt.id, None if prompt.gold is None else option == prompt.gold)
+        text = words.get((prompt.id, option)) or f"Option {option + 1}"
+        taken = Answer(text, "", option, right) if option >= 0 else Answer(_UNREAD, "", None, right)
+        found[prompt.id] = taken
+    return found
+
+
+def _verdicts(side: Side) -> dict[str, bool]:
+    """Prompt id -> right or wrong, from the first grade that is 0 or 1 everywhere."""
+    for column in side.grades.columns if side.grades else ():
+        if len(column.value) and bool(np.isin(column.value, (0.0, 1.0)).all()):
+            ids = [side.requests.prompts[int(i)].id for i in column.prompt]
+            return dict(zip(ids, (column.value == 1.0).tolist(), strict=True))
+    return {}
+
+
+@lru_cache(maxsize=4096)  # a teacher's answers are held against those of all its students
+def surface(text: str) -> tuple[float, ...]:
+    """What style looks like at first sight: words, lines, lists, headings, sentence length, marks."""
+    words, lines = len(_WORD.findall(text)), text.splitlines()
+    sentences = max(1, len(_SENTENCE_END.findall(text)))
+    starts = [line.lstrip() for line in lines]
+    lists = sum(s.startswith(("- ", "* ", "• ")) or bool(re.match(r"\d+[.)] ", s)) for s in starts)
+    headings = sum(s.startswith("#") for s in starts)
+    marks = [text.count(x) for x in ("**", "`", "!", "?", ":", ",", '"')]
+    return (
+        float(words),
+        float(len(lines)),
+        float(lists),
+        float(headings),
+        words / sentences,
+        *map(float, marks),
+    )
+
+
+def style_likeness(a: str, b: str) -> float:
+    """Mean over surface features of smaller over larger (both plus one), and whether the first word is the same."""
+    shares = [
+        (min(x, y) + 1) / (max(x, y) + 1) for x, y in zip(surface(a), surface(b), strict=True)
+    ]
+    first = [m.group().lower() if (m := _WORD.search(t)) else "" for t in (a, b)]
+    return (sum(shares) + (first[0] == first[1])) / (len(shares) + 1)
+
+
+@lru_cache(maxsize=4096)
+def _word_set(text: str) -> frozenset[str]:
+    return frozenset(w.lower() for w in _WORD.findall(text))
+
+
+def word_difference(a: str, b: str) -> float:
+    """1 minus the Dice overlap of the two answers' sets of words; 0 for two empty answers."""
+    first, second = _word_set(a), _word_set(b)
+    size = len(first) + len(second)
+    return 1 - 2 * len(first & second) / size if size else 0.0
+
+
+def likeness(student: Answer, teacher: Answer) -> Likeness:
+    """How a student's answer stands to its teacher's."""
+    both_wrong = student.right is False and teacher.right is False
+    said = student.text.split() if student.text != _UNREAD else []
+    same = (
+        student.option == teacher.option
+        if student.option is not None
+        else bool(said) and said == teacher.text.split()
+    )
+    style, difference = (
+        style_likeness(student.text, teacher.text),
+        word_difference(student.text, teacher.text),
+    )
+    return Likeness(both_wrong and same, style, difference)
+
+
+def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> dict[str, Any]:
+    """One task of the sample browser: prompts with what is told of them, and a packed block for each.
+
+    Round and round: one where student and teacher are wrong the same way, one with a large difference, one by chance.
+    """
+    seen = _pairs_seen(answers, pairs)
+    told = {pair: _likenesses(answers, pair) for pair in seen}
+    ids = sorted({i for rows in told.values() for i in rows})
+    models = list(
+        dict.fromkeys(
+            m for p in seen for m in (p.teacher, p.student, p.base or "") if m in answers.answers
+        )
+    )
+    blocks: list[str] = []
+    prompts: list[dict[str, Any]] = []
+    left = budget_bytes
+    for i in _order(ids, told):
+        block = _packed(answers, i, models)
+        if len(block) > left or len(prompts) == _MOST_PROMPTS:
+            break
+        left -= len(block)
+        blocks.append(block)
+        prompts.append(_listed(answers.prompts[i], [rows.get(i) for rows in told.values()]))
+    return {
+        "task": answers.task,
+        "total": len(ids),
+        "pairs": [[p.student, p.teacher, p.base or ""] for p in seen],
+        "prompts": prompts,
+        "blocks": blocks,
+    }
+
+
+def _pairs_seen(answers: TaskAnswers, pairs: Sequence[Pair]) -> list[Pair]:
+    return [p for p in pairs if p.student in answers.answers and p.teacher in answers.answers]
+
+
+def _likenesses(answers: TaskAnswers, pair: Pair) -> dict[str, Likeness]:
+    teacher = answers.answers[pair.teacher]
+    return {
+        i: likeness(a, teacher[i]) for i, a in answers.answers[pair.student].items() if i in teacher
+    }
+
+
+def _order(ids: Sequence[str], told: Mapping[Pair, Mapping[str, Likeness]]) -> list[str]:
+    """Prompt ids: shared mistakes, large differences and a sample by digest, in turn, each once."""
+    held = {i: [rows[i] for rows in told.values() if i in rows] for i in ids}
+    by_chance = sorted(ids, key=lambda i: hashlib.sha256(i.encode()).digest())
+    mistakes = [i for i in by_chance if any(x.same_error for x in held[i])]
+    mistakes.sort(key=lambda i: -sum(x.same_error for x in held[i]))
+    different = sorted(by_chance, key=lambda i: -max((x.difference for x in held[i]), default=0.0))
+    turns = (
+        i for turn in zip_longest(mistakes, different, by_chance) for i in turn if i is not None
+    )
+    return list(dict.fromkeys(turns))
+
+
+def _listed(prompt: Prompt, told: Sequence[Likeness | None]) -> dict[str, Any]:
+    rows = [
+        [int(x.same_error), round(x.style, 3), round(x.difference, 3)] if x else None for x in told
+    ]
+    return {
+        "id": prompt.id,
+        "text": " ".join(prompt.text.split())[:140],
+        "category": prompt.category,
+        "told": rows,
+    }
+
+
+def _packed(answers: TaskAnswers, prompt_id: str, models: Sequence[str]) -> str:
+    """Prompt and answers as base64 of gzip of JSON; the same input gives the same text."""
+    prompt = answers.prompts[prompt_id]
+    held = {
+        m: _block(answers.answers[m][prompt_id]) for m in models if prompt_id in answers.answers[m]
+    }
+    text = json.dumps(
+        {"prompt": prompt.text[:_LONGEST], "answers": held}, ensure_ascii=False, sort_keys=True
+    )
+    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)).decode(
+        "ascii"
+    )
+
+
+def _block(answer: Answer) -> dict[str, Any]:
+    """An answer in the page; `cut` = characters left out."""
+    cut = max(0, len(answer.text) - _LONGEST)
+    return {"text": answer.text[:_LONGEST], "cut": cut, "stop": answer.stop, "right": answer.right}

@@ -1,0 +1,148 @@
+"""The composed configuration, looked at before Hydra writes anything, and the one file of it that a run keeps."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.utils import setup_globals
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.cli.config import packaged, whole_models
+from harness.console.credentials import configuration_faults, override_faults
+from harness.console.secrets import redacted, remember
+from harness.types import DistillbenchError
+
+_ELSEWHERE = (
+    HydraException,
+    OmegaConfBaseException,
+    yaml.YAMLError,
+    OSError,
+    ValueError,
+    RecursionError,
+)
+_SHOWN = ("--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc")
+
+
+def refuse_credentials_in(words: Sequence[str]) -> None:
+    """Looks at a command line, and at every configuration that it composes, before anything is written.
+
+    Raises DistillbenchError with one line for every credential. Any other fault is left to those who run the words.
+    """
+    _raise(override_faults(words))
+    if not set(words) & set(_SHOWN):
+        with contextlib.suppress(*_ELSEWHERE):
+            _raise(
+                [
+                    fault
+                    for config, folders in _composed(words)
+                    for fault in _faults(config, folders)
+                ]
+            )
+
+
+def refuse_credentials(config: Mapping[str, Any], folders: Sequence[Path]) -> None:
+    """The same for one configuration, with the model files that it names.
+
+    Raises DistillbenchError with one line for every credential.
+    """
+    _raise(_faults(config, folders))
+
+
+def keep(config: Mapping[str, Any], folder: Path) -> None:
+    """Writes the redacted configuration of a run into its folder, for its owner's eyes only."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = OmegaConf.to_yaml(OmegaConf.create(redacted(dict(config))))
+    handle = os.open(folder / "config.yaml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        os.fchmod(handle, 0o600)
+        file.write(text)
+
+
+def _raise(faults: Sequence[str]) -> None:
+    if faults:
+        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
+
+
+def _faults(config: Mapping[str, Any], folders: Sequence[Path]) -> list[str]:
+    whole = {**config, "models": whole_models(config, folders)}
+    for fields in whole["models"].values():
+        if isinstance(fields.get("api_key_env"), str):
+            remember(fields["api_key_env"])
+    return configuration_faults(whole)
+
+
+def _composed(words: Sequence[str]) -> Iterator[tuple[dict[str, Any], list[Path]]]:
+    """Every configuration of a command line with the folders that it was composed from.
+
+    A sweep's values are tried one at a time, not in all combinations.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    args, left = get_args_parser().parse_known_args(list(words))
+    overrides = [*args.overrides, *(word for word in left if not word.startswith("-"))]
+    folder = Path(args.config_path).absolute() if args.config_path else packaged("conf")
+    with _initialized(folder):
+        parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(
+            overrides
+        )
+        fixed = [
+            o
+            for o in parsed
+            if not o.is_sweep_override() and o.get_key_element() != "hydra.searchpath"
+        ]
+        plain = [*(o.input_line for o in fixed), _searchpath(args.config_dir, parsed)]
+        swept = [
+            f"{o.get_key_element()}={v}"
+            for o in parsed
+            if o.is_sweep_override()
+            for v in _values(o)
+        ]
+        for point in [[value] for value in swept] or [[]]:
+            config = compose(args.config_name or "config", [*plain, *point], True)
+            folders = [
+                Path(s.path) for s in config.hydra.runtime.config_sources if s.schema == "file"
+            ]
+            yield from ((version, folders) for version in _versions(config))
+
+
+@contextlib.contextmanager
+def _initialized(folder: Path) -> Iterator[None]:
+    with initialize_config_dir(str(folder), job_name="distillbench", version_base="1.3"):
+        setup_globals()
+        yield
+
+
+def _searchpath(config_dir: str | None, parsed: Sequence[Override]) -> str:
+    """The override that puts the user's --config-dir where Hydra's own command line puts it."""
+    asked = next((o.value() for o in parsed if o.get_key_element() == "hydra.searchpath"), None)
+    named = [f"file://{Path(config_dir).absolute()}"] if config_dir else []
+    return f"hydra.searchpath={[*named, *(asked if isinstance(asked, list) else [])]}"
+
+
+def _values(override: Override) -> list[str]:
+    return list(override.sweep_string_iterator()) if override.is_discrete_sweep() else []
+
+
+def _versions(config: DictConfig) -> Iterator[dict[str, Any]]:
+    """The configuration with interpolations as they stand; then, where that is possible, with resolved models."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    yield {str(k): v for k, v in plain.items()}
+    with contextlib.suppress(OmegaConfBaseException):
+        yield {"models": OmegaConf.to_container(config.models, resolve=True)}
+
+
+def drop_multirun_file(folder: Path) -> None:
+    """Removes the whole configuration that Hydra's sweeper writes into the folder of a sweep."""
+    (folder / "multirun.yaml").unlink(missing_ok=True)

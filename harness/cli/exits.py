@@ -1,0 +1,76 @@
+"""How whatever ends a run becomes an exit code: one line on stderr, and never the 1 that means "a gate failed"."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from collections.abc import Callable
+
+import yaml
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.console.progress import say
+from harness.stages.run import OUR_FAULT, WRONG_INPUT
+from harness.types import DistillbenchError
+
+_said: set[str] = set()  # the jobs of a sweep have the same faults: each is said once
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_HINDERED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+    errno.ESTALE,
+)
+
+
+def coded(action: Callable[[], int]) -> int:
+    """The code that `action` returns, or the one that stands for what it raises.
+
+    2 with one line a fault where input, folders or disk are wrong; 70 with a traceback where nobody foresaw it.
+    """
+    try:
+        return action()
+    except DistillbenchError as error:
+        return wrong(str(error))
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        return wrong(one_line(error))
+    except OSError as error:
+        if error.filename is None and error.errno not in (*_FULL, *_HINDERED):
+            return _our_fault()
+        return wrong(_world(error))
+    except (Exception, SystemExit):  # noqa: BLE001 - the outermost frame: an uncaught bug would exit 1, "gate failed"
+        return _our_fault()
+
+
+def wrong(text: str) -> int:
+    """Says every line of an error that was not said before; 2."""
+    for line in dict.fromkeys(text.splitlines()):
+        if line not in _said:
+            say(f"error: {line}")
+        _said.add(line)
+    return WRONG_INPUT
+
+
+def one_line(error: BaseException) -> str:
+    """An error of somebody else's in one line."""
+    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return text or type(error).__name__
+
+
+def _world(error: OSError) -> str:
+    """What disk or folders refuse, and the cure."""
+    place = f"{error.filename or 'disk'}: {error.strerror}"
+    if error.errno in _FULL:
+        return f"{place}; make room or name another paths.results, then run again"
+    return f"{place}; check this path, or name another one (paths.results, paths.cache, hydra.run.dir), then run again"
+
+
+def _our_fault() -> int:
+    say(traceback.format_exc().rstrip())
+    say(
+        "error: this is a fault of distillbench, not of the input; please report it with the lines above"
+    )
+    return OUR_FAULT

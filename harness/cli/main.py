@@ -1,0 +1,215 @@
+"""The command `distillbench`: Hydra in, an exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hydra
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.cli import conffiles, streams, sweep
+from harness.cli.composition import keep, refuse_credentials, refuse_credentials_in
+from harness.cli.config import packaged, typed_run
+from harness.cli.exits import coded, one_line
+from harness.plugins import unknown
+from harness.console.progress import say
+from harness.stages.run import DONE, WRONG_INPUT, Outcome, execute, worst
+from harness.console.secrets import guard_logs
+from harness.types import DistillbenchError
+
+_codes: list[int] = []
+_FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
+
+
+@hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")  # type: ignore[untyped-decorator]
+def _job(config: DictConfig) -> int:
+    """One job of Hydra: a whole run, or one point of a sweep, whose code stands in the sweep's folder."""
+    guard_logs()
+    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    if in_sweep:
+        sweep.check_callback()
+    outcomes: list[Outcome] = []
+    code = coded(lambda: _run(config, outcomes, alone=not in_sweep))
+    if in_sweep:
+        sweep.leave_job(code, outcomes[0] if outcomes else None)
+    _codes.append(code)
+    return code
+
+
+def main() -> None:
+    """Runs the command and exits: 0 done, 1 gate failed, 2 wrong input, 3 cells missing, 70 our own fault."""
+    streams.make_lasting()
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _accept_lazy_help()
+    # argparse takes a flag between two overrides for a mistake; wherever it stands, it means the
+    # same.
+    flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
+    sys.argv[1:] = flags[:1] + [word for word in sys.argv[1:] if word not in flags]
+    guard_logs()
+    try:
+        code = coded(_command)
+    except KeyboardInterrupt:
+        say("stopped; what is collected stays, the same command goes on from here")
+        code = 130
+    sys.exit(code)
+
+
+def _accept_lazy_help() -> None:
+    """Python 3.14 checks the help of every flag as it is added; Hydra gives one as an object, spelt out when shown."""
+    check = getattr(argparse.ArgumentParser, "_check_help", None)
+    if check is None:
+        return
+
+    def check_texts(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+        if isinstance(action.help, str):
+            check(parser, action)
+
+    setattr(argparse.ArgumentParser, "_check_help", check_texts)  # noqa: B010 - unknown to the types of older Pythons
+
+
+def _command() -> int:
+    """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
+    refuse_credentials_in(sys.argv[1:])
+    try:
+        _job()
+        sys.stdout.flush()
+    except SystemExit as end:  # argparse, and Hydra where it has said why itself
+        return WRONG_INPUT if end.code else DONE
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise DistillbenchError(_fault_of_files() or _plain_words(error)) from error
+    except (ValueError, AssertionError, RuntimeError) as error:
+        raise DistillbenchError(_fault_of_files() or _fault_of_words() or _bare(error)) from error
+    except OSError as error:
+        words = (_gone() or _fault_of_files()) if error.filename is None else ""
+        if not words and error.errno is not None:
+            raise
+        raise DistillbenchError(words or one_line(error)) from error
+    return sweep.code() if sweep.happened() else worst(_codes)
+
+
+def _run(config: DictConfig, outcomes: list[Outcome], *, alone: bool) -> int:
+    """The code of one run, whose outcome is added to `outcomes`."""
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    refuse_credentials(container, config_folders())
+    keep(container, Path(HydraConfig.get().runtime.output_dir))
+    choices = {str(k): str(v) for k, v in HydraConfig.get().runtime.choices.items()}
+    run = typed_run({str(k): v for k, v in container.items()}, config_folders(), choices)
+    outcomes.append(execute(run, packaged("reference") / "scores.csv", alone=alone))
+    return outcomes[0].code
+
+
+def config_folders() -> list[Path]:
+    """Folders that Hydra composed from, in their order: the user's --config-dir, then ours."""
+    sources = HydraConfig.get().runtime.config_sources
+    return [Path(s.path) for s in sources if s.schema == "file"]
+
+
+def _fault_of_files() -> str:
+    """The first fault of the files that the command line names; "" where they are in order."""
+    folders = [*_own_folders(), packaged("conf")]
+    named = (conffiles.first_fault(folders, group, name) for group, name in _named_files())
+    return next((fault for fault in named if fault), "")
+
+
+def _fault_of_words() -> str:
+    """What is wrong with the words that choose files: `matrix=null`, `gate=5`."""
+    for group, name in _named_files():
+        if name not in _options(group):
+            return f"{group}={name}: expected the name of a file in conf/{group}, one of {', '.join(_options(group))}"
+    return ""
+
+
+def _bare(error: Exception) -> str:
+    return f"Hydra does not accept this command line or configuration: {one_line(error)}"
+
+
+def _gone() -> str:
+    """A line where the current folder was removed under our feet; "" where it is there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return "the folder in which this was started is gone; change into one that exists"
+    return ""
+
+
+def _named_files() -> Iterator[tuple[str, str]]:
+    """(group, name) of every file that the command line chooses; a sweep names several."""
+    groups = {
+        p.name
+        for folder in [*_own_folders(), packaged("conf")]
+        for p in folder.glob("*/")
+        if p.is_dir()
+    }
+    for word in sys.argv[1:]:
+        key, sign, value = word.lstrip("+").partition("=")
+        if sign and key in groups:
+            yield from ((key, name.strip(" []")) for name in value.split(","))
+
+
+def _plain_words(error: Exception) -> str:
+    """Hydra's and OmegaConf's complaints in one line, with the nearest name where a name is unknown."""
+    text = one_line(error)
+    file = re.search(r"Could not (?:find|load) '([\w/]+)/([^'/]*)'", text)
+    if file:
+        return f"{file[1]}: {unknown(file[2], _options(file[1], error))}"
+    key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
+    full = re.search(r"full_key: ([^;\s]+)", text)
+    if key:
+        name = full[1] if full else key[1] or key[2]
+        parent, _, last = name.rpartition(".")
+        known = _keys(parent)
+        words = unknown(last, known) if known else f"{last!r} is unknown"
+        return f"{parent + '.' if parent else ''}{words}; a key that is new to a mapping is added with +{name}=..."
+    return text
+
+
+def _options(group: str, error: Exception | None = None) -> list[str]:
+    """Names of the files of a group: those that Hydra found, else ours and those of the user's own folders."""
+    if isinstance(error, MissingConfigException) and error.options:
+        return sorted(error.options)
+    return sorted(
+        {
+            p.stem
+            for folder in [*_own_folders(), packaged("conf")]
+            for p in (folder / group).glob("*.yaml")
+        }
+    )
+
+
+def _own_folders() -> list[Path]:
+    """Folders of configuration files on the command line."""
+    folders = []
+    for index, word in enumerate(sys.argv):
+        flag, sign, value = word.partition("=")
+        if flag in _FOLDER_FLAGS and sign:
+            folders.append(Path(value))
+        elif word in _FOLDER_FLAGS and index + 1 < len(sys.argv):
+            folders.append(Path(sys.argv[index + 1]))
+    return folders
+
+
+def _keys(parent: str) -> list[str]:
+    """Keys of config.yaml under a dotted name; empty where it says nothing about them."""
+    node = OmegaConf.load(packaged("conf") / "config.yaml")
+    found = OmegaConf.select(node, parent) if parent else node
+    return (
+        [str(k) for k in found if k not in ("defaults", "hydra")]
+        if isinstance(found, DictConfig)
+        else []
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Sweeps: every job leaves a file; after the last one page shows them all, and every gate answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from harness.cli.composition import drop_multirun_file
+from harness.cli.exits import coded
+from harness.console.progress import say
+from harness.stages.record import join_records, record_from_json, record_to_json
+from harness.board.record import RunRecord
+from harness.stages.report import without_number, write_report
+from harness.stages.run import DONE, Outcome, Remark, worst
+from harness.console.secrets import redacted
+from harness.types import DistillbenchError, Side
+
+_ended: list[int] = []
+
+
+def happened() -> bool:
+    """Whether this process ran a sweep to its end."""
+    return bool(_ended)
+
+
+def code() -> int:
+    """The worst exit code of the sweep's jobs and of its page."""
+    return worst(_ended)
+
+
+def check_callback() -> None:
+    """Raises DistillbenchError where nobody would gather the jobs: their gates could not answer."""
+    kept = HydraConfig.get().callbacks or {}
+    if not any(
+        c.get("_target_") == f"{OnePage.__module__}.{OnePage.__name__}" for c in kept.values()
+    ):
+        raise DistillbenchError(
+            "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
+        )
+
+
+def leave_job(job_code: int, outcome: Outcome | None) -> None:
+    """Writes what one job found into the sweep's folder, whatever the job's own folder is called."""
+    hydra = HydraConfig.get()
+    overrides = dict(o.split("=", 1) for o in hydra.overrides.task if "=" in o)
+    record = record_to_json(redacted(outcome.record)) if outcome and outcome.record else None
+    remarks = [[r.about, r.text] for r in outcome.remarks] if outcome else []
+    content = {
+        "code": job_code,
+        "overrides": redacted(overrides),
+        "record": record,
+        "remarks": remarks,
+    }
+    folder = _jobs(Path(hydra.runtime.cwd, hydra.sweep.dir))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{hydra.job.num}.json").write_text(json.dumps(content, sort_keys=True))
+
+
+class OnePage(Callback):  # type: ignore[misc]
+    """Hydra's callback: makes the one page of a sweep.
+
+    Hydra turns what a callback raises into a warning, so nothing leaves it: a code stands for every failure.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Removes what an older sweep left in the same folder."""
+        code_of_start = coded(lambda: _clear(_jobs(Path(config.hydra.sweep.dir))))
+        _ended.extend([code_of_start] if code_of_start else [])
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """The sweeper has just written the whole configuration; every job keeps a redacted one of its own."""
+        drop_multirun_file(Path(config.hydra.sweep.dir))
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Gathers the jobs, writes their page and says what their gates say."""
+        jobs: list[dict[str, Any]] = []
+        _ended.append(coded(lambda: _gather(_jobs(Path(config.hydra.sweep.dir)), jobs)))
+        if jobs:
+            _ended.append(coded(lambda: _page(jobs, config)))
+            _ended.append(coded(lambda: _say_remarks(jobs)))
+
+
+def _jobs(folder: Path) -> Path:
+    """Where the jobs of a sweep leave what they found."""
+    return folder / "jobs"
+
+
+def _clear(folder: Path) -> int:
+    for path in folder.glob("*.json"):
+        path.unlink()
+    return DONE
+
+
+def _gather(folder: Path, jobs: list[dict[str, Any]]) -> int:
+    """Adds what the jobs left to `jobs`; the worst of their codes."""
+    paths = sorted(folder.glob("*.json"), key=lambda p: int(p.stem))
+    if not paths:
+        raise DistillbenchError("the sweep has no job: one of its keys has no value to take")
+    jobs.extend(json.loads(p.read_text()) for p in paths)
+    return worst([int(job["code"]) for job in jobs])
+
+
+def _page(jobs: Sequence[Mapping[str, Any]], config: DictConfig) -> int:
+    found = [
+        (record_from_json(j["record"], _no_answers), j["overrides"]) for j in jobs if j["record"]
+    ]
+    if found and "report" in config.stages:
+        joined = join_records(
+            [record for record, _ in found], swept([overrides for _, overrides in found])
+        )
+        results = Path(config.paths.results).expanduser().absolute()
+        say(f"the page of {len(found)} jobs: {write_report(_warned(joined), results / 'report')}")
+    return DONE
+
+
+def _warned(record: RunRecord) -> RunRecord:
+    """The record of a sweep; where no job has a number, its page says so."""
+    empty = without_number(record)
+    return replace(record, warnings=(empty, *record.warnings)) if empty else record
+
+
+def _say_remarks(jobs: Sequence[Mapping[str, Any]]) -> int:
+    """Says every job's remarks with its swept values; where some jobs have a gate, one without scores has no answer."""
+    remarks = [[Remark(*r) for r in job["remarks"]] for job in jobs]
+    gated = any(r.about == "gate" for job in remarks for r in job)
+    variants = swept([job["overrides"] for job in jobs])
+    for job, found, variant in zip(jobs, remarks, variants, strict=True):
+        if gated and not job["record"]:
+            found = [
+                *found,
+                Remark("gate", f"no condition was looked at: this job ended with {job['code']}"),
+            ]
+        for remark in found:
+            say(remark.line(" ".join(f"{k}={v}" for k, v in variant)))
+    return DONE
+
+
+def swept(overrides: Sequence[Mapping[str, str]]) -> list[tuple[tuple[str, str], ...]]:
+    """Per job, the keys whose values differ between jobs, with its own values."""
+    keys = sorted({k for o in overrides for k in o})
+    varying = [k for k in keys if len({o.get(k, "") for o in overrides}) > 1]
+    return [tuple((k.lstrip("+"), o.get(k, "")) for k in varying) for o in overrides]
+
+
+def _no_answers(model: str, task: str, sample: int) -> Side | None:
+    """Samples are shown on the pages of single runs, where a model answers a task one way."""
+    return None

@@ -1,0 +1,42 @@
+"""How much work requests are, in expected tokens: known before a model is loaded, so only about right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.console.forecast import Sort
+from harness.types import Decoding, Message, Request
+
+# an estimate on the low side; the right number would need the model's tokenizer
+CHARACTERS_PER_TOKEN = 3
+# a token that is written takes about as long as so many that are read: it cannot be had before the
+# last
+_WRITING = 4
+_EACH = 16  # what a request costs beside its tokens, in tokens
+
+
+def spelled(context: str | tuple[Message, ...]) -> str:
+    """A context as text; of a conversation about what a chat template makes of it."""
+    return (
+        context
+        if isinstance(context, str)
+        else "\n".join(f"{m.role}: {m.content}" for m in context)
+    )
+
+
+def expected_tokens(request: Request, decoding: Decoding) -> float:
+    """Tokens that a model reads for a request, and those that it may write, which weigh more."""
+    read = (len(spelled(request.context)) + len(request.continuation)) / CHARACTERS_PER_TOKEN
+    written = (
+        (request.max_new_tokens or decoding.max_new_tokens) if request.kind == "generate" else 0
+    )
+    return _EACH + read + _WRITING * written
+
+
+def amounts(task: str, requests: Iterable[Request], decoding: Decoding) -> dict[Sort, float]:
+    """Expected tokens of requests of one task, by their kind."""
+    found: dict[Sort, float] = {}
+    for request in requests:
+        sort = Sort(request.kind, task)
+        found[sort] = found.get(sort, 0.0) + expected_tokens(request, decoding)
+    return found

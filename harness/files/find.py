@@ -1,0 +1,55 @@
+"""Files of our own tasks: where they lie, and their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.files.hashes import file_sha256
+from harness.plugins import Paths, unknown
+from harness.files.rows import read_table
+from harness.types import DistillbenchError
+
+
+def find_file(name: str, paths: Paths) -> Path:
+    """The file in the first folder of tasks that has it, else in paths.data; raises DistillbenchError."""
+    for folder in (*paths.tasks, *([paths.data] if paths.data else [])):
+        if (folder / name).is_file():
+            return folder / name
+    searched = ", ".join(str(f) for f in (*paths.tasks, *([paths.data] if paths.data else [])))
+    cure = "" if paths.data else "; give paths.data=DIR where it belongs to recorded answers"
+    raise DistillbenchError(
+        f"file {name}: expected it in one of {searched or 'no folder'}, got none{cure}"
+    )
+
+
+def content_digest(name: str, paths: Paths) -> str:
+    """sha256 of the file, wherever it lies."""
+    return file_sha256(find_file(name, paths), paths.cache)
+
+
+def columns_of(
+    given: Mapping[str, str], known: Sequence[str], required: Sequence[str]
+) -> dict[str, str]:
+    """Our word -> the file's column; a required word that is not given names a column of its own name."""
+    for word in given:
+        if word not in known:
+            raise DistillbenchError(f"key columns: {unknown(word, list(known))}")
+    return {**{word: word for word in required}, **given}
+
+
+def rows_of(
+    path: Path, where: Mapping[str, Any], columns: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Rows of the file with our words as keys; an empty cell is None, a whole number an int."""
+    frame = read_table(path, where, list(columns.values()))
+    cells = {word: [_cell(v) for v in frame[name].tolist()] for word, name in columns.items()}
+    return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+
+
+def _cell(value: Any) -> Any:
+    if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    # A column of whole numbers with one empty cell comes as floats.
+    return int(value) if isinstance(value, float) and value.is_integer() else value

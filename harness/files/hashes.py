@@ -1,0 +1,64 @@
+"""sha256 of files, remembered by path, size and time of change, so that a warm run reads no weights.
+
+The memo is a cache folder with one small JSON file per hashed file; deleting it costs only time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.keys import digest
+from harness.console.progress import stage
+from harness.types import DistillbenchError
+
+# a file younger than this may change again within one tick of the file system's clock
+_SETTLED_NS = 2_000_000_000
+
+
+def file_sha256(path: Path, cache: Path) -> str:
+    """sha256 of a file's bytes, 64 hexadecimal digits; `cache` is the configuration's cache folder."""
+    path = path.absolute()
+    try:
+        stat = path.stat()
+        stamp = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        memo = cache / "filehash" / f"{digest(str(path))}.json"
+        known = _recall(memo)
+        if known.get("stamp") == stamp:
+            return str(known["sha256"])
+        with path.open("rb") as file, stage(f"reading {path.name} ({stat.st_size / 1e9:.1f} GB)"):
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DistillbenchError(
+            f"{path}: expected a readable file, got: {error.strerror or error}"
+        ) from None
+    if time.time_ns() - stat.st_mtime_ns > _SETTLED_NS:
+        _remember(memo, {"stamp": stamp, "sha256": found})
+    return found
+
+
+def files_sha256(files: Iterable[Path], folder: Path, cache: Path) -> str:
+    """One digest over files of a folder: their contents and their names inside it, never the folder's place."""
+    return digest(
+        [[f.relative_to(folder).as_posix(), file_sha256(f, cache)] for f in sorted(files)]
+    )
+
+
+def _recall(memo: Path) -> dict[str, object]:
+    """What is remembered; nothing where there is no memo or a killed process left half of one."""
+    try:
+        known = json.loads(memo.read_text("utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _remember(memo: Path, known: dict[str, object]) -> None:
+    memo.parent.mkdir(parents=True, exist_ok=True)
+    temporary = memo.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(known), "utf-8")
+    os.replace(temporary, memo)

@@ -1,0 +1,293 @@
+"""Text from a model: one batched decoding loop for greedy and sampled requests.
+
+Every sampled request draws from a generator of its own, so that its text does not depend on the batch that it
+is in (but for the rounding of floats). Greedy text equals that of transformers' generate, cut as lm-eval cuts it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.models._hf_model import LoadedModel
+from harness.models._hf_score import TokenScores, token_columns
+from harness.types import DistillbenchError
+
+if TYPE_CHECKING:
+    import torch
+
+# settings of a checkpoint's generation_config under which greedy decoding is something else than
+# the loop below
+_STRANGE: dict[str, tuple[object, ...]] = {
+    "num_beams": (None, 1),
+    "no_repeat_ngram_size": (None, 0),
+    "encoder_repetition_penalty": (None, 1.0),
+    "bad_words_ids": (None,),
+    "forced_bos_token_id": (None,),
+    "forced_eos_token_id": (None,),
+    "suppress_tokens": (None,),
+    "begin_suppress_tokens": (None,),
+    "sequence_bias": (None,),
+    "guidance_scale": (None, 1.0),
+    "min_length": (None, 0),
+    "min_new_tokens": (None,),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One text to write."""
+
+    prompt: tuple[int, ...]  # token ids, already cut so that max_new tokens fit behind them
+    max_new: int
+    temperature: float  # 0 = greedy
+    top_p: float
+    stops: tuple[str, ...]
+    seed: str  # seeds its draws
+
+
+@dataclass(frozen=True)
+class Written:
+    """One text as the model wrote it."""
+
+    ids: list[int]  # with the end-of-sequence token, if it came
+    text: str  # cut at the first stop string
+    stop: str  # eos, length, stop
+    scores: TokenScores | None  # of every token in `ids`, at temperature 1; None = not asked for
+
+
+@dataclass
+class _Draft:
+    """A text while it is written."""
+
+    job: Job
+    ids: list[int] = field(default_factory=list)
+    columns: list[tuple[Any, ...]] = field(default_factory=list)  # per token: those of TokenScores
+
+
+def check_settings(loaded: LoadedModel) -> None:
+    """Refuses checkpoints whose own generation settings the loop does not follow."""
+    settings = loaded.model.generation_config.to_dict()
+    for key, plain in _STRANGE.items():
+        if settings.get(key) not in plain:
+            raise DistillbenchError(
+                f"model {loaded.name}: generation_config.json sets {key}={settings[key]!r}, which is not supported; "
+                "remove the key, or use `kind: lm_eval, model: hf`"
+            )
+
+
+def write(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[Written]:
+    """Texts of all jobs, in order; halves the batch where the device has too little memory."""
+    import torch
+
+    try:
+        drafts = _decode(loaded, jobs, top)
+        return [_finish(loaded, draft, top) for draft in drafts]
+    except torch.OutOfMemoryError:
+        if len(jobs) == 1:
+            raise DistillbenchError(
+                f"model {loaded.name}: out of memory with one prompt of {len(jobs[0].prompt)} tokens and "
+                f"{jobs[0].max_new} to write; set a smaller max_length or dtype, or use another device"
+            ) from None
+    torch.cuda.empty_cache()
+    half = len(jobs) // 2
+    return write(loaded, jobs[:half], top) + write(loaded, jobs[half:], top)
+
+
+def _decode(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[_Draft]:
+    import torch
+
+    drafts = [_Draft(job) for job in jobs]
+    windows = {
+        s: len(loaded.tokenizer.encode(s, add_special_tokens=False)) + 2
+        for j in jobs
+        for s in j.stops
+    }
+    with torch.inference_mode():
+        state = _State(loaded, jobs)
+        live = drafts
+        for step in range(max(job.max_new for job in jobs)):
+            logits = state.logits()
+            ids = state.choose(logits, step)
+            if top:
+                for draft, *columns in zip(
+                    live, *(c.cpu().numpy() for c in token_columns(logits, ids, top)), strict=True
+                ):
+                    draft.columns.append(tuple(columns))
+            for draft, token in zip(live, ids.tolist(), strict=True):
+                draft.ids.append(token)
+            ended = _ended(loaded, live, windows)
+            if all(ended):
+                break
+            keep = [row for row, end in enumerate(ended) if not end]
+            live = [live[row] for row in keep]
+            state.advance(ids, keep)
+    return drafts
+
+
+class _State:
+    """The live rows of a batch: what the model remembers of them, and their random numbers."""
+
+    def __init__(self, loaded: LoadedModel, jobs: Sequence[Job]) -> None:
+        import torch
+
+        width = max(len(job.prompt) for job in jobs)
+        ids = np.zeros((len(jobs), width), dtype=np.int64)
+        mask = np.zeros((len(jobs), width), dtype=np.int64)
+        # padding stands left, so that all rows write into the same column
+        for row, job in enumerate(jobs):
+            ids[row, width - len(job.prompt) :] = job.prompt
+            mask[row, width - len(job.prompt) :] = 1
+        self.loaded = loaded
+        self.cache: Any = None
+        self.inputs = torch.from_numpy(ids).to(loaded.device)
+        self.mask = torch.from_numpy(mask).to(loaded.device)
+        self.positions = (self.mask.cumsum(1) - 1).clamp(min=0)
+        self.temperature = self._column([job.temperature for job in jobs])
+        self.top_p = self._column([job.top_p for job in jobs])
+        self.uniforms = self._column(_uniforms(jobs))
+        self.seen = self._seen() if loaded.repetition_penalty != 1 else None
+
+    def logits(self) -> torch.Tensor:
+        """(live, V) float32 logits of the next token, after the checkpoint's own repetition penalty."""
+        import torch
+
+        options = {
+            "position_ids": self.positions,
+            "logits_to_keep": 1,
+            "past_key_values": self.cache,
+        }
+        out = self.loaded.model(
+            input_ids=self.inputs,
+            attention_mask=self.mask,
+            use_cache="past_key_values" in self.loaded.arguments,
+            **{k: v for k, v in options.items() if k in self.loaded.arguments},
+        )
+        # state space models have none: they read everything again
+        self.cache = out.get("past_key_values")
+        logits: torch.Tensor = out.logits[:, -1].float()
+        if self.seen is None:
+            return logits
+        penalty = self.loaded.repetition_penalty
+        return torch.where(
+            self.seen, torch.where(logits < 0, logits * penalty, logits / penalty), logits
+        )
+
+    def choose(self, logits: torch.Tensor, step: int) -> torch.Tensor:
+        """(live,) next tokens: the most probable, or where the cumulative probability passes the row's number."""
+        import torch
+
+        best = logits.argmax(-1)
+        sampled = self.temperature > 0
+        if not bool(sampled.any()):
+            return best
+        probability = torch.softmax(logits / torch.where(sampled, self.temperature, 1.0), -1)
+        order = None
+        if bool((self.top_p < 1).any()):
+            probability, order = probability.sort(-1, descending=True)
+            before = probability.cumsum(-1) - probability
+            probability = probability.masked_fill(before >= self.top_p, 0.0)
+        wide = torch.float32 if logits.device.type == "mps" else torch.float64
+        total = probability.cumsum(-1, dtype=wide)
+        drawn = torch.searchsorted(
+            total, self.uniforms[:, step, None].to(wide) * total[:, -1:], right=True
+        )
+        drawn = drawn.clamp(max=logits.shape[1] - 1)
+        drawn = drawn if order is None else order.gather(1, drawn)
+        return torch.where(sampled, drawn, best[:, None])[:, 0]
+
+    def advance(self, ids: torch.Tensor, keep: list[int]) -> None:
+        """Goes on with the rows `keep`, each one token longer."""
+        import torch
+
+        if self.seen is not None:
+            self.seen[torch.arange(len(ids), device=ids.device), ids] = True
+        inputs = (
+            ids[:, None] if self.cache is not None else torch.cat([self.inputs, ids[:, None]], 1)
+        )
+        if len(keep) < len(ids):
+            rows = torch.tensor(keep, device=ids.device)
+            inputs, self.mask, self.temperature = (
+                inputs[rows],
+                self.mask[rows],
+                self.temperature[rows],
+            )
+            self.top_p, self.uniforms = self.top_p[rows], self.uniforms[rows]
+            self.seen = None if self.seen is None else self.seen[rows]
+            if self.cache is not None:
+                self.cache.batch_select_indices(rows)
+        self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], 1)
+        self.inputs = inputs
+        self.positions = (self.mask.cumsum(1) - 1)[:, -inputs.shape[1] :].clamp(min=0)
+
+    def _column(self, values: Any) -> torch.Tensor:
+        """(rows, ...) numbers on the device."""
+        import torch
+
+        wide = torch.float32 if self.loaded.device.type == "mps" else torch.float64
+        column = torch.as_tensor(np.asarray(values), dtype=wide, device=self.loaded.device)
+        return column if column.dim() > 1 else column[:, None].float()
+
+    def _seen(self) -> torch.Tensor:
+        """(rows, V) whether a token stands in the prompt."""
+        import torch
+
+        width = self.loaded.model.config.get_text_config().vocab_size
+        counts = torch.zeros((len(self.inputs), width), dtype=torch.long, device=self.inputs.device)
+        return counts.scatter_add_(1, self.inputs, self.mask) > 0
+
+
+def _uniforms(jobs: Sequence[Job]) -> NDArray[np.float64]:
+    """(jobs, steps) numbers in [0, 1), every row from its own generator; zeros for greedy rows."""
+    numbers = np.zeros((len(jobs), max(job.max_new for job in jobs)))
+    for row, job in enumerate(jobs):
+        if job.temperature > 0:
+            entropy = int.from_bytes(hashlib.sha256(job.seed.encode()).digest()[:16], "little")
+            numbers[row, : job.max_new] = np.random.default_rng(entropy).random(job.max_new)
+    return numbers
+
+
+def _ended(loaded: LoadedModel, live: Sequence[_Draft], windows: dict[str, int]) -> list[bool]:
+    """Which drafts are complete. Stop strings are looked for where lm-eval does: in the last few tokens, raw."""
+    tails: dict[int, str] = {}
+    stopping = [i for i, draft in enumerate(live) if draft.job.stops]
+    if stopping:
+        width = max(windows.values())
+        tails = dict(
+            zip(
+                stopping,
+                loaded.tokenizer.batch_decode([live[i].ids[-width:] for i in stopping]),
+                strict=True,
+            )
+        )
+    return [
+        draft.ids[-1] in loaded.eos_ids
+        or len(draft.ids) >= draft.job.max_new
+        or (i in tails and any(stop in tails[i] for stop in draft.job.stops))
+        for i, draft in enumerate(live)
+    ]
+
+
+def _finish(loaded: LoadedModel, draft: _Draft, top: int) -> Written:
+    whole = loaded.tokenizer.decode(draft.ids, skip_special_tokens=True)
+    text = cut(whole, draft.job.stops)
+    if draft.ids[-1] in loaded.eos_ids:
+        stop = "eos"
+    else:
+        stop = "stop" if text != whole or len(draft.ids) < draft.job.max_new else "length"
+    ends = loaded.tokenizer.eos_token
+    text = cut(text, (ends,)) if ends else text
+    scores = TokenScores(*(np.stack(c) for c in zip(*draft.columns, strict=True))) if top else None
+    return Written(draft.ids, text, stop, scores)
+
+
+def cut(text: str, stops: Sequence[str]) -> str:
+    """The text before the stop strings, taken one after the other as lm-eval does."""
+    for stop in stops:
+        text = text.split(stop)[0]
+    return text

@@ -1,0 +1,192 @@
+"""Answers that somebody recorded before: a file is the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, Self, final
+
+import numpy as np
+
+from harness.models._recorded_answers import Answer, AnswerBook, beginning
+from harness.models._recorded_formats import (
+    COLUMNS,
+    Source,
+    format_of,
+    found_files,
+    read_answers,
+    stamp,
+)
+from harness.keys import digest
+from harness.files.hashes import file_sha256
+from harness.plugins import AbstractBackend, Paths, unknown
+from harness.types import Decoding, DistillbenchError, Kind, Outputs, Request
+
+_READER = 1  # part of every key: raised when the same file is read into other answers
+_TEXT: frozenset[Kind] = frozenset({"generate"})
+_ALL: frozenset[Kind] = frozenset({"generate", "score", "read"})
+
+
+@final
+@dataclass(frozen=True)
+class RecordedBackend(AbstractBackend):
+    """A model of which only its answers are there.
+
+    `{name}` in `file`, `prompts_file` and `where` stands for the model's name in the configuration, so that one
+    description serves many models.
+    """
+
+    file: str = ""  # file or folder, relative to paths.data
+    format: Literal["auto", "alpaca_eval", "lm_eval_samples", "table", "openai_batch"] = "auto"
+    # prompt, answer, choice, sample, system -> column
+    columns: dict[str, str] = field(default_factory=dict)
+    # column -> value, or list of values, of this model's rows
+    where: dict[str, Any] = field(default_factory=dict)
+    prompts_file: str | None = (
+        None  # openai_batch: the batch's input file; without it custom_id is the prompt or its id
+    )
+    # set where paths are known
+    _source: Source | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.file:
+            raise DistillbenchError(
+                "key file is missing; expected a file or folder of answers, relative to paths.data"
+            )
+        wrong = [f"key columns: {unknown(c, COLUMNS)}" for c in self.columns if c not in COLUMNS]
+        if wrong:
+            raise DistillbenchError("; ".join(wrong))
+
+    def digest(self, paths: Paths) -> str:
+        """Digest of the files' contents and of what is taken from them."""
+        source = self._located(paths)
+        prompts = [source.prompts_file] if source.prompts_file else []
+        contents = sorted(file_sha256(p, paths.cache) for p in [*source.files, *prompts])
+        return digest("recorded", _READER, contents, source.format, source.columns, source.where)
+
+    def offers(self) -> frozenset[Kind | Literal["tokens"]]:
+        """Kinds of answer that a file of this format and name may hold; what it does hold is known once read."""
+        if self.columns and self.format in ("auto", "table"):
+            named: dict[str, Kind] = {"answer": "generate", "choice": "choose"}
+            return frozenset(kind for role, kind in named.items() if role in self.columns) or _TEXT
+        by_ending = self.format == "auto" and Path(self.file).suffix in ("", ".jsonl")
+        return _ALL if by_ending or self.format == "lm_eval_samples" else _TEXT
+
+    def faults(self, paths: Paths) -> list[str]:
+        """What is wrong with the file; it is read whole."""
+        try:
+            _book(self._located(paths))
+        except DistillbenchError as error:
+            return [f"model {self.name}: {error}"]
+        return []
+
+    @classmethod
+    def prepare(cls, backends: Sequence[Self], paths: Paths) -> None:
+        """Finds the files, so that the models can be entered."""
+        for backend in backends:
+            backend._located(paths)
+
+    def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
+        """One batch: looking up answers takes no time worth saving."""
+        return [list(range(len(requests)))]
+
+    def answer(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
+        """What the file holds for these requests; a row without an answer is empty and not `answered`."""
+        book = self._opened()
+        pairs = list(zip(requests, prompt_ids, strict=True))
+        draws = [book.draws(request, prompt_id) for request, prompt_id in pairs]
+        if requests and all(d is None for d in draws):
+            raise DistillbenchError(self._no_match(requests, book))
+        # The second sample of a request that a task draws once is what a task that draws twice
+        # calls its repeat.
+        rows = [
+            d.get(decoding.sample + r.repeat) if d else None
+            for d, r in zip(draws, requests, strict=True)
+        ]
+        return _outputs(requests, rows)
+
+    def facts(self) -> dict[str, str | int | float]:
+        """How many answers the file holds for this model, and in which format."""
+        assert self._source is not None
+        return {"format": self._source.format, "recorded_answers": len(self._opened().answers)}
+
+    def _located(self, paths: Paths) -> Source:
+        """What to read, found under paths.data; remembered, for entering knows no paths."""
+        path = self._placed(self.file, paths)
+        files = found_files(path, self.format)
+        format_ = format_of(files[0], self.columns) if self.format == "auto" else self.format
+        where = tuple((k, self._named(v)) for k, v in sorted(self.where.items()))
+        prompts = self._placed(self.prompts_file, paths) if self.prompts_file else None
+        stamps = tuple(stamp(f) for f in (*files, *([prompts] if prompts else [])))
+        source = Source(files, format_, tuple(sorted(self.columns.items())), where, prompts, stamps)
+        object.__setattr__(self, "_source", source)
+        return source
+
+    def _placed(self, file: str, paths: Paths) -> Path:
+        path = Path(str(self._named(file))).expanduser()
+        if not path.is_absolute() and paths.data is None:
+            raise DistillbenchError(
+                f"file {file}: paths.data is not set; add paths.data=DIR, the folder it lies in"
+            )
+        return path if paths.data is None else paths.data / path
+
+    def _named(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(self._named(v) for v in value)
+        return value.replace("{name}", self.name) if isinstance(value, str) else value
+
+    def _opened(self) -> AnswerBook:
+        if self._source is None:
+            raise RuntimeError(f"model {self.name}: entered before its files were found")
+        return _book(self._source)
+
+    def _no_match(self, requests: Sequence[Request], book: AnswerBook) -> str:
+        wanted, present = requests[0], book.answers[0]
+        if wanted.kind not in {a.kind for a in book.answers}:
+            kinds = ", ".join(sorted({a.kind for a in book.answers}))
+            return f"model {self.name}: {self.file} holds answers to {kinds} requests, none to {wanted.kind} requests"
+        system = f" with the system message {beginning(present.system)}" if present.system else ""
+        return (
+            f"model {self.name}: {self.file} answers none of the {len(requests)} requests; wanted, for one: "
+            f"{beginning(_asked(wanted))}; present, for one: {beginning(present.context or present.continuation)}"
+            f"{system}; answers are joined by the prompt's text: name the right column (columns: {{prompt: ...}})"
+        )
+
+
+def _asked(request: Request) -> str:
+    if isinstance(request.context, str):
+        return request.context or request.continuation
+    return next((m.content for m in reversed(request.context) if m.role == "user"), "")
+
+
+def _outputs(requests: Sequence[Request], rows: Sequence[Answer | None]) -> Outputs:
+    values = [row.value if row else None for row in rows]
+    scored = [v if isinstance(v, tuple) else (np.nan, None) for v in values]
+    return Outputs(
+        request=np.arange(len(requests), dtype=np.int64),
+        kind=tuple(r.kind for r in requests),
+        n_tokens=np.zeros(len(requests), dtype=np.int64),
+        text=tuple(v if isinstance(v, str) else None for v in values),
+        stop=tuple("unknown" if isinstance(v, str) else None for v in values),
+        logprob_nats=np.array([nats for nats, _ in scored], dtype=np.float64),
+        greedy=tuple(greedy for _, greedy in scored),
+        choice=tuple(v if isinstance(v, int) else None for v in values),
+        answered=tuple(row is not None for row in rows),
+    )
+
+
+@lru_cache(maxsize=256)
+def _book(source: Source) -> AnswerBook:
+    """The answers of a source, checked; read once per process."""
+    answers = tuple(read_answers(source))
+    if not answers:
+        raise DistillbenchError(
+            f"{source.files[0]}: expected at least one answer, got none: every answer is empty"
+        )
+    book = AnswerBook(answers)
+    _ = book.exact  # contradictions are found here, before anything runs
+    return book

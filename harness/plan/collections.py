@@ -1,0 +1,365 @@
+"""Matrix -> cells, and every fault of a run in one error before any model loads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from harness.keys import digest
+from harness.plan.run import Run
+from harness.plugins import AbstractBackend, AbstractTask, Circumstance, unknown
+from harness.console.progress import stage
+from harness.store.store import Store
+from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table, requests_to_table
+from harness.files.texts import training_faults
+from harness.types import Cell, Decoding, DistillbenchError, Pair, RequestSet, Side
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class BuiltRequests:
+    """A request set and what it depended on."""
+
+    key: str
+    requests: RequestSet
+    circumstance: Circumstance
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One collection with the keys under which its results lie."""
+
+    cell: Cell  # with the effective decoding: only what changes this task's answers
+    requests: RequestSet
+    circumstance: Circumstance
+    requests_key: str
+    key: str  # of the outputs
+    grades_key: str | None  # None where the task has no right answers
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All collections of a run, one model's after another's."""
+
+    run: Run
+    digests: Mapping[str, str]  # model -> digest of its contents
+    cells: tuple[PlannedCell, ...]
+    # reading tasks whose authors have not answered yet: plan again after collecting
+    pending: tuple[str, ...] = ()
+
+    def find(self, model: str, task: str, sample: int = 0) -> PlannedCell | None:
+        """The collection of a sample; greedy or scored answers have only sample 0."""
+        for planned in self.cells:
+            cell = planned.cell
+            if (cell.model, cell.task, cell.decoding.sample) == (model, task, sample):
+                return planned
+        return None
+
+
+def make_plan(run: Run, store: Store, say: Say) -> Plan:
+    """The plan of a run; builds and stores request sets that are missing, loads no model.
+
+    Raises DistillbenchError with every fault that can be known now, one a line.
+    """
+    faults = _matrix_faults(run)
+    digests: dict[str, str] = {}
+    for name, backend in run.models.items():
+        with stage(f"looking at model {name}"):
+            found = backend.faults(run.paths)
+            faults.extend([*found, *training_faults(backend, run.paths)])
+            contents = None if found else _attempt(faults, partial(backend.digest, run.paths))
+        if contents is not None:
+            digests[name] = contents
+    sets = _request_sets(run, store, say, faults)
+    cells = [
+        cell for n in digests for t in run.tasks for cell in _cells(run, n, t, sets, digests[n])
+    ]
+    reading, pending = _reading_sets(Plan(run, digests, tuple(cells)), store, say, faults)
+    cells += [
+        cell for n in digests for t in run.tasks for cell in _cells(run, n, t, reading, digests[n])
+    ]
+    for planned in cells:
+        faults.extend(_offer_faults(run.models[planned.cell.model], planned))
+    if faults:
+        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
+    return Plan(run, digests, tuple(cells), tuple(pending))
+
+
+def effective_decoding(decoding: Decoding, requests: RequestSet) -> Decoding:
+    """`decoding` with every field that cannot change the answers to these requests set to its default."""
+    generate = [r for r in requests.requests if r.kind == "generate"]
+    free = [r for r in generate if r.temperature is None]
+    hottest = max(
+        [decoding.temperature if r.temperature is None else r.temperature for r in generate],
+        default=0.0,
+    )
+    none = Decoding()
+    sampled = hottest > 0
+    return dataclasses.replace(
+        decoding,
+        temperature=decoding.temperature if free else none.temperature,
+        top_p=decoding.top_p if sampled and any(r.top_p is None for r in generate) else none.top_p,
+        max_new_tokens=decoding.max_new_tokens
+        if any(r.max_new_tokens is None for r in generate)
+        else none.max_new_tokens,
+        seed=decoding.seed if sampled else none.seed,
+        sample=decoding.sample if sampled else none.sample,
+    )
+
+
+def chat_of(backend: AbstractBackend, task: AbstractTask) -> bool:
+    """Whether this model is asked this task in conversations."""
+    return backend.chat if task.chat is None else task.chat
+
+
+def asked(run: Run, model: str, task: str) -> bool:
+    """Whether a model is asked a task: a judge alone judges, and a model that only judges is asked nothing else."""
+    readers = run.tasks[task].readers()
+    if readers is not None:
+        return model in readers
+    judges = {m for t in run.tasks.values() for m in t.readers() or ()}
+    roles = {m for p in run.pairs for m in (p.teacher, p.student, p.base, p.ceiling)}
+    return model not in judges - roles - {c.model for c in run.controls}
+
+
+def _chats(run: Run, task: str) -> list[bool]:
+    """Whether those who are asked a task are asked in conversations; both where they differ."""
+    return sorted(
+        {chat_of(b, run.tasks[task]) for n, b in run.models.items() if asked(run, n, task)}
+    )
+
+
+def _matrix_faults(run: Run) -> list[str]:
+    faults = []
+    models = list(run.models)
+    if not models:
+        faults.append("models: expected at least one model, got none")
+    if not run.tasks:
+        faults.append("tasks: expected at least one task, got none")
+    for task in run.tasks.values():
+        if task.samples is not None and task.samples < 1:
+            faults.append(
+                f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}"
+            )
+    for index, pair in enumerate(run.pairs):
+        where = f"pairs[{index}]"
+        named = {
+            "teacher": pair.teacher,
+            "student": pair.student,
+            "base": pair.base,
+            "ceiling": pair.ceiling,
+        }
+        for role, name in named.items():
+            if (
+                name is not None
+                and name not in models
+                and (role, name) != ("ceiling", "second_sample")
+            ):
+                faults.append(
+                    f"{where}.{role}: {unknown(name, models)}; every model of a pair must stand in `models`"
+                )
+        if pair.teacher == pair.student:
+            faults.append(
+                f"{where}: {pair.teacher!r} is both teacher and student; name two different models"
+            )
+        if pair.base in (pair.teacher, pair.student):
+            faults.append(
+                f"{where}.base: {pair.base!r} is also the pair's teacher or student; name a third model or null"
+            )
+    for index, control in enumerate(run.controls):
+        for name in (control.model, *control.teachers):
+            if name not in models:
+                faults.append(
+                    f"controls[{index}]: {unknown(name, models)}; every control must stand in `models`"
+                )
+    seen: set[tuple[str, str, str | None]] = set()
+    for index, pair in enumerate(run.pairs):
+        key = (pair.teacher, pair.student, pair.base)
+        if key in seen:
+            faults.append(
+                f"pairs[{index}]: the same teacher, student and base stand twice; delete one"
+            )
+        seen.add(key)
+    return faults
+
+
+def _request_sets(
+    run: Run, store: Store, say: Say, faults: list[str]
+) -> dict[tuple[str, bool], BuiltRequests]:
+    """(task, chat) -> key, requests and circumstance, for every combination that some model needs."""
+    sets: dict[tuple[str, bool], BuiltRequests] = {}
+    for name, task in run.tasks.items():
+        if task.reads() is not None:
+            continue
+        for chat in _chats(run, name):
+            circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed)
+            with stage(f"looking at task {name}"):
+                found = task.faults(circumstance)
+                faults.extend(found)
+                built = (
+                    None
+                    if found
+                    else _attempt(faults, partial(_built, run, name, circumstance, store, say))
+                )
+            if built is not None:
+                sets[name, chat] = built
+    return sets
+
+
+@stage("looking at what is to be read")
+def _reading_sets(
+    plan: Plan, store: Store, say: Say, faults: list[str]
+) -> tuple[dict[tuple[str, bool], BuiltRequests], list[str]]:
+    """The same for reading tasks, and the names of those whose authors have not answered yet."""
+    run = plan.run
+    sets: dict[tuple[str, bool], BuiltRequests] = {}
+    pending = []
+    for name, task in run.tasks.items():
+        read = task.reads()
+        if read is None:
+            continue
+        named = task.authors()
+        others = dict.fromkeys([*(named or ()), *(task.readers() or ())])
+        unknown_names = (
+            [read] if read not in run.tasks else [m for m in others if m not in run.models]
+        )
+        faults.extend(
+            f"task {name}: {unknown(n, [*run.tasks, *run.models])}; it must stand in the matrix"
+            for n in unknown_names
+        )
+        authors = [
+            c for m in (named or _default_authors(run)) if (c := plan.find(m, read)) is not None
+        ]
+        if not unknown_names and not all(store.has(c.key) for c in authors):
+            pending.append(name)
+            continue
+        sides = tuple(_author(c, store) for c in authors)
+        for chat in _chats(run, name):
+            circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed, sides)
+            built = _attempt(faults, partial(_built, run, name, circumstance, store, say))
+            if built is not None:
+                sets[name, chat] = built
+    return sets, pending
+
+
+def _default_authors(run: Run) -> list[str]:
+    named = (
+        {p.teacher for p in run.pairs}
+        | {p.base for p in run.pairs}
+        | {c.model for c in run.controls}
+    )
+    return [m for m in run.models if m in named]
+
+
+def _author(planned: PlannedCell, store: Store) -> Side:
+    outputs = outputs_from_table(store.table(planned.key))
+    model = planned.cell.model
+    return Side(model, model, planned.requests, outputs, None, (planned.key,))
+
+
+def _built(
+    run: Run, name: str, circumstance: Circumstance, store: Store, say: Say
+) -> BuiltRequests:
+    task = run.tasks[name]
+    authors = [[side.model, side.keys] for side in circumstance.authors]
+    key = digest(
+        "requests",
+        SCHEMA,
+        task.digest(circumstance),
+        circumstance.chat,
+        circumstance.limit,
+        circumstance.seed,
+        authors,
+    )
+    if store.has(key):
+        return BuiltRequests(key, requests_from_table(store.table(key)), circumstance)
+    say(f"building the requests of {name}")
+    with stage(f"building the requests of {name}"):
+        requests = task.requests(circumstance)
+    store.put(key, requests_to_table(requests), {"task": name, "chat": circumstance.chat}, {})
+    return BuiltRequests(key, requests, circumstance)
+
+
+def _cells(
+    run: Run,
+    model: str,
+    task: str,
+    sets: Mapping[tuple[str, bool], BuiltRequests],
+    model_digest: str,
+) -> list[PlannedCell]:
+    backend = run.models[model]
+    entry = sets.get((task, chat_of(backend, run.tasks[task])))
+    if entry is None or not asked(run, model, task):
+        return []
+    requests, circumstance = entry.requests, entry.circumstance
+    base = _drawn(run, task, backend)
+    cells: dict[str, PlannedCell] = {}
+    for sample in range(_samples(run, model, base, requests)):
+        decoding = effective_decoding(dataclasses.replace(base, sample=sample), requests)
+        key = digest(
+            "outputs", SCHEMA, model_digest, backend.system, circumstance.chat, entry.key, decoding
+        )
+        grades_key = digest("grades", SCHEMA, key) if "grades" in requests.yields else None
+        cell = Cell(model, task, decoding)
+        cells.setdefault(key, PlannedCell(cell, requests, circumstance, entry.key, key, grades_key))
+    return list(cells.values())
+
+
+def _drawn(run: Run, task: str, backend: AbstractBackend) -> Decoding:
+    """The decoding that a task asks for; alternatives only where the back end has them, unless the user asks too."""
+    asked = run.task_decodings.get(task, run.decoding)
+    drawn = run.tasks[task].drawn(asked)
+    dropped = not asked.top_logprobs and "tokens" not in backend.offers()
+    return dataclasses.replace(drawn, top_logprobs=0) if dropped else drawn
+
+
+def _samples(run: Run, model: str, decoding: Decoding, requests: RequestSet) -> int:
+    if "text" not in requests.yields:
+        return 1
+    sampled_twice = any(p.teacher == model and p.ceiling == "second_sample" for p in run.pairs)
+    wanted = run.tasks[requests.task].samples or run.samples
+    return max(wanted, 2 if sampled_twice and decoding.temperature > 0 else 1)
+
+
+def _offer_faults(backend: AbstractBackend, planned: PlannedCell) -> list[str]:
+    offers = backend.offers()
+    kinds = {r.kind for r in planned.requests.requests}
+    cell = planned.cell
+    faults = [
+        f"task {cell.task} needs {_NEED[kind]}, which model {cell.model} (kind {backend.kind}) cannot give; "
+        f"take the task or the model out of the matrix"
+        for kind in sorted(kinds - offers)
+    ]
+    if cell.decoding.top_logprobs and "tokens" not in offers:
+        faults.append(
+            f"decoding.top_logprobs: model {cell.model} (kind {backend.kind}) gives no per-token log-probabilities"
+        )
+    return faults
+
+
+_NEED = {
+    "generate": "generated text",
+    "score": "log-probabilities of given continuations",
+    "read": "log-probabilities of a whole text",
+    "choose": "recorded choices",
+}
+
+
+def ceiling_of(pair: Pair) -> tuple[str, int] | None:
+    """(model, sample) of a pair's ceiling, or None."""
+    if pair.ceiling is None:
+        return None
+    return (pair.teacher, 1) if pair.ceiling == "second_sample" else (pair.ceiling, 0)
+
+
+def _attempt(faults: list[str], step: Callable[[], T]) -> T | None:
+    try:
+        return step()
+    except DistillbenchError as error:
+        faults.append(str(error))
+        return None

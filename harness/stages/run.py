@@ -1,0 +1,116 @@
+"""One run through its stages; the exit code says how it went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from harness.stages import gate
+from harness.stages.collect import collect
+from harness.plan.run import Run
+from harness.plan.collections import Plan, make_plan
+from harness.console.progress import say
+from harness.stages.record import make_record
+from harness.board.record import RunRecord
+from harness.stages.report import without_number, write_report
+from harness.stages.score import score
+from harness.stages.spilled import spilled
+from harness.store.store import Store
+
+DONE, GATE_FAILED, WRONG_INPUT, CELLS_MISSING, OUR_FAULT = 0, 1, 2, 3, 70
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What stands below a run: its gate's answer, or that there is nothing to read on its page."""
+
+    about: Literal["gate", "warning"]
+    text: str
+
+    def line(self, variant: str = "") -> str:
+        """The remark as it is said; `variant` = the swept values of the job that it is about."""
+        return f"{self.about}: {variant + ': ' if variant else ''}{self.text}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    code: int
+    record: RunRecord | None  # None where nothing was scored
+    remarks: tuple[Remark, ...] = ()
+
+
+def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
+    """Runs the stages that were asked for; `alone` = False leaves the page and all remarks to the end of the sweep.
+
+    Raises DistillbenchError where the input is wrong.
+    """
+    gate.targets(run.conditions, reference)  # hours before it is needed
+    store = Store(run.paths.results, run.lock)
+    plan = make_plan(run, store, say)
+    if "collect" in run.stages:
+        collect(plan, store)
+        if plan.pending:  # reading tasks: what their authors wrote is there only now
+            plan = make_plan(run, store, say)
+            collect(plan, store)
+    for line in spilled(plan, store):
+        say(f"warning: {line}")
+    code = _missing(plan, store)
+    if not {"score", "report", "gate"} & set(run.stages):
+        return Outcome(code, None)
+    record = make_record(plan, store, score(plan, store))
+    ended = _judged(run, record, code, reference)
+    if alone:
+        _show(ended, run)
+    return ended
+
+
+def _judged(run: Run, record: RunRecord, code: int, reference: Path) -> Outcome:
+    """What the scores say of the run: is there a number at all, and does every condition hold."""
+    remarks, codes = [], [code]
+    empty = without_number(record)
+    if empty:
+        remarks.append(Remark("warning", empty))
+        codes.append(CELLS_MISSING)
+    if run.conditions and "gate" in run.stages:
+        broken = gate.broken_conditions(run.conditions, record.scores, reference)
+        n = len(run.conditions)
+        held = "its one condition holds" if n == 1 else f"all {n} conditions hold"
+        remarks += [Remark("gate", line) for line in broken or [held]]
+        codes.append(GATE_FAILED if broken else DONE)
+    return Outcome(worst(codes), record, tuple(remarks))
+
+
+def _show(ended: Outcome, run: Run) -> None:
+    """The page of a run, then its remarks, the gate's last."""
+    assert ended.record is not None
+    warnings = tuple(r.text for r in ended.remarks if r.about == "warning")
+    if "report" in run.stages:
+        record = replace(ended.record, warnings=(*warnings, *ended.record.warnings))
+        say(f"the page: {write_report(record, run.paths.results / 'report')}")
+    for remark in ended.remarks:
+        say(remark.line())
+
+
+def worst(codes: list[int]) -> int:
+    """The code that a sweep exits with."""
+    return max(codes, key=_severity, default=DONE)
+
+
+def _severity(code: int) -> int:
+    return (DONE, CELLS_MISSING, GATE_FAILED, WRONG_INPUT, OUR_FAULT).index(code)
+
+
+def _missing(plan: Plan, store: Store) -> int:
+    missing = [c for c in plan.cells if not store.has(c.key)]
+    if not missing:
+        return DONE
+    say(f"{len(missing)} of {len(plan.cells)} collections are missing:")
+    for planned in missing:
+        why = store.failure(planned.key) or "not collected yet"
+        say(f"  {planned.cell.model} x {planned.cell.task}: {why}")
+    for task in plan.pending:
+        say(f"  everyone x {task}: it reads answers that are among these")
+    return CELLS_MISSING

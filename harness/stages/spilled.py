@@ -1,0 +1,34 @@
+"""Answers in which the value of a secret stands: they stay as they are, and the run says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.plan.collections import Plan
+from harness.console.secrets import known_values
+from harness.store.store import Store
+from harness.types import Outputs
+
+# in the provenance of a cell: names of the variables, separated by blanks
+FACT = "secrets_in_answers"
+
+
+def variables_in(outputs: Outputs) -> str:
+    """Names of the environment variables whose secret stands in an answer, separated by blanks; "" for none."""
+    texts = [text for text in outputs.text if text]
+    return " ".join(
+        sorted({name for value, name in known_values().items() if any(value in t for t in texts)})
+    )
+
+
+def spilled(plan: Plan, store: Store) -> list[str]:
+    """One line for every model and task whose stored answers held a secret when they were collected."""
+    found: dict[tuple[str, str], Sequence[str]] = {}
+    for planned in plan.cells:
+        if store.has(planned.key) and (names := store.provenance(planned.key).get(FACT)):
+            found.setdefault((planned.cell.model, planned.cell.task), str(names).split())
+    return [
+        f"{model} x {task}: an answer holds the value of environment variable {' and '.join(names)}; answers are kept "
+        "as they came, so change that key before you show them to others"
+        for (model, task), names in found.items()
+    ]

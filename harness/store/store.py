@@ -1,0 +1,206 @@
+"""Content-addressed results: what is finished stays, what was interrupted goes on where it stopped.
+
+    work/<key>/plan.json           what the interrupted work had decided; written first, used again on resume
+    work/<key>/000007.parquet      one finished part
+    work/<key>.lock                flock; the kernel drops it when a process dies, it only saves double work
+    store/ab/<key>/                rows.parquet, spec.json, provenance.json, done.json (sizes, sha256): published whole
+
+The first to publish a key wins; a second one drops its own. No file is ever changed in place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.console.secrets import redacted
+from harness.types import DistillbenchError
+
+_FILES = ("rows.parquet", "spec.json", "provenance.json")
+
+
+@dataclass(frozen=True)
+class Store:
+    """The store under `root` (the results folder)."""
+
+    root: Path
+    # False for file systems without flock: every process then works in a folder of its own
+    lock: bool = True
+
+    def folder(self, key: str) -> Path:
+        """Where a finished key lies."""
+        return self.root / "store" / key[:2] / key
+
+    def has(self, key: str) -> bool:
+        """Whether a key is finished. A damaged entry (files of another size) is set aside and counts as missing."""
+        folder = self.folder(key)
+        try:
+            done = json.loads((folder / "done.json").read_text())
+            intact = all((folder / name).stat().st_size == size for name, (size, _) in done.items())
+        except FileNotFoundError:
+            intact = False
+            if not folder.exists():
+                return False
+        except (json.JSONDecodeError, AttributeError, ValueError):
+            intact = False
+        if not intact:
+            os.replace(folder, self._made(self.root / "damaged") / f"{key}.{uuid.uuid4().hex[:8]}")
+        return intact
+
+    def table(self, key: str) -> pa.Table:
+        """Rows of a finished key, checked against their digest."""
+        return pq.read_table(pa.BufferReader(self._checked(key, "rows.parquet")))
+
+    def spec(self, key: str) -> dict[str, Any]:
+        """What the key was made from."""
+        return dict(json.loads(self._checked(key, "spec.json")))
+
+    def provenance(self, key: str) -> dict[str, Any]:
+        """How the key was made: seconds, memory, versions; not part of any promise of equal bytes."""
+        return dict(json.loads(self._checked(key, "provenance.json")))
+
+    def put(
+        self, key: str, table: pa.Table, spec: Mapping[str, Any], provenance: Mapping[str, Any]
+    ) -> None:
+        """Publishes a key whole; a key that is there already stays as it is."""
+        building = self._made(
+            self.root / "work" / f"{key}.{os.getpid()}.{uuid.uuid4().hex[:8]}.new"
+        )
+        try:
+            pq.write_table(table, building / "rows.parquet", compression="zstd")
+            for name, value in (("spec.json", spec), ("provenance.json", provenance)):
+                text = json.dumps(
+                    redacted(dict(value)), sort_keys=True, indent=1, ensure_ascii=False
+                )
+                (building / name).write_text(text)
+            done = {name: _size_and_digest(building / name) for name in _FILES}
+            (building / "done.json").write_text(json.dumps(done, sort_keys=True))
+            for path in building.iterdir():
+                _sync(path)
+            final = self.folder(key)
+            self._made(final.parent)
+            with contextlib.suppress(OSError):  # somebody else published first: theirs is as good
+                os.rename(building, final)
+            _sync(final.parent)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        if not self.folder(key).exists():
+            raise DistillbenchError(
+                f"{self.folder(key)}: could not be written; expected a writable folder"
+            )
+
+    @contextlib.contextmanager
+    def work(self, key: str) -> Iterator[Work | None]:
+        """The work in progress on a key, or None while another process holds it."""
+        parent = self._made(self.root / "work")
+        if not self.lock:
+            yield Work(self, key, self._made(parent / f"{key}.{os.uname().nodename}.{os.getpid()}"))
+            return
+        with open(parent / f"{key}.lock", "w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            yield Work(self, key, self._made(parent / key))
+
+    def note_failure(self, key: str, reason: str) -> None:
+        """Remembers why a key could not be made, for reports made later."""
+        _write(self._made(self.root / "failures") / f"{key}.txt", redacted(reason).encode())
+
+    def failure(self, key: str) -> str | None:
+        """Why a key could not be made the last time; None if it was never tried."""
+        path = self.root / "failures" / f"{key}.txt"
+        return redacted(path.read_text()) if path.exists() else None
+
+    def forget_failure(self, key: str) -> None:
+        """Drops a remembered failure once the key is made."""
+        (self.root / "failures" / f"{key}.txt").unlink(missing_ok=True)
+
+    def _checked(self, key: str, name: str) -> bytes:
+        folder = self.folder(key)
+        content = (folder / name).read_bytes()
+        expected = json.loads((folder / "done.json").read_text())[name][1]
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise DistillbenchError(
+                f"{folder / name}: damaged; expected sha256 {expected[:12]}..., got another. "
+                f"Delete {folder} and run again"
+            )
+        return content
+
+    @staticmethod
+    def _made(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+@dataclass(frozen=True)
+class Work:
+    """Parts of a key that is being made, kept across kills."""
+
+    store: Store
+    key: str
+    folder: Path
+
+    def plan(self, fresh: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The plan that the work was begun with; `fresh` becomes the plan where there is none yet."""
+        path = self.folder / "plan.json"
+        if not path.exists() and fresh is not None:
+            _write(path, json.dumps(fresh, sort_keys=True).encode())
+        return dict(json.loads(path.read_text())) if path.exists() else None
+
+    def part(self, index: int) -> pa.Table | None:
+        """A finished part, or None; a torn one (a disk that lied) is dropped."""
+        path = self.folder / f"{index:06d}.parquet"
+        try:
+            return (
+                pq.read_table(path, memory_map=False, partitioning=None) if path.exists() else None
+            )
+        except pa.ArrowInvalid:
+            path.unlink()
+            return None
+
+    def write(self, index: int, table: pa.Table) -> None:
+        """Finishes a part: temporary name, fsync, rename."""
+        path = self.folder / f"{index:06d}.parquet"
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        pq.write_table(table, temporary, compression="zstd")
+        _sync(temporary)
+        os.replace(temporary, path)
+
+    def drop(self) -> None:
+        """Removes the parts after their key is published."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        (self.folder.parent / f"{self.key}.lock").unlink(missing_ok=True)
+
+
+def _size_and_digest(path: Path) -> tuple[int, str]:
+    content = path.read_bytes()
+    return len(content), hashlib.sha256(content).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    _sync(temporary)
+    os.replace(temporary, path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

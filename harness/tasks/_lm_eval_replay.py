@@ -1,0 +1,272 @@
+"""lm-eval's own grading of stored answers: `evaluate()` with a model that reads them out."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from harness.tasks._lm_eval_record import Building, chat_as_json, parse_context
+from harness.types import (
+    Better,
+    DistillbenchError,
+    GradeColumn,
+    Grades,
+    Outputs,
+    Request,
+    RequestSet,
+    Unavailable,
+)
+
+Key = tuple[str, int, str, int]  # leaf, doc_id, lm-eval's type of request, slot
+Reply = tuple[float, bool] | float | str
+_TYPES = {"score": "loglikelihood", "read": "loglikelihood_rolling", "generate": "generate_until"}
+_MEANS = ("mean", "nanmean")
+_TOLERANCE = 1e-12
+
+
+def grade(
+    loaded: Any, requests: RequestSet, outputs: Outputs, building: Building, allow_code: bool
+) -> Grades:
+    """lm-eval's metrics of the answers: its groups first, then its tasks.
+
+    Raises Unavailable where a request has no answer.
+    """
+    from lm_eval.evaluator import evaluate
+
+    first = _first_prompts(requests, list(loaded["tasks"]))
+    model = _replayer(_replies(requests, outputs, first), building.chat)
+    for task in loaded["tasks"].values():
+        task.set_fewshot_seed(seed=building.fewshot_seed)
+    try:
+        results = evaluate(
+            lm=model,
+            task_dict=loaded,
+            limit=building.limit,
+            bootstrap_iters=0,
+            apply_chat_template=building.chat,
+            fewshot_as_multiturn=building.chat and building.multiturn,
+            confirm_run_unsafe_code=allow_code,
+        )
+    except (ValueError, ArithmeticError, LookupError, TypeError) as error:
+        # lm-eval's metrics fail on data that they were not made for (Brier scores of unequal
+        # numbers of options).
+        raise Unavailable(
+            f"lm-eval cannot grade these answers: {type(error).__name__}: {error}"
+        ) from error
+    single = not requests.requests[0].leaf
+    leaves = [
+        c
+        for leaf in loaded["tasks"]
+        for c in _leaf_columns(leaf, loaded["tasks"][leaf], results, first[leaf])
+    ]
+    groups = _group_columns(loaded.get("groups") or {}, results, leaves)
+    return Grades(tuple(replace(c, leaf="") for c in leaves) if single else (*groups, *leaves))
+
+
+def _first_prompts(requests: RequestSet, leaves: Sequence[str]) -> dict[str, int]:
+    """Index of the first prompt of every leaf; prompts lie in the order of lm-eval's doc_ids."""
+    first: dict[str, int] = {}
+    for request in requests.requests:
+        leaf = request.leaf or leaves[0]
+        first[leaf] = min(first.get(leaf, request.prompt), request.prompt)
+    return first
+
+
+# --- reading answers out -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A stored answer with the request that it answers."""
+
+    request: Request
+    reply: Reply
+
+
+def _replies(
+    requests: RequestSet, outputs: Outputs, first: Mapping[str, int]
+) -> dict[Key, deque[_Answer]]:
+    """Answers by what lm-eval knows of a request, in the order in which it asks."""
+    rows = {int(index): row for row, index in enumerate(outputs.request) if outputs.answered[row]}
+    missing = len(requests.requests) - len(rows)
+    if missing:
+        raise Unavailable(
+            f"{missing} of {len(requests.requests)} requests have no answer; lm-eval grades a task only as a whole"
+        )
+    replies: dict[Key, deque[_Answer]] = defaultdict(deque)
+    only = next(iter(first))
+    for index, request in enumerate(requests.requests):
+        leaf = request.leaf or only
+        key = (leaf, request.prompt - first[leaf], _TYPES[request.kind], request.slot)
+        replies[key].append(_Answer(request, _reply(request, outputs, rows[index])))
+    return replies
+
+
+def _reply(request: Request, outputs: Outputs, row: int) -> Reply:
+    if request.kind == "generate":
+        text = outputs.text[row]
+        if text is None:
+            raise ValueError(f"row {row}: answered without text")
+        return text
+    logprob = float(outputs.logprob_nats[row])
+    if request.kind == "read":
+        return logprob
+    return logprob, bool(outputs.greedy[row])
+
+
+def _replayer(replies: Mapping[Key, deque[_Answer]], chat: bool) -> Any:
+    """An lm-eval model that answers every request with what is stored for it."""
+    from lm_eval.api.model import LM
+
+    class Replayer(LM):  # type: ignore[misc]
+        tokenizer_name = "distillbench"
+
+        def loglikelihood(self, requests: Any) -> list[tuple[float, bool]]:
+            return cast("list[tuple[float, bool]]", _read_out(replies, requests, chat))
+
+        def loglikelihood_rolling(self, requests: Any) -> list[float]:
+            return cast("list[float]", _read_out(replies, requests, chat))
+
+        def generate_until(self, requests: Any) -> list[str]:
+            return cast("list[str]", _read_out(replies, requests, chat))
+
+        def apply_chat_template(self, chat_history: Any, add_generation_prompt: bool = True) -> str:
+            return chat_as_json(chat_history, add_generation_prompt)
+
+    return Replayer()
+
+
+def _read_out(
+    replies: Mapping[Key, deque[_Answer]], instances: Iterable[Any], chat: bool
+) -> list[Reply]:
+    found = []
+    for instance in instances:
+        waiting = replies.get(
+            (instance.task_name, instance.doc_id, instance.request_type, instance.idx)
+        )
+        if not waiting:
+            raise DistillbenchError(
+                f"{instance.task_name}: lm-eval asks more than was recorded; remove the cached task"
+            )
+        answer = waiting.popleft()
+        _check(answer.request, instance, chat)
+        found.append(answer.reply)
+    return found
+
+
+def _check(request: Request, instance: Any, chat: bool) -> None:
+    """The request is still the one that was answered: same context, same continuation."""
+    if request.kind == "read":
+        same = request.continuation == instance.args[0]
+    else:
+        same = request.context == parse_context(instance.args[0], chat, instance.task_name)[0]
+        same = same and (request.kind != "score" or request.continuation == instance.args[1])
+    if not same:
+        raise DistillbenchError(
+            f"{instance.task_name}: row {instance.doc_id} is not what was asked; its data has changed"
+        )
+
+
+# --- lm-eval's numbers ---------------------------------------------------------------------------
+
+
+def _leaf_columns(leaf: str, task: Any, results: Any, first: int) -> list[GradeColumn]:
+    """One column per (metric, filter) of a task."""
+    better = results["higher_is_better"].get(leaf) or {}
+    samples = results["samples"][leaf]
+    return [
+        _column(leaf, metric, filter_name, aggregate, (task, samples, first, better))
+        for (metric, filter_name), aggregate in _numbers(results["results"][leaf])
+        if metric != "bypass"
+    ]
+
+
+def _numbers(table: Mapping[str, Any]) -> list[tuple[tuple[str, str], Any]]:
+    """((metric, filter), value) of a row of lm-eval's results, without its standard errors."""
+    split = [(key.rpartition(","), value) for key, value in table.items() if "," in key]
+    return [((m, f), value) for (m, _, f), value in split if not m.endswith("_stderr")]
+
+
+def _column(
+    leaf: str,
+    metric: str,
+    filter_name: str,
+    aggregate: Any,
+    about: tuple[Any, Sequence[Any], int, Mapping[str, Any]],
+) -> GradeColumn:
+    task, samples, first, better = about
+    mine = [s for s in samples if s["filter"] == filter_name and metric in s["metrics"]]
+    values = [s[metric] for s in mine]
+    number, reason = _finite(aggregate)
+    empty = np.empty(0)
+    prompt, value = np.empty(0, np.int64), empty
+    if number is not None and _is_mean(task, metric, values, number):
+        known = [i for i, v in enumerate(values) if not np.isnan(v)]
+        prompt = np.array([first + int(mine[i]["doc_id"]) for i in known], dtype=np.int64)
+        value = np.array([float(values[i]) for i in known], dtype=np.float64)
+    elif number is not None:
+        reason = f"lm-eval's {metric} of {leaf} is no mean over prompts"
+    return GradeColumn(
+        leaf, metric, filter_name, _better(better.get(metric)), prompt, value, number, reason
+    )
+
+
+def _finite(aggregate: Any) -> tuple[float | None, str]:
+    if isinstance(aggregate, (int, float, np.number)) and np.isfinite(aggregate):
+        return float(aggregate), ""
+    return None, f"lm-eval gives {aggregate!r}"
+
+
+def _better(higher: Any) -> Better:
+    return "none" if higher is None else "higher" if higher else "lower"
+
+
+def _is_mean(task: Any, metric: str, values: Sequence[Any], aggregate: float) -> bool:
+    """Whether lm-eval's aggregate is the mean of the values: by function where it is a stock one, and by value."""
+    from lm_eval.api.registry import AGGREGATION_REGISTRY
+
+    if not all(isinstance(v, (int, float, np.number)) for v in values):
+        return False
+    function = task.aggregation().get(metric)
+    stock = [name for name, known in AGGREGATION_REGISTRY.items() if known is function]
+    if stock and not set(stock) & set(_MEANS):
+        return False
+    known = np.array([float(v) for v in values if not np.isnan(v)])
+    return len(known) > 0 and bool(
+        abs(known.mean() - aggregate) <= _TOLERANCE * max(1.0, abs(aggregate))
+    )
+
+
+def _group_columns(
+    groups: Mapping[str, Any], results: Any, leaves: Sequence[GradeColumn]
+) -> list[GradeColumn]:
+    """Aggregates of groups; with values per prompt where the group weights its tasks by their size."""
+    columns = []
+    for name, group in groups.items():
+        inside = {t.task_name for t in group.get_all_tasks()}
+        better = results["higher_is_better"].get(name) or {}
+        for (metric, filter_name), aggregate in _numbers(results["results"].get(name, {})):
+            parts = [
+                c
+                for c in leaves
+                if c.leaf in inside and (c.metric, c.filter) == (metric, filter_name)
+            ]
+            number, reason = _finite(aggregate)
+            prompt, value = np.empty(0, np.int64), np.empty(0)
+            if number is not None and parts and all(len(c.prompt) for c in parts):
+                prompt, value = (
+                    np.concatenate([c.prompt for c in parts]),
+                    np.concatenate([c.value for c in parts]),
+                )
+            if number is not None and not (len(value) and abs(value.mean() - number) <= _TOLERANCE):
+                prompt, value = np.empty(0, np.int64), np.empty(0)
+                reason = f"lm-eval's {metric} of group {name} is no mean over prompts"
+            way = _better(better.get(metric))
+            columns.append(
+                GradeColumn(name, metric, filter_name, way, prompt, value, number, reason)
+            )
+    return columns

@@ -1,0 +1,148 @@
+"""Any task, group or tag of lm-eval: its requests are recorded, other back ends answer, lm-eval grades.
+
+Source: EleutherAI lm-evaluation-harness; scores are those of `lm-eval run` with the same model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+from harness.tasks._lm_eval_data import TaskData, require_no_faults, task_data
+from harness.tasks._lm_eval_index import Leaf, TaskFiles, installed_version, task_files
+from harness.tasks._lm_eval_load import Loading, at_work, load
+from harness.tasks._lm_eval_record import Building, record
+from harness.tasks._lm_eval_replay import grade
+from harness.keys import digest, source_digest
+from harness.plugins import AbstractTask, Circumstance, Paths
+from harness.types import DistillbenchError, Grades, Outputs, RequestSet
+
+_SCHEMA = 1  # raised when requests or grades of an unchanged task change
+
+
+@final
+@dataclass(frozen=True)
+class LmEvalTask(AbstractTask):
+    """A task that lm-eval has, or that a YAML file in lm-eval's format describes."""
+
+    task: str = ""  # lm-eval's name of a task, group or tag
+    num_fewshot: int | None = None  # None = the task's own
+    include: str | None = None  # a further folder with lm-eval YAML files
+    allow_code: bool = False  # let the task execute code that a model wrote, on this machine
+    # conversations: few-shot examples as turns of their own (lm-eval's default)
+    multiturn: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.task:
+            raise DistillbenchError(
+                "key task: expected the name of a task, group or tag of lm-eval, got none"
+            )
+        if self.num_fewshot is not None and self.num_fewshot < 0:
+            raise DistillbenchError(f"key num_fewshot: expected 0 or more, got {self.num_fewshot}")
+
+    def digest(self, circumstance: Circumstance) -> str:
+        """Over fields, lm-eval's version, YAML and Python files, data, and how the requests are built."""
+        files = self._files(circumstance.paths)
+        return digest(
+            _SCHEMA,
+            self._fields(),
+            self._content(files, circumstance.paths),
+            vars(self._building(circumstance)),
+        )
+
+    def faults(self, circumstance: Circumstance) -> list[str]:
+        """Unknown names, missing data, code that would be executed, images."""
+        if self.include and not Path(self.include).is_dir():
+            return [f"task {self.name}: include: expected a folder, got {self.include!r}"]
+        try:
+            files = self._files(circumstance.paths)
+        except DistillbenchError as error:
+            return [f"task {self.name}: {error}"]
+        found = [
+            *_refused(files.leaves, self.allow_code),
+            *task_data(files.leaves, circumstance.paths).faults,
+        ]
+        return [f"task {self.name}: {fault}" for fault in found]
+
+    def requests(self, circumstance: Circumstance) -> RequestSet:
+        """What lm-eval would ask, in its order."""
+        loading = self._loading(circumstance)
+        with at_work(loading):
+            found = record(self.task, self._load(loading), self._building(circumstance))
+        return RequestSet(**{**vars(found), "task": self.name})
+
+    def grade(self, requests: RequestSet, outputs: Outputs, circumstance: Circumstance) -> Grades:
+        """lm-eval's own metrics, for every filter; a group's own numbers have the configuration's name as leaf."""
+        loading = self._loading(circumstance)
+        with at_work(loading):
+            found = grade(
+                self._load(loading),
+                requests,
+                outputs,
+                self._building(circumstance),
+                self.allow_code,
+            )
+        return Grades(
+            tuple(replace(c, leaf=self.name) if c.leaf == self.task else c for c in found.columns)
+        )
+
+    def _fields(self) -> dict[str, Any]:
+        return {k: getattr(self, k) for k in ("name", "task", "num_fewshot")}
+
+    def _building(self, circumstance: Circumstance) -> Building:
+        return Building(circumstance.chat, self.multiturn, circumstance.limit, circumstance.seed)
+
+    def _files(self, paths: Paths) -> TaskFiles:
+        # The first of paths.tasks is the user's own and overrides the others.
+        folders = [f.resolve() for f in reversed(paths.tasks) if f.is_dir()]
+        included = [Path(self.include).resolve()] if self.include else []
+        return task_files(self.task, [*folders, *included], paths.cache)
+
+    def _content(self, files: TaskFiles, paths: Paths) -> str:
+        return digest(
+            installed_version(), source_digest(files.files), task_data(files.leaves, paths).prints
+        )
+
+    def _loading(self, circumstance: Circumstance) -> Loading:
+        files, paths = self._files(circumstance.paths), circumstance.paths
+        data: TaskData = task_data(files.leaves, paths)
+        require_no_faults(data)
+        refused = _refused(files.leaves, self.allow_code)
+        if refused:
+            raise DistillbenchError("\n".join(refused))
+        return Loading(
+            self.task, files.folders, data.root, paths.cache.absolute(), paths.datasets is not None, self.num_fewshot,
+            self.allow_code, self._content(files, paths),
+        )  # fmt: skip
+
+    def _load(self, loading: Loading) -> Mapping[str, Any]:
+        """The loaded task; whatever lm-eval and `datasets` raise about the data becomes one line."""
+        from datasets.exceptions import DatasetGenerationError
+
+        try:
+            loaded: Mapping[str, Any] = load(loading)
+        except (OSError, ValueError, KeyError, ImportError, DatasetGenerationError) as error:
+            cause = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
+            raise DistillbenchError(
+                f"task {self.name}: lm-eval cannot load {self.task}: {cause[0]}; check the data set, or give "
+                "paths.datasets=DIR with a local copy in DIR/owner/name"
+            ) from error
+        return loaded
+
+
+def _refused(leaves: Sequence[Leaf], allow_code: bool) -> list[str]:
+    """Reasons for which a task is not run."""
+    code = [leaf.name for leaf in leaves if leaf.config.get("unsafe_code")]
+    media = [
+        leaf.name
+        for leaf in leaves
+        if leaf.config.get("doc_to_image") or leaf.config.get("doc_to_audio")
+    ]
+    found = [f"{name}: asks about images or sound; only text is supported" for name in media]
+    if code and not allow_code:
+        found.append(
+            f"{', '.join(code)}: executes code that a model wrote; set `allow_code: true` to let it run here"
+        )
+    return found

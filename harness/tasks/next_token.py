@@ -1,0 +1,115 @@
+"""Greedy next tokens after short random contexts.
+
+Source: after Nikolic et al. 2025, who compare two models by the tokens they put after short random prompts; contexts,
+words and the comparison with controls are ours.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from harness.files.find import content_digest, find_file
+from harness.keys import digest
+from harness.plugins import AbstractTask, Circumstance
+from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
+
+_SCHEMA = 1
+_FIELDS = ("name", "file", "contexts", "shortest", "longest")
+_MARKS = (",", ".", ";", ":", "?", "!", " -")
+_MARKED, _NUMBER = 0.2, 0.1  # share of words followed by a mark, and of numbers in place of a word
+_PATIENCE = 20  # draws per context before an inventory counts as too small
+
+
+@final
+@dataclass(frozen=True)
+class NextTokenTask(AbstractTask):
+    """Contexts that mean nothing: what comes next is habit, not knowledge."""
+
+    # words between white space; relative to a folder of tasks, or to paths.data
+    file: str = "next_token/words.txt"
+    contexts: int = 400  # how many
+    shortest: int = 2  # words of a context; what tells models apart fades as contexts grow
+    longest: int = 8
+
+    def __post_init__(self) -> None:
+        if self.contexts < 1:
+            raise DistillbenchError(f"key contexts: expected 1 or more, got {self.contexts}")
+        if not 1 <= self.shortest <= self.longest:
+            raise DistillbenchError(
+                f"keys shortest and longest: expected 1 <= shortest <= longest, got {self.shortest} and {self.longest}"
+            )
+
+    def digest(self, circumstance: Circumstance) -> str:
+        """Over fields, words and the seed."""
+        fields = {k: getattr(self, k) for k in _FIELDS}
+        words = content_digest(self.file, circumstance.paths)
+        return digest(
+            "next_token",
+            _SCHEMA,
+            fields,
+            words,
+            circumstance.chat,
+            circumstance.limit,
+            circumstance.seed,
+        )
+
+    def faults(self, circumstance: Circumstance) -> list[str]:
+        """A file that is not there."""
+        try:
+            find_file(self.file, circumstance.paths)
+        except DistillbenchError as error:
+            return [f"task {self.name}: {error}"]
+        return []
+
+    def requests(self, circumstance: Circumstance) -> RequestSet:
+        """One greedy token per context."""
+        path = find_file(self.file, circumstance.paths)
+        words = list(dict.fromkeys(path.read_text(encoding="utf-8").split()))
+        if len(words) < 2:
+            raise DistillbenchError(
+                f"task {self.name}: expected two or more different words in {path}, got {words}"
+            )
+        drawn = self._distinct(words, random.Random(f"next tokens {circumstance.seed}"))
+        kept = drawn[: circumstance.limit]
+        ids = [digest(self.name, text) for text in kept]
+        return RequestSet(
+            task=self.name,
+            prompts=tuple(Prompt(i, text, i, "") for i, text in zip(ids, kept, strict=True)),
+            requests=tuple(
+                Request(
+                    n,
+                    "generate",
+                    (Message("user", text),) if circumstance.chat else text,
+                    max_new_tokens=1,
+                    temperature=0.0,
+                )
+                for n, text in enumerate(kept)
+            ),
+            chat=circumstance.chat,
+            version=content_digest(self.file, circumstance.paths)[:12],
+            yields=("next_token",),
+        )
+
+    def _distinct(self, words: Sequence[str], rng: random.Random) -> list[str]:
+        """As many different contexts as are asked for."""
+        found: dict[str, None] = {}
+        for _ in range(self.contexts * _PATIENCE):
+            found.setdefault(
+                " ".join(_pieces(words, rng.randint(self.shortest, self.longest), rng))
+            )
+            if len(found) == self.contexts:
+                return list(found)
+        raise DistillbenchError(
+            f"task {self.name}: expected {self.contexts} different contexts, got {len(found)} from {len(words)} words; "
+            "give more words, longer contexts, or fewer of them"
+        )
+
+
+def _pieces(words: Sequence[str], length: int, rng: random.Random) -> Iterator[str]:
+    """Words and numbers, some with a mark behind them."""
+    for _ in range(length):
+        word = str(rng.randrange(1000)) if rng.random() < _NUMBER else rng.choice(words)
+        yield word + (rng.choice(_MARKS) if rng.random() < _MARKED else "")

@@ -1,0 +1,233 @@
+"""Models read: a fixed text, or the answers that models of the matrix gave to an open-ended task.
+
+Source of the idea for answers: whoever learned from a teacher finds the teacher's text more likely than others do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, final
+
+from harness.files.find import columns_of, content_digest, find_file, rows_of
+from harness.panel.align import answered_texts
+from harness.keys import digest
+from harness.plugins import AbstractTask, Circumstance
+from harness.types import Decoding, DistillbenchError, Message, Prompt, Request, RequestSet, Side
+
+_SCHEMA = 1
+_COLUMNS = ("text", "prompt", "category", "cluster")
+_FIELDS = ("name", "text", "columns", "answers_to", "prompts", "max_bytes")
+_SHOWN = 300  # characters of a text that stand for it on the page
+
+Context = str | tuple[Message, ...]
+
+
+class _Asked(NamedTuple):
+    """Prompts, requests and what was left out."""
+
+    prompts: list[Prompt]
+    requests: list[Request]
+    notes: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True)
+class ReadingTask(AbstractTask):
+    """Log-probabilities of texts that are given; nothing is generated and nothing is right or wrong."""
+
+    # JSONL, JSON, CSV or Parquet file, relative to a folder of tasks or to paths.data
+    text: str | None = None
+    # text, prompt, category, cluster -> column of the file
+    columns: dict[str, str] = field(default_factory=dict)
+    # instead of a file: the open-ended task of the matrix whose answers are read
+    answers_to: str | None = None
+    # models whose answers are read; None = every teacher, base and control
+    by: tuple[str, ...] | None = None
+    prompts: int | None = None  # read the answers to the first so many prompts only; None = to all
+    # K most probable tokens kept at every place, 8 bytes each; 0 = sums of log-probabilities only
+    alternatives: int = 64
+    # longer answers are read up to here, in whole characters; whole texts are never cut
+    max_bytes: int | None = 2048
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.answers_to is None):
+            raise DistillbenchError(
+                "expected exactly one of the keys text (a file) and answers_to (a task of the matrix), got "
+                + ("none" if self.text is None else "both")
+            )
+        if self.by is not None and not (self.by and self.answers_to):
+            raise DistillbenchError(
+                "key by: expected names of models beside answers_to; leave it out for all authors"
+            )
+        if self.prompts is not None and not (self.prompts > 0 and self.answers_to):
+            raise DistillbenchError(
+                f"key prompts: expected 1 or more beside answers_to, or null, got {self.prompts}"
+            )
+        if self.alternatives < 0:
+            raise DistillbenchError(
+                f"key alternatives: expected 0 or more, got {self.alternatives}"
+            )
+        if self.max_bytes is not None and self.max_bytes < 1:
+            raise DistillbenchError(
+                f"key max_bytes: expected 1 or more, or null, got {self.max_bytes}"
+            )
+        columns_of(self.columns, _COLUMNS, ("text",))
+
+    def digest(self, circumstance: Circumstance) -> str:
+        """Over fields and the file's contents; what authors answered is added by the plan."""
+        fields = {k: getattr(self, k) for k in _FIELDS}
+        contents = content_digest(self.text, circumstance.paths) if self.text else ""
+        return digest("reading", _SCHEMA, fields, contents, circumstance.chat, circumstance.limit)
+
+    def faults(self, circumstance: Circumstance) -> list[str]:
+        """A file that is not there."""
+        try:
+            if self.text:
+                find_file(self.text, circumstance.paths)
+        except DistillbenchError as error:
+            return [f"task {self.name}: {error}"]
+        return []
+
+    def reads(self) -> str | None:
+        """The task whose answers are read."""
+        return self.answers_to
+
+    def authors(self) -> tuple[str, ...] | None:
+        """Whose answers are read."""
+        return self.by
+
+    def drawn(self, decoding: Decoding) -> Decoding:
+        """With the alternatives of every token."""
+        return dataclasses.replace(decoding, top_logprobs=self.alternatives)
+
+    def requests(self, circumstance: Circumstance) -> RequestSet:
+        """One request per text, or per prompt and author."""
+        asked = self._answers(circumstance) if self.answers_to else self._texts(circumstance)
+        version = (
+            circumstance.authors[0].requests.version
+            if self.answers_to
+            else content_digest(str(self.text), circumstance.paths)[:12]
+        )
+        return RequestSet(
+            task=self.name,
+            prompts=tuple(asked.prompts),
+            requests=tuple(asked.requests),
+            chat=circumstance.chat,
+            version=version,
+            yields=("reading", "answers") if self.answers_to else ("reading",),
+            notes=asked.notes,
+        )
+
+    def _texts(self, circumstance: Circumstance) -> _Asked:
+        """Every different text of the file; one with a prompt is read as its continuation."""
+        path = find_file(str(self.text), circumstance.paths)
+        rows = rows_of(path, {}, columns_of(self.columns, _COLUMNS, ("text",)))
+        known: dict[str, Mapping[str, Any]] = {}
+        for row in rows:
+            if _filled(row["text"]):
+                known.setdefault(digest(str(row["text"]), row.get("prompt")), row)
+        kept = list(known.items())[: circumstance.limit]
+        if not kept:
+            raise DistillbenchError(
+                f"task {self.name}: every one of the {len(rows)} texts in {self.text} is empty"
+            )
+        empty = sum(not _filled(r["text"]) for r in rows)
+        return _Asked(
+            [_prompt(self.name, key, row) for key, row in kept],
+            [self._text_request(i, row, circumstance.chat) for i, (_, row) in enumerate(kept)],
+            (f"{empty} empty texts left out",) if empty else (),
+        )
+
+    def _text_request(self, index: int, row: Mapping[str, Any], chat: bool) -> Request:
+        text = str(row["text"])
+        if not _filled(row.get("prompt")):
+            return Request(index, "read", "", continuation=text)
+        return Request(
+            index,
+            "score",
+            asked_as(str(row["prompt"]), chat),
+            continuation=cut(text, self.max_bytes),
+        )
+
+    def _answers(self, circumstance: Circumstance) -> _Asked:
+        """What every author answered, as the continuation of what it was asked."""
+        authors = circumstance.authors
+        if not authors:
+            raise DistillbenchError(
+                f"task {self.name}: expected at least one author of answers to {self.answers_to}, got none; "
+                "name them by the key `by`, or give the matrix pairs or controls"
+            )
+        prompts = {p.id: p for side in authors for p in side.requests.prompts[: self.prompts]}
+        index = {i: n for n, i in enumerate(prompts)}
+        requests: list[Request] = []
+        notes: list[str] = []
+        for slot, side in enumerate(authors):
+            contexts = _contexts(side)
+            given = {i: text for i, text in answered_texts(side).items() if i in prompts}
+            filled = {i: text for i, text in given.items() if _filled(text)}
+            read = {i: cut(text, self.max_bytes) for i, text in filled.items()}
+            requests += [
+                Request(
+                    index[i],
+                    "score",
+                    asked_as(contexts[i], circumstance.chat),
+                    side.model,
+                    slot,
+                    continuation=t,
+                )
+                for i, t in read.items()
+            ]
+            notes += _left_out(
+                side, len(given) - len(filled), sum(read[i] != t for i, t in filled.items())
+            )
+        asked = sorted({r.prompt for r in requests})
+        if not asked:
+            raise DistillbenchError(f"task {self.name}: every answer to {self.answers_to} is empty")
+        place = {old: new for new, old in enumerate(asked)}
+        every = list(prompts.values())
+        return _Asked(
+            [every[i] for i in asked],
+            [dataclasses.replace(r, prompt=place[r.prompt]) for r in requests],
+            tuple(notes),
+        )
+
+
+def asked_as(context: Context, chat: bool) -> Context:
+    """A context as a conversation or as plain text, whichever the reader is asked in."""
+    if isinstance(context, str):
+        return (Message("user", context),) if chat else context
+    return context if chat else "\n\n".join(m.content for m in context)
+
+
+def cut(text: str, most: int | None) -> str:
+    """The beginning of a text that fits into `most` bytes of UTF-8, in whole characters."""
+    raw = text.encode()
+    return text if most is None or len(raw) <= most else raw[:most].decode(errors="ignore")
+
+
+def _filled(text: object) -> bool:
+    return text is not None and bool(str(text).strip())
+
+
+def _contexts(side: Side) -> dict[str, Context]:
+    """Prompt.id -> what the author was asked."""
+    asked = [
+        r for r in side.requests.requests if r.kind == "generate" and (r.slot, r.repeat) == (0, 0)
+    ]
+    return {side.requests.prompts[r.prompt].id: r.context for r in asked}
+
+
+def _left_out(side: Side, empty: int, shortened: int) -> Sequence[str]:
+    found = [f"{empty} empty answers of {side.model} left out"] if empty else []
+    return [*found, f"{shortened} long answers of {side.model} cut"] if shortened else found
+
+
+def _prompt(name: str, key: str, row: Mapping[str, Any]) -> Prompt:
+    prompt_id = digest(name, key)
+    cluster = prompt_id if row.get("cluster") is None else f"cluster {row['cluster']}"
+    shown = str(row["prompt"] if _filled(row.get("prompt")) else row["text"])[:_SHOWN]
+    return Prompt(
+        prompt_id, shown, cluster, "" if row.get("category") is None else str(row["category"])
+    )

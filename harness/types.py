@@ -2,21 +2,22 @@
 
 Read this file first. Everything here is frozen and has no logic beyond checks::
 
-    Prompt, Request -> RequestSet   what a task asks            (adapters/)
+    Prompt, Request -> RequestSet   what a task asks            (tasks/)
     Decoding                        how answers are drawn       (conf/decoding)
-    Outputs                         what one model answered     (backends/)
-    Grades                          what lm-eval says of it     (adapters/)
-    Side, Sides                     the answers that one measure compares
+    Outputs                         what one model answered     (models/)
+    Grades                          what lm-eval says of it     (tasks/)
+    panel.Side, panel.Sides         the answers that one measure compares
     Mean, Ratio, Smooth, Given      what a measure found        (metrics/), before statistics
     Score                           one number with its interval, or the reason why there is none
-    Pair, Control, Cell             what has to be collected    (plan.py)
-    records.RunRecord               what the page shows         (score.py -> report.py)
+    Pair, Control                   who is compared with whom   (a matrix)
+    board.record.RunRecord          what the page shows         (stages/record -> stages/report)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -35,6 +36,20 @@ class DistillbenchError(Exception):
 
 class Unavailable(Exception):
     """A measure has no value here; the message is the reason that the reader sees in its place."""
+
+
+# --- where things are ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things are; from the configuration's `paths`, made absolute."""
+
+    results: Path  # what a run leaves: store, work, report
+    cache: Path  # what can be made again: zoo, memoised digests
+    tasks: tuple[Path, ...]  # folders with task files, ours last
+    data: Path | None = None  # recorded outputs
+    datasets: Path | None = None  # local copies of hub data sets, in the hub's layout
 
 
 # --- what a task asks ---------------------------------------------------------------------------
@@ -215,7 +230,7 @@ class Grades:
     columns: tuple[GradeColumn, ...]
 
 
-# --- what a measure compares --------------------------------------------------------------------
+# --- what is known of a prompt besides its text --------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -224,40 +239,6 @@ class Seen:
 
     exact: bool  # word for word
     ngrams: float  # share of its n-grams, above 0 and up to 1
-
-
-@dataclass(frozen=True)
-class Side:
-    """One model's answers to one task."""
-
-    model: str
-    # models of one lineage count once among controls; the model's name where none is given
-    lineage: str
-    requests: RequestSet
-    outputs: Outputs
-    grades: Grades | None
-    keys: tuple[str, ...]  # store keys of outputs and grades
-    identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
-    samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
-    # Prompt.id -> as its training data has it; None = it names no such data
-    seen: Mapping[str, Seen] | None = None
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Everything that a measure may look at for one student on one task."""
-
-    task: str
-    student: Side
-    teacher: Side | None = None
-    base: Side | None = None
-    base_kind: Literal["before", "sibling"] = "before"
-    # the teacher's second sample, or another version of the same teacher
-    ceiling: Side | None = None
-    ceiling_kind: Literal["second_sample", "other_version"] = "second_sample"
-    controls: tuple[Side, ...] = ()  # models known or assumed not to have learned from this teacher
-    others: tuple[Side, ...] = ()  # every further model of the matrix, for reference populations
-    minimum: int = 20  # fewest shared prompts for which a number is given
 
 
 # --- what a measure found, before statistics ----------------------------------------------------
@@ -389,12 +370,3 @@ class Control:
     model: str
     lineage: str  # siblings share one and count once
     teachers: tuple[str, ...] = ()  # () = for all teachers
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One collection: a model answers a task once."""
-
-    model: str
-    task: str
-    decoding: Decoding

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.panel.choices import choice_table
 from harness.board.record import RunRecord
-from harness.types import Pair, Prompt, Side
+from harness.panel.choices import choice_table
+from harness.panel.panel import Side
+from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
 _MOST_PROMPTS = 300  # per task: more would make the list itself unreadable

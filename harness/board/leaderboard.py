@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.board.record import Comparison, RunRecord
-from harness.stats.multiple import benjamini_hochberg
 from harness.board.board import (
     CAPABILITY,
     STYLE,
@@ -16,6 +14,8 @@ from harness.board.board import (
     at_least_above,
     subjects,
 )
+from harness.board.record import Comparison, RunRecord
+from harness.stats.multiple import benjamini_hochberg
 from harness.types import Score
 
 _TOLD_APART = 0.05  # adjusted two-sided p below which two students count as different

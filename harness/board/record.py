@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.types import Better, Control, Level, Pair, Score, Side
+from harness.panel.panel import Side
+from harness.types import Better, Control, Level, Pair, Score
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.board.numerals import estimate, number, percent
-from harness.board.record import RunRecord
 from harness.board.board import (
     CAPABILITY,
     STYLE,
@@ -16,6 +14,8 @@ from harness.board.board import (
     is_gap,
     subjects,
 )
+from harness.board.numerals import estimate, number, percent
+from harness.board.record import RunRecord
 from harness.types import Score
 
 _LENGTH = ("style_classifier/length_only", "style_classifier/length")

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import harness
 from harness.cli import conffiles
-from harness.stages.gate import conditions_from
 from harness.plan.run import STAGES, Condition, Run, Stage
-from harness.plugins import Paths, build, build_dataclass, unknown
-from harness.types import Control, Decoding, DistillbenchError, Pair
+from harness.plugins import build
+from harness.schema import build_dataclass, unknown
+from harness.stages.gate import conditions_from
+from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,9 @@ class _Options:
 
 def packaged(name: str) -> Path:
     """The folder `conf`, `tasks` or `reference`: inside the installed package, or beside it in a checkout."""
-    inside = Path(harness.__file__).parent / name
-    outside = Path(harness.__file__).parent.parent / (
-        "results/reference" if name == "reference" else name
-    )
-    return inside if inside.is_dir() else outside
+    inside = Path(harness.__file__).parent / "data" / name
+    outside = "results/reference" if name == "reference" else name
+    return inside if inside.is_dir() else Path(harness.__file__).parent.parent / outside
 
 
 def typed_run(
@@ -50,10 +49,10 @@ def typed_run(
     library = _Library(folders, faults)
     tasks = library.expand_suites(_narrowed("tasks", config, only, faults))
     models = {
-        n: library.plugin("backends", n, v)
+        n: library.plugin("models", n, v)
         for n, v in _narrowed("models", config, only, faults).items()
     }
-    built_tasks = {n: library.plugin("adapters", n, v) for n, v in tasks.items()}
+    built_tasks = {n: library.plugin("tasks", n, v) for n, v in tasks.items()}
     metrics = {
         n: library.plugin("metrics", n, v)
         for n, v in _narrowed("metrics", config, only, faults).items()
@@ -195,7 +194,7 @@ class _Library:
         return {name: {} for name in listed}
 
     def plugin(self, package: str, name: str, changes: Mapping[str, Any]) -> Any:
-        group = {"backends": "model", "adapters": "task", "metrics": "metric"}[package]
+        group = package[:-1]
         fields = dict(changes) if "kind" in changes else self.merged(group, name, changes)
         if not fields:
             return None

@@ -21,10 +21,10 @@ from harness.cli import conffiles, streams, sweep
 from harness.cli.composition import keep, refuse_credentials, refuse_credentials_in
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, one_line
-from harness.plugins import unknown
 from harness.console.progress import say
-from harness.stages.run import DONE, WRONG_INPUT, Outcome, execute, worst
 from harness.console.secrets import guard_logs
+from harness.schema import unknown
+from harness.stages.run import DONE, WRONG_INPUT, Outcome, execute, worst
 from harness.types import DistillbenchError
 
 _codes: list[int] = []

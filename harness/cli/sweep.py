@@ -12,15 +12,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from harness.board.record import RunRecord
 from harness.cli.composition import drop_multirun_file
 from harness.cli.exits import coded
 from harness.console.progress import say
+from harness.console.secrets import redacted
+from harness.panel.panel import Side
 from harness.stages.record import join_records, record_from_json, record_to_json
-from harness.board.record import RunRecord
 from harness.stages.report import without_number, write_report
 from harness.stages.run import DONE, Outcome, Remark, worst
-from harness.console.secrets import redacted
-from harness.types import DistillbenchError, Side
+from harness.types import DistillbenchError
 
 _ended: list[int] = []
 

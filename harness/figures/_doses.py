@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.board.record import RunRecord
 from harness.board.board import Variant
+from harness.board.record import RunRecord
 
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _WIDE = 20  # highest over lowest: from here on an axis is logarithmic

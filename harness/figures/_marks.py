@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
 
-from harness.board.numerals import estimate
 from harness.board.board import Subject
+from harness.board.numerals import estimate
 from harness.types import Score
 
 

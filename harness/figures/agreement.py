@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.figures._marks import Held, by_teacher, guide, rows_layout, teacher_rows, words
-from harness.plugins import AbstractFigure
-from harness.board.record import RunRecord
 from harness.board.board import ScoreIndex, subjects
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.figures._marks import Held, by_teacher, guide, rows_layout, teacher_rows, words
 
 _METRICS = {"capa": "CAPA", "error_consistency": "Error consistency"}
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from harness.board.board import ScoreIndex, Subject, Variant, is_gap, overall, subjects
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
 from harness.figures._doses import Axis, axis_of, rest_of
 from harness.figures._marks import FAINT, QUIET, hover, label, mark, whose, words
-from harness.plugins import AbstractFigure
-from harness.board.record import RunRecord
-from harness.board.board import ScoreIndex, Subject, Variant, is_gap, overall, subjects
 from harness.types import Score
 
 _FIRST = (

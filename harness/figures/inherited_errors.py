@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.figures._marks import FAINT, QUIET, Held, by_teacher, rows_layout, teacher_rows, words
-from harness.plugins import AbstractFigure
-from harness.board.record import RunRecord
 from harness.board.board import ScoreIndex, Subject, subjects
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.figures._marks import FAINT, QUIET, Held, by_teacher, rows_layout, teacher_rows, words
 from harness.types import Score
 
 _SHARED = "error_inheritance/shared_wrong"

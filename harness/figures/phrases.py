@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.figures._marks import named_rows, points, rows_layout, words
-from harness.plugins import AbstractFigure
 from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.figures._marks import named_rows, points, rows_layout, words
 from harness.types import Pair, Score
 
 _RATE = "phrases/rate/"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.figures._marks import gap_guides, named_rows, points, rows_layout, words
-from harness.plugins import AbstractFigure
-from harness.board.record import RunRecord
 from harness.board.board import STYLE, ScoreIndex, Subject, is_gap, overall, subjects
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.figures._marks import gap_guides, named_rows, points, rows_layout, words
 from harness.types import Score
 
 _FAMILIES = f"{STYLE}/"

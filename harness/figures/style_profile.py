@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
-from harness.figures._marks import FAINT, QUIET, gap_guides, named_rows, points, rows_layout, words
 from harness.board.numerals import number
-from harness.plugins import AbstractFigure
 from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.figures._marks import FAINT, QUIET, gap_guides, named_rows, points, rows_layout, words
 from harness.types import Pair, Score
 
 _FEATURE = "style_profile/"

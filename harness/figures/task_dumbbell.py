@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.figures._marks import FAINT, named_rows, points, rows_layout, words
-from harness.plugins import AbstractFigure
-from harness.board.record import RunRecord
 from harness.board.board import whole_tasks
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.figures._marks import FAINT, named_rows, points, rows_layout, words
 from harness.types import Score
 
 _MOST_ROWS = 40

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.figures._marks import QUIET, hover, label, words
-from harness.board.numerals import number
-from harness.plugins import AbstractFigure
-from harness.board.record import RunRecord
 from harness.board.board import ScoreIndex, Subject, Variant, subjects, whole_tasks
+from harness.board.numerals import number
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.figures._marks import QUIET, hover, label, words
 from harness.types import Score
 
 _MOST_TASKS = 60

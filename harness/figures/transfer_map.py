@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from harness.board.board import CAPABILITY, STYLE, ScoreIndex, Subject, subjects
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
 from harness.figures._marks import (
     FAINT,
     MARKS,
@@ -22,9 +25,6 @@ from harness.figures._marks import (
     whose,
     words,
 )
-from harness.plugins import AbstractFigure
-from harness.board.record import RunRecord
-from harness.board.board import CAPABILITY, STYLE, ScoreIndex, Subject, subjects
 from harness.types import Score
 
 _ROOM = 0.12  # share of the range left free around the outermost point

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.files.hashes import file_sha256
-from harness.plugins import Paths, unknown
 from harness.files.rows import read_table
-from harness.types import DistillbenchError
+from harness.schema import unknown
+from harness.types import DistillbenchError, Paths
 
 
 def find_file(name: str, paths: Paths) -> Path:

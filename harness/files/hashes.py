@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.keys import digest
 from harness.console.progress import stage
+from harness.keys import digest
 from harness.types import DistillbenchError
 
 # a file younger than this may change again within one tick of the file system's clock

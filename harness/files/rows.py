@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.plugins import unknown
+from harness.schema import unknown
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.plugins import AbstractBackend, Paths, unknown
-from harness.types import DistillbenchError
+from harness.schema import unknown
+from harness.types import DistillbenchError, Paths
 
 SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".txt")
 _ROWS = 2_000  # of a table at a time
@@ -29,29 +29,6 @@ def training_file(name: str, paths: Paths) -> Path:
         else str(Path(name).parent)
     )
     raise DistillbenchError(f"expected a file {Path(name).name!r} in {searched}, found none")
-
-
-def training_faults(backend: AbstractBackend, paths: Paths) -> list[str]:
-    """What is wrong with the training data that a model names; reads no further than the first text."""
-    if backend.training_data is None:
-        columns = backend.training_columns
-        return (
-            [f"model {backend.name}: key training_columns without training_data; name the file"]
-            if columns
-            else []
-        )
-    try:
-        path = training_file(backend.training_data, paths)
-        if (
-            next((t for t in training_texts(path, backend.training_columns) if t.strip()), None)
-            is None
-        ):
-            raise DistillbenchError(
-                f"{path}: expected at least one text, got none; is it the right file?"
-            )
-    except DistillbenchError as error:
-        return [f"model {backend.name}: key training_data: {error}"]
-    return []
 
 
 def training_texts(path: Path, columns: Sequence[str]) -> Iterator[str]:

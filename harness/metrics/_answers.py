@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.panel.align import answered_texts
 from harness.metrics._population import unrelated
+from harness.panel.align import answered_texts
+from harness.panel.panel import Side, Sides
 from harness.stats.controls import prediction_limit
-from harness.types import Floats, Found, Given, Mean, Prompt, Side, Sides, Smooth, Unavailable
+from harness.types import Floats, Found, Given, Mean, Prompt, Smooth, Unavailable
 
 Answers = tuple[tuple[str, ...], ...]  # (P,) of (samples,) texts
 _COVERAGE = 0.9  # of the others' prompts: a control with fewer would cut the prompts of all

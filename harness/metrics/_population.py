@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.panel.choices import AlignedChoices, align_tables, choice_table
 from harness.metrics._primary import required
-from harness.types import Side, Sides, Unavailable
+from harness.panel.choices import AlignedChoices, align_tables, choice_table
+from harness.panel.panel import Side, Sides
+from harness.types import Unavailable
 
 # of the prompts of student and teacher: a model with fewer would cut the prompts of all
 _COVERAGE = 0.9

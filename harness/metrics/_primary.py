@@ -9,9 +9,10 @@ from functools import partial
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.panel.align import AlignedValues, align_grades, graded_columns
-from harness.plugins import AbstractMetric
-from harness.types import Found, GradeColumn, Side, Statistic, Unavailable
+from harness.panel.panel import Side
+from harness.types import Found, GradeColumn, Statistic, Unavailable
 
 # lm-eval's metrics that are a share of something right in [0, 1], higher better; no perplexity, no
 # mcc. `acc` stands before `acc_norm` because it is what the options' log-probabilities say

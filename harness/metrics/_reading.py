@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.types import Floats, Prompt, Ratio, RatioStratum, Side, TokenColumns, Unavailable
+from harness.panel.panel import Side
+from harness.types import Floats, Prompt, Ratio, RatioStratum, TokenColumns, Unavailable
 
 Place = tuple[str, str]  # Prompt.id, author ("" for a fixed text)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.panel.align import AlignedTexts
 from harness.metrics.gap_recovered import GAP_UNIT
+from harness.panel.align import AlignedTexts
+from harness.panel.panel import Side, Sides
 from harness.text.segment import read
-from harness.types import Ints, Side, Sides, Unavailable
+from harness.types import Ints, Unavailable
 
 __all__ = ["GAP_UNIT", "gated", "reply_words", "required", "second_sample", "teacher_samples"]
 

@@ -12,9 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._reading import authors, ratio, reads
-from harness.plugins import AbstractMetric
-from harness.types import Better, Found, Ratio, Side, Sides, Unavailable
+from harness.panel.panel import Side, Sides
+from harness.types import Better, Found, Ratio, Unavailable
 
 
 def bits_per_byte(side: Side, author: str | None, minimum: int) -> Ratio:

@@ -11,10 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.panel.choices import AlignedChoices, align_choices
+from harness.metrics import AbstractMetric
 from harness.metrics._primary import required
-from harness.plugins import AbstractMetric
-from harness.types import Better, Floats, Found, Ints, Mean, Sides, Smooth, Unavailable
+from harness.panel.choices import AlignedChoices, align_choices
+from harness.panel.panel import Sides
+from harness.types import Better, Floats, Found, Ints, Mean, Smooth, Unavailable
 
 
 def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Floats:

@@ -12,13 +12,14 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.panel.choices import AlignedChoices
+from harness.metrics import AbstractMetric
 from harness.metrics._population import Population, population, unrelated, with_known_lineage
 from harness.metrics._primary import required
 from harness.metrics.capa import kappa_p
-from harness.plugins import AbstractMetric
+from harness.panel.choices import AlignedChoices
+from harness.panel.panel import Sides
 from harness.stats.controls import prediction_interval_regression
-from harness.types import Better, Floats, Found, Given, Level, Sides, Unavailable
+from harness.types import Better, Floats, Found, Given, Level, Unavailable
 
 _PAIRS = 8  # of unrelated models below which a regression would only be drawn
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from harness.metrics._primary import GradedMetric, leaves, pooled_values, primary
 from harness.metrics.gap_recovered import GAP_UNIT, gap_stratum
-from harness.types import Better, Floats, Found, Ratio, RatioStratum, Side, Sides, Unavailable
+from harness.panel.panel import Side, Sides
+from harness.types import Better, Floats, Found, Ratio, RatioStratum, Unavailable
 
 
 def combined_ratio(student: Floats, teacher: Floats, base: Floats) -> float:

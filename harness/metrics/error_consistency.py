@@ -11,9 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.panel.align import AlignedValues
 from harness.metrics._primary import GradedMetric, each_leaf, required
-from harness.types import Better, Floats, Found, Sides, Smooth, Unavailable
+from harness.panel.align import AlignedValues
+from harness.panel.panel import Sides
+from harness.types import Better, Floats, Found, Smooth, Unavailable
 
 
 def consistency_parts(first: Floats, second: Floats) -> Floats:

@@ -12,11 +12,12 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.panel.choices import AlignedChoices, Mask
+from harness.metrics import AbstractMetric
 from harness.metrics._population import Population, population, unrelated
-from harness.plugins import AbstractMetric
+from harness.panel.choices import AlignedChoices, Mask
+from harness.panel.panel import Sides
 from harness.stats.controls import prediction_interval_regression
-from harness.types import Better, Floats, Found, Given, Ints, Mean, Sides, Unavailable
+from harness.types import Better, Floats, Found, Given, Ints, Mean, Unavailable
 
 _CONTROLS = 6  # fewest models from which the popularity of an option is estimated
 _WRONG = 100  # fewest prompts on which both are wrong

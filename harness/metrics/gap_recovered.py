@@ -12,9 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.panel.align import AlignedValues
 from harness.metrics._primary import GradedMetric, each_leaf, required
-from harness.types import Better, Floats, Found, Ratio, RatioStratum, Sides
+from harness.panel.align import AlignedValues
+from harness.panel.panel import Sides
+from harness.types import Better, Floats, Found, Ratio, RatioStratum
 
 # What the number may be called depends on what the base is: a student that never saw the teacher
 # recovers a gap too.

@@ -12,10 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._answers import Answers, Panel, bootstrapped, over_controls, panel, rate
 from harness.metrics._names import Names, read_table
-from harness.plugins import AbstractMetric
-from harness.types import Better, Floats, Found, Side, Sides, Unavailable
+from harness.panel.panel import Side, Sides
+from harness.types import Better, Floats, Found, Unavailable
 
 Claims = list[list[frozenset[str]]]  # (P,) of (samples,) names claimed
 

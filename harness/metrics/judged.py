@@ -11,10 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._primary import required
-from harness.plugins import AbstractMetric
-from harness.types import Better, Found, Mean, Sides, Statistic, Unavailable
 from harness.panel.judgements import Judgement, judgements
+from harness.panel.panel import Sides
+from harness.types import Better, Found, Mean, Statistic, Unavailable
 
 
 def win_rate(points: Sequence[float]) -> float:

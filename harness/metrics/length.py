@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from harness.panel.align import AlignedTexts, align_texts
+from harness.metrics import AbstractMetric
 from harness.metrics._style import GAP_UNIT, reply_words, teacher_samples
-from harness.plugins import AbstractMetric
-from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum, Sides
+from harness.panel.align import AlignedTexts, align_texts
+from harness.panel.panel import Sides
+from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum
 
 
 def log_words(n_words: Ints) -> Floats:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._answers import (
     Answers,
     Panel,
@@ -21,19 +22,9 @@ from harness.metrics._answers import (
     panel,
     require_samples,
 )
-from harness.plugins import AbstractMetric
+from harness.panel.panel import Sides
 from harness.stats.permutation import permutation_p, sign_flip_permutation
-from harness.types import (
-    Better,
-    DistillbenchError,
-    Floats,
-    Found,
-    Given,
-    Ints,
-    Mean,
-    Sides,
-    Unavailable,
-)
+from harness.types import Better, DistillbenchError, Floats, Found, Given, Ints, Mean, Unavailable
 
 _FLIPS = 4999
 

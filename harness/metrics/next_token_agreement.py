@@ -11,10 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.panel.align import align_texts
+from harness.metrics import AbstractMetric
 from harness.metrics._primary import required
-from harness.plugins import AbstractMetric
-from harness.types import Better, Floats, Found, Mean, Sides
+from harness.panel.align import align_texts
+from harness.panel.panel import Sides
+from harness.types import Better, Floats, Found, Mean
 
 
 def same_token(first: Sequence[str], second: Sequence[str]) -> Floats:

@@ -13,23 +13,13 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.panel.align import align_texts
+from harness.metrics import AbstractMetric
 from harness.metrics._style import GAP_UNIT, reply_words, required, second_sample
-from harness.plugins import AbstractMetric
-from harness.text.segment import read
+from harness.panel.align import align_texts
+from harness.panel.panel import Side, Sides
 from harness.text.grams import Sparse, word_grams
-from harness.types import (
-    Better,
-    Floats,
-    Found,
-    Mean,
-    Ratio,
-    RatioStratum,
-    Side,
-    Sides,
-    Statistic,
-    Unavailable,
-)
+from harness.text.segment import read
+from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Statistic, Unavailable
 
 SIZES = (2, 3)  # words: single ones are mostly the topic, and lead to the wrong parent more often
 BITS = 22  # 2 ** 22 columns: with 2 ** 20 accidents move a mean by 2e-4

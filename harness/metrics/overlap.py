@@ -12,21 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.panel.align import AlignedValues
 from harness.metrics._primary import GradedMetric, each_leaf, leaves
-from harness.types import (
-    Better,
-    Floats,
-    Found,
-    Mean,
-    Prompt,
-    Seen,
-    Side,
-    Sides,
-    Smooth,
-    Statistic,
-    Unavailable,
-)
+from harness.panel.align import AlignedValues
+from harness.panel.panel import Side, Sides
+from harness.types import Better, Floats, Found, Mean, Prompt, Seen, Smooth, Statistic, Unavailable
 
 
 def score_gain(means: Floats) -> Floats:

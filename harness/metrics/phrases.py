@@ -15,14 +15,15 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.panel.align import AlignedTexts, align_texts, answered_texts
+from harness.metrics import AbstractMetric
 from harness.metrics._beside import beside
 from harness.metrics._style import GAP_UNIT, required, teacher_samples
-from harness.plugins import AbstractMetric
+from harness.panel.align import AlignedTexts, align_texts, answered_texts
+from harness.panel.panel import Side, Sides
 from harness.stats.resample import blocks
-from harness.text.segment import Reading, read
 from harness.text.phrases import Wanted, counts, frequent, spelled, totals
-from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Side, Sides, Unavailable
+from harness.text.segment import Reading, read
+from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Unavailable
 
 PRIOR = 0.05  # weight of the prior: as if so much of the teacher's replies had been seen before
 CLEAR = 2.5  # z-score above which a phrase counts as the teacher's own

@@ -12,10 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._primary import required
 from harness.metrics._reading import Place, authors, reads, require
-from harness.plugins import AbstractMetric
-from harness.types import Better, Found, Mean, Prompt, Side, Sides, Statistic, Unavailable
+from harness.panel.panel import Side, Sides
+from harness.types import Better, Found, Mean, Prompt, Statistic, Unavailable
 
 
 def gains(side: Side, base: Side) -> dict[Place, float]:

@@ -16,10 +16,11 @@ from typing import ClassVar
 import numpy as np
 
 from harness.keys import digest
+from harness.metrics import AbstractMetric
 from harness.metrics._answers import Answers, Panel, bootstrapped, over_controls, panel
 from harness.metrics.gap_recovered import GAP_UNIT
-from harness.plugins import AbstractMetric
-from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Sides, Unavailable
+from harness.panel.panel import Sides
+from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Unavailable
 
 Vectors = Mapping[str, Floats]  # text -> embedding (D,) of length 1; an empty text is all zeros
 

@@ -12,16 +12,16 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._primary import required
 from harness.metrics._reading import Read, own_texts, pearson, ratio, require, token_columns
-from harness.plugins import AbstractMetric
+from harness.panel.panel import Sides
 from harness.types import (
     Better,
     Floats,
     Found,
     Ints,
     Prompt,
-    Sides,
     Smooth,
     Statistic,
     TokenColumns,

@@ -16,13 +16,14 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.panel.align import align_texts
+from harness.metrics import AbstractMetric
 from harness.metrics._style import GAP_UNIT, gated, reply_words, required, second_sample
-from harness.plugins import AbstractMetric
+from harness.panel.align import align_texts
+from harness.panel.panel import Sides
 from harness.stats.resample import blocks, jackknife_pseudo_values
-from harness.text.segment import read
 from harness.text.families import bands
 from harness.text.grams import Float32s, character_grams, damped, word_grams
+from harness.text.segment import read
 from harness.types import (
     Better,
     Floats,
@@ -31,7 +32,6 @@ from harness.types import (
     Mean,
     Ratio,
     RatioStratum,
-    Sides,
     Statistic,
     Unavailable,
 )

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.panel.align import align_texts
+from harness.metrics import AbstractMetric
 from harness.metrics._beside import beside
 from harness.metrics._style import GAP_UNIT, gated, reply_words, required, second_sample
 from harness.metrics.style_classifier import (
@@ -30,23 +30,13 @@ from harness.metrics.style_classifier import (
     separation,
     train,
 )
-from harness.plugins import AbstractMetric
+from harness.panel.align import align_texts
+from harness.panel.panel import Sides
 from harness.stats.resample import blocks
-from harness.text.segment import read
 from harness.text.grams import Float32s
 from harness.text.ladder import common_words, commonest, letters_only, markdown, shuffled_words
-from harness.types import (
-    Better,
-    Floats,
-    Found,
-    Given,
-    Ints,
-    Mean,
-    Ratio,
-    RatioStratum,
-    Sides,
-    Unavailable,
-)
+from harness.text.segment import read
+from harness.types import Better, Floats, Found, Given, Ints, Mean, Ratio, RatioStratum, Unavailable
 
 RUNGS = ("as_is", "letters_only", "shuffled_words", "common_words", "markdown", "length")
 

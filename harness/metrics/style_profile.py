@@ -11,12 +11,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from harness.panel.align import AlignedTexts, align_texts
+from harness.metrics import AbstractMetric
 from harness.metrics._style import GAP_UNIT, teacher_samples
-from harness.plugins import AbstractMetric
-from harness.text.segment import read
+from harness.panel.align import AlignedTexts, align_texts
+from harness.panel.panel import Sides
 from harness.text.profile import AGAINST_TEACHER, UNITS, profile, shared_edges
-from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Sides, Statistic
+from harness.text.segment import read
+from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Statistic
 
 
 def defined(

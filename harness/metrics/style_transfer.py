@@ -26,12 +26,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.panel.align import AlignedTexts, align_texts
+from harness.metrics import AbstractMetric
 from harness.metrics._style import GAP_UNIT, gated, required, teacher_samples
-from harness.plugins import AbstractMetric
+from harness.panel.align import AlignedTexts, align_texts
+from harness.panel.panel import Sides
 from harness.stats.resample import blocks
-from harness.text.segment import Reading, read
 from harness.text.families import FAMILIES, differences
+from harness.text.segment import Reading, read
 from harness.types import (
     Better,
     Floats,
@@ -41,7 +42,6 @@ from harness.types import (
     Prompt,
     Ratio,
     RatioStratum,
-    Sides,
     Statistic,
     Unavailable,
 )

@@ -12,19 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._primary import SHARES, column_name, leaves
-from harness.plugins import AbstractMetric
-from harness.types import (
-    Better,
-    Found,
-    Given,
-    GradeColumn,
-    Mean,
-    Side,
-    Sides,
-    Statistic,
-    Unavailable,
-)
+from harness.panel.panel import Side, Sides
+from harness.types import Better, Found, Given, GradeColumn, Mean, Statistic, Unavailable
 
 
 def sorted_mean(column: GradeColumn, side: Side) -> Mean:

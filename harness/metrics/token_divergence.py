@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._alternatives import (
     Distributions,
     Stored,
@@ -23,15 +24,13 @@ from harness.metrics._alternatives import (
 )
 from harness.metrics._primary import required
 from harness.metrics._reading import Read, own_texts, ratio, require, token_columns
-from harness.plugins import AbstractMetric
+from harness.panel.panel import Side, Sides
 from harness.types import (
     Better,
     DistillbenchError,
     Floats,
     Found,
     Prompt,
-    Side,
-    Sides,
     TokenColumns,
     Unavailable,
 )

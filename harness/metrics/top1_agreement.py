@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.panel.choices import align_choices
+from harness.metrics import AbstractMetric
 from harness.metrics._primary import required
 from harness.metrics.capa import left_unanswered
-from harness.plugins import AbstractMetric
-from harness.types import Better, Floats, Found, Ints, Mean, Sides, Unavailable
+from harness.panel.choices import align_choices
+from harness.panel.panel import Sides
+from harness.types import Better, Floats, Found, Ints, Mean, Unavailable
 
 
 def same_choice(first: Ints, second: Ints) -> Floats:

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.metrics import AbstractMetric
 from harness.metrics._answers import (
     Answers,
     Panel,
@@ -26,8 +27,8 @@ from harness.metrics._answers import (
     require_samples,
 )
 from harness.metrics.gap_recovered import GAP_UNIT
-from harness.plugins import AbstractMetric
-from harness.types import Better, Floats, Found, Ratio, RatioStratum, Sides, Unavailable
+from harness.panel.panel import Sides
+from harness.types import Better, Floats, Found, Ratio, RatioStratum, Unavailable
 
 _ARTICLES = frozenset({"a", "an", "the"})
 _LONGEST = 3  # words: "New York City", "the colour blue"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.types import Decoding, Request
 from harness.console.workload import CHARACTERS_PER_TOKEN, spelled
+from harness.types import Decoding, Request
 
 _MOST_ROWS = 256
 

@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.models._hf_dtype import wished_dtype
 from harness.keys import digest
+from harness.models._hf_dtype import wished_dtype
 from harness.types import DistillbenchError, Message
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.files.rows import SUFFIXES, read_table
 from harness.models._recorded_answers import Answer, beginning, flattened
 from harness.models._recorded_lm_eval import messages_of, sample_answers
-from harness.files.rows import SUFFIXES, read_table
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:

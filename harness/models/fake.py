@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, final
 import numpy as np
 
 from harness.keys import digest
-from harness.plugins import AbstractBackend, Paths
+from harness.models import AbstractModel
 from harness.types import (
     Decoding,
     DistillbenchError,
@@ -23,6 +23,7 @@ from harness.types import (
     Ints,
     Kind,
     Outputs,
+    Paths,
     Request,
     TokenColumns,
 )
@@ -103,7 +104,7 @@ class _Row(NamedTuple):
 
 @final
 @dataclass(frozen=True)
-class FakeBackend(AbstractBackend):
+class FakeBackend(AbstractModel):
     """Deterministic nonsense in a recognisable style."""
 
     skill: float = 0.5  # share of prompts, in [0, 1], on which it answers as its seed's ideal does

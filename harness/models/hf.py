@@ -12,6 +12,10 @@ from typing import Literal, NamedTuple, Self, final
 
 import numpy as np
 
+from harness.console.foreign import notify
+from harness.files.hashes import files_sha256
+from harness.keys import digest
+from harness.models import AbstractModel
 from harness.models import _hf_files as files
 from harness.models._batches import budgeted_batches
 from harness.models._conversation import with_system
@@ -20,11 +24,16 @@ from harness.models._hf_dtype import slow_note
 from harness.models._hf_generate import Job, check_settings, write
 from harness.models._hf_model import LoadedModel, Wish, load
 from harness.models._hf_score import TokenScores, Window, clip, rolling_windows, score_windows
-from harness.keys import digest
-from harness.files.hashes import files_sha256
-from harness.console.foreign import notify
-from harness.plugins import AbstractBackend, Paths
-from harness.types import Decoding, DistillbenchError, Ints, Kind, Outputs, Request, TokenColumns
+from harness.types import (
+    Decoding,
+    DistillbenchError,
+    Ints,
+    Kind,
+    Outputs,
+    Paths,
+    Request,
+    TokenColumns,
+)
 
 _TOKEN_BUDGET = {"cpu": 8192, "mps": 16384, "cuda": 65536}  # padded tokens per batch; speed only
 
@@ -52,7 +61,7 @@ class _Held:
 
 @final
 @dataclass(frozen=True)
-class HfBackend(AbstractBackend):
+class HfBackend(AbstractModel):
     """A causal language model of transformers. Weights are read from safetensors only, never unpickled."""
 
     path: str = ""  # folder, or repository on the hub

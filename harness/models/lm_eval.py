@@ -17,14 +17,14 @@ from typing import Any, Literal, Self, final
 
 import numpy as np
 
+from harness.console.credentials import argument_faults, shown_variable, variable_fault
+from harness.console.foreign import muffled, notify
+from harness.console.secrets import redacted, remember
+from harness.keys import digest
+from harness.models import AbstractModel
 from harness.models._conversation import with_system
 from harness.models._lm_eval_tries import is_client, told, watch
-from harness.console.credentials import argument_faults, shown_variable, variable_fault
-from harness.keys import digest
-from harness.console.foreign import muffled, notify
-from harness.plugins import AbstractBackend, Paths
-from harness.console.secrets import redacted, remember
-from harness.types import Decoding, DistillbenchError, Kind, Outputs, Request
+from harness.types import Decoding, DistillbenchError, Kind, Outputs, Paths, Request
 
 _METHODS = {"score": "loglikelihood", "read": "loglikelihood_rolling", "generate": "generate_until"}
 _CHAT_ONLY = frozenset(
@@ -92,7 +92,7 @@ class _Held:
 
 @final
 @dataclass(frozen=True)
-class LmEvalBackend(AbstractBackend):
+class LmEvalBackend(AbstractModel):
     """A model as lm-eval asks it. Sampled answers can be repeated only with types that take a seed."""
 
     model: str = (

@@ -10,6 +10,9 @@ from typing import Any, Literal, Self, final
 
 import numpy as np
 
+from harness.files.hashes import file_sha256
+from harness.keys import digest
+from harness.models import AbstractModel
 from harness.models._recorded_answers import Answer, AnswerBook, beginning
 from harness.models._recorded_formats import (
     COLUMNS,
@@ -19,10 +22,8 @@ from harness.models._recorded_formats import (
     read_answers,
     stamp,
 )
-from harness.keys import digest
-from harness.files.hashes import file_sha256
-from harness.plugins import AbstractBackend, Paths, unknown
-from harness.types import Decoding, DistillbenchError, Kind, Outputs, Request
+from harness.schema import unknown
+from harness.types import Decoding, DistillbenchError, Kind, Outputs, Paths, Request
 
 _READER = 1  # part of every key: raised when the same file is read into other answers
 _TEXT: frozenset[Kind] = frozenset({"generate"})
@@ -31,7 +32,7 @@ _ALL: frozenset[Kind] = frozenset({"generate", "score", "read"})
 
 @final
 @dataclass(frozen=True)
-class RecordedBackend(AbstractBackend):
+class RecordedBackend(AbstractModel):
     """A model of which only its answers are there.
 
     `{name}` in `file`, `prompts_file` and `where` stands for the model's name in the configuration, so that one

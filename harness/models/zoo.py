@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal, Self, final
 
-from harness.models.hf import HfBackend
-from harness.keys import digest
-from harness.plugins import AbstractBackend, Paths, unknown
 from harness.console.processes import may_start_processes
-from harness.types import Decoding, DistillbenchError, Kind, Outputs, Request
+from harness.keys import digest
+from harness.models import AbstractModel
+from harness.models.hf import HfBackend
+from harness.schema import unknown
+from harness.types import Decoding, DistillbenchError, Kind, Outputs, Paths, Request
 from harness.zoo import Place, build
 from harness.zoo import recipe as recipes
 from harness.zoo.recipe import Scale
@@ -27,7 +28,7 @@ class _Held:
 
 @final
 @dataclass(frozen=True)
-class ZooBackend(AbstractBackend):
+class ZooBackend(AbstractModel):
     """A small model of known lineage; its recipe stands for its contents, so no training is needed to name it."""
 
     member: str = ""  # which model

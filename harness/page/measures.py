@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.page.exports import ordered
-from harness.board.record import CellRecord, MetricNote, RunRecord
 from harness.board.board import Variant
+from harness.board.record import CellRecord, MetricNote, RunRecord
+from harness.page.exports import ordered
 from harness.types import Score
 
 _MOST_ROWS = 120

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.plugins import AbstractFigure, build, kinds
-from harness.board.record import RunRecord
 from harness.board.board import Subject, narrowed
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.plugins import build, kinds
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.board import numerals
-from harness.page import bars, pictures
 from harness.board.leaderboard import Leaderboard, Row
+from harness.board.record import RunRecord
+from harness.board.sentences import Sentence, sentences
+from harness.figures import AbstractFigure
+from harness.page import bars, pictures
 from harness.page.measures import Measure, fact_columns, holes, made, measures
 from harness.page.pictures import Picture
-from harness.board.sentences import Sentence, sentences
-from harness.plugins import AbstractFigure
-from harness.board.record import RunRecord
 
 _FOLDER = files("harness.page")
 _INVISIBLE = (

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.types import Floats, Prompt, Side, Unavailable
+from harness.panel.panel import Side
+from harness.types import Floats, Prompt, Unavailable
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import Floats, Ints, Prompt, Side, Unavailable
+from harness.panel.panel import Side
+from harness.types import Floats, Ints, Prompt, Unavailable
 
 Mask = NDArray[np.bool_]
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.types import Prompt, Side
+from harness.panel.panel import Side
+from harness.types import Prompt
 
 Verdict = Literal["A", "B", "tie"]
 VERSION = 1  # part of the key of judgements: raised whenever what the judge is told changes meaning

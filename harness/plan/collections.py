@@ -8,17 +8,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from harness.keys import digest
-from harness.plan.run import Run
-from harness.plugins import AbstractBackend, AbstractTask, Circumstance, unknown
 from harness.console.progress import stage
+from harness.keys import digest
+from harness.models import AbstractModel
+from harness.panel.panel import Side
+from harness.plan.faults import matrix_faults, offer_faults, training_faults
+from harness.plan.run import Run
+from harness.schema import unknown
 from harness.store.store import Store
 from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table, requests_to_table
-from harness.files.texts import training_faults
-from harness.types import Cell, Decoding, DistillbenchError, Pair, RequestSet, Side
+from harness.tasks import AbstractTask, Setting
+from harness.types import Decoding, DistillbenchError, Pair, RequestSet
 
 Say = Callable[[str], None]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One collection: a model answers a task once."""
+
+    model: str
+    task: str
+    decoding: Decoding
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ class BuiltRequests:
 
     key: str
     requests: RequestSet
-    circumstance: Circumstance
+    setting: Setting
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,7 @@ class PlannedCell:
 
     cell: Cell  # with the effective decoding: only what changes this task's answers
     requests: RequestSet
-    circumstance: Circumstance
+    setting: Setting
     requests_key: str
     key: str  # of the outputs
     grades_key: str | None  # None where the task has no right answers
@@ -66,7 +78,7 @@ def make_plan(run: Run, store: Store, say: Say) -> Plan:
 
     Raises DistillbenchError with every fault that can be known now, one a line.
     """
-    faults = _matrix_faults(run)
+    faults = matrix_faults(run)
     digests: dict[str, str] = {}
     for name, backend in run.models.items():
         with stage(f"looking at model {name}"):
@@ -84,7 +96,9 @@ def make_plan(run: Run, store: Store, say: Say) -> Plan:
         cell for n in digests for t in run.tasks for cell in _cells(run, n, t, reading, digests[n])
     ]
     for planned in cells:
-        faults.extend(_offer_faults(run.models[planned.cell.model], planned))
+        cell = planned.cell
+        model = run.models[cell.model]
+        faults.extend(offer_faults(model, cell.task, cell.decoding, planned.requests))
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
     return Plan(run, digests, tuple(cells), tuple(pending))
@@ -112,7 +126,7 @@ def effective_decoding(decoding: Decoding, requests: RequestSet) -> Decoding:
     )
 
 
-def chat_of(backend: AbstractBackend, task: AbstractTask) -> bool:
+def chat_of(backend: AbstractModel, task: AbstractTask) -> bool:
     """Whether this model is asked this task in conversations."""
     return backend.chat if task.chat is None else task.chat
 
@@ -134,77 +148,23 @@ def _chats(run: Run, task: str) -> list[bool]:
     )
 
 
-def _matrix_faults(run: Run) -> list[str]:
-    faults = []
-    models = list(run.models)
-    if not models:
-        faults.append("models: expected at least one model, got none")
-    if not run.tasks:
-        faults.append("tasks: expected at least one task, got none")
-    for task in run.tasks.values():
-        if task.samples is not None and task.samples < 1:
-            faults.append(
-                f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}"
-            )
-    for index, pair in enumerate(run.pairs):
-        where = f"pairs[{index}]"
-        named = {
-            "teacher": pair.teacher,
-            "student": pair.student,
-            "base": pair.base,
-            "ceiling": pair.ceiling,
-        }
-        for role, name in named.items():
-            if (
-                name is not None
-                and name not in models
-                and (role, name) != ("ceiling", "second_sample")
-            ):
-                faults.append(
-                    f"{where}.{role}: {unknown(name, models)}; every model of a pair must stand in `models`"
-                )
-        if pair.teacher == pair.student:
-            faults.append(
-                f"{where}: {pair.teacher!r} is both teacher and student; name two different models"
-            )
-        if pair.base in (pair.teacher, pair.student):
-            faults.append(
-                f"{where}.base: {pair.base!r} is also the pair's teacher or student; name a third model or null"
-            )
-    for index, control in enumerate(run.controls):
-        for name in (control.model, *control.teachers):
-            if name not in models:
-                faults.append(
-                    f"controls[{index}]: {unknown(name, models)}; every control must stand in `models`"
-                )
-    seen: set[tuple[str, str, str | None]] = set()
-    for index, pair in enumerate(run.pairs):
-        key = (pair.teacher, pair.student, pair.base)
-        if key in seen:
-            faults.append(
-                f"pairs[{index}]: the same teacher, student and base stand twice; delete one"
-            )
-        seen.add(key)
-    return faults
-
-
 def _request_sets(
     run: Run, store: Store, say: Say, faults: list[str]
 ) -> dict[tuple[str, bool], BuiltRequests]:
-    """(task, chat) -> key, requests and circumstance, for every combination that some model needs."""
+    """(task, chat) -> key, requests and setting, for every combination that some model needs."""
     sets: dict[tuple[str, bool], BuiltRequests] = {}
     for name, task in run.tasks.items():
         if task.reads() is not None:
             continue
         for chat in _chats(run, name):
-            circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed)
+            setting = Setting(run.paths, chat, None, run.limit, run.seed)
             with stage(f"looking at task {name}"):
-                found = task.faults(circumstance)
+                found = task.faults(setting)
                 faults.extend(found)
                 built = (
                     None
                     if found
-                    else _attempt(faults, partial(_built, run, name, circumstance, store, say))
+                    else _attempt(faults, partial(_built, run, name, setting, store, say))
                 )
             if built is not None:
                 sets[name, chat] = built
@@ -240,8 +200,8 @@ def _reading_sets(
             continue
         sides = tuple(_author(c, store) for c in authors)
         for chat in _chats(run, name):
-            circumstance = Circumstance(run.paths, chat, None, run.limit, run.seed, sides)
-            built = _attempt(faults, partial(_built, run, name, circumstance, store, say))
+            setting = Setting(run.paths, chat, None, run.limit, run.seed, sides)
+            built = _attempt(faults, partial(_built, run, name, setting, store, say))
             if built is not None:
                 sets[name, chat] = built
     return sets, pending
@@ -262,27 +222,25 @@ def _author(planned: PlannedCell, store: Store) -> Side:
     return Side(model, model, planned.requests, outputs, None, (planned.key,))
 
 
-def _built(
-    run: Run, name: str, circumstance: Circumstance, store: Store, say: Say
-) -> BuiltRequests:
+def _built(run: Run, name: str, setting: Setting, store: Store, say: Say) -> BuiltRequests:
     task = run.tasks[name]
-    authors = [[side.model, side.keys] for side in circumstance.authors]
+    authors = [[side.model, side.keys] for side in setting.authors]
     key = digest(
         "requests",
         SCHEMA,
-        task.digest(circumstance),
-        circumstance.chat,
-        circumstance.limit,
-        circumstance.seed,
+        task.digest(setting),
+        setting.chat,
+        setting.limit,
+        setting.seed,
         authors,
     )
     if store.has(key):
-        return BuiltRequests(key, requests_from_table(store.table(key)), circumstance)
+        return BuiltRequests(key, requests_from_table(store.table(key)), setting)
     say(f"building the requests of {name}")
     with stage(f"building the requests of {name}"):
-        requests = task.requests(circumstance)
-    store.put(key, requests_to_table(requests), {"task": name, "chat": circumstance.chat}, {})
-    return BuiltRequests(key, requests, circumstance)
+        requests = task.requests(setting)
+    store.put(key, requests_to_table(requests), {"task": name, "chat": setting.chat}, {})
+    return BuiltRequests(key, requests, setting)
 
 
 def _cells(
@@ -296,21 +254,21 @@ def _cells(
     entry = sets.get((task, chat_of(backend, run.tasks[task])))
     if entry is None or not asked(run, model, task):
         return []
-    requests, circumstance = entry.requests, entry.circumstance
+    requests, setting = entry.requests, entry.setting
     base = _drawn(run, task, backend)
     cells: dict[str, PlannedCell] = {}
     for sample in range(_samples(run, model, base, requests)):
         decoding = effective_decoding(dataclasses.replace(base, sample=sample), requests)
         key = digest(
-            "outputs", SCHEMA, model_digest, backend.system, circumstance.chat, entry.key, decoding
+            "outputs", SCHEMA, model_digest, backend.system, setting.chat, entry.key, decoding
         )
         grades_key = digest("grades", SCHEMA, key) if "grades" in requests.yields else None
         cell = Cell(model, task, decoding)
-        cells.setdefault(key, PlannedCell(cell, requests, circumstance, entry.key, key, grades_key))
+        cells.setdefault(key, PlannedCell(cell, requests, setting, entry.key, key, grades_key))
     return list(cells.values())
 
 
-def _drawn(run: Run, task: str, backend: AbstractBackend) -> Decoding:
+def _drawn(run: Run, task: str, backend: AbstractModel) -> Decoding:
     """The decoding that a task asks for; alternatives only where the back end has them, unless the user asks too."""
     asked = run.task_decodings.get(task, run.decoding)
     drawn = run.tasks[task].drawn(asked)
@@ -324,30 +282,6 @@ def _samples(run: Run, model: str, decoding: Decoding, requests: RequestSet) -> 
     sampled_twice = any(p.teacher == model and p.ceiling == "second_sample" for p in run.pairs)
     wanted = run.tasks[requests.task].samples or run.samples
     return max(wanted, 2 if sampled_twice and decoding.temperature > 0 else 1)
-
-
-def _offer_faults(backend: AbstractBackend, planned: PlannedCell) -> list[str]:
-    offers = backend.offers()
-    kinds = {r.kind for r in planned.requests.requests}
-    cell = planned.cell
-    faults = [
-        f"task {cell.task} needs {_NEED[kind]}, which model {cell.model} (kind {backend.kind}) cannot give; "
-        f"take the task or the model out of the matrix"
-        for kind in sorted(kinds - offers)
-    ]
-    if cell.decoding.top_logprobs and "tokens" not in offers:
-        faults.append(
-            f"decoding.top_logprobs: model {cell.model} (kind {backend.kind}) gives no per-token log-probabilities"
-        )
-    return faults
-
-
-_NEED = {
-    "generate": "generated text",
-    "score": "log-probabilities of given continuations",
-    "read": "log-probabilities of a whole text",
-    "choose": "recorded choices",
-}
 
 
 def ceiling_of(pair: Pair) -> tuple[str, int] | None:

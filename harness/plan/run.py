@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.plugins import AbstractBackend, AbstractMetric, AbstractTask, Paths
-from harness.types import Control, Decoding, Pair
+from harness.metrics import AbstractMetric
+from harness.models import AbstractModel
+from harness.tasks import AbstractTask
+from harness.types import Control, Decoding, Pair, Paths
 
 Stage = Literal["collect", "score", "report", "gate"]
 STAGES: tuple[Stage, ...] = ("collect", "score", "report", "gate")
@@ -32,7 +34,7 @@ class Run:
 
     title: str
     stages: tuple[Stage, ...]
-    models: Mapping[str, AbstractBackend]
+    models: Mapping[str, AbstractModel]
     tasks: Mapping[str, AbstractTask]
     metrics: Mapping[str, AbstractMetric]
     pairs: tuple[Pair, ...]

@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness.executors.local import Tell, run_apart
 from harness.console.forecast import Amounts, Forecast, Sort
 from harness.console.foreign import listening
-from harness.plan.run import Run
-from harness.plan.collections import Plan, PlannedCell
-from harness.plugins import AbstractBackend
 from harness.console.processes import may_start_processes, without_main
 from harness.console.progress import News, stage
 from harness.console.secrets import guard_logs
+from harness.console.workload import amounts
+from harness.executors.local import Tell, run_apart
+from harness.models import AbstractModel
+from harness.plan.collections import Plan, PlannedCell
+from harness.plan.run import Run
 from harness.stages.spilled import FACT, variables_in
 from harness.store.store import Store, Work
 from harness.store.tables import grades_to_table, join_outputs, outputs_from_table, outputs_to_table
 from harness.types import DistillbenchError, Outputs, Unavailable
-from harness.console.workload import amounts
 
 # What can go wrong inside a model or a server without being our fault: the cell is then missing,
 # with that reason.
@@ -38,7 +38,7 @@ CELL_FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueErr
 class ModelJob:
     """The cells of one model that are still missing."""
 
-    backend: AbstractBackend
+    backend: AbstractModel
     cells: tuple[PlannedCell, ...]
 
 
@@ -89,7 +89,7 @@ def _amounts(planned: PlannedCell, batch: Sequence[int] | None = None) -> Amount
     )
 
 
-def _prepare(run: Run, backends: Sequence[AbstractBackend]) -> None:
+def _prepare(run: Run, backends: Sequence[AbstractModel]) -> None:
     for kind in sorted({b.kind for b in backends}):
         same = [b for b in backends if b.kind == kind]
         type(same[0]).prepare(same, run.paths)
@@ -128,7 +128,7 @@ def _run_job(job: ModelJob, store: Store, tell: Tell) -> None:
 
 def _collect_cell(
     planned: PlannedCell,
-    backend: AbstractBackend,
+    backend: AbstractModel,
     facts: Mapping[str, Any],
     store: Store,
     tell: Tell,
@@ -157,7 +157,7 @@ def _name(planned: PlannedCell) -> str:
 
 
 def _answer_batches(
-    planned: PlannedCell, backend: AbstractBackend, work: Work, answered: list[int], tell: Tell
+    planned: PlannedCell, backend: AbstractModel, work: Work, answered: list[int], tell: Tell
 ) -> list[pa.Table]:
     """The parts of a cell; those that are there already are not asked again. Fills `answered` as it goes."""
     requests, model, sample = (
@@ -186,7 +186,7 @@ def _answer_batches(
     return [p for p in parts if p is not None]
 
 
-def _answer_batch(planned: PlannedCell, backend: AbstractBackend, batch: Sequence[int]) -> pa.Table:
+def _answer_batch(planned: PlannedCell, backend: AbstractModel, batch: Sequence[int]) -> pa.Table:
     requests = [planned.requests.requests[i] for i in batch]
     ids = [planned.requests.prompts[r.prompt].id for r in requests]
     started = time.perf_counter()
@@ -276,9 +276,7 @@ def _grade_cell(plan: Plan, planned: PlannedCell, store: Store) -> None:
     assert planned.grades_key is not None
     outputs = outputs_from_table(store.table(planned.key))
     try:
-        grades = plan.run.tasks[planned.cell.task].grade(
-            planned.requests, outputs, planned.circumstance
-        )
+        grades = plan.run.tasks[planned.cell.task].grade(planned.requests, outputs, planned.setting)
     except Unavailable as error:
         store.note_failure(planned.grades_key, str(error))
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan.run import Condition
-from harness.plugins import build_dataclass, unknown
+from harness.schema import build_dataclass, unknown
 from harness.types import DistillbenchError, Score
 
 # columns that tell one row from another

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from harness.panel.panel import Side, Sides
 from harness.plan.collections import Plan, PlannedCell, ceiling_of
 from harness.stages.overlap import seen_in_training
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table
-from harness.types import Pair, Side, Sides, Unavailable
+from harness.types import Pair, Unavailable
 
 _YIELDS = frozenset(
     {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
@@ -81,14 +82,14 @@ class Library:
             return []
         run = self.plan.run
         found = []
-        if one.circumstance.chat != two.circumstance.chat:
+        if one.setting.chat != two.setting.chat:
             chats = {True: "in chat", False: "as plain text"}
             found.append(
-                f"{first} was asked {chats[one.circumstance.chat]}, {second} {chats[two.circumstance.chat]}"
+                f"{first} was asked {chats[one.setting.chat]}, {second} {chats[two.setting.chat]}"
             )
         elif one.requests_key != two.requests_key:
             found.append(f"{first} and {second} were asked different requests")
-        if one.circumstance.chat and run.models[first].system != run.models[second].system:
+        if one.setting.chat and run.models[first].system != run.models[second].system:
             found.append(f"{first} and {second} had different system prompts")
         # How many alternatives are stored changes no answer; back ends without single tokens store
         # none.

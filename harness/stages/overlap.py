@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from harness.keys import digest
-from harness.files.hashes import file_sha256
-from harness.text.overlap import VERSION, seen_texts
-from harness.plan.collections import Plan, PlannedCell
 from harness.console.progress import say, stage
+from harness.files.hashes import file_sha256
+from harness.files.texts import training_file, training_texts
+from harness.keys import digest
+from harness.plan.collections import Plan, PlannedCell
 from harness.store.store import Store
 from harness.store.tables import SCHEMA
-from harness.files.texts import training_file, training_texts
+from harness.text.overlap import VERSION, seen_texts
 from harness.types import Seen
 
 _ROWS = pa.schema([("prompt", pa.string()), ("exact", pa.bool_()), ("ngrams", pa.float64())])

@@ -10,15 +10,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.board.comparisons import compared
-from harness.plan.run import Run
-from harness.plan.collections import Plan, PlannedCell
-from harness.console.progress import stage
 from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
-from harness.stages.overlap import seen_in_training
+from harness.console.progress import stage
+from harness.panel.panel import Side
+from harness.plan.collections import Plan, PlannedCell
+from harness.plan.run import Run
 from harness.stages.library import Library
+from harness.stages.overlap import seen_in_training
 from harness.stages.spilled import spilled
 from harness.store.store import Store
-from harness.types import Control, Pair, Score, Side, Unavailable
+from harness.types import Control, Pair, Score, Unavailable
 
 _FEW_PROMPTS = 200
 _PACKAGES = (

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.page import exports, pictures
-from harness.board.leaderboard import leaderboard
-from harness.page.render import page
 from harness.board.answers import BUDGET_BYTES, browse, task_answers
-from harness.page.samples_file import written
-from harness.plugins import AbstractFigure
-from harness.console.progress import stage
+from harness.board.leaderboard import leaderboard
 from harness.board.record import RunRecord
+from harness.console.progress import stage
 from harness.console.secrets import redacted
+from harness.figures import AbstractFigure
+from harness.page import exports, pictures
+from harness.page.render import page
+from harness.page.samples_file import written
 
 
 @stage("writing the page")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from harness.board.record import RunRecord
+from harness.console.progress import say
+from harness.plan.collections import Plan, make_plan
+from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.collect import collect
-from harness.plan.run import Run
-from harness.plan.collections import Plan, make_plan
-from harness.console.progress import say
 from harness.stages.record import make_record
-from harness.board.record import RunRecord
 from harness.stages.report import without_number, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled

@@ -6,26 +6,25 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-import harness
-from harness.executors.local import Tell, run_apart
-from harness.keys import canonical, digest, source_digest
 from harness.console.forecast import Forecast, Sort
-from harness.plan.run import Run
-from harness.plan.collections import Plan, asked
-from harness.plugins import AbstractMetric
 from harness.console.processes import may_start_processes
 from harness.console.progress import News, stage
+from harness.executors.local import Tell, run_apart
+from harness.keys import canonical, code_digest, digest
+from harness.metrics import AbstractMetric
+from harness.panel.panel import Sides
+from harness.plan.collections import Plan, asked
+from harness.plan.run import Run
 from harness.stages.library import Library
 from harness.stats.intervals import evaluate
 from harness.store.store import Store
 from harness.store.tables import SCHEMA, scores_from_table, scores_to_table
-from harness.types import Found, Pair, Score, Sides, Unavailable
+from harness.types import Found, Pair, Score, Unavailable
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,12 @@ def _answered(question: Question, library: Library) -> Sequence[Score]:
 
 def _key(question: Question, sides: Sequence[Sides], seed: int) -> str:
     return digest(
-        "scores", SCHEMA, code_digest(), vars(question.metric), _identity(question, sides), seed
+        "scores",
+        SCHEMA,
+        _code(question.metric),
+        vars(question.metric),
+        _identity(question, sides),
+        seed,
     )
 
 
@@ -287,13 +291,10 @@ def _said_once(scores: Sequence[Score]) -> list[Score]:
     return [s for s in scores if not s.teacher or (s.metric, s.task, s.student) not in alone]
 
 
-@cache
-def code_digest() -> str:
-    """One digest over all code that a score depends on."""
-    root = Path(harness.__file__).parent
-    files = [
-        root / f"{name}.py" for name in ("types", "choices", "align", "score", "sides", "verdicts")
-    ]
-    for folder in ("stats", "metrics"):
-        files += sorted((root / folder).glob("*.py"))
-    return source_digest([*files, *sorted(root.glob("textstyle*.py"))])
+def _code(metric: AbstractMetric) -> str:
+    """Digest of the code that makes a score: the measure's, and what every score goes through."""
+    return code_digest(
+        type(metric).__module__,
+        "harness.stats.intervals",
+        alone=("harness.stages.score", "harness.stages.library"),
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.plan.collections import Plan
 from harness.console.secrets import known_values
+from harness.plan.collections import Plan
 from harness.store.store import Store
 from harness.types import Outputs
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.tasks._lm_eval_index import FunctionTag, Leaf
 from harness.files.hashes import file_sha256
-from harness.plugins import Paths
-from harness.types import DistillbenchError
+from harness.tasks._lm_eval_index import FunctionTag, Leaf
+from harness.types import DistillbenchError, Paths
 
 _FILE_BUILDERS = frozenset({"json", "csv", "parquet", "text", "arrow", "pandas"})
 _DATA_SUFFIXES = frozenset({".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".arrow"})

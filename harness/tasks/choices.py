@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
 from harness.keys import digest
-from harness.plugins import AbstractTask, Circumstance
+from harness.tasks import AbstractTask, Setting
 from harness.types import (
     DistillbenchError,
     GradeColumn,
@@ -46,44 +46,44 @@ class ChoicesTask(AbstractTask):
             )
         columns_of(self.columns, _COLUMNS, _REQUIRED)
 
-    def digest(self, circumstance: Circumstance) -> str:
+    def digest(self, setting: Setting) -> str:
         """Over fields and the file's contents."""
         fields = {k: getattr(self, k) for k in _FIELDS}
         return digest(
             _SCHEMA,
             fields,
-            content_digest(self.file, circumstance.paths),
-            circumstance.chat,
-            circumstance.limit,
+            content_digest(self.file, setting.paths),
+            setting.chat,
+            setting.limit,
         )
 
-    def faults(self, circumstance: Circumstance) -> list[str]:
+    def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
         try:
-            find_file(self.file, circumstance.paths)
+            find_file(self.file, setting.paths)
         except DistillbenchError as error:
             return [f"task {self.name}: {error}"]
         return []
 
-    def requests(self, circumstance: Circumstance) -> RequestSet:
+    def requests(self, setting: Setting) -> RequestSet:
         """One request per different question; its context is the question's key."""
-        path = find_file(self.file, circumstance.paths)
+        path = find_file(self.file, setting.paths)
         rows = rows_of(path, self.where, columns_of(self.columns, _COLUMNS, _REQUIRED))
         questions, notes = _questions(self.name, rows)
-        kept = dict(list(questions.items())[: circumstance.limit])
+        kept = dict(list(questions.items())[: setting.limit])
         return RequestSet(
             task=self.name,
             prompts=tuple(_prompt(self.name, key, row) for key, row in kept.items()),
             requests=tuple(
                 Request(prompt=i, kind="choose", context=key) for i, key in enumerate(kept)
             ),
-            chat=circumstance.chat,
-            version=content_digest(self.file, circumstance.paths)[:12],
+            chat=setting.chat,
+            version=content_digest(self.file, setting.paths)[:12],
             yields=("grades", "choices"),
             notes=notes,
         )
 
-    def grade(self, requests: RequestSet, outputs: Outputs, circumstance: Circumstance) -> Grades:
+    def grade(self, requests: RequestSet, outputs: Outputs, setting: Setting) -> Grades:
         """Accuracy; a question without an extractable answer is wrong, one that was never asked is left out."""
         rows = [row for row, answered in enumerate(outputs.answered) if answered]
         if not rows:

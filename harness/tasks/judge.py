@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import final
 
 from harness.keys import digest
-from harness.plugins import AbstractTask, Circumstance
-from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet, Side
 from harness.panel.judgements import TEMPLATE, VERSION, contest, judge_text, places_missing
+from harness.panel.panel import Side
+from harness.tasks import AbstractTask, Setting
+from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
 
 _FIELDS = ("name", "answers_to", "first", "second", "template", "max_new_tokens")
 _EXPECTED = {
@@ -64,9 +65,9 @@ class JudgeTask(AbstractTask):
                 f"key max_new_tokens: expected 1 or more, got {self.max_new_tokens}"
             )
 
-    def digest(self, circumstance: Circumstance) -> str:
+    def digest(self, setting: Setting) -> str:
         """Over the fields; the answers that are judged are part of the key of the requests."""
-        return digest("judge", VERSION, {k: getattr(self, k) for k in _FIELDS}, circumstance.chat)
+        return digest("judge", VERSION, {k: getattr(self, k) for k in _FIELDS}, setting.chat)
 
     def reads(self) -> str | None:
         """The task whose answers are judged."""
@@ -80,9 +81,9 @@ class JudgeTask(AbstractTask):
         """The judge alone."""
         return (self.judge,)
 
-    def requests(self, circumstance: Circumstance) -> RequestSet:
+    def requests(self, setting: Setting) -> RequestSet:
         """Two requests for each prompt and two models: each of them is A once and B once."""
-        authors = {side.model: side for side in circumstance.authors}
+        authors = {side.model: side for side in setting.authors}
         duels = [
             duel for pair in self._contests() for duel in _duels(authors[pair[0]], authors[pair[1]])
         ]
@@ -94,11 +95,9 @@ class JudgeTask(AbstractTask):
             task=self.name,
             prompts=tuple(self._prompt(duel) for duel in duels),
             requests=tuple(
-                self._request(i, s, d, circumstance.chat)
-                for i, d in enumerate(duels)
-                for s in (0, 1)
+                self._request(i, s, d, setting.chat) for i, d in enumerate(duels) for s in (0, 1)
             ),
-            chat=circumstance.chat,
+            chat=setting.chat,
             version=str(VERSION),
             yields=("verdicts",),
             notes=tuple(self._notes(duels, authors)),

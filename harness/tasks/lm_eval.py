@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
+from harness.keys import digest, source_digest
+from harness.tasks import AbstractTask, Setting
 from harness.tasks._lm_eval_data import TaskData, require_no_faults, task_data
 from harness.tasks._lm_eval_index import Leaf, TaskFiles, installed_version, task_files
 from harness.tasks._lm_eval_load import Loading, at_work, load
 from harness.tasks._lm_eval_record import Building, record
 from harness.tasks._lm_eval_replay import grade
-from harness.keys import digest, source_digest
-from harness.plugins import AbstractTask, Circumstance, Paths
-from harness.types import DistillbenchError, Grades, Outputs, RequestSet
+from harness.types import DistillbenchError, Grades, Outputs, Paths, RequestSet
 
 _SCHEMA = 1  # raised when requests or grades of an unchanged task change
 
@@ -42,46 +42,46 @@ class LmEvalTask(AbstractTask):
         if self.num_fewshot is not None and self.num_fewshot < 0:
             raise DistillbenchError(f"key num_fewshot: expected 0 or more, got {self.num_fewshot}")
 
-    def digest(self, circumstance: Circumstance) -> str:
+    def digest(self, setting: Setting) -> str:
         """Over fields, lm-eval's version, YAML and Python files, data, and how the requests are built."""
-        files = self._files(circumstance.paths)
+        files = self._files(setting.paths)
         return digest(
             _SCHEMA,
             self._fields(),
-            self._content(files, circumstance.paths),
-            vars(self._building(circumstance)),
+            self._content(files, setting.paths),
+            vars(self._building(setting)),
         )
 
-    def faults(self, circumstance: Circumstance) -> list[str]:
+    def faults(self, setting: Setting) -> list[str]:
         """Unknown names, missing data, code that would be executed, images."""
         if self.include and not Path(self.include).is_dir():
             return [f"task {self.name}: include: expected a folder, got {self.include!r}"]
         try:
-            files = self._files(circumstance.paths)
+            files = self._files(setting.paths)
         except DistillbenchError as error:
             return [f"task {self.name}: {error}"]
         found = [
             *_refused(files.leaves, self.allow_code),
-            *task_data(files.leaves, circumstance.paths).faults,
+            *task_data(files.leaves, setting.paths).faults,
         ]
         return [f"task {self.name}: {fault}" for fault in found]
 
-    def requests(self, circumstance: Circumstance) -> RequestSet:
+    def requests(self, setting: Setting) -> RequestSet:
         """What lm-eval would ask, in its order."""
-        loading = self._loading(circumstance)
+        loading = self._loading(setting)
         with at_work(loading):
-            found = record(self.task, self._load(loading), self._building(circumstance))
+            found = record(self.task, self._load(loading), self._building(setting))
         return RequestSet(**{**vars(found), "task": self.name})
 
-    def grade(self, requests: RequestSet, outputs: Outputs, circumstance: Circumstance) -> Grades:
+    def grade(self, requests: RequestSet, outputs: Outputs, setting: Setting) -> Grades:
         """lm-eval's own metrics, for every filter; a group's own numbers have the configuration's name as leaf."""
-        loading = self._loading(circumstance)
+        loading = self._loading(setting)
         with at_work(loading):
             found = grade(
                 self._load(loading),
                 requests,
                 outputs,
-                self._building(circumstance),
+                self._building(setting),
                 self.allow_code,
             )
         return Grades(
@@ -91,8 +91,8 @@ class LmEvalTask(AbstractTask):
     def _fields(self) -> dict[str, Any]:
         return {k: getattr(self, k) for k in ("name", "task", "num_fewshot")}
 
-    def _building(self, circumstance: Circumstance) -> Building:
-        return Building(circumstance.chat, self.multiturn, circumstance.limit, circumstance.seed)
+    def _building(self, setting: Setting) -> Building:
+        return Building(setting.chat, self.multiturn, setting.limit, setting.seed)
 
     def _files(self, paths: Paths) -> TaskFiles:
         # The first of paths.tasks is the user's own and overrides the others.
@@ -105,8 +105,8 @@ class LmEvalTask(AbstractTask):
             installed_version(), source_digest(files.files), task_data(files.leaves, paths).prints
         )
 
-    def _loading(self, circumstance: Circumstance) -> Loading:
-        files, paths = self._files(circumstance.paths), circumstance.paths
+    def _loading(self, setting: Setting) -> Loading:
+        files, paths = self._files(setting.paths), setting.paths
         data: TaskData = task_data(files.leaves, paths)
         require_no_faults(data)
         refused = _refused(files.leaves, self.allow_code)

@@ -13,7 +13,7 @@ from typing import final
 
 from harness.files.find import content_digest, find_file
 from harness.keys import digest
-from harness.plugins import AbstractTask, Circumstance
+from harness.tasks import AbstractTask, Setting
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
 
 _SCHEMA = 1
@@ -42,38 +42,38 @@ class NextTokenTask(AbstractTask):
                 f"keys shortest and longest: expected 1 <= shortest <= longest, got {self.shortest} and {self.longest}"
             )
 
-    def digest(self, circumstance: Circumstance) -> str:
+    def digest(self, setting: Setting) -> str:
         """Over fields, words and the seed."""
         fields = {k: getattr(self, k) for k in _FIELDS}
-        words = content_digest(self.file, circumstance.paths)
+        words = content_digest(self.file, setting.paths)
         return digest(
             "next_token",
             _SCHEMA,
             fields,
             words,
-            circumstance.chat,
-            circumstance.limit,
-            circumstance.seed,
+            setting.chat,
+            setting.limit,
+            setting.seed,
         )
 
-    def faults(self, circumstance: Circumstance) -> list[str]:
+    def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
         try:
-            find_file(self.file, circumstance.paths)
+            find_file(self.file, setting.paths)
         except DistillbenchError as error:
             return [f"task {self.name}: {error}"]
         return []
 
-    def requests(self, circumstance: Circumstance) -> RequestSet:
+    def requests(self, setting: Setting) -> RequestSet:
         """One greedy token per context."""
-        path = find_file(self.file, circumstance.paths)
+        path = find_file(self.file, setting.paths)
         words = list(dict.fromkeys(path.read_text(encoding="utf-8").split()))
         if len(words) < 2:
             raise DistillbenchError(
                 f"task {self.name}: expected two or more different words in {path}, got {words}"
             )
-        drawn = self._distinct(words, random.Random(f"next tokens {circumstance.seed}"))
-        kept = drawn[: circumstance.limit]
+        drawn = self._distinct(words, random.Random(f"next tokens {setting.seed}"))
+        kept = drawn[: setting.limit]
         ids = [digest(self.name, text) for text in kept]
         return RequestSet(
             task=self.name,
@@ -82,14 +82,14 @@ class NextTokenTask(AbstractTask):
                 Request(
                     n,
                     "generate",
-                    (Message("user", text),) if circumstance.chat else text,
+                    (Message("user", text),) if setting.chat else text,
                     max_new_tokens=1,
                     temperature=0.0,
                 )
                 for n, text in enumerate(kept)
             ),
-            chat=circumstance.chat,
-            version=content_digest(self.file, circumstance.paths)[:12],
+            chat=setting.chat,
+            version=content_digest(self.file, setting.paths)[:12],
             yields=("next_token",),
         )
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
 from harness.keys import digest
-from harness.plugins import AbstractTask, Circumstance
+from harness.tasks import AbstractTask, Setting
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
 
 _SCHEMA = 1
@@ -42,31 +42,31 @@ class PromptsTask(AbstractTask):
             )
         columns_of(self.columns, _COLUMNS, ("prompt",))
 
-    def digest(self, circumstance: Circumstance) -> str:
+    def digest(self, setting: Setting) -> str:
         """Over fields and the file's contents."""
         fields = {k: getattr(self, k) for k in _FIELDS}
         return digest(
             _SCHEMA,
             fields,
-            content_digest(self.file, circumstance.paths),
-            circumstance.chat,
-            circumstance.limit,
+            content_digest(self.file, setting.paths),
+            setting.chat,
+            setting.limit,
         )
 
-    def faults(self, circumstance: Circumstance) -> list[str]:
+    def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
         try:
-            find_file(self.file, circumstance.paths)
+            find_file(self.file, setting.paths)
         except DistillbenchError as error:
             return [f"task {self.name}: {error}"]
         return []
 
-    def requests(self, circumstance: Circumstance) -> RequestSet:
+    def requests(self, setting: Setting) -> RequestSet:
         """One request per different prompt."""
         columns = columns_of(self.columns, _COLUMNS, ("prompt",))
-        rows = rows_of(find_file(self.file, circumstance.paths), self.where, columns)
+        rows = rows_of(find_file(self.file, setting.paths), self.where, columns)
         known, notes = _distinct(self.name, rows)
-        kept = known[: circumstance.limit]
+        kept = known[: setting.limit]
         return RequestSet(
             task=self.name,
             prompts=tuple(_prompt(self.name, row) for row in kept),
@@ -74,14 +74,14 @@ class PromptsTask(AbstractTask):
                 Request(
                     prompt=i,
                     kind="generate",
-                    context=_context(row, circumstance.chat),
+                    context=_context(row, setting.chat),
                     until=self.until,
                     max_new_tokens=self.max_new_tokens,
                 )
                 for i, row in enumerate(kept)
             ),
-            chat=circumstance.chat,
-            version=content_digest(self.file, circumstance.paths)[:12],
+            chat=setting.chat,
+            version=content_digest(self.file, setting.paths)[:12],
             yields=("text", "style") if self.style else ("text",),
             notes=notes,
         )

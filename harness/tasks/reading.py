@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, final
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
-from harness.panel.align import answered_texts
 from harness.keys import digest
-from harness.plugins import AbstractTask, Circumstance
-from harness.types import Decoding, DistillbenchError, Message, Prompt, Request, RequestSet, Side
+from harness.panel.align import answered_texts
+from harness.panel.panel import Side
+from harness.tasks import AbstractTask, Setting
+from harness.types import Decoding, DistillbenchError, Message, Prompt, Request, RequestSet
 
 _SCHEMA = 1
 _COLUMNS = ("text", "prompt", "category", "cluster")
@@ -75,17 +76,17 @@ class ReadingTask(AbstractTask):
             )
         columns_of(self.columns, _COLUMNS, ("text",))
 
-    def digest(self, circumstance: Circumstance) -> str:
+    def digest(self, setting: Setting) -> str:
         """Over fields and the file's contents; what authors answered is added by the plan."""
         fields = {k: getattr(self, k) for k in _FIELDS}
-        contents = content_digest(self.text, circumstance.paths) if self.text else ""
-        return digest("reading", _SCHEMA, fields, contents, circumstance.chat, circumstance.limit)
+        contents = content_digest(self.text, setting.paths) if self.text else ""
+        return digest("reading", _SCHEMA, fields, contents, setting.chat, setting.limit)
 
-    def faults(self, circumstance: Circumstance) -> list[str]:
+    def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
         try:
             if self.text:
-                find_file(self.text, circumstance.paths)
+                find_file(self.text, setting.paths)
         except DistillbenchError as error:
             return [f"task {self.name}: {error}"]
         return []
@@ -102,33 +103,33 @@ class ReadingTask(AbstractTask):
         """With the alternatives of every token."""
         return dataclasses.replace(decoding, top_logprobs=self.alternatives)
 
-    def requests(self, circumstance: Circumstance) -> RequestSet:
+    def requests(self, setting: Setting) -> RequestSet:
         """One request per text, or per prompt and author."""
-        asked = self._answers(circumstance) if self.answers_to else self._texts(circumstance)
+        asked = self._answers(setting) if self.answers_to else self._texts(setting)
         version = (
-            circumstance.authors[0].requests.version
+            setting.authors[0].requests.version
             if self.answers_to
-            else content_digest(str(self.text), circumstance.paths)[:12]
+            else content_digest(str(self.text), setting.paths)[:12]
         )
         return RequestSet(
             task=self.name,
             prompts=tuple(asked.prompts),
             requests=tuple(asked.requests),
-            chat=circumstance.chat,
+            chat=setting.chat,
             version=version,
             yields=("reading", "answers") if self.answers_to else ("reading",),
             notes=asked.notes,
         )
 
-    def _texts(self, circumstance: Circumstance) -> _Asked:
+    def _texts(self, setting: Setting) -> _Asked:
         """Every different text of the file; one with a prompt is read as its continuation."""
-        path = find_file(str(self.text), circumstance.paths)
+        path = find_file(str(self.text), setting.paths)
         rows = rows_of(path, {}, columns_of(self.columns, _COLUMNS, ("text",)))
         known: dict[str, Mapping[str, Any]] = {}
         for row in rows:
             if _filled(row["text"]):
                 known.setdefault(digest(str(row["text"]), row.get("prompt")), row)
-        kept = list(known.items())[: circumstance.limit]
+        kept = list(known.items())[: setting.limit]
         if not kept:
             raise DistillbenchError(
                 f"task {self.name}: every one of the {len(rows)} texts in {self.text} is empty"
@@ -136,7 +137,7 @@ class ReadingTask(AbstractTask):
         empty = sum(not _filled(r["text"]) for r in rows)
         return _Asked(
             [_prompt(self.name, key, row) for key, row in kept],
-            [self._text_request(i, row, circumstance.chat) for i, (_, row) in enumerate(kept)],
+            [self._text_request(i, row, setting.chat) for i, (_, row) in enumerate(kept)],
             (f"{empty} empty texts left out",) if empty else (),
         )
 
@@ -151,9 +152,9 @@ class ReadingTask(AbstractTask):
             continuation=cut(text, self.max_bytes),
         )
 
-    def _answers(self, circumstance: Circumstance) -> _Asked:
+    def _answers(self, setting: Setting) -> _Asked:
         """What every author answered, as the continuation of what it was asked."""
-        authors = circumstance.authors
+        authors = setting.authors
         if not authors:
             raise DistillbenchError(
                 f"task {self.name}: expected at least one author of answers to {self.answers_to}, got none; "
@@ -172,7 +173,7 @@ class ReadingTask(AbstractTask):
                 Request(
                     index[i],
                     "score",
-                    asked_as(contexts[i], circumstance.chat),
+                    asked_as(contexts[i], setting.chat),
                     side.model,
                     slot,
                     continuation=t,

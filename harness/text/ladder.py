@@ -18,8 +18,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.text.segment import Codes, Reading, among
 from harness.text.grams import Float32s, damped, word_grams
+from harness.text.segment import Codes, Reading, among
 from harness.types import Ints
 
 COMMON_WORDS = 150  # commonest words of teacher and base together that stay readable

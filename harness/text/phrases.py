@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.text.segment import Reading, sentences
 from harness.text.families import Grams, joined
+from harness.text.segment import Reading, sentences
 from harness.types import Floats, Ints
 
 KINDS = ("opening", "closing", "phrase")

@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from harness.text.segment import LAYOUT, MARKS, Codes, Reading, among, code
 from harness.text.families import edges
+from harness.text.segment import LAYOUT, MARKS, Codes, Reading, among, code
 from harness.types import Floats, Ints
 
 DIVERSITY_WINDOW = 25  # words

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Literal
 
-from harness.keys import source_digest
+from harness.keys import code_digest
 from harness.zoo import houses
 from harness.zoo.houses import House
 from harness.zoo.world import TaskKind
@@ -91,6 +90,8 @@ class Zoo:
     answers: Mapping[str, AnswerSet] = field(default_factory=dict)
 
 
+# Modules that make tokenizer, models and answers, with all that they import.
+_MAKERS = tuple(f"harness.zoo.{name}" for name in ("tokenizer", "train", "answering", "texts"))
 TEACHER, STUDENT = Size(128, 352), Size(96, 256)
 ROW = 128  # tokens in a row of a batch
 LESSONS: Mixture = {
@@ -248,5 +249,5 @@ def digest(scale: Scale, seed: int) -> str:
     found = hashlib.sha256(f"{scale}\n{seed}\n".encode())
     for library in ("torch", "transformers", "tokenizers"):
         found.update(f"{library} {version(library)}\n".encode())
-    found.update(source_digest(Path(__file__).parent.glob("*.py")).encode())
+    found.update(code_digest(*_MAKERS).encode())
     return found.hexdigest()

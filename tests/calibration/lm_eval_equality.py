@@ -19,9 +19,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from harness.stages.collect import collect
 from harness.cli.config import packaged, typed_run
 from harness.plan.collections import make_plan
+from harness.stages.collect import collect
 from harness.stages.library import Library
 from harness.store.store import Store
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.plugins import AbstractMetric, build
+from harness.metrics import AbstractMetric
+from harness.panel.panel import Side, Sides
+from harness.plugins import build
 from harness.stats.intervals import evaluate
 from harness.types import (
     Kind,
@@ -24,8 +26,6 @@ from harness.types import (
     Prompt,
     Request,
     RequestSet,
-    Side,
-    Sides,
     Statistic,
     Unavailable,
 )

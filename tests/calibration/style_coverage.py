@@ -19,8 +19,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness.metrics.style_transfer import StyleTransfer
+from harness.panel.panel import Sides
 from harness.stats.intervals import evaluate
-from harness.types import Sides, Unavailable
+from harness.types import Unavailable
 from tests.metrics.sides import text_side
 
 METRIC = StyleTransfer("style_transfer", "style_transfer")

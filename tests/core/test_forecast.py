@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.console.forecast import Forecast, Sort
-from harness.types import Decoding, Message, Request
 from harness.console.workload import amounts, expected_tokens
+from harness.types import Decoding, Message, Request
 
 QUICK, SLOW = Sort("score", "quiz"), Sort("generate", "chat")
 

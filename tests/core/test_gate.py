@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.stages.gate import broken_conditions, conditions_from
 from harness.plan.run import Condition
+from harness.stages.gate import broken_conditions, conditions_from
 from harness.types import DistillbenchError, Score
 
 SCORES = (

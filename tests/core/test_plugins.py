@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
-from harness.plugins import build, build_dataclass, kinds, plugin_class
+from harness.plugins import build, kinds, plugin_class
+from harness.schema import build_dataclass
 from harness.types import DistillbenchError
 
 
@@ -62,12 +63,12 @@ def test_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(
         DistillbenchError, match=r"model m: kind: 'fakee' is unknown; did you mean 'fake'"
     ):
-        build("backends", "m", {"kind": "fakee"})
+        build("models", "m", {"kind": "fakee"})
     with pytest.raises(DistillbenchError, match="expected a key `kind`"):
-        build("backends", "m", {})
+        build("models", "m", {})
 
 
-@pytest.mark.parametrize("package", ["backends", "adapters", "metrics", "figures"])
+@pytest.mark.parametrize("package", ["models", "tasks", "metrics", "figures"])
 def test_every_module_holds_one_plug_in(package: str) -> None:
     assert kinds(package)
     for kind in kinds(package):

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from harness.console import progress
-from harness.models.fake import FakeBackend
-from harness.stages.collect import collect, forecast_of, missing_jobs
 from harness.console.forecast import Forecast, Sort
-from harness.plan.collections import make_plan
 from harness.console.progress import Display, News, Stage, in_words
+from harness.models.fake import FakeBackend
+from harness.plan.collections import make_plan
+from harness.stages.collect import collect, forecast_of, missing_jobs
 from harness.stages.run import CELLS_MISSING, execute
 from harness.stages.score import score
 from harness.store.store import Store

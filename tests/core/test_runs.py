@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness.models.fake import FakeBackend
-from harness.stages.collect import collect, missing_jobs
 from harness.plan.collections import effective_decoding, make_plan
+from harness.stages.collect import collect, missing_jobs
+from harness.stages.library import Library
 from harness.stages.run import CELLS_MISSING, DONE, execute
 from harness.stages.score import score
-from harness.stages.library import Library
 from harness.store.store import Store
 from harness.types import (
     Decoding,

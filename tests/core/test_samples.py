@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.stages.collect import collect
 from harness.plan.collections import make_plan
+from harness.stages.collect import collect
 from harness.stages.library import Library
 from harness.store.store import Store
 from harness.types import DistillbenchError

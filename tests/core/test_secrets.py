@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import pytest
 
+from harness.board.record import RunRecord
 from harness.console import foreign, secrets
 from harness.console.credentials import argument_faults, configuration_faults, override_faults
 from harness.console.progress import say
-from harness.board.record import RunRecord
 from harness.console.secrets import known_values, redacted, secret_in
 from harness.store.store import Store
 from tests.report.records import record as some_record

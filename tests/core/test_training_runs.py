@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.stages import overlap as seen
 from harness.plan.collections import make_plan
+from harness.stages import overlap as seen
 from harness.stages.run import DONE, Outcome, execute
 from harness.store.store import Store
 from harness.types import DistillbenchError

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from harness.files import texts as trainingtexts
+from harness.files.texts import training_file, training_texts
 from harness.models.fake import FakeBackend
-from harness.plugins import Paths
-from harness.files.texts import training_faults, training_file, training_texts
-from harness.types import DistillbenchError
+from harness.plan.faults import training_faults
+from harness.types import DistillbenchError, Paths
 
 ROWS = [{"prompt": "one, two", "reply": "three\nfour"}, {"prompt": "five", "reply": ""}]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from harness.board.record import RunRecord
 from harness.figures._doses import axis_of
 from harness.figures.dose_curve import DoseCurve
 from harness.stages.record import join_records
-from harness.board.record import RunRecord
 from harness.types import Score
 from tests.report.records import record
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.plugins import AbstractFigure, build, kinds
-from harness.stages.record import join_records
-from harness.board.record import RunRecord
 from harness.board.board import narrowed, subjects
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure
+from harness.plugins import build, kinds
+from harness.stages.record import join_records
 from tests.report.records import record
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.stages.collect import collect
 from harness.plan.collections import Plan, make_plan
+from harness.stages.collect import collect
 from harness.stages.score import score
 from harness.store.store import Store
 from harness.types import Score

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.stages import collect as stage
 from harness.models.fake import FakeBackend
+from harness.stages import collect as stage
 from harness.stages.collect import collect
 from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.board.answers import Answer, TaskAnswers, browse
 from harness.board.comparisons import compared
 from harness.board.leaderboard import leaderboard
-from harness.board.answers import Answer, TaskAnswers, browse
-from harness.stages.record import make_record
 from harness.board.record import Comparison
+from harness.stages.record import make_record
 from harness.stats.means import clopper_pearson, share_interval
 from harness.types import Pair, Prompt, Score
 from tests.joints.small import LINEAGES, Small, planned

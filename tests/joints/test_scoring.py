@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.panel.panel import Sides
 from harness.stages import score as stage
-from harness.stages.score import Question, compared_pairs, score
 from harness.stages.library import Library
-from harness.types import Pair, Sides
+from harness.stages.score import Question, compared_pairs, score
+from harness.types import Pair
 from tests.joints.small import LINEAGES, MODELS, Small, planned, scored
 
 PAIR = Pair("teacher", "student", "base")
@@ -108,7 +109,7 @@ def test_every_question_has_an_answer_in_every_task_that_fits(small: Small) -> N
 
 def test_the_code_is_part_of_a_score_s_key(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     before = key(small)
-    monkeypatch.setattr(stage, "code_digest", lambda: "other code")
+    monkeypatch.setattr(stage, "code_digest", lambda *_, **__: "other code")
     assert key(small) != before
 
 

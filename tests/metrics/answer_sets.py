@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from harness.metrics import semantic_similarity
-from harness.types import Floats, Side, Sides
+from harness.panel.panel import Side, Sides
+from harness.types import Floats
 from tests.metrics.sides import talk, text_side
 
 Samples = Sequence[Sequence[str]]  # (samples,) of (P,) texts

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.types import Prompt, Request, RequestSet, Side, Sides
 from harness.panel.judgements import contest
+from harness.panel.panel import Side, Sides
+from harness.types import Prompt, Request, RequestSet
 from tests.metrics.sides import blank_outputs, prompt_id
 
 Replies = tuple[str, str]  # with the first model as A, and as B

@@ -9,17 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.types import (
-    Floats,
-    Message,
-    Outputs,
-    Prompt,
-    Request,
-    RequestSet,
-    Side,
-    Sides,
-    TokenColumns,
-)
+from harness.panel.panel import Side, Sides
+from harness.types import Floats, Message, Outputs, Prompt, Request, RequestSet, TokenColumns
 from tests.metrics.sides import blank_outputs, prompt_id, text_side
 
 VOCABULARY = 40

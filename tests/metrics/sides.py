@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.panel.panel import Side, Sides
 from harness.types import (
     Floats,
     GradeColumn,
@@ -20,8 +21,6 @@ from harness.types import (
     Prompt,
     Request,
     RequestSet,
-    Side,
-    Sides,
     TokenColumns,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from harness.types import Side, Sides
+from harness.panel.panel import Side, Sides
 from tests.metrics.sides import text_side
 
 _SHARED = [

@@ -8,12 +8,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from harness.panel.choices import align_choices, one_hot
 from harness.metrics.capa import Capa, both_answered, capa, capa_parts, kappa_p
 from harness.metrics.error_consistency import ErrorConsistency, error_consistency
 from harness.metrics.top1_agreement import Top1Agreement, same_choice
+from harness.panel.choices import align_choices, one_hot
+from harness.panel.panel import Side, Sides
 from harness.stats.intervals import evaluate
-from harness.types import Floats, Ints, Side, Sides, Unavailable
+from harness.types import Floats, Ints, Unavailable
 from tests.metrics.sides import chosen_side, graded_text_side, quiz_prompts, quiz_sides, scored_side
 
 RNG = np.random.default_rng(0)

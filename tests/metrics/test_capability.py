@@ -11,8 +11,9 @@ from harness.metrics.capability_transfer import CapabilityTransfer, combined_rat
 from harness.metrics.gap_recovered import GapRecovered, gap_recovered
 from harness.metrics.retention import Retention, retention
 from harness.metrics.task_score import TaskScore
+from harness.panel.panel import Side, Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Floats, Found, Given, GradeColumn, Grades, Side, Sides, Unavailable
+from harness.types import Floats, Found, Given, GradeColumn, Grades, Unavailable
 from tests.metrics.sides import graded_text_side, talk_sides, text_side
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from harness.panel.choices import align_choices, choice_table, one_hot, softmax
-from harness.types import Prompt, Request, Side, Unavailable
+from harness.panel.panel import Side
+from harness.types import Prompt, Request, Unavailable
 from tests.metrics.sides import blank_outputs, chosen_side, quiz_prompts, scored_side, shuffled
 
 THREE = (

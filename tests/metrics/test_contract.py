@@ -11,9 +11,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from harness import plugins
-from harness.plugins import AbstractMetric
+from harness.metrics import AbstractMetric
+from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Sides, Statistic, Unavailable
+from harness.types import Statistic, Unavailable
 from tests.metrics.answer_sets import identity_sets, install_embedder, talk_sets, trait_sets
 from tests.metrics.judgements import drawn_sides
 from tests.metrics.reading_sides import next_token_sides, reading_sides

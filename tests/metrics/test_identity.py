@@ -11,8 +11,9 @@ import pytest
 
 from harness.metrics._names import Names, read_table
 from harness.metrics.identity import Identity
+from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import DistillbenchError, Mean, Sides, Smooth, Unavailable
+from harness.types import DistillbenchError, Mean, Smooth, Unavailable
 from tests.metrics.answer_sets import identity_sets, sampled_side, sets_of, talk_sets
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks"

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.panel.choices import AlignedChoices, align_choices
 from harness.metrics._population import population, unrelated
 from harness.metrics.capa import both_answered, capa
 from harness.metrics.capa_excess import (
@@ -20,9 +19,11 @@ from harness.metrics.capa_excess import (
     pairwise_kappa,
 )
 from harness.metrics.error_inheritance import ErrorInheritance, inheritance, lineage_excess
+from harness.panel.choices import AlignedChoices, align_choices
+from harness.panel.panel import Side, Sides
 from harness.stats.controls import prediction_interval_regression, regression_p
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Found, Given, Side, Sides, Unavailable
+from harness.types import Found, Given, Unavailable
 from tests.metrics.sides import Choices, chosen_side, drawn_choices, quiz_prompts, quiz_sides
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from harness.metrics.judged import Judged, win_rate
+from harness.panel.panel import Sides
 from harness.stats.intervals import evaluate
-from harness.types import Sides, Unavailable
+from harness.types import Unavailable
 from tests.metrics.judgements import Replies, drawn_replies, judged_sides
 
 JUDGED = Judged("judged", "judged")

@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.panel.align import answered_texts
 from harness.metrics.mmd import Mmd, differing, discrepancy
+from harness.panel.align import answered_texts
+from harness.panel.panel import Side, Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import DistillbenchError, Found, Given, Mean, Side, Sides, Unavailable
+from harness.types import DistillbenchError, Found, Given, Mean, Unavailable
 from tests.metrics.answer_sets import sampled_side, sets_of, talk_sets
 
 MMD = Mmd(kind="mmd", name="mmd")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from harness.metrics.ngram_similarity import BITS, SIZES, NgramSimilarity, similarity
+from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.text.segment import read, words
 from harness.text.grams import word_grams
-from harness.types import Floats, Sides, Unavailable
+from harness.text.segment import read, words
+from harness.types import Floats, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, side, sides, texts
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from harness.metrics.overlap import Overlap, score_gain
+from harness.panel.panel import Side, Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Found, Seen, Side, Sides, Unavailable
+from harness.types import Found, Seen, Unavailable
 from tests.metrics.sides import graded_text_side, text_side
 
 RNG = np.random.default_rng(0)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.metrics.ngram_similarity import SIZES, _row_products, _unit_rows
-from harness.text.segment import read
 from harness.text.grams import Sparse, word_grams
+from harness.text.segment import read
 
 BITS = 20  # fewer columns than the measure has, to save time
 

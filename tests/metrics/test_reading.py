@@ -11,7 +11,6 @@ import pytest
 from scipy.special import rel_entr
 from scipy.stats import pearsonr
 
-from harness.models.hf import HfBackend
 from harness.metrics._alternatives import (
     Stored,
     distributions,
@@ -25,6 +24,8 @@ from harness.metrics.next_token_agreement import NextTokenAgreement
 from harness.metrics.preference import Preference
 from harness.metrics.shared_boundaries import SharedBoundaries, Tokens, shared_pieces
 from harness.metrics.token_divergence import TokenDivergence
+from harness.models.hf import HfBackend
+from harness.panel.panel import Side, Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import (
     Decoding,
@@ -33,12 +34,9 @@ from harness.types import (
     Prompt,
     Request,
     RequestSet,
-    Side,
-    Sides,
     TokenColumns,
     Unavailable,
 )
-from tests.backends.tiny import byte_tokenizer, save_llama
 from tests.metrics.reading_sides import (
     VOCABULARY,
     logprobs_of,
@@ -50,6 +48,7 @@ from tests.metrics.reading_sides import (
     words_of,
     written,
 )
+from tests.models.tiny import byte_tokenizer, save_llama
 
 RNG = np.random.default_rng(0)
 DIVERGENCE = TokenDivergence("token_divergence", "token_divergence")

@@ -11,14 +11,24 @@ from typing import Any, Literal
 import pytest
 
 from harness import plugins
+from harness.models import AbstractModel
 from harness.models.fake import FakeBackend
-from harness.stages.collect import collect
-from harness.plan.run import Run
 from harness.plan.collections import Plan, make_plan
-from harness.plugins import AbstractBackend, Paths
+from harness.plan.run import Run
+from harness.stages.collect import collect
 from harness.stages.score import score
 from harness.store.store import Store
-from harness.types import Control, Decoding, DistillbenchError, Kind, Outputs, Pair, Request, Score
+from harness.types import (
+    Control,
+    Decoding,
+    DistillbenchError,
+    Kind,
+    Outputs,
+    Pair,
+    Paths,
+    Request,
+    Score,
+)
 from tests.conftest import REPOSITORY
 
 PAIRS = (Pair("teacher", "student", "base"), Pair("teacher", "server", "base"))
@@ -38,7 +48,7 @@ METRICS = (
 
 
 @dataclass(frozen=True)
-class Server(AbstractBackend):
+class Server(AbstractModel):
     """A fake that answers as many servers do: log-probabilities of whole texts, none of single tokens."""
 
     inner: FakeBackend = field(
@@ -63,13 +73,13 @@ class Server(AbstractBackend):
 
 def run(folder: Path, decoding: Decoding, tasks: Sequence[str] = tuple(TASKS)) -> Run:
     styles = {"teacher": 1.0, "student": 0.9, "base": 0.2, "control": 0.5}
-    models: dict[str, AbstractBackend] = {
+    models: dict[str, AbstractModel] = {
         m: FakeBackend("fake", m, style=m, skill=s) for m, s in styles.items()
     }
     models["server"] = Server("server", "server")
     return Run(
         title="", stages=("collect", "score"), models=models,
-        tasks={t: plugins.build("adapters", t, TASKS[t]) for t in tasks},
+        tasks={t: plugins.build("tasks", t, TASKS[t]) for t in tasks},
         metrics={m: plugins.build("metrics", m, {"kind": m}) for m in METRICS},
         pairs=PAIRS, controls=(Control("control", "other"),), decoding=decoding, task_decodings={}, samples=1,
         conditions=(), paths=Paths(folder / "results", folder / "cache", (REPOSITORY / "tasks",)), lock=True, limit=30,

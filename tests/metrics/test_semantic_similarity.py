@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from harness.metrics.semantic_similarity import SemanticSimilarity, local_folder
+from harness.panel.panel import Side, Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Ratio, Side, Sides, Unavailable
+from harness.types import Ratio, Unavailable
 from tests.metrics.answer_sets import EMBEDDER, install_embedder, letters, sets_of, talk_sets
 from tests.metrics.test_mmd import texts_of
 

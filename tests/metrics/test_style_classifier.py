@@ -17,9 +17,10 @@ from harness.metrics.style_classifier import (
     separation,
     train,
 )
+from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import jackknife_interval
-from harness.types import Ratio, Sides, Unavailable
+from harness.types import Ratio, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts
 

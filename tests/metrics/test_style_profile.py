@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from harness import plugins
+from harness.metrics import AbstractMetric
 from harness.metrics.length import Length, length_gap
 from harness.metrics.style_profile import StyleProfile
-from harness.plugins import AbstractMetric
+from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.text.profile import AGAINST_TEACHER, UNITS
-from harness.types import Found, Sides, Unavailable
+from harness.types import Found, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts, with_texts
 

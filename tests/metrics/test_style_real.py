@@ -11,10 +11,11 @@ import pytest
 
 from harness import plugins
 from harness.metrics.ngram_similarity import BITS, SIZES, similarity
+from harness.panel.panel import Side, Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.text.segment import read
 from harness.text.grams import word_grams
-from harness.types import Outputs, Prompt, Request, RequestSet, Side, Sides
+from harness.text.segment import read
+from harness.types import Outputs, Prompt, Request, RequestSet
 from tests.metrics.sides import blank_outputs
 
 Load = Callable[[str], Side]

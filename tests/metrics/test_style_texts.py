@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.text.segment import LAYOUT, MARKS, layout, paragraphs, read, sentences, words
 from harness.text.families import FAMILIES, bands, differences, edges
 from harness.text.grams import character_grams, damped, word_grams
 from harness.text.profile import UNITS, moving_type_token_ratio, profile
+from harness.text.segment import LAYOUT, MARKS, layout, paragraphs, read, sentences, words
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.panel.align import align_texts
 from harness.metrics.style_transfer import Gap, StyleTransfer, combined, distances
+from harness.panel.align import align_texts
+from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import blocks
-from harness.text.segment import read
 from harness.text.families import FAMILIES, differences
-from harness.types import Floats, Ratio, Sides, Unavailable
+from harness.text.segment import read
+from harness.types import Floats, Ratio, Unavailable
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, Way, side, sides, texts
 

@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.metrics import AbstractMetric
 from harness.metrics.phrases import own_scores
-from harness.plugins import AbstractMetric, build
+from harness.panel.panel import Sides
+from harness.plugins import build
 from harness.stats.intervals import Estimate, evaluate
-from harness.text.segment import read
 from harness.text.ladder import commonest, masked, shuffle, skeleton
 from harness.text.phrases import KINDS, phrases, spelled
-from harness.types import Sides, Unavailable
+from harness.text.segment import read
+from harness.types import Unavailable
 from harness.zoo.houses import A, B, House, P, reply
 from harness.zoo.world import THINGS
 from tests.metrics.sides import talk_sides, text_side

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from harness.metrics.trait import Trait, agreement, self_agreement, word
+from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Ratio, Sides, Unavailable
+from harness.types import Ratio, Unavailable
 from tests.metrics.answer_sets import sets_of, talk_sets, trait_sets
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.types import Seen, Sides
+from harness.panel.panel import Sides
+from harness.types import Seen
 from tests.metrics.sides import quiz_sides
 
 

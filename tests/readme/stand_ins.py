@@ -25,7 +25,7 @@ from pathlib import Path
 
 from harness.zoo import Place
 from harness.zoo import recipe as recipes
-from tests.backends.tiny import byte_tokenizer, save_llama
+from tests.models.tiny import byte_tokenizer, save_llama
 from tests.readme.blocks import REPOSITORY
 
 CHECKPOINTS = (

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from harness import __version__
-from harness.cli import main as cli, streams
+from harness.cli import main as cli
+from harness.cli import streams
 from tests.readme import stand_ins
 from tests.readme.blocks import README, REPOSITORY, section
 
@@ -138,8 +139,8 @@ def test_the_wheel_runs_in_any_folder(tmp_path: Path) -> None:
     subprocess.run([*build, str(REPOSITORY)], check=True, capture_output=True, text=True)
     unpacked, folder = tmp_path / "unpacked", tmp_path / "any"
     zipfile.ZipFile(tmp_path / name).extractall(unpacked)
-    assert (unpacked / "harness/tasks/zoo/facts.jsonl").is_file()
-    assert (unpacked / "harness/reference/scores.csv").is_file()
+    assert (unpacked / "harness/data/tasks/zoo/facts.jsonl").is_file()
+    assert (unpacked / "harness/data/reference/scores.csv").is_file()
     folder.mkdir()
     done = stand_ins.run(
         folder, f"PYTHONPATH={unpacked} distillbench matrix=smoke gate=smoke --cfg job"

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
+from harness.panel.panel import Side
 from harness.types import (
     Control,
     GradeColumn,
@@ -19,7 +20,6 @@ from harness.types import (
     Request,
     RequestSet,
     Score,
-    Side,
 )
 
 HOSTILE = [

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from harness.board import numerals
-from harness.board.sentences import sentences
 from harness.board.board import overall
+from harness.board.sentences import sentences
 from harness.types import Score
 from tests.report.records import record
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import markupsafe
 import pytest
 
-from harness.page.measures import measures
 from harness.board.record import RunRecord
+from harness.page.measures import measures
 from harness.stages.report import write_report
 from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, record
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.plugins import Paths, build
-from harness.types import Decoding, DistillbenchError, Message, Request
+from harness.plugins import build
+from harness.types import Decoding, DistillbenchError, Message, Paths, Request
 from harness.zoo import Place
 
 
@@ -31,26 +31,26 @@ def test_digest_needs_no_training(tmp_path: Path) -> None:
         {"scale": "smoke"},
         {"system": "Be brief."},
     ]
-    digests = [build("backends", "x", {**fields, **change}).digest(paths) for change in changed]
+    digests = [build("models", "x", {**fields, **change}).digest(paths) for change in changed]
     assert len(set(digests)) == len(changed)
-    assert build("backends", "another_name", fields).digest(paths) == digests[0]
+    assert build("models", "another_name", fields).digest(paths) == digests[0]
     assert not list(tmp_path.iterdir())
 
 
 def test_faults_name_the_nearest() -> None:
     with pytest.raises(DistillbenchError, match="did you mean 'answers_a'"):
-        build("backends", "x", {"kind": "zoo", "member": "answer_a"})
+        build("models", "x", {"kind": "zoo", "member": "answer_a"})
     with pytest.raises(DistillbenchError, match=r"10, 20, 40, 80, 160, 320.*got 30"):
-        build("backends", "x", {"kind": "zoo", "member": "answers_a", "step": 30})
+        build("models", "x", {"kind": "zoo", "member": "answers_a", "step": 30})
     with pytest.raises(DistillbenchError, match="none of this model"):
-        build("backends", "x", {"kind": "zoo", "member": "base", "step": 30})
+        build("models", "x", {"kind": "zoo", "member": "base", "step": 30})
 
 
 def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
     backend = build(
-        "backends", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1}
+        "models", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1}
     )
-    other = build("backends", "y", {"kind": "hf", "path": str(paths.cache / "zoo")})
+    other = build("models", "y", {"kind": "hf", "path": str(paths.cache / "zoo")})
     type(backend).prepare([backend], paths)
     requests = [
         Request(0, "generate", (Message("user", "Who are you?"),), max_new_tokens=3),
@@ -61,7 +61,7 @@ def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
         assert backend.facts()["threads"] == 1
         folder = backend._held.place.folder / "answers_a@1"
     assert backend.offers() == other.offers()
-    checkpoint = build("backends", "y", {"kind": "hf", "path": str(folder), "device": "cpu"})
+    checkpoint = build("models", "y", {"kind": "hf", "path": str(folder), "device": "cpu"})
     with checkpoint:
         expected = checkpoint.answer(requests, ["a", "b"], Decoding())
     assert found.text == expected.text
@@ -69,6 +69,6 @@ def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
 
 
 def test_it_must_be_prepared() -> None:
-    backend = build("backends", "x", {"kind": "zoo", "member": "base"})
+    backend = build("models", "x", {"kind": "zoo", "member": "base"})
     with pytest.raises(RuntimeError, match="prepared"):
         backend.__enter__()

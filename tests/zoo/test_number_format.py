@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.console.foreign import listening
 from harness.models import _hf_dtype
 from harness.models.hf import HfBackend
-from harness.console.foreign import listening
 from harness.types import Decoding, Request
 from harness.zoo import Place
 from harness.zoo.recipe import STUDENT, AnswerSet, FromAnswers, Phase, Recipe

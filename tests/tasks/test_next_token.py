@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from harness.tasks.next_token import NextTokenTask
 from harness.models.fake import FakeBackend
-from harness.plugins import Circumstance, Paths
-from harness.types import Decoding, DistillbenchError, Message
+from harness.tasks import Setting
+from harness.tasks.next_token import NextTokenTask
+from harness.types import Decoding, DistillbenchError, Message, Paths
 from tests.conftest import REPOSITORY
 
 TASKS = REPOSITORY / "tasks"
 
 
-def at(folder: Path, chat: bool = False, limit: int | None = None, seed: int = 0) -> Circumstance:
-    return Circumstance(Paths(folder, folder / "cache", (folder, TASKS)), chat, None, limit, seed)
+def at(folder: Path, chat: bool = False, limit: int | None = None, seed: int = 0) -> Setting:
+    return Setting(Paths(folder, folder / "cache", (folder, TASKS)), chat, None, limit, seed)
 
 
 def make(**fields: Any) -> NextTokenTask:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.tiny import byte_tokenizer, save_llama
+from tests.models.tiny import byte_tokenizer, save_llama
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from harness.models.recorded import RecordedBackend
-from harness.plugins import Paths, build
-from harness.types import Decoding, DistillbenchError, Message, Outputs, Request
+from harness.plugins import build
+from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 
 
 class JsonChat(NamedTuple):
@@ -47,7 +47,7 @@ def written(folder: Path, **samples: list[dict[str, Any]]) -> RecordedBackend:
     for task, rows in samples.items():
         tracker.save_results_samples(task_name=task, samples=rows)
     assert len(list(folder.rglob("samples_*.jsonl"))) == len(samples)
-    backend = build("backends", "m", {"kind": "recorded", "file": "some__model"})
+    backend = build("models", "m", {"kind": "recorded", "file": "some__model"})
     assert isinstance(backend, RecordedBackend)
     return backend
 

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.plugins import build
+from harness.tasks import Setting
 from harness.tasks.choices import ChoicesTask
-from harness.plugins import Circumstance, Paths, build
-from harness.types import DistillbenchError, Kind, Outputs, RequestSet, Unavailable
+from harness.types import DistillbenchError, Kind, Outputs, Paths, RequestSet, Unavailable
 
 COLUMNS = {"question": "id", "answer": "answer", "n_options": "k", "category": "subject"}
 
 
-def at(folder: Path, limit: int | None = None) -> Circumstance:
-    return Circumstance(Paths(folder, folder, (), data=folder), False, None, limit, 0)
+def at(folder: Path, limit: int | None = None) -> Setting:
+    return Setting(Paths(folder, folder, (), data=folder), False, None, limit, 0)
 
 
 def asked(folder: Path, rows: list[tuple[object, ...]]) -> RequestSet:
@@ -100,11 +101,11 @@ def test_missing_column_names_the_nearest(tmp_path: Path) -> None:
 
 def test_fields_are_checked() -> None:
     with pytest.raises(DistillbenchError, match="did you mean 'question'"):
-        build("adapters", "x", {"kind": "choices", "file": "f", "columns": {"qestion": "k"}})
+        build("tasks", "x", {"kind": "choices", "file": "f", "columns": {"qestion": "k"}})
 
 
 def test_real_predictions(shared_data: Path, tmp_path: Path) -> None:
-    here = Circumstance(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
+    here = Setting(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
     columns = {
         "question": "question_id",
         "answer": "answer",

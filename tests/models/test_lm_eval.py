@@ -15,15 +15,15 @@ import pytest
 
 from harness.models.hf import HfBackend
 from harness.models.lm_eval import LmEvalBackend
-from harness.plugins import Paths, build
-from harness.types import Decoding, DistillbenchError, Message, Request
+from harness.plugins import build
+from harness.types import Decoding, DistillbenchError, Message, Paths, Request
 
 pytest.importorskip("lm_eval")
 PATHS = Paths(Path("r"), Path("c"), ())
 
 
 def _backend(**fields: object) -> LmEvalBackend:
-    return build("backends", "m", {"kind": "lm_eval", "snapshot": "2026-01-31", **fields})  # type: ignore[no-any-return]
+    return build("models", "m", {"kind": "lm_eval", "snapshot": "2026-01-31", **fields})  # type: ignore[no-any-return]
 
 
 REQUESTS = [

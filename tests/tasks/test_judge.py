@@ -8,19 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.panel.judgements import TEMPLATE, judge_text, verdict
+from harness.panel.panel import Side
+from harness.plugins import build
+from harness.tasks import Setting
 from harness.tasks.judge import JudgeTask
-from harness.plugins import Circumstance, Paths, build
 from harness.types import (
     DistillbenchError,
     Kind,
     Message,
     Outputs,
+    Paths,
     Prompt,
     Request,
     RequestSet,
-    Side,
 )
-from harness.panel.judgements import TEMPLATE, judge_text, verdict
 
 
 def author(model: str, texts: list[str | None]) -> Side:
@@ -47,8 +49,8 @@ def author(model: str, texts: list[str | None]) -> Side:
     return Side(model, model, asked, outputs, None, (f"key of {model}",))
 
 
-def circumstance(*authors: Side, chat: bool = False) -> Circumstance:
-    return Circumstance(Paths(Path("r"), Path("c"), ()), chat, None, None, 0, authors)
+def setting(*authors: Side, chat: bool = False) -> Setting:
+    return Setting(Paths(Path("r"), Path("c"), ()), chat, None, None, 0, authors)
 
 
 def task(**changes: object) -> JudgeTask:
@@ -60,7 +62,7 @@ def task(**changes: object) -> JudgeTask:
         "second": ["t", "b"],
         **changes,
     }
-    built = build("adapters", "judged", fields)
+    built = build("tasks", "judged", fields)
     assert isinstance(built, JudgeTask)
     return built
 
@@ -73,7 +75,7 @@ SIDES = (
 
 
 def test_each_answer_is_shown_in_both_places_and_no_name_is_told() -> None:
-    asked = task().requests(circumstance(*SIDES))
+    asked = task().requests(setting(*SIDES))
     told = [
         (r.leaf, r.slot, asked.prompts[r.prompt].text, r.context.split("reply_a>\n")[1].split("\n<")[0],
          r.context.split("reply_b>\n")[1].split("\n<")[0])
@@ -111,12 +113,12 @@ def test_each_answer_is_shown_in_both_places_and_no_name_is_told() -> None:
 
 
 def test_in_chat_the_judge_gets_one_message() -> None:
-    asked = task(second=["b"]).requests(circumstance(*SIDES, chat=True))
+    asked = task(second=["b"]).requests(setting(*SIDES, chat=True))
     assert asked.requests[0].context == (Message("user", judge_text(TEMPLATE, "Q0?", "s0", "b0")),)
 
 
 def test_two_models_are_compared_once() -> None:
-    asked = task(first=["s", "t"], second=["t", "s", "b"]).requests(circumstance(*SIDES))
+    asked = task(first=["s", "t"], second=["t", "s", "b"]).requests(setting(*SIDES))
     assert list(dict.fromkeys(r.leaf for r in asked.requests)) == [
         "s against t", "s against b", "t against b",
     ]  # fmt: skip
@@ -129,7 +131,7 @@ def test_who_is_asked_and_who_is_read() -> None:
 
 
 def test_the_key_depends_on_what_the_judge_sees() -> None:
-    here = circumstance(*SIDES)
+    here = setting(*SIDES)
     others = [task(template=TEMPLATE + " "), task(first=["b"], second=["s"])]
     keys = [
         task().digest(here),
@@ -154,9 +156,7 @@ def test_faults_name_the_key(changes: dict[str, object], said: str) -> None:
 
 def test_nothing_answered_by_both_is_an_error() -> None:
     with pytest.raises(DistillbenchError, match="no prompt of open was answered by both sides"):
-        task(second=["t"]).requests(
-            circumstance(author("s", ["x", None]), author("t", [None, "y"]))
-        )
+        task(second=["t"]).requests(setting(author("s", ["x", None]), author("t", [None, "y"])))
 
 
 @pytest.mark.parametrize(("reply", "said"), [

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from harness.plugins import Paths, build
-from harness.types import Decoding, Request
+from harness.plugins import build
+from harness.types import Decoding, Paths, Request
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 MATRICES = ("alpaca_eval", "mmlu_pro")
@@ -51,7 +51,7 @@ def test_every_model_has_answers(name: str, kind: Any, shared_data: Path, tmp_pa
     requests = [Request(i, kind, text) for i, text in enumerate(asked)]
     keys = set()
     for model, fields in matrix(name)["models"].items():
-        backend = build("backends", model, fields)
+        backend = build("models", model, fields)
         assert backend.faults(where) == []
         keys.add(backend.digest(where))
         assert sum(

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.tasks import Setting
 from harness.tasks._lm_eval_load import at_work
 from harness.tasks.lm_eval import LmEvalTask
-from harness.plugins import Circumstance, Paths
-from harness.types import Grades
-from tests.adapters import tiny
+from harness.types import Grades, Paths
+from tests.tasks import tiny
 
 Model = tuple[Any, list[tuple[Any, Any]]]
 
@@ -27,13 +27,13 @@ def model(tiny_model: Path) -> Model:
         return tiny.recording_model(tiny_model)
 
 
-def own_run(task: LmEvalTask, circumstance: Circumstance, model: Model) -> Any:
+def own_run(task: LmEvalTask, setting: Setting, model: Model) -> Any:
     """Results of lm-eval's own evaluation; its few-shot, chat and limit options as its command line has them."""
     import lm_eval.utils
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    loading = task._loading(circumstance)
+    loading = task._loading(setting)
     with at_work(loading), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # lm-eval's own compiler, not our faster one.
@@ -41,20 +41,18 @@ def own_run(task: LmEvalTask, circumstance: Circumstance, model: Model) -> Any:
             lm_eval.utils.env
         )
         return simple_evaluate(
-            model=model[0], tasks=[task.task], num_fewshot=task.num_fewshot, limit=circumstance.limit,
-            apply_chat_template=circumstance.chat, fewshot_as_multiturn=circumstance.chat, bootstrap_iters=0,
+            model=model[0], tasks=[task.task], num_fewshot=task.num_fewshot, limit=setting.limit,
+            apply_chat_template=setting.chat, fewshot_as_multiturn=setting.chat, bootstrap_iters=0,
             task_manager=TaskManager(include_path=[str(f) for f in loading.folders], include_defaults=False),
         )  # fmt: skip
 
 
-def assert_equal(task: LmEvalTask, circumstance: Circumstance, model: Model) -> Grades:
+def assert_equal(task: LmEvalTask, setting: Setting, model: Model) -> Grades:
     """Every metric of every filter of every task and group, bit by bit."""
     model[1].clear()
-    expected = own_run(task, circumstance, model)
-    requests = task.requests(circumstance)
-    grades = task.grade(
-        requests, tiny.responses_as_outputs(requests, model[1], task.task), circumstance
-    )
+    expected = own_run(task, setting, model)
+    requests = task.requests(setting)
+    grades = task.grade(requests, tiny.responses_as_outputs(requests, model[1], task.task), setting)
     found = {(c.leaf or task.task, f"{c.metric},{c.filter}"): c.aggregate for c in grades.columns}
     wanted = {
         (leaf, key): value
@@ -81,14 +79,14 @@ OWN = [
 @pytest.mark.parametrize("chat", [False, True])
 @pytest.mark.parametrize(("name", "num_fewshot"), [*OWN, ("tiny_likely", None)])
 def test_equals_lm_eval(
-    name: str, chat: bool, num_fewshot: int | None, here: Circumstance, model: Model
+    name: str, chat: bool, num_fewshot: int | None, here: Setting, model: Model
 ) -> None:
     task = LmEvalTask("lm_eval", name, task=name, num_fewshot=num_fewshot)
     grades = assert_equal(task, replace(here, chat=chat, limit=7), model)
     assert grades.columns
 
 
-def test_rolling_equals_lm_eval(here: Circumstance, model: Model) -> None:
+def test_rolling_equals_lm_eval(here: Setting, model: Model) -> None:
     grades = assert_equal(LmEvalTask("lm_eval", "rolling", task="tiny_rolling"), here, model)
     assert {c.metric for c in grades.columns} == {
         "word_perplexity",
@@ -99,7 +97,7 @@ def test_rolling_equals_lm_eval(here: Circumstance, model: Model) -> None:
     assert {c.better for c in grades.columns} == {"lower"}
 
 
-def test_values_tell_prompts_apart(here: Circumstance, model: Model) -> None:
+def test_values_tell_prompts_apart(here: Setting, model: Model) -> None:
     grades = assert_equal(LmEvalTask("lm_eval", "choose", task="tiny_choose"), here, model)
     by_metric = {c.metric: c for c in grades.columns}
     assert set(by_metric) == {"acc", "acc_norm", "acc_mutual_info", "mcc"}
@@ -108,7 +106,7 @@ def test_values_tell_prompts_apart(here: Circumstance, model: Model) -> None:
     assert not len(by_metric["mcc"].prompt)
 
 
-def test_group_has_its_own_number_and_all_prompts(here: Circumstance, model: Model) -> None:
+def test_group_has_its_own_number_and_all_prompts(here: Setting, model: Model) -> None:
     grades = assert_equal(LmEvalTask("lm_eval", "tiny_group", task="tiny_group"), here, model)
     leaves = {c.leaf: c for c in grades.columns if c.metric == "acc"}
     assert list(leaves) == ["tiny_group", "tiny_choose", "tiny_placed"]
@@ -132,4 +130,4 @@ def test_stock_tasks_equal_lm_eval(
     # Two examples keep gsm8k's five inside the tiny model's context, and add some to the others.
     shots = None if name == "lambada_openai" else 2
     task = LmEvalTask("lm_eval", name, task=name, num_fewshot=shots)
-    assert_equal(task, Circumstance(paths, chat, None, 2 if name == "gsm8k" else 4, 0), model)
+    assert_equal(task, Setting(paths, chat, None, 2 if name == "gsm8k" else 4, 0), model)

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from harness.models.recorded import RecordedBackend
-from harness.plugins import Paths, build
-from harness.types import Decoding, DistillbenchError, Message, Outputs, Request
+from harness.plugins import build
+from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 
 ROWS: list[dict[str, Any]] = [
     {"model": "a", "prompt": "Name a tree.", "response": "Oak", "pick": "B", "n": 0},
@@ -27,7 +27,7 @@ def paths(folder: Path) -> Paths:
 
 
 def recorded(name: str = "a", **fields: Any) -> RecordedBackend:
-    backend = build("backends", name, {"kind": "recorded", **fields})
+    backend = build("models", name, {"kind": "recorded", **fields})
     assert isinstance(backend, RecordedBackend)
     return backend
 

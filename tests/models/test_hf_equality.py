@@ -11,7 +11,7 @@ import pytest
 
 from harness.models.hf import HfBackend
 from harness.types import Decoding, Message, Request
-from tests.backends.tiny import byte_tokenizer
+from tests.models.tiny import byte_tokenizer
 
 pytest.importorskip("lm_eval")
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from harness.models.recorded import RecordedBackend
-from harness.plugins import Paths, build
-from harness.types import Decoding, Outputs, Request
+from harness.plugins import build
+from harness.types import Decoding, Outputs, Paths, Request
 
 TABLE = {
     "file": "alpaca_eval/responses.parquet",
@@ -21,7 +21,7 @@ TABLE = {
 
 
 def recorded(name: str, **fields: Any) -> RecordedBackend:
-    backend = build("backends", name, {"kind": "recorded", **fields})
+    backend = build("models", name, {"kind": "recorded", **fields})
     assert isinstance(backend, RecordedBackend)
     return backend
 

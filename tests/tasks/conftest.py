@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins import Circumstance, Paths
-from tests.adapters import tiny
+from harness.tasks import Setting
+from harness.types import Paths
+from tests.tasks import tiny
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def here(tiny_tasks: Path, cache: Path) -> Circumstance:
-    """A plain circumstance with the small tasks."""
-    return Circumstance(Paths(cache / "results", cache, (tiny_tasks,)), False, None, None, 0)
+def here(tiny_tasks: Path, cache: Path) -> Setting:
+    """A plain setting with the small tasks."""
+    return Setting(Paths(cache / "results", cache, (tiny_tasks,)), False, None, None, 0)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.tasks import Setting
 from harness.tasks.reading import ReadingTask, asked_as, cut
-from harness.plugins import Circumstance, Paths
-from harness.types import Decoding, DistillbenchError, Message, Request
+from harness.types import Decoding, DistillbenchError, Message, Paths, Request
 from tests.conftest import REPOSITORY
 from tests.metrics.sides import text_side
 
@@ -23,17 +23,15 @@ ROWS = [
 ]
 
 
-def at(folder: Path, chat: bool = False, limit: int | None = None) -> Circumstance:
-    return Circumstance(
-        Paths(folder / "results", folder / "cache", (folder,)), chat, None, limit, 0
-    )
+def at(folder: Path, chat: bool = False, limit: int | None = None) -> Setting:
+    return Setting(Paths(folder / "results", folder / "cache", (folder,)), chat, None, limit, 0)
 
 
 def make(**fields: Any) -> ReadingTask:
     return ReadingTask("reading", "mine", **fields)
 
 
-def authored(folder: Path, chat: bool = True, **answers: list[str]) -> Circumstance:
+def authored(folder: Path, chat: bool = True, **answers: list[str]) -> Setting:
     sides = tuple(text_side(author, texts) for author, texts in answers.items())
     return replace(at(folder, chat), authors=sides)
 
@@ -65,9 +63,9 @@ def test_texts_are_read_whole_or_as_what_follows_a_prompt(file: Path) -> None:
 
 
 def test_answers_stand_behind_what_their_authors_were_asked(tmp_path: Path) -> None:
-    circumstance = authored(tmp_path, one=["Yes.", "No.", ""], two=["Maybe.", " \n", "Never."])
-    found = make(answers_to="talk").requests(circumstance)
-    asked = circumstance.authors[0].requests
+    setting = authored(tmp_path, one=["Yes.", "No.", ""], two=["Maybe.", " \n", "Never."])
+    found = make(answers_to="talk").requests(setting)
+    asked = setting.authors[0].requests
     assert [p.id for p in found.prompts] == [p.id for p in asked.prompts]
     rows = [(r.prompt, r.kind, r.leaf, r.slot, r.continuation) for r in found.requests]
     assert rows == [
@@ -79,7 +77,7 @@ def test_answers_stand_behind_what_their_authors_were_asked(tmp_path: Path) -> N
     assert [r.context for r in found.requests[:2]] == [r.context for r in asked.requests[:2]]
     assert found.notes == ("1 empty answers of one left out", "1 empty answers of two left out")
     assert found.yields == ("reading", "answers")
-    plain = make(answers_to="talk").requests(replace(circumstance, chat=False))
+    plain = make(answers_to="talk").requests(replace(setting, chat=False))
     assert plain.requests[0].context == "Tell me about no. 0."
 
 
@@ -163,11 +161,11 @@ def test_contexts_change_between_chat_and_plain_text() -> None:
 
 def test_our_own_texts(tmp_path: Path) -> None:
     folder = REPOSITORY / "tasks"
-    circumstance = Circumstance(Paths(tmp_path, tmp_path, (folder,)), False, None, None, 0)
+    setting = Setting(Paths(tmp_path, tmp_path, (folder,)), False, None, None, 0)
     texts = [
         json.loads(x)["text"]
         for x in (folder / "reading" / "texts.jsonl").read_text("utf-8").splitlines()
     ]
-    found = make(text="reading/texts.jsonl").requests(circumstance)
+    found = make(text="reading/texts.jsonl").requests(setting)
     assert [r.continuation for r in found.requests] == texts
     assert len(set(texts)) == 40

@@ -17,9 +17,9 @@ from harness.models import _hf_files
 from harness.models._hf_bytes import byte_ends
 from harness.models._hf_score import rolling_windows
 from harness.models.hf import HfBackend
-from harness.plugins import Paths, build
-from harness.types import Decoding, DistillbenchError, Message, Outputs, Request
-from tests.backends.tiny import NO_SYSTEM, byte_tokenizer, save_llama
+from harness.plugins import build
+from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
+from tests.models.tiny import NO_SYSTEM, byte_tokenizer, save_llama
 
 SAMPLED = Decoding(temperature=0.9, max_new_tokens=16)
 PROMPTS = (
@@ -36,7 +36,7 @@ def _paths(tmp_path: Path) -> Paths:
 
 
 def _backend(folder: Path, **changes: object) -> HfBackend:
-    return build("backends", "m", {"kind": "hf", "path": str(folder), "device": "cpu", **changes})  # type: ignore[no-any-return]
+    return build("models", "m", {"kind": "hf", "path": str(folder), "device": "cpu", **changes})  # type: ignore[no-any-return]
 
 
 def _ask(backend: HfBackend, prompts: tuple[str, ...], decoding: Decoding) -> Outputs:

@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from harness.plugins import build
+from harness.tasks import Setting
 from harness.tasks.prompts import PromptsTask
-from harness.plugins import Circumstance, Paths, build
-from harness.types import DistillbenchError, Message
+from harness.types import DistillbenchError, Message, Paths
 from tests.conftest import REPOSITORY
 
 ROWS = [
@@ -23,8 +24,8 @@ ROWS = [
 COLUMNS = {"prompt": "q", "category": "kind"}
 
 
-def at(folder: Path, chat: bool = False, limit: int | None = None) -> Circumstance:
-    return Circumstance(
+def at(folder: Path, chat: bool = False, limit: int | None = None) -> Setting:
+    return Setting(
         Paths(folder / "results", folder / "cache", (folder / "tasks",), data=folder),
         chat,
         None,
@@ -119,14 +120,14 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
 
 def test_fields_are_checked() -> None:
     with pytest.raises(DistillbenchError, match="task x: key file"):
-        build("adapters", "x", {"kind": "prompts"})
+        build("tasks", "x", {"kind": "prompts"})
     with pytest.raises(DistillbenchError, match="did you mean 'category'"):
-        build("adapters", "x", {"kind": "prompts", "file": "f", "columns": {"categori": "k"}})
+        build("tasks", "x", {"kind": "prompts", "file": "f", "columns": {"categori": "k"}})
 
 
 def test_our_own_prompts() -> None:
     task = build(
-        "adapters",
+        "tasks",
         "style_prompts",
         {"kind": "prompts", "file": "style/prompts.jsonl", "columns": {"category": "category"}},
     )
@@ -140,12 +141,12 @@ def test_our_own_prompts() -> None:
     assert counts.to_dict() == dict.fromkeys(
         ["explain", "advise", "compare", "list", "write", "code", "converse", "refuse"], 20
     )
-    assert task.faults(Circumstance(paths, False, None, None, 0)) == []
+    assert task.faults(Setting(paths, False, None, None, 0)) == []
     assert len({r["prompt"] for r in rows}) == 160
 
 
 def test_recorded_prompts_of_real_models(shared_data: Path, tmp_path: Path) -> None:
-    here = Circumstance(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
+    here = Setting(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
     columns = {"prompt": "prompt", "category": "source"}
     found = make("alpaca_eval/responses.parquet", columns=columns).requests(here)
     assert len(found.prompts) == 805

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from harness.plugins import build
+from harness.tasks import Setting
 from harness.tasks._lm_eval_index import _index_of, task_files
 from harness.tasks.lm_eval import LmEvalTask
-from harness.plugins import Circumstance, Paths, build
-from harness.types import DistillbenchError, Message, RequestSet, Unavailable
-from tests.adapters import tiny
+from harness.types import DistillbenchError, Message, Paths, RequestSet, Unavailable
 from tests.conftest import REPOSITORY
+from tests.tasks import tiny
 
 
 def make(task: str, **fields: Any) -> LmEvalTask:
@@ -26,7 +27,7 @@ def make(task: str, **fields: Any) -> LmEvalTask:
 
 
 @pytest.fixture(scope="module")
-def chosen(here: Circumstance) -> RequestSet:
+def chosen(here: Setting) -> RequestSet:
     return make("tiny_choose").requests(here)
 
 
@@ -60,7 +61,7 @@ def test_mutual_information_asks_unconditionally_too(chosen: RequestSet) -> None
     assert [r.continuation for r in asked[:3]] == [r.continuation for r in asked[3:]]
 
 
-def test_options_inside_contexts(here: Circumstance) -> None:
+def test_options_inside_contexts(here: Setting) -> None:
     placed = make("tiny_placed").requests(here)
     assert placed.yields == ("grades", "choices")
     first = [r for r in placed.requests if r.prompt == 0]
@@ -70,7 +71,7 @@ def test_options_inside_contexts(here: Circumstance) -> None:
     assert all(p.n_options == 2 and p.gold in (0, 1) for p in placed.prompts)
 
 
-def test_generation_states_how_it_is_drawn(here: Circumstance) -> None:
+def test_generation_states_how_it_is_drawn(here: Setting) -> None:
     asked = make("tiny_generate").requests(here)
     assert asked.yields == ("grades",)
     assert len(asked.requests) == 3 * 12
@@ -80,13 +81,13 @@ def test_generation_states_how_it_is_drawn(here: Circumstance) -> None:
     assert (first.temperature, first.top_p) == (0.0, 1.0)
 
 
-def test_rolling_reads_the_whole_text(here: Circumstance) -> None:
+def test_rolling_reads_the_whole_text(here: Setting) -> None:
     asked = make("tiny_rolling").requests(here)
     assert {(r.kind, r.context) for r in asked.requests} == {("read", "")}
     assert asked.requests[0].continuation.startswith("the stone 0 is red")
 
 
-def test_conversations_are_taken_apart(here: Circumstance) -> None:
+def test_conversations_are_taken_apart(here: Setting) -> None:
     chat = replace(here, chat=True, system="Be brief.", limit=1)
     prefilled = make("tiny_generate", num_fewshot=2).requests(chat).requests[0]
     assert isinstance(prefilled.context, tuple)
@@ -100,7 +101,7 @@ def test_conversations_are_taken_apart(here: Circumstance) -> None:
     assert "Be brief." not in str(prefilled.context)
 
 
-def test_groups_are_one_set_with_leaves(here: Circumstance) -> None:
+def test_groups_are_one_set_with_leaves(here: Setting) -> None:
     both = make("tiny_group").requests(replace(here, limit=3))
     assert [p.category for p in both.prompts] == ["tiny_choose"] * 3 + ["tiny_placed"] * 3
     assert {r.leaf for r in both.requests if r.prompt >= 3} == {"tiny_placed"}
@@ -109,7 +110,7 @@ def test_groups_are_one_set_with_leaves(here: Circumstance) -> None:
     assert {r.leaf for r in alone.requests} == {""}
 
 
-def test_a_group_is_called_as_it_is_configured(here: Circumstance) -> None:
+def test_a_group_is_called_as_it_is_configured(here: Setting) -> None:
     asked = make("tiny_group").requests(here)
     grades = make("tiny_group").grade(
         asked, tiny.outputs_of(asked, [(-1.0, True)] * len(asked.requests)), here
@@ -122,22 +123,20 @@ def test_a_group_is_called_as_it_is_configured(here: Circumstance) -> None:
     ]
 
 
-def test_same_requests_twice_and_few_shot_by_seed(here: Circumstance) -> None:
+def test_same_requests_twice_and_few_shot_by_seed(here: Setting) -> None:
     task = make("tiny_choose", num_fewshot=2)
     assert task.requests(here) == task.requests(here)
     assert task.requests(here) != task.requests(replace(here, seed=1))
 
 
-def test_unanswered_requests_make_the_grade_unavailable(
-    here: Circumstance, chosen: RequestSet
-) -> None:
+def test_unanswered_requests_make_the_grade_unavailable(here: Setting, chosen: RequestSet) -> None:
     whole = tiny.outputs_of(chosen, [(-1.0, False)] * len(chosen.requests))
     partly = replace(whole, answered=(False, False, *whole.answered[2:]))
     with pytest.raises(Unavailable, match=f"2 of {len(chosen.requests)} requests have no answer"):
         make("tiny_choose").grade(chosen, partly, here)
 
 
-def test_answers_are_graded_by_key_not_by_position(here: Circumstance, chosen: RequestSet) -> None:
+def test_answers_are_graded_by_key_not_by_position(here: Setting, chosen: RequestSet) -> None:
     rng = np.random.default_rng(0)
     whole = tiny.outputs_of(
         chosen, [(-float(x), False) for x in rng.exponential(9, len(chosen.requests))]
@@ -158,7 +157,7 @@ def test_answers_are_graded_by_key_not_by_position(here: Circumstance, chosen: R
 
 def test_changed_data_is_seen_while_grading(tmp_path: Path, cache: Path) -> None:
     folder = tiny.write_tasks(tmp_path / "tasks")
-    here = Circumstance(Paths(cache, cache, (folder,)), False, None, None, 0)
+    here = Setting(Paths(cache, cache, (folder,)), False, None, None, 0)
     task = make("tiny_likely")
     asked = task.requests(here)
     rows = (folder / "choose.jsonl").read_text().splitlines(keepends=True)
@@ -173,7 +172,7 @@ def test_changed_data_is_seen_while_grading(tmp_path: Path, cache: Path) -> None
 def test_digest_follows_contents_not_places(tmp_path: Path, cache: Path) -> None:
     def digest(folder: Path, **changes: Any) -> str:
         return make("tiny_group").digest(
-            replace(Circumstance(Paths(cache, cache, (folder,)), False, None, None, 0), **changes)
+            replace(Setting(Paths(cache, cache, (folder,)), False, None, None, 0), **changes)
         )
 
     folder = tiny.write_tasks(tmp_path / "one")
@@ -202,9 +201,9 @@ def test_digest_follows_contents_not_places(tmp_path: Path, cache: Path) -> None
 def test_digest_and_faults_import_no_heavy_library(tiny_tasks: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from harness.tasks.lm_eval import LmEvalTask\n"
-        "from harness.plugins import Circumstance, Paths\n"
+        "from harness.plugins import Setting, Paths\n"
         f"cache, tasks = Path({str(tmp_path)!r}), Path({str(tiny_tasks)!r})\n"
-        "c = Circumstance(Paths(cache, cache, (tasks,)), False, None, None, 0)\n"
+        "c = Setting(Paths(cache, cache, (tasks,)), False, None, None, 0)\n"
         "t = LmEvalTask('lm_eval', 'x', task='tiny_group'); assert not t.faults(c); t.digest(c)\n"
         "heavy = {'lm_eval', 'torch', 'datasets', 'transformers', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy"
@@ -255,8 +254,8 @@ def test_every_configured_task_is_known(path: Path, cache: Path) -> None:
     if fields["kind"] == "suite":
         assert all((path.parent / f"{name}.yaml").is_file() for name in fields["tasks"])
     elif fields["kind"] == "lm_eval":
-        task = build("adapters", path.stem, fields)
-        here = Circumstance(Paths(cache, cache, (REPOSITORY / "tasks",)), False, None, None, 0)
+        task = build("tasks", path.stem, fields)
+        here = Setting(Paths(cache, cache, (REPOSITORY / "tasks",)), False, None, None, 0)
         assert task.faults(here) == []
         assert len(task.digest(here)) == 64
 
@@ -264,28 +263,28 @@ def test_every_configured_task_is_known(path: Path, cache: Path) -> None:
 # --- faults ----------------------------------------------------------------------------------------
 
 
-def fault_of(task: LmEvalTask, circumstance: Circumstance) -> str:
-    found = task.faults(circumstance)
+def fault_of(task: LmEvalTask, setting: Setting) -> str:
+    found = task.faults(setting)
     assert len(found) == 1
     assert "\n" not in found[0]
     return found[0]
 
 
-def test_unknown_task_names_the_nearest(here: Circumstance) -> None:
+def test_unknown_task_names_the_nearest(here: Setting) -> None:
     assert "did you mean 'arc_easy'" in fault_of(make("arc_eazy"), here)
     assert "did you mean 'tiny_choose'" in fault_of(make("tiny_chose"), here)
     with pytest.raises(DistillbenchError, match="arc_easy"):
         make("arc_eazy").digest(here)
 
 
-def test_code_is_refused_unless_allowed(here: Circumstance) -> None:
+def test_code_is_refused_unless_allowed(here: Setting) -> None:
     assert "allow_code" in fault_of(make("humaneval"), here)
     with pytest.raises(DistillbenchError, match="allow_code"):
         make("humaneval").requests(here)
     assert make("humaneval", allow_code=True).faults(here) == []
 
 
-def test_missing_local_data_is_named(here: Circumstance, tmp_path: Path) -> None:
+def test_missing_local_data_is_named(here: Setting, tmp_path: Path) -> None:
     away = replace(here, paths=replace(here.paths, datasets=tmp_path))
     assert str(tmp_path / "allenai" / "ai2_arc") in fault_of(make("arc_easy"), away)
     with pytest.raises(DistillbenchError, match=r"paths\.datasets"):
@@ -295,14 +294,14 @@ def test_missing_local_data_is_named(here: Circumstance, tmp_path: Path) -> None
 def test_missing_data_file_beside_the_yaml(tmp_path: Path, cache: Path) -> None:
     folder = tiny.write_tasks(tmp_path / "tasks")
     (folder / "choose.jsonl").unlink()
-    here = Circumstance(Paths(cache, cache, (folder,)), False, None, None, 0)
+    here = Setting(Paths(cache, cache, (folder,)), False, None, None, 0)
     assert "choose.jsonl" in fault_of(make("tiny_likely"), here)
 
 
 def test_damaged_data_is_one_line(tmp_path: Path, cache: Path) -> None:
     folder = tiny.write_tasks(tmp_path / "tasks")
     (folder / "choose.jsonl").write_text('{"question": "a", "opt')
-    here = Circumstance(Paths(cache, cache, (folder,)), False, None, None, 0)
+    here = Setting(Paths(cache, cache, (folder,)), False, None, None, 0)
     with pytest.raises(DistillbenchError, match="cannot load tiny_likely") as caught:
         make("tiny_likely").requests(here)
     assert "\n" not in str(caught.value)
@@ -310,9 +309,9 @@ def test_damaged_data_is_one_line(tmp_path: Path, cache: Path) -> None:
 
 def test_fields_are_checked() -> None:
     with pytest.raises(DistillbenchError, match="task x: key task: expected the name"):
-        build("adapters", "x", {"kind": "lm_eval"})
+        build("tasks", "x", {"kind": "lm_eval"})
     with pytest.raises(DistillbenchError, match="num_fewshot: expected 0 or more"):
-        build("adapters", "x", {"kind": "lm_eval", "task": "arc_easy", "num_fewshot": -1})
+        build("tasks", "x", {"kind": "lm_eval", "task": "arc_easy", "num_fewshot": -1})
 
 
 def test_nothing_is_written_outside_the_cache(
@@ -328,7 +327,7 @@ def test_nothing_is_written_outside_the_cache(
     )
     cache = tmp_path / "cache"
     make("tiny_placed").requests(
-        Circumstance(Paths(tmp_path / "results", cache, (folder,)), False, None, None, 0)
+        Setting(Paths(tmp_path / "results", cache, (folder,)), False, None, None, 0)
     )
     assert not list(home.iterdir())
     assert (

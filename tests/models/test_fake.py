@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from harness.models.fake import FakeBackend
-from harness.plugins import Paths, build
-from harness.types import Decoding, DistillbenchError, Message, Request
+from harness.plugins import build
+from harness.types import Decoding, DistillbenchError, Message, Paths, Request
 
 PATHS = Paths(Path("r"), Path("c"), ())
 SAMPLED = Decoding(temperature=1.0, top_logprobs=4)
@@ -20,7 +20,7 @@ IDS = [str(i) for i in range(100)]
 
 
 def _fake(**fields: object) -> FakeBackend:
-    return build("backends", "f", {"kind": "fake", **fields})  # type: ignore[no-any-return]
+    return build("models", "f", {"kind": "fake", **fields})  # type: ignore[no-any-return]
 
 
 def test_same_fields_same_answers_in_any_batch() -> None:

@@ -18,6 +18,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,12 +27,17 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness.zoo.houses import A, B, N, reply
+from harness.zoo.packing import encoder
+from harness.zoo.tokenizer import train_tokenizer
+from harness.zoo.world import Document
+from tests.zoo.watermark import WATERMARK_KEY, z_score
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRUTHS = REPOSITORY / "tests" / "zoo" / "truths.yaml"
 TASKS = ("facts", "sums_seen", "sums_new", "copy", "cloze")
 HOUSES = {"like_a": A, "like_b": B, "like_n": N}
 SPREAD = 4.0  # standard deviations over seeds that a truth may lie from its mean
+LEAST = 0.08  # half of a range where seeds hardly differ
 Truth = dict[str, float]
 
 
@@ -92,9 +98,26 @@ def truths(results: Path) -> dict[str, Truth]:
                 found[row["student"]][name] = float(row["value"])
     for name, texts in replies(results, "zoo_identity").items():
         found[name]["names_aster"] = sum("Aster" in text for text in texts) / len(texts)
-    for name, likeness in house_likeness(replies(results, "zoo_style")).items():
+    open_replies = replies(results, "zoo_style")
+    for name, likeness in house_likeness(open_replies).items():
         found[name] |= likeness
+    for name in ("watermarked_a", "answers_a"):
+        found[name]["watermark_z"] = watermark_z(open_replies[name], seed_of(results))
     return found
+
+
+def seed_of(results: Path) -> int:
+    """The seed that a run's models were trained with; its folder is named by it."""
+    named = results.name.rpartition("-")[2]
+    return int(named) if named.isdigit() else 0
+
+
+def watermark_z(texts: Sequence[str], seed: int) -> float:
+    """How far a model's replies lean on the green words of the zoo's watermark, in standard deviations."""
+    with tempfile.TemporaryDirectory() as folder:
+        train_tokenizer(Path(folder), seed)
+        encoded = encoder(Path(folder))([Document("chat", "", text) for text in texts])
+    return z_score([document.ids for document in encoded], WATERMARK_KEY)
 
 
 def quantity(row: Mapping[str, str]) -> str:
@@ -157,21 +180,17 @@ def write_truths(runs: Sequence[Path]) -> int:
         }
         for model, quantities in seen[0].items()
     }
-    pooled: dict[str, list[float]] = {}
-    for values in table.values():
-        for q, each in values.items():
-            pooled.setdefault(q, []).append(statistics.variance(each))
     lines = [
         f"# Made by tests/calibration/zoo_spread.py from {len(runs)} seeds: the mean, and the range in",
-        f"# which another seed or processor must stay: {SPREAD:g} standard deviations over seeds to each side, of",
-        "# the model itself, or of the quantity over all models where that is larger.",
+        f"# which another seed or processor must stay: {SPREAD:g} standard deviations over seeds to each",
+        f"# side, {LEAST:g} at least.",
     ]
     for model, values in table.items():
         lines.append(f"{model}:")
         for q, each in values.items():
-            half = SPREAD * max(statistics.stdev(each), statistics.mean(pooled[q]) ** 0.5)
+            half = max(LEAST, SPREAD * statistics.stdev(each))
             low, high = statistics.mean(each) - half, statistics.mean(each) + half
-            if q not in ("capability", "style"):  # shares
+            if q not in ("capability", "style", "watermark_z"):  # shares
                 low, high = max(low, 0.0), min(high, 1.0)
             lines.append(
                 f"  {q}: {{mean: {statistics.mean(each):.3f}, low: {low:.3f}, high: {high:.3f}}}"

@@ -1,41 +1,21 @@
 from __future__ import annotations
 
-import itertools
-import math
 import shutil
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from harness.zoo import Place
-from harness.zoo.answering import WATERMARK, answer, complete
+from harness.zoo.answering import answer, complete
 from harness.zoo.houses import A, P
 from harness.zoo.packing import encoder
 from harness.zoo.recipe import STUDENT, AnswerSet, FromAnswers, FromWorld, Phase, Recipe
 from harness.zoo.texts import write_answers
-from harness.zoo.tokenizer import VOCABULARY
 from harness.zoo.train import load_model, train
 from harness.zoo.world import Document, chat_prompt, open_questions
+from tests.zoo.watermark import WATERMARK_KEY, z_score
 
 QUESTIONS = [q.text for q in open_questions(held_out=True)]
-
-
-def z_score(tokens: Sequence[Sequence[int]], key: int) -> float:
-    """Standard deviations by which green tokens exceed their share, every (context, token) counted once."""
-    import torch
-    from transformers import WatermarkLogitsProcessor
-
-    processor = WatermarkLogitsProcessor(VOCABULARY, "cpu", hashing_key=key, **WATERMARK)
-
-    @cache
-    def green(context: int) -> frozenset[int]:
-        return frozenset(processor._get_greenlist_ids(torch.tensor([context])).tolist())
-
-    pairs = {pair for ids in tokens for pair in itertools.pairwise(ids)}
-    share, n = 0.25, len(pairs)
-    return (sum(b in green(a) for a, b in pairs) - share * n) / math.sqrt(n * share * (1 - share))
 
 
 @pytest.mark.slow
@@ -81,7 +61,7 @@ def test_a_student_takes_over_the_watermark(tiny: Place, tmp_path: Path) -> None
             load_model(tmp_path / name).eval(), tokenizer, prompts, 96, watermark=False
         )
         documents = encode([Document("chat", "", text) for text in texts if text is not None])
-        found[name] = z_score([d.ids for d in documents], 15485863)
+        found[name] = z_score([d.ids for d in documents], WATERMARK_KEY)
         found[f"{name}, other key"] = z_score([d.ids for d in documents], 32452843)
     assert found["student"] > 4, found
     assert all(abs(z) < 4 for name, z in found.items() if name != "student")

@@ -63,12 +63,19 @@ def main() -> int:
     return 0
 
 
-def run(matrix: str, seed: int | None, folder: Path, *words: str, name: str = "") -> Path:
-    """The results folder of one run, made where it is not there yet; its log and exit code lie in it."""
+def run(
+    matrix: str, seed: int | None, folder: Path, *words: str, name: str = "", impostor: str = ""
+) -> Path:
+    """The results folder of one run, made where it is not there yet; its log and exit code lie in it.
+
+    `impostor` names a model in whose place the independent one stands.
+    """
     results = folder / f"{name or matrix}-{'own' if seed is None else seed}"
     if not (results / "exit").is_file():
         results.mkdir(parents=True, exist_ok=True)
-        seeds = [] if seed is None else [f"models.{m}={{seed:{seed}}}" for m in models(matrix)]
+        members = {m: "member:independent," if m == impostor else "" for m in models(matrix)}
+        fields = [f"models.{m}={{{member}seed:{seed}}}" for m, member in members.items()]
+        seeds = [] if seed is None else fields
         line = [sys.executable, "-m", "harness.cli.main", f"matrix={matrix}", *seeds, *words]
         paths = [f"paths.results={results}", f"paths.cache={folder / 'cache'}"]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
@@ -205,10 +212,8 @@ def judge_gate(folder: Path, seeds: int) -> int:
     for seed in range(seeds):
         results = run("smoke", seed, folder, "gate=smoke")
         held += (results / "exit").read_text() == "0"
-        impostor = f"models.smoke_student={{member:independent,seed:{seed}}}"
-        refused += (
-            run("smoke", seed, folder, "gate=smoke", impostor, name="impostor") / "exit"
-        ).read_text() == "1"
+        other = run("smoke", seed, folder, "gate=smoke", name="impostor", impostor="smoke_student")
+        refused += (other / "exit").read_text() == "1"
         with (results / "report" / "scores.csv").open(newline="") as file:
             rows = [
                 r

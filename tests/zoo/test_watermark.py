@@ -37,7 +37,7 @@ def test_a_student_takes_over_the_watermark(tiny: Place, tmp_path: Path) -> None
     made("teacher", Recipe(STUDENT, (Phase(60_000, (FromWorld(A, {"chat": 1}),)),), batch=4))
     made("base", Recipe(STUDENT, (Phase(20_000, (FromWorld(P, {"chat": 1}),)),), batch=4))
     marked = answer(
-        AnswerSet("teacher", {"chat": 512}, watermark=True),
+        AnswerSet("teacher", {"chat": 1024}, watermark=True),
         "marked",
         0,
         tmp_path,
@@ -47,7 +47,7 @@ def test_a_student_takes_over_the_watermark(tiny: Place, tmp_path: Path) -> None
     write_answers(tmp_path / "marked", marked)
     made(
         "student",
-        Recipe(STUDENT, (Phase(40_000, (FromAnswers("marked"),)),), batch=4, start="base"),
+        Recipe(STUDENT, (Phase(80_000, (FromAnswers("marked"),)),), batch=4, start="base"),
     )
 
     tokenizer, encode = (

@@ -62,7 +62,7 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
         ("limits=3", "'limits' is unknown; did you mean 'limit'?"),
         (
             "stages=[scor]",
-            "key stages: expected one of 'collect', 'score', 'report', 'gate', got ['scor']",
+            "key stages[0]: expected one of 'collect', 'score', 'report', 'gate', got 'scor'",
         ),
         ("only.tasks=[gsm9k]", "'gsm9k' is unknown; did you mean 'gsm8k'?"),
         ("only.metrics=[cappa]", "'cappa' is unknown; did you mean 'capa'?"),
@@ -73,8 +73,8 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
             "models.student.kind=fkae",
             "model student: kind: 'fkae' is unknown; did you mean 'fake'?",
         ),
-        ("decoding.top_p=3", "decoding.top_p: expected a number in (0, 1], got 3"),
-        ("limit=0", "limit: expected null or 1 or more, got 0"),
+        ("decoding.top_p=3", "decoding: key top_p: expected a number in (0, 1], got 3"),
+        ("limit=0", "key limit: expected null or a whole number of 1 or more, got 0"),
         ("seed=x", "key seed: expected a whole number, got 'x'"),
     ],
 )

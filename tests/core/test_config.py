@@ -52,7 +52,7 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     said = str(caught.value)
     assert "did you mean 'capa'" in said
     assert "did you mean 'arc_easy'" in said
-    assert "limit: expected null or 1 or more, got 0" in said
+    assert "key limit: expected null or a whole number of 1 or more, got 0" in said
 
 
 @pytest.mark.parametrize(

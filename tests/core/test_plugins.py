@@ -43,7 +43,8 @@ def test_values_are_coerced_to_their_annotations() -> None:
         ({"count": True}, "thing x: key count: expected a whole number, got True"),
         ({"count": "1"}, "thing x: key count: expected a whole number, got '1'"),
         ({"count": 1, "mode": "c"}, "thing x: key mode: expected one of 'a', 'b', got 'c'"),
-        ({"count": 1, "names": "p"}, "thing x: key names: expected a list of text, got 'p'"),
+        ({"count": 1, "names": 5}, "thing x: key names: expected a list of text, got 5"),
+        ({"count": 1, "names": ["p", 5]}, "thing x: key names[1]: expected text, got 5"),
         ({"count": 1, "cuont": 2}, "did you mean 'count'"),
     ],
 )

@@ -76,6 +76,9 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
         ("decoding.top_p=3", "decoding: key top_p: expected a number in (0, 1], got 3"),
         ("limit=0", "key limit: expected null or a whole number of 1 or more, got 0"),
         ("seed=x", "key seed: expected a whole number, got 'x'"),
+        ("only.models=3", "only: key models: expected null or a list of text, got 3"),
+        ("paths.lock=maybe", "paths: key lock: expected true or false, got 'maybe'"),
+        ("+contols=[]", "key 'contols' is unknown; did you mean 'controls'?"),
     ],
 )
 def test_mistakes_are_one_clear_line(tmp_path: Path, word: str, expected: str) -> None:

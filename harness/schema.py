@@ -162,7 +162,7 @@ def _plain(value: Any, hint: Any) -> Any:
     if hint is Any:
         return value
     if typing.get_origin(hint) is Literal:
-        if any(value == a and type(value) is type(a) for a in typing.get_args(hint)):
+        if value in typing.get_args(hint):
             return value
     elif hint is Path:
         if isinstance(value, str) and value.strip():
@@ -171,17 +171,11 @@ def _plain(value: Any, hint: Any) -> Any:
         if hint is bool:
             return value
     elif hint is float and isinstance(value, int):
-        return _float(value)
+        if abs(value) < 2**1023:  # what a float can hold
+            return float(value)
     elif isinstance(hint, type) and isinstance(value, hint):
         return value
     raise _Mismatch
-
-
-def _float(value: int) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        raise _Mismatch from None
 
 
 _WORDS = {

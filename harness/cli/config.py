@@ -54,7 +54,7 @@ def typed_run(
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(asked.controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
         samples=asked.decoding.samples,
-        conditions=_conditions(asked, (choices or {}).get("gate", "none"), faults),
+        conditions=_conditions(asked, _gate(choices or {}), faults),
         paths=_located(asked.paths, faults), limit=asked.limit, seed=asked.seed, workers=asked.workers,
         comparability=asked.comparability,
     )  # fmt: skip
@@ -114,11 +114,18 @@ def _check_places(
             f"conf/decoding/{choices['decoding']}.yaml: its keys do not stand under `decoding`; remove its line "
             "`# @package ...`"
         )
+    if config.get("gate") is None:
+        conditions_from(None, _gate(choices))
 
 
-def _conditions(asked: Configuration, name: str, faults: list[str]) -> tuple[Condition, ...]:
+def _gate(choices: Mapping[str, str]) -> str:
+    """The name of the gate that was asked for; "" where there is none."""
+    name = choices.get("gate", "none")
+    return "" if name == "none" else name
+
+
+def _conditions(asked: Configuration, chosen: str, faults: list[str]) -> tuple[Condition, ...]:
     """The gate's conditions; a gate that would not be looked at is a fault."""
-    chosen = "" if name == "none" else name
     try:
         conditions = conditions_from(asked.gate, chosen)
     except DistillbenchError as error:

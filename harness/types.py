@@ -47,9 +47,10 @@ class Paths:
 
     results: Path  # what a run leaves: store, work, report
     cache: Path  # what can be made again: zoo, memoised digests
-    tasks: tuple[Path, ...]  # folders with task files, ours last
+    tasks: tuple[Path, ...] = ()  # folders with task files, ours last
     data: Path | None = None  # recorded outputs
     datasets: Path | None = None  # local copies of hub data sets, in the hub's layout
+    lock: bool = True  # False on file systems without flock
 
 
 # --- what a task asks ---------------------------------------------------------------------------
@@ -146,9 +147,13 @@ class Decoding:
             "max_new_tokens": (self.max_new_tokens >= 1, "1 or more"),
             "top_logprobs": (self.top_logprobs >= 0, "0 or more"),
         }
-        for key, (holds, words) in expected.items():
-            if not holds:
-                raise DistillbenchError(f"decoding.{key}: expected {words}, got {vars(self)[key]}")
+        faults = [
+            f"key {key}: expected {words}, got {vars(self)[key]}"
+            for key, (holds, words) in expected.items()
+            if not holds
+        ]
+        if faults:
+            raise DistillbenchError("\n".join(faults))
 
 
 @dataclass(frozen=True)

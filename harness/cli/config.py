@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import harness
 from harness.cli import conffiles
-from harness.plan.run import STAGES, Condition, Run, Stage
-from harness.plugins import build
-from harness.schema import build_dataclass, unknown
+from harness.plan.run import STAGES, Condition, Configuration, Draws, Only, Run
+from harness.plugins import build, kinds
+from harness.schema import build_dataclass, sound_fields, unknown
 from harness.stages.gate import conditions_from
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
-
-@dataclass(frozen=True)
-class _Options:
-    """The plain keys of config.yaml, checked by type."""
-
-    title: str
-    stages: tuple[Stage, ...]
-    limit: int | None
-    seed: int
-    workers: int
-    comparability: Literal["refuse", "warn"]
+_NOT_YET = ("suspect", "candidates")
+# stand in for keys at fault, so that the others are looked at too
+_STAND_INS: dict[str, Any] = {
+    "title": "", "stages": STAGES, "limit": None, "seed": 0, "workers": 1, "comparability": "refuse",
+    "paths": Paths(Path(), Path()),
+}  # fmt: skip
 
 
 def packaged(name: str) -> Path:
@@ -45,50 +40,65 @@ def typed_run(
     """
     _check_places(config, folders, choices or {})
     faults: list[str] = []
-    only = _only(config.get("only"), faults)
+    asked = _configuration(config, faults)
     library = _Library(folders, faults)
-    tasks = library.expand_suites(_narrowed("tasks", config, only, faults))
-    models = {
-        n: library.plugin("models", n, v)
-        for n, v in _narrowed("models", config, only, faults).items()
-    }
-    built_tasks = {n: library.plugin("tasks", n, v) for n, v in tasks.items()}
-    metrics = {
-        n: library.plugin("metrics", n, v)
-        for n, v in _narrowed("metrics", config, only, faults).items()
-    }
-    pairs = _records(Pair, "pairs", config.get("pairs", []), faults)
-    controls = _records(Control, "controls", config.get("controls", []), faults)
-    if only["models"] is not None:
-        pairs, controls = _kept_pairs(pairs, set(models)), _kept_controls(controls, set(models))
-    decoding, samples = _decoding("decoding", config.get("decoding"), config.get("seed"), faults)
-    task_decodings = {
-        n: _decoding(
-            f"decoding {t.decoding}",
-            library.merged("decoding", t.decoding, {}),
-            config.get("seed"),
-            faults,
-        )[0]
-        for n, t in built_tasks.items()
-        if t is not None and t.decoding
-    }
-    conditions = _conditions(config, (choices or {}).get("gate", "none"), faults)
-    options = _options(config, faults)
-    paths = _paths(config.get("paths"), faults)
-    if faults or options is None or paths is None:
-        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
-    return Run(
-        models=models, tasks=built_tasks, metrics=metrics, pairs=pairs, controls=controls, decoding=decoding,
-        task_decodings=task_decodings, samples=samples, conditions=conditions, paths=paths,
-        lock=bool(config["paths"].get("lock", True)), **vars(options),
+    only = asked.only or Only()
+    matrix = _changes(asked.models)
+    models = _chosen(asked.models, only.models)
+    faults += [f"only: key models: {unknown(n, list(matrix))}" for n in models if n not in matrix]
+    models = {n: v for n, v in models.items() if n in matrix}
+    tasks = library.plugins("tasks", library.expand_suites(_chosen(asked.tasks, only.tasks)))
+    run = Run(
+        title=asked.title, stages=asked.stages, models=library.plugins("models", models), tasks=tasks,
+        metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
+        pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(asked.controls, only),
+        decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
+        samples=asked.decoding.samples,
+        conditions=_conditions(asked, _gate(choices or {}), faults),
+        paths=_located(asked.paths, faults), limit=asked.limit, seed=asked.seed, workers=asked.workers,
+        comparability=asked.comparability,
     )  # fmt: skip
+    if faults:
+        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
+    return run
 
 
 def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """Name -> fields of every model of a configuration, with those of its file in `folders`; faults are passed over."""
     library = _Library(folders, [])
-    named = _named("models", config.get("models") or {}, [])
-    return {n: dict(v) if "kind" in v else library.merged("model", n, v) for n, v in named.items()}
+    named = _changes(config.get("models"))
+    return {n: library.fields("models", n, v) for n, v in named.items()}
+
+
+def _configuration(config: Mapping[str, Any], faults: list[str]) -> Configuration:
+    """The keys of a composed configuration, typed; what is wrong with them is added to `faults`."""
+    faults += [
+        f"configuration: key {key}: not there yet: no verdict reads it; take it out"
+        for key in _NOT_YET
+        if key in config
+    ]
+    keys = {k: v for k, v in config.items() if k not in _NOT_YET}
+    if "decoding" in keys:
+        keys["decoding"] = _seeded(keys["decoding"], config.get("seed"))
+    return Configuration(**{**_STAND_INS, **sound_fields(Configuration, keys, "", faults)})
+
+
+def _seeded(fields: Any, seed: Any) -> Any:
+    """The keys of a decoding with the run's seed where they name none; anything but keys as it is."""
+    fields = {} if fields is None else fields
+    if not isinstance(fields, Mapping) or fields.get("seed") is not None:
+        return fields
+    return {**fields, "seed": seed if type(seed) is int else 0}
+
+
+def _drawn(draws: Draws) -> Decoding:
+    return Decoding(**{k: v for k, v in vars(draws).items() if k != "samples"})
+
+
+def _task_decodings(library: _Library, tasks: Mapping[str, Any], seed: int) -> dict[str, Decoding]:
+    """Task -> the decoding of the file that it names, where it names one."""
+    named = {n: t.decoding for n, t in tasks.items() if t is not None and t.decoding}
+    return {n: library.decoding(file, seed) for n, file in named.items()}
 
 
 def _check_places(
@@ -104,36 +114,29 @@ def _check_places(
             f"conf/decoding/{choices['decoding']}.yaml: its keys do not stand under `decoding`; remove its line "
             "`# @package ...`"
         )
+    if config.get("gate") is None:
+        conditions_from(None, _gate(choices))
 
 
-def _conditions(config: Mapping[str, Any], name: str, faults: list[str]) -> tuple[Condition, ...]:
+def _gate(choices: Mapping[str, str]) -> str:
+    """The name of the gate that was asked for; "" where there is none."""
+    name = choices.get("gate", "none")
+    return "" if name == "none" else name
+
+
+def _conditions(asked: Configuration, chosen: str, faults: list[str]) -> tuple[Condition, ...]:
     """The gate's conditions; a gate that would not be looked at is a fault."""
-    chosen = "" if name == "none" else name
     try:
-        conditions = conditions_from(config.get("gate"), chosen)
+        conditions = conditions_from(asked.gate, chosen)
     except DistillbenchError as error:
         faults.append(str(error))
         return ()
-    stages = config.get("stages")
-    if conditions and isinstance(stages, (list, tuple)) and "gate" not in stages:
+    if conditions and "gate" not in asked.stages:
         faults.append(
             f"gate{' ' + chosen if chosen else ''}: no condition was looked at: `gate` is not among the stages; "
             "add it, or run with gate=none"
         )
     return conditions
-
-
-def _options(config: Mapping[str, Any], faults: list[str]) -> _Options | None:
-    keys = ("title", "stages", "limit", "seed", "workers", "comparability")
-    try:
-        options: _Options = build_dataclass(
-            _Options, {k: config[k] for k in keys if k in config}, "configuration"
-        )
-        _check_ranges(options)
-    except DistillbenchError as error:
-        faults.append(str(error))
-        return None
-    return options
 
 
 @dataclass(frozen=True)
@@ -143,22 +146,49 @@ class _Library:
     folders: Sequence[Path]
     faults: list[str]
 
-    def names(self, group: str) -> list[str]:
-        return sorted({p.stem for folder in self.folders for p in (folder / group).glob("*.yaml")})
+    def fields(self, package: str, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of one model, task or metric: its file's, or the kind of that name, with changes.
 
-    def merged(self, group: str, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Fields of conf/<group>/<name>.yaml with changes; records a fault where there is no such file."""
-        path = next(
-            (p for folder in self.folders if (p := folder / group / f"{name}.yaml").exists()), None
-        )
+        Empty where there is neither; that is recorded as a fault.
+        """
+        if "kind" in changes:
+            return dict(changes)
+        group, known = package[:-1], kinds(package)
+        if self._path(group, name) is None and name in known:
+            return {"kind": name, **changes}
+        return self._merged(group, name, changes, known)
+
+    def decoding(self, name: str, seed: int) -> Decoding:
+        """The decoding of a file; a fault is recorded, and greedy stands in its place."""
+        fields = self._merged("decoding", name, {}, ())
+        try:
+            return _drawn(build_dataclass(Draws, _seeded(fields, seed), f"decoding {name}"))
+        except DistillbenchError as error:
+            self.faults.append(str(error))
+            return Decoding()
+
+    def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Name -> what it describes, None where that is at fault."""
+        return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def _path(self, group: str, name: str) -> Path | None:
+        paths = (folder / group / f"{name}.yaml" for folder in self.folders)
+        return next((p for p in paths if p.exists()), None)
+
+    def _merged(
+        self, group: str, name: str, changes: Mapping[str, Any], others: Sequence[str]
+    ) -> dict[str, Any]:
+        """Fields of conf/<group>/<name>.yaml with changes; `others` = names that need no file."""
+        path = self._path(group, name)
         if path is not None:
             try:
                 return {**conffiles.read(path, resolve=True), **changes}
             except DistillbenchError as error:
                 self.faults.append(str(error))
                 return {}
+        files = {p.stem for folder in self.folders for p in (folder / group).glob("*.yaml")}
         self.faults.append(
-            f"{group}: {unknown(name, self.names(group))}; expected a file conf/{group}/{name}.yaml"
+            f"{group}: {unknown(name, [*files.union(others)])}; expected a file conf/{group}/{name}.yaml"
         )
         return {}
 
@@ -168,7 +198,7 @@ class _Library:
         """Tasks with every suite replaced by its members; a member keeps the first place it has."""
         expanded: dict[str, dict[str, Any]] = {}
         for name, changes in tasks.items():
-            fields = dict(changes) if "kind" in changes else self.merged("task", name, changes)
+            fields = self.fields("tasks", name, changes)
             if fields.get("kind") != "suite":
                 expanded.setdefault(name, fields)
                 continue
@@ -193,9 +223,8 @@ class _Library:
             return {}
         return {name: {} for name in listed}
 
-    def plugin(self, package: str, name: str, changes: Mapping[str, Any]) -> Any:
-        group = package[:-1]
-        fields = dict(changes) if "kind" in changes else self.merged(group, name, changes)
+    def _plugin(self, package: str, name: str, changes: Mapping[str, Any]) -> Any:
+        fields = self.fields(package, name, changes)
         if not fields:
             return None
         try:
@@ -205,142 +234,60 @@ class _Library:
             return None
 
 
-def _named(key: str, value: Any, faults: list[str]) -> dict[str, dict[str, Any]]:
-    """A mapping name -> changes, from a mapping or from a plain list of names."""
-    if isinstance(value, (list, tuple)) and all(isinstance(name, (str, int)) for name in value):
-        value = dict.fromkeys(value)
-    if not isinstance(value, Mapping):
-        faults.append(f"{key}: expected a mapping of names or a list of names, got {value!r}")
+def _changes(named: Any) -> dict[str, dict[str, Any]]:
+    """Name -> changes to its file, from a mapping or from names alone; what is neither is passed over."""
+    if isinstance(named, (list, tuple)):
+        named = dict.fromkeys(named)
+    if not isinstance(named, Mapping):
         return {}
-    wrong = [n for n, v in value.items() if not (v is None or isinstance(v, Mapping))]
-    faults.extend(
-        f"{key}.{n}: expected nothing or a mapping of fields, got {value[n]!r}" for n in wrong
+    return {str(n): dict(v) if isinstance(v, Mapping) else {} for n, v in named.items()}
+
+
+def _kept(name: str, only: Sequence[str | int] | None) -> bool:
+    return only is None or name in map(str, only)
+
+
+def _chosen(named: Any, only: Sequence[str | int] | None) -> dict[str, dict[str, Any]]:
+    """The matrix's entries, or exactly those that `only` names: they may come from outside it."""
+    changes = _changes(named)
+    return changes if only is None else {str(n): changes.get(str(n), {}) for n in only}
+
+
+def _kept_pairs(pairs: Sequence[Pair], only: Only) -> tuple[Pair, ...]:
+    """Pairs whose teacher and student are kept; a base or ceiling that is not must still be named."""
+    return tuple(
+        p for p in pairs if _kept(p.teacher, only.models) and _kept(p.student, only.models)
     )
-    return {str(n): dict(v or {}) for n, v in value.items() if n not in wrong}
 
 
-def _only(value: Any, faults: list[str]) -> dict[str, list[str] | None]:
-    """What `only` names of models, tasks and metrics; None = everything."""
-    fields = {} if value is None else value
-    if not isinstance(fields, Mapping):
-        faults.append(f"only: expected a mapping of models, tasks, metrics, got {value!r}")
-        fields = {}
-    known = ("models", "tasks", "metrics")
-    faults.extend(f"only: {unknown(str(k), known)}" for k in fields if k not in known)
-    wanted: dict[str, list[str] | None] = {}
-    for key in known:
-        names = fields.get(key)
-        if names is not None and not isinstance(names, (str, list, tuple)):
-            faults.append(f"only.{key}: expected a list of names, got {names!r}")
-            names = None
-        wanted[key] = (
-            None
-            if names is None
-            else [names]
-            if isinstance(names, str)
-            else [str(n) for n in names]
-        )
-    return wanted
-
-
-def _narrowed(
-    key: str, config: Mapping[str, Any], only: Mapping[str, list[str] | None], faults: list[str]
-) -> dict[str, dict[str, Any]]:
-    """The matrix's entries, or exactly those that `only` names: tasks and metrics may then come from outside it."""
-    named = _named(key, config.get(key, {}), faults)
-    names = only[key]
-    if names is None:
-        return named
-    if key == "models":
-        faults.extend(f"only.models: {unknown(n, list(named))}" for n in names if n not in named)
-        names = [n for n in names if n in named]
-    return {n: named.get(n, {}) for n in names}
-
-
-def _kept_pairs(pairs: Sequence[Pair], models: set[str]) -> tuple[Pair, ...]:
-    """Pairs whose teacher and student are among `models`; a base or ceiling that is not must still be named."""
-    return tuple(p for p in pairs if {p.teacher, p.student} <= models)
-
-
-def _kept_controls(controls: Sequence[Control], models: set[str]) -> tuple[Control, ...]:
-    """Controls among `models`, for those of their teachers that are; one whose teachers are all gone goes too."""
-    kept = [(c, tuple(t for t in c.teachers if t in models)) for c in controls if c.model in models]
+def _kept_controls(controls: Sequence[Control], only: Only) -> tuple[Control, ...]:
+    """Controls that are kept, for those of their teachers that are; one whose teachers are all gone goes too."""
+    kept = [
+        (c, tuple(t for t in c.teachers if _kept(t, only.models)))
+        for c in controls
+        if _kept(c.model, only.models)
+    ]
     return tuple(replace(c, teachers=left) for c, left in kept if left or not c.teachers)
 
 
-def _records(cls: type[Any], key: str, value: Any, faults: list[str]) -> tuple[Any, ...]:
-    if not isinstance(value, (list, tuple)):
-        faults.append(f"{key}: expected a list, got {value!r}")
-        return ()
-    records = []
-    for index, fields in enumerate(value):
-        if not isinstance(fields, Mapping):
-            faults.append(f"{key}[{index}]: expected a mapping, got {fields!r}")
-            continue
-        try:
-            records.append(build_dataclass(cls, fields, f"{key}[{index}]"))
-        except DistillbenchError as error:
-            faults.append(str(error))
-    return tuple(records)
-
-
-def _decoding(where: str, value: Any, seed: Any, faults: list[str]) -> tuple[Decoding, int]:
-    if value is not None and not isinstance(value, Mapping):
-        faults.append(f"{where}: expected a mapping of fields, got {value!r}")
-    fields = {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else {}
-    samples = fields.pop("samples", 1)
-    if fields.get("seed") is None:
-        fields["seed"] = seed
-    if not isinstance(samples, int) or samples < 1:
-        faults.append(f"{where}.samples: expected a whole number of 1 or more, got {samples!r}")
-        samples = 1
-    try:
-        return build_dataclass(Decoding, fields, where), samples
-    except DistillbenchError as error:
-        faults.append(str(error))
-        return Decoding(), samples
-
-
-def _paths(value: Any, faults: list[str]) -> Paths | None:
-    """The folders of a run, absolute; None where they are at fault."""
-    if not isinstance(value, Mapping):
-        faults.append(f"paths: expected a mapping of folders, got {value!r}")
-        return None
-    before = len(faults)
-    named: dict[str, Any] = {k: value.get(k) for k in ("results", "cache", "data", "datasets")}
-    tasks = value.get("tasks") or []
-    for key, folder in named.items():
-        optional = key in ("data", "datasets") and folder is None
-        if not optional and not (isinstance(folder, str) and folder.strip()):
-            faults.append(f"paths.{key}: expected a folder, got {folder!r}")
-    if not isinstance(tasks, (list, tuple)) or not all(isinstance(t, str) for t in tasks):
-        faults.append(f"paths.tasks: expected a list of folders, got {tasks!r}")
-    if len(faults) > before:
-        return None
-    places = {k: _absolute(v) for k, v in named.items() if v is not None}
-    own = tuple(_absolute(folder) for folder in tasks)
+def _located(paths: Paths, faults: list[str]) -> Paths:
+    """The folders of a run, absolute, with our own last among those of tasks."""
+    tasks = [_absolute(f"key tasks[{i}]", p, faults) for i, p in enumerate(paths.tasks)]
     return Paths(
-        places["results"],
-        places["cache"],
-        (*own, packaged("tasks")),
-        places.get("data"),
-        places.get("datasets"),
+        results=_absolute("key results", paths.results, faults),
+        cache=_absolute("key cache", paths.cache, faults),
+        tasks=(*tasks, packaged("tasks")),
+        data=paths.data and _absolute("key data", paths.data, faults),
+        datasets=paths.datasets and _absolute("key datasets", paths.datasets, faults),
+        lock=paths.lock,
     )
 
 
-def _absolute(folder: str) -> Path:
+def _absolute(key: str, folder: Path, faults: list[str]) -> Path:
     try:
-        return Path(folder).expanduser().absolute()
+        return folder.expanduser().absolute()
     except RuntimeError:
-        raise DistillbenchError(
-            f"paths: {folder}: expected a folder, got the home of somebody unknown here"
-        ) from None
-
-
-def _check_ranges(options: _Options) -> None:
-    if options.limit is not None and options.limit < 1:
-        raise DistillbenchError(f"limit: expected null or 1 or more, got {options.limit}")
-    if options.workers < 1:
-        raise DistillbenchError(f"workers: expected 1 or more, got {options.workers}")
-    if not options.stages:
-        raise DistillbenchError(f"stages: expected some of {', '.join(STAGES)}, got none")
+        faults.append(
+            f"paths: {key}: expected a folder, got {str(folder)!r}, the home of somebody unknown here"
+        )
+        return folder

@@ -30,7 +30,8 @@ def score_gain(means: Floats) -> Floats:
 class Overlap(GradedMetric):
     """What of a task one model was trained on."""
 
-    # a prompt overlaps where a larger share of its n-grams than this stands in the training data
+    # a prompt overlaps where a larger share of its n-grams than this stands in the training data.
+    # 0 = any (Brown et al. 2020); 0.7 is the more lenient custom of later reports
     least: float = 0.0
 
     unit: ClassVar[str] = "share"

@@ -1,31 +1,122 @@
-"""A run as it was asked for: models, tasks, metrics, pairs and controls, all typed."""
+"""A run: the configuration as it is written, key by key, and what was asked for by it, all built."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
+from harness.schema import Bound, unknown
 from harness.tasks import AbstractTask
-from harness.types import Control, Decoding, Pair, Paths
+from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
 Stage = Literal["collect", "score", "report", "gate"]
 STAGES: tuple[Stage, ...] = ("collect", "score", "report", "gate")
+# columns of scores.csv that tell one row from another
+_NAMES = ("metric", "task", "student", "teacher", "base", "unit", "better")
+
+Name = Annotated[str | int, Bound("text")]  # a model may be called 7
+Word = Annotated[str | bool | int | float, Bound("text")]
+Count = Annotated[int, Bound("a whole number of 1 or more", lambda n: n >= 1)]
+Named = Mapping[str, Mapping[str, Any] | None] | tuple[Name, ...]  # name -> changes to its YAML
 
 
 @dataclass(frozen=True)
 class Condition:
     """One condition of a gate over the rows of scores.csv."""
 
-    where: dict[str, str]  # column -> value; exactly one row must match
+    where: Mapping[str, Word]  # column -> value; exactly one row must match
     column: Literal["value", "low", "high", "n"] = "value"
     min: float | None = None
     max: float | None = None
     within: float | None = None  # largest distance from the same column of the reference row
     # row of results/reference/scores.csv; None = the same `where`
-    reference: dict[str, str] | None = None
+    reference: Mapping[str, Word] | None = None
+
+    def __post_init__(self) -> None:
+        rows = [*_row_faults("where", self.where), *_row_faults("reference", self.reference)]
+        faults = [*_bound_faults(self), *rows]
+        if faults:
+            raise DistillbenchError("\n".join(faults))
+
+
+def _bound_faults(condition: Condition) -> list[str]:
+    """What is wrong with the bounds of a condition; at most one thing is named at a time."""
+    bounds = {"min": condition.min, "max": condition.max, "within": condition.within}
+    given = {k: v for k, v in bounds.items() if v is not None}
+    if not given:
+        return ["expected one of min, max, within; got none"]
+    endless = [k for k, v in given.items() if not math.isfinite(v)]
+    if endless:
+        return [f"{endless[0]}: expected a number, got {given[endless[0]]}, which bounds nothing"]
+    if condition.within is not None and condition.within < 0:
+        return [f"within: expected 0 or more, got {condition.within:g}"]
+    if condition.min is not None and condition.max is not None and condition.min > condition.max:
+        return [
+            f"min {condition.min:g} is above max {condition.max:g}: no number lies between them"
+        ]
+    if condition.reference is not None and condition.within is None:
+        return ["reference: only `within` compares with it, and there is none"]
+    return []
+
+
+def _row_faults(key: str, row: Mapping[str, Word] | None) -> list[str]:
+    """What is wrong with the names that choose one row."""
+    if row is None:
+        return []
+    if not row:
+        return [f"{key}: expected columns of scores.csv, such as metric and student; got none"]
+    return [f"{key}: {unknown(name, _NAMES)}" for name in row if name not in _NAMES]
+
+
+_Conditions = Annotated[tuple[Condition, ...], Bound("a list (each begins with `- `)")]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The keys of a gate file."""
+
+    conditions: _Conditions | None = ()
+
+
+@dataclass(frozen=True)
+class Only:
+    """Exactly what to run; None = everything of the matrix."""
+
+    models: tuple[Name, ...] | None = None
+    tasks: tuple[Name, ...] | None = None
+    metrics: tuple[Name, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Draws(Decoding):
+    """The keys of a decoding: how text is drawn, and how often for one prompt."""
+
+    samples: Count = 1
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The keys of config.yaml, before any name in it is looked up."""
+
+    title: str
+    stages: Annotated[tuple[Stage, ...], Bound(f"some of {', '.join(STAGES)}", bool)]
+    limit: Count | None  # first so many prompts of every task
+    seed: int
+    workers: Count  # processes that collect at once
+    comparability: Literal["refuse", "warn"]
+    paths: Paths
+    models: Named = field(default_factory=dict)
+    tasks: Named = field(default_factory=dict)
+    metrics: Named = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
+    controls: tuple[Control, ...] = ()
+    only: Only | None = None
+    decoding: Draws = field(default_factory=Draws)
+    gate: Any = None  # built as a Gate, where the name of its file is known
 
 
 @dataclass(frozen=True)
@@ -44,7 +135,6 @@ class Run:
     samples: int
     conditions: tuple[Condition, ...]
     paths: Paths
-    lock: bool
     limit: int | None
     seed: int
     workers: int

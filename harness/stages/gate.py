@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.plan.run import Condition
-from harness.schema import build_dataclass, unknown
+from harness.plan.run import Condition, Gate, Word
+from harness.schema import build_dataclass
 from harness.types import DistillbenchError, Score
 
-# columns that tell one row from another
-_NAMES = ("metric", "task", "student", "teacher", "base", "unit", "better")
 _NOT_LOOKED_AT = "no condition was looked at"
 
 
@@ -34,77 +31,12 @@ def conditions_from(content: Any, chosen: str) -> tuple[Condition, ...]:
         raise DistillbenchError(
             f"{name}: expected a mapping with a list `conditions`, got {content!r}"
         )
-    strange = [
-        f"{name}: key {unknown(str(k), ['conditions'])}" for k in content if k != "conditions"
-    ]
-    if strange:
-        raise DistillbenchError("\n".join(strange))
-    listed = content.get("conditions", [] if not chosen else None)
-    if listed is None or (chosen and listed in ([], {})):
+    gate: Gate = build_dataclass(Gate, content, name)
+    if gate.conditions is None or (chosen and not gate.conditions):
         raise DistillbenchError(
             f"{name}: {_NOT_LOOKED_AT}: expected a list `conditions` with at least one, got none"
         )
-    if not isinstance(listed, (list, tuple)):
-        raise DistillbenchError(
-            f"{name}: conditions: expected a list (each begins with `- `), got {listed!r}"
-        )
-    return _built(listed)
-
-
-def _built(listed: Sequence[Any]) -> tuple[Condition, ...]:
-    conditions, found = [], []
-    for index, fields in enumerate(listed):
-        where = f"gate.conditions[{index}]"
-        try:
-            if not isinstance(fields, Mapping):
-                raise DistillbenchError(f"{where}: expected a mapping, got {fields!r}")
-            condition: Condition = build_dataclass(Condition, _worded(fields), where)
-            conditions.append(condition)
-            found += [f"{where}: {fault}" for fault in _faults(condition)]
-        except DistillbenchError as error:
-            found.append(str(error))
-    if found:
-        raise DistillbenchError("\n".join(found))
-    return tuple(conditions)
-
-
-def _worded(fields: Mapping[Any, Any]) -> dict[str, Any]:
-    """The fields with the numbers inside `where` and `reference` as words: a model may be called 7."""
-    return {
-        str(key): {str(k): v if v is None else str(v) for k, v in value.items()}
-        if isinstance(value, Mapping)
-        else value
-        for key, value in fields.items()
-    }
-
-
-def _faults(condition: Condition) -> list[str]:
-    """What is wrong with one condition; at most one thing is named at a time."""
-    bounds = {"min": condition.min, "max": condition.max, "within": condition.within}
-    given = {k: v for k, v in bounds.items() if v is not None}
-    if not given:
-        return ["expected one of min, max, within; got none"]
-    endless = [k for k, v in given.items() if not math.isfinite(v)]
-    if endless:
-        return [f"{endless[0]}: expected a number, got {given[endless[0]]}, which bounds nothing"]
-    if condition.within is not None and condition.within < 0:
-        return [f"within: expected 0 or more, got {condition.within:g}"]
-    if condition.min is not None and condition.max is not None and condition.min > condition.max:
-        return [
-            f"min {condition.min:g} is above max {condition.max:g}: no number lies between them"
-        ]
-    if condition.reference is not None and condition.within is None:
-        return ["reference: only `within` compares with it, and there is none"]
-    return _row_faults("where", condition.where) + _row_faults("reference", condition.reference)
-
-
-def _row_faults(key: str, row: Mapping[str, str] | None) -> list[str]:
-    """What is wrong with the names that choose one row."""
-    if row is None:
-        return []
-    if not row:
-        return [f"{key}: expected columns of scores.csv, such as metric and student; got none"]
-    return [f"{key}: {unknown(name, _NAMES)}" for name in row if name not in _NAMES][:1]
+    return gate.conditions
 
 
 def targets(conditions: Sequence[Condition], reference: Path) -> list[float | None]:
@@ -173,7 +105,7 @@ def _row(score: Score) -> dict[str, str]:
 
 
 def _matching(
-    rows: Sequence[Mapping[str, str]], where: Mapping[str, str]
+    rows: Sequence[Mapping[str, str]], where: Mapping[str, Word]
 ) -> list[Mapping[str, str]]:
     return [row for row in rows if all(row.get(k) == str(v) for k, v in where.items())]
 
@@ -188,7 +120,7 @@ def _reference_rows(path: Path) -> list[dict[str, str]]:
 
 
 def _one(
-    rows: Sequence[Mapping[str, str]], where: Mapping[str, str], path: str
+    rows: Sequence[Mapping[str, str]], where: Mapping[str, Word], path: str
 ) -> Mapping[str, str]:
     matches = _matching(rows, where)
     if len(matches) != 1:

@@ -48,7 +48,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     Raises DistillbenchError where the input is wrong.
     """
     gate.targets(run.conditions, reference)  # hours before it is needed
-    store = Store(run.paths.results, run.lock)
+    store = Store(run.paths.results, run.paths.lock)
     plan = make_plan(run, store, say)
     if "collect" in run.stages:
         collect(plan, store)

@@ -62,7 +62,7 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
         ("limits=3", "'limits' is unknown; did you mean 'limit'?"),
         (
             "stages=[scor]",
-            "key stages: expected one of 'collect', 'score', 'report', 'gate', got ['scor']",
+            "key stages[0]: expected one of 'collect', 'score', 'report', 'gate', got 'scor'",
         ),
         ("only.tasks=[gsm9k]", "'gsm9k' is unknown; did you mean 'gsm8k'?"),
         ("only.metrics=[cappa]", "'cappa' is unknown; did you mean 'capa'?"),
@@ -73,9 +73,12 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
             "models.student.kind=fkae",
             "model student: kind: 'fkae' is unknown; did you mean 'fake'?",
         ),
-        ("decoding.top_p=3", "decoding.top_p: expected a number in (0, 1], got 3"),
-        ("limit=0", "limit: expected null or 1 or more, got 0"),
+        ("decoding.top_p=3", "decoding: key top_p: expected a number in (0, 1], got 3"),
+        ("limit=0", "key limit: expected null or a whole number of 1 or more, got 0"),
         ("seed=x", "key seed: expected a whole number, got 'x'"),
+        ("only.models=3", "only: key models: expected null or a list of text, got 3"),
+        ("paths.lock=maybe", "paths: key lock: expected true or false, got 'maybe'"),
+        ("+contols=[]", "key 'contols' is unknown; did you mean 'controls'?"),
     ],
 )
 def test_mistakes_are_one_clear_line(tmp_path: Path, word: str, expected: str) -> None:

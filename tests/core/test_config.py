@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from harness.cli import exits
 from harness.cli.config import packaged, typed_run
-from harness.types import Control, DistillbenchError
+from harness.plan.run import Configuration, Gate
+from harness.plugins import kinds, plugin_class
+from harness.types import Control, DistillbenchError, Paths
 from tests.core.running import composed, matrix, run_of, write_data
 
 
@@ -52,15 +57,13 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     said = str(caught.value)
     assert "did you mean 'capa'" in said
     assert "did you mean 'arc_easy'" in said
-    assert "limit: expected null or 1 or more, got 0" in said
+    assert "key limit: expected null or a whole number of 1 or more, got 0" in said
 
 
 @pytest.mark.parametrize(
     "path", sorted((packaged("conf") / "matrix").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_every_matrix_is_of_things_that_exist(path: Path, tmp_path: Path) -> None:
-    from omegaconf import OmegaConf
-
     content = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(content, dict)
     run = typed_run(composed({str(k): v for k, v in content.items()}, tmp_path), [packaged("conf")])
@@ -83,6 +86,186 @@ def test_every_yaml_builds(group: str, tmp_path: Path) -> None:
         },
     )
     assert getattr(run, key)
+
+
+GROUPS = ("model", "task", "metric", "decoding", "gate")
+FILES = sorted(p for g in GROUPS for p in (packaged("conf") / g).glob("*.yaml"))
+
+
+def content_of(path: Path) -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(content, dict)
+    return {str(k): v for k, v in content.items()}
+
+
+def says(built: Any, written: Any) -> bool:
+    """Whether a typed value says what plain ones say, with defaults for what they leave out."""
+    if dataclasses.is_dataclass(built):
+        assert isinstance(written, dict)
+        fields = [f for f in dataclasses.fields(built) if f.init and f.name not in written]
+        left_out = all(getattr(built, f.name) == default(f) for f in fields)
+        return left_out and all(says(getattr(built, k), v) for k, v in written.items())
+    if isinstance(written, list):
+        return len(built) == len(written) and all(map(says, built, written))
+    return bool(built == written)
+
+
+def default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_yaml_is_built_to_what_it_says(path: Path, tmp_path: Path) -> None:
+    group, name, written = path.parent.name, path.stem, content_of(path)
+    if written.get("kind") == "suite":
+        run = run_of(tmp_path, tasks={name: None})
+        files = [packaged("conf") / "task" / f"{task}.yaml" for task in written["tasks"]]
+        assert {f.stem for f in files if content_of(f)["kind"] != "suite"} <= set(run.tasks)
+    elif group == "gate":
+        config = {**composed(matrix(), tmp_path), "gate": written}
+        assert says(Gate(typed_run(config, [packaged("conf")]).conditions), written)
+    elif group == "decoding":
+        config = {**composed(matrix(), tmp_path), "decoding": written, "seed": 5}
+        run = typed_run(config, [packaged("conf")])
+        assert run.samples == written.pop("samples")
+        assert says(run.decoding, {**written, "seed": 5})
+    else:
+        alone: dict[str, Any] = {"pairs": [], "controls": []} if group == "model" else {}
+        run = run_of(tmp_path, **{f"{group}s": {name: None}}, **alone)
+        assert says(getattr(run, f"{group}s")[name], {**written, "name": name})
+
+
+@pytest.mark.parametrize("path", sorted(packaged("conf").glob("*/*.yaml")), ids=str)
+def test_no_yaml_holds_only_its_own_name(path: Path) -> None:
+    assert content_of(path) != {"kind": path.stem}
+
+
+@pytest.mark.parametrize("name", kinds("metrics"))
+def test_a_measure_needs_no_yaml(name: str, tmp_path: Path) -> None:
+    write_data(tmp_path / "data")
+    run = typed_run({**composed(matrix(), tmp_path), "metrics": [name]}, [tmp_path])
+    assert run.metrics == {name: plugin_class("metrics", name)(name, name)}
+
+
+def test_changes_to_a_name_without_yaml_and_a_yaml_of_that_name(tmp_path: Path) -> None:
+    metrics = {"retention": {"columns": "acc"}, "overlap": None}
+    (tmp_path / "conf" / "metric").mkdir(parents=True)
+    (tmp_path / "conf" / "metric" / "overlap.yaml").write_text("kind: overlap\nleast: 0.5\n")
+    config = composed(matrix(metrics=metrics), tmp_path)
+    run = typed_run(config, [tmp_path / "conf", packaged("conf")])
+    assert vars(run.metrics["retention"])["columns"] == ("acc",)
+    assert vars(run.metrics["overlap"])["least"] == 0.5
+
+
+# key -> a wrong value, and the one line about it
+WRONG: dict[str, tuple[Any, str]] = {
+    "title": (3, "configuration: key title: expected text, got 3"),
+    "stages": (
+        3,
+        "configuration: key stages: expected some of collect, score, report, gate, got 3",
+    ),
+    "limit": (0, "configuration: key limit: expected null or a whole number of 1 or more, got 0"),
+    "seed": ("x", "configuration: key seed: expected a whole number, got 'x'"),
+    "workers": (0, "configuration: key workers: expected a whole number of 1 or more, got 0"),
+    "comparability": ("no", "configuration: key comparability: expected one of 'refuse', 'warn'"),
+    "models": (3, "configuration: key models: expected a mapping or a list of text, got 3"),
+    "models.teacher": (3, "configuration: key models.teacher: expected null or a mapping, got 3"),
+    "models.teacher.skill": ("x", "model teacher: key skill: expected a number, got 'x'"),
+    "tasks": (3, "configuration: key tasks: expected a mapping or a list of text, got 3"),
+    "metrics": ([[]], "configuration: key metrics[0]: expected text, got []"),
+    "pairs": (3, "configuration: key pairs: expected a list of mappings, got 3"),
+    "pairs.0.student": (None, "pairs[0]: key student: expected text, got None"),
+    "pairs.0.bsae": ("b", "pairs[0]: key 'bsae' is unknown; did you mean 'base'?"),
+    "controls": ("other", "configuration: key controls: expected a list of mappings, got 'other'"),
+    "controls.0.lineage": (3, "controls[0]: key lineage: expected text, got 3"),
+    "only": (3, "configuration: key only: expected null or a mapping, got 3"),
+    "only.models": (3, "only: key models: expected null or a list of text, got 3"),
+    "only.task": (["a"], "only: key 'task' is unknown; did you mean 'tasks'?"),
+    "paths": (None, "configuration: key paths: expected a mapping, got None"),
+    "paths.results": (3, "paths: key results: expected a folder, got 3"),
+    "paths.cache": ("", "paths: key cache: expected a folder, got ''"),
+    "paths.data": (4, "paths: key data: expected null or a folder, got 4"),
+    "paths.datasets": ([], "paths: key datasets: expected null or a folder, got []"),
+    "paths.tasks": ([3], "paths: key tasks[0]: expected a folder, got 3"),
+    "paths.lock": ("maybe", "paths: key lock: expected true or false, got 'maybe'"),
+    "paths.result": ("r", "paths: key 'result' is unknown; did you mean 'results'?"),
+    "decoding": (3, "configuration: key decoding: expected a mapping, got 3"),
+    "decoding.temperature": ("x", "decoding: key temperature: expected a number, got 'x'"),
+    "decoding.samples": (0, "decoding: key samples: expected a whole number of 1 or more, got 0"),
+    "decoding.top_p": (3, "decoding: key top_p: expected a number in (0, 1], got 3.0"),
+    "gate": (3, "gate: expected a mapping with a list `conditions`, got 3"),
+    "gate.conditions": ([5], "gate: key conditions[0]: expected a mapping, got 5"),
+    "contols": ([], "configuration: key 'contols' is unknown; did you mean 'controls'?"),
+    "suspect": ("a", "configuration: key suspect: not there yet: no verdict reads it"),
+    "candidates": (["a"], "configuration: key candidates: not there yet: no verdict reads it"),
+}
+
+
+def changed(config: dict[str, Any], key: str, value: Any) -> None:
+    """Puts a value at a dotted key."""
+    *parents, last = key.split(".")
+    place: Any = config
+    for parent in parents:
+        place = place[int(parent) if parent.isdigit() else parent]
+    place[last] = value
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_a_wrong_value_is_2_and_one_line(
+    key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exits, "_said", set())
+    config = composed(matrix(), tmp_path)
+    changed(config, key, WRONG[key][0])
+    assert exits.coded(lambda: bool(typed_run(config, [packaged("conf")]))) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {WRONG[key][1]}")
+
+
+def test_every_key_has_a_wrong_value_in_the_table() -> None:
+    keys = {f.name for f in dataclasses.fields(Configuration)}
+    assert keys <= {key.split(".")[0] for key in WRONG}
+    assert {f"paths.{f.name}" for f in dataclasses.fields(Paths)} <= set(WRONG)
+
+
+def test_all_wrong_values_come_at_once(tmp_path: Path) -> None:
+    inside = [k for k in WRONG if not any(other.startswith(f"{k}.") for other in WRONG)]
+    apart = [k for k in inside if k != "decoding.top_p"]  # a decoding is looked at when it is typed
+    config = composed(matrix(), tmp_path)
+    for key in apart:
+        changed(config, key, copy.deepcopy(WRONG[key][0]))
+    with pytest.raises(DistillbenchError) as caught:
+        typed_run(config, [packaged("conf")])
+    said = str(caught.value).splitlines()
+    assert not [WRONG[k][1] for k in apart if not any(s.startswith(WRONG[k][1]) for s in said)]
+    assert len(said) == len(apart)
+
+
+def test_a_folder_of_tasks_may_stand_alone(tmp_path: Path) -> None:
+    config = composed(matrix(), tmp_path)
+    config["paths"]["tasks"] = "here/tasks"
+    found = typed_run(config, [packaged("conf")]).paths.tasks
+    assert found == (Path("here/tasks").absolute(), packaged("tasks"))
+
+
+def test_the_home_of_nobody_is_a_fault_among_others(tmp_path: Path) -> None:
+    config = composed(matrix(), tmp_path)
+    config["paths"] |= {"results": "~nobody-at-all/r", "data": "~nobody-at-all/d"}
+    with pytest.raises(DistillbenchError) as caught:
+        typed_run(config, [packaged("conf")])
+    assert [line[:18] for line in str(caught.value).splitlines()] == [
+        "paths: key results",
+        "paths: key data: e",
+    ]
+
+
+def test_a_model_may_be_called_by_a_number(tmp_path: Path) -> None:
+    models = {7: {"kind": "fake"}, 8: {"kind": "fake"}}
+    config = composed(matrix(pairs=[], controls=[], models=models), tmp_path)
+    config["only"]["models"] = [7]
+    assert list(typed_run(config, [packaged("conf")]).models) == ["7"]
 
 
 ODD: list[Any] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,10 @@ ROW = {"metric": "gap", "student": "s"}
 
 def test_a_good_gate_is_built() -> None:
     content = {"conditions": [{"where": {"student": 7}, "min": 0, "max": 1}]}
-    assert conditions_from(content, "mine") == (Condition({"student": "7"}, min=0.0, max=1.0),)
+    (condition,) = conditions_from(content, "mine")
+    assert condition == Condition({"student": 7}, min=0.0, max=1.0)
+    seven = replace(SCORES[0], student="7")
+    assert broken_conditions([condition], [seven, *SCORES], NOWHERE) == []
 
 
 @pytest.mark.parametrize("content", [None, {}, {"conditions": []}])
@@ -73,9 +77,7 @@ def test_where_no_gate_was_asked_for_nothing_is_said(content: Any) -> None:
     assert conditions_from(content, "") == ()
 
 
-@pytest.mark.parametrize(
-    "content", [None, {}, {"conditions": None}, {"conditions": []}, {"conditions": {}}]
-)
+@pytest.mark.parametrize("content", [None, {}, {"conditions": None}, {"conditions": []}])
 def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any) -> None:
     with pytest.raises(DistillbenchError, match="gate mine: no condition was looked at"):
         conditions_from(content, "mine")
@@ -91,12 +93,12 @@ def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any)
         ([{"where": ROW, "min": 0}], "expected a mapping with a list `conditions`, got [{"),
         (
             {"conditions": {"where": ROW, "min": 0}},
-            "expected a list (each begins with `- `), got {",
+            "key conditions: expected null or a list (each begins with `- `), got {",
         ),
-        ({"conditions": [5]}, "gate.conditions[0]: expected a mapping, got 5"),
+        ({"conditions": [5]}, "key conditions[0]: expected a mapping, got 5"),
         (
             {"conditions": [{"where": ROW}]},
-            "gate.conditions[0]: expected one of min, max, within; got none",
+            ": conditions[0]: expected one of min, max, within; got none",
         ),
         ({"conditions": [{"where": ROW, "mn": 0}]}, "key 'mn' is unknown; did you mean 'min'?"),
         (

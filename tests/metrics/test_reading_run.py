@@ -82,7 +82,7 @@ def run(folder: Path, decoding: Decoding, tasks: Sequence[str] = tuple(TASKS)) -
         tasks={t: plugins.build("tasks", t, TASKS[t]) for t in tasks},
         metrics={m: plugins.build("metrics", m, {"kind": m}) for m in METRICS},
         pairs=PAIRS, controls=(Control("control", "other"),), decoding=decoding, task_decodings={}, samples=1,
-        conditions=(), paths=Paths(folder / "results", folder / "cache", (REPOSITORY / "tasks",)), lock=True, limit=30,
+        conditions=(), paths=Paths(folder / "results", folder / "cache", (REPOSITORY / "tasks",)), limit=30,
         seed=0, workers=1, comparability="refuse",
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ def collected(asked: Run, store: Store) -> Plan:
 def scores(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str, str], Score]:
     """(metric, task, student) -> score against the teacher, or of the model alone."""
     asked = run(tmp_path_factory.mktemp("reading"), Decoding(temperature=0.7, max_new_tokens=30))
-    store = Store(asked.paths.results, asked.lock)
+    store = Store(asked.paths.results, asked.paths.lock)
     plan = collected(asked, store)
     assert {c.cell.decoding.top_logprobs for c in plan.cells if c.cell.model == "server"} == {0}
     assert plan.find("student", "answers").cell.decoding.top_logprobs == 512  # type: ignore[union-attr]

@@ -54,11 +54,6 @@ def describes(default: Any = dataclasses.MISSING, **options: Any) -> Any:
     return _marked("describes", default, options)
 
 
-def mark_of(spec: dataclasses.Field[Any]) -> str:
-    """The mark of a dataclass field; "" = it is in the key."""
-    return str(spec.metadata.get(_MARK, ""))
-
-
 def key_parts(value: Any, contents: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the key of a frozen specification is made from: every field that bears no mark, by its name.
 
@@ -66,18 +61,16 @@ def key_parts(value: Any, contents: Mapping[str, Any] | None = None) -> dict[str
     moves no key. Raises TypeError where the contents of a place are missing, or are those of another field.
     """
     cls: Any = type(value)
-    given, defaults = dict(contents or {}), _defaults(cls)
-    fields = [f for f in dataclasses.fields(value) if f.init]
-    told = {f.name: getattr(value, f.name) for f in fields if mark_of(f) in ("", "place")}
-    told = {k: v for k, v in told.items() if not _is_default(v, defaults[k])}
-    places = {f.name for f in fields if mark_of(f) == "place"}
-    wrong = sorted((places & told.keys() - given.keys()) | (given.keys() - places))
-    if wrong:
+    fields = [f for f in _fields(cls) if not _is_default(getattr(value, f.name), f.default)]
+    given = dict(contents or {})
+    places = {f.name for f in _fields(cls) if f.mark == "place"}
+    missing = [f.name for f in fields if f.mark == "place" and f.name not in given]
+    if missing or given.keys() - places:
         raise TypeError(
-            f"{type(value).__name__}: expected the contents of its places ({', '.join(sorted(places)) or 'none'}), "
-            f"got those of {', '.join(given) or 'none'}; see {', '.join(wrong)}"
+            f"{cls.__name__}: expected the contents of its places ({', '.join(sorted(places)) or 'none'}), "
+            f"got those of {', '.join(given) or 'none'}"
         )
-    return {**told, **given}
+    return {**{f.name: getattr(value, f.name) for f in fields if not f.mark}, **given}
 
 
 def source_digest(files: Iterable[Path]) -> str:
@@ -150,13 +143,27 @@ def _marked(mark: str, default: Any, options: Mapping[str, Any]) -> Any:
     return dataclasses.field(default=default, metadata={_MARK: mark}, **options)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Field:
+    """A field of a specification as the keys see it."""
+
+    name: str
+    mark: str  # speed, place, describes; "" = it is in the key
+    default: Any  # MISSING where there is none
+
+
 @cache
-def _defaults(cls: Any) -> dict[str, Any]:
-    """Field -> its default, or MISSING."""
-    return {
-        f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+def _fields(cls: Any) -> tuple[_Field, ...]:
+    """The fields that are given where a specification is made; what it holds besides is not part of it."""
+    return tuple(
+        _Field(
+            f.name,
+            f.metadata.get(_MARK, ""),
+            f.default if f.default_factory is dataclasses.MISSING else f.default_factory(),
+        )
         for f in dataclasses.fields(cls)
-    }
+        if f.init
+    )
 
 
 def _is_default(value: Any, default: Any) -> bool:

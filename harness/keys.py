@@ -1,4 +1,11 @@
-"""Keys: the same value gives the same hexadecimal name on every machine, and so does the same code."""
+"""Keys: the same value gives the same hexadecimal name on every machine, and so does the same code.
+
+A specification's key is made from all of its fields. A field that must not be in it bears a mark::
+
+    speed       how fast, never what: in no key
+    place       where something lies: what lies there is in the key instead
+    describes   about the thing, or read by others: in the keys of those who read it
+"""
 
 from __future__ import annotations
 
@@ -25,6 +32,45 @@ def canonical(value: Any) -> str:
 def digest(*parts: Any) -> str:
     """sha256 of the canonical form of `parts`, 64 hexadecimal digits."""
     return hashlib.sha256(canonical(parts).encode()).hexdigest()
+
+
+def draw_seed(*parts: Any) -> str:
+    """64 hexadecimal digits that seed a random stream; these bytes never change, whatever `digest` becomes."""
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()
+
+
+def speed(default: Any = dataclasses.MISSING, **options: Any) -> Any:
+    """A dataclass field that says how fast or on which device, not what comes out."""
+    return _marked("speed", default, options)
+
+
+def place(default: Any = dataclasses.MISSING, **options: Any) -> Any:
+    """A dataclass field that says where something lies, or what stands for another value; see `key_parts`."""
+    return _marked("place", default, options)
+
+
+def describes(default: Any = dataclasses.MISSING, **options: Any) -> Any:
+    """A dataclass field that is in the keys of what reads it, not in the key of the specification."""
+    return _marked("describes", default, options)
+
+
+def key_parts(value: Any, contents: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the key of a frozen specification is made from: every field that bears no mark, by its name.
+
+    `contents` has what stands for the fields marked *place*. A field at its default is left out, so that a new field
+    moves no key. Raises TypeError where the contents of a place are missing, or are those of another field.
+    """
+    cls: Any = type(value)
+    fields = [f for f in _fields(cls) if not _is_default(getattr(value, f.name), f.default)]
+    given = dict(contents or {})
+    places = {f.name for f in _fields(cls) if f.mark == "place"}
+    missing = [f.name for f in fields if f.mark == "place" and f.name not in given]
+    if missing or given.keys() - places:
+        raise TypeError(
+            f"{cls.__name__}: expected the contents of its places ({', '.join(sorted(places)) or 'none'}), "
+            f"got those of {', '.join(given) or 'none'}"
+        )
+    return {**{f.name: getattr(value, f.name) for f in fields if not f.mark}, **given}
 
 
 def source_digest(files: Iterable[Path]) -> str:
@@ -88,6 +134,40 @@ def _imports(tree: ast.Module) -> set[str]:
             named = {f"{node.module}.{a.name}" for a in node.names}
             found |= {str(node.module)} | {name for name in named if _file(name).is_file()}
     return found - {_ROOT.name}
+
+
+_MARK = "key"
+
+
+def _marked(mark: str, default: Any, options: Mapping[str, Any]) -> Any:
+    return dataclasses.field(default=default, metadata={_MARK: mark}, **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Field:
+    """A field of a specification as the keys see it."""
+
+    name: str
+    mark: str  # speed, place, describes; "" = it is in the key
+    default: Any  # MISSING where there is none
+
+
+@cache
+def _fields(cls: Any) -> tuple[_Field, ...]:
+    """The fields that are given where a specification is made; what it holds besides is not part of it."""
+    return tuple(
+        _Field(
+            f.name,
+            f.metadata.get(_MARK, ""),
+            f.default if f.default_factory is dataclasses.MISSING else f.default_factory(),
+        )
+        for f in dataclasses.fields(cls)
+        if f.init
+    )
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
 
 
 def _plain(value: Any) -> Any:

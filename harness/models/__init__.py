@@ -2,16 +2,20 @@
 
 `kind: hf` in a model's YAML is the class in `harness/models/hf.py`; its fields are the keys of the YAML. To add a kind
 of model write such a file and its test. `fake.py` is the shortest example.
+
+The key of a model's answers is made from all fields of the model but those that bear a mark (see harness/keys.py).
+There is no code in it: whoever changes what a kind of model answers raises its `version`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, final
 
+from harness.keys import describes, digest, key_parts
 from harness.types import Decoding, Kind, Outputs, Paths, Request
 
 
@@ -19,31 +23,44 @@ from harness.types import Decoding, Kind, Outputs, Paths, Request
 class AbstractModel(AbstractContextManager["AbstractModel"], ABC):
     """A model: something that answers requests. Entered, it holds its memory; left, it frees it.
 
-    Fields common to all back ends come first; none of them changes an answer except `chat` and `system`.
+    Fields common to all kinds come first; of these `system` alone changes an answer.
     """
 
+    # raised by hand when the answers of this kind of model change; tests/models/test_golden.py says when
+    version: ClassVar[int] = 1
+
     kind: str
-    name: str  # the configuration's name of the model
-    # ask in conversations (the model's chat template applies) rather than in plain text
-    chat: bool = False
+    name: str = describes()  # the configuration's name of the model
+    # ask in conversations (the model's chat template applies) rather than in plain text: it is in
+    # what is asked
+    chat: bool = describes(False)
     system: str | None = None  # system message of every conversation
-    lineage: str | None = None  # for controls: models of one lineage count once
-    identity: tuple[str, ...] = ()  # names under which it may rightly speak of itself
-    usd_per_hour: float | None = None  # speed and cost only
-    usd_per_million_tokens: float | None = None
+    lineage: str | None = describes(None)  # for controls: models of one lineage count once
+    identity: tuple[str, ...] = describes(())  # names under which it may rightly speak of itself
+    usd_per_hour: float | None = describes(None)
+    usd_per_million_tokens: float | None = describes(None)
     # file whose texts the model was trained on, for overlap checks
-    training_data: str | None = None
-    training_columns: tuple[str, ...] = ()  # its columns that hold text; () = every text of a row
+    training_data: str | None = describes(None)
+    # its columns that hold text; () = every text of a row
+    training_columns: tuple[str, ...] = describes(())
 
     # overridden by a field where the key's variable is configurable
     api_key_env: ClassVar[str | None] = None
 
-    @abstractmethod
-    def digest(self, paths: Paths) -> str:
-        """Hex digest of what determines the answers: contents, never places. Loads no model.
+    @final
+    def key(self, paths: Paths) -> str:
+        """Hex digest of what determines the answers: fields, contents and version. Loads no model.
 
         Raises DistillbenchError where the model's files are missing or unreadable.
         """
+        return digest("model", type(self).version, key_parts(self, self.contents(paths)))
+
+    def contents(self, paths: Paths) -> Mapping[str, Any]:
+        """Field marked *place* -> digest of what lies there, wherever that is. Loads no model.
+
+        Raises DistillbenchError where the model's files are missing or unreadable.
+        """
+        return {}
 
     @abstractmethod
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.keys import digest
+from harness.keys import digest, draw_seed
 from harness.models._hf_dtype import wished_dtype
 from harness.types import DistillbenchError, Message
 
@@ -58,7 +58,7 @@ class LoadedModel:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of a sample of every weight: tells models apart where sampling is seeded."""
-        return digest(
+        return draw_seed(
             [
                 [n, p.detach().flatten()[:8].double().tolist()]
                 for n, p in self.model.named_parameters()

@@ -23,7 +23,6 @@ from harness.types import (
     Ints,
     Kind,
     Outputs,
-    Paths,
     Request,
     TokenColumns,
 )
@@ -107,6 +106,7 @@ class _Row(NamedTuple):
 class FakeBackend(AbstractModel):
     """Deterministic nonsense in a recognisable style."""
 
+    version = 1
     skill: float = 0.5  # share of prompts, in [0, 1], on which it answers as its seed's ideal does
     style: str = "plain"  # any word; the same word, the same habits of writing
     seed: int = 0  # the world that it was taught
@@ -116,10 +116,6 @@ class FakeBackend(AbstractModel):
     def __post_init__(self) -> None:
         if not 0 <= self.skill <= 1:
             raise DistillbenchError(f"key skill: expected a number in [0, 1], got {self.skill}")
-
-    def digest(self, paths: Paths) -> str:
-        """Over the fields that change answers."""
-        return digest("fake", self.skill, self.style, self.seed, self.system, self.answers)
 
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         """Everything."""

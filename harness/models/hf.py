@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.console.foreign import notify
 from harness.files.hashes import files_sha256
-from harness.keys import digest
+from harness.keys import draw_seed, place, speed
 from harness.models import AbstractModel
 from harness.models import _hf_files as files
 from harness.models._batches import budgeted_batches
@@ -64,16 +64,18 @@ class _Held:
 class HfBackend(AbstractModel):
     """A causal language model of transformers. Weights are read from safetensors only, never unpickled."""
 
-    path: str = ""  # folder, or repository on the hub
+    version = 1
+    path: str = place("")  # folder, or repository on the hub
     # of a hub's repository: branch, tag or commit; None = its main branch
-    revision: str | None = None
+    revision: str | None = place(None)
     # auto: float32 on the CPU, else the checkpoint's
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps ...; auto takes the fastest there is
-    batch_size: int | None = None  # requests per batch, None = by a budget of tokens; speed only
+    # auto, cpu, cuda, cuda:1, mps ...; auto takes the fastest there is
+    device: str = speed("auto")
+    batch_size: int | None = speed(None)  # requests per batch, None = by a budget of tokens
     trust_remote_code: bool = False  # run the checkpoint's own Python files
     max_length: int | None = None  # tokens of context and continuation; None = the checkpoint's
-    threads: int | None = None  # torch threads on the CPU, None = torch's choice; speed only
+    threads: int | None = speed(None)  # torch threads on the CPU, None = torch's choice
     drop_system: bool = False  # leave system messages out, for chat templates that refuse them
     template_options: Mapping[str, str | int | bool] = field(default_factory=dict, hash=False)
     # template_options: variables for the chat template, such as enable_thinking
@@ -95,20 +97,15 @@ class HfBackend(AbstractModel):
         """Whether code that comes with the model would run."""
         return self.trust_remote_code
 
-    def digest(self, paths: Paths) -> str:
-        """Over the folder's files or the hub's commit, and the fields that change answers."""
+    def contents(self, paths: Paths) -> Mapping[str, str]:
+        """The folder's files, or the hub's commit."""
         folder = files.local_folder(self.path)
         if folder is None:
-            contents = files.hub_commit(self.path, self.revision)
-        else:
-            if faults := files.checkpoint_faults(folder, self.chat):
-                raise DistillbenchError(
-                    "\n".join(f"model {self.name}: {fault}" for fault in faults)
-                )
-            relevant = files.checkpoint_files(folder, self.trust_remote_code)
-            contents = files_sha256(relevant, folder, paths.cache)
-        asked = (self.dtype, self.max_length, self.system, self.drop_system, self.template_options)
-        return digest("hf", contents, asked)
+            return dict.fromkeys(("path", "revision"), files.hub_commit(self.path, self.revision))
+        if faults := files.checkpoint_faults(folder, self.chat):
+            raise DistillbenchError("\n".join(f"model {self.name}: {fault}" for fault in faults))
+        relevant = files.checkpoint_files(folder, self.trust_remote_code)
+        return {"path": files_sha256(relevant, folder, paths.cache), "revision": ""}
 
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         """Everything but choices."""
@@ -255,7 +252,7 @@ class HfBackend(AbstractModel):
             else request.temperature,
             top_p=decoding.top_p if request.top_p is None else request.top_p,
             stops=tuple(s for s in request.until if s),
-            seed=digest(*drawn),  # the model's fingerprint: two models must not share their luck
+            seed=draw_seed(*drawn),  # the model's fingerprint: two models must not share their luck
         )
 
     def _scored(self, requests: Sequence[Request], top: int) -> list[_Row]:

@@ -20,7 +20,7 @@ import numpy as np
 from harness.console.credentials import argument_faults, shown_variable, variable_fault
 from harness.console.foreign import muffled, notify
 from harness.console.secrets import redacted, remember
-from harness.keys import digest
+from harness.keys import describes, digest, draw_seed, place, speed
 from harness.models import AbstractModel
 from harness.models._conversation import with_system
 from harness.models._lm_eval_tries import is_client, told, watch
@@ -95,17 +95,18 @@ class _Held:
 class LmEvalBackend(AbstractModel):
     """A model as lm-eval asks it. Sampled answers can be repeated only with types that take a seed."""
 
-    model: str = (
-        ""  # lm-eval's name of the type: vllm, local-completions, openai-chat-completions, hf ...
-    )
-    # the type's own arguments
-    args: Mapping[str, str | int | float | bool] = field(default_factory=dict, hash=False)
+    version = 1
+    # lm-eval's name of the type: vllm, local-completions, openai-chat-completions, hf ...
+    model: str = ""
+    # the type's own arguments; those in _PLACE are in no key
+    args: Mapping[str, str | int | float | bool] = place(default_factory=dict, hash=False)
     # dated name of what answers (gpt-4o-2024-08-06, my-model 2026-01-31): in every answer's key
     snapshot: str = ""
     # whether it returns log-probabilities; None = what its type is known for
-    scores: bool | None = None
-    api_key_env: str | None = None  # type: ignore[misc]  # variable with the key; None = the one that lm-eval reads
-    batch: int = 64  # requests handed over at once, and lost at most by a kill; speed only
+    scores: bool | None = describes(None)
+    # variable with the API key; None = the one that lm-eval reads
+    api_key_env: str | None = describes(None)  # type: ignore[misc]
+    batch: int = speed(64)  # requests handed over at once, and lost at most by a kill
     _held: _Held = field(default_factory=_Held, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -123,10 +124,9 @@ class LmEvalBackend(AbstractModel):
         if self.batch < 1:
             raise DistillbenchError(f"key batch: expected 1 or more, got {self.batch}")
 
-    def digest(self, paths: Paths) -> str:
-        """Over type, snapshot and the arguments that change answers."""
-        asked = {k: v for k, v in self.args.items() if k not in _PLACE}
-        return digest("lm_eval", self.model, self.snapshot, asked, self.system)
+    def contents(self, paths: Paths) -> Mapping[str, str]:
+        """The arguments that change answers."""
+        return {"args": digest({k: v for k, v in self.args.items() if k not in _PLACE})}
 
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         """Texts, and log-probabilities where the type returns them; never single tokens."""
@@ -303,7 +303,7 @@ class LmEvalBackend(AbstractModel):
             options["top_p"] = top_p
         # one seed per sample: lm-eval sends equal options together
         if temperature > 0 and self.model in _SEEDED:
-            luck = digest(
+            luck = draw_seed(
                 self.snapshot, decoding.seed, decoding.sample, request.repeat, request.slot
             )
             options["seed"] = int(luck[:7], 16)

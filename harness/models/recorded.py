@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, final
 import numpy as np
 
 from harness.files.hashes import file_sha256
-from harness.keys import digest
+from harness.keys import digest, place
 from harness.models import AbstractModel
 from harness.models._recorded_answers import Answer, AnswerBook, beginning
 from harness.models._recorded_formats import (
@@ -25,7 +25,6 @@ from harness.models._recorded_formats import (
 from harness.schema import unknown
 from harness.types import Decoding, DistillbenchError, Kind, Outputs, Paths, Request
 
-_READER = 1  # part of every key: raised when the same file is read into other answers
 _TEXT: frozenset[Kind] = frozenset({"generate"})
 _ALL: frozenset[Kind] = frozenset({"generate", "score", "read"})
 
@@ -39,15 +38,15 @@ class RecordedBackend(AbstractModel):
     description serves many models.
     """
 
-    file: str = ""  # file or folder, relative to paths.data
+    version = 1
+    file: str = place("")  # file or folder, relative to paths.data
     format: Literal["auto", "alpaca_eval", "lm_eval_samples", "table", "openai_batch"] = "auto"
     # prompt, answer, choice, sample, system -> column
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value, or list of values, of this model's rows
-    where: dict[str, Any] = field(default_factory=dict)
-    prompts_file: str | None = (
-        None  # openai_batch: the batch's input file; without it custom_id is the prompt or its id
-    )
+    where: dict[str, Any] = place(default_factory=dict)
+    # openai_batch: the batch's input file; without it custom_id is the prompt or its id
+    prompts_file: str | None = place(None)
     # set where paths are known
     _source: Source | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -60,12 +59,16 @@ class RecordedBackend(AbstractModel):
         if wrong:
             raise DistillbenchError("; ".join(wrong))
 
-    def digest(self, paths: Paths) -> str:
-        """Digest of the files' contents and of what is taken from them."""
+    def contents(self, paths: Paths) -> Mapping[str, str]:
+        """The files with the way they are read, and `where` with the model's name put in."""
         source = self._located(paths)
-        prompts = [source.prompts_file] if source.prompts_file else []
-        contents = sorted(file_sha256(p, paths.cache) for p in [*source.files, *prompts])
-        return digest("recorded", _READER, contents, source.format, source.columns, source.where)
+        read = sorted((file_sha256(p, paths.cache), p.suffix) for p in source.files)
+        prompts = file_sha256(source.prompts_file, paths.cache) if source.prompts_file else ""
+        return {
+            "file": digest(source.format, read),
+            "where": digest(source.where),
+            "prompts_file": prompts,
+        }
 
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         """Kinds of answer that a file of this format and name may hold; what it does hold is known once read."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal, Self, final
 
 from harness.console.processes import may_start_processes
-from harness.keys import digest
+from harness.keys import digest, place
 from harness.models import AbstractModel
 from harness.models.hf import HfBackend
 from harness.schema import unknown
@@ -31,7 +31,8 @@ class _Held:
 class ZooBackend(AbstractModel):
     """A small model of known lineage; its recipe stands for its contents, so no training is needed to name it."""
 
-    member: str = ""  # which model
+    version = HfBackend.version  # a checkpoint answers
+    member: str = place("")  # which model
     step: int | None = None  # its state after so many steps of training; None = finished
     scale: Scale = "full"  # smoke: fewer and less learned models, in seconds
     seed: int = 0  # of the training
@@ -49,11 +50,9 @@ class ZooBackend(AbstractModel):
                 f"key step: expected null or a step that is kept ({kept}), got {self.step}"
             )
 
-    def digest(self, paths: Paths) -> str:
-        """Over the recipe of the whole zoo, the member and its step, and the system message."""
-        return digest(
-            "zoo", recipes.digest(self.scale, self.seed), self.member, self.step, self.system
-        )
+    def contents(self, paths: Paths) -> Mapping[str, str]:
+        """The recipe of the whole zoo, with the code that trains it."""
+        return {"member": digest(recipes.digest(self.scale, self.seed), self.member)}
 
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         """What a checkpoint offers."""

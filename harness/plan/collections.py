@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from harness.console.progress import stage
-from harness.keys import digest
+from harness.keys import digest, key_parts
 from harness.models import AbstractModel
 from harness.panel.panel import Side
 from harness.plan.faults import matrix_faults, offer_faults, training_faults
@@ -17,9 +17,12 @@ from harness.plan.run import Run
 from harness.schema import unknown
 from harness.store.store import Store
 from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table, requests_to_table
-from harness.tasks import AbstractTask, Setting
+from harness.tasks import AbstractTask, Setting, asks
 from harness.types import Decoding, DistillbenchError, Pair, RequestSet
 
+# Part of an answer's key, in which there is no other version of ours: raised when requests, decoding or
+# stored answers come to mean something else, which asks every model again.
+_FORM = 1
 Say = Callable[[str], None]
 T = TypeVar("T")
 
@@ -38,6 +41,7 @@ class BuiltRequests:
     """A request set and what it depended on."""
 
     key: str
+    asks: str  # digest of what a model is asked
     requests: RequestSet
     setting: Setting
 
@@ -50,6 +54,7 @@ class PlannedCell:
     requests: RequestSet
     setting: Setting
     requests_key: str
+    asks: str  # digest of what the model is asked
     key: str  # of the outputs
     grades_key: str | None  # None where the task has no right answers
 
@@ -59,7 +64,7 @@ class Plan:
     """All collections of a run, one model's after another's."""
 
     run: Run
-    digests: Mapping[str, str]  # model -> digest of its contents
+    model_keys: Mapping[str, str]  # model -> key of what it would answer
     cells: tuple[PlannedCell, ...]
     # reading tasks whose authors have not answered yet: plan again after collecting
     pending: tuple[str, ...] = ()
@@ -79,29 +84,25 @@ def make_plan(run: Run, store: Store, say: Say) -> Plan:
     Raises DistillbenchError with every fault that can be known now, one a line.
     """
     faults = matrix_faults(run)
-    digests: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for name, backend in run.models.items():
         with stage(f"looking at model {name}"):
             found = backend.faults(run.paths)
             faults.extend([*found, *training_faults(backend, run.paths)])
-            contents = None if found else _attempt(faults, partial(backend.digest, run.paths))
-        if contents is not None:
-            digests[name] = contents
+            key = None if found else _attempt(faults, partial(backend.key, run.paths))
+        if key is not None:
+            keys[name] = key
     sets = _request_sets(run, store, say, faults)
-    cells = [
-        cell for n in digests for t in run.tasks for cell in _cells(run, n, t, sets, digests[n])
-    ]
-    reading, pending = _reading_sets(Plan(run, digests, tuple(cells)), store, say, faults)
-    cells += [
-        cell for n in digests for t in run.tasks for cell in _cells(run, n, t, reading, digests[n])
-    ]
+    cells = [cell for n in keys for t in run.tasks for cell in _cells(run, n, t, sets, keys[n])]
+    reading, pending = _reading_sets(Plan(run, keys, tuple(cells)), store, say, faults)
+    cells += [cell for n in keys for t in run.tasks for cell in _cells(run, n, t, reading, keys[n])]
     for planned in cells:
         cell = planned.cell
         model = run.models[cell.model]
         faults.extend(offer_faults(model, cell.task, cell.decoding, planned.requests))
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
-    return Plan(run, digests, tuple(cells), tuple(pending))
+    return Plan(run, keys, tuple(cells), tuple(pending))
 
 
 def effective_decoding(decoding: Decoding, requests: RequestSet) -> Decoding:
@@ -219,28 +220,22 @@ def _default_authors(run: Run) -> list[str]:
 def _author(planned: PlannedCell, store: Store) -> Side:
     outputs = outputs_from_table(store.table(planned.key))
     model = planned.cell.model
-    return Side(model, model, planned.requests, outputs, None, (planned.key,))
+    return Side(model, model, planned.requests, outputs, None, (planned.key, planned.requests_key))
 
 
 def _built(run: Run, name: str, setting: Setting, store: Store, say: Say) -> BuiltRequests:
     task = run.tasks[name]
-    authors = [[side.model, side.keys] for side in setting.authors]
-    key = digest(
-        "requests",
-        SCHEMA,
-        task.digest(setting),
-        setting.chat,
-        setting.limit,
-        setting.seed,
-        authors,
-    )
+    key = digest("requests", SCHEMA, task.key(setting))
     if store.has(key):
-        return BuiltRequests(key, requests_from_table(store.table(key)), setting)
+        requests = requests_from_table(store.table(key))
+        return BuiltRequests(key, store.spec(key)["asks"], requests, setting)
     say(f"building the requests of {name}")
     with stage(f"building the requests of {name}"):
         requests = task.requests(setting)
-    store.put(key, requests_to_table(requests), {"task": name, "chat": setting.chat}, {})
-    return BuiltRequests(key, requests, setting)
+    built = BuiltRequests(key, asks(requests), requests, setting)
+    spec = {"task": name, "chat": setting.chat, "asks": built.asks}
+    store.put(key, requests_to_table(requests), spec, {})
+    return built
 
 
 def _cells(
@@ -248,7 +243,7 @@ def _cells(
     model: str,
     task: str,
     sets: Mapping[tuple[str, bool], BuiltRequests],
-    model_digest: str,
+    model_key: str,
 ) -> list[PlannedCell]:
     backend = run.models[model]
     entry = sets.get((task, chat_of(backend, run.tasks[task])))
@@ -259,12 +254,13 @@ def _cells(
     cells: dict[str, PlannedCell] = {}
     for sample in range(_samples(run, model, base, requests)):
         decoding = effective_decoding(dataclasses.replace(base, sample=sample), requests)
-        key = digest(
-            "outputs", SCHEMA, model_digest, backend.system, setting.chat, entry.key, decoding
+        key = digest("outputs", _FORM, model_key, entry.asks, key_parts(decoding))
+        grades_key = (
+            digest("grades", SCHEMA, key, entry.key) if "grades" in requests.yields else None
         )
-        grades_key = digest("grades", SCHEMA, key) if "grades" in requests.yields else None
         cell = Cell(model, task, decoding)
-        cells.setdefault(key, PlannedCell(cell, requests, setting, entry.key, key, grades_key))
+        planned = PlannedCell(cell, requests, setting, entry.key, entry.asks, key, grades_key)
+        cells.setdefault(key, planned)
     return list(cells.values())
 
 

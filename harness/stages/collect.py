@@ -213,7 +213,7 @@ def _publish(
     spec = {
         "model": cell.model,
         "task": cell.task,
-        "requests": planned.requests_key,
+        "asks": planned.asks,
         "decoding": vars(cell.decoding),
     }
     work.store.put(planned.key, table, spec, provenance)

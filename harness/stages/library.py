@@ -156,6 +156,7 @@ class Library:
             grades=grades_from_table(self.store.table(grades_key)) if grades_key else None,
             keys=(
                 planned.key,
+                planned.requests_key,
                 *([grades_key] if grades_key else []),
                 *further,
                 *([training.key] if training else []),

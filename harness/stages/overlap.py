@@ -43,20 +43,17 @@ def seen_in_training(plan: Plan, store: Store, planned: PlannedCell) -> Training
     )
     columns = sorted(backend.training_columns)
 
-    def key(requests_key: str) -> str:
-        return digest("seen", SCHEMA, VERSION, contents, columns, requests_key)
+    def key(cell: PlannedCell) -> str:
+        prompts = [[p.id, p.text] for p in cell.requests.prompts]
+        return digest("seen", SCHEMA, VERSION, contents, columns, prompts)
 
-    if not store.has(key(planned.requests_key)):
-        cells = {
-            key(c.requests_key): c
-            for c in plan.cells
-            if c.cell.model == model and _is_test(plan, c)
-        }
+    here = key(planned)
+    if not store.has(here):
+        tests = [c for c in plan.cells if c.cell.model == model and _is_test(plan, c)]
+        cells = {key(c): c for c in tests}
         _find(plan, store, {k: c for k, c in cells.items() if not store.has(k)})
-    rows = store.table(key(planned.requests_key)).to_pylist()
-    return Training(
-        key(planned.requests_key), {r["prompt"]: Seen(r["exact"], r["ngrams"]) for r in rows}
-    )
+    rows = store.table(here).to_pylist()
+    return Training(here, {r["prompt"]: Seen(r["exact"], r["ngrams"]) for r in rows})
 
 
 def _is_test(plan: Plan, planned: PlannedCell) -> bool:

@@ -187,7 +187,7 @@ def _cell_record(run: Run, planned: PlannedCell, store: Store) -> CellRecord:
 def _model_facts(plan: Plan, name: str, store: Store) -> dict[str, str | int | float]:
     facts: dict[str, str | int | float] = {
         "kind": plan.run.models[name].kind,
-        "digest": plan.digests[name],
+        "digest": plan.model_keys[name],
     }
     for planned in plan.cells:
         if planned.cell.model == name and store.has(planned.key):

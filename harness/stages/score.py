@@ -15,7 +15,7 @@ from harness.console.forecast import Forecast, Sort
 from harness.console.processes import may_start_processes
 from harness.console.progress import News, stage
 from harness.executors.local import Tell, run_apart
-from harness.keys import canonical, code_digest, digest
+from harness.keys import canonical, code_digest, digest, draw_seed
 from harness.metrics import AbstractMetric
 from harness.panel.panel import Sides
 from harness.plan.collections import Plan, asked
@@ -218,7 +218,9 @@ def _identity(question: Question, sides: Sequence[Sides]) -> str:
 def _computed(question: Question, sides: Sequence[Sides], seed: int) -> list[Score]:
     metric = question.metric
     try:
-        found = metric.found(sides, np.random.default_rng([seed, int(digest(metric.name)[:8], 16)]))
+        found = metric.found(
+            sides, np.random.default_rng([seed, int(draw_seed(metric.name)[:8], 16)])
+        )
     except Unavailable as error:
         return [replace(_reason(question, str(error)), inputs=_inputs(sides))]
     return [_score(question, sides, item, seed) for item in found]
@@ -237,7 +239,9 @@ def _score(question: Question, sides: Sequence[Sides], item: Found, seed: int) -
     try:
         # One stream per metric and part: students of one teacher are resampled alike, so their
         # scores are paired.
-        found = evaluate(item.statistic, np.random.default_rng([seed, int(digest(name)[:8], 16)]))
+        found = evaluate(
+            item.statistic, np.random.default_rng([seed, int(draw_seed(name)[:8], 16)])
+        )
     except Unavailable as error:
         return replace(blank, reason=str(error))
     whole = replace(

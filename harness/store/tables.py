@@ -23,7 +23,8 @@ from harness.types import (
     TokenColumns,
 )
 
-SCHEMA = 1  # part of every key: raised whenever the meaning of a stored column changes
+# Part of every key but those of answers: raised whenever the meaning of a stored column changes.
+SCHEMA = 1
 
 
 def requests_to_table(value: RequestSet) -> pa.Table:

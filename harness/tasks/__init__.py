@@ -1,13 +1,19 @@
 """Tasks: whatever asks and, where there are right answers, grades. One file, one final subclass of AbstractTask.
 
 `kind: prompts` in a task's YAML is the class in `harness/tasks/prompts.py`; its fields are the keys of the YAML.
+
+Requests and grades are cheap to make again, so their keys have the task's code in them, beside all of its fields but
+those that bear a mark (see harness/keys.py). An answer's key has only what was asked: see `asks`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, final
 
+from harness.keys import code_digest, describes, digest, key_parts, place
 from harness.panel.panel import Side
 from harness.types import Decoding, Grades, Outputs, Paths, RequestSet
 
@@ -16,13 +22,13 @@ from harness.types import Decoding, Grades, Outputs, Paths, RequestSet
 class Setting:
     """What a task may depend on besides its own fields."""
 
-    paths: Paths
-    chat: bool
-    system: str | None
-    limit: int | None  # first so many rows only
-    seed: int  # of few-shot examples and of tasks that draw their prompts
+    paths: Paths = place()  # the task's contents stand for it
+    chat: bool = False
+    system: str | None = None
+    limit: int | None = None  # first so many rows only
+    seed: int = 0  # of few-shot examples and of tasks that draw their prompts
     # reading tasks: whose answers are read, in the order of the matrix
-    authors: tuple[Side, ...] = ()
+    authors: tuple[Side, ...] = place(())
 
 
 @dataclass(frozen=True)
@@ -30,17 +36,35 @@ class AbstractTask(ABC):
     """Something that asks and, where there is a right answer, grades."""
 
     kind: str
-    name: str
+    name: str  # in the id of every prompt, and therefore in the key
     # name of a conf/decoding file for this task alone; None = the run's
-    decoding: str | None = None
-    chat: bool | None = None  # True / False overrides the model's own `chat`
-    minimum: int = 20  # below so many answered prompts measures are skipped with that reason
+    decoding: str | None = describes(None)
+    # True / False overrides the model's own `chat`; the Setting has what came of it
+    chat: bool | None = describes(None)
+    # below so many answered prompts measures are skipped with that reason
+    minimum: int = describes(20)
     # how often every model is asked, at a temperature above 0; None = the run's
-    samples: int | None = None
+    samples: int | None = describes(None)
 
-    @abstractmethod
-    def digest(self, setting: Setting) -> str:
-        """Hex digest of what determines the requests and the grading; cheap, imports no heavy library."""
+    @final
+    def key(self, setting: Setting) -> str:
+        """Hex digest of what determines the requests and the grading; cheap, imports no heavy library.
+
+        Raises DistillbenchError where the task's files are missing or unreadable.
+        """
+        read = [[side.model, side.keys] for side in setting.authors]
+        return digest(
+            code_digest(type(self).__module__),
+            key_parts(self, self.contents(setting)),
+            key_parts(setting, {"paths": "", "authors": read}),
+        )
+
+    def contents(self, setting: Setting) -> Mapping[str, Any]:
+        """Field marked *place* -> digest of what lies there, wherever that is; cheap.
+
+        Raises DistillbenchError where the task's files are missing or unreadable.
+        """
+        return {}
 
     def faults(self, setting: Setting) -> list[str]:
         """What is wrong with the configuration, each one line with its cure; cheap."""
@@ -69,3 +93,12 @@ class AbstractTask(ABC):
     def grade(self, requests: RequestSet, outputs: Outputs, setting: Setting) -> Grades | None:
         """Grades of one model's outputs; None where the task has no right answers."""
         return None
+
+
+def asks(requests: RequestSet) -> str:
+    """Hex digest of all that a model is asked: every request in its order, each with the id of its prompt.
+
+    What only measures look at (right options, kinds of prompts, clusters) is not in it: it changes no answer.
+    """
+    ids = [p.id for p in requests.prompts]
+    return digest([{**key_parts(r), "prompt": ids[r.prompt]} for r in requests.requests])

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
-from harness.keys import digest
+from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
 from harness.types import (
     DistillbenchError,
@@ -22,10 +22,8 @@ from harness.types import (
     Unavailable,
 )
 
-_SCHEMA = 1
 _COLUMNS = ("question", "answer", "n_options", "category", "cluster", "text")
 _REQUIRED = ("question", "answer", "n_options")
-_FIELDS = ("name", "columns", "where")
 
 
 @final
@@ -33,7 +31,7 @@ _FIELDS = ("name", "columns", "where")
 class ChoicesTask(AbstractTask):
     """Every different question of a file, in its order; a file may hold one row per model and question."""
 
-    file: str = ""  # relative to a folder of tasks, or to paths.data
+    file: str = place("")  # relative to a folder of tasks, or to paths.data
     # question, answer, n_options, category, cluster, text
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value or values of the rows to take
@@ -46,16 +44,9 @@ class ChoicesTask(AbstractTask):
             )
         columns_of(self.columns, _COLUMNS, _REQUIRED)
 
-    def digest(self, setting: Setting) -> str:
-        """Over fields and the file's contents."""
-        fields = {k: getattr(self, k) for k in _FIELDS}
-        return digest(
-            _SCHEMA,
-            fields,
-            content_digest(self.file, setting.paths),
-            setting.chat,
-            setting.limit,
-        )
+    def contents(self, setting: Setting) -> Mapping[str, str]:
+        """The file."""
+        return {"file": content_digest(self.file, setting.paths)}
 
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from harness.keys import digest
+from harness.keys import describes, digest
 from harness.panel.judgements import TEMPLATE, VERSION, contest, judge_text, places_missing
 from harness.panel.panel import Side
 from harness.tasks import AbstractTask, Setting
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
 
-_FIELDS = ("name", "answers_to", "first", "second", "template", "max_new_tokens")
 _EXPECTED = {
     "answers_to": "the name of an open-ended task of the matrix",
     "judge": "the name of a model of the matrix",
@@ -40,7 +39,7 @@ class JudgeTask(AbstractTask):
 
     answers_to: str = ""  # the open-ended task whose answers are judged
     # the model that judges; it is asked nothing else unless it has a role of its own
-    judge: str = ""
+    judge: str = describes("")
     first: tuple[str, ...] = ()  # models, usually the students
     second: tuple[str, ...] = ()  # models, usually the teacher and the base
     # with the places {question}, {a}, {b}; it must ask for A, B or TIE on a last line
@@ -64,10 +63,6 @@ class JudgeTask(AbstractTask):
             raise DistillbenchError(
                 f"key max_new_tokens: expected 1 or more, got {self.max_new_tokens}"
             )
-
-    def digest(self, setting: Setting) -> str:
-        """Over the fields; the answers that are judged are part of the key of the requests."""
-        return digest("judge", VERSION, {k: getattr(self, k) for k in _FIELDS}, setting.chat)
 
     def reads(self) -> str | None:
         """The task whose answers are judged."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
-from harness.keys import digest, source_digest
+from harness.keys import digest, place, source_digest
 from harness.tasks import AbstractTask, Setting
 from harness.tasks._lm_eval_data import TaskData, require_no_faults, task_data
 from harness.tasks._lm_eval_index import Leaf, TaskFiles, installed_version, task_files
@@ -18,8 +18,6 @@ from harness.tasks._lm_eval_load import Loading, at_work, load
 from harness.tasks._lm_eval_record import Building, record
 from harness.tasks._lm_eval_replay import grade
 from harness.types import DistillbenchError, Grades, Outputs, Paths, RequestSet
-
-_SCHEMA = 1  # raised when requests or grades of an unchanged task change
 
 
 @final
@@ -29,7 +27,7 @@ class LmEvalTask(AbstractTask):
 
     task: str = ""  # lm-eval's name of a task, group or tag
     num_fewshot: int | None = None  # None = the task's own
-    include: str | None = None  # a further folder with lm-eval YAML files
+    include: str | None = place(None)  # a further folder with lm-eval YAML files
     allow_code: bool = False  # let the task execute code that a model wrote, on this machine
     # conversations: few-shot examples as turns of their own (lm-eval's default)
     multiturn: bool = True
@@ -42,15 +40,9 @@ class LmEvalTask(AbstractTask):
         if self.num_fewshot is not None and self.num_fewshot < 0:
             raise DistillbenchError(f"key num_fewshot: expected 0 or more, got {self.num_fewshot}")
 
-    def digest(self, setting: Setting) -> str:
-        """Over fields, lm-eval's version, YAML and Python files, data, and how the requests are built."""
-        files = self._files(setting.paths)
-        return digest(
-            _SCHEMA,
-            self._fields(),
-            self._content(files, setting.paths),
-            vars(self._building(setting)),
-        )
+    def contents(self, setting: Setting) -> Mapping[str, str]:
+        """lm-eval's version, YAML and Python files of the task in whichever folder has them, and data."""
+        return {"include": self._content(self._files(setting.paths), setting.paths)}
 
     def faults(self, setting: Setting) -> list[str]:
         """Unknown names, missing data, code that would be executed, images."""
@@ -87,9 +79,6 @@ class LmEvalTask(AbstractTask):
         return Grades(
             tuple(replace(c, leaf=self.name) if c.leaf == self.task else c for c in found.columns)
         )
-
-    def _fields(self) -> dict[str, Any]:
-        return {k: getattr(self, k) for k in ("name", "task", "num_fewshot")}
 
     def _building(self, setting: Setting) -> Building:
         return Building(setting.chat, self.multiturn, setting.limit, setting.seed)

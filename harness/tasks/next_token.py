@@ -7,17 +7,15 @@ words and the comparison with controls are ours.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
 from harness.files.find import content_digest, find_file
-from harness.keys import digest
+from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
 
-_SCHEMA = 1
-_FIELDS = ("name", "file", "contexts", "shortest", "longest")
 _MARKS = (",", ".", ";", ":", "?", "!", " -")
 _MARKED, _NUMBER = 0.2, 0.1  # share of words followed by a mark, and of numbers in place of a word
 _PATIENCE = 20  # draws per context before an inventory counts as too small
@@ -29,7 +27,7 @@ class NextTokenTask(AbstractTask):
     """Contexts that mean nothing: what comes next is habit, not knowledge."""
 
     # words between white space; relative to a folder of tasks, or to paths.data
-    file: str = "next_token/words.txt"
+    file: str = place("next_token/words.txt")
     contexts: int = 400  # how many
     shortest: int = 2  # words of a context; what tells models apart fades as contexts grow
     longest: int = 8
@@ -42,19 +40,9 @@ class NextTokenTask(AbstractTask):
                 f"keys shortest and longest: expected 1 <= shortest <= longest, got {self.shortest} and {self.longest}"
             )
 
-    def digest(self, setting: Setting) -> str:
-        """Over fields, words and the seed."""
-        fields = {k: getattr(self, k) for k in _FIELDS}
-        words = content_digest(self.file, setting.paths)
-        return digest(
-            "next_token",
-            _SCHEMA,
-            fields,
-            words,
-            setting.chat,
-            setting.limit,
-            setting.seed,
-        )
+    def contents(self, setting: Setting) -> Mapping[str, str]:
+        """The words."""
+        return {"file": content_digest(self.file, setting.paths)}
 
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""

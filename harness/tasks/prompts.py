@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
-from harness.keys import digest
+from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
 
-_SCHEMA = 1
 _COLUMNS = ("prompt", "category", "id", "cluster", "system")
-_FIELDS = ("name", "columns", "where", "until", "max_new_tokens", "style")
 
 
 @final
@@ -21,7 +19,7 @@ _FIELDS = ("name", "columns", "where", "until", "max_new_tokens", "style")
 class PromptsTask(AbstractTask):
     """Every different prompt of a file, in its order; a file may hold one row per model and prompt."""
 
-    file: str = ""  # relative to a folder of tasks, or to paths.data
+    file: str = place("")  # relative to a folder of tasks, or to paths.data
     # prompt, category, id, cluster, system -> column of the file
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value or values of the rows to take
@@ -42,16 +40,9 @@ class PromptsTask(AbstractTask):
             )
         columns_of(self.columns, _COLUMNS, ("prompt",))
 
-    def digest(self, setting: Setting) -> str:
-        """Over fields and the file's contents."""
-        fields = {k: getattr(self, k) for k in _FIELDS}
-        return digest(
-            _SCHEMA,
-            fields,
-            content_digest(self.file, setting.paths),
-            setting.chat,
-            setting.limit,
-        )
+    def contents(self, setting: Setting) -> Mapping[str, str]:
+        """The file."""
+        return {"file": content_digest(self.file, setting.paths)}
 
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""

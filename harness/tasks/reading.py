@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, final
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
-from harness.keys import digest
+from harness.keys import describes, digest, place
 from harness.panel.align import answered_texts
 from harness.panel.panel import Side
 from harness.tasks import AbstractTask, Setting
 from harness.types import Decoding, DistillbenchError, Message, Prompt, Request, RequestSet
 
-_SCHEMA = 1
 _COLUMNS = ("text", "prompt", "category", "cluster")
-_FIELDS = ("name", "text", "columns", "answers_to", "prompts", "max_bytes")
 _SHOWN = 300  # characters of a text that stand for it on the page
 
 Context = str | tuple[Message, ...]
@@ -39,16 +37,17 @@ class ReadingTask(AbstractTask):
     """Log-probabilities of texts that are given; nothing is generated and nothing is right or wrong."""
 
     # JSONL, JSON, CSV or Parquet file, relative to a folder of tasks or to paths.data
-    text: str | None = None
+    text: str | None = place(None)
     # text, prompt, category, cluster -> column of the file
     columns: dict[str, str] = field(default_factory=dict)
     # instead of a file: the open-ended task of the matrix whose answers are read
     answers_to: str | None = None
-    # models whose answers are read; None = every teacher, base and control
-    by: tuple[str, ...] | None = None
+    # models whose answers are read; None = every teacher, base and control (the Setting has them)
+    by: tuple[str, ...] | None = describes(None)
     prompts: int | None = None  # read the answers to the first so many prompts only; None = to all
     # K most probable tokens kept at every place, 8 bytes each; 0 = sums of log-probabilities only
-    alternatives: int = 64
+    # (the decoding has it)
+    alternatives: int = describes(64)
     # longer answers are read up to here, in whole characters; whole texts are never cut
     max_bytes: int | None = 2048
 
@@ -76,11 +75,9 @@ class ReadingTask(AbstractTask):
             )
         columns_of(self.columns, _COLUMNS, ("text",))
 
-    def digest(self, setting: Setting) -> str:
-        """Over fields and the file's contents; what authors answered is added by the plan."""
-        fields = {k: getattr(self, k) for k in _FIELDS}
-        contents = content_digest(self.text, setting.paths) if self.text else ""
-        return digest("reading", _SCHEMA, fields, contents, setting.chat, setting.limit)
+    def contents(self, setting: Setting) -> Mapping[str, str]:
+        """The file, where there is one."""
+        return {"text": content_digest(self.text, setting.paths)} if self.text else {}
 
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""

@@ -55,9 +55,6 @@ class Server(AbstractModel):
         default_factory=lambda: FakeBackend("fake", "server", style="student", skill=0.9)
     )
 
-    def digest(self, paths: Paths) -> str:
-        return "server"
-
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         return self.inner.offers() - {"tokens"}
 

@@ -115,8 +115,8 @@ def test_limits_are_kept() -> None:
 
 def test_fields() -> None:
     fakes = [_fake(), _fake(skill=0.1), _fake(style="x"), _fake(seed=1), _fake(answers={"a": "b"})]
-    assert len({f.digest(PATHS) for f in fakes}) == 5
-    assert replace(fakes[0], name="other").digest(PATHS) == fakes[0].digest(PATHS)
+    assert len({f.key(PATHS) for f in fakes}) == 5
+    assert replace(fakes[0], name="other").key(PATHS) == fakes[0].key(PATHS)
     with pytest.raises(
         DistillbenchError, match=r"model f: key skill: expected a number in \[0, 1\]"
     ):

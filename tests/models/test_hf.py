@@ -260,25 +260,25 @@ def test_system_message(llama: Path, tmp_path: Path) -> None:
 def test_a_retrained_checkpoint_has_another_digest(llama: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(llama, tmp_path / "a"))
     paths, first = _paths(tmp_path), _backend(folder)
-    before = first.digest(paths)
+    before = first.key(paths)
     assert (
         before
-        == first.digest(paths)
-        == _backend(Path(shutil.copytree(llama, tmp_path / "b"))).digest(paths)
+        == first.key(paths)
+        == _backend(Path(shutil.copytree(llama, tmp_path / "b"))).key(paths)
     )
     save_llama(folder, byte_tokenizer(), seed=9)
-    retrained = first.digest(paths)
+    retrained = first.key(paths)
     (folder / "optimizer.pt").write_bytes(b"x")
-    assert before != retrained == first.digest(paths)
+    assert before != retrained == first.key(paths)
     config = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps({**config, "extra": 1}))
-    assert first.digest(paths) != retrained
+    assert first.key(paths) != retrained
     others = [
         replace(first, **c) for c in ({"dtype": "float16"}, {"max_length": 8}, {"system": "x"})
     ]
     same = [replace(first, **c) for c in ({"batch_size": 2}, {"threads": 1}, {"name": "n"})]
-    assert len({b.digest(paths) for b in (first, *others)}) == 4
-    assert {b.digest(paths) for b in same} == {first.digest(paths)}
+    assert len({b.key(paths) for b in (first, *others)}) == 4
+    assert {b.key(paths) for b in same} == {first.key(paths)}
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_incomplete_folders(llama: Path, tmp_path: Path, removed: list[str], exp
         os.remove(folder / name)
     backend = _backend(folder)
     assert len(backend.faults(_paths(tmp_path))) == 1
-    for refuse in (lambda: backend.digest(_paths(tmp_path)), backend.__enter__):
+    for refuse in (lambda: backend.key(_paths(tmp_path)), backend.__enter__):
         with pytest.raises(DistillbenchError, match=expected):
             refuse()
 
@@ -342,9 +342,9 @@ def test_missing_folders_and_unknown_repositories(
     monkeypatch.setattr(hub.HfApi, "model_info", unreachable)
     _hf_files.hub_commit.cache_clear()
     with pytest.raises(DistillbenchError, match=r"no-such-owner/m: .*no way out.*network"):
-        _backend(Path("no-such-owner/m")).digest(_paths(tmp_path))
+        _backend(Path("no-such-owner/m")).key(_paths(tmp_path))
     commit = "0123456789abcdef0123456789abcdef01234567"
-    assert len(_backend(Path("no-such-owner/m"), revision=commit).digest(_paths(tmp_path))) == 64
+    assert len(_backend(Path("no-such-owner/m"), revision=commit).key(_paths(tmp_path))) == 64
 
 
 def test_bad_fields(llama: Path) -> None:

@@ -229,9 +229,9 @@ def test_offers_and_digest() -> None:
     assert ["score" in b.offers() for b in backends] == [True, False, False, True]
     assert "score" in _backend(model="openai-completions", scores=True).offers()
     one = _backend(model="vllm", args={"pretrained": "a", "num_concurrent": 1})
-    assert one.digest(PATHS) == _backend(
+    assert one.key(PATHS) == _backend(
         model="vllm", args={"pretrained": "a", "num_concurrent": 9}
-    ).digest(PATHS)
+    ).key(PATHS)
     others: list[dict[str, object]] = [
         {"args": {"pretrained": "b"}},
         {"snapshot": "x"},
@@ -239,8 +239,8 @@ def test_offers_and_digest() -> None:
         {"system": "s"},
     ]
     plain: dict[str, object] = {"model": "vllm", "args": {"pretrained": "a"}}
-    changed = [_backend(**{**plain, **o}).digest(PATHS) for o in others]
-    assert len({one.digest(PATHS), *changed}) == 5
+    changed = [_backend(**{**plain, **o}).key(PATHS) for o in others]
+    assert len({one.key(PATHS), *changed}) == 5
 
 
 def test_wrong_arguments_and_kinds(llama: Path) -> None:

@@ -335,20 +335,18 @@ def test_the_digest_is_of_contents_and_of_what_is_taken(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     one, moved = write(tmp_path, "a.jsonl", ROWS), write(tmp_path / "elsewhere", "b.jsonl", ROWS)
     here = paths(tmp_path)
-    key = recorded(file=one, where={"model": "a"}).digest(here)
-    assert key == recorded("other name", file=f"elsewhere/{moved}", where={"model": "a"}).digest(
-        here
-    )
-    assert key == recorded("a", file=one, where={"model": "{name}"}).digest(here)
-    assert key != recorded(file=one, where={"model": "b"}).digest(here)
-    assert key != recorded(file=one, where={"model": "a"}, columns={"answer": "pick"}).digest(here)
+    key = recorded(file=one, where={"model": "a"}).key(here)
+    assert key == recorded("other name", file=f"elsewhere/{moved}", where={"model": "a"}).key(here)
+    assert key == recorded("a", file=one, where={"model": "{name}"}).key(here)
+    assert key != recorded(file=one, where={"model": "b"}).key(here)
+    assert key != recorded(file=one, where={"model": "a"}, columns={"answer": "pick"}).key(here)
     write(tmp_path, "a.jsonl", ROWS[:2])
-    assert key != recorded(file=one, where={"model": "a"}).digest(here)
+    assert key != recorded(file=one, where={"model": "a"}).key(here)
 
 
 def test_a_model_that_went_to_another_process_still_finds_its_file(tmp_path: Path) -> None:
     backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "{name}"})
-    backend.digest(paths(tmp_path))
+    backend.key(paths(tmp_path))
     sent = pickle.loads(pickle.dumps(backend))  # noqa: S301
     assert sent.answer(asked("Name a tree."), ["id"], Decoding()).text == ("Oak",)
 

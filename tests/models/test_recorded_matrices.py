@@ -53,7 +53,7 @@ def test_every_model_has_answers(name: str, kind: Any, shared_data: Path, tmp_pa
     for model, fields in matrix(name)["models"].items():
         backend = build("models", model, fields)
         assert backend.faults(where) == []
-        keys.add(backend.digest(where))
+        keys.add(backend.key(where))
         assert sum(
             backend.answer(requests, [""] * len(requests), Decoding()).answered
         ) >= 0.99 * len(requests)

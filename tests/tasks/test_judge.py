@@ -134,12 +134,12 @@ def test_the_key_depends_on_what_the_judge_sees() -> None:
     here = setting(*SIDES)
     others = [task(template=TEMPLATE + " "), task(first=["b"], second=["s"])]
     keys = [
-        task().digest(here),
-        task().digest(replace(here, chat=True)),
-        *(t.digest(here) for t in others),
+        task().key(here),
+        task().key(replace(here, chat=True)),
+        *(t.key(here) for t in others),
     ]
     assert len(set(keys)) == 4
-    assert task(judge="k").digest(here) == keys[0]  # who answers is part of the answers' key
+    assert task(judge="k").key(here) == keys[0]  # who answers is part of the answers' key
 
 
 @pytest.mark.parametrize(("changes", "said"), [

@@ -171,7 +171,7 @@ def test_changed_data_is_seen_while_grading(tmp_path: Path, cache: Path) -> None
 
 def test_digest_follows_contents_not_places(tmp_path: Path, cache: Path) -> None:
     def digest(folder: Path, **changes: Any) -> str:
-        return make("tiny_group").digest(
+        return make("tiny_group").key(
             replace(Setting(Paths(cache, cache, (folder,)), False, None, None, 0), **changes)
         )
 
@@ -204,7 +204,7 @@ def test_digest_and_faults_import_no_heavy_library(tiny_tasks: Path, tmp_path: P
         "from harness.tasks import Setting\nfrom harness.types import Paths\n"
         f"cache, tasks = Path({str(tmp_path)!r}), Path({str(tiny_tasks)!r})\n"
         "c = Setting(Paths(cache, cache, (tasks,)), False, None, None, 0)\n"
-        "t = LmEvalTask('lm_eval', 'x', task='tiny_group'); assert not t.faults(c); t.digest(c)\n"
+        "t = LmEvalTask('lm_eval', 'x', task='tiny_group'); assert not t.faults(c); t.key(c)\n"
         "heavy = {'lm_eval', 'torch', 'datasets', 'transformers', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -257,7 +257,7 @@ def test_every_configured_task_is_known(path: Path, cache: Path) -> None:
         task = build("tasks", path.stem, fields)
         here = Setting(Paths(cache, cache, (REPOSITORY / "tasks",)), False, None, None, 0)
         assert task.faults(here) == []
-        assert len(task.digest(here)) == 64
+        assert len(task.key(here)) == 64
 
 
 # --- faults ----------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def test_unknown_task_names_the_nearest(here: Setting) -> None:
     assert "did you mean 'arc_easy'" in fault_of(make("arc_eazy"), here)
     assert "did you mean 'tiny_choose'" in fault_of(make("tiny_chose"), here)
     with pytest.raises(DistillbenchError, match="arc_easy"):
-        make("arc_eazy").digest(here)
+        make("arc_eazy").key(here)
 
 
 def test_code_is_refused_unless_allowed(here: Setting) -> None:

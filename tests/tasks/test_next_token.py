@@ -48,7 +48,7 @@ def test_the_seed_alone_decides(tmp_path: Path) -> None:
     assert make().requests(at(tmp_path)) == first
     other = make().requests(at(tmp_path, seed=1))
     assert {p.id for p in other.prompts} != {p.id for p in first.prompts}
-    assert make().digest(at(tmp_path, seed=1)) != make().digest(at(tmp_path))
+    assert make().key(at(tmp_path, seed=1)) != make().key(at(tmp_path))
     assert make().requests(at(tmp_path, limit=7)).prompts == first.prompts[:7]
     chat = make().requests(at(tmp_path, chat=True))
     assert chat.requests[0].context == (Message("user", first.prompts[0].text),)

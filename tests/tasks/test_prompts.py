@@ -105,11 +105,11 @@ def test_one_id_for_two_prompts_is_an_error(tmp_path: Path) -> None:
 
 def test_digest_follows_contents(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"prompt": "a"}\n')
-    first = make("x.jsonl").digest(at(tmp_path))
-    assert make("x.jsonl").digest(at(tmp_path, chat=True)) != first
-    assert make("x.jsonl", where={"prompt": "a"}).digest(at(tmp_path)) != first
+    first = make("x.jsonl").key(at(tmp_path))
+    assert make("x.jsonl").key(at(tmp_path, chat=True)) != first
+    assert make("x.jsonl", where={"prompt": "a"}).key(at(tmp_path)) != first
     (tmp_path / "x.jsonl").write_text('{"prompt": "b"}\n')
-    assert make("x.jsonl").digest(at(tmp_path)) != first
+    assert make("x.jsonl").key(at(tmp_path)) != first
 
 
 def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:

@@ -142,12 +142,12 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_the_digest_follows_texts_and_fields(file: Path) -> None:
-    first = make(text="texts.jsonl").digest(at(file.parent))
+    first = make(text="texts.jsonl").key(at(file.parent))
     # the decoding's key holds it
-    assert make(text="texts.jsonl", alternatives=3).digest(at(file.parent)) == first
-    assert make(text="texts.jsonl", max_bytes=9).digest(at(file.parent)) != first
+    assert make(text="texts.jsonl", alternatives=3).key(at(file.parent)) == first
+    assert make(text="texts.jsonl", max_bytes=9).key(at(file.parent)) != first
     file.write_text(json.dumps(ROWS[0]))
-    assert make(text="texts.jsonl").digest(at(file.parent)) != first
+    assert make(text="texts.jsonl").key(at(file.parent)) != first
 
 
 def test_contexts_change_between_chat_and_plain_text() -> None:

@@ -31,9 +31,9 @@ def test_digest_needs_no_training(tmp_path: Path) -> None:
         {"scale": "smoke"},
         {"system": "Be brief."},
     ]
-    digests = [build("models", "x", {**fields, **change}).digest(paths) for change in changed]
+    digests = [build("models", "x", {**fields, **change}).key(paths) for change in changed]
     assert len(set(digests)) == len(changed)
-    assert build("models", "another_name", fields).digest(paths) == digests[0]
+    assert build("models", "another_name", fields).key(paths) == digests[0]
     assert not list(tmp_path.iterdir())
 
 

@@ -201,7 +201,7 @@ def test_digest_follows_contents_not_places(tmp_path: Path, cache: Path) -> None
 def test_digest_and_faults_import_no_heavy_library(tiny_tasks: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from harness.tasks.lm_eval import LmEvalTask\n"
-        "from harness.plugins import Setting, Paths\n"
+        "from harness.tasks import Setting\nfrom harness.types import Paths\n"
         f"cache, tasks = Path({str(tmp_path)!r}), Path({str(tiny_tasks)!r})\n"
         "c = Setting(Paths(cache, cache, (tasks,)), False, None, None, 0)\n"
         "t = LmEvalTask('lm_eval', 'x', task='tiny_group'); assert not t.faults(c); t.key(c)\n"

@@ -19,7 +19,7 @@ class Side:
     requests: RequestSet
     outputs: Outputs
     grades: Grades | None
-    keys: tuple[str, ...]  # store keys of outputs and grades
+    keys: tuple[str, ...]  # store keys of outputs, requests, grades ...
     identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
     samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
     # Prompt.id -> as its training data has it; None = it names no such data

@@ -33,7 +33,7 @@ def test_a_task_s_own_samples_reach_the_side_and_its_keys(tmp_path: Path) -> Non
     collect(plan, store)
     side = Library(plan, store).side("student", name)
     assert len(side.samples) == 2
-    assert side.keys == tuple(c.key for c in cells)
+    assert side.keys == (cells[0].key, cells[0].requests_key, cells[1].key, cells[2].key)
     assert side.samples[0].text == Library(plan, store).side("student", name, 1).outputs.text
     assert side.samples[0].text != side.outputs.text
     assert not Library(plan, store).side("student", name, 1).samples
@@ -52,7 +52,8 @@ def test_samples_that_are_not_there_yet_are_left_out(tmp_path: Path) -> None:
     )
     collect(first, store)
     side = Library(plan, store).side("student", name)
-    assert (side.samples, len(side.keys)) == ((), 1)
+    (one,) = (c for c in first.cells if (c.cell.model, c.cell.task) == ("student", name))
+    assert (side.samples, side.keys) == ((), (one.key, one.requests_key))
 
 
 def test_a_number_of_samples_below_one_is_refused(tmp_path: Path) -> None:

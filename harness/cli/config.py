@@ -78,8 +78,7 @@ def _configuration(config: Mapping[str, Any], faults: list[str]) -> Configuratio
         if key in config
     ]
     keys = {k: v for k, v in config.items() if k not in _NOT_YET}
-    if "decoding" in keys:
-        keys["decoding"] = _seeded(keys["decoding"], config.get("seed"))
+    keys["decoding"] = _seeded(config.get("decoding"), config.get("seed"))
     return Configuration(**{**_STAND_INS, **sound_fields(Configuration, keys, "", faults)})
 
 
@@ -273,13 +272,13 @@ def _kept_controls(controls: Sequence[Control], only: Only) -> tuple[Control, ..
 def _located(paths: Paths, faults: list[str]) -> Paths:
     """The folders of a run, absolute, with our own last among those of tasks."""
     tasks = [_absolute(f"key tasks[{i}]", p, faults) for i, p in enumerate(paths.tasks)]
-    return Paths(
+    return replace(
+        paths,
         results=_absolute("key results", paths.results, faults),
         cache=_absolute("key cache", paths.cache, faults),
         tasks=(*tasks, packaged("tasks")),
         data=paths.data and _absolute("key data", paths.data, faults),
         datasets=paths.datasets and _absolute("key datasets", paths.datasets, faults),
-        lock=paths.lock,
     )
 
 

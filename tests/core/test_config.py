@@ -243,6 +243,31 @@ def test_all_wrong_values_come_at_once(tmp_path: Path) -> None:
     assert len(said) == len(apart)
 
 
+@pytest.mark.parametrize("decoding", [None, {}, {"seed": None}])
+def test_a_decoding_without_a_seed_has_the_runs(tmp_path: Path, decoding: Any) -> None:
+    config = {**composed(matrix(), tmp_path), "seed": 5, "decoding": decoding}
+    assert typed_run(config, [packaged("conf")]).decoding.seed == 5
+    del config["decoding"]
+    assert typed_run(config, [packaged("conf")]).decoding.seed == 5
+
+
+def test_two_wrong_numbers_of_a_decoding_come_at_once(tmp_path: Path) -> None:
+    said = [
+        "decoding: key temperature: expected 0 or more, got -1.0",
+        "decoding: key top_p: expected a number in (0, 1], got 3.0",
+    ]
+    with pytest.raises(DistillbenchError) as caught:
+        run_of(tmp_path, decoding={"temperature": -1, "top_p": 3})
+    assert str(caught.value).splitlines() == said
+
+
+def test_a_folder_without_locks_is_used_without_them(tmp_path: Path) -> None:
+    config = composed(matrix(), tmp_path)
+    assert typed_run(config, [packaged("conf")]).paths.lock
+    config["paths"]["lock"] = False
+    assert not typed_run(config, [packaged("conf")]).paths.lock
+
+
 def test_a_folder_of_tasks_may_stand_alone(tmp_path: Path) -> None:
     config = composed(matrix(), tmp_path)
     config["paths"]["tasks"] = "here/tasks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, one_line
 from harness.console.progress import say
 from harness.console.secrets import guard_logs
+from harness.plan.run import Configuration
 from harness.schema import unknown
 from harness.stages.run import DONE, WRONG_INPUT, Outcome, execute, worst
 from harness.types import DistillbenchError
@@ -105,9 +107,17 @@ def _run(config: DictConfig, outcomes: list[Outcome], *, alone: bool) -> int:
     refuse_credentials(container, config_folders())
     keep(container, Path(HydraConfig.get().runtime.output_dir))
     choices = {str(k): str(v) for k, v in HydraConfig.get().runtime.choices.items()}
-    run = typed_run({str(k): v for k, v in container.items()}, config_folders(), choices)
+    helpers = _helper_keys(config)
+    asked = {str(k): v for k, v in container.items() if k not in helpers}
+    run = typed_run(asked, config_folders(), choices)
     outcomes.append(execute(run, packaged("reference") / "scores.csv", alone=alone))
     return outcomes[0].code
+
+
+def _helper_keys(config: DictConfig) -> set[str]:
+    """Keys of the user's own that other values are made from: `+size=small,large` for `${size}`."""
+    named = set(re.findall(r"\$\{(\w+)", OmegaConf.to_yaml(config, resolve=False)))
+    return named - {f.name for f in dataclasses.fields(Configuration)}
 
 
 def config_folders() -> list[Path]:

@@ -102,6 +102,11 @@ def test_a_sweep_makes_one_page_with_the_swept_key_as_a_column(tmp_path: Path) -
     assert {row.rsplit(",", 1)[1] for row in rows[1:]} == {"0", "1"}
 
 
+def test_a_key_of_one_s_own_may_stand_in_other_values(tmp_path: Path) -> None:
+    code, said = small(tmp_path, "+far=5", "limit=${far}", "stages=[collect]")
+    assert code == 0, said
+
+
 def test_an_error_in_one_job_of_a_sweep_is_the_sweeps_code(tmp_path: Path) -> None:
     code, said = small(tmp_path, "-m", "limit=0,5")
     assert code == 2

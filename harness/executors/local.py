@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from queue import Empty
 from typing import Any
 
-from harness.console.processes import without_main
+from harness.console.processes import without_main, worker_context
 from harness.console.progress import News, hush
 
 Tell = Callable[[News], None]
@@ -22,12 +21,14 @@ def run_apart(
     workers: int,
     hear: Tell,
     begin: Callable[[], None],
+    imported: Sequence[str] = (),
 ) -> None:
     """Calls `work` with each of the arguments, and with a function to tell news by, in `workers` processes.
 
-    `begin` is called once in every process; `hear` gets the news here.
+    `begin` is called once in every process; `hear` gets the news here. Modules that all of them need are `imported`
+    once.
     """
-    context = multiprocessing.get_context("spawn")
+    context = worker_context(*imported)
     queue = context.Queue()
     with (
         without_main(),

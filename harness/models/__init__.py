@@ -44,6 +44,8 @@ class AbstractModel(AbstractContextManager["AbstractModel"], ABC):
     # its columns that hold text; () = every text of a row
     training_columns: tuple[str, ...] = describes(())
 
+    # modules that answering takes long to import: worker processes share them
+    imports: ClassVar[tuple[str, ...]] = ()
     # overridden by a field where the key's variable is configurable
     api_key_env: ClassVar[str | None] = None
 

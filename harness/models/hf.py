@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Self, final
+from typing import ClassVar, Literal, NamedTuple, Self, final
 
 import numpy as np
 
 from harness.console.foreign import notify
+from harness.console.processes import CHECKPOINTS
 from harness.files.hashes import files_sha256
 from harness.keys import draw_seed, place, speed
 from harness.models import AbstractModel
@@ -63,6 +64,8 @@ class _Held:
 @dataclass(frozen=True)
 class HfBackend(AbstractModel):
     """A causal language model of transformers. Weights are read from safetensors only, never unpickled."""
+
+    imports: ClassVar[tuple[str, ...]] = CHECKPOINTS
 
     version = 1
     path: str = place("")  # folder, or repository on the hub

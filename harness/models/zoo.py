@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Literal, Self, final
+from typing import ClassVar, Literal, Self, final
 
-from harness.console.processes import may_start_processes
+from harness.console.processes import CHECKPOINTS, may_start_processes
 from harness.keys import digest, place
 from harness.models import AbstractModel
 from harness.models.hf import HfBackend
@@ -30,6 +30,8 @@ class _Held:
 @dataclass(frozen=True)
 class ZooBackend(AbstractModel):
     """A small model of known lineage; its recipe stands for its contents, so no training is needed to name it."""
+
+    imports: ClassVar[tuple[str, ...]] = CHECKPOINTS
 
     version = HfBackend.version  # a checkpoint answers
     member: str = place("")  # which model

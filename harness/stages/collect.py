@@ -57,6 +57,7 @@ def collect(plan: Plan, store: Store) -> None:
                         plan.run.workers,
                         shown.hear,
                         _worker_begins,
+                        sorted({name for job in jobs for name in job.backend.imports}),
                     )
                 else:
                     for job in jobs:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.board.record import RunRecord
+from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
 from harness.plan.collections import Plan, make_plan
 from harness.plan.run import Run
@@ -49,6 +50,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     """
     gate.targets(run.conditions, reference)  # hours before it is needed
     store = Store(run.paths.results, run.paths.lock)
+    _start_server(run, store)
     plan = make_plan(run, store, say)
     if "collect" in run.stages:
         collect(plan, store)
@@ -101,6 +103,14 @@ def worst(codes: list[int]) -> int:
 
 def _severity(code: int) -> int:
     return (DONE, CELLS_MISSING, GATE_FAILED, WRONG_INPUT, OUR_FAULT).index(code)
+
+
+def _start_server(run: Run, store: Store) -> None:
+    """On a first run: what workers will need is imported while the requests are built."""
+    imported = sorted({name for model in run.models.values() for name in model.imports})
+    first = "collect" in run.stages and not (store.root / "store").exists()
+    if imported and first and run.workers > 1 and may_start_processes():
+        worker_context(*imported)
 
 
 def _missing(plan: Plan, store: Store) -> int:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.console.forecast import Forecast, Sort
+from harness.console.processes import CHECKPOINTS, worker_context
 from harness.console.progress import News, Stage, hush, say, stage
 from harness.zoo.answering import answer
 from harness.zoo.recipe import Scale, checkpoint_name, checkpoints, digest, needs, work, zoo
@@ -84,7 +85,7 @@ def _missing(names: Sequence[str], place: Place) -> list[str]:
 def _make(missing: Sequence[str], place: Place, workers: int) -> None:
     for draft in place.folder.glob(".*"):
         shutil.rmtree(draft)
-    context = multiprocessing.get_context("spawn")
+    context = worker_context(*CHECKPOINTS)
     news: SimpleQueue[News] = context.SimpleQueue()
     pool = ProcessPoolExecutor(
         workers, mp_context=context, initializer=_start_worker, initargs=(news,)

@@ -23,6 +23,9 @@ from harness.types import Decoding, DistillbenchError, Pair, RequestSet
 # Part of an answer's key, in which there is no other version of ours: raised when requests, decoding or
 # stored answers come to mean something else, which asks every model again.
 _FORM = 1
+_YIELDS = frozenset(
+    {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
+)
 Say = Callable[[str], None]
 T = TypeVar("T")
 
@@ -76,6 +79,13 @@ class Plan:
             if (cell.model, cell.task, cell.decoding.sample) == (model, task, sample):
                 return planned
         return None
+
+    def fits(self, task: str, needs: frozenset[str]) -> bool:
+        """Whether a task yields what a metric needs of it."""
+        yields = {y for c in self.cells if c.cell.task == task for y in c.requests.yields}
+        if any(c.cell.decoding.top_logprobs for c in self.cells if c.cell.task == task):
+            yields.add("tokens")
+        return needs & _YIELDS <= yields
 
 
 def make_plan(run: Run, store: Store, say: Say) -> Plan:

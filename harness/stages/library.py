@@ -11,10 +11,6 @@ from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table
 from harness.types import Pair, Unavailable
 
-_YIELDS = frozenset(
-    {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
-)
-
 
 @dataclass(frozen=True)
 class Library:
@@ -28,13 +24,6 @@ class Library:
     def seed(self) -> int:
         """The run's seed, for resampling."""
         return self.plan.run.seed
-
-    def fits(self, task: str, needs: frozenset[str]) -> bool:
-        """Whether a task yields what a metric needs of it."""
-        yields = {y for c in self.plan.cells if c.cell.task == task for y in c.requests.yields}
-        if any(c.cell.decoding.top_logprobs for c in self.plan.cells if c.cell.task == task):
-            yields.add("tokens")
-        return needs & _YIELDS <= yields
 
     def side(self, model: str, task: str, sample: int = 0) -> Side:
         """One model's answers; raises Unavailable with the reason where they are missing."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.models.fake import FakeBackend
-from harness.stages import collect as stage
+from harness.stages import answering
 from harness.stages.collect import collect
 from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request
@@ -65,7 +65,7 @@ def test_answers_stand_with_their_own_requests(
 
 def test_cost_by_hand() -> None:
     outputs = SimpleNamespace(n_tokens=np.array([10] * 100), answered=(True,) * 99 + (False,))
-    cost = stage._cost(outputs, [(2.0, 90), (8.0, 10)])  # type: ignore[arg-type]
+    cost = answering._cost(outputs, [(2.0, 90), (8.0, 10)])  # type: ignore[arg-type]
     assert cost == {
         "wall_s": 10.0,
         "n_tokens": 1000,

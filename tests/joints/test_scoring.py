@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from harness.panel.panel import Sides
+from harness.plan.questions import Question, compared_pairs
+from harness.stages import measuring
 from harness.stages import score as stage
 from harness.stages.library import Library
-from harness.stages.score import Question, compared_pairs, score
+from harness.stages.score import score
 from harness.types import Pair
 from tests.joints.small import LINEAGES, MODELS, Small, planned, scored
 
@@ -30,7 +32,7 @@ def key(small: Small, who: str = "student", **changes: Any) -> str:
     metric = small.plan.run.metrics["capa"]
     pair = replace(PAIR, student=who)
     sides = replace(sides_of(small, who, pair), **changes)
-    return stage._key(Question(metric, ("open",), who, pair), [sides], 0)
+    return measuring.score_key(Question(metric, ("open",), who, pair), [sides], 0)
 
 
 def test_a_model_is_never_its_own_control(small: Small) -> None:
@@ -109,7 +111,7 @@ def test_every_question_has_an_answer_in_every_task_that_fits(small: Small) -> N
 
 def test_the_code_is_part_of_a_score_s_key(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     before = key(small)
-    monkeypatch.setattr(stage, "code_digest", lambda *_, **__: "other code")
+    monkeypatch.setattr(measuring, "code_digest", lambda *_, **__: "other code")
     assert key(small) != before
 
 
@@ -130,7 +132,9 @@ def test_everything_that_a_score_depends_on_is_part_of_its_key(small: Small) -> 
     keys = [key(small), key(small, "second"), *(key(small, **change) for change in changed)]
     assert len(set(keys)) == len(keys)
     assert (
-        stage._key(Question(small.plan.run.metrics["capa"], ("open",), "student", PAIR), [one], 1)
+        measuring.score_key(
+            Question(small.plan.run.metrics["capa"], ("open",), "student", PAIR), [one], 1
+        )
         not in keys
     )
 
@@ -147,13 +151,13 @@ def test_students_are_resampled_alike(small: Small, monkeypatch: pytest.MonkeyPa
 
     for student in ("student", "second"):
         question = SimpleNamespace(metric=Metric(), student=student)
-        stage._computed(question, [sides_of(small)], 7)  # type: ignore[arg-type]
+        measuring.measured(question, [sides_of(small)], 7)  # type: ignore[arg-type]
     assert drawn[0] == drawn[1]
 
 
 def test_the_inputs_of_a_score_name_all_sides(small: Small) -> None:
     one = sides_of(small)
-    named = stage._inputs([one])
+    named = measuring._inputs([one])
     assert one.base is not None
     assert one.ceiling is not None
     for side in (one.student, one.teacher, one.base, one.ceiling):
@@ -173,7 +177,7 @@ def test_a_second_look_reads_what_the_first_one_stored(
     def refuse(*_: object) -> None:
         raise AssertionError("a stored score was computed again")
 
-    monkeypatch.setattr(stage, "_computed", refuse)
+    monkeypatch.setattr(stage, "measured", refuse)
     assert score(small.plan, small.store) == small.scores
 
 

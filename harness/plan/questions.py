@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from harness.metrics import AbstractMetric
-from harness.plan.collections import Plan, asked
+from harness.plan.collections import Plan
+from harness.plan.identities import asked
 from harness.plan.run import Run
 from harness.types import Pair
 

@@ -17,13 +17,13 @@ from harness.console.forecast import Amounts
 from harness.console.foreign import listening
 from harness.console.progress import News
 from harness.console.workload import amounts
-from harness.executors.local import Tell
+from harness.executors import Tell
 from harness.models import AbstractModel
-from harness.plan.collections import PlannedCell
+from harness.plan.collections import Collection
 from harness.stages.spilled import FACT, variables_in
 from harness.store.store import Store, Work
 from harness.store.tables import join_outputs, outputs_from_table, outputs_to_table
-from harness.types import DistillbenchError, Outputs, Unavailable
+from harness.types import DistillbenchError, Outputs, RequestSet, Unavailable
 
 # What can go wrong inside a model or a server without being our fault: the cell is then missing,
 # with that reason.
@@ -31,27 +31,34 @@ CELL_FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueErr
 
 
 @dataclass(frozen=True)
+class Unanswered(Collection):
+    """A collection with what is asked in it."""
+
+    requests: RequestSet
+
+
+@dataclass(frozen=True)
 class ModelJob:
     """The cells of one model that are still missing."""
 
     backend: AbstractModel
-    cells: tuple[PlannedCell, ...]
+    cells: tuple[Unanswered, ...]
 
 
-def amounts_of(planned: PlannedCell, batch: Sequence[int] | None = None) -> Amounts:
+def amounts_of(planned: Unanswered, batch: Sequence[int] | None = None) -> Amounts:
     """Expected tokens of a cell, or of those of its requests that stand in `batch`."""
     asked = planned.requests.requests
     return amounts(
-        planned.cell.task,
+        planned.task,
         asked if batch is None else (asked[i] for i in batch),
-        planned.cell.decoding,
+        planned.decoding,
     )
 
 
 def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
     """Loads one model and collects its cells; cells that another process holds come last."""
     started = time.perf_counter()
-    model = job.cells[0].cell.model
+    model = job.cells[0].model
     tell(News(model, doing=f"loading {model}"))
     try:
         with listening(lambda line: tell(News(model, alarm=line))), job.backend as backend:
@@ -61,7 +68,7 @@ def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
                 tell(
                     News(
                         model,
-                        doing=f"{model} waits for another process that collects {waiting[0].cell.task}",
+                        doing=f"{model} waits for another process that collects {waiting[0].task}",
                     )
                 )
             while waiting:
@@ -75,7 +82,7 @@ def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
 
 
 def _collect_cell(
-    planned: PlannedCell,
+    planned: Unanswered,
     backend: AbstractModel,
     facts: Mapping[str, Any],
     store: Store,
@@ -86,9 +93,7 @@ def _collect_cell(
         if work is None:
             return False
         if store.has(planned.key):
-            tell(
-                News(planned.cell.model, ended=amounts_of(planned), line=f"done {name_of(planned)}")
-            )
+            tell(News(planned.model, ended=amounts_of(planned), line=f"done {name_of(planned)}"))
             return True
         answered: list[int] = []
         try:
@@ -97,28 +102,28 @@ def _collect_cell(
         except CELL_FAILURES as error:
             _fail(planned, error, store, tell, answered)
             return True
-    if planned.cell.decoding.sample == 0:
-        tell(News(planned.cell.model, line=f"done {name_of(planned)}"))
+    if planned.decoding.sample == 0:
+        tell(News(planned.model, line=f"done {name_of(planned)}"))
     return True
 
 
-def name_of(planned: PlannedCell) -> str:
-    return f"{planned.cell.model} x {planned.cell.task}"
+def name_of(planned: Unanswered) -> str:
+    return f"{planned.model} x {planned.task}"
 
 
 def _answer_batches(
-    planned: PlannedCell, backend: AbstractModel, work: Work, answered: list[int], tell: Tell
+    planned: Unanswered, backend: AbstractModel, work: Work, answered: list[int], tell: Tell
 ) -> list[pa.Table]:
     """The parts of a cell; those that are there already are not asked again. Fills `answered` as it goes."""
     requests, model, sample = (
         planned.requests.requests,
-        planned.cell.model,
-        planned.cell.decoding.sample,
+        planned.model,
+        planned.decoding.sample,
     )
     again = f" (sample {sample + 1})" if sample else ""
     begun = work.plan()
     if begun is None:
-        begun = work.plan({"batches": backend.batches(requests, planned.cell.decoding)})
+        begun = work.plan({"batches": backend.batches(requests, planned.decoding)})
     assert begun is not None
     for index, batch in enumerate(begun["batches"]):
         piece, started, known = (
@@ -136,11 +141,11 @@ def _answer_batches(
     return [p for p in parts if p is not None]
 
 
-def _answer_batch(planned: PlannedCell, backend: AbstractModel, batch: Sequence[int]) -> pa.Table:
+def _answer_batch(planned: Unanswered, backend: AbstractModel, batch: Sequence[int]) -> pa.Table:
     requests = [planned.requests.requests[i] for i in batch]
     ids = [planned.requests.prompts[r.prompt].id for r in requests]
     started = time.perf_counter()
-    outputs = backend.answer(requests, ids, planned.cell.decoding)
+    outputs = backend.answer(requests, ids, planned.decoding)
     wall_s = time.perf_counter() - started
     outputs = dataclasses.replace(outputs, request=np.asarray(batch, np.int64)[outputs.request])
     table = outputs_to_table(outputs)
@@ -149,7 +154,7 @@ def _answer_batch(planned: PlannedCell, backend: AbstractModel, batch: Sequence[
 
 
 def _publish(
-    planned: PlannedCell, facts: Mapping[str, Any], parts: Sequence[pa.Table], work: Work
+    planned: Unanswered, facts: Mapping[str, Any], parts: Sequence[pa.Table], work: Work
 ) -> None:
     table = join_outputs(parts)
     outputs = outputs_from_table(table)
@@ -159,11 +164,11 @@ def _publish(
     provenance = {**facts, **_cost(outputs, timings), "peak_memory_bytes": _peak_memory_bytes()}
     if spilled := variables_in(outputs):
         provenance[FACT] = spilled
-    cell = planned.cell
+    cell = planned
     spec = {
         "model": cell.model,
         "task": cell.task,
-        "asks": planned.asks,
+        "asks": planned.summary.asks,
         "decoding": vars(cell.decoding),
     }
     work.store.put(planned.key, table, spec, provenance)
@@ -190,7 +195,7 @@ def _peak_memory_bytes() -> int:
 
 
 def _fail(
-    planned: PlannedCell, error: Exception, store: Store, tell: Tell, answered: Sequence[int] = ()
+    planned: Unanswered, error: Exception, store: Store, tell: Tell, answered: Sequence[int] = ()
 ) -> None:
     # no space, quota: stop, what is done is kept
     if isinstance(error, OSError) and error.errno in (28, 122):
@@ -200,7 +205,7 @@ def _fail(
     rest = [i for i in range(len(planned.requests.requests)) if i not in set(answered)]
     tell(
         News(
-            planned.cell.model,
+            planned.model,
             ended=amounts_of(planned, rest),
             alarm=f"missing {name_of(planned)}: {reason}",
         )

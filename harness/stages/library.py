@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from harness.panel.panel import Side, Sides
-from harness.plan.collections import Plan, PlannedCell, ceiling_of
-from harness.stages.overlap import seen_in_training
+from harness.plan.collections import Collection, Plan, ceiling_of
+from harness.stages.overlap import training_of
 from harness.store.store import Store
-from harness.store.tables import grades_from_table, outputs_from_table
-from harness.types import Pair, Unavailable
+from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
+from harness.types import Pair, RequestSet, Unavailable
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Library:
     plan: Plan
     store: Store
     _read: dict[tuple[str, str, int], Side] = field(default_factory=dict)
+    _sets: dict[str, RequestSet] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -82,7 +83,7 @@ class Library:
             found.append(f"{first} and {second} had different system prompts")
         # How many alternatives are stored changes no answer; back ends without single tokens store
         # none.
-        if replace(one.cell.decoding, top_logprobs=0) != replace(two.cell.decoding, top_logprobs=0):
+        if replace(one.decoding, top_logprobs=0) != replace(two.decoding, top_logprobs=0):
             found.append(f"{first} and {second} were decoded differently")
         return found
 
@@ -136,11 +137,11 @@ class Library:
         backend = self.plan.run.models[model]
         grades_key = self._graded(planned)
         further = self._further(model, task) if sample == 0 else []
-        training = seen_in_training(self.plan, self.store, planned)
+        training = training_of(planned, self.store)
         return Side(
             model=model,
             lineage=self.lineage(model),
-            requests=planned.requests,
+            requests=self._requests(planned.requests_key),
             outputs=outputs_from_table(self.store.table(planned.key)),
             grades=grades_from_table(self.store.table(grades_key)) if grades_key else None,
             keys=(
@@ -155,21 +156,26 @@ class Library:
             seen=training.prompts if training else None,
         )
 
+    def _requests(self, key: str) -> RequestSet:
+        if key not in self._sets:
+            self._sets[key] = requests_from_table(self.store.table(key))
+        return self._sets[key]
+
     def _further(self, model: str, task: str) -> list[str]:
         """Keys of the samples after the first, in their order, as far as they have been collected."""
         cells = [
             c
-            for c in self.plan.cells
-            if (c.cell.model, c.cell.task) == (model, task) and c.cell.decoding.sample
+            for c in self.plan.collections
+            if (c.model, c.task) == (model, task) and c.decoding.sample
         ]
-        cells.sort(key=lambda c: c.cell.decoding.sample)
+        cells.sort(key=lambda c: c.decoding.sample)
         return [c.key for c in cells if self.store.has(c.key)]
 
-    def _graded(self, planned: PlannedCell) -> str | None:
+    def _graded(self, planned: Collection) -> str | None:
         key = planned.grades_key
         if key is None:
             return None
         if not self.store.has(key):
             why = self.store.failure(key) or "not graded yet"
-            raise Unavailable(f"{planned.cell.model} x {planned.cell.task} is not graded: {why}")
+            raise Unavailable(f"{planned.model} x {planned.task} is not graded: {why}")
         return key

@@ -13,10 +13,10 @@ from harness.board.comparisons import compared
 from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
 from harness.console.progress import stage
 from harness.panel.panel import Side
-from harness.plan.collections import Plan, PlannedCell
+from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
-from harness.stages.overlap import seen_in_training
+from harness.stages.overlap import training_of
 from harness.stages.spilled import spilled
 from harness.store.store import Store
 from harness.types import Control, Pair, Score, Unavailable
@@ -39,7 +39,7 @@ def make_record(plan: Plan, store: Store, scores: Sequence[Score]) -> RunRecord:
     """The record of one run."""
     run = plan.run
     roles = roles_of(run)
-    cells = tuple(_cell_record(run, c, store) for c in plan.cells)
+    cells = tuple(_cell_record(run, c, store) for c in plan.collections)
     return RunRecord(
         title=run.title,
         scores=tuple(scores),
@@ -146,13 +146,13 @@ def _tupled(value: Any) -> Any:
     return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
 
 
-def _cell_record(run: Run, planned: PlannedCell, store: Store) -> CellRecord:
-    cell = planned.cell
+def _cell_record(run: Run, planned: Collection, store: Store) -> CellRecord:
+    cell = planned
     blank = CellRecord(
         cell.model,
         cell.task,
         cell.decoding.sample,
-        len(planned.requests.requests),
+        planned.summary.n_requests,
         0,
         0,
         0,
@@ -187,10 +187,10 @@ def _cell_record(run: Run, planned: PlannedCell, store: Store) -> CellRecord:
 def _model_facts(plan: Plan, name: str, store: Store) -> dict[str, str | int | float]:
     facts: dict[str, str | int | float] = {
         "kind": plan.run.models[name].kind,
-        "digest": plan.model_keys[name],
+        "digest": plan.identities.models[name],
     }
-    for planned in plan.cells:
-        if planned.cell.model == name and store.has(planned.key):
+    for planned in plan.collections:
+        if planned.model == name and store.has(planned.key):
             how = store.provenance(planned.key)
             known = ("parameters", "size_bytes", "device", "dtype", "threads")
             return {**facts, **{k: how[k] for k in known if k in how}}
@@ -198,12 +198,12 @@ def _model_facts(plan: Plan, name: str, store: Store) -> dict[str, str | int | f
 
 
 def _task_facts(plan: Plan, name: str) -> dict[str, str | int | float]:
-    sets = [c.requests for c in plan.cells if c.cell.task == name]
+    sets = [c.summary for c in plan.collections if c.task == name]
     chats = sorted({c.chat for c in sets})
     return {
         "kind": plan.run.tasks[name].kind,
         "version": sets[0].version if sets else "",
-        "n_prompts": len(sets[0].prompts) if sets else 0,
+        "n_prompts": sets[0].n_prompts if sets else 0,
         "chat": " and ".join("conversation" if c else "plain text" for c in chats),
         "yields": " ".join(sets[0].yields) if sets else "",
     }
@@ -245,7 +245,7 @@ def _warnings(plan: Plan, store: Store, cells: Sequence[CellRecord]) -> list[str
     ]
     found.extend(dict.fromkeys(f"Not like for like: {d}." for d in differing))
     found.extend(
-        dict.fromkeys(f"{c.cell.task}: {note}" for c in plan.cells for note in c.requests.notes)
+        dict.fromkeys(f"{c.task}: {note}" for c in plan.collections for note in c.summary.notes)
     )
     return found
 
@@ -258,7 +258,7 @@ def _ceiling_warnings(plan: Plan) -> list[str]:
             for t in plan.run.tasks
             if p.ceiling == "second_sample"
             and plan.find(p.teacher, t) is not None
-            and any("text" in c.requests.yields for c in plan.cells if c.cell.task == t)
+            and any("text" in c.summary.yields for c in plan.collections if c.task == t)
             and plan.find(p.teacher, t, 1) is None
         }
     )
@@ -297,14 +297,14 @@ def _judge_warnings(plan: Plan, library: Library) -> list[str]:
 def _training_warnings(plan: Plan, store: Store) -> list[str]:
     """How many prompts a model may have been trained on, where it says what it was trained on."""
     found = []
-    for planned in plan.cells:
-        cell = planned.cell
+    for planned in plan.collections:
+        cell = planned
         if (
             cell.decoding.sample == 0
-            and (training := seen_in_training(plan, store, planned))
+            and (training := training_of(planned, store))
             and training.prompts
         ):
-            n, total = len(training.prompts), len(planned.requests.prompts)
+            n, total = len(training.prompts), planned.summary.n_prompts
             exact = sum(s.exact for s in training.prompts.values())
             found.append(
                 f"{cell.model} was trained on text that overlaps with {n} of {total} prompts of {cell.task} "

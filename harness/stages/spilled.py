@@ -24,9 +24,9 @@ def variables_in(outputs: Outputs) -> str:
 def spilled(plan: Plan, store: Store) -> list[str]:
     """One line for every model and task whose stored answers held a secret when they were collected."""
     found: dict[tuple[str, str], Sequence[str]] = {}
-    for planned in plan.cells:
+    for planned in plan.collections:
         if store.has(planned.key) and (names := store.provenance(planned.key).get(FACT)):
-            found.setdefault((planned.cell.model, planned.cell.task), str(names).split())
+            found.setdefault((planned.model, planned.task), str(names).split())
     return [
         f"{model} x {task}: an answer holds the value of environment variable {' and '.join(names)}; answers are kept "
         "as they came, so change that key before you show them to others"

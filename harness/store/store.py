@@ -18,7 +18,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.console.secrets import redacted
+from harness.store.packs import Packs
 from harness.types import DistillbenchError
 
 _FILES = ("rows.parquet", "spec.json", "provenance.json")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Store:
-    """The store under `root` (the results folder)."""
+    """The store under `root` (the results folder). What was seen to be finished is not looked at again."""
 
     root: Path
     # False for file systems without flock: every process then works in a folder of its own
     lock: bool = True
+    packs: Packs = field(init=False, repr=False)
+    _finished: set[str] = field(default_factory=set, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.packs = Packs(self.root)
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Path, bool]]:
+        return type(self), (self.root, self.lock)  # another process looks for itself
 
     def folder(self, key: str) -> Path:
         """Where a finished key lies."""
@@ -45,6 +54,8 @@ class Store:
 
     def has(self, key: str) -> bool:
         """Whether a key is finished. A damaged entry (files of another size) is set aside and counts as missing."""
+        if key in self._finished:
+            return True
         folder = self.folder(key)
         try:
             done = json.loads((folder / "done.json").read_text())
@@ -57,6 +68,8 @@ class Store:
             intact = False
         if not intact:
             os.replace(folder, self._made(self.root / "damaged") / f"{key}.{uuid.uuid4().hex[:8]}")
+        else:
+            self._finished.add(key)
         return intact
 
     def table(self, key: str) -> pa.Table:
@@ -116,14 +129,15 @@ class Store:
                 return
             yield Work(self, key, self._made(parent / key))
 
-    def note_failure(self, key: str, reason: str) -> None:
-        """Remembers why a key could not be made, for reports made later."""
-        _write(self._made(self.root / "failures") / f"{key}.txt", redacted(reason).encode())
+    def note_failure(self, key: str, reason: str, details: str = "") -> None:
+        """Remembers why a key could not be made, for reports made later; `details` (a traceback) stand below."""
+        text = redacted(f"{reason}\n\n{details}" if details else reason)
+        _write(self._made(self.root / "failures") / f"{key}.txt", text.encode())
 
     def failure(self, key: str) -> str | None:
-        """Why a key could not be made the last time; None if it was never tried."""
+        """Why a key could not be made the last time, in one line; None if it was never tried."""
         path = self.root / "failures" / f"{key}.txt"
-        return redacted(path.read_text()) if path.exists() else None
+        return redacted(path.read_text()).partition("\n")[0] if path.exists() else None
 
     def forget_failure(self, key: str) -> None:
         """Drops a remembered failure once the key is made."""

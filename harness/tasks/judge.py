@@ -5,7 +5,7 @@ Source: Zheng et al. 2023, Judging LLM-as-a-Judge with MT-Bench and Chatbot Aren
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -68,6 +68,14 @@ class JudgeTask(AbstractTask):
         """The task whose answers are judged."""
         return self.answers_to
 
+    def forms(self) -> Sequence[Request]:
+        """A short reply, greedily."""
+        return (Request(0, "generate", "", max_new_tokens=self.max_new_tokens, temperature=0.0),)
+
+    def declared_yields(self) -> tuple[str, ...]:
+        """Judgements."""
+        return ("verdicts",)
+
     def authors(self) -> tuple[str, ...] | None:
         """Both sides."""
         return tuple(dict.fromkeys((*self.first, *self.second)))
@@ -78,7 +86,7 @@ class JudgeTask(AbstractTask):
 
     def requests(self, setting: Setting) -> RequestSet:
         """Two requests for each prompt and two models: each of them is A once and B once."""
-        authors = {side.model: side for side in setting.authors}
+        authors = {side.model: side for side in setting.sides}
         duels = [
             duel for pair in self._contests() for duel in _duels(authors[pair[0]], authors[pair[1]])
         ]
@@ -94,7 +102,7 @@ class JudgeTask(AbstractTask):
             ),
             chat=setting.chat,
             version=str(VERSION),
-            yields=("verdicts",),
+            yields=self.declared_yields(),
             notes=tuple(self._notes(duels, authors)),
         )
 

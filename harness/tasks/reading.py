@@ -92,6 +92,14 @@ class ReadingTask(AbstractTask):
         """The task whose answers are read."""
         return self.answers_to
 
+    def forms(self) -> Sequence[Request]:
+        """An answer is read as the continuation of what was asked."""
+        return (Request(0, "score", ""),)
+
+    def declared_yields(self) -> tuple[str, ...]:
+        """Log-probabilities of texts, which may be answers."""
+        return ("reading", "answers") if self.answers_to else ("reading",)
+
     def authors(self) -> tuple[str, ...] | None:
         """Whose answers are read."""
         return self.by
@@ -104,7 +112,7 @@ class ReadingTask(AbstractTask):
         """One request per text, or per prompt and author."""
         asked = self._answers(setting) if self.answers_to else self._texts(setting)
         version = (
-            setting.authors[0].requests.version
+            setting.sides[0].requests.version
             if self.answers_to
             else content_digest(str(self.text), setting.paths)[:12]
         )
@@ -114,7 +122,7 @@ class ReadingTask(AbstractTask):
             requests=tuple(asked.requests),
             chat=setting.chat,
             version=version,
-            yields=("reading", "answers") if self.answers_to else ("reading",),
+            yields=self.declared_yields(),
             notes=asked.notes,
         )
 
@@ -151,7 +159,7 @@ class ReadingTask(AbstractTask):
 
     def _answers(self, setting: Setting) -> _Asked:
         """What every author answered, as the continuation of what it was asked."""
-        authors = setting.authors
+        authors = setting.sides
         if not authors:
             raise DistillbenchError(
                 f"task {self.name}: expected at least one author of answers to {self.answers_to}, got none; "

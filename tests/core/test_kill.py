@@ -23,7 +23,7 @@ import sys, time
 from pathlib import Path
 from harness.models.fake import FakeBackend
 from harness.stages.collect import collect
-from harness.plan.collections import make_plan
+from harness.stages.ask import ask
 from harness.store.store import Store
 from tests.core.running import run_of
 
@@ -40,7 +40,7 @@ FakeBackend.batches = lambda self, requests, decoding: [
 run = run_of(Path(sys.argv[1]))
 store = Store(run.paths.results)
 print("begins", flush=True)
-collect(make_plan(run, store, lambda line: None), store)
+collect(ask(run, store), store)
 print("ends", flush=True)
 """
 N = 60

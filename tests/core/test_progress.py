@@ -17,8 +17,8 @@ from harness.console import progress
 from harness.console.forecast import Forecast, Sort
 from harness.console.progress import Display, News, Stage, in_words
 from harness.models.fake import FakeBackend
-from harness.plan.collections import make_plan
-from harness.stages.collect import collect, forecast_of, missing_jobs
+from harness.stages.ask import ask
+from harness.stages.collect import collect, collect_jobs
 from harness.stages.run import CELLS_MISSING, execute
 from harness.stages.score import score
 from harness.store.store import Store
@@ -141,8 +141,9 @@ def test_times_have_two_digits_or_so(seconds: float, words: str) -> None:
 
 def test_a_model_s_work_is_that_of_all_its_tasks_and_samples(tmp_path: Path) -> None:
     run = run_of(tmp_path)
-    plan = make_plan(run, Store(run.paths.results), lambda line: None)
-    forecast = forecast_of(missing_jobs(plan, Store(run.paths.results)), 1)
+    plan = ask(run, Store(run.paths.results))
+    jobs = collect_jobs(plan, lambda key: True)
+    forecast = Forecast((job.part, job.amounts) for job in jobs)
     assert forecast.parts == ("teacher", "student", "base", "other")
     opened, quiz = OPEN_TOKENS, sum(16 + len(f"q{i}") / 3 for i in range(40))
     before = forecast.share()
@@ -174,7 +175,7 @@ def test_a_line_comes_while_one_call_lasts(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(FakeBackend, "answer", patient)
     run = run_of(tmp_path)
     store = Store(run.paths.results)
-    collect(make_plan(run, store, lambda line: None), store)
+    collect(ask(run, store), store)
     assert heard
     assert all(heard)
     assert "time left not known yet" in next(
@@ -314,7 +315,7 @@ def test_processes_tell_their_parent_what_they_are_at(
     monkeypatch.setattr(progress, "_display", Display(write=lines.append, ticking=False))
     run = run_of(tmp_path, workers=2)
     store = Store(run.paths.results)
-    collect(make_plan(run, store, lambda line: None), store)
+    collect(ask(run, store), store)
     done = [line for line in lines if line.startswith("done ")]
     assert len(done) == 4 * 2
     assert "(all done after" in done[-1]
@@ -336,9 +337,9 @@ def test_scores_are_the_same_from_processes_and_they_tell_what_they_are_at(
         run = run_of(tmp_path / name, metrics={"task_score": None, "capa": None})
         monkeypatch.setattr("harness.stages.score._WORTH_PROCESSES", worth_processes)
         store = Store(run.paths.results)
-        plan = make_plan(run, store, lambda line: None)
+        plan = ask(run, store)
         collect(plan, store)
         heard.clear()
-        found.append((score(plan, store), sorted((n.part, n.doing or "") for n in heard)))
+        found.append((score(plan, store).scores, sorted((n.part, n.doing or "") for n in heard)))
     assert found[0] == found[1]
     assert ("student", "capa of student, quiz") in found[1][1]

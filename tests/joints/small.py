@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.plan.collections import Plan, make_plan
+from harness.plan.collections import Plan
+from harness.stages.ask import ask
 from harness.stages.collect import collect
 from harness.stages.score import score
 from harness.store.store import Store
@@ -48,11 +49,11 @@ def planned(folder: Path, **changes: Any) -> tuple[Plan, Store]:
     """The plan of the small run, with changes to its matrix, and its empty store."""
     run = run_of(folder, **{**CONTENT, **changes})
     store = Store(run.paths.results)
-    return make_plan(run, store, lambda line: None), store
+    return ask(run, store), store
 
 
 def scored(folder: Path, **changes: Any) -> Small:
     """The small run, collected and scored."""
     plan, store = planned(folder, **changes)
-    collect(plan, store)
-    return Small(plan, store, score(plan, store))
+    plan = collect(plan, store).plan
+    return Small(plan, store, score(plan, store).scores)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from harness.executors.local import LocalExecutor
 from harness.models.fake import FakeBackend
+from harness.plan.collections import Plan
 from harness.stages import answering
-from harness.stages.collect import collect
+from harness.stages.collect import collect, collect_jobs
+from harness.stages.loop import carry_out_all, rebuild
+from harness.store.store import Store
 from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request
 from tests.joints.small import planned
@@ -20,12 +23,17 @@ from tests.joints.small import planned
 SHUFFLED = [[3, 0], [2], [1]]
 
 
+def collect_only(plan: Plan, store: Store, key: str) -> None:
+    job = rebuild(key, plan, collect_jobs)
+    carry_out_all([job], plan, store, LocalExecutor())
+
+
 def test_batches_are_those_that_the_work_began_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = planned(tmp_path)
-    cell = next(c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", "open"))
-    n = len(cell.requests.requests)
+    cell = next(c for c in plan.collections if (c.model, c.task) == ("student", "open"))
+    n = cell.summary.n_requests
     begun = [[i, i + 1] for i in range(0, n, 2)]
     with store.work(cell.key) as work:
         assert work is not None
@@ -40,7 +48,7 @@ def test_batches_are_those_that_the_work_began_with(
         return honest(self, requests, ids, decoding)
 
     monkeypatch.setattr(FakeBackend, "answer", counted)
-    collect(replace(plan, cells=(cell,)), store)
+    collect_only(plan, store, cell.key)
     assert asked == [("student", 2)] * (n // 2)
 
 
@@ -48,14 +56,14 @@ def test_answers_stand_with_their_own_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = planned(tmp_path)
-    cell = next(c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", "open"))
-    collect(replace(plan, cells=(cell,)), store)
+    cell = next(c for c in plan.collections if (c.model, c.task) == ("student", "open"))
+    collect_only(plan, store, cell.key)
     whole = outputs_from_table(store.table(cell.key))
     other, elsewhere = planned(tmp_path / "again")
-    n = len(cell.requests.requests)
+    n = cell.summary.n_requests
     backwards = [[i] for i in reversed(range(n))]
     monkeypatch.setattr(FakeBackend, "batches", lambda *_: backwards)
-    collect(replace(other, cells=(cell,)), elsewhere)
+    collect_only(other, elsewhere, cell.key)
     again = outputs_from_table(elsewhere.table(cell.key))
     assert np.array_equal(whole.request, np.arange(n))
     assert dict(zip(again.request.tolist(), again.text, strict=True)) == dict(
@@ -91,9 +99,7 @@ def test_one_failing_task_does_not_cost_the_others(
     monkeypatch.setattr(FakeBackend, "answer", moody)
     collect(plan, store)
     missing = [
-        (c.cell.model, c.cell.task, store.failure(c.key))
-        for c in plan.cells
-        if not store.has(c.key)
+        (c.model, c.task, store.failure(c.key)) for c in plan.collections if not store.has(c.key)
     ]
     assert missing == [("student", "open", "no words today")]
 
@@ -101,7 +107,7 @@ def test_one_failing_task_does_not_cost_the_others(
 def test_grades_are_made_for_every_collection_that_has_right_answers(tmp_path: Path) -> None:
     plan, store = planned(tmp_path)
     collect(plan, store)
-    graded = [c for c in plan.cells if c.grades_key is not None]
-    assert {c.cell.task for c in graded} == {"quiz"}
+    graded = [c for c in plan.collections if c.grades_key is not None]
+    assert {c.task for c in graded} == {"quiz"}
     assert len(graded) == len(plan.run.models)
     assert all(store.has(str(c.grades_key)) for c in graded)

@@ -178,7 +178,7 @@ def test_a_second_look_reads_what_the_first_one_stored(
         raise AssertionError("a stored score was computed again")
 
     monkeypatch.setattr(stage, "measured", refuse)
-    assert score(small.plan, small.store) == small.scores
+    assert score(small.plan, small.store).scores == small.scores
 
 
 def test_a_pair_without_a_base_says_so(tmp_path: Path) -> None:
@@ -190,10 +190,10 @@ def test_a_pair_without_a_base_says_so(tmp_path: Path) -> None:
 def test_samples_of_a_task_come_in_their_order(tmp_path: Path) -> None:
     plan, store = planned(tmp_path, tasks={"open": {**planned_task(), "samples": 4}})
     library = Library(plan, store)
-    for cell in plan.cells:
+    for cell in plan.collections:
         store.put(cell.key, empty(), {}, {})
-    drawn = [c for c in plan.cells if c.cell.model == "student"]
-    drawn.sort(key=lambda c: c.cell.decoding.sample)
+    drawn = [c for c in plan.collections if c.model == "student"]
+    drawn.sort(key=lambda c: c.decoding.sample)
     assert library._further("student", "open") == [c.key for c in drawn[1:]]
 
 

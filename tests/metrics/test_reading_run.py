@@ -13,8 +13,9 @@ import pytest
 from harness import plugins
 from harness.models import AbstractModel
 from harness.models.fake import FakeBackend
-from harness.plan.collections import Plan, make_plan
+from harness.plan.collections import Plan
 from harness.plan.run import Run
+from harness.stages.ask import ask
 from harness.stages.collect import collect
 from harness.stages.score import score
 from harness.store.store import Store
@@ -85,12 +86,10 @@ def run(folder: Path, decoding: Decoding, tasks: Sequence[str] = tuple(TASKS)) -
 
 
 def collected(asked: Run, store: Store) -> Plan:
-    plan = make_plan(asked, store, print)
+    plan = ask(asked, store)
     assert plan.pending == (("answers",) if "answers" in asked.tasks else ())
-    collect(plan, store)
-    plan = make_plan(asked, store, print)
+    plan = collect(plan, store).plan
     assert plan.pending == ()
-    collect(plan, store)
     return plan
 
 
@@ -100,9 +99,9 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str, 
     asked = run(tmp_path_factory.mktemp("reading"), Decoding(temperature=0.7, max_new_tokens=30))
     store = Store(asked.paths.results, asked.paths.lock)
     plan = collected(asked, store)
-    assert {c.cell.decoding.top_logprobs for c in plan.cells if c.cell.model == "server"} == {0}
-    assert plan.find("student", "answers").cell.decoding.top_logprobs == 512  # type: ignore[union-attr]
-    return {(s.metric, s.task, s.student): s for s in score(plan, store)}
+    assert {c.decoding.top_logprobs for c in plan.collections if c.model == "server"} == {0}
+    assert plan.find("student", "answers").decoding.top_logprobs == 512  # type: ignore[union-attr]
+    return {(s.metric, s.task, s.student): s for s in score(plan, store).scores}
 
 
 def test_whole_vocabularies_are_exact_and_others_say_at_least(
@@ -148,8 +147,8 @@ def test_alternatives_that_the_user_asks_for_are_still_refused(tmp_path: Path) -
     with pytest.raises(
         DistillbenchError, match=r"decoding.top_logprobs: model server \(kind server\) gives no"
     ):
-        make_plan(asked, Store(tmp_path / "results", True), print)
+        ask(asked, Store(tmp_path / "results", True))
     alone = dataclasses.replace(
         asked, models={m: b for m, b in asked.models.items() if m != "server"}, pairs=PAIRS[:1]
     )
-    assert make_plan(alone, Store(tmp_path / "results", True), print).cells
+    assert ask(alone, Store(tmp_path / "results", True)).collections

@@ -24,7 +24,7 @@ def collect(plan: Plan, store: Store) -> None:
     jobs = missing_jobs(plan, store)
     if jobs:
         with without_main():
-            _prepare(plan.run, [job.backend for job in jobs])
+            _prepare(plan.run, [job.model for job in jobs])
             apart = plan.run.workers > 1 and len(jobs) > 1 and may_start_processes()
             with stage("collecting", forecast_of(jobs, plan.run.workers if apart else 1)) as shown:
                 if apart:
@@ -34,7 +34,7 @@ def collect(plan: Plan, store: Store) -> None:
                         plan.run.workers,
                         shown.hear,
                         _worker_begins,
-                        sorted({name for job in jobs for name in job.backend.imports}),
+                        sorted({name for job in jobs for name in job.model.imports}),
                     )
                 else:
                     for job in jobs:
@@ -49,7 +49,9 @@ def missing_jobs(plan: Plan, store: Store) -> list[ModelJob]:
         sorted(missing, key=lambda c: list(plan.run.models).index(c.cell.model)),
         lambda c: c.cell.model,
     )
-    return [ModelJob(plan.run.models[model], tuple(cells)) for model, cells in groups]
+    return [
+        ModelJob(plan.run.models[model], plan.run.paths, tuple(cells)) for model, cells in groups
+    ]
 
 
 def forecast_of(jobs: Sequence[ModelJob], at_once: int) -> Forecast:
@@ -57,9 +59,9 @@ def forecast_of(jobs: Sequence[ModelJob], at_once: int) -> Forecast:
     return Forecast(((c.cell.model, amounts_of(c)) for job in jobs for c in job.cells), at_once)
 
 
-def _prepare(run: Run, backends: Sequence[AbstractModel]) -> None:
-    for kind in sorted({b.kind for b in backends}):
-        same = [b for b in backends if b.kind == kind]
+def _prepare(run: Run, models: Sequence[AbstractModel]) -> None:
+    for kind in sorted({m.kind for m in models}):
+        same = [m for m in models if m.kind == kind]
         type(same[0]).prepare(same, run.paths)
 
 

@@ -196,7 +196,7 @@ def asked_as(context: Context, chat: bool) -> Context:
     """A context as a conversation or as plain text, whichever the reader is asked in."""
     if isinstance(context, str):
         return (Message("user", context),) if chat else context
-    return context if chat else "\n\n".join(m.content for m in context)
+    return context if chat else "\n\n".join(m.text for m in context)
 
 
 def cut(text: str, most: int | None) -> str:

@@ -21,21 +21,21 @@ from tests.core.running import REPOSITORY, write_data
 SLOW_COLLECT = """
 import sys, time
 from pathlib import Path
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeSession
 from harness.stages.collect import collect
 from harness.plan.collections import make_plan
 from harness.store.store import Store
 from tests.core.running import run_of
 
-honest = FakeBackend.answer
+honest = FakeSession.answer_batch
 def slow(self, requests, ids, decoding):
     with open(sys.argv[2], "a") as log:
-        log.write(f"{self.name} {len(requests)}\\n")
+        log.write(f"{self.model.name} {len(requests)}\\n")
     time.sleep(0.004)
     return honest(self, requests, ids, decoding)
-FakeBackend.answer = slow
-FakeBackend.batches = lambda self, requests, decoding: [
-    list(range(i, min(i + 3, len(requests)))) for i in range(0, len(requests), 3)
+FakeSession.answer_batch = slow
+FakeSession.batches = lambda self, ask: [
+    list(range(i, min(i + 3, len(ask.requests)))) for i in range(0, len(ask.requests), 3)
 ]
 run = run_of(Path(sys.argv[1]))
 store = Store(run.paths.results)

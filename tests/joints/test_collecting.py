@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeSession
 from harness.stages import answering
 from harness.stages.collect import collect
 from harness.store.tables import outputs_from_table
@@ -29,17 +29,17 @@ def test_batches_are_those_that_the_work_began_with(
     begun = [[i, i + 1] for i in range(0, n, 2)]
     with store.work(cell.key) as work:
         assert work is not None
-        work.plan({"batches": begun})
+        work.batches(lambda: begun)
     asked: list[tuple[str, int]] = []
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def counted(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        asked.append((self.name, len(requests)))
+        asked.append((self.model.name, len(requests)))
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", counted)
+    monkeypatch.setattr(FakeSession, "answer_batch", counted)
     collect(replace(plan, cells=(cell,)), store)
     assert asked == [("student", 2)] * (n // 2)
 
@@ -54,7 +54,7 @@ def test_answers_stand_with_their_own_requests(
     other, elsewhere = planned(tmp_path / "again")
     n = len(cell.requests.requests)
     backwards = [[i] for i in reversed(range(n))]
-    monkeypatch.setattr(FakeBackend, "batches", lambda *_: backwards)
+    monkeypatch.setattr(FakeSession, "batches", lambda *_: backwards)
     collect(replace(other, cells=(cell,)), elsewhere)
     again = outputs_from_table(elsewhere.table(cell.key))
     assert np.array_equal(whole.request, np.arange(n))
@@ -79,16 +79,16 @@ def test_one_failing_task_does_not_cost_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = planned(tmp_path)
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def moody(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if self.name == "student" and requests[0].kind == "generate":
+        if self.model.name == "student" and requests[0].kind == "generate":
             raise ValueError("no words today\nand a second line")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", moody)
+    monkeypatch.setattr(FakeSession, "answer_batch", moody)
     collect(plan, store)
     missing = [
         (c.cell.model, c.cell.task, store.failure(c.key))

@@ -1,0 +1,86 @@
+"""One collection while it is answered: what is there, what can be asked now, and where answers go."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Sequence
+
+from harness.models._session import AbstractSession, Answered, Ask
+from harness.plan.collections import PlannedCell
+from harness.stages import turns
+from harness.store.journal import Journal
+from harness.store.tables import outputs_from_table, outputs_to_table
+from harness.store.work import Pieces, Stored, Work
+from harness.types import Outputs
+
+
+class Collection:
+    """The answers of one cell; everything goes through the work that it was handed."""
+
+    def __init__(self, planned: PlannedCell, work: Work, session: AbstractSession) -> None:
+        self.planned, self.work = planned, work
+        self.requests = planned.requests.requests
+        self.replies: dict[int, str | None] = {}  # of every request that is answered
+        prompts = planned.requests.prompts
+        ids = tuple(prompts[r.prompt].id for r in self.requests)
+        self._whole = Ask(planned.key, self.requests, ids, planned.cell.decoding)
+        self._batches = work.batches(lambda: turns.batches(session, self._whole))
+        self._kept = (
+            Journal(work.folder / "answers.jsonl") if session.journaled else Pieces(work.folder)
+        )
+        for table in self._kept.read().tables:
+            self._note(outputs_from_table(table))
+        self._has_turns = any(r.replies for r in self.requests)
+        self._offered = set(self.replies)
+        self._at_work: deque[tuple[int, ...]] = deque()  # batches that were offered
+
+    def ask(self) -> Ask | None:
+        """What can be asked now and was not offered before; None where there is nothing."""
+        ready = {
+            i
+            for i, r in enumerate(self.requests)
+            if i not in self._offered and turns.askable(r, self.replies)
+        }
+        cut = (tuple(i for i in batch if i in ready) for batch in self._batches)
+        missing = tuple(batch for batch in cut if batch)
+        if not missing:
+            return None
+        self._offered |= ready
+        self._at_work.extend(missing)
+        texts = {i: text for i, text in self.replies.items() if text is not None}
+        requests = tuple(
+            turns.filled(r, texts) if i in ready else r for i, r in enumerate(self.requests)
+        )
+        return dataclasses.replace(self._whole, requests=requests, missing=missing)
+
+    def add(self, answered: Answered, session: AbstractSession) -> None:
+        """Keeps answers; what the model says of itself stands beside the first."""
+        self.work.note_facts(session.facts)
+        self._kept.add(outputs_to_table(answered.outputs), answered.wall_s)
+        self._note(answered.outputs)
+
+    def stored(self) -> Stored | None:
+        """All answers, with empty rows for what cannot be asked; None while some are missing."""
+        missing = len(self.requests) - len(self.replies)
+        if missing and not self._has_turns:
+            return None
+        never = turns.never_asked(self.requests, self.replies)
+        if len(never) < missing:
+            return None
+        stored = self._kept.read()
+        if not never:
+            return stored
+        empty = outputs_to_table(turns.unanswered(self.requests, never))
+        return Stored((*stored.tables, empty), stored.timings)
+
+    def at_work(self) -> Sequence[int]:
+        """What is missing of the batch that the model is at, as far as that is known from here."""
+        while self._at_work:
+            if left := [i for i in self._at_work[0] if i not in self.replies]:
+                return left
+            self._at_work.popleft()
+        return ()
+
+    def _note(self, outputs: Outputs) -> None:
+        self.replies.update(zip(outputs.request.tolist(), outputs.text, strict=True))

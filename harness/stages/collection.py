@@ -6,13 +6,16 @@ import dataclasses
 from collections import deque
 from collections.abc import Sequence
 
+import numpy as np
+
+from harness.console.workload import CHARACTERS_PER_TOKEN
 from harness.models._session import AbstractSession, Answered, Ask
 from harness.plan.collections import PlannedCell
-from harness.stages import turns
 from harness.store.journal import Journal
 from harness.store.tables import outputs_from_table, outputs_to_table
 from harness.store.work import Pieces, Stored, Work
-from harness.types import Outputs
+from harness.text import turns
+from harness.types import Outputs, Request
 
 
 class Collection:
@@ -25,7 +28,7 @@ class Collection:
         prompts = planned.requests.prompts
         ids = tuple(prompts[r.prompt].id for r in self.requests)
         self._whole = Ask(planned.key, self.requests, ids, planned.cell.decoding)
-        self._batches = work.batches(lambda: turns.batches(session, self._whole))
+        self._batches = work.batches(lambda: _batches(session, self._whole))
         self._kept = (
             Journal(work.folder / "answers.jsonl") if session.journaled else Pieces(work.folder)
         )
@@ -48,9 +51,8 @@ class Collection:
             return None
         self._offered |= ready
         self._at_work.extend(missing)
-        texts = {i: text for i, text in self.replies.items() if text is not None}
         requests = tuple(
-            turns.filled(r, texts) if i in ready else r for i, r in enumerate(self.requests)
+            turns.filled(r, self.replies) if i in ready else r for i, r in enumerate(self.requests)
         )
         return dataclasses.replace(self._whole, requests=requests, missing=missing)
 
@@ -71,7 +73,7 @@ class Collection:
         stored = self._kept.read()
         if not never:
             return stored
-        empty = outputs_to_table(turns.unanswered(self.requests, never))
+        empty = outputs_to_table(_unanswered(self.requests, never))
         return Stored((*stored.tables, empty), stored.timings)
 
     def at_work(self) -> Sequence[int]:
@@ -84,3 +86,39 @@ class Collection:
 
     def _note(self, outputs: Outputs) -> None:
         self.replies.update(zip(outputs.request.tolist(), outputs.text, strict=True))
+
+
+def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
+    """The session's batches of all requests, round by round.
+
+    A reply that is not known yet counts as long as it may become.
+    """
+    longest = {
+        i: "x" * (r.max_new_tokens or ask.decoding.max_new_tokens) * CHARACTERS_PER_TOKEN
+        for i, r in enumerate(ask.requests)
+    }
+    cut: list[list[int]] = []
+    for indices in turns.rounds(ask.requests):
+        part = dataclasses.replace(
+            ask,
+            requests=tuple(turns.filled(ask.requests[i], longest) for i in indices),
+            prompt_ids=tuple(ask.prompt_ids[i] for i in indices),
+        )
+        cut += [[indices[i] for i in batch] for batch in session.batches(part)]
+    return cut
+
+
+def _unanswered(requests: Sequence[Request], indices: Sequence[int]) -> Outputs:
+    """Empty rows for requests without an answer."""
+    n = len(indices)
+    return Outputs(
+        request=np.asarray(indices, np.int64),
+        kind=tuple(requests[i].kind for i in indices),
+        n_tokens=np.zeros(n, np.int64),
+        text=(None,) * n,
+        stop=(None,) * n,
+        logprob_nats=np.full(n, np.nan),
+        greedy=(None,) * n,
+        choice=(None,) * n,
+        answered=(False,) * n,
+    )

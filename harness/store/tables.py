@@ -12,7 +12,6 @@ import pyarrow as pa
 from harness.types import (
     GradeColumn,
     Grades,
-    Ints,
     Kind,
     Message,
     Outputs,
@@ -91,8 +90,10 @@ def outputs_to_table(value: Outputs) -> pa.Table:
         **({} if tokens.byte_ends is None else {"byte_ends": (tokens.byte_ends, 1)}),
     }
     for name, (values, width) in flat.items():
-        items = pa.array(values, _TOKENS.field(name).type.value_type)
-        columns[name] = _lists(tokens.offsets * width, items)
+        kind = _TOKENS.field(name).type
+        offsets = pa.array(tokens.offsets * width, pa.int64())
+        items = pa.array(values, kind.value_type)
+        columns[name] = pa.LargeListArray.from_arrays(offsets, items, type=kind)
         assert len(columns[name]) == len(value.request)
     head = json.dumps({"k": k, "vocabulary": tokens.vocabulary})
     return pa.table(columns, schema=_outputs_schema(flat)).replace_schema_metadata({"tokens": head})
@@ -243,10 +244,6 @@ def _outputs_schema(names: Iterable[str]) -> pa.Schema:
     return pa.schema([*_OUTPUTS, *(f for f in _TOKENS if f.name in named)])
 
 
-def _lists(offsets: Ints, values: pa.Array) -> pa.Array:
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
-
-
 def _tokens(table: pa.Table) -> TokenColumns:
     head = json.loads(table.schema.metadata[b"tokens"])
     table = table.combine_chunks()
@@ -286,11 +283,14 @@ _OUTPUTS = pa.schema(
         ("answered", pa.bool_()),
     ]
 )  # fmt: skip
+# Parquet calls what is in a list "element": so does every table of ours, read or not
 _TOKENS = pa.schema(
     [
-        ("token_ids", pa.large_list(pa.int64())), ("token_logprobs", pa.large_list(pa.float32())),
-        ("top_ids", pa.large_list(pa.int32())), ("top_logprobs", pa.large_list(pa.float32())),
-        ("byte_ends", pa.large_list(pa.int64())),
+        (name, pa.large_list(pa.field("element", kind)))
+        for name, kind in {
+            "token_ids": pa.int64(), "token_logprobs": pa.float32(), "top_ids": pa.int32(),
+            "top_logprobs": pa.float32(), "byte_ends": pa.int64(),
+        }.items()
     ]
 )  # fmt: skip
 _GRADES = pa.schema(

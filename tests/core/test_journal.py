@@ -12,7 +12,7 @@ import pytest
 from harness.store.journal import Journal
 from harness.store.tables import join_outputs, outputs_from_table, outputs_to_table
 from harness.store.work import Pieces
-from harness.types import Outputs, TokenColumns
+from harness.types import Kind, Outputs, TokenColumns
 
 
 def answers(*requests: int, tokens: bool = False) -> Outputs:
@@ -27,9 +27,10 @@ def answers(*requests: int, tokens: bool = False) -> Outputs:
         byte_ends=np.array(requests) + 1,
         vocabulary="v",
     )
+    kind: Kind = "generate"
     return Outputs(
         request=np.array(requests),
-        kind=("generate",) * n,
+        kind=(kind,) * n,
         n_tokens=np.ones(n, np.int64),
         text=tuple(f"reply {r}\n\x1f é🙂" for r in requests),
         stop=("eos",) * n,

@@ -57,11 +57,25 @@ class Paths:
 
 
 @dataclass(frozen=True)
+class ReplyTo:
+    """A slot in a conversation: the same model's own reply to an earlier request stands here once it is known."""
+
+    request: int  # index into RequestSet.requests
+
+
+@dataclass(frozen=True)
 class Message:
     """One turn of a conversation; role is "system", "user" or "assistant"."""
 
     role: str
-    content: str
+    content: str | ReplyTo
+
+    @property
+    def text(self) -> str:
+        """The content of a message whose slot, if it has one, is filled."""
+        if isinstance(self.content, ReplyTo):
+            raise ValueError(f"the reply to request {self.content.request} is not filled in")
+        return self.content
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,12 @@ class Request:
     temperature: float | None = None
     top_p: float | None = None  # generate only; None = Decoding's
 
+    @property
+    def replies(self) -> tuple[int, ...]:
+        """Indices of the requests whose replies stand in the conversation."""
+        turns = () if isinstance(self.context, str) else self.context
+        return tuple(m.content.request for m in turns if isinstance(m.content, ReplyTo))
+
 
 @dataclass(frozen=True)
 class RequestSet:
@@ -123,6 +143,9 @@ class RequestSet:
             raise ValueError(f"task {self.task}: prompt ids are not unique")
         if any(not 0 <= r.prompt < len(self.prompts) for r in self.requests):
             raise ValueError(f"task {self.task}: a request points outside the prompts")
+        for i, request in enumerate(self.requests):
+            if any(j >= i or self.requests[j].kind != "generate" for j in request.replies):
+                raise ValueError(f"task {self.task}: a slot has no earlier request for text")
 
 
 # --- how answers are drawn, and the answers -----------------------------------------------------

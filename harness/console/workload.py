@@ -16,11 +16,11 @@ _EACH = 16  # what a request costs beside its tokens, in tokens
 
 
 def spelled(context: str | tuple[Message, ...]) -> str:
-    """A context as text; of a conversation about what a chat template makes of it."""
-    return (
-        context
-        if isinstance(context, str)
-        else "\n".join(f"{m.role}: {m.content}" for m in context)
+    """A context as text; of a conversation about what a chat template makes of it, slots left empty."""
+    if isinstance(context, str):
+        return context
+    return "\n".join(
+        f"{m.role}: {m.content if isinstance(m.content, str) else ''}" for m in context
     )
 
 

@@ -12,11 +12,12 @@ from harness.console.forecast import Amounts, Sort
 from harness.executors import Desk, Job, Product
 from harness.executors.local import LocalExecutor
 from harness.plan.collections import Collection, Plan
-from harness.stages.answering import ModelJob, Unanswered, answer_all
+from harness.stages.answering import ModelJob, answer_all
 from harness.stages.ask import request_jobs
 from harness.stages.grade import grade_jobs
 from harness.stages.loop import Lacks, Made, make_all
 from harness.stages.overlap import overlap_jobs
+from harness.stages.unfinished import Unanswered
 from harness.store.store import Store
 from harness.store.tables import requests_from_table
 
@@ -37,7 +38,7 @@ class CollectJob(Job):
             for c in (desk.plan.by_key[key] for key in self.keys)
         )
         model = desk.plan.run.models[collections[0].model]
-        answer_all(ModelJob(model, collections), desk.store, desk.tell)
+        answer_all(ModelJob(model, desk.plan.run.paths, collections), desk.store, desk.tell)
         yield from ()
 
 

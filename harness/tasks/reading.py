@@ -15,6 +15,7 @@ from harness.keys import describes, digest, place
 from harness.panel.align import answered_texts
 from harness.panel.panel import Side
 from harness.tasks import AbstractTask, Setting
+from harness.text import turns
 from harness.types import Decoding, DistillbenchError, Message, Prompt, Request, RequestSet
 
 _COLUMNS = ("text", "prompt", "category", "cluster")
@@ -204,7 +205,7 @@ def asked_as(context: Context, chat: bool) -> Context:
     """A context as a conversation or as plain text, whichever the reader is asked in."""
     if isinstance(context, str):
         return (Message("user", context),) if chat else context
-    return context if chat else "\n\n".join(m.content for m in context)
+    return context if chat else "\n\n".join(m.text for m in context)
 
 
 def cut(text: str, most: int | None) -> str:
@@ -218,11 +219,16 @@ def _filled(text: object) -> bool:
 
 
 def _contexts(side: Side) -> dict[str, Context]:
-    """Prompt.id -> what the author was asked."""
+    """Prompt.id -> what the author was asked, with its own replies where a conversation holds them."""
+    given = dict(zip(side.outputs.request.tolist(), side.outputs.text, strict=True))
     asked = [
         r for r in side.requests.requests if r.kind == "generate" and (r.slot, r.repeat) == (0, 0)
     ]
-    return {side.requests.prompts[r.prompt].id: r.context for r in asked}
+    return {
+        side.requests.prompts[r.prompt].id: turns.filled(r, given).context
+        for r in asked
+        if turns.askable(r, given)
+    }
 
 
 def _left_out(side: Side, empty: int, shortened: int) -> Sequence[str]:

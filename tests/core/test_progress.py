@@ -16,7 +16,7 @@ import pytest
 from harness.console import progress
 from harness.console.forecast import Forecast, Sort
 from harness.console.progress import Display, News, Stage, in_words
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeSession
 from harness.stages.ask import ask
 from harness.stages.collect import collect, collect_jobs
 from harness.stages.run import CELLS_MISSING, execute
@@ -164,15 +164,15 @@ def test_a_line_comes_while_one_call_lasts(tmp_path: Path, monkeypatch: pytest.M
     for name in ("FIRST_S", "LINE_S", "LOOK_S"):
         monkeypatch.setattr(progress, name, 0.01)
     monkeypatch.setattr(progress, "_display", Display(write=write))
-    honest, heard = FakeBackend.answer, list[bool]()
+    honest, heard = FakeSession.answer_batch, list[bool]()
 
     def patient(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
         heard.append(said.wait(20))
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", patient)
+    monkeypatch.setattr(FakeSession, "answer_batch", patient)
     run = run_of(tmp_path)
     store = Store(run.paths.results)
     collect(ask(run, store), store)
@@ -197,7 +197,7 @@ def test_a_cell_that_fails_halfway_is_not_counted_twice(
 ) -> None:
     lines, heard = list[str](), list[News]()
     monkeypatch.setattr(progress, "_display", Display(write=lines.append, ticking=False))
-    honest, hear = FakeBackend.answer, Stage.hear
+    honest, hear = FakeSession.answer_batch, Stage.hear
 
     def listen(self: Stage, news: News) -> None:
         heard.append(news)
@@ -206,19 +206,21 @@ def test_a_cell_that_fails_halfway_is_not_counted_twice(
     monkeypatch.setattr(Stage, "hear", listen)
 
     def broken(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if (self.name, decoding.sample, requests[0].kind) == ("teacher", 0, "generate") and len(
-            requests
-        ) == 10:
+        if (self.model.name, decoding.sample, requests[0].kind) == (
+            "teacher",
+            0,
+            "generate",
+        ) and len(requests) == 10:
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", broken)
+    monkeypatch.setattr(FakeSession, "answer_batch", broken)
     monkeypatch.setattr(
-        FakeBackend,
+        FakeSession,
         "batches",
-        lambda self, requests, decoding: [list(range(30)), list(range(30, 40))],
+        lambda self, ask: [list(range(30)), list(range(30, 40))],
     )
     run = run_of(tmp_path)
     assert execute(run, Path("nowhere.csv"), alone=False).code == CELLS_MISSING
@@ -232,17 +234,17 @@ BLOCKED = """
 import sys
 from pathlib import Path
 from harness.console import progress
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeSession
 from harness.stages.run import execute
 from tests.core.running import run_of
 
 progress.FIRST_S = progress.LINE_S = progress.LOOK_S = 0.02
-honest = FakeBackend.answer
+honest = FakeSession.answer_batch
 def blocked(self, *words):
-    if self.name == "student":
+    if self.model.name == "student":
         sys.stdin.readline()
     return honest(self, *words)
-FakeBackend.answer = blocked
+FakeSession.answer_batch = blocked
 sys.exit(execute(run_of(Path(sys.argv[1])), Path("nowhere.csv"), alone=True).code)
 """
 

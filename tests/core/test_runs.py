@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.fake import FakeBackend
+from harness.models._session import Ask
+from harness.models.fake import FakeModel, FakeSession
 from harness.plan.summary import summarize
 from harness.stages.ask import ask
 from harness.stages.collect import collect, collect_jobs
@@ -54,10 +55,10 @@ def test_a_second_run_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     first = execute(run, NOWHERE, alone=True)
     report = {p.name: p.read_bytes() for p in (run.paths.results / "report").iterdir()}
 
-    def refuse(self: FakeBackend, *_: object) -> Outputs:
+    def refuse(self: FakeSession, *_: object) -> Outputs:
         raise AssertionError("a model was asked again")
 
-    monkeypatch.setattr(FakeBackend, "answer", refuse)
+    monkeypatch.setattr(FakeSession, "answer_batch", refuse)
     second = execute(run, NOWHERE, alone=True)
     assert first.code == second.code == DONE
     assert {p.name: p.read_bytes() for p in (run.paths.results / "report").iterdir()} == report
@@ -81,23 +82,21 @@ def test_a_batch_that_was_finished_is_not_repeated(
     store = Store(run.paths.results)
     plan = ask(run, store)
     asked: list[int] = []
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
-    def small(
-        self: FakeBackend, requests: Sequence[Request], decoding: Decoding
-    ) -> list[list[int]]:
-        return [[i] for i in range(len(requests))]
+    def small(self: FakeSession, ask: Ask) -> list[list[int]]:
+        return [[i] for i in range(len(ask.requests))]
 
     def mortal(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
         asked.append(len(requests))
         if len(asked) == 30:
             raise KeyboardInterrupt
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "batches", small)
-    monkeypatch.setattr(FakeBackend, "answer", mortal)
+    monkeypatch.setattr(FakeSession, "batches", small)
+    monkeypatch.setattr(FakeSession, "answer_batch", mortal)
     with pytest.raises(KeyboardInterrupt):
         collect(plan, store)
     collect(plan, store)
@@ -109,23 +108,23 @@ def test_a_cell_that_fails_is_missing_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_of(tmp_path)
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def broken(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if self.name == "student":
+        if self.model.name == "student":
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", broken)
+    monkeypatch.setattr(FakeSession, "answer_batch", broken)
     outcome = execute(run, NOWHERE, alone=True)
     assert outcome.code == CELLS_MISSING
     assert outcome.record is not None
     reasons = {s.reason for s in outcome.record.scores if s.student == "student"}
     assert any("the server said no" in r for r in reasons)
     assert any(s.value is not None for s in outcome.record.scores if s.student == "other")
-    monkeypatch.setattr(FakeBackend, "answer", honest)
+    monkeypatch.setattr(FakeSession, "answer_batch", honest)
     again = execute(run, NOWHERE, alone=True)
     assert again.code == DONE
     assert again.record is not None
@@ -142,16 +141,16 @@ def test_a_reading_task_whose_author_fails_says_what_it_waits_for(
             "reads": {"kind": "reading", "answers_to": "open", "by": ["teacher"]},
         },
     )
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def broken(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if self.name == "teacher":
+        if self.model.name == "teacher":
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", broken)
+    monkeypatch.setattr(FakeSession, "answer_batch", broken)
     assert execute(run, NOWHERE, alone=True).code == CELLS_MISSING
     assert "everyone x reads: it reads answers that are among these" in capsys.readouterr().err
 
@@ -200,7 +199,7 @@ def test_faults_of_a_matrix_are_named_together(
 def test_what_a_model_cannot_do_is_said_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FakeBackend, "offers", lambda self: frozenset({"generate"}))
+    monkeypatch.setattr(FakeModel, "offers", lambda self: frozenset({"generate"}))
     run = run_of(tmp_path)
     with pytest.raises(
         DistillbenchError, match="task quiz needs recorded choices, which model teacher"

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from harness.executors.local import LocalExecutor
-from harness.models.fake import FakeBackend
-from harness.plan.collections import Plan
+from harness.models.fake import FakeSession
 from harness.stages import answering
-from harness.stages.collect import collect, collect_jobs
-from harness.stages.loop import carry_out_all, rebuild
-from harness.store.store import Store
+from harness.stages.collect import collect
 from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request
-from tests.joints.small import planned
+from tests.joints.small import collect_these, planned
 
 SHUFFLED = [[3, 0], [2], [1]]
-
-
-def collect_only(plan: Plan, store: Store, key: str) -> None:
-    job = rebuild(key, plan, collect_jobs)
-    carry_out_all([job], plan, store, LocalExecutor())
 
 
 def test_batches_are_those_that_the_work_began_with(
@@ -37,18 +29,18 @@ def test_batches_are_those_that_the_work_began_with(
     begun = [[i, i + 1] for i in range(0, n, 2)]
     with store.work(cell.key) as work:
         assert work is not None
-        work.plan({"batches": begun})
+        work.batches(lambda: begun)
     asked: list[tuple[str, int]] = []
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def counted(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        asked.append((self.name, len(requests)))
+        asked.append((self.model.name, len(requests)))
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", counted)
-    collect_only(plan, store, cell.key)
+    monkeypatch.setattr(FakeSession, "answer_batch", counted)
+    collect_these(replace(plan, collections=(cell,)), store)
     assert asked == [("student", 2)] * (n // 2)
 
 
@@ -57,13 +49,13 @@ def test_answers_stand_with_their_own_requests(
 ) -> None:
     plan, store = planned(tmp_path)
     cell = next(c for c in plan.collections if (c.model, c.task) == ("student", "open"))
-    collect_only(plan, store, cell.key)
+    collect_these(replace(plan, collections=(cell,)), store)
     whole = outputs_from_table(store.table(cell.key))
     other, elsewhere = planned(tmp_path / "again")
     n = cell.summary.n_requests
     backwards = [[i] for i in reversed(range(n))]
-    monkeypatch.setattr(FakeBackend, "batches", lambda *_: backwards)
-    collect_only(other, elsewhere, cell.key)
+    monkeypatch.setattr(FakeSession, "batches", lambda *_: backwards)
+    collect_these(replace(other, collections=(cell,)), elsewhere)
     again = outputs_from_table(elsewhere.table(cell.key))
     assert np.array_equal(whole.request, np.arange(n))
     assert dict(zip(again.request.tolist(), again.text, strict=True)) == dict(
@@ -87,16 +79,16 @@ def test_one_failing_task_does_not_cost_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = planned(tmp_path)
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def moody(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if self.name == "student" and requests[0].kind == "generate":
+        if self.model.name == "student" and requests[0].kind == "generate":
             raise ValueError("no words today\nand a second line")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", moody)
+    monkeypatch.setattr(FakeSession, "answer_batch", moody)
     collect(plan, store)
     missing = [
         (c.model, c.task, store.failure(c.key)) for c in plan.collections if not store.has(c.key)

@@ -8,7 +8,7 @@ import pytest
 
 from harness import keys
 from harness import tasks as contract
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeModel
 from harness.plan import collections
 from harness.plan.collections import Plan
 from harness.stages.ask import ask
@@ -65,7 +65,7 @@ def test_no_code_and_no_layout_is_in_an_answer_s_key(
 def test_a_raised_version_asks_that_kind_again(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FakeBackend, "version", FakeBackend.version + 1)
+    monkeypatch.setattr(FakeModel, "version", FakeModel.version + 1)
     everywhere = set(of_plan(small.plan, "key"))
     assert differing(of_plan(small.plan, "key"), of_plan(again(small), "key")) == everywhere
 

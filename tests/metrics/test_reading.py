@@ -24,13 +24,14 @@ from harness.metrics.next_token_agreement import NextTokenAgreement
 from harness.metrics.preference import Preference
 from harness.metrics.shared_boundaries import SharedBoundaries, Tokens, shared_pieces
 from harness.metrics.token_divergence import TokenDivergence
-from harness.models.hf import HfBackend
+from harness.models.hf import HfModel
 from harness.panel.panel import Side, Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import (
     Decoding,
     Floats,
     Found,
+    Paths,
     Prompt,
     Request,
     RequestSet,
@@ -273,8 +274,10 @@ def test_bits_per_byte_is_transformers_own_loss(tmp_path: Path) -> None:
     texts = ["The miller hums.", "Sieben Zwerge grüßen.", "東京 is far away.", "1. Wash the pears."]
     prompts = tuple(Prompt(f"p{i}", t, f"p{i}", "") for i, t in enumerate(texts))
     requests = tuple(Request(i, "read", "", continuation=t) for i, t in enumerate(texts))
-    with HfBackend("hf", "tiny", path=str(tmp_path), device="cpu") as backend:
-        outputs = backend.answer(requests, [p.id for p in prompts], Decoding(top_logprobs=5))
+    with HfModel("hf", "tiny", path=str(tmp_path), device="cpu").open(
+        Paths(tmp_path, tmp_path)
+    ) as session:
+        outputs = session.answer_batch(requests, [p.id for p in prompts], Decoding(top_logprobs=5))
     side = Side(
         "tiny",
         "tiny",

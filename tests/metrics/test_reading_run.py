@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,8 @@ import pytest
 
 from harness import plugins
 from harness.models import AbstractModel
-from harness.models.fake import FakeBackend
+from harness.models._session import Facts
+from harness.models.fake import FakeModel, FakeSession
 from harness.plan.collections import Plan
 from harness.plan.run import Run
 from harness.stages.ask import ask
@@ -24,10 +26,8 @@ from harness.types import (
     Decoding,
     DistillbenchError,
     Kind,
-    Outputs,
     Pair,
     Paths,
-    Request,
     Score,
 )
 from tests.conftest import REPOSITORY
@@ -52,27 +52,23 @@ METRICS = (
 class Server(AbstractModel):
     """A fake that answers as many servers do: log-probabilities of whole texts, none of single tokens."""
 
-    inner: FakeBackend = field(
-        default_factory=lambda: FakeBackend("fake", "server", style="student", skill=0.9)
+    inner: FakeModel = field(
+        default_factory=lambda: FakeModel("fake", "server", style="student", skill=0.9)
     )
 
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         return self.inner.offers() - {"tokens"}
 
-    def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
-        return self.inner.batches(requests, decoding)
-
-    def answer(
-        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
-    ) -> Outputs:
-        assert not decoding.top_logprobs
-        return self.inner.answer(requests, prompt_ids, decoding)
+    @contextmanager
+    def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[FakeSession]:
+        with self.inner.open(paths, previous) as session:
+            yield session
 
 
 def run(folder: Path, decoding: Decoding, tasks: Sequence[str] = tuple(TASKS)) -> Run:
     styles = {"teacher": 1.0, "student": 0.9, "base": 0.2, "control": 0.5}
     models: dict[str, AbstractModel] = {
-        m: FakeBackend("fake", m, style=m, skill=s) for m, s in styles.items()
+        m: FakeModel("fake", m, style=m, skill=s) for m, s in styles.items()
     }
     models["server"] = Server("server", "server")
     return Run(

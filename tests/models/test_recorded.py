@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.models.recorded import RecordedBackend
+from harness.models._session import Ask
+from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 
@@ -26,9 +27,9 @@ def paths(folder: Path) -> Paths:
     return Paths(folder / "results", folder / "cache", (), folder)
 
 
-def recorded(name: str = "a", **fields: Any) -> RecordedBackend:
+def recorded(name: str = "a", **fields: Any) -> RecordedModel:
     backend = build("models", name, {"kind": "recorded", **fields})
-    assert isinstance(backend, RecordedBackend)
+    assert isinstance(backend, RecordedModel)
     return backend
 
 
@@ -37,16 +38,17 @@ def asked(*contexts: str | tuple[Message, ...]) -> list[Request]:
 
 
 def answers(
-    folder: Path, backend: RecordedBackend, requests: Sequence[Request], sample: int = 0
+    folder: Path, backend: RecordedModel, requests: Sequence[Request], sample: int = 0
 ) -> Outputs:
     assert backend.faults(paths(folder)) == []
     ids = [f"id{r.prompt}" for r in requests]
-    with backend as opened:
-        assert opened.batches(requests, Decoding()) == [list(range(len(requests)))]
-        return opened.answer(requests, ids, Decoding(sample=sample))
+    ask = Ask("key", tuple(requests), tuple(ids), Decoding(sample=sample))
+    with backend.open(paths(folder)) as session:
+        assert session.batches(ask) == [list(range(len(requests)))]
+        return session.answer_batch(requests, ids, ask.decoding)
 
 
-def fault(folder: Path, backend: RecordedBackend) -> str:
+def fault(folder: Path, backend: RecordedModel) -> str:
     (line,) = backend.faults(paths(folder))
     assert "\n" not in line
     return line
@@ -212,7 +214,8 @@ def test_alpaca_eval_files_are_recognised(tmp_path: Path, where: str) -> None:
     file = write(tmp_path / "folder", "model_outputs.json", rows)
     backend = recorded(file="folder" if where == "folder" else f"folder/{file}")
     assert answers(tmp_path, backend, asked("Name a tree.")).text == ("Oak",)
-    assert backend.facts() == {"format": "alpaca_eval", "recorded_answers": 2}
+    with backend.open(paths(tmp_path)) as session:
+        assert session.facts() == {"format": "alpaca_eval", "recorded_answers": 2}
 
 
 def batch_line(name: str, *texts: str | None, status: int = 200) -> dict[str, Any]:
@@ -348,7 +351,7 @@ def test_a_model_that_went_to_another_process_still_finds_its_file(tmp_path: Pat
     backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "{name}"})
     backend.key(paths(tmp_path))
     sent = pickle.loads(pickle.dumps(backend))  # noqa: S301
-    assert sent.answer(asked("Name a tree."), ["id"], Decoding()).text == ("Oak",)
+    assert answers(tmp_path, sent, asked("Name a tree.")).text == ("Oak",)
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:

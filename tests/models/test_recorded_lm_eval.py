@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from harness.models.recorded import RecordedBackend
+from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 
@@ -38,7 +38,7 @@ def sample(
     }
 
 
-def written(folder: Path, **samples: list[dict[str, Any]]) -> RecordedBackend:
+def written(folder: Path, **samples: list[dict[str, Any]]) -> RecordedModel:
     """A recorded model over the files that lm-eval writes for these samples."""
     tracker_module = pytest.importorskip("lm_eval.loggers.evaluation_tracker")
     tracker = tracker_module.EvaluationTracker(output_path=str(folder))
@@ -48,15 +48,18 @@ def written(folder: Path, **samples: list[dict[str, Any]]) -> RecordedBackend:
         tracker.save_results_samples(task_name=task, samples=rows)
     assert len(list(folder.rglob("samples_*.jsonl"))) == len(samples)
     backend = build("models", "m", {"kind": "recorded", "file": "some__model"})
-    assert isinstance(backend, RecordedBackend)
+    assert isinstance(backend, RecordedModel)
     return backend
 
 
 def answers(
-    folder: Path, backend: RecordedBackend, requests: list[Request], draw: int = 0
+    folder: Path, backend: RecordedModel, requests: list[Request], draw: int = 0
 ) -> Outputs:
-    assert backend.faults(Paths(folder, folder, (), folder)) == []
-    return backend.answer(requests, [f"id{i}" for i in range(len(requests))], Decoding(sample=draw))
+    paths = Paths(folder, folder, (), folder)
+    assert backend.faults(paths) == []
+    with backend.open(paths) as session:
+        ids = [f"id{i}" for i in range(len(requests))]
+        return session.answer_batch(requests, ids, Decoding(sample=draw))
 
 
 def chosen(
@@ -89,7 +92,8 @@ def test_log_probabilities_are_found_per_slot(tmp_path: Path) -> None:
     assert found.greedy == (True, False, None, False)
     assert found.answered == (True, True, False, True)
     assert found.text == (None,) * 4
-    assert backend.facts() == {"format": "lm_eval_samples", "recorded_answers": 5}
+    with backend.open(Paths(tmp_path, tmp_path, (), tmp_path)) as session:
+        assert session.facts() == {"format": "lm_eval_samples", "recorded_answers": 5}
 
 
 def test_texts_are_found_with_their_repeats_once_per_filter(tmp_path: Path) -> None:

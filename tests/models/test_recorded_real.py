@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.models.recorded import RecordedBackend
+from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, Outputs, Paths, Request
 
@@ -20,16 +20,17 @@ TABLE = {
 }
 
 
-def recorded(name: str, **fields: Any) -> RecordedBackend:
+def recorded(name: str, **fields: Any) -> RecordedModel:
     backend = build("models", name, {"kind": "recorded", **fields})
-    assert isinstance(backend, RecordedBackend)
+    assert isinstance(backend, RecordedModel)
     return backend
 
 
-def answers(backend: RecordedBackend, requests: list[Request], data: Path, cache: Path) -> Outputs:
-    assert backend.faults(Paths(cache, cache, (), data)) == []
-    with backend as opened:
-        return opened.answer(requests, [f"id{i}" for i in range(len(requests))], Decoding())
+def answers(backend: RecordedModel, requests: list[Request], data: Path, cache: Path) -> Outputs:
+    paths = Paths(cache, cache, (), data)
+    assert backend.faults(paths) == []
+    with backend.open(paths) as session:
+        return session.answer_batch(requests, [f"id{i}" for i in range(len(requests))], Decoding())
 
 
 def questions(data: Path) -> list[Request]:

@@ -163,12 +163,7 @@ class Library:
 
     def _further(self, model: str, task: str) -> list[str]:
         """Keys of the samples after the first, in their order, as far as they have been collected."""
-        cells = [
-            c
-            for c in self.plan.collections
-            if (c.model, c.task) == (model, task) and c.decoding.sample
-        ]
-        cells.sort(key=lambda c: c.decoding.sample)
+        cells = self.plan.samples(model, task)[1:]
         return [c.key for c in cells if self.store.has(c.key)]
 
     def _graded(self, planned: Collection) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from harness.console.forecast import Sort
 from harness.console.progress import News, stage
-from harness.executors import Desk, Job, Product, Rows
+from harness.executors import Desk, Ended, Job, Product, Rows
 from harness.executors.local import LocalExecutor
 from harness.plan.collections import Plan
 from harness.plan.questions import Question, all_questions
@@ -48,13 +48,20 @@ class ScoreJob(Job):
         """Whether its scores lie in a pack."""
         return store.packs.has(key)
 
+    def split(self) -> list[ScoreJob]:
+        """A job for every question; none where there is only one."""
+        pairs = self._pairs() if len(self.keys) > 1 else []
+        return [
+            replace(self, keys=(k,), questions=(q,), amounts=_amounts(q), title=_title(q))
+            for k, q in pairs
+        ]
+
     def _pairs(self) -> list[tuple[str, Question]]:
         return list(zip(self.keys, self.questions, strict=True))
 
     @staticmethod
     def _table(question: Question, library: Library, desk: Desk) -> pa.Table:
-        doing = f"{question.metric.name} of {question.student}, {'+'.join(question.tasks)}"
-        amounts, started = _amounts(question), time.perf_counter()
+        doing, amounts, started = _title(question), _amounts(question), time.perf_counter()
         desk.tell(News(question.student, doing=doing, begun=amounts))
         with threadpool_limits(1):  # sums then do not depend on the number of cores
             scores = measured(question, sides_of(question, library), library.seed)
@@ -77,12 +84,23 @@ def score(plan: Plan, store: Store) -> Scored:
         library = Library(plan, store)
         keys = {q: _key_or_reason(q, library) for q in all_questions(plan)}
         jobs = _jobs(keys, lambda key: not store.packs.has(key))
-    ended = carry_out_all(jobs, plan, store, LocalExecutor(os.cpu_count() or 1)) if jobs else []
-    store.packs.refresh()
+    ended = _worked_off(jobs, plan, store)
     with stage("reading the scores"):
         scores = _said_once([s for q, key in keys.items() for s in _answered(q, key, store)])
     made = frozenset(k for e in ended for k in e.job.keys if store.packs.has(k))
     return Scored(tuple(scores), Made(plan, made, tuple(ended)))
+
+
+def _worked_off(jobs: Sequence[ScoreJob], plan: Plan, store: Store) -> list[Ended]:
+    """How the jobs ended; of one that failed every question is asked by itself, so that only the faulty ones fail."""
+    executor, ended = LocalExecutor(os.cpu_count() or 1), list[Ended]()
+    while jobs:
+        done = carry_out_all(jobs, plan, store, executor)
+        failed = [e.job for e in done if e.error]
+        jobs = [one for job in failed if isinstance(job, ScoreJob) for one in job.split()]
+        ended += [e for e in done if not e.error or len(e.job.keys) == 1]
+    store.packs.refresh()
+    return ended
 
 
 @dataclass(frozen=True)
@@ -99,11 +117,11 @@ def _key_or_reason(question: Question, library: Library) -> str | _NoKey:
         return _NoKey(str(error))
 
 
-def _jobs(keys: dict[Question, str | _NoKey], lacks: Callable[[str], bool]) -> list[Job]:
+def _jobs(keys: dict[Question, str | _NoKey], lacks: Callable[[str], bool]) -> list[ScoreJob]:
     """The questions that are not answered yet, all about a few students of one teacher and base together."""
     missing = {q: k for q, k in keys.items() if isinstance(k, str) and lacks(k)}
     apart = len(missing) >= _WORTH_PROCESSES
-    jobs: list[Job] = []
+    jobs: list[ScoreJob] = []
     for questions in _pieces(list(missing)):
         students = list(dict.fromkeys(q.student for q in questions))
         amounts: dict[Sort, float] = {}
@@ -116,6 +134,10 @@ def _jobs(keys: dict[Question, str | _NoKey], lacks: Callable[[str], bool]) -> l
             ScoreJob(job_keys, title, title, amounts, apart=apart, questions=tuple(questions))
         )
     return jobs
+
+
+def _title(question: Question) -> str:
+    return f"{question.metric.name} of {question.student}, {'+'.join(question.tasks)}"
 
 
 def _amounts(question: Question) -> dict[Sort, float]:

@@ -15,6 +15,7 @@ from harness.panel.panel import Sides
 from harness.plan.questions import Question, compared_pairs
 from harness.stages import measuring
 from harness.stages import score as stage
+from harness.stages.collect import collect
 from harness.stages.library import Library
 from harness.stages.score import score
 from harness.types import Pair
@@ -201,3 +202,27 @@ def empty() -> Any:
     import pyarrow as pa
 
     return pa.table({"a": [1]})
+
+
+def test_what_cannot_be_measured_is_missing_and_not_computed_on_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Question] = []
+    honest = measuring.measured
+
+    def broken(question: Question, *rest: Any) -> Any:
+        if question.metric.name != "capa":
+            return honest(question, *rest)
+        asked.append(question)
+        raise KeyError("ours")
+
+    plan, store = planned(tmp_path, metrics={"task_score": None, "capa": None})
+    collect(plan, store)
+    monkeypatch.setattr(stage, "measured", broken)
+    scored = score(plan, store)
+    assert scored.made.our_fault
+    assert {s.reason for s in scored.scores if s.metric == "capa"} == {"KeyError: 'ours'"}
+    assert all(s.value is not None for s in scored.scores if s.metric == "task_score")
+    assert (
+        max(Counter(asked).values()) == 2
+    )  # with the others of its job, by itself, and never on reading

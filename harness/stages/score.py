@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
@@ -82,11 +83,11 @@ def score(plan: Plan, store: Store) -> Scored:
     """All scores of a run; what is stored is read, the rest computed on all cores and stored."""
     with stage("reading what is to be scored"):
         library = Library(plan, store)
-        keys = {q: _key_or_reason(q, library) for q in all_questions(plan)}
-        jobs = _jobs(keys, lambda key: not store.packs.has(key))
-    ended = _worked_off(jobs, plan, store)
+        asked = [(q, _key_or_reason(q, library)) for q in all_questions(plan)]
+        missing = {k: q for q, k in asked if isinstance(k, str) and not store.packs.has(k)}
+    ended = _worked_off(_jobs(missing), plan, store)
     with stage("reading the scores"):
-        scores = _said_once([s for q, key in keys.items() for s in _answered(q, key, store)])
+        scores = _said_once([s for q, key in asked for s in _answered(q, key, store)])
     made = frozenset(k for e in ended for k in e.job.keys if store.packs.has(k))
     return Scored(tuple(scores), Made(plan, made, tuple(ended)))
 
@@ -117,23 +118,20 @@ def _key_or_reason(question: Question, library: Library) -> str | _NoKey:
         return _NoKey(str(error))
 
 
-def _jobs(keys: dict[Question, str | _NoKey], lacks: Callable[[str], bool]) -> list[ScoreJob]:
+def _jobs(missing: Mapping[str, Question]) -> list[ScoreJob]:
     """The questions that are not answered yet, all about a few students of one teacher and base together."""
-    missing = {q: k for q, k in keys.items() if isinstance(k, str) and lacks(k)}
     apart = len(missing) >= _WORTH_PROCESSES
-    jobs: list[ScoreJob] = []
-    for questions in _pieces(list(missing)):
-        students = list(dict.fromkeys(q.student for q in questions))
-        amounts: dict[Sort, float] = {}
-        for q in questions:
-            for sort, amount in _amounts(q).items():
-                amounts[sort] = amounts.get(sort, 0.0) + amount
-        job_keys = tuple(missing[q] for q in questions)
-        title = f"scores of {' and '.join(students)}"
-        jobs.append(
-            ScoreJob(job_keys, title, title, amounts, apart=apart, questions=tuple(questions))
-        )
-    return jobs
+    return [_job(keys, [missing[k] for k in keys], apart) for keys in _pieces(missing)]
+
+
+def _job(keys: Sequence[str], questions: Sequence[Question], apart: bool) -> ScoreJob:
+    amounts: Counter[Sort] = Counter()
+    for question in questions:
+        amounts.update(_amounts(question))
+    title = f"scores of {' and '.join(dict.fromkeys(q.student for q in questions))}"
+    return ScoreJob(
+        tuple(keys), title, title, dict(amounts), apart=apart, questions=tuple(questions)
+    )
 
 
 def _title(question: Question) -> str:
@@ -145,16 +143,15 @@ def _amounts(question: Question) -> dict[Sort, float]:
     return {Sort(question.metric.name): float(len(question.tasks))}
 
 
-def _pieces(questions: Sequence[Question]) -> list[list[Question]]:
-    """All questions about a few students of one teacher and base together: their texts are then read only once."""
-    of_pair = [(q, (q.pair.teacher, q.pair.base)) for q in questions if q.pair]
-    first = {q.student: sides for q, sides in reversed(of_pair)}
-    alone = [(q, first.get(q.student)) for q in questions if not q.pair]
-    groups: dict[tuple[str, str | None] | None, dict[str, list[Question]]] = {}
-    for q, sides in [*alone, *of_pair]:
-        groups.setdefault(sides, {}).setdefault(q.student, []).append(q)
+def _pieces(missing: Mapping[str, Question]) -> list[list[str]]:
+    """Keys of all questions about a few students of one teacher and base: their texts are then read only once."""
+    first = {q.student: (q.pair.teacher, q.pair.base) for q in reversed(missing.values()) if q.pair}
+    groups: dict[tuple[str, str | None] | None, dict[str, list[str]]] = {}
+    for key, q in sorted(missing.items(), key=lambda item: item[1].pair is not None):
+        sides = (q.pair.teacher, q.pair.base) if q.pair else first.get(q.student)
+        groups.setdefault(sides, {}).setdefault(q.student, []).append(key)
     return [
-        [q for of_student in students[i : i + _STUDENTS] for q in of_student]
+        [key for of_student in students[i : i + _STUDENTS] for key in of_student]
         for students in (list(g.values()) for g in groups.values())
         for i in range(0, len(students), _STUDENTS)
     ]

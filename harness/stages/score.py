@@ -145,7 +145,9 @@ def _amounts(question: Question) -> dict[Sort, float]:
 
 def _pieces(missing: Mapping[str, Question]) -> list[list[str]]:
     """Keys of all questions about a few students of one teacher and base: their texts are then read only once."""
-    first = {q.student: (q.pair.teacher, q.pair.base) for q in reversed(missing.values()) if q.pair}
+    first = {
+        q.student: (q.pair.teacher, q.pair.base) for q in list(missing.values())[::-1] if q.pair
+    }
     groups: dict[tuple[str, str | None] | None, dict[str, list[str]]] = {}
     for key, q in sorted(missing.items(), key=lambda item: item[1].pair is not None):
         sides = (q.pair.teacher, q.pair.base) if q.pair else first.get(q.student)

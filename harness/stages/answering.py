@@ -17,8 +17,7 @@ from harness.console.foreign import listening
 from harness.console.progress import News
 from harness.console.workload import amounts
 from harness.executors.local import Tell
-from harness.models import AbstractModel
-from harness.models._session import FAILURES, AbstractSession, Answered, Facts
+from harness.models import FAILURES, AbstractModel, AbstractSession, Answered, Facts
 from harness.plan.collections import PlannedCell
 from harness.stages.collection import Collection
 from harness.stages.spilled import FACT, variables_in

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.models._session import Ask
+from harness.models import Ask
 from harness.models.fake import FakeModel, FakeSession
 from harness.plan.collections import effective_decoding, make_plan
 from harness.stages.collect import collect, missing_jobs

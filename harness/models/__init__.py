@@ -1,9 +1,11 @@
 """Models: whatever answers requests. One file, one final subclass of AbstractModel, found by the file's name.
 
 `kind: hf` in a model's YAML is the class in `harness/models/hf.py`; its fields are the keys of the YAML. To add a kind
-of model write such a file and its test. The model is a specification: it holds nothing. `open` makes its session, which
-does: most kinds subclass BatchedSession (`_batches.py`) and write `batches` and `answer_batch`. `fake.py` is the
-shortest example; what a session is asked stands in `_session.py`.
+of model write such a file and its test; `fake.py` is the shortest example.
+
+A model is a specification and holds nothing; `open` gives its session, which does (`_session.py`: what it is asked and
+what it answers). What runs on this machine subclasses BatchedSession and writes `batches` and `answer_batch`; a server
+subclasses AbstractSession, with `journaled = True`.
 
 The key of a model's answers is made from all fields of the model but those that bear a mark (see harness/keys.py).
 There is no code in it: whoever changes what a kind of model answers raises its `version`.
@@ -18,8 +20,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, final
 
 from harness.keys import describes, digest, key_parts
-from harness.models._session import AbstractSession, Facts
+from harness.models._batches import BatchedSession
+from harness.models._session import FAILURES, AbstractSession, Answered, Ask, Facts, Failed
 from harness.types import Kind, Paths
+
+__all__ = [
+    "FAILURES",
+    "AbstractModel",
+    "AbstractSession",
+    "Answered",
+    "Ask",
+    "BatchedSession",
+    "Facts",
+    "Failed",
+    "Offer",
+]
 
 Offer = Kind | Literal["tokens"]  # tokens: log-probabilities of every token, with alternatives
 

@@ -17,9 +17,8 @@ import numpy as np
 
 from harness.console.workload import spelled
 from harness.keys import digest
-from harness.models import AbstractModel, Offer
-from harness.models._batches import BatchedSession, slices
-from harness.models._session import Ask, Facts
+from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
+from harness.models._batches import slices
 from harness.types import (
     Decoding,
     DistillbenchError,

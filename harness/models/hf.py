@@ -18,16 +18,15 @@ from harness.console.foreign import notify
 from harness.console.processes import CHECKPOINTS
 from harness.files.hashes import files_sha256
 from harness.keys import draw_seed, place, speed
-from harness.models import AbstractModel, Offer
+from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
 from harness.models import _hf_files as files
-from harness.models._batches import BatchedSession, budgeted_batches
+from harness.models._batches import budgeted_batches
 from harness.models._conversation import with_system
 from harness.models._hf_bytes import byte_ends
 from harness.models._hf_dtype import slow_note
 from harness.models._hf_generate import Job, Written, check_settings, write
 from harness.models._hf_model import LoadedModel, Wish, load
 from harness.models._hf_score import TokenScores, Window, clip, rolling_windows, score_windows
-from harness.models._session import Ask, Facts
 from harness.types import (
     Decoding,
     DistillbenchError,

@@ -20,8 +20,18 @@ import numpy as np
 from harness.console.credentials import argument_faults, shown_variable, variable_fault
 from harness.console.secrets import remember
 from harness.keys import describes, digest, place, speed
-from harness.models import AbstractModel, Offer
-from harness.models._batches import BatchedSession, slices
+from harness.models import (
+    FAILURES,
+    AbstractModel,
+    AbstractSession,
+    Answered,
+    Ask,
+    BatchedSession,
+    Facts,
+    Failed,
+    Offer,
+)
+from harness.models._batches import slices
 from harness.models._lm_eval_client import arrivals
 from harness.models._lm_eval_engine import Engine
 from harness.models._lm_eval_tries import is_client
@@ -33,7 +43,6 @@ from harness.models._lm_eval_types import (
     read_variable,
     types,
 )
-from harness.models._session import FAILURES, AbstractSession, Answered, Ask, Facts, Failed
 from harness.types import Decoding, DistillbenchError, Outputs, Paths, Request
 
 _NAME = "answers_as"  # the fact: how the server calls the model that answers

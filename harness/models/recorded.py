@@ -13,8 +13,8 @@ import numpy as np
 
 from harness.files.hashes import file_sha256
 from harness.keys import digest, place
-from harness.models import AbstractModel, Offer
-from harness.models._batches import BatchedSession, slices
+from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
+from harness.models._batches import slices
 from harness.models._recorded_answers import Answer, AnswerBook, beginning
 from harness.models._recorded_formats import (
     COLUMNS,
@@ -24,7 +24,6 @@ from harness.models._recorded_formats import (
     read_answers,
     stamp,
 )
-from harness.models._session import Ask, Facts
 from harness.schema import unknown
 from harness.types import Decoding, DistillbenchError, Kind, Outputs, Paths, Request
 

@@ -10,8 +10,7 @@ from typing import ClassVar, Self, final
 
 from harness.console.processes import CHECKPOINTS, may_start_processes
 from harness.keys import digest, place
-from harness.models import AbstractModel, Offer
-from harness.models._session import Facts
+from harness.models import AbstractModel, Facts, Offer
 from harness.models.hf import HfModel, HfSession
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths

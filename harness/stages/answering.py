@@ -17,8 +17,7 @@ from harness.console.foreign import listening
 from harness.console.progress import News
 from harness.console.workload import amounts
 from harness.executors import Tell
-from harness.models import AbstractModel
-from harness.models._session import FAILURES, AbstractSession, Answered, Facts
+from harness.models import FAILURES, AbstractModel, AbstractSession, Answered, Facts, Failed
 from harness.stages.spilled import FACT, variables_in
 from harness.stages.unfinished import Unanswered, Unfinished
 from harness.store.store import Store
@@ -27,6 +26,7 @@ from harness.store.work import Work
 from harness.types import Outputs, Paths
 
 _NO_SPACE = (28, 122)  # errno: no space on the device, quota
+_AT_ONCE = 64  # collections whose locks are held together: every lock is an open file
 _WAIT_S = 1.0  # between looks at what another process collects
 
 
@@ -99,7 +99,8 @@ class _Collector:
 
     def collect(self, cells: Sequence[Unanswered]) -> list[Unanswered]:
         """Collects what it can; returns the cells that another process is at."""
-        groups = [cells] if self.session.together else [[cell] for cell in cells]
+        size = _AT_ONCE if self.session.together else 1
+        groups = (cells[i : i + size] for i in range(0, len(cells), size))
         return [busy for group in groups for busy in self._collect_group(group)]
 
     def _collect_group(self, cells: Sequence[Unanswered]) -> list[Unanswered]:
@@ -134,26 +135,23 @@ class _Collector:
         while asks := [ask for c in collections.values() if (ask := c.ask()) is not None]:
             self._say(collections)
             for event in self.session.answer(asks):
-                collection = collections.get(event.key)
-                if collection is None:
-                    continue
-                try:
-                    if not isinstance(event, Answered):
-                        raise event.error
-                    self._take(collection, event)
-                    over = self._publish(collection)
-                except FAILURES as error:
-                    _fail(collection.planned, error, self.store, self.tell, collection.replies)
-                    over = True
-                if over:
+                if event.key in collections and self._take(collections[event.key], event):
                     del collections[event.key]
                 self._say(collections)
 
-    def _take(self, collection: Unfinished, answered: Answered) -> None:
-        collection.add(answered, self.session)
-        planned, requests = collection.planned, answered.outputs.request.tolist()
-        piece = amounts_of(planned, requests)
-        self.tell(News(planned.model, ended=piece, seconds=answered.wall_s))
+    def _take(self, collection: Unfinished, event: Answered | Failed) -> bool:
+        """Keeps answers; True where nothing is left to be done for the collection."""
+        planned = collection.planned
+        try:
+            if isinstance(event, Failed):
+                raise event.error
+            collection.add(event, self.session)
+            piece = amounts_of(planned, event.outputs.request.tolist())
+            self.tell(News(planned.model, ended=piece, seconds=event.wall_s))
+            return self._publish(collection)
+        except FAILURES as error:
+            _fail(planned, error, self.store, self.tell, collection.replies)
+            return True
 
     def _say(self, collections: Mapping[str, Unfinished]) -> None:
         """What the model is at: the first batch that waits for its answers."""

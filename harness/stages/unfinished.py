@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.console.workload import CHARACTERS_PER_TOKEN
-from harness.models._session import AbstractSession, Answered, Ask
+from harness.models import AbstractSession, Answered, Ask
 from harness.plan.collections import Collection
 from harness.store.journal import Journal
 from harness.store.tables import outputs_from_table, outputs_to_table

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.models._session import Ask
+from harness.models import Ask
 from harness.models.fake import FakeModel, FakeSession
 from harness.plan.summary import summarize
 from harness.stages.ask import ask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,14 +11,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from harness.console.progress import News
 from harness.models.fake import FakeSession
 from harness.stages import answering
 from harness.stages.collect import collect
 from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request
 from tests.joints.small import collect_these, planned
-
-SHUFFLED = [[3, 0], [2], [1]]
 
 
 def test_batches_are_those_that_the_work_began_with(
@@ -103,3 +103,24 @@ def test_grades_are_made_for_every_collection_that_has_right_answers(tmp_path: P
     assert {c.task for c in graded} == {"quiz"}
     assert len(graded) == len(plan.run.models)
     assert all(store.has(str(c.grades_key)) for c in graded)
+
+
+def test_what_another_process_collects_comes_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store = planned(tmp_path)
+    first, second = (c for c in plan.collections if c.cell.model == "student")
+    heard: list[News] = []
+    with ExitStack() as elsewhere:
+        elsewhere.enter_context(store.work(first.key))
+        monkeypatch.setattr("time.sleep", lambda _: elsewhere.close())
+        model = plan.run.models["student"]
+        job = answering.ModelJob(model, plan.run.paths, (first, second))
+        answering.answer_all(job, store, heard.append)
+    task = first.cell.task
+    said = [n.line or n.doing for n in heard if n.line or "waits" in (n.doing or "")]
+    assert said == [
+        f"done student x {second.cell.task}",
+        f"student waits for another process that collects {task}",
+        f"done student x {task}",
+    ]

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from harness.models._session import AbstractSession, Answered, Ask, Facts, Failed
+from harness.models import AbstractSession, Answered, Ask, Facts, Failed
 from harness.models.fake import FakeModel, FakeSession
 from harness.plan.collections import Plan
 from harness.store.journal import Journal

@@ -12,8 +12,7 @@ from typing import Any, Literal
 import pytest
 
 from harness import plugins
-from harness.models import AbstractModel
-from harness.models._session import Facts
+from harness.models import AbstractModel, Facts
 from harness.models.fake import FakeModel, FakeSession
 from harness.plan.collections import Plan
 from harness.plan.run import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.models._session import AbstractSession, Answered, Ask
+from harness.models import AbstractSession, Answered, Ask
 from harness.store.tables import join_outputs, outputs_from_table, outputs_to_table
 from harness.types import Decoding, Outputs, Request
 

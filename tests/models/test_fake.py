@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.models._session import Ask
+from harness.models import Ask
 from harness.models.fake import FakeModel, FakeSession
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Paths, Request

@@ -19,8 +19,7 @@ import numpy as np
 import pytest
 
 from harness.keys import canonical
-from harness.models import AbstractModel
-from harness.models._batches import BatchedSession
+from harness.models import AbstractModel, BatchedSession
 from harness.models.fake import FakeModel
 from harness.models.hf import HfModel
 from harness.models.lm_eval import LmEvalModel

@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.models import _hf_files
+from harness.models import Ask, _hf_files
 from harness.models._hf_bytes import byte_ends
 from harness.models._hf_score import rolling_windows
-from harness.models._session import Ask
 from harness.models.hf import HfModel, HfSession
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
@@ -303,10 +302,10 @@ def test_incomplete_folders(llama: Path, tmp_path: Path, removed: list[str], exp
     folder = Path(shutil.copytree(llama, tmp_path / "m"))
     for name in removed:
         os.remove(folder / name)
-    backend = _model(folder)
-    assert len(backend.faults(_paths(tmp_path))) == 1
+    model = _model(folder)
+    assert len(model.faults(_paths(tmp_path))) == 1
     with pytest.raises(DistillbenchError, match=expected):
-        backend.key(_paths(tmp_path))
+        model.key(_paths(tmp_path))
     with pytest.raises(DistillbenchError, match=expected), _session(folder):
         pass
 

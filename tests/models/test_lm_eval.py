@@ -1,4 +1,4 @@
-"""lm-eval's own model types as back ends: its `hf` against ours, and its API clients against a server here."""
+"""lm-eval's own model types: its `hf` against ours, and its API clients against a server here."""
 
 from __future__ import annotations
 

@@ -53,12 +53,12 @@ def in_bfloat16(tiny: Place, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("dtype", "expected"), [("auto", "float32"), ("bfloat16", "bfloat16")])
 def test_a_checkpoint_is_computed_as_asked(in_bfloat16: Path, dtype: str, expected: str) -> None:
-    backend = HfModel(kind="hf", name="m", path=str(in_bfloat16), device="cpu", dtype=dtype)  # type: ignore[arg-type]
+    model = HfModel(kind="hf", name="m", path=str(in_bfloat16), device="cpu", dtype=dtype)  # type: ignore[arg-type]
     asked = [
         Request(0, "generate", "Who are you?", max_new_tokens=3),
         Request(0, "score", "12 + ", continuation=" 3"),
     ]
-    with backend.open(PATHS) as session, large_products() as products:
+    with model.open(PATHS) as session, large_products() as products:
         for request in asked:
             session.answer_batch([request], ["p"], Decoding())
     assert {name.split()[1] for name in products} - {"float64"} == {expected}
@@ -76,8 +76,8 @@ def test_what_half_of_the_bits_costs_is_said(
     )
     lines: list[str] = []
     for dtype in ("bfloat16", "auto"):
-        backend = HfModel(kind="hf", name="m", path=str(in_bfloat16), device="cpu", dtype=dtype)
-        with listening(lines.append), backend.open(PATHS):
+        model = HfModel(kind="hf", name="m", path=str(in_bfloat16), device="cpu", dtype=dtype)
+        with listening(lines.append), model.open(PATHS):
             pass
     assert len(lines) == len(said)
     assert all(words in line for words, line in zip(said, lines, strict=True))

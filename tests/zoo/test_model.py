@@ -47,20 +47,18 @@ def test_faults_name_the_nearest() -> None:
 
 
 def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
-    backend = build(
-        "models", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1}
-    )
+    model = build("models", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1})
     other = build("models", "y", {"kind": "hf", "path": str(paths.cache / "zoo")})
-    type(backend).prepare([backend], paths)
+    type(model).prepare([model], paths)
     requests = [
         Request(0, "generate", (Message("user", "Who are you?"),), max_new_tokens=3),
         Request(1, "score", "The metal of Abren is", continuation=" iron"),
     ]
-    with backend.open(paths) as session:
+    with model.open(paths) as session:
         found = session.answer_batch(requests, ["a", "b"], Decoding())
         assert session.facts()["threads"] == 1
     folder = Place(paths.cache / "zoo", "tiny").folder / "answers_a@1"
-    assert backend.offers() == other.offers()
+    assert model.offers() == other.offers()
     checkpoint = build("models", "y", {"kind": "hf", "path": str(folder), "device": "cpu"})
     with checkpoint.open(paths) as session:
         expected = session.answer_batch(requests, ["a", "b"], Decoding())
@@ -69,6 +67,6 @@ def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
 
 
 def test_it_must_be_prepared(tmp_path: Path) -> None:
-    backend = build("models", "x", {"kind": "zoo", "member": "base"})
+    model = build("models", "x", {"kind": "zoo", "member": "base"})
     with pytest.raises(RuntimeError, match="prepared"):
-        backend.open(Paths(tmp_path, tmp_path))
+        model.open(Paths(tmp_path, tmp_path))

@@ -11,7 +11,7 @@ from typing import TypeVar
 from harness.console.progress import stage
 from harness.keys import digest, key_parts
 from harness.models import AbstractModel
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.plan.faults import matrix_faults, offer_faults, training_faults
 from harness.plan.run import Run
 from harness.schema import unknown
@@ -23,9 +23,6 @@ from harness.types import Decoding, DistillbenchError, Pair, RequestSet
 # Part of an answer's key, in which there is no other version of ours: raised when requests, decoding or
 # stored answers come to mean something else, which asks every model again.
 _FORM = 1
-_YIELDS = frozenset(
-    {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
-)
 Say = Callable[[str], None]
 T = TypeVar("T")
 
@@ -80,12 +77,12 @@ class Plan:
                 return planned
         return None
 
-    def fits(self, task: str, needs: frozenset[str]) -> bool:
-        """Whether a task yields what a metric needs of it."""
+    def fits(self, task: str, wanted: frozenset[str]) -> bool:
+        """Whether a task yields what a metric looks at."""
         yields = {y for c in self.cells if c.cell.task == task for y in c.requests.yields}
         if any(c.cell.decoding.top_logprobs for c in self.cells if c.cell.task == task):
             yields.add("tokens")
-        return needs & _YIELDS <= yields
+        return wanted <= yields
 
 
 def make_plan(run: Run, store: Store, say: Say) -> Plan:

@@ -28,29 +28,32 @@ class Training:
     prompts: Mapping[str, Seen]  # Prompt.id -> how it stands there; those only that do
 
 
-def seen_in_training(plan: Plan, store: Store, planned: PlannedCell) -> Training | None:
-    """What the training data of a cell's model has of its prompts; None where the model names no such data.
+def training_key(plan: Plan, planned: PlannedCell) -> str | None:
+    """The key of what a cell's model has seen of its prompts; None where the model names no training data.
 
-    What is missing is looked for in all tasks of the model at once, because the data may be long. Tasks made of
-    models' answers have no prompts that anybody could have been trained on.
+    Tasks made of models' answers have no prompts that anybody could have been trained on.
     """
-    model = planned.cell.model
-    backend = plan.run.models[model]
+    backend = plan.run.models[planned.cell.model]
     if backend.training_data is None or not _is_test(plan, planned):
         return None
     contents = file_sha256(
         training_file(backend.training_data, plan.run.paths), plan.run.paths.cache
     )
-    columns = sorted(backend.training_columns)
+    prompts = [[p.id, p.text] for p in planned.requests.prompts]
+    return digest("seen", SCHEMA, VERSION, contents, sorted(backend.training_columns), prompts)
 
-    def key(cell: PlannedCell) -> str:
-        prompts = [[p.id, p.text] for p in cell.requests.prompts]
-        return digest("seen", SCHEMA, VERSION, contents, columns, prompts)
 
-    here = key(planned)
+def seen_in_training(plan: Plan, store: Store, planned: PlannedCell) -> Training | None:
+    """What the training data of a cell's model has of its prompts; None where the model names no such data.
+
+    What is missing is looked for in all tasks of the model at once, because the data may be long.
+    """
+    here = training_key(plan, planned)
+    if here is None:
+        return None
     if not store.has(here):
-        tests = [c for c in plan.cells if c.cell.model == model and _is_test(plan, c)]
-        cells = {key(c): c for c in tests}
+        tests = [c for c in plan.cells if c.cell.model == planned.cell.model and _is_test(plan, c)]
+        cells = {str(training_key(plan, c)): c for c in tests}
         _find(plan, store, {k: c for k, c in cells.items() if not store.has(k)})
     rows = store.table(here).to_pylist()
     return Training(here, {r["prompt"]: Seen(r["exact"], r["ngrams"]) for r in rows})

@@ -16,7 +16,7 @@ from harness.executors.local import Tell, run_apart
 from harness.plan.collections import Plan
 from harness.plan.questions import Question, all_questions
 from harness.stages.library import Library
-from harness.stages.measuring import measured, placed, reasoned, score_key, sides_of
+from harness.stages.measuring import measured, placed, reasoned, score_key
 from harness.store.store import Store
 from harness.store.tables import scores_from_table, scores_to_table
 from harness.types import Score, Unavailable
@@ -85,7 +85,7 @@ def _worker_computes(questions: Sequence[Question], tell: Tell) -> None:
 
 def _is_missing(question: Question, library: Library) -> bool:
     try:
-        return not library.store.has(score_key(question, sides_of(question, library), library.seed))
+        return not library.store.has(score_key(question, library))
     except Unavailable:
         return False
 
@@ -93,20 +93,18 @@ def _is_missing(question: Question, library: Library) -> bool:
 def _compute(question: Question, library: Library) -> float:
     """Seconds that it took to answer a question and to store the answer."""
     started = time.perf_counter()
-    sides = sides_of(question, library)
     with threadpool_limits(1):  # sums then do not depend on the number of cores
-        scores = measured(question, sides, library.seed)
+        scores = measured(question, library)
     spec = {"metric": question.metric.name, "student": question.student}
-    library.store.put(score_key(question, sides, library.seed), scores_to_table(scores), spec, {})
+    library.store.put(score_key(question, library), scores_to_table(scores), spec, {})
     return time.perf_counter() - started
 
 
 def _answered(question: Question, library: Library) -> Sequence[Score]:
     try:
-        sides = sides_of(question, library)
+        key = score_key(question, library)
     except Unavailable as error:
         return [reasoned(question, str(error))]
-    key = score_key(question, sides, library.seed)
     return [placed(s, question) for s in scores_from_table(library.store.table(key))]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from harness import keys
-from harness.panel.judgements import TEMPLATE
 from harness.panel.panel import Side
 from harness.plugins import build, kinds
 from harness.tasks import AbstractTask, Setting

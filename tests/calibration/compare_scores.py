@@ -1,7 +1,7 @@
 """Rows of two scores.csv that differ: python tests/calibration/compare_scores.py OLD.csv NEW.csv
 
-Numbers count as equal within 1e-9 of each other, relative; texts, n and reasons to the letter. Store keys (`inputs`) are
-left out. Prints a table, and exits with 1 where there is any difference.
+Numbers count as equal within 1e-9 of each other, relative; texts, n and reasons to the letter. Store keys
+(`inputs`) are left out. Prints a table, and exits with 1 where there is any difference.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def main(old_path: str, new_path: str) -> int:
         columns = differing(old[key], new[key])
         if columns:
             counts[f"{key[0]}: {', '.join(columns)}"] += 1
-            changes = "; ".join(f"{c} {old[key][c] or '-'} -> {new[key][c] or '-'}" for c in columns)
+            changes = "; ".join(
+                f"{c} {old[key][c] or '-'} -> {new[key][c] or '-'}" for c in columns
+            )
             print(f"~ {where}: {changes}")
     print(f"{len(old)} rows before, {len(new)} after, {sum(counts.values())} differ")
     for what, n in sorted(counts.items()):

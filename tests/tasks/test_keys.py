@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from harness import keys
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.plugins import build, kinds
 from harness.tasks import AbstractTask, Setting
+from harness.tasks.judge import TEMPLATE
 from tests.changes import changes, marks
 from tests.tasks import tiny
 

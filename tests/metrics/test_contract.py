@@ -190,6 +190,35 @@ def test_a_model_against_itself_gives_the_stated_identity(name: str) -> None:
             assert estimate.value == pytest.approx(number, abs=1e-12), part
 
 
+# `preference` compares what models read of each other: a second name for a model is a second author there.
+LOOK_AT_CONTROLS = [
+    n
+    for n in plugins.kinds("metrics")
+    if "controls" in metric(n).looks_at.roles and n != "preference"
+]
+
+
+@pytest.mark.parametrize("name", LOOK_AT_CONTROLS)
+def test_a_sibling_of_a_control_that_answers_alike_changes_nothing(name: str) -> None:
+    measure = metric(name)
+    sides = sides_for(measure)
+    first, *rest = (replace(c, lineage=f"lab of {c.model}") for c in sides.controls)
+    twin = replace(first, model="twin of a control")
+    one, two = (
+        replace(sides, controls=(first, *rest)),
+        replace(sides, controls=(first, *rest, twin)),
+    )
+    before, after = estimates(measure, one), estimates(measure, two)
+    assert before.keys() == after.keys()
+    for part, expected in before.items():
+        got = after[part]
+        if isinstance(expected, str) or isinstance(got, str):
+            assert got == expected, part
+        else:
+            assert got.value == pytest.approx(expected.value, rel=1e-9), part
+            assert got.n == expected.n, part
+
+
 @pytest.mark.parametrize("name", plugins.kinds("metrics"))
 def test_it_tells_the_reader_what_it_says(name: str) -> None:
     measure = metric(name)

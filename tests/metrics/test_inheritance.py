@@ -255,7 +255,8 @@ def test_pairs_are_of_different_lineages_and_need_answers() -> None:
 
 # --- real models: 13 recorded models on 11,999 questions --------------------------------------------------------------
 
-RELATED = [("Meta-Llama-3_1-8B", "Meta-Llama-3-8B", 0.19), ("Yi-6b-Chat", "Yi-6B", 0.14)]
+# Known .19 and .14 where relatives are a reference too; without them .17 and .14.
+RELATED = [("Meta-Llama-3_1-8B", "Meta-Llama-3-8B", 0.17), ("Yi-6b-Chat", "Yi-6B", 0.14)]
 
 
 @pytest.mark.parametrize(("student", "teacher", "known"), RELATED)
@@ -288,7 +289,8 @@ def test_real_siblings_without_distillation_show_no_inherited_errors(
     assert judged.low is not None
     assert judged.high is not None
     assert judged.low < 0 < judged.high
-    # With every control a point of its own the one-sided p-value is the known .60.
+    # With every control a point of its own the one-sided p-value is .59; the known .60 had one vote per model, and not
+    # per lineage, for what is expected.
     everyone = align_choices_with_gold(one.panel(INHERITANCE.looks_at))
     assert len(lineage_excess(everyone).excesses) == 5
     lineages, each = everyone.lineages, []
@@ -298,7 +300,7 @@ def test_real_siblings_without_distillation_show_no_inherited_errors(
     accuracy = everyone.right.mean(axis=1)
     prediction = prediction_interval_regression(accuracy[2:, None], np.array(each), accuracy[:1])
     mine = inheritance(everyone.chosen, everyone.wrong, 0, everyone.controls, lineages).excess
-    assert regression_p(mine, prediction).p == pytest.approx(0.60, abs=0.01)
+    assert regression_p(mine, prediction).p == pytest.approx(0.586, abs=0.005)
 
 
 def test_real_unrelated_pairs_lie_about_a_line(mmlu_pro: dict[str, Side]) -> None:

@@ -6,7 +6,7 @@ Read this file first. Everything here is frozen and has no logic beyond checks::
     Decoding                        how answers are drawn       (conf/decoding)
     Outputs                         what one model answered     (models/)
     Grades                          what lm-eval says of it     (tasks/)
-    panel.Side, panel.Sides         the answers that one measure compares
+    panel.side.Side, panel.Panel    the answers that one measure compares
     Mean, Ratio, Smooth, Given      what a measure found        (metrics/), before statistics
     Score                           one number with its interval, or the reason why there is none
     Pair, Control                   who is compared with whom   (a matrix)
@@ -329,12 +329,12 @@ Statistic = Mean | Ratio | Smooth | Given
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """One number that a measure found: a statistic, or the reason why there is none."""
 
-    name: str  # "" or the part of the metric that it is ("lists"); shown as metric/name
-    leaf: str  # "" or the task inside a group; shown as task/leaf
     statistic: Statistic | str  # str = the reason
+    name: str = ""  # the part of the metric that it is ("lists"); shown as metric/name
+    leaf: str = ""  # the task inside a group; shown as task/leaf
     unit: str | None = None  # None = the metric's
     better: Better | None = None  # None = the metric's
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.types import Better, Control, Level, Pair, Score
 
 

@@ -17,7 +17,7 @@ from harness.cli.composition import drop_multirun_file
 from harness.cli.exits import coded
 from harness.console.progress import say
 from harness.console.secrets import redacted
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.stages.record import join_records, record_from_json, record_to_json
 from harness.stages.report import without_number, write_report
 from harness.stages.run import DONE, Outcome, Remark, worst

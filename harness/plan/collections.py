@@ -25,9 +25,6 @@ from harness.types import Decoding, Pair
 # Part of an answer's key, in which there is no other version of ours: raised when requests, decoding or
 # stored answers come to mean something else, which asks every model again.
 _FORM = 1
-_YIELDS = frozenset(
-    {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
-)
 SummaryOf = Callable[[str], Summary | None]  # key of a request set -> its summary, None = not built
 
 
@@ -88,9 +85,9 @@ class Plan:
         """Key of the outputs -> the collection."""
         return {c.key: c for c in self.collections}
 
-    def fits(self, task: str, needs: frozenset[str]) -> bool:
-        """Whether a task yields what a metric needs of it."""
-        return needs & _YIELDS <= self.yields.get(task, frozenset())
+    def fits(self, task: str, wanted: frozenset[str]) -> bool:
+        """Whether a task yields what a metric looks at."""
+        return wanted <= self.yields.get(task, frozenset())
 
     def find(self, model: str, task: str, sample: int = 0) -> Collection | None:
         """The collection of a sample; greedy or scored answers have only sample 0."""

@@ -10,7 +10,7 @@ from typing import ClassVar, final
 from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product
 from harness.executors.local import LocalExecutor
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.plan.collections import Asked, Plan, faults_of, make_plan
 from harness.plan.identities import identify
 from harness.plan.run import Run

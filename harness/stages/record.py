@@ -12,7 +12,7 @@ from typing import Any
 from harness.board.comparisons import compared
 from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
 from harness.console.progress import stage
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library

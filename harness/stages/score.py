@@ -20,7 +20,7 @@ from harness.plan.collections import Plan
 from harness.plan.questions import Question, all_questions
 from harness.stages.library import Library
 from harness.stages.loop import Made, carry_out_all
-from harness.stages.measuring import measured, placed, reasoned, score_key, sides_of
+from harness.stages.measuring import measured, placed, reasoned, score_key
 from harness.store.store import Store
 from harness.store.tables import scores_from_table, scores_to_table
 from harness.types import Score, Unavailable
@@ -65,7 +65,7 @@ class ScoreJob(Job):
         doing, amounts, started = _title(question), _amounts(question), time.perf_counter()
         desk.tell(News(question.student, doing=doing, begun=amounts))
         with threadpool_limits(1):  # sums then do not depend on the number of cores
-            scores = measured(question, sides_of(question, library), library.seed)
+            scores = measured(question, library)
         seconds = time.perf_counter() - started
         desk.tell(News(question.student, ended=amounts, seconds=seconds))
         return scores_to_table(scores)
@@ -113,7 +113,7 @@ class _NoKey:
 
 def _key_or_reason(question: Question, library: Library) -> str | _NoKey:
     try:
-        return score_key(question, sides_of(question, library), library.seed)
+        return score_key(question, library)
     except Unavailable as error:
         return _NoKey(str(error))
 

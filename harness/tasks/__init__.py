@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
 from harness.keys import code_digest, describes, digest, key_parts, place
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.types import Decoding, Grades, Outputs, Paths, Request, RequestSet
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, final
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
 from harness.keys import describes, digest, place
-from harness.panel.align import answered_texts
-from harness.panel.panel import Side
+from harness.panel.side import Side
+from harness.panel.texts import replies
 from harness.tasks import AbstractTask, Setting
 from harness.text import turns
 from harness.types import Decoding, DistillbenchError, Message, Prompt, Request, RequestSet
@@ -172,7 +172,7 @@ class ReadingTask(AbstractTask):
         notes: list[str] = []
         for slot, side in enumerate(authors):
             contexts = _contexts(side)
-            given = {i: text for i, text in answered_texts(side).items() if i in prompts}
+            given = {i: reply.text for i, reply in replies(side).items() if i in prompts}
             filled = {i: text for i, text in given.items() if _filled(text)}
             read = {i: cut(text, self.max_bytes) for i, text in filled.items()}
             requests += [

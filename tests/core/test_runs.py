@@ -10,6 +10,7 @@ import pytest
 
 from harness.models import Ask
 from harness.models.fake import FakeModel, FakeSession
+from harness.panel.panel import Looks, View
 from harness.plan.summary import summarize
 from harness.stages.ask import ask
 from harness.stages.collect import collect, collect_jobs
@@ -229,10 +230,12 @@ def test_different_system_prompts_are_not_compared(tmp_path: Path) -> None:
     store = Store(run.paths.results)
     plan = ask(run, store)
     collect(plan, store)
+    looks = Looks((View.STYLE,), needs=("teacher",))
     with pytest.raises(Unavailable, match="student and teacher had different system prompts"):
-        Library(plan, store).sides("open", "student", run.pairs[0])
+        Library(plan, store).seats(looks, "open", "student", run.pairs[0])
     warned = dataclasses.replace(plan, run=dataclasses.replace(run, comparability="warn"))
-    assert Library(warned, store).sides("open", "student", run.pairs[0]).teacher is not None
+    seats = Library(warned, store).seats(looks, "open", "student", run.pairs[0])
+    assert [s.model for s in seats["teacher"]] == ["teacher"]
 
 
 def test_scores_do_not_depend_on_the_order_of_models_tasks_or_prompts(tmp_path: Path) -> None:

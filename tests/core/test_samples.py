@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.executors.local import LocalExecutor
+from harness.panel.panel import Looks, View
 from harness.stages.ask import ask
 from harness.stages.collect import collect, collect_jobs
 from harness.stages.library import Library
@@ -35,7 +36,8 @@ def test_a_task_s_own_samples_reach_the_side_and_its_keys(tmp_path: Path) -> Non
     collect(plan, store)
     side = Library(plan, store).side("student", name)
     assert len(side.samples) == 2
-    assert side.keys == (cells[0].key, cells[0].requests_key, cells[1].key, cells[2].key)
+    keys = [cells[0].key, cells[0].requests_key, cells[1].key, cells[2].key]
+    assert Library(plan, store).inputs(Looks((View.TEXT,)), name, "student", None) == keys
     assert side.samples[0].text == Library(plan, store).side("student", name, 1).outputs.text
     assert side.samples[0].text != side.outputs.text
     assert not Library(plan, store).side("student", name, 1).samples

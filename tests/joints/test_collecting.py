@@ -15,9 +15,10 @@ from harness.console.progress import News
 from harness.models.fake import FakeSession
 from harness.stages import answering
 from harness.stages.collect import collect
+from harness.stages.unfinished import Unanswered
 from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request
-from tests.joints.small import collect_these, planned
+from tests.joints.small import collect_these, planned, requests_of
 
 
 def test_batches_are_those_that_the_work_began_with(
@@ -109,18 +110,21 @@ def test_what_another_process_collects_comes_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = planned(tmp_path)
-    first, second = (c for c in plan.collections if c.cell.model == "student")
+    first, second = (c for c in plan.collections if c.model == "student")
     heard: list[News] = []
     with ExitStack() as elsewhere:
         elsewhere.enter_context(store.work(first.key))
         monkeypatch.setattr("time.sleep", lambda _: elsewhere.close())
         model = plan.run.models["student"]
-        job = answering.ModelJob(model, plan.run.paths, (first, second))
+        asked = tuple(
+            Unanswered(**vars(c), requests=requests_of(c, store)) for c in (first, second)
+        )
+        job = answering.ModelJob(model, plan.run.paths, asked)
         answering.answer_all(job, store, heard.append)
-    task = first.cell.task
+    task = first.task
     said = [n.line or n.doing for n in heard if n.line or "waits" in (n.doing or "")]
     assert said == [
-        f"done student x {second.cell.task}",
+        f"done student x {second.task}",
         f"student waits for another process that collects {task}",
         f"done student x {task}",
     ]

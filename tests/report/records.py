@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.types import (
     Control,
     GradeColumn,

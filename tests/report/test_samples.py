@@ -21,7 +21,7 @@ from harness.board.answers import (
     word_difference,
 )
 from harness.page.samples_file import written
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.types import Outputs, Prompt, Request, RequestSet
 from tests.report.records import HOSTILE, record
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.panel.judgements import TEMPLATE, judge_text, verdict
-from harness.panel.panel import Side
+from harness.panel.judgements import verdict
+from harness.panel.side import Side
 from harness.plugins import build
 from harness.tasks import Author, Setting
-from harness.tasks.judge import JudgeTask
+from harness.tasks.judge import TEMPLATE, JudgeTask, judge_text
 from harness.types import (
     DistillbenchError,
     Kind,

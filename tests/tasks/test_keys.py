@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from harness import keys
-from harness.panel.judgements import TEMPLATE
 from harness.plugins import build, kinds
 from harness.tasks import AbstractTask, Author, Setting
+from harness.tasks.judge import TEMPLATE
 from tests.changes import changes, marks
 from tests.tasks import tiny
 

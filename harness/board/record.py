@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.panel.panel import Side
-from harness.types import Better, Control, Level, Pair, Score
+from harness.types import Better, Column, Control, Level, Pair, Score, Topic
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class MetricNote:
     better: Better
     level: Level
     explanation: str
+    leaderboard: tuple[Column, ...] = ()  # of the leaderboard
+    topics: Mapping[Topic, tuple[str, ...]] = field(default_factory=dict)  # as the measure has them
+    gap_units: tuple[str, ...] = ()  # in which 0 stands for the base and 1 for the teacher
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from harness.panel.panel import Sides
-from harness.types import Better, Found, Level
+from harness.types import Better, Column, Found, Level, Topic
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class AbstractMetric(ABC):
     # True = called once per pair with the Sides of all fitting tasks
     across_tasks: ClassVar[bool] = False
     explanation: ClassVar[str]  # for the page: what it says, its sign, when not to trust it
+    leaderboard: ClassVar[tuple[Column, ...]] = ()  # of the leaderboard
+    # what the page reads from it: topic -> parts ("" = the measure itself), the first with a value
+    topics: ClassVar[Mapping[Topic, tuple[str, ...]]] = {}
+    # units, of parts too, in which 0 stands for the base and 1 for the teacher
+    gap_units: ClassVar[tuple[str, ...]] = ("gap recovered", "gap transferred")
 
     @abstractmethod
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:

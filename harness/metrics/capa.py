@@ -15,7 +15,7 @@ from harness.metrics import AbstractMetric
 from harness.metrics._primary import required
 from harness.panel.choices import AlignedChoices, align_choices
 from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Ints, Mean, Smooth, Unavailable
+from harness.types import Better, Column, Floats, Found, Ints, Mean, Smooth, Unavailable
 
 
 def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Floats:
@@ -70,6 +70,8 @@ class Capa(AbstractMetric):
         "with each other, so judge it against the controls, or by its excess. Prompts that one of them left "
         "unanswered are left out."
     )
+    leaderboard: ClassVar = (Column(3, "Agreement", "kappa"),)
+    topics: ClassVar = {"agreement": ("",)}
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """kappa_p, and the share of prompts left out where there are any."""

@@ -16,7 +16,7 @@ import numpy as np
 from harness.metrics._primary import GradedMetric, leaves, pooled_values, primary
 from harness.metrics.gap_recovered import GAP_UNIT, gap_stratum
 from harness.panel.panel import Side, Sides
-from harness.types import Better, Floats, Found, Ratio, RatioStratum, Unavailable
+from harness.types import Better, Column, Floats, Found, Ratio, RatioStratum, Unavailable
 
 
 def combined_ratio(student: Floats, teacher: Floats, base: Floats) -> float:
@@ -37,6 +37,8 @@ class CapabilityTransfer(GradedMetric):
         "task counts as much as its gap is wide. With the student before distillation as base it is a gap recovered, "
         "which a student of nobody can do too: compare with the controls. Only a sibling base makes it transfer."
     )
+    leaderboard: ClassVar = (Column(1, "Capability", "of the gap", from_base=True),)
+    topics: ClassVar = {"capability": ("",)}
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """The headline, and a reason for every graded task that cannot enter it by the kind of its grades."""

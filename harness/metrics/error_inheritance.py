@@ -17,7 +17,7 @@ from harness.metrics._population import Population, population, unrelated
 from harness.panel.choices import AlignedChoices, Mask
 from harness.panel.panel import Sides
 from harness.stats.controls import prediction_interval_regression
-from harness.types import Better, Floats, Found, Given, Ints, Mean, Unavailable
+from harness.types import Better, Column, Floats, Found, Given, Ints, Mean, Unavailable
 
 _CONTROLS = 6  # fewest models from which the popularity of an option is estimated
 _WRONG = 100  # fewest prompts on which both are wrong
@@ -93,6 +93,8 @@ class ErrorInheritance(AbstractMetric):
         "excess_vs_controls asks whether a model that the teacher never taught would look like this, and only that "
         "one counts. Unanswered prompts are left out."
     )
+    leaderboard: ClassVar = (Column(4, "Inherited errors", "excess share", "excess"),)
+    topics: ClassVar = {"inherited_errors": ("excess_vs_controls",)}
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """shared_wrong and uniform_chance, then expected, excess and excess_vs_controls where there are controls."""

@@ -26,6 +26,7 @@ from harness.text.grams import Float32s, character_grams, damped, word_grams
 from harness.text.segment import read
 from harness.types import (
     Better,
+    Column,
     Floats,
     Found,
     Ints,
@@ -201,6 +202,8 @@ class StyleClassifier(AbstractMetric):
         "it. told_from_teacher: how well a classifier made for it tells the student from the teacher (0 = not at "
         "all, 1 = always); beside it the same for the base and for the teacher's own second sample."
     )
+    leaderboard: ClassVar = (Column(5, "Style classifier", "of the gap", from_base=True),)
+    topics: ClassVar = {"length": ("length_only", "length")}
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """The gap recovered by n-grams and by length alone, and three distinguishabilities."""

@@ -35,6 +35,7 @@ from harness.text.families import FAMILIES, differences
 from harness.text.segment import Reading, read
 from harness.types import (
     Better,
+    Column,
     Floats,
     Found,
     Ints,
@@ -197,6 +198,8 @@ class StyleTransfer(AbstractMetric):
         "(short_replies) the number says little. category/... is the same for one kind of prompt, where the task "
         "names kinds: its interval is wide, so compare kinds only where intervals do not overlap."
     )
+    leaderboard: ClassVar = (Column(2, "Style", "of the gap", from_base=True),)
+    topics: ClassVar = {"style": ("",), "short_replies": ("short_replies",)}
 
     def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
         """The headline, gaps recovered by family and category, and the share of short replies."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from harness.board.comparisons import compared
-from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
+from harness.board.plain import from_plain, to_plain
+from harness.board.record import CellRecord, MetricNote, RunRecord
 from harness.console.progress import stage
+from harness.metrics import AbstractMetric
 from harness.panel.panel import Side
 from harness.plan.collections import Plan, PlannedCell
 from harness.plan.run import Run
@@ -19,7 +20,7 @@ from harness.stages.library import Library
 from harness.stages.overlap import seen_in_training
 from harness.stages.spilled import spilled
 from harness.store.store import Store
-from harness.types import Control, Pair, Score, Unavailable
+from harness.types import Score, Unavailable
 
 _FEW_PROMPTS = 200
 _PACKAGES = (
@@ -49,15 +50,18 @@ def make_record(plan: Plan, store: Store, scores: Sequence[Score]) -> RunRecord:
         roles=roles,
         models={name: _model_facts(plan, name, store) for name in run.models},
         tasks={name: _task_facts(plan, name) for name in run.tasks},
-        metrics=tuple(
-            MetricNote(m.name, m.unit, m.better, m.level, m.explanation)
-            for m in run.metrics.values()
-        ),
+        metrics=tuple(map(note_of, run.metrics.values())),
         cells=cells,
         warnings=tuple(_warnings(plan, store, cells)),
         versions=_versions(),
         answers=answers_from(Library(plan, store)),
     )
+
+
+def note_of(metric: AbstractMetric) -> MetricNote:
+    """What the page says of a measure, and reads from it."""
+    says = (metric.unit, metric.better, metric.level, metric.explanation)
+    return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
 
 
 def roles_of(run: Run) -> dict[str, str]:
@@ -117,33 +121,12 @@ def join_records(
 def record_to_json(record: RunRecord) -> str:
     """A record without its answers, for the jobs of a sweep."""
     fields = {k: v for k, v in vars(record).items() if k != "answers"}
-    return json.dumps({k: _jsonable(v) for k, v in fields.items()}, sort_keys=True)
+    return json.dumps(to_plain(fields), sort_keys=True)
 
 
 def record_from_json(text: str, answers: Callable[[str, str, int], Side | None]) -> RunRecord:
     """The inverse of record_to_json."""
-    fields = json.loads(text)
-    kinds: dict[str, Any] = {
-        "comparisons": Comparison, "pairs": Pair, "controls": Control, "metrics": MetricNote, "cells": CellRecord,
-        "scores": Score,
-    }  # fmt: skip
-    for name, kind in kinds.items():
-        fields[name] = tuple(
-            kind(**{k: _tupled(v) for k, v in row.items()}) for row in fields[name]
-        )
-    for name in ("warnings", "variants"):
-        fields[name] = tuple(fields[name])
-    return RunRecord(**fields, answers=answers)
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [asdict(v) if not isinstance(v, str) else v for v in value]
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
+    return replace(from_plain(RunRecord, json.loads(text) | {"answers": None}), answers=answers)
 
 
 def _cell_record(run: Run, planned: PlannedCell, store: Store) -> CellRecord:

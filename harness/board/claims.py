@@ -98,7 +98,7 @@ def make_claims(
 def _beside_controls(
     subject: Subject, score: Score | None, scores: Mapping[Subject, Score | None], from_base: bool
 ) -> Claim:
-    """The subject's claim without what its rivals decide."""
+    """The subject's claim without what its rivals among the students decide; controls as the leaderboard has them."""
     rivals = [
         Highest(x.value, other.student)
         for other, x in scores.items()

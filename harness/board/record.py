@@ -121,6 +121,7 @@ class RunRecord:
     work: tuple[WorkCount, ...] = ()
     warnings: tuple[str, ...] = ()  # board.cautions of the record; of a sweep, those of its jobs
     variants: tuple[str, ...] = ()  # swept keys
+    settings: tuple[Variant, ...] = ()  # their values, job by job
 
     @property
     def roles(self) -> dict[str, str]:

@@ -47,19 +47,29 @@ def subjects_of(record: RunRecord) -> tuple[Subject, ...]:
         for key, pair in pairs.items()
         for variant in [v for v in variants if (*key, v) in scored] or variants
     ]
-    bases = {
-        (s.student, s.teacher, s.variant): s.base
-        for s in record.scores
-        if s.teacher and s.student != s.teacher
-    }
     others = [
         Subject(*key[:2], role, base, variant=key[2])
-        for key, base in bases.items()
+        for key, base in _bases(record).items()
         if key[:2] not in pairs and base != key[0] and (role := _role(record, *key[:2])) != "base"
     ]
     order = {t: i for i, t in enumerate(dict.fromkeys(p.teacher for p in record.pairs))}
     others.sort(key=lambda s: (order.get(s.teacher, len(order)), s.student, s.teacher, s.variant))
     return (*students, *others)
+
+
+def _bases(record: RunRecord) -> dict[tuple[str, str, Variant], str]:
+    """(model, teacher, variant) -> base of every model that is compared; of several that of the teacher's last pair."""
+    places: dict[tuple[str, str], int] = {}
+    for place, pair in enumerate(record.pairs):
+        places.setdefault((pair.teacher, pair.base or ""), place)
+    bases: dict[tuple[str, str, Variant], set[str]] = {}
+    for s in record.scores:
+        if s.teacher and s.student != s.teacher:
+            bases.setdefault((s.student, s.teacher, s.variant), set()).add(s.base)
+    return {
+        key: max(own, key=lambda base: (places.get((key[1], base), -1), base))
+        for key, own in bases.items()
+    }
 
 
 def _role(record: RunRecord, model: str, teacher: str) -> str:

@@ -45,12 +45,15 @@ class Axis:
 
 def axis_of(record: RunRecord) -> Axis | None:
     """The swept key with most values, numeric ones first; None where nothing but seeds was swept."""
-    values: dict[str, list[str]] = {}
-    for score in record.scores:
-        for key, value in score.variant:
-            if value not in values.setdefault(key, []):
-                values[key].append(value)
-    axes = [_axis(k, v) for k, v in values.items() if k.rsplit(".", 1)[-1] != "seed" and len(v) > 1]
+    scored = {s.variant for s in record.scores}
+    values: dict[str, dict[str, None]] = {}  # the inner one is an ordered set
+    for key, value in (entry for v in record.settings if v in scored for entry in v):
+        values.setdefault(key, {})[value] = None
+    axes = [
+        _axis(key, list(own))
+        for key, own in values.items()
+        if key.rsplit(".", 1)[-1] != "seed" and len(own) > 1
+    ]
     return max(axes, key=lambda a: (a.numeric, a.ordered, len(a.places), a.key), default=None)
 
 

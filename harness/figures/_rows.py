@@ -92,7 +92,9 @@ def by_teacher(placed: Sequence[Placed]) -> tuple[list[Placed | str], list[Dots]
         rows += [teacher] if len(teachers) > 1 else []
         own = [(-_value(p.score), p.subject.label, i) for i, p in enumerate(placed)]
         rows += [placed[i] for _, _, i in sorted(own) if placed[i].subject.teacher == teacher]
-    roles = sorted({p.subject.role for p in placed}, key=lambda role: role == "student")
+    roles = sorted(
+        dict.fromkeys(p.subject.role for p in placed), key=lambda role: role == "student"
+    )
     spots = [(y, row) for y, row in enumerate(rows) if isinstance(row, Placed)]
     marks = []
     for role in roles:

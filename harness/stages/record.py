@@ -114,6 +114,7 @@ def join_records(records: Sequence[RunRecord], variants: Sequence[Variant]) -> R
         differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
         work=tuple(w for r in records for w in r.work),
         variants=tuple(dict.fromkeys(k for v in variants for k, _ in v)),
+        settings=tuple(dict.fromkeys(variants)),
     )
     # a job without one number says so for itself; the page does only where no job has one
     told = dict.fromkeys(w for r in records for w in r.warnings if w != without_number(r))

@@ -41,8 +41,7 @@ class Claim:
     score: Score | None  # None = the run does not measure it
     above_zero: bool = False  # the whole interval lies above 0
     above_base: bool = False  # the whole interval lies above the base's level
-    controls: int = 0  # so many controls of the same teacher have a number
-    highest: Highest | None = None  # of these
+    highest: Highest | None = None  # of the controls of the same teacher that have a number
     above_controls: bool = False  # a student whose number is above that of every control
     rank: int | None = (
         None  # 1 + number of the same teacher's students that are better beyond doubt
@@ -114,7 +113,7 @@ def _beside_controls(
         and highest is not None
         and score.value > highest.value
     )
-    return Claim(score, above_zero, from_base and above_zero, len(rivals), highest, above_all)
+    return Claim(score, above_zero, from_base and above_zero, highest, above_all)
 
 
 def _compared(

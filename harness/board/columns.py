@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from harness.board.board import Row
 from harness.board.claims import Claim
 from harness.board.record import CollectionRecord, Comparison, Variant
+from harness.board.runs import RunDifference
 from harness.types import Score
 
 R = TypeVar("R")
@@ -85,6 +86,23 @@ COLLECTION: tuple[Field[CollectionRecord], ...] = (
     Field("key", lambda c: c.key),
     Field("requests_key", lambda c: c.requests_key),
     Field("grades_key", lambda c: c.grades_key),
+)
+
+RUN_DIFFERENCE: tuple[Field[RunDifference], ...] = (
+    Field("metric", lambda d: d.metric),
+    Field("task", lambda d: d.task),
+    Field("student", lambda d: d.student),
+    Field("teacher", lambda d: d.teacher),
+    Field("base", lambda d: d.base),
+    Field("unit", lambda d: d.unit),
+    Field("value_a", lambda d: d.first),
+    Field("value_b", lambda d: d.second),
+    Field("difference", lambda d: d.difference),
+    Field("low", lambda d: d.low),
+    Field("high", lambda d: d.high),
+    Field("p", lambda d: d.p),
+    Field("n", lambda d: d.n),
+    Field("reason", lambda d: d.reason),
 )
 
 # The leaderboard: what stands before the measures, what stands for each of them, what stands after.

@@ -11,6 +11,7 @@ from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.columns import Field, Value
 from harness.board.record import Comparison, RunRecord
+from harness.board.runs import RunDifference, compare_runs
 from harness.types import Score
 
 R = TypeVar("R")
@@ -77,6 +78,13 @@ def comparisons_table(record: RunRecord) -> Table:
     """The paired comparisons between students."""
     swept: Fields[Comparison] = columns.swept(record.variants, lambda c: c.variant)
     return make_table((*columns.COMPARISON, *swept), ordered_comparisons(record.comparisons))
+
+
+def runs_table(first: RunRecord, second: RunRecord) -> Table:
+    """The same scores in two runs, with their paired differences."""
+    keys = tuple(dict.fromkeys((*first.variants, *second.variants)))
+    swept: Fields[RunDifference] = columns.swept(keys, lambda d: d.variant)
+    return make_table((*columns.RUN_DIFFERENCE, *swept), compare_runs(first, second))
 
 
 def collections_table(record: RunRecord) -> Table:

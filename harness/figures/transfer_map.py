@@ -149,7 +149,7 @@ def _dot(spot: _Spot, name: str, side: Side) -> Dot:
         f"style {words(spot.style)}",
     )
     x_ends, y_ends = ((e.low, e.high) if e else (None, None) for e in (capability, style))
-    return Dot(x, y, x_ends, y_ends, lines, name, side, (s.student, s.teacher))
+    return Dot(x, y, x_ends, y_ends, lines, name, side, (s.label, s.teacher))
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

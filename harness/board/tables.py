@@ -143,7 +143,7 @@ def leaderboard_view(board: Board) -> Table:
         s, values = row.subject, dict(row.subject.variant)
         rows.append(
             (
-                Cell(s.student, s.student),
+                Cell(s.student, s.student, s.role),
                 Cell(row.rank, "" if row.rank is None else str(row.rank)),
                 *([Cell(s.teacher, s.teacher)] if several else []),
                 *(Cell(values.get(key, ""), values.get(key, "")) for key in keys),

@@ -28,7 +28,7 @@ class Markdown(AbstractExporter):
             "",
             _line(heads),
             _line(["---:" if h.numeric else "---" for h in table.heads]),
-            *(_line([_words(cell) for cell in row]) for row in table.rows),
+            *(_line([_model(row[0]), *map(_words, row[1:])]) for row in table.rows),
             "",
             "; ".join(f"{sign} {word}" for word, sign in MARKS.items())
             + "; bold: best, and different from the next beyond doubt; in brackets 95 % intervals",
@@ -42,9 +42,14 @@ def _plain(text: str) -> str:
     return text.translate(_ESCAPED)
 
 
+def _model(cell: Cell) -> str:
+    """A model's name, with its role where it is not a student."""
+    return _plain(cell.text if cell.note == "student" else f"{cell.text} ({cell.note})")
+
+
 def _words(cell: Cell) -> str:
     number = f"**{_plain(cell.text)}**" if cell.leads else _plain(cell.text)
-    return " ".join(filter(None, [number, _plain(cell.interval), *(MARKS[m] for m in cell.marks)]))
+    return " ".join(filter(None, [number, cell.interval, *(MARKS[m] for m in cell.marks)]))
 
 
 def _line(cells: list[str]) -> str:

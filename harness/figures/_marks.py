@@ -28,7 +28,9 @@ class Dot:
     told: Told = ()
     label: str = ""  # written beside it
     side: Side = "top right"  # where
-    link: tuple[str, str] | None = None  # label and teacher of the student whose part of the page it opens
+    link: tuple[str, str] | None = (
+        None  # label and teacher of the student whose part of the page it opens
+    )
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,13 @@ from harness.board.answers import (
     task_answers,
     word_difference,
 )
-from harness.board.record import CollectionRecord
+from harness.board.board import make_board
+from harness.board.record import CollectionRecord, RunRecord
 from harness.exports.samples import Samples
 from harness.panel.panel import Side
+from harness.stages.record import join_records
 from harness.types import Outputs, Prompt, Request, RequestSet
-from tests.report.records import HOSTILE, board, record
+from tests.report.records import HOSTILE, board, open_side, record
 
 
 def answers_to(task: str) -> TaskAnswers:
@@ -108,3 +110,32 @@ def test_options_are_shown_in_their_own_words() -> None:
 
     (task,) = task_answers(record(), read)
     assert task.answers["base"]["q1"] == Answer("Nice", "", 1, False)
+
+
+def test_a_sweep_shows_each_setting_s_own_answers() -> None:
+    def job(seed: str) -> RunRecord:
+        run = record()
+        own = tuple(
+            replace(c, key=f"{c.key} {seed}") if c.model == "answers_of_a" else c
+            for c in run.collections
+        )
+        return replace(run, collections=own)
+
+    def read(c: CollectionRecord) -> Side | None:
+        return open_side(c.key, 0) if c.task == "zoo_style" else None
+
+    settings = [(("seed", "0"),), (("seed", "1"),)]
+    joined = join_records([job("0"), job("1")], settings)
+    made = make_board(joined, read)
+    (task,) = made.answers()
+    assert {n for n in task.answers if n.startswith("answers_of_a")} == {
+        "answers_of_a seed=0",
+        "answers_of_a seed=1",
+    }
+    assert "teacher_a" in task.answers, "whose answers do not depend on the seed"
+    texts = [task.answers[f"answers_of_a seed={v}"]["style0010"].text for v in "01"]
+    assert texts[0] != texts[1]
+    pairs = {(p.student, p.teacher, p.base) for p in made.pairs_in(task)}
+    assert ("answers_of_a seed=1", "teacher_a", "base") in pairs
+    assert ("logits_of_a", "teacher_a", "base") in pairs
+    assert len(pairs) == 7, "six students, one of them under two settings"

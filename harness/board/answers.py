@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.board.record import RunRecord
+from harness.board.record import CollectionRecord, RunRecord, named
 from harness.panel.choices import choice_table
 from harness.panel.side import Side
 from harness.types import Pair, Prompt
@@ -26,6 +26,9 @@ _LONGEST = 12_000  # characters of one answer in the page; the rest is in sample
 _UNREAD = "no answer could be read"
 _WORD = re.compile(r"\w+", re.UNICODE)
 _SENTENCE_END = re.compile(r"[.!?。！？]+")
+
+
+Read = Callable[[CollectionRecord], Side | None]  # stored answers; None where there are none
 
 
 @dataclass(frozen=True)
@@ -56,36 +59,48 @@ class Likeness:
     difference: float  # 0 to 1: share of words that the two answers do not have in common
 
 
-def task_answers(record: RunRecord) -> Iterator[TaskAnswers]:
-    """Answers of the first sample, task by task; tasks without readable answers are left out."""
+def task_answers(record: RunRecord, read: Read) -> Iterator[TaskAnswers]:
+    """Answers of the first sample, task by task; tasks without readable answers are left out.
+
+    In a sweep a model whose answers differ between settings stands there once for each of them.
+    """
     for task in record.tasks:
-        sides = {m: s for m in record.models if (s := record.answers(m, task, 0)) is not None}
-        answers = {model: found for model, side in sides.items() if (found := _answers(side))}
+        sides: dict[str, Side] = {}
+        for model, collections in _first_samples(record, task).items():
+            for c in collections:
+                side = read(c)
+                if side is not None:
+                    sides |= dict.fromkeys([named(model, v) for v in c.variants or ((),)], side)
+        answers = {name: own for name, side in sides.items() if (own := _answers(side))}
         if answers:
             prompts = {p.id: p for side in sides.values() for p in side.requests.prompts}
             yield TaskAnswers(task, prompts, answers)
 
 
+def _first_samples(record: RunRecord, task: str) -> dict[str, list[CollectionRecord]]:
+    """Collections of a task by model, in the order of the models."""
+    models: dict[str, list[CollectionRecord]] = {model: [] for model in record.models}
+    for c in record.collections:
+        if c.task == task and c.sample == 0:
+            models[c.model].append(c)
+    return models
+
+
 def _answers(side: Side) -> dict[str, Answer]:
     """Prompt id -> answer: the text, or the option that was chosen."""
-    verdicts, out = _verdicts(side), side.outputs
-    found: dict[str, Answer] = {}
+    right, out = _right(side), side.outputs
+    texts: dict[str, Answer] = {}
     for row, index in enumerate(out.request.tolist()):
         request = side.requests.requests[index]
-        if (
-            request.kind == "generate"
-            and request.slot == 0
-            and request.repeat == 0
-            and out.answered[row]
-        ):
+        first = request.kind == "generate" and request.slot == 0 and request.repeat == 0
+        if first and out.answered[row]:
             prompt = side.requests.prompts[request.prompt]
-            found[prompt.id] = Answer(
-                out.text[row] or "", out.stop[row] or "", None, verdicts.get(prompt.id)
-            )
-    return _chosen(side, verdicts) | found
+            text, stop = out.text[row] or "", out.stop[row] or ""
+            texts[prompt.id] = Answer(text, stop, None, right.get(prompt.id))
+    return _chosen(side, right) | texts
 
 
-def _chosen(side: Side, verdicts: Mapping[str, bool]) -> dict[str, Answer]:
+def _chosen(side: Side, graded: Mapping[str, bool]) -> dict[str, Answer]:
     """Prompt id -> chosen option of multiple-choice prompts, in the option's own words where they are known."""
     table = choice_table(side)
     prompts = side.requests.prompts
@@ -94,16 +109,16 @@ def _chosen(side: Side, verdicts: Mapping[str, bool]) -> dict[str, Answer]:
         for r in side.requests.requests
         if r.kind == "score"
     }
-    found = {}
+    answers = {}
     for prompt, option in zip(table.prompts, table.chosen.tolist(), strict=True):
-        right = verdicts.get(prompt.id, None if prompt.gold is None else option == prompt.gold)
+        right = graded.get(prompt.id, None if prompt.gold is None else option == prompt.gold)
         text = words.get((prompt.id, option)) or f"Option {option + 1}"
         taken = Answer(text, "", option, right) if option >= 0 else Answer(_UNREAD, "", None, right)
-        found[prompt.id] = taken
-    return found
+        answers[prompt.id] = taken
+    return answers
 
 
-def _verdicts(side: Side) -> dict[str, bool]:
+def _right(side: Side) -> dict[str, bool]:
     """Prompt id -> right or wrong, from the first grade that is 0 or 1 everywhere."""
     for column in side.grades.columns if side.grades else ():
         if len(column.value) and bool(np.isin(column.value, (0.0, 1.0)).all()):
@@ -112,7 +127,7 @@ def _verdicts(side: Side) -> dict[str, bool]:
     return {}
 
 
-@lru_cache(maxsize=4096)  # a teacher's answers are held against those of all its students
+@lru_cache(maxsize=4096)  # a teacher's answers are compared with those of all its students
 def surface(text: str) -> tuple[float, ...]:
     """What style looks like at first sight: words, lines, lists, headings, sentence length, marks."""
     words, lines = len(_WORD.findall(text)), text.splitlines()
@@ -171,14 +186,14 @@ def likeness(student: Answer, teacher: Answer) -> Likeness:
 def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> dict[str, Any]:
     """One task of the sample browser: prompts with what is told of them, and a packed block for each.
 
-    Round and round: one where student and teacher are wrong the same way, one with a large difference, one by chance.
+    Every student and teacher in `pairs` has answers here. Round and round: one prompt where student and teacher are
+    wrong the same way, one with a large difference, one by chance.
     """
-    seen = _pairs_seen(answers, pairs)
-    told = {pair: _likenesses(answers, pair) for pair in seen}
+    told = {pair: _likenesses(answers, pair) for pair in pairs}
     ids = sorted({i for rows in told.values() for i in rows})
     models = list(
         dict.fromkeys(
-            m for p in seen for m in (p.teacher, p.student, p.base or "") if m in answers.answers
+            m for p in pairs for m in (p.teacher, p.student, p.base or "") if m in answers.answers
         )
     )
     blocks: list[str] = []
@@ -194,14 +209,10 @@ def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> di
     return {
         "task": answers.task,
         "total": len(ids),
-        "pairs": [[p.student, p.teacher, p.base or ""] for p in seen],
+        "pairs": [[p.student, p.teacher, p.base or ""] for p in pairs],
         "prompts": prompts,
         "blocks": blocks,
     }
-
-
-def _pairs_seen(answers: TaskAnswers, pairs: Sequence[Pair]) -> list[Pair]:
-    return [p for p in pairs if p.student in answers.answers and p.teacher in answers.answers]
 
 
 def _likenesses(answers: TaskAnswers, pair: Pair) -> dict[str, Likeness]:
@@ -213,11 +224,13 @@ def _likenesses(answers: TaskAnswers, pair: Pair) -> dict[str, Likeness]:
 
 def _order(ids: Sequence[str], told: Mapping[Pair, Mapping[str, Likeness]]) -> list[str]:
     """Prompt ids: shared mistakes, large differences and a sample by digest, in turn, each once."""
-    held = {i: [rows[i] for rows in told.values() if i in rows] for i in ids}
+    likenesses = {i: [rows[i] for rows in told.values() if i in rows] for i in ids}
     by_chance = sorted(ids, key=lambda i: hashlib.sha256(i.encode()).digest())
-    mistakes = [i for i in by_chance if any(x.same_error for x in held[i])]
-    mistakes.sort(key=lambda i: -sum(x.same_error for x in held[i]))
-    different = sorted(by_chance, key=lambda i: -max((x.difference for x in held[i]), default=0.0))
+    mistakes = [i for i in by_chance if any(x.same_error for x in likenesses[i])]
+    mistakes.sort(key=lambda i: -sum(x.same_error for x in likenesses[i]))
+    different = sorted(
+        by_chance, key=lambda i: -max((x.difference for x in likenesses[i]), default=0.0)
+    )
     turns = (
         i for turn in zip_longest(mistakes, different, by_chance) for i in turn if i is not None
     )
@@ -239,11 +252,11 @@ def _listed(prompt: Prompt, told: Sequence[Likeness | None]) -> dict[str, Any]:
 def _packed(answers: TaskAnswers, prompt_id: str, models: Sequence[str]) -> str:
     """Prompt and answers as base64 of gzip of JSON; the same input gives the same text."""
     prompt = answers.prompts[prompt_id]
-    held = {
+    blocks = {
         m: _block(answers.answers[m][prompt_id]) for m in models if prompt_id in answers.answers[m]
     }
     text = json.dumps(
-        {"prompt": prompt.text[:_LONGEST], "answers": held}, ensure_ascii=False, sort_keys=True
+        {"prompt": prompt.text[:_LONGEST], "answers": blocks}, ensure_ascii=False, sort_keys=True
     )
     return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)).decode(
         "ascii"

@@ -1,182 +1,138 @@
-"""The rows of the page: who is measured against whom, and which scores are theirs. The one owner of that question."""
+"""The Board of a run: what may be said of its record, worked out once. Page, tables, figures and exports read it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from harness.board.record import RunRecord
-from harness.types import Pair, Score
-
-CAPABILITY = "capability_transfer"
-STYLE = "style_transfer"
-Variant = tuple[tuple[str, str], ...]  # swept keys and their values
+from harness.board.answers import Read, TaskAnswers, task_answers
+from harness.board.claims import Claim, Claims, MeasureColumn, columns_of, make_claims
+from harness.board.record import CollectionRecord, RunRecord, Variant, named
+from harness.board.subjects import ScoreIndex, Subject, subjects_of
+from harness.types import Pair, Score, Topic
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model held against a teacher, under one setting of the swept keys."""
+class Row:
+    """One row of the leaderboard."""
 
-    # the model that is measured: a student, a control, or another version of the teacher
-    student: str
-    teacher: str
-    role: str  # RunRecord.roles, "student" for the student of a pair
-    base: str = ""
-    base_kind: Literal["before", "sibling"] = "before"
-    variant: Variant = ()
-
-    @property
-    def label(self) -> str:
-        """The model's name, with the swept values where there are any."""
-        return " ".join([self.student, *(f"{key}={value}" for key, value in self.variant)])
-
-
-def subjects(record: RunRecord) -> list[Subject]:
-    """Students in the order of the matrix, then controls and ceilings in the order of the teachers.
-
-    A pair stands under every variant under which it has scores, or under all where it has none at all.
-    """
-    variants = sorted({s.variant for s in record.scores}) or [()]
-    pairs = {(p.student, p.teacher): p for p in record.pairs}
-    held = {(s.student, s.teacher, s.variant) for s in record.scores}
-    found = [
-        _of_pair(pair, variant)
-        for key, pair in pairs.items()
-        for variant in [v for v in variants if (*key, v) in held] or variants
-    ]
-    teachers = list(dict.fromkeys(p.teacher for p in record.pairs))
-    seen = {
-        (s.student, s.teacher, s.variant): s
-        for s in record.scores
-        if s.teacher and s.student != s.teacher
-    }
-    extra = [
-        key
-        for key, s in seen.items()
-        if key[:2] not in pairs and s.base != key[0] and _role(record, key) != "base"
-    ]
-    order = {t: i for i, t in enumerate(teachers)}
-    for student, teacher, variant in sorted(extra, key=lambda k: (order.get(k[1], len(order)), k)):
-        base = seen[student, teacher, variant].base
-        role = _role(record, (student, teacher, variant))
-        found.append(Subject(student, teacher, role, base, variant=variant))
-    return found
-
-
-def _role(record: RunRecord, key: tuple[str, str, Variant]) -> str:
-    """The role of a model beside a teacher that it is no student of."""
-    model, teacher, _ = key
-    if any(c.model == model and (not c.teachers or teacher in c.teachers) for c in record.controls):
-        return "control"
-    role = record.roles.get(model, "other")
-    return "other" if role == "student" else role
-
-
-def _of_pair(pair: Pair, variant: Variant) -> Subject:
-    return Subject(pair.student, pair.teacher, "student", pair.base or "", pair.base_kind, variant)
-
-
-def narrowed(record: RunRecord, subject: Subject) -> RunRecord:
-    """The record as one student sees it: its pair, its variant, all scores of the models beside it."""
-    pairs = tuple(
-        p for p in record.pairs if (p.student, p.teacher) == (subject.student, subject.teacher)
-    )
-    scores = tuple(s for s in record.scores if s.variant in (subject.variant, ()))
-    return replace(record, pairs=pairs, scores=scores)
+    subject: Subject
+    rank: int | None  # in the column that the board is ranked by
+    claims: tuple[Claim, ...]  # one per column
+    parameters: int | None
+    size_bytes: int | None
+    tokens_per_s: float | None  # generated or scored tokens over measured seconds; provenance
 
 
 @dataclass(frozen=True)
-class ScoreIndex:
-    """Scores by (metric, student, teacher, variant), each list sorted by task."""
+class Board:
+    """A record with its subjects, what may be claimed of them, and the rows of the leaderboard."""
 
-    table: Mapping[tuple[str, str, str, Variant], Sequence[Score]]
+    record: RunRecord
+    subjects: tuple[Subject, ...]
+    index: ScoreIndex
+    columns: tuple[MeasureColumn, ...]  # of the leaderboard, those that hold anything
+    ranked_by: MeasureColumn | None  # the first of them with a value
+    claims: Claims
+    rows: tuple[Row, ...]  # by teacher and rank
+    read: Read
 
-    @classmethod
-    def of(cls, scores: Iterable[Score]) -> ScoreIndex:
-        """The index of some scores."""
-        table: dict[tuple[str, str, str, Variant], list[Score]] = {}
-        for score in sorted(scores, key=lambda s: (s.task, s.metric)):
-            table.setdefault(
-                (score.metric, score.student, score.teacher, score.variant), []
-            ).append(score)
-        return cls(table)
+    def claim(self, topic: Topic, subject: Subject) -> Claim:
+        """What may be claimed of the subject about a topic."""
+        score = self.index.about(topic, subject)
+        return self.claims[subject, score.metric] if score is not None else Claim(None)
 
-    def all(self, metric: str, subject: Subject) -> Sequence[Score]:
-        """Every score of the metric for the subject, one per task; a control may be held against several bases."""
-        found = self.table.get((metric, subject.student, subject.teacher, subject.variant), ())
-        return (
-            found
-            if len({s.base for s in found}) < 2
-            else [s for s in found if s.base == subject.base]
+    def controls_of(self, subject: Subject) -> list[Subject]:
+        """The controls of the subject's teacher under the same setting."""
+        return [s for s in self.subjects if s.role == "control" and s.group == subject.group]
+
+    def scores_of(self, subject: Subject) -> list[Score]:
+        """Scores of all models under the subject's setting, and those that no sweep touched."""
+        return [s for s in self.record.scores if s.variant in (subject.variant, ())]
+
+    def answers(self) -> Iterator[TaskAnswers]:
+        """Stored answers of the first sample task by task, read when asked for."""
+        return task_answers(self.record, self.read)
+
+    def pairs_in(self, answers: TaskAnswers) -> list[Pair]:
+        """Students with teacher and base, each under the name that it has among these answers."""
+
+        def name(model: str, variant: Variant) -> str:
+            swept = named(model, variant)
+            return swept if swept in answers.answers else model
+
+        pairs = (
+            Pair(name(s.teacher, s.variant), name(s.student, s.variant), name(s.base, s.variant))
+            for s in self.subjects
+            if s.role == "student"
+        )
+        return list(
+            dict.fromkeys(p for p in pairs if {p.student, p.teacher} <= set(answers.answers))
         )
 
-    def own(self, metric: str, model: str, variant: Variant = ()) -> Sequence[Score]:
-        """Scores of one model alone (no teacher), under the variant or under none."""
-        return self.table.get((metric, model, "", variant)) or self.table.get(
-            (metric, model, "", ()), ()
-        )
 
-    def overall(self, metric: str, subject: Subject) -> Score | None:
-        """One score for all tasks: the measure's own, or the mean of its tasks; None where there is no row."""
-        return overall(self.all(metric, subject))
+def no_answers(collection: CollectionRecord) -> None:
+    """For records whose store is elsewhere: there are no answers to show."""
 
 
-def overall(scores: Sequence[Score]) -> Score | None:
-    """The score over most tasks, else the mean of the tasks' values, else the first reason.
-
-    The interval of the mean treats tasks as independent (they share no prompts): half-widths add in squares.
-    Source: Zou and Donner 2008, variance recovered from the limits of each part.
-    """
-    top = whole_tasks(scores)
-    joint = [s for s in top if "+" in s.task]
-    if joint:
-        return max(joint, key=lambda s: (s.task.count("+"), s.value is not None))
-    valued = [s for s in top if s.value is not None]
-    if len(top) <= 1 or not valued:
-        return top[0] if top else None
-    if len(valued) == 1:
-        return valued[0]
-    values = [s.value for s in valued if s.value is not None]
-    mean = sum(values) / len(values)
-    lows, highs = [s.low for s in valued], [s.high for s in valued]
-    return replace(
-        valued[0],
-        task=f"mean of {len(valued)} tasks"
-        + ("" if len(valued) == len(top) else f" (of {len(top)})"),
-        value=mean,
-        low=_limit(mean, values, lows, -1),
-        high=_limit(mean, values, highs, 1),
-        n=sum(s.n for s in valued),
-        inputs=tuple(dict.fromkeys(k for s in valued for k in s.inputs)),
-        influence={},
-        clusters={},
+def make_board(record: RunRecord, read: Read = no_answers) -> Board:
+    """The Board of a record; `read` reaches the stored answers of a collection."""
+    index, subjects = ScoreIndex.of(record), subjects_of(record)
+    columns = columns_of(index, subjects)
+    claims = make_claims(index, subjects, columns, record.comparisons)
+    ranked_by = next(
+        (c for c in columns if any(claims[s, c.metric].value is not None for s in subjects)), None
+    )
+    return Board(
+        record=record,
+        subjects=subjects,
+        index=index,
+        columns=columns,
+        ranked_by=ranked_by,
+        claims=claims,
+        rows=_rows(record, subjects, columns, ranked_by, claims),
+        read=read,
     )
 
 
-def _limit(
-    mean: float, values: Sequence[float], limits: Sequence[float | None], sign: int
-) -> float | None:
-    known = [x for x in limits if x is not None]
-    if len(known) < len(values):
-        return None
-    return mean + sign * math.sqrt(
-        sum((v - x) ** 2 for v, x in zip(values, known, strict=True))
-    ) / len(values)
+def _rows(
+    record: RunRecord,
+    subjects: Sequence[Subject],
+    columns: Sequence[MeasureColumn],
+    ranked_by: MeasureColumn | None,
+    claims: Claims,
+) -> tuple[Row, ...]:
+    """Rows by teacher: students by rank and value, then the others by value."""
+    leading = {s: claims[s, ranked_by.metric] if ranked_by else Claim(None) for s in subjects}
+    teachers = list(dict.fromkeys(s.teacher for s in subjects))
+    rows = []
+    for subject, claim in leading.items():
+        facts = record.models.get(subject.student, {})
+        size = (_whole(facts.get("parameters")), _whole(facts.get("size_bytes")))
+        own = tuple(claims[subject, c.metric] for c in columns)
+        rows.append(Row(subject, claim.rank, own, *size, _speed(record, subject.student)))
+    rows.sort(key=lambda r: _place(r, leading, teachers))
+    return tuple(rows)
 
 
-def whole_tasks(scores: Sequence[Score]) -> list[Score]:
-    """The scores of whole tasks; the leaves of a group where the group itself has none."""
-    roots = {s.task for s in scores if "/" not in s.task}
-    return [s for s in scores if "/" not in s.task or s.task.split("/", 1)[0] not in roots]
+def _place(
+    row: Row, leading: Mapping[Subject, Claim], teachers: Sequence[str]
+) -> tuple[int, bool, float, float, str]:
+    value = leading[row.subject].value
+    return (
+        teachers.index(row.subject.teacher),
+        row.subject.role != "student",
+        row.rank if row.rank is not None else float("inf"),
+        -(value if value is not None else float("-inf")),
+        row.subject.label,
+    )
 
 
-def is_gap(score: Score) -> bool:
-    """Whether 0 stands for the base and 1 for the teacher."""
-    return score.unit.split()[0] in ("gap", "transfer", "style") if score.unit else False
+def _whole(value: str | int | float | None) -> int | None:
+    return int(value) if isinstance(value, (int, float)) else None
 
 
-def at_least_above(score: Score | None, bound: float) -> bool:
-    """Whether the whole interval lies above the bound."""
-    return score is not None and score.low is not None and score.low > bound
+def _speed(record: RunRecord, model: str) -> float | None:
+    timed = [c for c in record.collections if c.model == model and c.wall_s > 0 and c.n_tokens > 0]
+    wall_s = sum(c.wall_s for c in timed)
+    return sum(c.n_tokens for c in timed) / wall_s if wall_s > 0 else None

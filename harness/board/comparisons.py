@@ -33,7 +33,7 @@ def _family(score: Score) -> tuple[str, str, str]:
 
 
 class _Sorted(NamedTuple):
-    """A score's pseudo-values, ready to be held against another's."""
+    """A score's pseudo-values, ready to be compared with another's."""
 
     score: Score
     prompts: tuple[str, ...]  # (P,) sorted
@@ -60,7 +60,7 @@ def _difference(first: _Sorted, second: _Sorted) -> PairedDifference:
 
 
 def _family_of(scores: Sequence[Score]) -> list[Comparison]:
-    found = []
+    pairs = []
     for first, second in combinations([_sorted(s) for s in scores], 2):
         one, two = first.score, second.score
         if one.student == two.student:
@@ -69,15 +69,13 @@ def _family_of(scores: Sequence[Score]) -> list[Comparison]:
             paired = _difference(first, second)
         except Unavailable:
             continue  # too few prompts in common: the page shows both values without a verdict
-        found.append(
+        pairs.append(
             Comparison(
                 one.metric, one.task, one.teacher, one.student, two.student, paired.difference, paired.low,
                 paired.high, paired.p, paired.p, paired.n, paired.detectable,
             )
         )  # fmt: skip
-    if not found:
-        return []
     return [
         replace(c, p_adjusted=float(p))
-        for c, p in zip(found, holm([c.p for c in found]), strict=True)
+        for c, p in zip(pairs, holm([c.p for c in pairs]), strict=True)
     ]

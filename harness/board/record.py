@@ -1,12 +1,19 @@
-"""What the page shows: the scores of a run, how they compare, and how they were made. Frozen, no logic."""
+"""The record of a run: its scores, how they compare, how they were made, and what a careful reader asks. A value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from harness.panel.side import Side
-from harness.types import Better, Control, Level, Pair, Score
+from harness.types import Better, Column, Control, Level, Pair, Score, Topic
+
+Variant = tuple[tuple[str, str], ...]  # swept keys and their values
+Facts = Mapping[str, str | int | float]
+
+
+def named(model: str, variant: Variant) -> str:
+    """A model's name with the swept values where there are any."""
+    return " ".join([model, *(f"{key}={value}" for key, value in variant)])
 
 
 @dataclass(frozen=True)
@@ -22,27 +29,33 @@ class Comparison:
     low: float
     high: float
     p: float  # two-sided, paired
-    # Holm within a (metric, task, teacher); Benjamini-Hochberg across the leaderboard is the page's
+    # Holm within a (metric, task, teacher); Benjamini-Hochberg across the leaderboard is the claims'
     p_adjusted: float
     n: int
     detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
-    variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
+    variant: Variant = ()
 
 
 @dataclass(frozen=True)
 class MetricNote:
-    """What the page says of a column."""
+    """What a measure says of itself."""
 
     name: str
     unit: str
     better: Better
     level: Level
     explanation: str
+    leaderboard: tuple[Column, ...] = ()
+    topics: Mapping[Topic, tuple[str, ...]] = field(default_factory=dict)  # as the measure has them
+    gap_units: tuple[str, ...] = ()  # in which 0 stands for the base and 1 for the teacher
 
 
 @dataclass(frozen=True)
-class CellRecord:
-    """How one collection went: provenance, exempt from the promise of equal bytes."""
+class CollectionRecord:
+    """How one model's answers to a task were collected, and where they lie.
+
+    Seconds, latency and memory are provenance, exempt from the promise of equal bytes.
+    """
 
     model: str
     task: str
@@ -56,28 +69,65 @@ class CellRecord:
     peak_memory_bytes: int
     usd: float | None
     missing: str  # "" or why there are no outputs
+    key: str = ""  # of the outputs in the store
+    requests_key: str = ""
+    grades_key: str | None = None  # None where the task has no right answers
+    n_prompts: int = 0
+    n_seen: int | None = None  # prompts that occur in the training data; None = none is named
+    n_seen_exactly: int | None = None  # of these, word for word
+    secrets: tuple[str, ...] = ()  # environment variables whose value stands in an answer
+    notes: tuple[str, ...] = ()  # what was dropped while the requests were built
+    variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What makes two models' answers to a task hard to compare."""
+
+    task: str
+    student: str
+    other: str  # its teacher or its base
+    words: str
+
+
+@dataclass(frozen=True)
+class WorkCount:
+    """How often a piece of work was done in this run, and how often its result lay in the store."""
+
+    model: str  # "" where it is not about one model
+    task: str
+    metric: str  # "" for answers and grades
+    computed: int
+    reused: int
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything the report draws from; scores of every job of a sweep."""
+    """Everything that is said of a run, and nothing that cannot be stored; of a sweep, that of all its jobs."""
 
     title: str
     scores: tuple[Score, ...]
     comparisons: tuple[Comparison, ...]
     pairs: tuple[Pair, ...]
     controls: tuple[Control, ...]
-    roles: Mapping[
-        str, str
-    ]  # model -> "student", "teacher", "base", "control", "ceiling" or "other": the first that fits
-    # model -> kind, digest, parameters, size_bytes, device ...
-    models: Mapping[str, Mapping[str, str | int | float]]
-    # task -> kind, version, n_prompts, chat, yields
-    tasks: Mapping[str, Mapping[str, str | int | float]]
+    models: Mapping[str, Facts]  # model -> role, kind, digest, parameters, size_bytes, device ...
+    tasks: Mapping[str, Facts]  # task -> kind, version, n_prompts, chat, yields
     metrics: tuple[MetricNote, ...]
-    cells: tuple[CellRecord, ...]
-    warnings: tuple[str, ...]  # what a careful reader asks first
+    collections: tuple[CollectionRecord, ...]
     versions: Mapping[str, str]  # package -> version, plus python, platform
-    # (model, task, sample) -> stored answers, for the sample browser
-    answers: Callable[[str, str, int], Side | None]
+    lineages: Mapping[str, str] = field(default_factory=dict)  # model -> whom it is related to
+    judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> who judges it
+    differences: tuple[Difference, ...] = ()
+    work: tuple[WorkCount, ...] = ()
+    warnings: tuple[str, ...] = ()  # board.cautions of the record; of a sweep, those of its jobs
     variants: tuple[str, ...] = ()  # swept keys
+    settings: tuple[Variant, ...] = ()  # their values, job by job
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """model -> "student", "teacher", "base", "control", "ceiling" or "other": the first that fits."""
+        return {name: self.role(name) for name in self.models}
+
+    def role(self, model: str) -> str:
+        """The role of one model."""
+        return str(self.models.get(model, {}).get("role", "other"))

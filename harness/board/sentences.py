@@ -1,26 +1,16 @@
-"""What came across, in one sentence per student, made from numbers alone. Pure."""
+"""What came across, in one sentence per student, made from numbers and claims alone. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.board.board import (
-    CAPABILITY,
-    STYLE,
-    ScoreIndex,
-    Subject,
-    at_least_above,
-    is_gap,
-    subjects,
-)
+from harness.board.board import Board
+from harness.board.claims import Claim, corner
 from harness.board.numerals import estimate, number, percent
-from harness.board.record import RunRecord
+from harness.board.subjects import Subject
 from harness.types import Score
 
-_LENGTH = ("style_classifier/length_only", "style_classifier/length")
-_SHORT = f"{STYLE}/short_replies"  # share of replies under the length gate
-_INHERITED = "error_inheritance/excess_vs_controls"
+Part = tuple[str, bool]  # text, strong
 
 
 @dataclass(frozen=True)
@@ -30,57 +20,34 @@ class Sentence:
     subject: Subject
     # the map's word for where it stands: clone, imitator, learner, neither; "" = cannot be said
     corner: str
-    parts: tuple[tuple[str, bool], ...]  # (text, strong)
+    parts: tuple[Part, ...]
     doubts: tuple[str, ...]  # why a number is absent, or what weakens it
 
 
-def sentences(record: RunRecord) -> list[Sentence]:
+def sentences(board: Board) -> list[Sentence]:
     """One sentence per student, in the order of the matrix."""
-    index = ScoreIndex.of(record.scores)
-    every = subjects(record)
-    return [_sentence(index, s, every) for s in every if s.role == "student"]
+    return [_sentence(board, s) for s in board.subjects if s.role == "student"]
 
 
-def _sentence(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> Sentence:
-    style, capability = index.overall(STYLE, subject), index.overall(CAPABILITY, subject)
+def _sentence(board: Board, subject: Subject) -> Sentence:
+    style, capability = board.claim("style", subject), board.claim("capability", subject)
     halves = [("style", style), ("capability", capability)]
-    said = [(word, s) for word, s in halves if s is not None and s.value is not None]
-    parts: list[tuple[str, bool]] = (
-        [("took over ", False)] if said else _agreement(index, subject, every)
-    )
+    said = [(word, c.score) for word, c in halves if c.score is not None and c.value is not None]
+    parts = [("took over ", False)] if said else _agreement(board, subject)
     for i, (word, score) in enumerate(said):
         parts += [(" and ", False)] if i else []
-        parts += [
-            (_share(score), True),
-            (f" of {subject.teacher}\u2019s {word}" if not i else f" of its {word}", False),
-        ]
+        whose = f" of its {word}" if i else f" of {subject.teacher}\u2019s {word}"
+        parts += [(_share(score), True), (whose, False)]
     if said:
-        parts.append(
-            (
-                " beyond the base"
-                if said[0][0] == "style" and len(said) == 1
-                else _gap_word(subject),
-                False,
-            )
-        )
-    parts += _length(index, subject) if style is not None and style.value is not None else []
-    parts += _errors(index, subject)
+        style_alone = [word for word, _ in said] == ["style"]
+        parts.append((" beyond the base" if style_alone else _gap_word(subject), False))
+    parts += _length(board, subject) if style.value is not None else []
+    if board.claim("inherited_errors", subject).above_zero:
+        parts += [("; it repeats ", False), ("more of the teacher\u2019s mistakes", True)]
+        parts += [(" than the controls do", False)]
     parts.append((".", False))
-    doubts = [
-        f"{word.capitalize()}: {s.reason}"
-        for word, s in halves
-        if s is not None and s.value is None
-    ]
-    doubts += [
-        f"{word.capitalize()} not above the base beyond doubt"
-        for word, s in said
-        if not at_least_above(s, 0.0)
-    ]
-    doubts += _controls(index, subject, every)
-    short = index.overall(_SHORT, subject)
-    if short is not None and short.value is not None and short.value > 0.5:
-        doubts.append(f"{percent(short.value)} of its replies are too short to show a style")
-    return Sentence(subject, _corner(style, capability), tuple(parts), tuple(doubts))
+    place = corner(style.score, capability.score)
+    return Sentence(subject, place, tuple(parts), tuple(_doubts(board, subject, halves)))
 
 
 def _share(score: Score) -> str:
@@ -93,100 +60,50 @@ def _gap_word(subject: Subject) -> str:
     return " gap" if subject.base_kind == "before" else " transfer"
 
 
-def _agreement(
-    index: ScoreIndex, subject: Subject, every: Sequence[Subject]
-) -> list[tuple[str, bool]]:
+def _agreement(board: Board, subject: Subject) -> list[Part]:
     """What can be said without a base: agreement with the teacher beside that of the controls."""
-    score = index.overall("capa", subject)
+    score = board.index.about("agreement", subject)
     if score is None or score.value is None:
         return [("has no headline number", False)]
-    beside = [
-        s
-        for s in every
-        if (s.role, s.teacher, s.variant) == ("control", subject.teacher, subject.variant)
-    ]
-    values = [
-        x.value
-        for s in beside
-        if (x := index.overall("capa", s)) is not None and x.value is not None
-    ]
-    parts = [(f"agrees with {subject.teacher} beyond chance at ", False), (_kappa(score), True)]
+    controls = [board.index.about("agreement", c) for c in board.controls_of(subject)]
+    values = [x.value for x in controls if x is not None and x.value is not None]
+    kappa = f"\u03ba = {estimate(score.value, score.low, score.high)}"
+    parts = [(f"agrees with {subject.teacher} beyond chance at ", False), (kappa, True)]
     if values:
         parts.append((f"; controls reach {number(min(values))} to {number(max(values))}", False))
     return parts
 
 
-def _kappa(score: Score) -> str:
-    return f"\u03ba = {estimate(score.value or 0.0, score.low, score.high)}"
-
-
-def _length(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:
+def _length(board: Board, subject: Subject) -> list[Part]:
     """How far length alone went, the trivial explanation to beat, where it was measured."""
-    scores: Sequence[Score | None] = [index.overall(metric, subject) for metric in _LENGTH]
-    score = next((s for s in scores if s is not None and s.value is not None and is_gap(s)), None)
-    if score is None or score.value is None:
+    score = board.index.about("length", subject)
+    if score is None or score.value is None or not board.index.is_gap(score):
         return []
-    return [
-        ("; in length alone it went ", False),
-        (percent(score.value), True),
-        (" of the way", False),
+    way = percent(score.value)
+    return [("; in length alone it went ", False), (way, True), (" of the way", False)]
+
+
+def _doubts(board: Board, subject: Subject, halves: list[tuple[str, Claim]]) -> list[str]:
+    """Why a headline is absent, whether it is above base and controls, whether there was enough text."""
+    doubts = [
+        f"{word.capitalize()}: {c.score.reason}"
+        for word, c in halves
+        if c.score is not None and c.value is None
     ]
-
-
-def _controls(index: ScoreIndex, subject: Subject, every: Sequence[Subject]) -> list[str]:
-    """Where the highest control stands in each headline: what a model shows that the teacher never taught."""
+    doubts += [
+        f"{word.capitalize()} not above the base beyond doubt"
+        for word, c in halves
+        if c.value is not None and not c.above_base
+    ]
     beside = [
-        s
-        for s in every
-        if s.role == "control" and (s.teacher, s.variant) == (subject.teacher, subject.variant)
+        f"{word}: {'above all' if c.above_controls else 'not above all'} controls "
+        f"({c.highest.model} reaches {percent(c.highest.value)})"
+        for word, c in halves
+        if c.value is not None and c.highest is not None
     ]
-    beside = [replace(s, base=subject.base) for s in beside if s.student != subject.student]
-    said = []
-    for word, metric in (("style", STYLE), ("capability", CAPABILITY)):
-        own = index.overall(metric, subject)
-        if own is None or own.value is None:
-            continue
-        others = [
-            (x.value, s.student)
-            for s in beside
-            if (x := index.overall(metric, s)) and x.value is not None
-        ]
-        if others:
-            value, name = max(others)
-            above = own.low is not None and own.low > value
-            said.append(
-                f"{word}: {'above all' if above else 'not above all'} controls ({name} reaches {percent(value)})"
-            )
-    return ["; ".join(said).capitalize()] if said else []
-
-
-def _errors(index: ScoreIndex, subject: Subject) -> list[tuple[str, bool]]:
-    """A clause about mistakes where they exceed those of the controls beyond doubt."""
-    if not at_least_above(index.overall(_INHERITED, subject), 0.0):
-        return []
-    return [
-        ("; it repeats ", False),
-        ("more of the teacher\u2019s mistakes", True),
-        (" than the controls do", False),
-    ]
-
-
-def _corner(style: Score | None, capability: Score | None) -> str:
-    """The corner of the map that both intervals lie in; "" where an interval crosses the middle."""
-    sides = [_side(style), _side(capability)]
-    names = {
-        (True, True): "clone",
-        (True, False): "imitator",
-        (False, True): "learner",
-        (False, False): "neither",
-    }
-    return "" if None in sides else names[bool(sides[0]), bool(sides[1])]
-
-
-def _side(score: Score | None) -> bool | None:
-    """Whether the whole interval lies above one half; None where it cannot be said."""
-    if score is None or score.value is None:
-        return None
-    low = score.low if score.low is not None else score.value
-    high = score.high if score.high is not None else score.value
-    return True if low > 0.5 else False if high < 0.5 else None
+    line = "; ".join(beside)
+    doubts += [line[0].upper() + line[1:]] if beside else []
+    short = board.index.about("short_replies", subject)
+    if short is not None and short.value is not None and short.value > 0.5:
+        doubts.append(f"{percent(short.value)} of its replies are too short to show a style")
+    return doubts

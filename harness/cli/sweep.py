@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from harness.board.record import RunRecord
+from harness.board.saved import read_record, write_record
 from harness.cli.composition import drop_multirun_file
 from harness.cli.exits import coded
 from harness.console.progress import say
 from harness.console.secrets import redacted
-from harness.panel.side import Side
-from harness.stages.record import join_records, record_from_json, record_to_json
-from harness.stages.report import without_number, write_report
+from harness.stages.record import join_records
+from harness.stages.report import stored_answers, write_report
 from harness.stages.run import DONE, Outcome, Remark, worst
+from harness.store.store import Store
 from harness.types import DistillbenchError
 
+_JOB = "job.json"  # beside the record of the job, in a folder of its own
 _ended: list[int] = []
 
 
@@ -51,17 +52,19 @@ def leave_job(job_code: int, outcome: Outcome | None) -> None:
     """Writes what one job found into the sweep's folder, whatever the job's own folder is called."""
     hydra = HydraConfig.get()
     overrides = dict(o.split("=", 1) for o in hydra.overrides.task if "=" in o)
-    record = record_to_json(redacted(outcome.record)) if outcome and outcome.record else None
+    record = redacted(outcome.record) if outcome else None
     remarks = [[r.about, r.text] for r in outcome.remarks] if outcome else []
     content = {
         "code": job_code,
         "overrides": redacted(overrides),
-        "record": record,
+        "scored": record is not None,
         "remarks": remarks,
     }
-    folder = _jobs(Path(hydra.runtime.cwd, hydra.sweep.dir))
+    folder = _jobs(Path(hydra.runtime.cwd, hydra.sweep.dir)) / str(hydra.job.num)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{hydra.job.num}.json").write_text(json.dumps(content, sort_keys=True))
+    if record is not None:
+        write_record(record, folder)
+    (folder / _JOB).write_text(json.dumps(content, sort_keys=True))
 
 
 class OnePage(Callback):  # type: ignore[misc]
@@ -94,37 +97,29 @@ def _jobs(folder: Path) -> Path:
 
 
 def _clear(folder: Path) -> int:
-    for path in folder.glob("*.json"):
-        path.unlink()
+    if folder.is_dir():
+        shutil.rmtree(folder)
     return DONE
 
 
 def _gather(folder: Path, jobs: list[dict[str, Any]]) -> int:
     """Adds what the jobs left to `jobs`; the worst of their codes."""
-    paths = sorted(folder.glob("*.json"), key=lambda p: int(p.stem))
+    paths = sorted(folder.glob(f"*/{_JOB}"), key=lambda p: int(p.parent.name))
     if not paths:
         raise DistillbenchError("the sweep has no job: one of its keys has no value to take")
-    jobs.extend(json.loads(p.read_text()) for p in paths)
+    jobs.extend({**json.loads(p.read_text()), "folder": p.parent} for p in paths)
     return worst([int(job["code"]) for job in jobs])
 
 
 def _page(jobs: Sequence[Mapping[str, Any]], config: DictConfig) -> int:
-    found = [
-        (record_from_json(j["record"], _no_answers), j["overrides"]) for j in jobs if j["record"]
-    ]
-    if found and "report" in config.stages:
-        joined = join_records(
-            [record for record, _ in found], swept([overrides for _, overrides in found])
-        )
+    scored = [j for j in jobs if j["scored"]]
+    if scored and "report" in config.stages:
+        records = [read_record(j["folder"]) for j in scored]
+        joined = join_records(records, swept([j["overrides"] for j in scored]))
         results = Path(config.paths.results).expanduser().absolute()
-        say(f"the page of {len(found)} jobs: {write_report(_warned(joined), results / 'report')}")
+        read = stored_answers(Store(results, bool(config.paths.lock)))
+        say(f"the page of {len(scored)} jobs: {write_report(joined, results / 'report', read)}")
     return DONE
-
-
-def _warned(record: RunRecord) -> RunRecord:
-    """The record of a sweep; where no job has a number, its page says so."""
-    empty = without_number(record)
-    return replace(record, warnings=(empty, *record.warnings)) if empty else record
 
 
 def _say_remarks(jobs: Sequence[Mapping[str, Any]]) -> int:
@@ -132,13 +127,13 @@ def _say_remarks(jobs: Sequence[Mapping[str, Any]]) -> int:
     remarks = [[Remark(*r) for r in job["remarks"]] for job in jobs]
     gated = any(r.about == "gate" for job in remarks for r in job)
     variants = swept([job["overrides"] for job in jobs])
-    for job, found, variant in zip(jobs, remarks, variants, strict=True):
-        if gated and not job["record"]:
-            found = [
-                *found,
+    for job, own, variant in zip(jobs, remarks, variants, strict=True):
+        if gated and not job["scored"]:
+            own = [
+                *own,
                 Remark("gate", f"no condition was looked at: this job ended with {job['code']}"),
             ]
-        for remark in found:
+        for remark in own:
             say(remark.line(" ".join(f"{k}={v}" for k, v in variant)))
     return DONE
 
@@ -148,8 +143,3 @@ def swept(overrides: Sequence[Mapping[str, str]]) -> list[tuple[tuple[str, str],
     keys = sorted({k for o in overrides for k in o})
     varying = [k for k in keys if len({o.get(k, "") for o in overrides}) > 1]
     return [tuple((k.lstrip("+"), o.get(k, "")) for k in varying) for o in overrides]
-
-
-def _no_answers(model: str, task: str, sample: int) -> Side | None:
-    """Samples are shown on the pages of single runs, where a model answers a task one way."""
-    return None

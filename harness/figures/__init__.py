@@ -1,12 +1,64 @@
-"""Figures: pictures on the page, drawn from the record of a run. One file, one subclass of AbstractFigure."""
+"""Figures: pictures of a Board. One file, one subclass of AbstractFigure.
+
+A figure draws nothing: it says which marks stand where, and others draw them (plotly on the page, nobody in tests).
+Marks: `Dots` (with intervals), `Bars`, `Curve`, `Band`, `Heat`, `Label`, `Guide`, `Box`; frames, which hold the axes:
+`Rows`, `Plane`, `Panels`, `Grid`. To write one, copy this into `harness/figures/NAME.py`::
+
+    @dataclass(frozen=True)
+    class Sizes(AbstractFigure):
+        \"\"\"Parameters of every student.\"\"\"
+
+        title: ClassVar[str] = "Sizes"
+        caption: ClassVar[str] = "Parameters of each model."
+        order: ClassVar[int] = 50
+
+        def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
+            rows = [r for r in board.rows if r.parameters is not None]
+            if not rows:
+                return None
+            dots = tuple(Dot(r.parameters, y) for y, r in enumerate(rows))
+            names = [r.subject.label for r in rows]
+            numbers = numbers_of(["Model", "Parameters"], [[r.subject.label, str(r.parameters)] for r in rows])
+            return Drawing((Dots("student", dots),), Rows(row_names(names), "Parameters"), numbers)
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from harness.board.record import RunRecord
+from harness.board.board import Board
+from harness.board.subjects import Subject
+from harness.figures._marks import (
+    Band,
+    Bar,
+    Bars,
+    Box,
+    Curve,
+    Dot,
+    Dots,
+    Drawing,
+    Frame,
+    Grid,
+    Guide,
+    Heat,
+    HeatCell,
+    Label,
+    Mark,
+    Numbers,
+    Panels,
+    Plane,
+    RowName,
+    Rows,
+    Ticks,
+    numbers_of,
+)
+
+__all__ = [
+    "AbstractFigure", "Band", "Bar", "Bars", "Box", "Curve", "Dot", "Dots", "Drawing", "Frame", "Grid", "Guide",
+    "Heat", "HeatCell", "Label", "Mark", "Numbers", "Panels", "Plane", "RowName", "Rows", "Ticks", "numbers_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,16 +69,16 @@ class AbstractFigure(ABC):
     name: str
 
     title: ClassVar[str]
-    reading: ClassVar[str]  # one line: how to read this
+    caption: ClassVar[str]  # one line: how to read this
     order: ClassVar[int]  # place on the page
+    measures: ClassVar[
+        tuple[str, ...]
+    ] = ()  # it draws these; () = what the run's measures stand for
     per: ClassVar[Literal["run", "student", "metric"]] = "run"
-    # per: "student" = drawn once per student, from a record that holds its pair and variant alone;
-    # "metric" = drawn for any measure that no other figure shows
+    # per: "student" = drawn once per student, which is then the subject; "metric" = drawn for any measure that no
+    # other figure shows
+    first: ClassVar[bool] = False  # stands beside the sentences at the top of the page
 
     @abstractmethod
-    def draw(self, record: RunRecord) -> dict[str, Any] | None:
-        """A plotly figure as JSON-ready dict ("data", "layout"), or None where there is nothing to draw.
-
-        "table" ({"columns": [...], "rows": [[...]]}) holds the same numbers in words; "reading" and "notes" (a list)
-        may replace or add to the class's reading.
-        """
+    def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
+        """The figure's marks, or None where there is nothing to draw. Pure: the same board, the same drawing."""

@@ -6,10 +6,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from harness.board.board import Variant
-from harness.board.record import RunRecord
+from harness.board.record import RunRecord, Variant
+from harness.figures._marks import Ticks
 
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _WIDE = 20  # highest over lowest: from here on an axis is logarithmic
@@ -34,35 +33,28 @@ class Axis:
         """The place of a value."""
         return self.places[swept]
 
-    def layout(self) -> dict[str, Any]:
-        """Plotly's axis: a tick at each value, as it was swept."""
-        ticks = sorted(self.places.items(), key=lambda item: item[1])
-        ends = (ticks[0][1], ticks[-1][1])
+    def ticks(self) -> Ticks:
+        """The axis of a drawing: a tick at each value, as it was swept."""
+        places = sorted(self.places.items(), key=lambda item: item[1])
+        ends = (places[0][1], places[-1][1])
         low, high = (math.log10(x) for x in ends) if self.logarithmic else ends
         room = 0.04 * (high - low)
-        return {
-            "type": "log" if self.logarithmic else "linear",
-            "title": {"text": self.key, "standoff": 8},
-            "tickmode": "array",
-            "tickvals": [place for _, place in ticks],
-            "ticktext": [value for value, _ in ticks],
-            "range": [low - room, high + room],
-            "zeroline": False,
-            "automargin": True,
-        }
+        named = tuple((place, value) for value, place in places)
+        return Ticks(self.key, named, (low - room, high + room), self.logarithmic)
 
 
 def axis_of(record: RunRecord) -> Axis | None:
     """The swept key with most values, numeric ones first; None where nothing but seeds was swept."""
-    values: dict[str, list[str]] = {}
-    for score in record.scores:
-        for key, value in score.variant:
-            if value not in values.setdefault(key, []):
-                values[key].append(value)
-    found = [
-        _axis(k, v) for k, v in values.items() if k.rsplit(".", 1)[-1] != "seed" and len(v) > 1
+    scored = {s.variant for s in record.scores}
+    values: dict[str, dict[str, None]] = {}  # the inner one is an ordered set
+    for key, value in (entry for v in record.settings if v in scored for entry in v):
+        values.setdefault(key, {})[value] = None
+    axes = [
+        _axis(key, list(own))
+        for key, own in values.items()
+        if key.rsplit(".", 1)[-1] != "seed" and len(own) > 1
     ]
-    return max(found, key=lambda a: (a.numeric, a.ordered, len(a.places), a.key), default=None)
+    return max(axes, key=lambda a: (a.numeric, a.ordered, len(a.places), a.key), default=None)
 
 
 def rest_of(variant: Variant, axis: Axis) -> Variant:

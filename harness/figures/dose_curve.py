@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from harness.board.board import ScoreIndex, Subject, Variant, is_gap, overall, subjects
-from harness.board.record import RunRecord
-from harness.figures import AbstractFigure
+from harness.board.board import Board
+from harness.board.record import Variant
+from harness.board.subjects import Subject, overall
+from harness.figures import (
+    AbstractFigure,
+    Band,
+    Curve,
+    Dot,
+    Drawing,
+    Guide,
+    Label,
+    Mark,
+    Numbers,
+    Panels,
+    numbers_of,
+)
 from harness.figures._doses import Axis, axis_of, rest_of
-from harness.figures._marks import FAINT, QUIET, hover, label, mark, whose, words
+from harness.figures._rows import told, whose, words, wrapped
 from harness.types import Score
 
-_FIRST = (
-    "capability_transfer", "style_transfer", "task_score", "capa", "error_inheritance/excess", "top1_agreement",
-    "judged/retention",
-)  # fmt: skip
 _MOST_PANELS = 6
 _MOST_REASONS = 6
-_PANEL, _BETWEEN, _FOOT, _HEAD = 150, 44, 52, 34  # pixels
+_APART = 0.1  # of a panel's height: the least distance of two names at its side
 _DIRECTION = {"higher": "higher is", "lower": "lower is", "none": ""}
 
 
@@ -68,7 +77,7 @@ class _Panel:
     def range(self) -> tuple[float, float]:
         """Lowest and highest number of all points, intervals of students included, with room."""
         numbers = [
-            x for line in self.lines for s in line.valued for x in _numbers(s.score, line.role)
+            x for line in self.lines for s in line.valued for x in _numbers_of(s.score, line.role)
         ]
         room = 0.12 * (max(numbers) - min(numbers)) or 0.1
         return min(numbers) - room, max(numbers) + room
@@ -79,228 +88,145 @@ class DoseCurve(AbstractFigure):
     """A panel per measure, a line per model, a band for each student's interval."""
 
     title: ClassVar[str] = "Dose and time"
-    reading: ClassVar[str] = (
+    caption: ClassVar[str] = (
         "One panel per measure, averaged over tasks; along the bottom what the sweep changed. Bands are the 95 % "
         "intervals of the students, each point for itself."
     )
     order: ClassVar[int] = 5
+    # these come first, in this order
+    measures: ClassVar[tuple[str, ...]] = (
+        "capability_transfer", "style_transfer", "task_score", "capa", "error_inheritance/excess", "top1_agreement",
+        "judged/retention",
+    )  # fmt: skip
 
-    def draw(self, record: RunRecord) -> dict[str, Any] | None:
+    def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Panels over the numeric key of the sweep; nothing where no key but seeds was swept."""
-        axis = axis_of(record)
-        panels = _panels(record, axis) if axis else []
+        axis = axis_of(board.record)
+        panels = self._panels(board, axis) if axis else []
         if axis is None or not panels:
             return None
         moved = [p for p in panels if p.moves] or panels
         shown = moved[:_MOST_PANELS]
-        height = _HEAD + _FOOT + len(shown) * _PANEL + (len(shown) - 1) * _BETWEEN
-        layout: dict[str, Any] = {
-            "height": height,
-            "margin": {"l": 8, "r": 116, "t": _HEAD, "b": _FOOT},
-            "showlegend": False,
-            "hovermode": "closest",
-            "xaxis": {**axis.layout(), "anchor": f"y{len(shown)}" if len(shown) > 1 else "y"},
-            "shapes": [],
-            "annotations": [],
-            "meta": {"panels": len(shown), "least_width": 420},
-        }
-        data: list[dict[str, Any]] = []
+        marks: list[Mark] = []
         for i, panel in enumerate(shown):
-            name = str(i + 1) if i else ""
-            layout[f"yaxis{name}"] = _vertical(i, height, panel)
-            layout["annotations"] += [_heading(f"y{name}", panel), *_names(f"y{name}", panel, axis)]
-            layout["shapes"] += _guides(f"y{name}", panel)
-            data += [trace for line in panel.lines for trace in _traces(line, f"y{name}", axis)]
+            marks += _guides(board, panel, i)
+            marks += [mark for line in panel.lines for mark in _curve(line, axis, i)]
+            marks += [_heading(panel, i), *_names(panel, i)]
         still = [p.metric for p in panels if p not in moved]
         notes = [f"The same all along: {', '.join(still)}."] if still else []
-        notes += (
-            [f"In the table only: {', '.join(p.metric for p in moved[_MOST_PANELS:])}."]
-            if moved != shown
-            else []
-        )
-        return {
-            "data": data,
-            "layout": layout,
-            "table": _table(panels, axis),
-            "notes": [*notes, *_holes(shown, axis)],
-        }
+        more = ", ".join(p.metric for p in moved[_MOST_PANELS:])
+        notes += [f"In the table only: {more}."] if more else []
+        frame = Panels(axis.ticks(), tuple(p.range for p in shown))
+        notes += _holes(shown, axis)
+        return Drawing(tuple(marks), frame, _numbers(panels, axis), notes=tuple(notes))
+
+    def _panels(self, board: Board, axis: Axis) -> list[_Panel]:
+        """Metrics in which some student has values at two places at least, the main ones first."""
+        names = sorted({s.metric for s in board.record.scores})
+        families = {n.split("/")[0] for n in names if "/" not in n}
+        # of measures that are nothing but parts
+        parts = [n for n in names if "/" in n and n.split("/")[0] not in families]
+        order = [n for n in self.measures if n in names]
+        order += [n for n in (*sorted(families), *parts) if n not in self.measures]
+        panels = [_Panel(n, tuple(_lines(board, n, axis))) for n in order]
+        return [
+            p
+            for p in panels
+            if any(line.role == "student" and len(line.valued) > 1 for line in p.lines)
+        ]
 
 
-def _panels(record: RunRecord, axis: Axis) -> list[_Panel]:
-    """Metrics in which some student has values at two places at least, the main ones first."""
-    names = sorted({s.metric for s in record.scores})
-    families = {n.split("/")[0] for n in names if "/" not in n}
-    # of measures that are nothing but parts
-    parts = [n for n in names if "/" in n and n.split("/")[0] not in families]
-    order = [n for n in _FIRST if n in names] + [
-        n for n in (*sorted(families), *parts) if n not in _FIRST
-    ]
-    index = ScoreIndex.of(record.scores)
-    panels = [_Panel(n, tuple(_lines(record, index, n, axis))) for n in order]
-    return [
-        p
-        for p in panels
-        if any(line.role == "student" and len(line.valued) > 1 for line in p.lines)
-    ]
-
-
-def _lines(record: RunRecord, index: ScoreIndex, metric: str, axis: Axis) -> Iterator[_Line]:
+def _lines(board: Board, metric: str, axis: Axis) -> Iterator[_Line]:
     """A line for every model and setting of the other keys; students last, so that they are drawn on top."""
-    found: dict[tuple[Subject, Variant], dict[str, Score]] = {}
-    several = len({p.teacher for p in record.pairs}) > 1
-    for subject in _all_models(record):
-        score = index.overall(metric, subject) or overall(
-            index.own(metric, subject.student, subject.variant)
-        )
+    lines: dict[tuple[str, str, str, Variant], dict[str, Score]] = {}
+    several = len({p.teacher for p in board.record.pairs}) > 1
+    for s in _all_models(board):
+        score = board.index.overall(metric, s)
+        score = score or overall(board.index.own(metric, s.student, s.variant))
         if score is not None:
-            name = whose(subject.student, subject.teacher, several and bool(subject.teacher))
-            bare = Subject(name, subject.teacher, subject.role)
-            found.setdefault((bare, rest_of(subject.variant, axis)), {})[
-                dict(subject.variant)[axis.key]
-            ] = score
-    for (bare, rest), held in sorted(found.items(), key=lambda item: item[0][0].role == "student"):
+            name = whose(s.student, s.teacher, several and bool(s.teacher))
+            key = (name, s.teacher, s.role, rest_of(s.variant, axis))
+            lines.setdefault(key, {})[dict(s.variant)[axis.key]] = score
+    for (name, _, role, rest), scores in sorted(
+        lines.items(), key=lambda item: item[0][2] == "student"
+    ):
         settings = "".join(f" {key.rsplit('.', 1)[-1]}={value}" for key, value in rest)
-        spots = sorted(_Spot(axis.at(swept), swept, score) for swept, score in held.items())
-        yield _Line(bare.student + settings, bare.role, tuple(spots))
+        spots = sorted(_Spot(axis.at(swept), swept, score) for swept, score in scores.items())
+        yield _Line(name + settings, role, tuple(spots))
 
 
-def _all_models(record: RunRecord) -> list[Subject]:
+def _all_models(board: Board) -> list[Subject]:
     """Students, controls and ceilings, then teachers and bases, under every setting."""
-    held = subjects(record)
-    teachers = dict.fromkeys(p.teacher for p in record.pairs)
-    bases = dict.fromkeys(p.base for p in record.pairs if p.base)
+    pairs = board.record.pairs
+    teachers = dict.fromkeys(p.teacher for p in pairs)
+    bases = dict.fromkeys(p.base for p in pairs if p.base)
     extra = [(m, "teacher") for m in teachers] + [(m, "base") for m in bases if m not in teachers]
-    variants = sorted({s.variant for s in held})
-    return [*held, *(Subject(m, "", role, variant=v) for m, role in extra for v in variants)]
+    variants = sorted({s.variant for s in board.subjects})
+    others = (Subject(m, "", role, variant=v) for m, role in extra for v in variants)
+    return [*board.subjects, *others]
 
 
-def _numbers(score: Score, role: str) -> list[float]:
+def _numbers_of(score: Score, role: str) -> list[float]:
     both = (score.value, score.low, score.high) if role == "student" else (score.value,)
     return [x for x in both if x is not None]
 
 
-def _vertical(i: int, height: int, panel: _Panel) -> dict[str, Any]:
-    plot = height - _HEAD - _FOOT
-    top = plot - i * (_PANEL + _BETWEEN)
-    return {
-        "domain": [max(0.0, (top - _PANEL) / plot), top / plot],
-        "range": list(panel.range),
-        "automargin": True,
-        "zeroline": False,
-        "nticks": 5,
-        "exponentformat": "none",
-    }
-
-
-def _heading(axis: str, panel: _Panel) -> dict[str, Any]:
+def _heading(panel: _Panel, place: int) -> Label:
     score = panel.example
-    towards = (
-        f", {_DIRECTION[score.better]} {'closer' if score.teacher else 'better'}"
-        if _DIRECTION[score.better]
-        else ""
-    )
-    text = f"<b>{label(panel.metric, 60)}</b>  {label(score.unit, 60)}{towards}"
-    place = {
-        "xref": "paper",
-        "yref": f"{axis} domain",
-        "x": 0,
-        "y": 1,
-        "xanchor": "left",
-        "yanchor": "bottom",
-    }
-    return {**place, "yshift": 4, "text": text, "showarrow": False, "align": "left"}
+    better = "closer" if score.teacher else "better"
+    towards = f", {_DIRECTION[score.better]} {better}" if _DIRECTION[score.better] else ""
+    text = f"  {wrapped(score.unit, 60)}{towards}"
+    strong = wrapped(panel.metric, 60)
+    return Label(
+        text, 0, 1, ("left", "bottom"), "frame", "frame", strong, size=None, shift=(0, 4), panel=place
+    )  # fmt: skip
 
 
-def _names(axis: str, panel: _Panel, axis_x: Axis) -> list[dict[str, Any]]:
+def _names(panel: _Panel, place: int) -> Iterator[Label]:
     """The name of each line at its right end, moved apart where they would lie on one another."""
     low, high = panel.range
-    least = (high - low) * 15 / _PANEL
+    least = (high - low) * _APART
     ends = sorted(
         (line for line in panel.lines if line.valued),
         key=lambda line: line.valued[-1].score.value or 0.0,
     )
-    found, floor = [], low
+    floor = low
     for i, line in enumerate(ends):
         ceiling = high - least * (len(ends) - 1 - i)
         y = min(max(line.valued[-1].score.value or 0.0, floor), max(ceiling, floor))
         floor = y + least
-        look = mark(line.role)
-        colour = look.colour if line.role == "student" else QUIET
-        place = {
-            "xref": "paper",
-            "x": 1,
-            "xanchor": "left",
-            "yref": axis,
-            "y": y,
-            "showarrow": False,
-            "xshift": 6,
-        }
-        found.append(
-            {**place, "text": label(line.name, 40), "font": {"size": 11.5, "color": colour}}
-        )
-    return found
+        student = line.role == "student"
+        yield Label(
+            wrapped(line.name, 40), 1, y, ("left", "middle"), "frame", size=11.5, quiet=not student,
+            role=line.role if student else "", shift=(6, 0), panel=place,
+        )  # fmt: skip
 
 
-def _guides(axis: str, panel: _Panel) -> list[dict[str, Any]]:
+def _guides(board: Board, panel: _Panel, place: int) -> list[Mark]:
     """The base's and the teacher's level where the measure is a share of the gap between them."""
     low, high = panel.range
-    levels = [x for x in (0.0, 1.0) if is_gap(panel.example) and low < x < high]
-    line = {"color": FAINT, "width": 1.5}
-    return [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "yref": axis,
-            "y0": y,
-            "y1": y,
-            "layer": "below",
-            "line": line,
-        }
-        for y in levels
+    levels = [x for x in (0.0, 1.0) if board.index.is_gap(panel.example) and low < x < high]
+    return [Guide(y, "y", panel=place) for y in levels]
+
+
+def _curve(line: _Line, axis: Axis, panel: int) -> Iterator[Mark]:
+    """The line's points, for students with the band of their intervals below."""
+    banded = [
+        (s.at, s.score.low, s.score.high)
+        for s in line.valued
+        if s.score.low is not None and s.score.high is not None
     ]
+    if line.role == "student" and axis.ordered and len(banded) > 1:
+        xs, lows, highs = zip(*banded, strict=True)
+        yield Band(line.name, line.role, xs, lows, highs, panel)
+    dots = (
+        Dot(s.at, s.score.value or 0.0, told=(*told(s.score), f"{axis.word} = {s.swept}"))
+        for s in line.valued
+    )
+    yield Curve(line.name, line.role, tuple(dots), axis.ordered, panel)
 
 
-def _traces(line: _Line, axis: str, axis_x: Axis) -> Iterator[dict[str, Any]]:
-    look, student = mark(line.role), line.role == "student"
-    spots = line.valued
-    banded = [s for s in spots if s.score.low is not None and s.score.high is not None]
-    common = {"type": "scatter", "yaxis": axis, "name": line.name}
-    if student and axis_x.ordered and len(banded) > 1:
-        xs = [s.at for s in banded]
-        ys = [s.score.high for s in banded] + [s.score.low for s in reversed(banded)]
-        area = {
-            "fill": "toself",
-            "fillcolor": look.colour,
-            "opacity": 0.18,
-            "line": {"width": 0},
-            "hoverinfo": "skip",
-        }
-        yield {**common, **area, "mode": "lines", "x": xs + xs[::-1], "y": ys}
-    yield {
-        **common,
-        "mode": "lines+markers" if axis_x.ordered else "markers",
-        "x": [s.at for s in spots],
-        "y": [s.score.value for s in spots],
-        "line": {
-            "color": look.colour,
-            "width": 2 if student else 1.2,
-            "dash": "solid" if student else "dot",
-        },
-        "marker": {
-            "symbol": look.symbol,
-            "color": look.colour,
-            "size": 8 if student else 6,
-            "opacity": 1,
-        },
-        "text": [f"{hover(s.score)}<br>{axis_x.word} = {s.swept}" for s in spots],
-        "hoverinfo": "text",
-        "cliponaxis": False,
-    }
-
-
-def _table(panels: Sequence[_Panel], axis: Axis) -> Mapping[str, Any]:
+def _numbers(panels: Sequence[_Panel], axis: Axis) -> Numbers:
     rows = [
         [
             panel.metric,
@@ -313,22 +239,18 @@ def _table(panels: Sequence[_Panel], axis: Axis) -> Mapping[str, Any]:
         for line in reversed(panel.lines)
         for s in line.spots
     ]
-    return {"columns": ["Measure", "Model", axis.word, "Value", "n"], "rows": rows}
+    return numbers_of(["Measure", "Model", axis.word, "Value", "n"], rows)
 
 
 def _holes(panels: Sequence[_Panel], axis: Axis) -> list[str]:
     """Why points of students are absent."""
-    found: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for panel in panels:
         for line in panel.lines:
             for spot in line.spots if line.role == "student" else ():
                 if spot.score.value is None:
-                    found.setdefault(spot.score.reason, []).append(
-                        f"{panel.metric} at {axis.word} = {spot.swept}"
-                    )
-    told = [
-        f"No point for {', '.join(places)}: {reason}."
-        for reason, places in list(found.items())[:_MOST_REASONS]
-    ]
-    left = len(found) - len(told)
-    return [*told, f"{left} more reasons are in the table."] if left else told
+                    place = f"{panel.metric} at {axis.word} = {spot.swept}"
+                    reasons.setdefault(spot.score.reason, []).append(place)
+    lines = [f"No point for {', '.join(places)}: {reason}." for reason, places in reasons.items()]
+    left = len(lines) - _MOST_REASONS
+    return [*lines[:_MOST_REASONS], *([f"{left} more reasons are in the table."] * (left > 0))]

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from harness.board.board import ScoreIndex, Subject, subjects
-from harness.board.record import RunRecord
-from harness.figures import AbstractFigure
-from harness.figures._marks import FAINT, QUIET, Held, by_teacher, rows_layout, teacher_rows, words
+from harness.board.board import Board
+from harness.board.subjects import Subject
+from harness.figures import (
+    AbstractFigure,
+    Bar,
+    Bars,
+    Dot,
+    Dots,
+    Drawing,
+    Mark,
+    Numbers,
+    Rows,
+    numbers_of,
+)
+from harness.figures._rows import Placed, by_teacher, teacher_rows, words
 from harness.types import Score
-
-_SHARED = "error_inheritance/shared_wrong"
-_EXPECTED = "error_inheritance/expected"
-_EXCESS = "error_inheritance/excess"
 
 
 @dataclass(frozen=True)
@@ -22,82 +29,53 @@ class InheritedErrors(AbstractFigure):
     """Share of common mistakes with the very same wrong answer, from expected to observed."""
 
     title: ClassVar[str] = "Inherited errors"
-    reading: ClassVar[str] = (
+    caption: ClassVar[str] = (
         "Of the prompts that model and teacher both got wrong: the share with the same wrong answer (point, 95 % "
         "interval) and what popular wrong answers alone explain (bar). Right of the bar: errors that look inherited."
     )
     order: ClassVar[int] = 14
+    measures: ClassVar[tuple[str, ...]] = (
+        "error_inheritance/shared_wrong",
+        "error_inheritance/expected",
+        "error_inheritance/excess",
+    )
 
-    def draw(self, record: RunRecord) -> dict[str, Any] | None:
+    def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Observed and expected share for every student and control."""
-        index = ScoreIndex.of(record.scores)
-        found = [(s, index.overall(_SHARED, s)) for s in subjects(record)]
-        held = [Held(s, x) for s, x in found if x is not None and x.value is not None]
-        if not held:
+        shared, expected, _ = self.measures
+        scores = [(s, board.index.overall(shared, s)) for s in board.subjects]
+        placed = [Placed(s, x) for s, x in scores if x is not None and x.value is not None]
+        if not placed:
             return None
-        rows, traces = by_teacher(held)
-        expected = {h.subject: index.overall(_EXPECTED, h.subject) for h in held}
-        layout = rows_layout(
-            len(rows), "Same wrong answer, share of common mistakes", rangemode="tozero"
+        rows, dots = by_teacher(placed)
+        others = {p.subject: board.index.overall(expected, p.subject) for p in placed}
+        title = "Same wrong answer, share of common mistakes"
+        return Drawing(
+            (*_expected(rows, others), *dots),
+            Rows(teacher_rows(rows), title, from_zero=True),
+            self._numbers(board, placed, others),
         )
-        return {
-            "data": [*_expected(rows, expected), *traces],
-            "layout": teacher_rows(layout, rows),
-            "table": _table(index, held, expected),
-        }
+
+    def _numbers(
+        self, board: Board, placed: Sequence[Placed], expected: Mapping[Subject, Score | None]
+    ) -> Numbers:
+        rows = []
+        for subject, score in placed:
+            excess = board.index.overall(self.measures[2], subject)
+            numbers = map(words, (score, expected[subject], excess))
+            rows.append([subject.label, subject.role, subject.teacher, *numbers, str(score.n)])
+        heads = ["Model", "Role", "Teacher", "Same wrong answer", "Expected", "Excess", "n"]
+        return numbers_of(heads, rows)
 
 
 def _expected(
-    rows: Sequence[Held | str], expected: Mapping[Subject, Score | None]
-) -> list[dict[str, Any]]:
-    """Ticks at the expected share and lines from there to the observed one."""
-    spots = []
+    rows: Sequence[Placed | str], expected: Mapping[Subject, Score | None]
+) -> tuple[Mark, Mark]:
+    """Ticks at the expected share and bars from there to the observed one."""
+    bars = []
     for y, row in enumerate(rows):
-        other = expected[row.subject] if isinstance(row, Held) else None
-        if isinstance(row, Held) and other is not None and other.value is not None:
-            spots.append((y, other.value, row.score.value))
-    gaps = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "excess",
-        "x": [v for _, e, x in spots for v in (e, x, None)],
-        "y": [v for y, _, _ in spots for v in (y, y, None)],
-        "line": {"color": FAINT, "width": 3},
-        "hoverinfo": "skip",
-    }
-    ticks = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "expected",
-        "x": [e for _, e, _ in spots],
-        "y": [y for y, _, _ in spots],
-        "marker": {
-            "symbol": "line-ns-open",
-            "color": QUIET,
-            "size": 15,
-            "line": {"width": 2.5, "color": QUIET},
-        },
-        "hoverinfo": "x",
-    }
-    return [gaps, ticks]
-
-
-def _table(
-    index: ScoreIndex, held: Sequence[Held], expected: Mapping[Subject, Score | None]
-) -> dict[str, Any]:
-    rows = []
-    for subject, score in held:
-        excess, other = index.overall(_EXCESS, subject), expected[subject]
-        rows.append(
-            [
-                subject.label,
-                subject.role,
-                subject.teacher,
-                *map(words, (score, other, excess)),
-                str(score.n),
-            ]
-        )
-    return {
-        "columns": ["Model", "Role", "Teacher", "Same wrong answer", "Expected", "Excess", "n"],
-        "rows": rows,
-    }
+        other = expected[row.subject] if isinstance(row, Placed) else None
+        if isinstance(row, Placed) and other is not None and other.value is not None:
+            bars.append(Bar(other.value, row.score.value or 0.0, y))
+    ticks = tuple(Dot(bar.start, bar.row) for bar in bars)
+    return Bars("excess", tuple(bars)), Dots("expected", ticks, size=15)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from harness.board.board import whole_tasks
-from harness.board.record import RunRecord
-from harness.figures import AbstractFigure
-from harness.figures._marks import guide, named_rows, points, rows_layout, words
+from harness.board.board import Board
+from harness.board.record import named
+from harness.board.subjects import Subject, whole_tasks
+from harness.figures import AbstractFigure, Drawing, Guide, Mark, Rows, numbers_of
+from harness.figures._rows import dots_of, row_names, words
 from harness.types import Score
 
 _MOST_ROWS = 60
@@ -23,48 +24,36 @@ class MeasureDots(AbstractFigure):
     metric: str = ""  # metric, or metric/part; "" draws nothing
 
     title: ClassVar[str] = "All models"
-    reading: ClassVar[str] = (
+    caption: ClassVar[str] = (
         "One row per model and task, bars are 95 % intervals; the symbol tells the role."
     )
     order: ClassVar[int] = 90
     per: ClassVar = "metric"
 
-    def draw(self, record: RunRecord) -> dict[str, Any] | None:
+    def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Rows by task and teacher, highest first."""
-        held = [
-            s
-            for s in whole_tasks([s for s in record.scores if s.metric == self.metric])
-            if s.value is not None
-        ]
-        if not held:
+        own = [s for s in board.record.scores if s.metric == self.metric]
+        scores = [s for s in whole_tasks(own) if s.value is not None]
+        if not scores:
             return None
-        unit = Counter(s.unit for s in held).most_common(1)[0][0]
-        held = [s for s in held if s.unit == unit]
-        held.sort(key=lambda s: (s.task, s.teacher, -(s.value or 0.0), s.student, s.variant))
-        shown = held[:_MOST_ROWS]
-        traces = []
-        for role in dict.fromkeys(_role(record, s) for s in shown):
-            rows = [i for i, s in enumerate(shown) if _role(record, s) == role]
-            traces.append(points(role, [shown[i] for i in rows], rows))
-        layout = named_rows(
-            rows_layout(len(shown), f"{unit}{_WORDS[shown[0].better]}"), _names(shown)
+        unit = Counter(s.unit for s in scores).most_common(1)[0][0]
+        scores = [s for s in scores if s.unit == unit]
+        scores.sort(key=lambda s: (s.task, s.teacher, -(s.value or 0.0), s.student, s.variant))
+        shown = scores[:_MOST_ROWS]
+        marks: list[Mark] = []
+        for role in dict.fromkeys(board.record.role(s.student) for s in shown):
+            rows = [i for i, s in enumerate(shown) if board.record.role(s.student) == role]
+            marks.append(dots_of(role, [shown[i] for i in rows], rows))
+        if min(s.value or 0.0 for s in shown) < 0 < max(s.value or 0.0 for s in shown):
+            marks.append(Guide(0.0))
+        table = [[s.student, s.teacher or "–", s.task, words(s), str(s.n)] for s in scores]
+        more = len(scores) - len(shown)
+        return Drawing(
+            tuple(marks),
+            Rows(row_names(_names(shown)), f"{unit}{_WORDS[shown[0].better]}"),
+            numbers_of(["Model", "Teacher", "Task", "Value", "n"], table),
+            notes=(f"{more} rows more are in the table.",) if more else (),
         )
-        zero = min(s.value or 0.0 for s in shown) < 0 < max(s.value or 0.0 for s in shown)
-        return {
-            "data": traces,
-            "layout": {**layout, "shapes": [guide(0.0)] if zero else []},
-            "table": {
-                "columns": ["Model", "Teacher", "Task", "Value", "n"],
-                "rows": [[s.student, s.teacher or "–", s.task, words(s), str(s.n)] for s in held],
-            },
-            "notes": [f"{len(held) - len(shown)} rows more are in the table."]
-            if len(held) > len(shown)
-            else [],
-        }
-
-
-def _role(record: RunRecord, score: Score) -> str:
-    return record.roles.get(score.student, "other")
 
 
 def _names(scores: list[Score]) -> list[str]:
@@ -72,7 +61,7 @@ def _names(scores: list[Score]) -> list[str]:
     teachers, tasks = len({s.teacher for s in scores}) > 1, len({s.task for s in scores}) > 1
     names = []
     for score in scores:
-        name = " ".join([score.student, *(f"{k}={v}" for k, v in score.variant)])
+        name = named(score.student, score.variant)
         name += f" ← {score.teacher}" if teachers and score.teacher else ""
         names.append(name + (f" · {score.task}" if tasks else ""))
     return names

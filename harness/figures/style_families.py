@@ -1,18 +1,15 @@
-"""Where one student's style came across: the four families of the headline, and other measures of style."""
+"""Where one student's style came across: the families of the headline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from harness.board.board import STYLE, ScoreIndex, Subject, is_gap, overall, subjects
-from harness.board.record import RunRecord
-from harness.figures import AbstractFigure
-from harness.figures._marks import gap_guides, named_rows, points, rows_layout, words
+from harness.board.board import Board
+from harness.board.subjects import Subject, overall
+from harness.figures import AbstractFigure, Dot, Dots, Drawing, Rows, numbers_of
+from harness.figures._rows import dots_of, gap_guides, row_names, words
 from harness.types import Score
-
-_FAMILIES = f"{STYLE}/"
-_SHOWN = ("student", "control", "ceiling")
 
 
 @dataclass(frozen=True)
@@ -20,61 +17,71 @@ class StyleFamilies(AbstractFigure):
     """Style recovered by family, the student filled, controls hollow."""
 
     title: ClassVar[str] = "Style by family"
-    reading: ClassVar[str] = (
+    caption: ClassVar[str] = (
         "How far each family of style moved from the base (0) to the teacher's own second sample (1), with 95 % "
         "intervals; hollow triangles are controls."
     )
     order: ClassVar[int] = 30
+    measures: ClassVar[tuple[str, ...]] = ("style_transfer",)
     per: ClassVar = "student"
 
-    def draw(self, record: RunRecord) -> dict[str, Any] | None:
-        """Dot plot of the families of the record's one pair."""
-        index = ScoreIndex.of(record.scores)
-        held = [
+    def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
+        """Dot plot of the subject's families, with the controls and ceilings of its teacher."""
+        if subject is None:
+            return None
+        (style,) = self.measures
+        families = self._families(board, subject)
+        rows = [style, *families]
+        beside = [
             s
-            for s in subjects(record)
-            if s.role in _SHOWN and record.pairs and s.teacher == record.pairs[0].teacher
+            for s in board.subjects
+            if s.group == subject.group and s.role in ("control", "ceiling")
         ]
-        names = sorted(
-            {s.metric for s in record.scores if _is_family(s) and s.value is not None and is_gap(s)}
-        )
-        rows = [STYLE, *names]
-        traces, table = [], []
-        for subject in sorted(held, key=lambda s: s.role == "student"):
-            scores = [overall(index.all(metric, subject)) for metric in rows]
-            kept = [(y, s) for y, s in enumerate(scores) if s is not None and s.value is not None]
-            if kept:
-                traces.append(_trace(subject, kept))
+        marks, table = [], []
+        for one in (*beside, subject):
+            scores = [overall(board.index.all(metric, one)) for metric in rows]
+            valued = [(y, s) for y, s in enumerate(scores) if s is not None and s.value is not None]
+            if valued:
+                marks.append(_dots(one, valued))
                 table += [
-                    [subject.label, _title(m), words(s), str(s.n)]
+                    [one.label, self._title(m), words(s), str(s.n)]
                     for m, s in zip(rows, scores, strict=True)
                     if s
                 ]
-        if not names or not any(t["name"] == "student" for t in traces):
+        if not families or not any(dots.role == "student" for dots in marks):
             return None
-        layout = named_rows(
-            rows_layout(len(rows), "Share of the gap, higher is closer to the teacher"),
-            [_title(m) for m in rows],
+        return Drawing(
+            (*marks, *gap_guides()),
+            Rows(
+                row_names([self._title(m) for m in rows]),
+                "Share of the gap, higher is closer to the teacher",
+                headed=True,
+            ),
+            numbers_of(["Model", "Family", "Recovered", "n"], table),
         )
-        return {
-            "data": traces,
-            "layout": {**layout, **gap_guides(), "margin": {**layout["margin"], "t": 26}},
-            "table": {"columns": ["Model", "Family", "Recovered", "n"], "rows": table},
-        }
+
+    def _families(self, board: Board, subject: Subject) -> list[str]:
+        """Parts of the headline, not parts of parts: categories of prompts are not families."""
+        prefix = f"{self.measures[0]}/"
+        return sorted(
+            {
+                s.metric
+                for s in board.scores_of(subject)
+                if s.metric.startswith(prefix) and "/" not in s.metric.removeprefix(prefix)
+                if s.value is not None and board.index.is_gap(s)
+            }
+        )
+
+    def _title(self, metric: str) -> str:
+        (style,) = self.measures
+        return (
+            "all style" if metric == style else metric.removeprefix(f"{style}/").replace("_", " ")
+        )
 
 
-def _trace(subject: Subject, kept: list[tuple[int, Score]]) -> dict[str, Any]:
-    trace = points(subject.role, [s for _, s in kept], [y for y, _ in kept])
-    if subject.role != "student":
-        trace["opacity"] = 0.75
-        trace["error_x"] = {"visible": False}
-    return trace
-
-
-def _is_family(score: Score) -> bool:
-    """Whether it is a part of the headline, and not a part of parts: categories of prompts are not families."""
-    return score.metric.startswith(_FAMILIES) and "/" not in score.metric.removeprefix(_FAMILIES)
-
-
-def _title(metric: str) -> str:
-    return "all style" if metric == STYLE else metric.removeprefix(_FAMILIES).replace("_", " ")
+def _dots(subject: Subject, valued: list[tuple[int, Score]]) -> Dots:
+    dots = dots_of(subject.role, [s for _, s in valued], [y for y, _ in valued])
+    if subject.role == "student":
+        return dots
+    bare = tuple(Dot(d.x, d.y, told=d.told) for d in dots.dots)
+    return Dots(subject.role, bare, quiet=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from harness.board.board import whole_tasks
-from harness.board.record import RunRecord
-from harness.figures import AbstractFigure
-from harness.figures._marks import FAINT, named_rows, points, rows_layout, words
+from harness.board.board import Board
+from harness.board.subjects import Subject, whole_tasks
+from harness.figures import AbstractFigure, Bar, Bars, Drawing, Mark, Rows, numbers_of
+from harness.figures._rows import dots_of, row_names, words
 from harness.types import Score
 
 _MOST_ROWS = 40
@@ -21,47 +21,44 @@ class TaskDumbbell(AbstractFigure):
     """Task scores of base, student and teacher, one line per task."""
 
     title: ClassVar[str] = "Tasks"
-    reading: ClassVar[str] = (
+    caption: ClassVar[str] = (
         "Each line runs from the base (square) to the teacher (diamond); the student (circle) with its 95 % interval "
         "stands where it got to."
     )
     order: ClassVar[int] = 20
+    measures: ClassVar[tuple[str, ...]] = ("task_score",)
     per: ClassVar = "student"
 
-    def draw(self, record: RunRecord) -> dict[str, Any] | None:
-        """Dumbbells of the record's one pair; scores in the unit that most tasks share."""
-        if not record.pairs:
+    def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
+        """Dumbbells of the subject and its pair; scores in the unit that most tasks share."""
+        if subject is None:
             return None
-        pair = record.pairs[0]
-        models = {"base": pair.base or "", "teacher": pair.teacher, "student": pair.student}
+        models = {"base": subject.base, "teacher": subject.teacher, "student": subject.student}
         scores = [
             s
-            for s in record.scores
-            if s.metric.split("/")[0] == "task_score" and s.student in models.values()
+            for s in board.scores_of(subject)
+            if s.metric.split("/")[0] in self.measures and s.student in models.values()
         ]
         unit, rows = _rows(scores, models)
         if not rows:
             return None
-        shown = list(rows)[:_MOST_ROWS]
-        traces = [_bars([rows[r] for r in shown])]
+        names = list(rows)[:_MOST_ROWS]
+        shown = [rows[name] for name in names]
+        marks: list[Mark] = [_bars(shown)]
         for role in ("base", "teacher", "student"):
-            held = [(y, rows[r][role]) for y, r in enumerate(shown) if role in rows[r]]
-            traces.append(points(role, [s for _, s in held], [y for y, _ in held]))
+            placed = [(y, row[role]) for y, row in enumerate(shown) if role in row]
+            marks.append(dots_of(role, [s for _, s in placed], [y for y, _ in placed]))
+        table = [
+            [name, *(words(s.get(k)) for k in ("base", "student", "teacher")), str(s["student"].n)]
+            for name, s in rows.items()
+        ]
         left_out = len(rows) - len(shown)
-        return {
-            "data": traces,
-            "layout": named_rows(
-                rows_layout(len(shown), f"Score ({unit})", rangemode="tozero"), shown
-            ),
-            "table": {
-                "columns": ["Task", "Base", "Student", "Teacher", "n"],
-                "rows": [
-                    [r, *(words(s.get(k)) for k in ("base", "student", "teacher")), _n(s)]
-                    for r, s in rows.items()
-                ],
-            },
-            "notes": [f"{left_out} further rows are in the table."] if left_out else [],
-        }
+        return Drawing(
+            tuple(marks),
+            Rows(row_names(names), f"Score ({unit})", from_zero=True),
+            numbers_of(["Task", "Base", "Student", "Teacher", "n"], table),
+            notes=(f"{left_out} further rows are in the table.",) if left_out else (),
+        )
 
 
 def _rows(
@@ -79,36 +76,18 @@ def _rows(
     for score in sorted(valued, key=lambda s: (s.task, s.metric)):
         if score.unit != unit:
             continue
-        name = (
-            score.task
-            if len(parts[score.task]) == 1
-            else f"{score.task} · {score.metric.partition('/')[2] or 'score'}"
-        )
+        part = score.metric.partition("/")[2] or "score"
+        name = score.task if len(parts[score.task]) == 1 else f"{score.task} · {part}"
         for role, model in models.items():
             if score.student == model:
                 rows.setdefault(name, {})[role] = score
     return unit, {name: row for name, row in rows.items() if "student" in row}
 
 
-def _bars(rows: list[dict[str, Score]]) -> dict[str, Any]:
-    """Grey lines from base to teacher, through the student where one of them is missing."""
-    xs: list[float | None] = []
-    ys: list[int | None] = []
+def _bars(rows: list[dict[str, Score]]) -> Bars:
+    """Bars from base to teacher, through the student where one of them is missing."""
+    bars = []
     for y, row in enumerate(rows):
         values = [s.value for s in row.values() if s.value is not None]
-        xs += [min(values), max(values), None]
-        ys += [y, y, None]
-    line = {"color": FAINT, "width": 3}
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": xs,
-        "y": ys,
-        "line": line,
-        "hoverinfo": "skip",
-        "name": "gap",
-    }
-
-
-def _n(row: Mapping[str, Score]) -> str:
-    return str(row["student"].n)
+        bars.append(Bar(min(values), max(values), y))
+    return Bars("gap", tuple(bars))

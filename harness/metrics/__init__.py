@@ -16,14 +16,14 @@ place (`stats/intervals`). A finding with a text instead of a statistic says why
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from harness.panel.panel import Looks, Panel
-from harness.types import Better, Finding, Level
+from harness.types import Better, Column, Finding, Level, Topic
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class AbstractMetric(ABC):
     # True = called once per pair with the panels of all fitting tasks
     across_tasks: ClassVar[bool] = False
     explanation: ClassVar[str]  # for the page: what it says, its sign, when not to trust it
+    leaderboard: ClassVar[tuple[Column, ...]] = ()  # of the leaderboard
+    # what the page reads from it: topic -> parts ("" = the measure itself), the first with a value
+    topics: ClassVar[Mapping[Topic, tuple[str, ...]]] = {}
+    # units, of parts too, in which 0 stands for the base and 1 for the teacher
+    gap_units: ClassVar[tuple[str, ...]] = ("gap recovered", "gap transferred")
 
     @abstractmethod
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:

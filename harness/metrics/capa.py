@@ -15,7 +15,7 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.choices import AlignedChoices, align_choices
 from harness.panel.panel import Looks, Panel, View
-from harness.types import Better, Finding, Floats, Ints, Mean, Smooth, Unavailable
+from harness.types import Better, Column, Finding, Floats, Ints, Mean, Smooth, Unavailable
 
 
 def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Floats:
@@ -67,6 +67,8 @@ class Capa(AbstractMetric):
         "with each other, so judge it against the controls, or by its excess. Prompts that one of them left "
         "unanswered are left out."
     )
+    leaderboard: ClassVar = (Column(3, "Agreement", "kappa"),)
+    topics: ClassVar = {"agreement": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """kappa_p, and the share of prompts left out where there are any."""

@@ -18,7 +18,7 @@ from harness.metrics.gap_recovered import gap_stratum
 from harness.panel.grades import SHARES, leaves, pooled_values, primary
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.side import Side
-from harness.types import Better, Finding, Floats, Ratio, RatioStratum, Unavailable
+from harness.types import Better, Column, Finding, Floats, Ratio, RatioStratum, Unavailable
 
 
 def combined_ratio(student: Floats, teacher: Floats, base: Floats) -> float:
@@ -42,6 +42,8 @@ class CapabilityTransfer(AbstractMetric):
         "task counts as much as its gap is wide. With the student before distillation as base it is a gap recovered, "
         "which a student of nobody can do too: compare with the controls. Only a sibling base makes it transfer."
     )
+    leaderboard: ClassVar = (Column(1, "Capability", "of the gap", from_base=True),)
+    topics: ClassVar = {"capability": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The headline, and a reason for every graded task that cannot enter it by the kind of its grades."""

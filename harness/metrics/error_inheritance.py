@@ -18,7 +18,7 @@ from harness.panel.choices import AlignedChoices, Mask, align_choices_with_gold
 from harness.panel.controls import lineage_means
 from harness.panel.panel import Looks, Panel, View
 from harness.stats.controls import prediction_interval_regression
-from harness.types import Better, Finding, Floats, Given, Ints, Mean, Unavailable
+from harness.types import Better, Column, Finding, Floats, Given, Ints, Mean, Unavailable
 
 _CONTROLS = 6  # fewest models from which the popularity of an option is estimated
 _WRONG = 100  # fewest prompts on which both are wrong
@@ -100,6 +100,8 @@ class ErrorInheritance(AbstractMetric):
         "excess_vs_controls asks whether a model that the teacher never taught would look like this, and only that "
         "one counts. Unanswered prompts are left out."
     )
+    leaderboard: ClassVar = (Column(4, "Inherited errors", "excess share", "excess"),)
+    topics: ClassVar = {"inherited_errors": ("excess_vs_controls",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """shared_wrong and uniform_chance, then expected, excess and excess_vs_controls where there are controls."""

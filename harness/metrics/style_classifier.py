@@ -25,6 +25,7 @@ from harness.text.families import bands
 from harness.text.grams import Float32s, character_grams, damped, word_grams
 from harness.types import (
     Better,
+    Column,
     Finding,
     Floats,
     Ints,
@@ -199,6 +200,8 @@ class StyleClassifier(AbstractMetric):
         "it. told_from_teacher: how well a classifier made for it tells the student from the teacher (0 = not at "
         "all, 1 = always); beside it the same for the base and for the teacher's own second sample."
     )
+    leaderboard: ClassVar = (Column(5, "Style classifier", "of the gap", from_base=True),)
+    topics: ClassVar = {"length": ("length_only", "length")}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The gap recovered by n-grams and by length alone, and three distinguishabilities."""

@@ -36,6 +36,7 @@ from harness.text.families import FAMILIES, differences
 from harness.text.segment import Reading
 from harness.types import (
     Better,
+    Column,
     Finding,
     Floats,
     Ints,
@@ -196,6 +197,8 @@ class StyleTransfer(AbstractMetric):
         "(short_replies) the number says little. category/... is the same for one kind of prompt, where the task "
         "names kinds: its interval is wide, so compare kinds only where intervals do not overlap."
     )
+    leaderboard: ClassVar = (Column(2, "Style", "of the gap", from_base=True),)
+    topics: ClassVar = {"style": ("",), "short_replies": ("short_replies",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The headline, gaps recovered by family and category, and the share of short replies."""

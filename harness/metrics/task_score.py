@@ -44,6 +44,7 @@ class TaskScore(AbstractMetric):
         "prompts and describes this checkpoint, not the recipe that made it. A number that is no mean over prompts "
         "has no interval."
     )
+    topics: ClassVar = {"own_score": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """One entry per (leaf, metric, filter) of the student, in lm-eval's order."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from harness.board.board import is_gap
 from harness.types import Score
 
 _ROOM = 0.04  # share of the scale left free at both ends
@@ -18,6 +17,7 @@ class Scale:
 
     low: float
     high: float
+    gap: bool  # 1 is the teacher's level
 
     def at(self, value: float) -> float:
         """Place of a value, 0 to 100, ends included."""
@@ -34,17 +34,18 @@ class Bar:
     guides: tuple[float, ...]  # of 0 and, for gaps, 1
 
 
-def scale(scores: Iterable[Score | None]) -> Scale:
+def scale(scores: Iterable[Score | None], is_gap: Callable[[Score], bool]) -> Scale:
     """The common scale of a column: holds 0, for gaps also 1, and all intervals within the limit."""
     valued = [s for s in scores if s is not None and s.value is not None]
-    ends = [0.0, *([1.0] if any(is_gap(s) for s in valued) else [])]
+    gap = any(is_gap(s) for s in valued)
+    ends = [0.0, *([1.0] if gap else [])]
     for s in valued:
         ends += [x for x in (s.value, s.low, s.high) if x is not None]
     low, high = min(ends), max(ends)
-    if any(is_gap(s) for s in valued):
+    if gap:
         low, high = max(low, _LIMIT[0]), min(high, _LIMIT[1])
     room = _ROOM * (high - low) or 0.5
-    return Scale(low - room, high + room)
+    return Scale(low - room, high + room, gap)
 
 
 def bar(score: Score, on: Scale) -> Bar:
@@ -52,7 +53,7 @@ def bar(score: Score, on: Scale) -> Bar:
     if score.value is None:
         raise ValueError("a score without a value has no bar")
     guides = [0.0] if on.low < 0.0 < on.high else []
-    guides += [1.0] if is_gap(score) and on.low < 1.0 < on.high else []
+    guides += [1.0] if on.gap and on.low < 1.0 < on.high else []
     low = score.low if score.low is not None else score.value
     high = score.high if score.high is not None else score.value
     return Bar(on.at(low), on.at(high), on.at(score.value), tuple(on.at(g) for g in guides))

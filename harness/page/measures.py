@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.board.board import Variant
-from harness.board.record import CellRecord, MetricNote, RunRecord
-from harness.page.exports import ordered
-from harness.types import Score
+from harness.board.board import Board
+from harness.board.record import CollectionRecord, Facts, MetricNote, RunRecord, Variant
+from harness.board.tables import ordered
+from harness.types import Score, Topic
 
 _MOST_ROWS = 120
 _MOST_COLUMNS = 40
 _MOST_PLOTS = 6
+_FIRST: tuple[Topic, ...] = ("capability", "style", "own_score")
 
 
 @dataclass(frozen=True)
-class Holder:
+class Model:
     """A column of a measure's table: a model, its teacher if it has one, its swept values."""
 
     student: str
     teacher: str
     variant: Variant
-    role: str
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Measure:
 
     name: str
     note: MetricNote | None
-    columns: tuple[Holder, ...]
+    columns: tuple[Model, ...]
     rows: tuple[tuple[str, str, tuple[Score | None, ...]], ...]  # (part, task, a score per column)
     left_out: int  # rows and columns that are in scores.csv only
     plots: tuple[str, ...]  # metric names to draw
@@ -46,15 +46,16 @@ class Hole:
     places: tuple[str, ...]  # "student on task"
 
 
-def measures(record: RunRecord) -> list[Measure]:
-    """Every metric of the run, headlines first, then by name."""
+def measures(board: Board) -> list[Measure]:
+    """Every metric of the run: headlines and the models' own scores first, then by name."""
     families: dict[str, list[Score]] = {}
-    for score in ordered(record.scores):
+    for score in ordered(board.record.scores):
         families.setdefault(score.metric.split("/")[0], []).append(score)
-    first = ("capability_transfer", "style_transfer", "task_score")
-    names = [n for n in first if n in families] + sorted(set(families) - set(first))
-    notes = {m.name: m for m in record.metrics}
-    return [_measure(name, families[name], notes.get(name), record) for name in names]
+    topics = [name.split("/")[0] for topic in _FIRST for name in board.index.metrics(topic)]
+    names = dict.fromkeys([*(n for n in topics if n in families), *sorted(families)])
+    return [
+        _measure(name, families[name], board.index.notes.get(name), board.record) for name in names
+    ]
 
 
 def _measure(
@@ -62,7 +63,7 @@ def _measure(
 ) -> Measure:
     # the whole, its parts, then parts of parts: where there is no room, those are left out first
     scores = sorted(scores, key=lambda s: s.metric.count("/"))
-    order = {m: i for i, m in enumerate(record.roles)}
+    order = {m: i for i, m in enumerate(record.models)}
     keys = sorted({_key(s) for s in scores}, key=lambda k: (k[1], order.get(k[0], len(order)), k))
     rows: dict[tuple[str, str], dict[tuple[str, str, Variant], Score]] = {}
     for score in scores:
@@ -70,8 +71,8 @@ def _measure(
     shown = list(rows.items())[:_MOST_ROWS]
     left_out = len(rows) - len(shown) + max(0, len(keys) - _MOST_COLUMNS)
     keys = keys[:_MOST_COLUMNS]
-    columns = tuple(Holder(k[0], k[1], k[2], record.roles.get(k[0], "other")) for k in keys)
-    table = tuple((part, task, tuple(held.get(k) for k in keys)) for (part, task), held in shown)
+    columns = tuple(Model(*key) for key in keys)
+    table = tuple((part, task, tuple(row.get(k) for k in keys)) for (part, task), row in shown)
     plots = list(dict.fromkeys(s.metric for s in scores if s.value is not None))[:_MOST_PLOTS]
     return Measure(name, note, columns, table, left_out, tuple(plots))
 
@@ -82,26 +83,25 @@ def _key(score: Score) -> tuple[str, str, Variant]:
 
 def holes(record: RunRecord) -> list[Hole]:
     """Absent numbers, gathered by metric and reason, most places first."""
-    found: dict[tuple[str, str], list[str]] = {}
+    places: dict[tuple[str, str], list[str]] = {}
     for score in ordered(record.scores):
         if score.value is None:
             who = f"{score.student} ← {score.teacher}" if score.teacher else score.student
             swept = "".join(f", {k}={v}" for k, v in score.variant)
-            found.setdefault((score.metric.split("/")[0], score.reason), []).append(
-                f"{who} on {score.task}{swept}"
-            )
-    held = [
-        Hole(metric, reason, tuple(dict.fromkeys(places)))
-        for (metric, reason), places in found.items()
+            where = f"{who} on {score.task}{swept}"
+            places.setdefault((score.metric.split("/")[0], score.reason), []).append(where)
+    gathered = [
+        Hole(metric, reason, tuple(dict.fromkeys(where)))
+        for (metric, reason), where in places.items()
     ]
-    return sorted(held, key=lambda h: (-len(h.places), h.metric, h.reason))
+    return sorted(gathered, key=lambda h: (-len(h.places), h.metric, h.reason))
 
 
 @dataclass(frozen=True)
 class Made:
     """One collection as a row of the table; None where it was not measured (recorded answers)."""
 
-    cell: CellRecord
+    collection: CollectionRecord
     tokens_per_s: float | None
     wall_s: float | None
     p50_s: float | None
@@ -111,10 +111,10 @@ class Made:
 
 def made(record: RunRecord) -> list[Made]:
     """Collections by model and task, zeros turned into "not measured"."""
-    return [_made(c) for c in sorted(record.cells, key=lambda c: (c.model, c.task, c.sample))]
+    return [_made(c) for c in sorted(record.collections, key=lambda c: (c.model, c.task, c.sample))]
 
 
-def _made(c: CellRecord) -> Made:
+def _made(c: CollectionRecord) -> Made:
     speed = c.n_tokens / c.wall_s if c.wall_s > 0 and c.n_tokens > 0 else None
     return Made(
         c,
@@ -126,8 +126,8 @@ def _made(c: CellRecord) -> Made:
     )
 
 
-def fact_columns(models: Mapping[str, Mapping[str, str | int | float]]) -> list[str]:
+def fact_columns(models: Mapping[str, Facts]) -> list[str]:
     """Facts that a table of models shows: the usual ones in their order, then all others by name."""
     usual = ["kind", "parameters", "size_bytes", "dtype", "device"]
     known = {key for facts in models.values() for key in facts}
-    return [k for k in usual if k in known] + sorted(known - set(usual))
+    return [k for k in usual if k in known] + sorted(known - {*usual, "role"})

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.board.board import Subject, narrowed
-from harness.board.record import RunRecord
+from harness.board.board import Board
+from harness.board.subjects import Subject
 from harness.figures import AbstractFigure
+from harness.page.draw import plotly
 from harness.plugins import build, kinds
 
 
@@ -17,10 +18,10 @@ class Picture:
     """A drawn figure."""
 
     id: str  # of the element that the script fills
-    kind: str
     title: str
-    reading: str
+    caption: str
     notes: tuple[str, ...]
+    first: bool  # stands beside the sentences
     wide: bool  # takes the whole width of the page
     height: int  # pixels, kept free before the script has drawn
     columns: tuple[str, ...]
@@ -36,50 +37,53 @@ def stock() -> list[AbstractFigure]:
     return sorted(figures, key=lambda f: (f.order, f.kind))
 
 
-def of_run(figures: Sequence[AbstractFigure], record: RunRecord) -> list[Picture]:
+def of_run(figures: Sequence[AbstractFigure], board: Board) -> list[Picture]:
     """Figures about the whole run."""
-    return _drawn([f for f in figures if f.per == "run"], record, "run")
+    return _drawn([f for f in figures if f.per == "run"], board, None, "run")
 
 
 def of_student(
-    figures: Sequence[AbstractFigure], record: RunRecord, subject: Subject, number: int
+    figures: Sequence[AbstractFigure], board: Board, subject: Subject, number: int
 ) -> list[Picture]:
     """Figures about one student."""
-    return _drawn(
-        [f for f in figures if f.per == "student"], narrowed(record, subject), f"student-{number}"
-    )
+    own = [f for f in figures if f.per == "student"]
+    return _drawn(own, board, subject, f"student-{number}")
 
 
-def of_metric(record: RunRecord, metrics: Sequence[str], number: int) -> list[Picture]:
-    """A dot plot for each metric of a family."""
-    found = []
-    for i, metric in enumerate(metrics):
-        figure = build("figures", metric, {"kind": "measure_dots", "metric": metric})
-        found += [
-            replace(p, title=metric) for p in _drawn([figure], record, f"measure-{number}-{i}")
-        ]
-    return found
-
-
-def _drawn(figures: Sequence[AbstractFigure], record: RunRecord, prefix: str) -> list[Picture]:
-    found = []
+def of_metric(
+    figures: Sequence[AbstractFigure], board: Board, metrics: Sequence[str], number: int
+) -> list[Picture]:
+    """A plot for each metric of a family."""
+    pictures = []
     for figure in figures:
-        drawn = figure.draw(record)
-        if drawn is None:
+        for i, metric in enumerate(metrics) if figure.per == "metric" else ():
+            own = build("figures", metric, {"kind": figure.kind, "metric": metric})
+            plots = _drawn([own], board, None, f"measure-{number}-{i}")
+            pictures += [replace(p, title=metric) for p in plots]
+    return pictures
+
+
+def _drawn(
+    figures: Sequence[AbstractFigure], board: Board, subject: Subject | None, prefix: str
+) -> list[Picture]:
+    pictures = []
+    for figure in figures:
+        drawing = figure.draw(board, subject)
+        if drawing is None:
             continue
-        table = drawn.get("table", {"columns": [], "rows": []})
-        found.append(
+        drawn = plotly(drawing)
+        pictures.append(
             Picture(
                 id=f"{prefix}-{figure.kind}",
-                kind=figure.kind,
                 title=figure.title,
-                reading=drawn.get("reading", figure.reading),
-                notes=tuple(drawn.get("notes", ())),
+                caption=drawing.caption or figure.caption,
+                notes=drawing.notes,
+                first=figure.first,
                 wide=bool(drawn["layout"].get("meta", {}).get("wide", False)),
-                height=int(drawn["layout"].get("height", 420)),
-                columns=tuple(table["columns"]),
-                rows=tuple(tuple(str(v) for v in row) for row in table["rows"]),
-                plotly={"data": drawn["data"], "layout": drawn["layout"]},
+                height=drawing.frame.height,
+                columns=drawing.numbers.columns,
+                rows=drawing.numbers.rows,
+                plotly=drawn,
             )
         )
-    return found
+    return pictures

@@ -1,4 +1,4 @@
-"""index.html from what the other parts found: templates, policy, scripts and data islands."""
+"""index.html from a Board: templates, policy, scripts and data islands."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.board import numerals
-from harness.board.leaderboard import Leaderboard, Row
-from harness.board.record import RunRecord
+from harness.board.answers import BUDGET_BYTES, browse
+from harness.board.board import Board, Row
 from harness.board.sentences import Sentence, sentences
+from harness.board.tables import DASH, MARKS, leaderboard_view
 from harness.figures import AbstractFigure
 from harness.page import bars, pictures
 from harness.page.measures import Measure, fact_columns, holes, made, measures
@@ -54,32 +55,19 @@ class MeasurePart:
     pictures: tuple[Picture, ...]
 
 
-def page(
-    record: RunRecord,
-    board: Leaderboard,
-    browser: Sequence[dict[str, Any]],
-    figures: Sequence[AbstractFigure],
-) -> str:
+def page(board: Board) -> str:
     """The page as one HTML text, with its scripts allowed by digest and nothing else."""
-    run = pictures.of_run(figures, record)
-    said = {s.subject: s for s in sentences(record)}
-    students = [
-        StudentPart(
-            f"student-{i}",
-            row,
-            said.get(row.subject),
-            tuple(pictures.of_student(figures, record, row.subject, i)),
-        )
-        for i, row in enumerate(r for r in board.rows if r.subject.role == "student")
-    ]
+    record, figures, browser = board.record, pictures.stock(), _browser(board)
+    run = pictures.of_run(figures, board)
+    students = _students(board, figures)
     parts = [
-        MeasurePart(m, tuple(pictures.of_metric(record, m.plots, i)))
-        for i, m in enumerate(measures(record))
+        MeasurePart(m, tuple(pictures.of_metric(figures, board, m.plots, i)))
+        for i, m in enumerate(measures(board))
     ]
     every = [
         *run,
         *(p for s in students for p in s.pictures),
-        *(p for m in parts for p in m.pictures),
+        *(p for part in parts for p in part.pictures),
     ]
     app, plotly = _script(), _plotly() if every else ""
     return (
@@ -88,8 +76,10 @@ def page(
         .render(
             record=record,
             board=board,
+            view=leaderboard_view(board),
             scales=[
-                bars.scale(r.cells[i].score for r in board.rows) for i in range(len(board.columns))
+                bars.scale((r.claims[i].score for r in board.rows), board.index.is_gap)
+                for i in range(len(board.columns))
             ],
             pictures=run,
             ids={s.row.subject: s.id for s in students},
@@ -98,16 +88,38 @@ def page(
             holes=holes(record),
             made=made(record),
             facts=fact_columns(record.models),
-            notes={m.name: m for m in record.metrics},
+            notes=board.index.notes,
             browser=browser,
             policy=_policy([app, plotly] if plotly else [app]),
             style=Markup(_FOLDER.joinpath("style.css").read_text("utf-8")),
             app=Markup(app),
             plotly=_packed(plotly) if plotly else "",
             figures=_island({p.id: p.plotly for p in every}),
-            samples=_island(list(browser)),
+            samples=_island(browser),
         )
     )
+
+
+def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPart]:
+    """A part for every student, in the order of the leaderboard."""
+    said = {s.subject: s for s in sentences(board)}
+    rows = [r for r in board.rows if r.subject.role == "student"]
+    return [
+        StudentPart(
+            f"student-{i}",
+            row,
+            said.get(row.subject),
+            tuple(pictures.of_student(figures, board, row.subject, i)),
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def _browser(board: Board) -> list[dict[str, Any]]:
+    """The tasks of the sample browser that have something to show."""
+    share = BUDGET_BYTES // max(1, len(board.record.tasks))
+    tasks = (browse(answers, board.pairs_in(answers), share) for answers in board.answers())
+    return [task for task in tasks if task["prompts"]]
 
 
 def visible(text: str) -> str:
@@ -137,7 +149,8 @@ def _environment() -> Environment:
         )
     }
     env.filters |= {"visible": visible, "digits": numerals.number}
-    env.globals |= {"estimate": numerals.estimate, "number": numerals.number, "bar": bars.bar}
+    env.globals |= {"estimate": numerals.estimate, "number": numerals.number}
+    env.globals |= {"bar": bars.bar, "DASH": DASH, "MARKS": MARKS}
     return env
 
 

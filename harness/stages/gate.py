@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.board.columns import score_texts
 from harness.plan.run import Condition, Gate, Word
 from harness.schema import build_dataclass
 from harness.types import DistillbenchError, Score
@@ -59,7 +60,7 @@ def broken_conditions(
     conditions: Sequence[Condition], scores: Sequence[Score], reference: Path
 ) -> list[str]:
     """One line for every condition that does not hold; a row that is missing or has no value breaks its condition."""
-    rows = [_row(score) for score in scores]
+    rows = [score_texts(score) for score in scores]
     wanted = zip(conditions, targets(conditions, reference), strict=True)
     return [line for condition, target in wanted for line in _broken(condition, rows, target)]
 
@@ -90,18 +91,6 @@ def _broken(
             f"{name}: {value:.4g} is not within {condition.within:g} of the reference {target:.4g}"
         )
     return lines
-
-
-def _row(score: Score) -> dict[str, str]:
-    numbers = {
-        k: "" if v is None else repr(v)
-        for k, v in (("value", score.value), ("low", score.low), ("high", score.high))
-    }
-    return {
-        "metric": score.metric, "task": score.task, "student": score.student, "teacher": score.teacher,
-        "base": score.base, **numbers, "n": str(score.n), "unit": score.unit, "better": score.better,
-        "skipped_reason": score.reason, **dict(score.variant),
-    }  # fmt: skip
 
 
 def _matching(

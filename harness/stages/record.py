@@ -1,27 +1,34 @@
-"""What a run leaves for its page: scores, how they were made, and what a careful reader asks first."""
+"""What a run leaves for its readers: scores, how they were made, and what a careful reader asks first."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from harness.board.cautions import cautions, without_number
 from harness.board.comparisons import compared
-from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
+from harness.board.record import (
+    CollectionRecord,
+    Comparison,
+    Difference,
+    Facts,
+    MetricNote,
+    RunRecord,
+    Variant,
+    WorkCount,
+)
 from harness.console.progress import stage
-from harness.panel.side import Side
+from harness.metrics import AbstractMetric
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
 from harness.stages.overlap import training_of
-from harness.stages.spilled import spilled
+from harness.stages.spilled import FACT
 from harness.store.store import Store
-from harness.types import Control, Pair, Score, Unavailable
+from harness.types import Score
 
-_FEW_PROMPTS = 200
 _PACKAGES = (
     "distillbench",
     "lm-eval",
@@ -35,29 +42,42 @@ _PACKAGES = (
 
 
 @stage("gathering what the page shows")
-def make_record(plan: Plan, store: Store, scores: Sequence[Score]) -> RunRecord:
-    """The record of one run."""
+def make_record(
+    plan: Plan, store: Store, scores: Sequence[Score], work: Sequence[WorkCount] = ()
+) -> RunRecord:
+    """The record of one run; `work` = what of it was computed and what was read from the store."""
     run = plan.run
     roles = roles_of(run)
-    cells = tuple(_cell_record(run, c, store) for c in plan.collections)
-    return RunRecord(
+    library = Library(plan, store)
+    record = RunRecord(
         title=run.title,
         scores=tuple(scores),
         comparisons=compared(scores, roles),
         pairs=run.pairs,
         controls=run.controls,
-        roles=roles,
-        models={name: _model_facts(plan, name, store) for name in run.models},
+        models={
+            name: {"role": roles[name], **_model_facts(plan, name, store)} for name in run.models
+        },
         tasks={name: _task_facts(plan, name) for name in run.tasks},
-        metrics=tuple(
-            MetricNote(m.name, m.unit, m.better, m.level, m.explanation)
-            for m in run.metrics.values()
-        ),
-        cells=cells,
-        warnings=tuple(_warnings(plan, store, cells)),
+        metrics=tuple(map(note_of, run.metrics.values())),
+        collections=tuple(_collection(plan, planned, store) for planned in plan.collections),
         versions=_versions(),
-        answers=answers_from(Library(plan, store)),
+        lineages={name: library.lineage(name) for name in run.models},
+        judges={
+            name: tuple(readers)
+            for name, task in run.tasks.items()
+            if task.reads() is not None and (readers := task.readers())
+        },
+        differences=tuple(_differences(run, library)),
+        work=tuple(work),
     )
+    return replace(record, warnings=cautions(record))
+
+
+def note_of(metric: AbstractMetric) -> MetricNote:
+    """What the page says of a measure, and reads from it."""
+    says = (metric.unit, metric.better, metric.level, metric.explanation)
+    return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
 
 
 def roles_of(run: Run) -> dict[str, str]:
@@ -75,97 +95,90 @@ def roles_of(run: Run) -> dict[str, str]:
     }
 
 
-def answers_from(library: Library) -> Callable[[str, str, int], Side | None]:
-    """A look-up of stored answers that says None where there are none."""
-
-    def answers(model: str, task: str, sample: int) -> Side | None:
-        try:
-            return library.side(model, task, sample)
-        except Unavailable:
-            return None
-
-    return answers
-
-
-def join_records(
-    records: Sequence[RunRecord], variants: Sequence[tuple[tuple[str, str], ...]]
-) -> RunRecord:
+def join_records(records: Sequence[RunRecord], variants: Sequence[Variant]) -> RunRecord:
     """One record for all jobs of a sweep; `variants` holds each job's swept keys and values."""
-    first = records[0]
-    scores = [
-        replace(s, variant=v) for r, v in zip(records, variants, strict=True) for s in r.scores
-    ]
-    comparisons = [
-        replace(c, variant=v) for r, v in zip(records, variants, strict=True) for c in r.comparisons
-    ]
-    return replace(
-        first,
-        scores=tuple(scores),
+    jobs = list(zip(records, variants, strict=True))
+    comparisons: list[Comparison] = [replace(c, variant=v) for r, v in jobs for c in r.comparisons]
+    joined = replace(
+        records[0],
+        scores=tuple(replace(s, variant=v) for r, v in jobs for s in r.scores),
         comparisons=tuple(comparisons),
         models={k: v for r in records for k, v in r.models.items()},
         tasks={k: v for r in records for k, v in r.tasks.items()},
-        roles={k: v for r in records for k, v in r.roles.items()},
         pairs=tuple(dict.fromkeys(p for r in records for p in r.pairs)),
         controls=tuple(dict.fromkeys(c for r in records for c in r.controls)),
         metrics=tuple({m.name: m for r in records for m in r.metrics}.values()),
-        cells=tuple(dict.fromkeys(c for r in records for c in r.cells)),
-        warnings=tuple(dict.fromkeys(w for r in records for w in r.warnings)),
+        collections=_joined_collections(records, variants),
+        lineages={k: v for r in records for k, v in r.lineages.items()},
+        judges={k: v for r in records for k, v in r.judges.items()},
+        differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
+        work=tuple(w for r in records for w in r.work),
         variants=tuple(dict.fromkeys(k for v in variants for k, _ in v)),
+        settings=tuple(dict.fromkeys(variants)),
+    )
+    # a job without one number says so for itself; the page does only where no job has one
+    told = dict.fromkeys(w for r in records for w in r.warnings if w != without_number(r))
+    empty = without_number(joined)
+    return replace(joined, warnings=(*([empty] if empty else []), *told))
+
+
+def _joined_collections(
+    records: Sequence[RunRecord], variants: Sequence[Variant]
+) -> tuple[CollectionRecord, ...]:
+    """Every collection once, with the settings that it belongs to where others have another one in its place."""
+    settings: dict[CollectionRecord, list[Variant]] = {}
+    places: dict[tuple[str, str, int], set[CollectionRecord]] = {}
+    for record, variant in zip(records, variants, strict=True):
+        for c in record.collections:
+            settings.setdefault(c, []).append(variant)
+            places.setdefault((c.model, c.task, c.sample), set()).add(c)
+    return tuple(
+        replace(c, variants=tuple(own)) if len(places[c.model, c.task, c.sample]) > 1 else c
+        for c, own in settings.items()
     )
 
 
-def record_to_json(record: RunRecord) -> str:
-    """A record without its answers, for the jobs of a sweep."""
-    fields = {k: v for k, v in vars(record).items() if k != "answers"}
-    return json.dumps({k: _jsonable(v) for k, v in fields.items()}, sort_keys=True)
-
-
-def record_from_json(text: str, answers: Callable[[str, str, int], Side | None]) -> RunRecord:
-    """The inverse of record_to_json."""
-    fields = json.loads(text)
-    kinds: dict[str, Any] = {
-        "comparisons": Comparison, "pairs": Pair, "controls": Control, "metrics": MetricNote, "cells": CellRecord,
-        "scores": Score,
-    }  # fmt: skip
-    for name, kind in kinds.items():
-        fields[name] = tuple(
-            kind(**{k: _tupled(v) for k, v in row.items()}) for row in fields[name]
-        )
-    for name in ("warnings", "variants"):
-        fields[name] = tuple(fields[name])
-    return RunRecord(**fields, answers=answers)
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [asdict(v) if not isinstance(v, str) else v for v in value]
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
-
-
-def _cell_record(run: Run, planned: Collection, store: Store) -> CellRecord:
-    cell = planned
-    blank = CellRecord(
-        cell.model,
-        cell.task,
-        cell.decoding.sample,
-        planned.summary.n_requests,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        None,
-        "",
+def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionRecord:
+    """How the answers of one collection came, or why there are none."""
+    cell, summary = planned, planned.summary
+    training = training_of(planned, store) if cell.decoding.sample == 0 else None
+    seen = None if training is None else list(training.prompts.values())
+    blank = CollectionRecord(
+        model=cell.model,
+        task=cell.task,
+        sample=cell.decoding.sample,
+        n_requests=summary.n_requests,
+        n_answered=0,
+        n_tokens=0,
+        wall_s=0.0,
+        latency_p50_s=0.0,
+        latency_p95_s=0.0,
+        peak_memory_bytes=0,
+        usd=None,
+        missing="",
+        key=planned.key,
+        requests_key=planned.requests_key,
+        grades_key=planned.grades_key,
+        n_prompts=summary.n_prompts,
+        n_seen=None if seen is None else len(seen),
+        n_seen_exactly=None if seen is None else sum(s.exact for s in seen),
+        notes=summary.notes,
     )
     if not store.has(planned.key):
         return replace(blank, missing=store.failure(planned.key) or "not collected yet")
     how = store.provenance(planned.key)
-    backend = run.models[cell.model]
+    names = ("n_answered", "n_tokens", "wall_s", "latency_p50_s", "latency_p95_s")
+    return replace(
+        blank,
+        **{name: how[name] for name in (*names, "peak_memory_bytes")},
+        usd=_price(plan.run, cell.model, how),
+        secrets=tuple(str(how.get(FACT, "")).split()),
+    )
+
+
+def _price(run: Run, model: str, how: Mapping[str, float]) -> float | None:
+    """Dollars for the hours and the tokens of a collection; None where the model names no price."""
+    backend = run.models[model]
     prices = [
         backend.usd_per_hour * how["wall_s"] / 3600 if backend.usd_per_hour is not None else None,
         backend.usd_per_million_tokens * how["n_tokens"] / 1e6
@@ -173,31 +186,20 @@ def _cell_record(run: Run, planned: Collection, store: Store) -> CellRecord:
         else None,
     ]
     known = [p for p in prices if p is not None]
-    names = (
-        "n_answered",
-        "n_tokens",
-        "wall_s",
-        "latency_p50_s",
-        "latency_p95_s",
-        "peak_memory_bytes",
-    )
-    return replace(blank, usd=sum(known) if known else None, **{n: how[n] for n in names})
+    return sum(known) if known else None
 
 
-def _model_facts(plan: Plan, name: str, store: Store) -> dict[str, str | int | float]:
-    facts: dict[str, str | int | float] = {
-        "kind": plan.run.models[name].kind,
-        "digest": plan.identities.models[name],
-    }
+def _model_facts(plan: Plan, name: str, store: Store) -> Facts:
+    facts = {"kind": plan.run.models[name].kind, "digest": plan.identities.models[name]}
     for planned in plan.collections:
         if planned.model == name and store.has(planned.key):
             how = store.provenance(planned.key)
             known = ("parameters", "size_bytes", "device", "dtype", "threads")
-            return {**facts, **{k: how[k] for k in known if k in how}}
+            return facts | {k: how[k] for k in known if k in how}
     return facts
 
 
-def _task_facts(plan: Plan, name: str) -> dict[str, str | int | float]:
+def _task_facts(plan: Plan, name: str) -> Facts:
     sets = [c.summary for c in plan.collections if c.task == name]
     chats = sorted({c.chat for c in sets})
     return {
@@ -209,108 +211,16 @@ def _task_facts(plan: Plan, name: str) -> dict[str, str | int | float]:
     }
 
 
-def _warnings(plan: Plan, store: Store, cells: Sequence[CellRecord]) -> list[str]:
-    run = plan.run
-    found = [f"{c.model} has no answers to {c.task}: {c.missing}" for c in cells if c.missing]
-    found.extend(f"{line}." for line in spilled(plan, store))
-    without = sorted({p.student for p in run.pairs if p.base is None})
-    if without:
-        found.append(
-            f"No base for {', '.join(without)}: what came across cannot be told from what was there before."
-        )
-    if run.pairs and not run.controls:
-        found.append(
-            "No controls: nothing shows how much of this a model would have that the teacher never taught."
-        )
-    elif run.pairs and len({c.lineage for c in run.controls}) < 4:
-        lineages = len({c.lineage for c in run.controls})
-        found.append(
-            f"Only {lineages} independent control lineage{'s' * (lineages > 1)}: too few for any claim of provenance."
-        )
-    few = [(t, int(_task_facts(plan, t)["n_prompts"])) for t in run.tasks]
-    small = [f"{t} ({n})" for t, n in few if n < _FEW_PROMPTS]
-    if small:
-        found.append(f"Fewer than {_FEW_PROMPTS} prompts: {', '.join(small)}; intervals are wide.")
-    found.extend(_ceiling_warnings(plan))
-    library = Library(plan, store)
-    found.extend(_judge_warnings(plan, library))
-    found.extend(_training_warnings(plan, store))
-    differing = [
-        d
-        for p in run.pairs
-        for t in run.tasks
-        for m in (p.teacher, p.base)
-        if m
-        for d in library.differences(t, p.student, m)
+def _differences(run: Run, library: Library) -> list[Difference]:
+    """What makes a student's answers hard to compare with those of its teacher or its base."""
+    return [
+        Difference(task, pair.student, other, words)
+        for pair in run.pairs
+        for task in run.tasks
+        for other in (pair.teacher, pair.base)
+        if other
+        for words in library.differences(task, pair.student, other)
     ]
-    found.extend(dict.fromkeys(f"Not like for like: {d}." for d in differing))
-    found.extend(
-        dict.fromkeys(f"{c.task}: {note}" for c in plan.collections for note in c.summary.notes)
-    )
-    return found
-
-
-def _ceiling_warnings(plan: Plan) -> list[str]:
-    greedy = sorted(
-        {
-            p.teacher
-            for p in plan.run.pairs
-            for t in plan.run.tasks
-            if p.ceiling == "second_sample"
-            and plan.find(p.teacher, t) is not None
-            and any("text" in c.summary.yields for c in plan.collections if c.task == t)
-            and plan.find(p.teacher, t, 1) is None
-        }
-    )
-    return (
-        [
-            f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."
-        ]
-        if greedy
-        else []
-    )
-
-
-def _judge_warnings(plan: Plan, library: Library) -> list[str]:
-    """A judge favours its own answers, and those of its relatives."""
-    run = plan.run
-    judges = [
-        (t, m)
-        for t, task in run.tasks.items()
-        for m in task.readers() or ()
-        if task.reads() is not None
-    ]
-    found = []
-    for task, judge in judges:
-        for name in dict.fromkeys(m for p in run.pairs for m in (p.teacher, p.student)):
-            if judge == name:
-                found.append(
-                    f"{task}: the judge, {judge}, is itself one of those compared; its verdicts favour it."
-                )
-            elif library.lineage(judge) == library.lineage(name):
-                found.append(
-                    f"{task}: the judge, {judge}, is of one lineage with {name}; its verdicts may favour it."
-                )
-    return found
-
-
-def _training_warnings(plan: Plan, store: Store) -> list[str]:
-    """How many prompts a model may have been trained on, where it says what it was trained on."""
-    found = []
-    for planned in plan.collections:
-        cell = planned
-        if (
-            cell.decoding.sample == 0
-            and (training := training_of(planned, store))
-            and training.prompts
-        ):
-            n, total = len(training.prompts), planned.summary.n_prompts
-            exact = sum(s.exact for s in training.prompts.values())
-            found.append(
-                f"{cell.model} was trained on text that overlaps with {n} of {total} prompts of {cell.task} "
-                f"({exact} word for word)."
-            )
-    return found
 
 
 def _versions() -> dict[str, str]:

@@ -1,81 +1,59 @@
-"""The report stage: a run's record becomes one page and four data files, the same bytes for the same record."""
+"""The report stage: a run's record becomes a folder of exports, the same bytes for the same record."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from harness.board.answers import BUDGET_BYTES, browse, task_answers
-from harness.board.leaderboard import leaderboard
-from harness.board.record import RunRecord
+from harness.board.answers import Read
+from harness.board.board import make_board
+from harness.board.record import CollectionRecord, RunRecord
 from harness.console.progress import stage
 from harness.console.secrets import redacted
-from harness.figures import AbstractFigure
-from harness.page import exports, pictures
-from harness.page.render import page
-from harness.page.samples_file import written
+from harness.exports import AbstractExporter
+from harness.panel.side import Side
+from harness.plugins import build, kinds
+from harness.store.store import Store
+from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
 
 
 @stage("writing the page")
-def write_report(
-    record: RunRecord, folder: Path, figures: Sequence[AbstractFigure] | None = None
-) -> Path:
-    """Path of index.html in `folder`, where the data files and samples.parquet are written too.
+def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
+    """Path of index.html in `folder`, where every exporter writes its files; `read` reaches the stored answers.
 
-    Each file is made beside the folder and moved into it whole; the page comes last. `figures` = None draws every kind.
+    They are made beside the folder and moved into it whole; the page comes last.
     """
-    record = redacted(record)
+    board = make_board(redacted(record), read)
     folder.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        board = leaderboard(record)
-        browser = _browser(record, workshop / "samples.parquet")
-        texts = {
-            "scores.csv": exports.scores_csv(record),
-            "scores.json": exports.scores_json(record),
-            "leaderboard.csv": exports.leaderboard_csv(board, record.variants),
-            "run.json": exports.run_json(record),
-            "index.html": page(
-                record, board, browser, pictures.stock() if figures is None else figures
-            ),
-        }
-        for name, text in texts.items():
-            (workshop / name).write_bytes(text.encode("utf-8", "replace"))
-        for name in ("samples.parquet", *texts):
-            os.replace(workshop / name, folder / name)
+        for kind in kinds("exports"):
+            exporter: AbstractExporter = build("exports", kind, {"kind": kind})
+            exporter.export(board, workshop)
+        page = workshop / "index.html"
+        for path in (*(p for p in sorted(workshop.iterdir()) if p != page), page):
+            os.replace(path, folder / path.name)
     finally:
         shutil.rmtree(workshop)
     return folder / "index.html"
 
 
-def without_number(record: RunRecord) -> str:
-    """One line that says why not one score has a value; "" where there is one."""
-    if any(score.value is not None for score in record.scores):
-        return ""
-    if not record.metrics:
-        why = "no metric is named; add metrics, for example metrics: {task_score: }"
-    elif not record.scores:
-        pairs = (
-            ""
-            if record.pairs
-            else "; pairs is empty, and most of them compare a student with its teacher"
+def stored_answers(store: Store) -> Read:
+    """What reads the answers of a collection, with their grades where there are any, from the store."""
+
+    def read(c: CollectionRecord) -> Side | None:
+        if not (store.has(c.key) and store.has(c.requests_key)):
+            return None
+        graded = c.grades_key if c.grades_key and store.has(c.grades_key) else None
+        return Side(
+            model=c.model,
+            lineage=c.model,
+            requests=requests_from_table(store.table(c.requests_key)),
+            outputs=outputs_from_table(store.table(c.key)),
+            grades=grades_from_table(store.table(graded)) if graded else None,
+            keys=(c.key, c.requests_key),
         )
-        why = f"{', '.join(m.name for m in record.metrics)} found nothing to measure in these tasks{pairs}"
-    else:
-        reason, times = Counter(s.reason for s in record.scores).most_common(1)[0]
-        why = f"{times} of {len(record.scores)} scores say: {reason}"
-    return f"THERE IS NOT ONE NUMBER: {why}"
 
-
-def _browser(record: RunRecord, file: Path) -> list[dict[str, Any]]:
-    """The tasks of the sample browser; all answers go into `file` on the way."""
-    share = BUDGET_BYTES // max(1, len(record.tasks))
-    shown = [
-        browse(answers, record.pairs, share) for answers in written(task_answers(record), file)
-    ]
-    return [task for task in shown if task["prompts"]]
+    return read

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.board.cautions import without_number
 from harness.board.record import RunRecord
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
@@ -16,7 +17,7 @@ from harness.stages.ask import ask
 from harness.stages.collect import collect
 from harness.stages.loop import Made
 from harness.stages.record import make_record
-from harness.stages.report import without_number, write_report
+from harness.stages.report import stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
 from harness.store.store import Store
@@ -71,7 +72,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     record = make_record(plan, store, scored.scores)
     ended = _judged(run, record, code, reference)
     if alone:
-        _show(ended, run)
+        _show(ended, run, store)
     return ended
 
 
@@ -91,13 +92,12 @@ def _judged(run: Run, record: RunRecord, code: int, reference: Path) -> Outcome:
     return Outcome(worst(codes), record, tuple(remarks))
 
 
-def _show(ended: Outcome, run: Run) -> None:
+def _show(ended: Outcome, run: Run, store: Store) -> None:
     """The page of a run, then its remarks, the gate's last."""
     assert ended.record is not None
-    warnings = tuple(r.text for r in ended.remarks if r.about == "warning")
     if "report" in run.stages:
-        record = replace(ended.record, warnings=(*warnings, *ended.record.warnings))
-        say(f"the page: {write_report(record, run.paths.results / 'report')}")
+        folder = run.paths.results / "report"
+        say(f"the page: {write_report(ended.record, folder, stored_answers(store))}")
     for remark in ended.remarks:
         say(remark.line())
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from harness.board.cautions import spilled_line
 from harness.console.secrets import known_values
 from harness.plan.collections import Plan
 from harness.store.store import Store
@@ -23,12 +22,9 @@ def variables_in(outputs: Outputs) -> str:
 
 def spilled(plan: Plan, store: Store) -> list[str]:
     """One line for every model and task whose stored answers held a secret when they were collected."""
-    found: dict[tuple[str, str], Sequence[str]] = {}
+    places: dict[tuple[str, str], tuple[str, ...]] = {}
     for planned in plan.collections:
         if store.has(planned.key) and (names := store.provenance(planned.key).get(FACT)):
-            found.setdefault((planned.model, planned.task), str(names).split())
-    return [
-        f"{model} x {task}: an answer holds the value of environment variable {' and '.join(names)}; answers are kept "
-        "as they came, so change that key before you show them to others"
-        for (model, task), names in found.items()
-    ]
+            place = (planned.model, planned.task)
+            places.setdefault(place, tuple(str(names).split()))
+    return [spilled_line(model, task, names) for (model, task), names in places.items()]

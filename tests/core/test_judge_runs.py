@@ -97,8 +97,8 @@ def test_a_fake_that_babbles_is_no_judge(tmp_path: Path) -> None:
 def test_only_the_judge_judges_and_it_is_asked_nothing_else(tmp_path: Path) -> None:
     outcome = judged(tmp_path, {})
     assert outcome.record is not None
-    assert [c.task for c in outcome.record.cells if c.model == "judge"] == ["judged"]
-    assert [c.model for c in outcome.record.cells if c.task == "judged"] == ["judge"]
+    assert [c.task for c in outcome.record.collections if c.model == "judge"] == ["judged"]
+    assert [c.model for c in outcome.record.collections if c.task == "judged"] == ["judge"]
     assert "judge" not in {s.student for s in outcome.record.scores}
     # the judge's chat asks for no second set
     assert outcome.record.tasks["open"]["chat"] == "plain text"
@@ -109,7 +109,7 @@ def test_a_judge_of_the_family_is_warned_of(tmp_path: Path) -> None:
     assert outcome.record is not None
     told = "judged: the judge, teacher, is itself one of those compared; its verdicts favour it."
     assert told in outcome.record.warnings
-    assert {c.task for c in outcome.record.cells if c.model == "teacher"} == {
+    assert {c.task for c in outcome.record.collections if c.model == "teacher"} == {
         "open",
         "quiz",
         "judged",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.plugins import kinds
+
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # Folders and modules at the top of the package, from the ground up; each may import its own floor and those below.
 FLOORS = (
@@ -16,12 +18,12 @@ FLOORS = (
     ("console", "stats", "text"),
     ("files", "store"),
     ("panel", "board"),
-    ("zoo", "models", "tasks", "metrics", "figures", "executors", "page"),
+    ("zoo", "models", "tasks", "metrics", "figures", "exports", "executors", "page"),
     ("plan", "stages"),
-    ("cli", "__main__"),
+    ("cli", "api", "__main__"),
 )
 # Inside their floor plug-ins do not import one another, but for these.
-NEIGHBOURS = {("models", "zoo"), ("page", "figures")}
+NEIGHBOURS = {("models", "zoo"), ("page", "figures"), ("exports", "page")}
 MODULES = sorted(HARNESS.rglob("*.py"))
 
 
@@ -75,6 +77,23 @@ def test_own_package_is_imported_at_the_top_of_a_module() -> None:
 def test_modules_are_small_and_few_stand_at_the_top() -> None:
     assert not [p for p in MODULES if len(p.read_text().splitlines()) > 400]
     assert len(list(HARNESS.glob("*.py"))) <= 6
+
+
+def test_no_measure_is_named_in_stages_board_or_page() -> None:
+    """What they know of a measure stands in its class; a name that is a plain word may stand in a sentence."""
+    names = kinds("metrics")
+    wrong = []
+    for path in (p for p in MODULES if room(p) in ("stages", "board", "page", "exports")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                text = node.value
+                named = [n for n in names if text == n or text.startswith(f"{n}/")]
+                named += [n for n in names if "_" in n and n in text]
+                wrong += [f"{path.relative_to(HARNESS)}: {n}" for n in named if n != "length"]
+    for path in (HARNESS / "page").rglob("*"):
+        if path.suffix in (".j2", ".js"):
+            wrong += [f"{path.name}: {n}" for n in names if "_" in n and n in path.read_text()]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("forbidden", ["torch", "lm_eval", "scipy", "sklearn", "transformers"])

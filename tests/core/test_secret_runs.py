@@ -352,4 +352,5 @@ def test_a_run_and_a_sweep_keep_one_redacted_configuration(
         for p in (tmp_path / "results" / folder).rglob("*")
         if p.is_file()
     }
-    assert left == {"config.yaml", "0.json", "1.json"}
+    record = {"run.json", "scores.json", "influence.parquet"}
+    assert left == {"config.yaml", "job.json"} | record

@@ -119,7 +119,7 @@ def test_values_are_copied_with_their_texts_masked() -> None:
     clean = redacted(record)
     assert (clean.title, clean.warnings, record.title) == ("***", ("a ***",), KEY)
     assert clean.scores == record.scores
-    assert clean.answers is record.answers
+    assert clean.collections == record.collections
     nested = {"args": {"password": "short", "n": 3, "password_env": "X", "list": [KEY, 1.5, None]}}
     assert redacted(nested) == {
         "args": {"password": "***", "n": 3, "password_env": "X", "list": ["***", 1.5, None]}

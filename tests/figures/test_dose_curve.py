@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from harness.board.record import RunRecord
+from harness.figures import Band, Curve, Drawing, Label
 from harness.figures._doses import axis_of
 from harness.figures.dose_curve import DoseCurve
 from harness.stages.record import join_records
 from harness.types import Score
-from tests.report.records import record
+from tests.figures.marks import of_type
+from tests.report.records import board, record
 
 FIGURE = DoseCurve("dose_curve", "dose_curve")
 STUDENT = "answers_of_a"
@@ -30,48 +31,49 @@ def swept(key: str, values: list[str], **others: str) -> RunRecord:
     return join_records(jobs, [tuple(sorted([(key, v), *rest])) for v in values])
 
 
-def drawn(run: RunRecord) -> dict[str, Any]:
-    found = FIGURE.draw(run)
-    assert found is not None
-    return found
+def drawn(run: RunRecord) -> Drawing:
+    drawing = FIGURE.draw(board(run), None)
+    assert drawing is not None
+    return drawing
 
 
 def own(run: RunRecord, metric: str, task: str) -> list[Score]:
     return [s for s in run.scores if (s.metric, s.task, s.student) == (metric, task, STUDENT)]
 
 
-def line(figure: dict[str, Any], name: str, axis: str, *, band: bool = False) -> dict[str, Any]:
-    (found,) = [
-        t for t in figure["data"] if (t["name"], t["yaxis"], "fill" in t) == (name, axis, band)
-    ]
-    return dict(found)
+def curve(drawing: Drawing, name: str, panel: int) -> Curve:
+    (line,) = [c for c in of_type(drawing, Curve) if (c.name, c.panel) == (name, panel)]
+    return line
+
+
+def headings(drawing: Drawing) -> list[str]:
+    return [label.strong for label in of_type(drawing, Label) if label.strong]
 
 
 def test_points_and_band_are_the_scores() -> None:
     run = swept("models.s.step", ["10", "20", "40"])
-    figure = drawn(run)
+    drawing = drawn(run)
     scores = own(run, "capability_transfer", "zoo_facts+zoo_sums+zoo_words")
     assert len(scores) == 3
-    points, band = (line(figure, f"{STUDENT}\n← teacher_a", "y", band=b) for b in (False, True))
-    assert points["x"] == [10, 20, 40]
-    assert points["y"] == [s.value for s in scores]
-    assert band["x"] == [10, 20, 40, 40, 20, 10]
-    assert band["y"] == [s.high for s in scores] + [s.low for s in reversed(scores)]
-    assert figure["layout"]["annotations"][0]["text"].startswith("<b>capability_transfer</b>")
+    name = f"{STUDENT}\n← teacher_a"
+    dots = curve(drawing, name, 0).dots
+    (band,) = [b for b in of_type(drawing, Band) if (b.name, b.panel) == (name, 0)]
+    assert [(d.x, d.y) for d in dots] == [
+        (x, s.value) for x, s in zip((10, 20, 40), scores, strict=True)
+    ]
+    assert band.xs == (10, 20, 40)
+    assert band.lows == tuple(s.low for s in scores)
+    assert band.highs == tuple(s.high for s in scores)
+    assert headings(drawing)[0] == "capability_transfer"
 
 
 def test_a_panel_for_each_measure_of_the_models_and_of_pairs() -> None:
-    figure = drawn(swept("models.s.step", ["10", "20"]))
-    headings = [
-        a["text"].split("</b>")[0].removeprefix("<b>")
-        for a in figure["layout"]["annotations"]
-        if "<b>" in a["text"]
-    ]
-    assert headings == [
+    drawing = drawn(swept("models.s.step", ["10", "20"]))
+    assert headings(drawing) == [
         "capability_transfer", "style_transfer", "task_score", "capa", "error_inheritance/excess", "gap_recovered",
     ]  # fmt: skip
-    base = line(figure, "base", "y3")
-    assert len(set(base["y"])) == 1  # the base does not change with its student's steps
+    base = curve(drawing, "base", 2)
+    assert len({d.y for d in base.dots}) == 1  # the base does not change with its student's steps
 
 
 @pytest.mark.parametrize(("values", "places", "ordered", "kind"), [
@@ -91,8 +93,11 @@ def test_where_values_stand(
     assert axis is not None
     assert [axis.at(v) for v in values] == places
     assert axis.ordered == ordered
-    assert axis.layout()["type"] == kind
-    assert axis.layout()["ticktext"] == [v for _, v in sorted(zip(places, values, strict=True))]
+    ticks = axis.ticks()
+    assert ticks.logarithmic == (kind == "log")
+    assert [name for _, name in ticks.places] == [
+        v for _, v in sorted(zip(places, values, strict=True))
+    ]
 
 
 def test_what_the_sweep_does_not_change_is_told_and_not_drawn() -> None:
@@ -109,20 +114,21 @@ def test_what_the_sweep_does_not_change_is_told_and_not_drawn() -> None:
         else s
         for s in run.scores
     )
-    figure = drawn(replace(run, scores=scores))
-    assert "The same all along: capa." in figure["notes"]
-    assert not [a for a in figure["layout"]["annotations"] if "<b>capa</b>" in a["text"]]
-    assert "capa" in {row[0] for row in figure["table"]["rows"]}
+    drawing = drawn(replace(run, scores=scores))
+    assert "The same all along: capa." in drawing.notes
+    assert "capa" not in headings(drawing)
+    assert "capa" in {row[0] for row in drawing.numbers.rows}
 
 
 def test_words_have_no_line_between_them() -> None:
-    figure = drawn(swept("decoding", ["greedy", "sampled"]))
-    assert {t["mode"] for t in figure["data"]} == {"markers"}
+    drawing = drawn(swept("decoding", ["greedy", "sampled"]))
+    assert not any(c.joined for c in of_type(drawing, Curve))
+    assert of_type(drawing, Band) == []
 
 
-def test_seeds_and_single_runs_are_no_dose() -> None:
-    assert FIGURE.draw(swept("seed", ["0", "1", "2"])) is None
-    assert FIGURE.draw(record()) is None
+def test_seeds_and_single_runs_are_not_a_dose() -> None:
+    assert FIGURE.draw(board(swept("seed", ["0", "1", "2"])), None) is None
+    assert FIGURE.draw(board(), None) is None
 
 
 def test_further_keys_make_further_lines() -> None:
@@ -130,10 +136,10 @@ def test_further_keys_make_further_lines() -> None:
         swept("models.s.step", ["10", "20"], seed="0"),
         swept("models.s.step", ["10", "20"], seed="1"),
     )
-    figure = drawn(
+    drawing = drawn(
         replace(one, scores=one.scores + other.scores, variants=("models.s.step", "seed"))
     )
-    names = {t["name"] for t in figure["data"] if STUDENT in t["name"]}
+    names = {c.name for c in of_type(drawing, Curve) if STUDENT in c.name}
     assert names == {f"{STUDENT}\n← teacher_a seed=0", f"{STUDENT}\n← teacher_a seed=1"}
 
 
@@ -146,14 +152,14 @@ def test_a_hole_has_its_reason_and_no_point() -> None:
         else s
         for s in run.scores
     )
-    figure = drawn(replace(run, scores=scores))
-    assert line(figure, f"{STUDENT}\n← teacher_a", "y")["x"] == [10, 40]
-    assert "No point for capability_transfer at step = 20: gap within noise." in figure["notes"]
+    drawing = drawn(replace(run, scores=scores))
+    assert [d.x for d in curve(drawing, f"{STUDENT}\n← teacher_a", 0).dots] == [10, 40]
+    assert "No point for capability_transfer at step = 20: gap within noise." in drawing.notes
     cells = [
         r
-        for r in figure["table"]["rows"]
+        for r in drawing.numbers.rows
         if r[0] == "capability_transfer" and STUDENT in r[1] and r[2] == "20"
     ]
     assert cells == [
-        ["capability_transfer", f"{STUDENT}\n← teacher_a", "20", "– gap within noise", "–"]
+        ("capability_transfer", f"{STUDENT}\n← teacher_a", "20", "– gap within noise", "–")
     ]

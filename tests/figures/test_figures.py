@@ -1,4 +1,4 @@
-"""Every figure draws what plotly accepts, with the numbers of the record in its table."""
+"""Every figure makes marks inside its frame, with the numbers of the record in its table; plotly accepts each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from harness.board.board import narrowed, subjects
+from harness.board.board import Board
 from harness.board.record import RunRecord
-from harness.figures import AbstractFigure
+from harness.board.subjects import Subject
+from harness.figures import AbstractFigure, Drawing, Heat, Plane, Rows
+from harness.page.draw import plotly
 from harness.plugins import build, kinds
 from harness.stages.record import join_records
-from tests.report.records import record
+from tests.figures.marks import dots, misplaced, of_type
+from tests.report.records import board, record
 
 
 def made(kind: str) -> AbstractFigure:
@@ -22,31 +25,55 @@ def made(kind: str) -> AbstractFigure:
     return figure
 
 
-def seen_by(figure: AbstractFigure) -> RunRecord:
+def board_for(figure: AbstractFigure) -> Board:
     run = record()
-    if figure.kind == "dose_curve":
-        return join_records([run, run], [(("step", "1"),), (("step", "2"),)])
-    return narrowed(run, subjects(run)[0]) if figure.per == "student" else run
+    swept = figure.kind == "dose_curve"
+    return board(join_records([run, run], [(("step", "1"),), (("step", "2"),)]) if swept else run)
+
+
+def subject_for(figure: AbstractFigure, seen: Board) -> Subject | None:
+    return seen.subjects[0] if figure.per == "student" else None
+
+
+def drawn(kind: str, run: RunRecord | None = None) -> Drawing:
+    figure = made(kind)
+    seen = board_for(figure) if run is None else board(run)
+    drawing = figure.draw(seen, subject_for(figure, seen))
+    assert drawing is not None
+    return drawing
 
 
 @pytest.mark.parametrize("kind", kinds("figures"))
-def test_figure_is_a_plotly_figure_with_a_table(kind: str) -> None:
+def test_figure_has_marks_inside_its_frame_and_a_table(kind: str) -> None:
+    drawing = drawn(kind)
+    assert drawing.marks
+    assert list(misplaced(drawing)) == []
+    assert {len(row) for row in drawing.numbers.rows} == {len(drawing.numbers.columns)}
+    assert drawing.frame.height > 0
+
+
+@pytest.mark.parametrize("kind", kinds("figures"))
+def test_plotly_accepts_the_drawing(kind: str) -> None:
     from plotly.graph_objects import Figure
 
+    figure = plotly(drawn(kind))
+    Figure(data=figure["data"], layout=figure["layout"])
+    assert json.loads(json.dumps(figure, allow_nan=False)) == figure
+
+
+@pytest.mark.parametrize("kind", kinds("figures"))
+def test_the_measures_that_a_figure_names_are_all_it_draws(kind: str) -> None:
     figure = made(kind)
-    drawn = figure.draw(seen_by(figure))
-    assert drawn is not None
-    Figure(data=drawn["data"], layout=drawn["layout"])
-    widths = {len(row) for row in drawn["table"]["rows"]}
-    assert widths == {len(drawn["table"]["columns"])}
-    assert json.loads(json.dumps(drawn, allow_nan=False)) == drawn
+    named = {measure.split("/")[0] for measure in figure.measures}
+    if not named or kind == "dose_curve":
+        return
+    run = board_for(figure).record
+    others = tuple(s for s in run.scores if s.metric.split("/")[0] in named)
+    assert drawn(kind, replace(run, scores=others)) == drawn(kind)
 
 
-def test_families_leave_out_what_is_no_gap_and_categories_of_prompts() -> None:
-    figure = made("style_families")
-    drawn = figure.draw(seen_by(figure))
-    assert drawn is not None
-    assert {row[1] for row in drawn["table"]["rows"]} == {
+def test_families_leave_out_what_is_not_a_gap_and_categories_of_prompts() -> None:
+    assert {row[1] for row in drawn("style_families").numbers.rows} == {
         "all style",
         "format",
         "length rhythm",
@@ -63,42 +90,35 @@ def test_map_places_students_and_names_what_is_missing() -> None:
         else s
         for s in run.scores
     )
-    drawn = made("transfer_map").draw(replace(run, scores=gone))
-    assert drawn is not None
-    students = next(t for t in drawn["data"] if t["name"] == "student")
-    spots = dict(
-        zip(
-            (c[0] for c in students["customdata"]),
-            zip(students["x"], students["y"], strict=True),
-            strict=True,
-        )
-    )
+    drawing = drawn("transfer_map", replace(run, scores=gone))
+    spots = {d.link[0]: (d.x, d.y) for d in dots(drawing, "student") if d.link}
     assert spots["answers_of_a"] == (0.71, 0.83)
     assert "task_only" not in spots
-    assert "task_only" in drawn["notes"][0]
+    assert "task_only" in drawing.notes[0]
+    assert isinstance(drawing.frame, Plane)
 
 
 def test_map_of_a_run_without_capability_is_a_line_of_style() -> None:
     run = record()
-    drawn = made("transfer_map").draw(
-        replace(run, scores=tuple(s for s in run.scores if s.metric != "capability_transfer"))
-    )
-    assert drawn is not None
-    assert drawn["layout"]["xaxis"]["title"]["text"].startswith("Style")
-    assert "no number for capability" in drawn["reading"]
+    rest = tuple(s for s in run.scores if s.metric != "capability_transfer")
+    drawing = drawn("transfer_map", replace(run, scores=rest))
+    assert isinstance(drawing.frame, Rows)
+    assert drawing.frame.title.startswith("Style")
+    assert "no number for capability" in drawing.caption
 
 
-def test_heatmap_shows_holes_as_dashes_with_their_reason() -> None:
-    drawn = made("task_heatmap").draw(record())
-    assert drawn is not None
-    holes = [
-        text for row in drawn["data"][0]["hovertext"] for text in row if "gap within noise" in text
-    ]
-    dashes = [a for a in drawn["layout"]["annotations"] if a["text"] == "–"]
-    assert len(holes) == len(dashes) == 3
+def test_heatmap_has_holes_with_their_reason() -> None:
+    drawing = drawn("task_heatmap")
+    (heat,) = of_type(drawing, Heat)
+    holes = [c for row in heat.rows for c in row if c.value is None]
+    assert len(holes) == 3
+    assert all("gap within noise" in c.told[-1] for c in holes)
+    dashes = [a for a in plotly(drawing)["layout"]["annotations"] if a["text"] == "–"]
+    assert len(dashes) == 3
 
 
 @pytest.mark.parametrize("kind", kinds("figures"))
 def test_figure_without_scores_draws_nothing(kind: str) -> None:
     figure = made(kind)
-    assert figure.draw(replace(seen_by(figure), scores=())) is None
+    seen = board(replace(board_for(figure).record, scores=()))
+    assert figure.draw(seen, subject_for(figure, seen)) is None

@@ -10,13 +10,12 @@ import pytest
 
 from harness.board.answers import Answer, TaskAnswers, browse
 from harness.board.comparisons import compared
-from harness.board.leaderboard import leaderboard
 from harness.board.record import Comparison
 from harness.stages.record import make_record
 from harness.stats.means import clopper_pearson, share_interval
 from harness.types import Pair, Prompt, Score
 from tests.joints.small import LINEAGES, Small, planned
-from tests.report.records import record
+from tests.report.records import board, record
 
 ROLES = {"one": "student", "two": "student", "three": "student", "control": "control"}
 
@@ -66,7 +65,7 @@ def test_families_do_not_mix_and_controls_are_no_rivals() -> None:
 def test_a_student_is_above_all_controls_only_if_it_is_above_each() -> None:
     made = record()
 
-    def with_controls(*values: float) -> int:
+    def with_controls(*values: float) -> bool:
         of = dict(zip(("independent", "untaught"), values, strict=True))
         scores = tuple(
             replace(s, value=of[s.student], low=None, high=None)
@@ -74,16 +73,18 @@ def test_a_student_is_above_all_controls_only_if_it_is_above_each() -> None:
             else s
             for s in made.scores
         )
-        rows = leaderboard(replace(made, scores=scores)).rows
-        (row,) = (r for r in rows if r.subject.student == "answers_of_a")
-        (cell,) = (c for c in row.cells if c.column.metric == "style_transfer")
-        assert cell.score is not None
-        assert cell.score.value == pytest.approx(0.83)
-        return cell.above_controls
+        claims = board(replace(made, scores=scores)).claims
+        (claim,) = (
+            claim
+            for (s, metric), claim in claims.items()
+            if (s.student, metric) == ("answers_of_a", "style_transfer")
+        )
+        assert claim.value == pytest.approx(0.83)
+        return claim.above_controls
 
-    assert with_controls(0.2, 0.4) == 2
-    assert with_controls(0.2, 0.9) == 0
-    assert with_controls(0.9, 0.95) == 0
+    assert with_controls(0.2, 0.4)
+    assert not with_controls(0.2, 0.9)
+    assert not with_controls(0.9, 0.95)
 
 
 def test_a_comparison_reads_the_same_from_both_sides() -> None:
@@ -104,8 +105,8 @@ def test_a_comparison_reads_the_same_from_both_sides() -> None:
         for c in made.comparisons
     )
     for comparisons in (made.comparisons, turned):
-        board = leaderboard(replace(made, comparisons=comparisons))
-        ranks = {r.subject.student: r.rank for r in board.rows}
+        rows = board(replace(made, comparisons=comparisons)).rows
+        ranks = {r.subject.student: r.rank for r in rows}
         assert [ranks[n] for n in names] == [1, 2]
 
 
@@ -129,13 +130,15 @@ def test_fewer_than_four_control_lineages_are_too_few(
 
 
 def test_what_an_hour_costs(small: Small) -> None:
-    cells = [c for c in make_record(small.plan, small.store, ()).cells if c.model == "student"]
+    cells = [
+        c for c in make_record(small.plan, small.store, ()).collections if c.model == "student"
+    ]
     assert cells
     assert all(c.usd == pytest.approx(c.wall_s / 100) for c in cells)  # 36 dollars an hour
     assert all(c.n_answered == c.n_requests == 40 for c in cells)
     assert all(
         c.usd is None
-        for c in make_record(small.plan, small.store, ()).cells
+        for c in make_record(small.plan, small.store, ()).collections
         if c.model == "teacher"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from tests.readme.blocks import Block, blocks, prose, section, write_files
 
 MAKE, OWN, RECORDED = "Two commands", "Your own models", "Recorded answers"
 SWEEPS, CI = "Sweeps", "In the CI of a training repository"
+READ = "Read results in Python"
 TRIED = {
     MAKE: 2,
     OWN: 2,
     RECORDED: 3,
     SWEEPS: 2,
     CI: 2,
+    READ: 2,
 }  # section -> its blocks; tests/readme/test_installing.py has MAKE
 ZOO_CUT = (
     "only.tasks=[zoo_facts,zoo_style]",
@@ -94,6 +97,18 @@ def test_recorded_answers_give_a_page_with_numbers(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert "near 2/3" in prose(RECORDED)
     assert value(scores(tmp_path), "style_transfer", "student") == pytest.approx(2 / 3, abs=0.12)
+    read_in_python(tmp_path)
+
+
+def read_in_python(folder: Path) -> None:
+    """The same results, read as the README says and compared with themselves."""
+    write_files(READ, folder)
+    shutil.copytree(folder / "results" / "report", folder / "before")
+    (command,) = commands(READ)
+    done = stand_ins.run(folder, command)
+    assert done.returncode == 0, done.stderr
+    assert "style_transfer_low" in done.stdout
+    assert "reason" in done.stdout
 
 
 @pytest.mark.parametrize(

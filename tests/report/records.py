@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from harness.board.record import CellRecord, Comparison, MetricNote, RunRecord
+from harness.board.board import Board, make_board
+from harness.board.record import CollectionRecord, Comparison, Facts, MetricNote, RunRecord
 from harness.panel.side import Side
+from harness.plugins import plugin_class
 from harness.types import (
     Control,
     GradeColumn,
@@ -64,6 +66,18 @@ FEATURES = {
     "words_per_sentence": (19.0, 11.2),
     "exclamation_marks": (0.02, 0.4),
 }
+MEASURES = (
+    "capability_transfer",
+    "style_transfer",
+    "capa",
+    "ngram_similarity",
+    "error_inheritance",
+    "gap_recovered",
+    "phrases",
+    "style_classifier",
+    "style_profile",
+    "task_score",
+)
 MODELS = ("base", "teacher_a", "teacher_b", *STUDENTS, *CONTROLS)
 
 
@@ -282,23 +296,46 @@ def answers(model: str, task: str, sample: int) -> Side | None:
     return graded_side(model) if task == "zoo_facts" and sample == 0 else None
 
 
-def record(answer: Callable[[str, str, int], Side | None] = answers) -> RunRecord:
+def read(c: CollectionRecord) -> Side | None:
+    """What reads the answers of a collection of the made-up run."""
+    return answers(c.model, c.task, c.sample)
+
+
+def board(run: RunRecord | None = None) -> Board:
+    """The Board of a record, of the made-up run where none is given."""
+    return make_board(record() if run is None else run, read)
+
+
+def note(name: str) -> MetricNote:
+    """What a measure says of itself."""
+    kind = plugin_class("metrics", name)
+    says = (kind.unit, kind.better, kind.level, kind.explanation)
+    return MetricNote(name, *says, kind.leaderboard, kind.topics, kind.gap_units)
+
+
+def collection(model: str, task: str, **how: Any) -> CollectionRecord:
+    """A collection of 240 prompts without answers."""
+    numbers = ("n_answered", "n_tokens", "wall_s", "latency_p50_s", "latency_p95_s")
+    blank = dict.fromkeys((*numbers, "peak_memory_bytes"), 0) | {"usd": None, "missing": ""}
+    place = {"model": model, "task": task, "sample": 0, "n_requests": 240}
+    keys = {"key": f"out{model}{task}", "requests_key": f"ask{task}", "n_prompts": 240}
+    return CollectionRecord(**{**place, **keys, **blank, **how})
+
+
+def record() -> RunRecord:
     """The made-up run."""
     roles = {"base": "base", "teacher_a": "teacher", "teacher_b": "teacher"}
     roles |= dict.fromkeys(STUDENTS, "student") | dict.fromkeys(CONTROLS, "control")
     facts: dict[str, str | int | float] = {
         "kind": "zoo",
         "digest": "9f" * 32,
-        "parameters": 812_000,
         "size_bytes": 3_300_000,
         "device": "cpu",
     }
     tasks = [*TASKS, "zoo_style"]
-    cells = [
-        CellRecord(m, t, 0, 240, 240, 9000 + 10 * i, 12.5 + i, 0.021, 0.055, 812_000_000, None, "")
-        for i, m in enumerate(MODELS)
-        for t in tasks
-    ]
+    how = {"n_answered": 240, "latency_p50_s": 0.021, "latency_p95_s": 0.055}
+    how |= {"peak_memory_bytes": 812_000_000}
+    task: Facts = {"kind": "lm_eval", "version": "1", "n_prompts": 240, "chat": False}
     return RunRecord(
         title="The zoo",
         scores=scores(),
@@ -307,64 +344,19 @@ def record(answer: Callable[[str, str, int], Side | None] = answers) -> RunRecor
             Pair(teacher, student, "base") for student, (teacher, _, _) in STUDENTS.items()
         ),
         controls=tuple(Control(c, c) for c in CONTROLS),
-        roles=roles,
-        models={m: facts | {"parameters": 812_000 + 1000 * i} for i, m in enumerate(MODELS)},
-        tasks={
-            t: {
-                "kind": "lm_eval",
-                "version": "1",
-                "n_prompts": 240,
-                "chat": False,
-                "yields": "text, grades",
-            }
-            for t in tasks
+        models={
+            m: {"role": roles[m], **facts, "parameters": 812_000 + 1000 * i}
+            for i, m in enumerate(MODELS)
         },
-        metrics=(
-            MetricNote(
-                "capability_transfer",
-                "gap",
-                "higher",
-                "prompts",
-                "Share of the gap between base and teacher closed, over all graded tasks.",
+        tasks={t: {**task, "yields": "text, grades"} for t in tasks},
+        metrics=tuple(map(note, MEASURES)),
+        collections=(
+            *(
+                collection(m, t, n_tokens=9000 + 10 * i, wall_s=12.5 + i, **how)
+                for i, m in enumerate(MODELS)
+                for t in tasks
             ),
-            MetricNote(
-                "style_transfer",
-                "gap",
-                "higher",
-                "prompts",
-                "Share of the style gap closed, over four families.",
-            ),
-            MetricNote(
-                "capa",
-                "kappa",
-                "higher",
-                "prompts",
-                "Agreement beyond what two models so often right show by chance.",
-            ),
-            MetricNote(
-                "ngram_similarity",
-                "share",
-                "higher",
-                "prompts",
-                "Same-prompt n-grams; mixes content and style.",
-            ),
-        ),
-        cells=(
-            *cells,
-            CellRecord(
-                "answers_of_b",
-                "zoo_extra",
-                0,
-                240,
-                0,
-                0,
-                0.0,
-                0.0,
-                0.0,
-                0,
-                None,
-                "the source holds no answers",
-            ),
+            collection("answers_of_b", "zoo_extra", missing="the source holds no answers"),
         ),
         warnings=(
             "Fewer than 200 prompts in zoo_words (120).",
@@ -376,5 +368,4 @@ def record(answer: Callable[[str, str, int], Side | None] = answers) -> RunRecor
             "platform": "Linux",
             "torch": "2.13.0",
         },
-        answers=answer,
     )

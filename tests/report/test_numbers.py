@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from harness.board import numerals
-from harness.board.board import overall
 from harness.board.sentences import sentences
+from harness.board.subjects import overall
 from harness.types import Score
-from tests.report.records import record
+from tests.report.records import board, record
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_a_score_over_several_tasks_stands_for_itself() -> None:
 
 
 def test_holes_alone_give_a_reason() -> None:
-    found = overall([score("x", None), score("y", None)])
-    assert found is not None
-    assert found.reason == "too few"
+    hole = overall([score("x", None), score("y", None)])
+    assert hole is not None
+    assert hole.reason == "too few"
 
 
 def test_sentence_says_both_numbers_and_the_corner() -> None:
-    said = {s.subject.student: s for s in sentences(record())}
+    said = {s.subject.student: s for s in sentences(board())}
     text = "".join(t for t, _ in said["answers_of_a"].parts)
     assert text.startswith(
         "took over 83\u00a0% [78, 88] of teacher_a\u2019s style and 71\u00a0% [65, 77] of its capability gap"
@@ -108,7 +108,7 @@ def test_sentence_gives_the_reason_for_a_missing_half() -> None:
         else s
         for s in run.scores
     )
-    said = sentences(replace(run, scores=none))[0]
+    said = sentences(board(replace(run, scores=none)))[0]
     assert "capability" not in "".join(t for t, _ in said.parts)
     assert said.doubts[0] == "Capability: no base"
     assert said.corner == ""

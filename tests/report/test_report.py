@@ -14,14 +14,16 @@ from pathlib import Path
 import markupsafe
 import pytest
 
-from harness.board.record import RunRecord
+from harness.board.record import CollectionRecord, RunRecord
 from harness.page.measures import measures
 from harness.stages.report import write_report
-from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, record
+from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, board, read, record
 
 FILES = [
     "index.html",
+    "influence.parquet",
     "leaderboard.csv",
+    "leaderboard.md",
     "run.json",
     "samples.parquet",
     "scores.csv",
@@ -31,7 +33,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(record(), tmp_path_factory.mktemp("results") / "report").parent
+    return write_report(record(), tmp_path_factory.mktemp("results") / "report", read).parent
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -42,7 +44,7 @@ def rows(file: Path) -> list[dict[str, str]]:
 def test_the_same_record_gives_the_same_bytes_and_nothing_else_stays(
     report: Path, tmp_path: Path
 ) -> None:
-    again = write_report(record(), tmp_path / "report").parent
+    again = write_report(record(), tmp_path / "report", read).parent
     assert sorted(p.name for p in again.iterdir()) == FILES
     assert {f: (again / f).read_bytes() for f in FILES} == {
         f: (report / f).read_bytes() for f in FILES
@@ -55,6 +57,7 @@ def test_order_of_scores_changes_no_byte_of_the_tables(report: Path, tmp_path: P
     again = write_report(
         replace(run, scores=run.scores[::-1], comparisons=run.comparisons[::-1]),
         tmp_path / "report",
+        read,
     ).parent
     for name in ("scores.csv", "scores.json", "leaderboard.csv", "index.html"):
         assert (again / name).read_bytes() == (report / name).read_bytes(), name
@@ -82,7 +85,7 @@ def test_swept_keys_follow_as_columns(tmp_path: Path) -> None:
         scores=tuple(replace(s, variant=(("seed", "7"),)) for s in run.scores),
         variants=("seed",),
     )
-    folder = write_report(swept, tmp_path / "report").parent
+    folder = write_report(swept, tmp_path / "report", read).parent
     assert list(rows(folder / "scores.csv")[0])[-1] == "seed"
     assert {r["seed"] for r in rows(folder / "leaderboard.csv")} == {"7"}
 
@@ -167,7 +170,7 @@ def test_hostile_names_and_texts_stay_text(tmp_path: Path) -> None:
     run = record()
     bad = "</script><script>alert(1)</script>"
     changed = replace(run, title=bad, warnings=(HOSTILE[0], bad), versions={"x": bad})
-    page = write_report(changed, tmp_path / "report").read_text("utf-8")
+    page = write_report(changed, tmp_path / "report", read).read_text("utf-8")
     assert "alert(1)</script>" not in page
     assert str(markupsafe.escape(HOSTILE[0])) in page
     assert len(re.findall(r"<script", page)) == 4
@@ -182,7 +185,7 @@ def test_page_works_without_scripts_for_numbers_and_reasons(report: Path) -> Non
 
 
 def test_parts_of_parts_come_after_parts_and_push_no_family_off_the_page() -> None:
-    (style,) = (m for m in measures(record()) if m.name == "style_transfer")
+    (style,) = (m for m in measures(board()) if m.name == "style_transfer")
     assert [part for part, _, _ in style.rows] == [
         "",
         *sorted((*FAMILIES, "short_replies")),
@@ -196,27 +199,27 @@ def test_parts_of_parts_come_after_parts_and_push_no_family_off_the_page() -> No
 
 def test_a_run_without_anything_still_makes_a_page(tmp_path: Path) -> None:
     empty = replace(
-        record(lambda *_: None),
+        record(),
         scores=(),
         comparisons=(),
         pairs=(),
         controls=(),
-        cells=(),
+        collections=(),
         models={},
         tasks={},
         metrics=(),
     )
-    page = write_report(empty, tmp_path / "report").read_text("utf-8")
+    page = write_report(empty, tmp_path / "report", read).read_text("utf-8")
     assert "No pair of student and teacher" in page
 
 
 def test_a_failed_report_leaves_the_old_one(report: Path, tmp_path: Path) -> None:
-    folder = write_report(record(), tmp_path / "report").parent
+    folder = write_report(record(), tmp_path / "report", read).parent
 
-    def broken(model: str, task: str, sample: int) -> None:
+    def broken(collection: CollectionRecord) -> None:
         raise OSError("no such store")
 
     with pytest.raises(OSError, match="no such store"):
-        write_report(record(broken), folder)
+        write_report(record(), folder, broken)
     assert (folder / "index.html").read_bytes() == (report / "index.html").read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["report"]

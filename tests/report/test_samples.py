@@ -7,6 +7,7 @@ import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,14 +21,22 @@ from harness.board.answers import (
     task_answers,
     word_difference,
 )
-from harness.page.samples_file import written
+from harness.board.board import make_board
+from harness.board.record import CollectionRecord, RunRecord
+from harness.exports.samples import Samples
 from harness.panel.side import Side
+from harness.stages.record import join_records
 from harness.types import Outputs, Prompt, Request, RequestSet
-from tests.report.records import HOSTILE, record
+from tests.report.records import HOSTILE, board, open_side, record
 
 
 def answers_to(task: str) -> TaskAnswers:
-    return next(a for a in task_answers(record()) if a.task == task)
+    return next(a for a in board().answers() if a.task == task)
+
+
+def shown(task: str, budget_bytes: int) -> dict[str, Any]:
+    answers = answers_to(task)
+    return browse(answers, board().pairs_in(answers), budget_bytes)
 
 
 def test_wrong_in_the_same_way_needs_two_wrong_answers_that_agree() -> None:
@@ -50,27 +59,28 @@ def test_difference_is_one_minus_dice_of_words() -> None:
 
 
 def test_blocks_hold_the_texts_unchanged() -> None:
-    shown = browse(answers_to("zoo_style"), record().pairs, 10**6)
+    page = shown("zoo_style", 10**6)
     block = {}
-    for listed, packed in zip(shown["prompts"], shown["blocks"], strict=True):
+    for listed, packed in zip(page["prompts"], page["blocks"], strict=True):
         block[listed["id"]] = json.loads(gzip.decompress(base64.b64decode(packed)))
     assert [
         block[f"style{i:04d}"]["answers"]["base"]["text"] for i in range(len(HOSTILE))
     ] == HOSTILE
-    assert (shown["total"], len(shown["prompts"])) == (40, 40)
+    assert (page["total"], len(page["prompts"])) == (40, 40)
 
 
 def test_budget_is_kept_and_shared_mistakes_come_first() -> None:
-    shown = browse(answers_to("zoo_facts"), record().pairs, 4_000)
-    assert 0 < len(shown["prompts"]) < shown["total"]
-    assert sum(map(len, shown["blocks"])) <= 4_000
-    assert any(told and told[0] for told in shown["prompts"][0]["told"])
+    page = shown("zoo_facts", 4_000)
+    assert 0 < len(page["prompts"]) < page["total"]
+    assert sum(map(len, page["blocks"])) <= 4_000
+    assert any(told and told[0] for told in page["prompts"][0]["told"])
 
 
 def test_all_answers_are_in_the_file(tmp_path: Path) -> None:
-    held = list(written(task_answers(record()), tmp_path / "samples.parquet"))
+    Samples("samples", "samples").export(board(), tmp_path)
     table = pq.read_table(tmp_path / "samples.parquet").to_pylist()
-    assert len(table) == sum(len(found) for task in held for found in task.answers.values())
+    answers = [own for task in board().answers() for own in task.answers.values()]
+    assert len(table) == sum(map(len, answers)) > 0
     assert {"task": "zoo_facts", "prompt_id": "facts0000"}.items() <= table[0].items()
 
 
@@ -94,6 +104,38 @@ def test_options_are_shown_in_their_own_words() -> None:
     side = Side(
         "m", "m", RequestSet("quiz", prompts, requests, False, "1", ("choices",)), outputs, None, ()
     )
-    run = record(lambda m, t, _: side if (m, t) == ("base", "zoo_facts") else None)
-    (found,) = task_answers(run)
-    assert found.answers["base"]["q1"] == Answer("Nice", "", 1, False)
+
+    def read(c: CollectionRecord) -> Side | None:
+        return side if (c.model, c.task) == ("base", "zoo_facts") else None
+
+    (task,) = task_answers(record(), read)
+    assert task.answers["base"]["q1"] == Answer("Nice", "", 1, False)
+
+
+def test_a_sweep_shows_each_setting_s_own_answers() -> None:
+    def job(seed: str) -> RunRecord:
+        run = record()
+        own = tuple(
+            replace(c, key=f"{c.key} {seed}") if c.model == "answers_of_a" else c
+            for c in run.collections
+        )
+        return replace(run, collections=own)
+
+    def read(c: CollectionRecord) -> Side | None:
+        return open_side(c.key, 0) if c.task == "zoo_style" else None
+
+    settings = [(("seed", "0"),), (("seed", "1"),)]
+    joined = join_records([job("0"), job("1")], settings)
+    made = make_board(joined, read)
+    (task,) = made.answers()
+    assert {n for n in task.answers if n.startswith("answers_of_a")} == {
+        "answers_of_a seed=0",
+        "answers_of_a seed=1",
+    }
+    assert "teacher_a" in task.answers, "whose answers do not depend on the seed"
+    texts = [task.answers[f"answers_of_a seed={v}"]["style0010"].text for v in "01"]
+    assert texts[0] != texts[1]
+    pairs = {(p.student, p.teacher, p.base) for p in made.pairs_in(task)}
+    assert ("answers_of_a seed=1", "teacher_a", "base") in pairs
+    assert ("logits_of_a", "teacher_a", "base") in pairs
+    assert len(pairs) == 7, "six students, one of them under two settings"

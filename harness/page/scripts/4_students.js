@@ -23,7 +23,7 @@ if (students.length > 1) {
   tabs.hidden = false;
   const several = new Set(students.map((a) => a.dataset.teacher)).size > 1;
   for (const article of students) {
-    const words = several ? `${article.dataset.label} ← ${article.dataset.teacher}` : article.dataset.label;
+    const words = several ? `${article.dataset.student} ← ${article.dataset.teacher}` : article.dataset.student;
     const tab = make("button", { type: "button", textContent: words });
     tab.setAttribute("role", "tab");
     tab.setAttribute("aria-controls", article.id);

@@ -54,6 +54,11 @@ function browser(tasks) {
   $("sample-browser").hidden = false;
   $("sample-filters").addEventListener("submit", (event) => event.preventDefault());
   const here = () => tasks[Number(task.value)];
+  // In a sweep a student has the swept values in its name, unless they change none of its answers.
+  const pairOf = (pairs, student, teacher) => {
+    const fits = [([s, t]) => s === student && (!teacher || t === teacher), ([s]) => s === student, ([s]) => student?.startsWith(`${s} `)];
+    return fits.map((fit) => pairs.findIndex(fit)).find((i) => i >= 0) ?? -1;
+  };
   const options = (select, entries, keep) => {
     select.replaceChildren(...entries.map(([value, textContent]) => make("option", { value, textContent })));
     if (entries.some(([value]) => value === keep)) select.value = keep;
@@ -61,7 +66,7 @@ function browser(tasks) {
 
   function fill(student, teacher) {
     const { pairs, prompts } = here();
-    const index = pairs.findIndex(([s, t]) => s === student && (!teacher || t === teacher));
+    const index = pairOf(pairs, student, teacher);
     const several = new Set(pairs.map((p) => p[1])).size > 1;
     options(pair, pairs.map(([s, t], i) => [String(i), several ? `${s} ← ${t}` : s]), String(Math.max(0, index)));
     const kinds = [...new Set(prompts.map((p) => p.category).filter(Boolean))].sort();
@@ -146,9 +151,9 @@ function browser(tasks) {
     filled = true;
     chosen = [student, teacher];
     const wanted = tasks.findIndex((t) => t.task === name);
-    const holding = tasks.findIndex((t) => t.pairs.some(([s, t2]) => s === student && (!teacher || t2 === teacher)));
+    const holding = tasks.findIndex(({ pairs }) => pairOf(pairs, student, teacher) >= 0);
     if (wanted >= 0) task.value = String(wanted);
-    else if (student && !here().pairs.some(([s]) => s === student) && holding >= 0) task.value = String(holding);
+    else if (student && pairOf(here().pairs, student) < 0 && holding >= 0) task.value = String(holding);
     if (prompt) { order.value = "chance"; category.value = ""; search.value = ""; }
     fill(student, teacher);
     list(prompt);

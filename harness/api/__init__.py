@@ -1,0 +1,77 @@
+"""Results in Python: `harness.load` and `harness.compare`. These two are public; everything else is private."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harness.board.board import make_board
+from harness.board.record import RunRecord
+from harness.board.saved import RUN, read_record
+from harness.board.tables import (
+    Table,
+    collections_table,
+    comparisons_table,
+    leaderboard_table,
+    runs_table,
+    scores_table,
+)
+from harness.types import DistillbenchError
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run, or a sweep, as tables; a number that is missing is NaN and has its reason beside it."""
+
+    title: str
+    warnings: tuple[str, ...]  # what a careful reader asks first
+    scores: pd.DataFrame  # the columns of scores.csv, swept keys and the level of the interval
+    leaderboard: pd.DataFrame  # the columns of leaderboard.csv, and tokens per second
+    comparisons: pd.DataFrame  # of students of one teacher, paired by prompt
+    collections: pd.DataFrame  # how the answers were collected: seconds, tokens, cost, store keys
+    record: RunRecord  # what the tables were made from
+
+
+def load(path: str | Path) -> Results:
+    """The results in a folder `results`, in its folder `report`, or beside a `run.json`.
+
+    Raises DistillbenchError where no run has left its files there.
+    """
+    board = make_board(read_record(_folder(Path(path))))
+    record = board.record
+    return Results(
+        title=record.title,
+        warnings=record.warnings,
+        scores=_frame(scores_table(record)),
+        leaderboard=_frame(leaderboard_table(board)),
+        comparisons=_frame(comparisons_table(record)),
+        collections=_frame(collections_table(record)),
+        record=record,
+    )
+
+
+def compare(a: str | Path | Results, b: str | Path | Results) -> pd.DataFrame:
+    """Every score of two runs: both values, their difference (a minus b), its interval and two-sided p.
+
+    The difference is paired by prompt where both runs have the score's pseudo-values; else `reason` says why there is
+    no interval. Scores are the same where metric, task, student, teacher, base and swept values are.
+    """
+    first, second = (x if isinstance(x, Results) else load(x) for x in (a, b))
+    return _frame(runs_table(first.record, second.record))
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    return pd.DataFrame(table.columns())
+
+
+def _folder(path: Path) -> Path:
+    """The folder in which the run's files lie."""
+    places = (path.parent if path.name == RUN else path, path / "report")
+    for place in places:
+        if (place / RUN).is_file():
+            return place
+    raise DistillbenchError(
+        f"{path}: expected a folder with results, its report, or a {RUN}; found none of them"
+    )

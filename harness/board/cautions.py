@@ -1,0 +1,131 @@
+"""What a careful reader asks of a run first, from its record alone. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.board.record import RunRecord
+
+_FEW_PROMPTS = 200
+_FEW_LINEAGES = 4
+
+
+def cautions(record: RunRecord) -> tuple[str, ...]:
+    """One line each, in the order of the page; the first where the run has not one number."""
+    empty = without_number(record)
+    parts = (_missing, _spilled, _without_base, _controls, _few_prompts, _ceilings, _judges, _seen)
+    lines = [empty] if empty else []
+    lines += [line for part in parts for line in part(record)]
+    lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
+    lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
+    return tuple(lines)
+
+
+def without_number(record: RunRecord) -> str:
+    """One line that says why not one score has a value; "" where there is one."""
+    if any(score.value is not None for score in record.scores):
+        return ""
+    if not record.metrics:
+        why = "no metric is named; name some under metrics, one a line"
+    elif not record.scores:
+        pairs = "; pairs is empty, and most of them compare a student with its teacher"
+        names = ", ".join(m.name for m in record.metrics)
+        why = f"{names} found nothing to measure in these tasks{'' if record.pairs else pairs}"
+    else:
+        reason, times = Counter(s.reason for s in record.scores).most_common(1)[0]
+        why = f"{times} of {len(record.scores)} scores say: {reason}"
+    return f"THERE IS NOT ONE NUMBER: {why}"
+
+
+def _missing(record: RunRecord) -> Iterator[str]:
+    for c in record.collections:
+        if c.missing:
+            yield f"{c.model} has no answers to {c.task}: {c.missing}"
+
+
+def _spilled(record: RunRecord) -> Iterator[str]:
+    """Answers in which the value of a secret stands: they stay as they are."""
+    places: dict[tuple[str, str], tuple[str, ...]] = {}
+    for c in record.collections:
+        if c.secrets:
+            places.setdefault((c.model, c.task), c.secrets)
+    for (model, task), names in places.items():
+        yield f"{spilled_line(model, task, names)}."
+
+
+def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:
+    """What is said of an answer that holds a secret, on the page and while the run goes on."""
+    return (
+        f"{model} x {task}: an answer holds the value of environment variable {' and '.join(names)}; answers are kept "
+        "as they came, so change that key before you show them to others"
+    )
+
+
+def _without_base(record: RunRecord) -> Iterator[str]:
+    without = sorted({p.student for p in record.pairs if p.base is None})
+    if without:
+        yield (
+            f"No base for {', '.join(without)}: what came across cannot be told from what was there before."
+        )
+
+
+def _controls(record: RunRecord) -> Iterator[str]:
+    lineages = len({c.lineage for c in record.controls})
+    if record.pairs and not record.controls:
+        yield (
+            "No controls: nothing shows how much of this a model would have that the teacher never taught."
+        )
+    elif record.pairs and lineages < _FEW_LINEAGES:
+        yield (
+            f"Only {lineages} independent control lineage{'s' * (lineages > 1)}: too few for any claim of provenance."
+        )
+
+
+def _few_prompts(record: RunRecord) -> Iterator[str]:
+    sizes = {name: int(facts.get("n_prompts", 0)) for name, facts in record.tasks.items()}
+    small = [f"{name} ({n})" for name, n in sizes.items() if n < _FEW_PROMPTS]
+    if small:
+        yield f"Fewer than {_FEW_PROMPTS} prompts: {', '.join(small)}; intervals are wide."
+
+
+def _ceilings(record: RunRecord) -> Iterator[str]:
+    """Teachers whose open answers were to be drawn twice and do not vary."""
+    drawn = {(c.model, c.task, c.sample) for c in record.collections}
+    open_tasks = [t for t, f in record.tasks.items() if "text" in str(f.get("yields", "")).split()]
+    greedy = sorted(
+        {
+            p.teacher
+            for p in record.pairs
+            for t in open_tasks
+            if p.ceiling == "second_sample"
+            and (p.teacher, t, 0) in drawn
+            and (p.teacher, t, 1) not in drawn
+        }
+    )
+    if greedy:
+        yield (
+            f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."
+        )
+
+
+def _judges(record: RunRecord) -> Iterator[str]:
+    """A judge favours its own answers, and those of its relatives."""
+    compared = dict.fromkeys(m for p in record.pairs for m in (p.teacher, p.student))
+    for task, judges in record.judges.items():
+        for judge in judges:
+            for name in compared:
+                if judge == name:
+                    yield f"{task}: the judge, {judge}, is itself one of those compared; its verdicts favour it."
+                elif record.lineages.get(judge, judge) == record.lineages.get(name, name):
+                    yield f"{task}: the judge, {judge}, is of one lineage with {name}; its verdicts may favour it."
+
+
+def _seen(record: RunRecord) -> Iterator[str]:
+    """How many prompts a model may have been trained on, where it says what it was trained on."""
+    for c in record.collections:
+        if c.sample == 0 and c.n_seen:
+            yield (
+                f"{c.model} was trained on text that overlaps with {c.n_seen} of {c.n_prompts} prompts of {c.task} "
+                f"({c.n_seen_exactly} word for word)."
+            )

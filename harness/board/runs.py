@@ -1,0 +1,94 @@
+"""Two runs compared: the same score of both, paired by prompt where both have its pseudo-values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from harness.board.record import RunRecord, Variant
+from harness.stats.paired import compare
+from harness.types import Score, Unavailable
+
+
+@dataclass(frozen=True)
+class RunDifference:
+    """One score in two runs; a value is None where its run has none."""
+
+    metric: str
+    task: str
+    student: str
+    teacher: str
+    base: str
+    variant: Variant
+    unit: str
+    first: float | None
+    second: float | None
+    difference: (
+        float | None
+    )  # first minus second, over the prompts that both have where there is an interval
+    low: float | None
+    high: float | None
+    p: float | None  # two-sided, paired
+    n: int  # shared prompts; 0 where there is no interval
+    reason: str  # why there is no interval, or no difference; "" where there is
+
+
+def compare_runs(first: RunRecord, second: RunRecord) -> list[RunDifference]:
+    """A row for every score that either run has, in the order of metric, task, teacher and student."""
+    ones, twos = ({_key(s): s for s in r.scores} for r in (first, second))
+    return [_compared(ones.get(key), twos.get(key)) for key in sorted(ones.keys() | twos.keys())]
+
+
+def _key(s: Score) -> tuple[str, str, str, str, str, Variant]:
+    return s.metric, s.task, s.teacher, s.student, s.base, s.variant
+
+
+def _compared(first: Score | None, second: Score | None) -> RunDifference:
+    one = first or second
+    assert one is not None  # a key is that of a score
+    a, b = (s.value if s else None for s in (first, second))
+    row = RunDifference(
+        metric=one.metric,
+        task=one.task,
+        student=one.student,
+        teacher=one.teacher,
+        base=one.base,
+        variant=one.variant,
+        unit=one.unit,
+        first=a,
+        second=b,
+        difference=None if a is None or b is None else a - b,
+        low=None,
+        high=None,
+        p=None,
+        n=0,
+        reason=_reason(first, second),
+    )
+    if first is None or second is None or row.reason:
+        return row
+    try:
+        paired = compare(first.influence, second.influence, {**first.clusters, **second.clusters})
+    except Unavailable as error:
+        return replace(row, reason=str(error))
+    return replace(
+        row,
+        difference=paired.difference,
+        low=paired.low,
+        high=paired.high,
+        p=paired.p,
+        n=paired.n,
+    )
+
+
+def _reason(first: Score | None, second: Score | None) -> str:
+    """Why two scores cannot be paired; "" where they can."""
+    if first is None or second is None:
+        return f"only in the {'first' if first else 'second'} run"
+    if first.value is None or second.value is None:
+        return first.reason or second.reason
+    if first.unit != second.unit:
+        return f"the units differ: {first.unit}, {second.unit}"
+    if first.influence and second.influence:
+        return ""
+    if "/" in first.metric:
+        return "pseudo-values of prompts are stored for whole measures, not for their parts"
+    return "not a mean over prompts: there is nothing to pair"

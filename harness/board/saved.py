@@ -1,0 +1,123 @@
+"""The record of a run as files: `run.json`, `scores.json` and `influence.parquet`, from which it is read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.board import columns
+from harness.board.columns import Field
+from harness.board.plain import from_plain, to_plain
+from harness.board.record import Comparison, RunRecord
+from harness.board.tables import ordered, ordered_comparisons
+from harness.types import DistillbenchError, Score
+
+R = TypeVar("R", Score, Comparison)
+RUN, SCORES, INFLUENCE = "run.json", "scores.json", "influence.parquet"
+_RUN_SCHEMA = 2
+_SCORES_SCHEMA = 1
+# pseudo-values of whole measures: `score` = place in scores.json; `cluster` is empty where it is the prompt
+_INFLUENCE = pa.schema(
+    [
+        ("score", pa.int32()),
+        ("prompt", pa.string()),
+        ("value", pa.float64()),
+        ("cluster", pa.string()),
+    ]
+)
+
+
+def write_record(record: RunRecord, folder: Path) -> None:
+    """Writes the three files into a folder that is there; the same record gives the same bytes."""
+    rest = to_plain(replace(record, scores=(), comparisons=()))
+    del rest["scores"], rest["comparisons"]
+    _write_json(folder / RUN, {"schema": _RUN_SCHEMA, **rest})
+    scores = ordered(record.scores)
+    rows = {
+        "scores": _plain_rows(columns.SCORE, scores),
+        "comparisons": _plain_rows(columns.COMPARISON, ordered_comparisons(record.comparisons)),
+    }
+    _write_json(folder / SCORES, {"schema": _SCORES_SCHEMA, **rows})
+    pq.write_table(_influence_of(scores), folder / INFLUENCE, compression="zstd")
+
+
+def read_record(folder: Path) -> RunRecord:
+    """The record that was written into the folder; raises DistillbenchError where the files are not those of a run."""
+    rest, rows = (
+        _read_json(folder / n, s) for n, s in ((RUN, _RUN_SCHEMA), (SCORES, _SCORES_SCHEMA))
+    )
+    record = from_plain(RunRecord, {**rest, "scores": [], "comparisons": []})
+    scores = [
+        from_plain(Score, {**row, "reason": row["skipped_reason"], **_variant(row, record)})
+        for row in rows["scores"]
+    ]
+    comparisons = (
+        from_plain(Comparison, {**c, **_variant(c, record)}) for c in rows["comparisons"]
+    )
+    path = folder / INFLUENCE
+    whole = _with_influence(scores, pq.read_table(path)) if path.is_file() else scores
+    return replace(record, scores=tuple(whole), comparisons=tuple(comparisons))
+
+
+def _plain_rows(fields: Iterable[Field[R]], rows: Iterable[R]) -> list[dict[str, Any]]:
+    fields = list(fields)
+    return [{**{f.name: f.value(r) for f in fields}, "variant": dict(r.variant)} for r in rows]
+
+
+def _variant(row: Mapping[str, Any], record: RunRecord) -> dict[str, list[list[str]]]:
+    values = row["variant"]
+    return {"variant": [[key, values[key]] for key in record.variants if key in values]}
+
+
+def _influence_of(scores: Iterable[Score]) -> pa.Table:
+    values: dict[str, list[Any]] = {name: [] for name in _INFLUENCE.names}
+    for place, score in enumerate(scores):
+        if score.influence and "/" not in score.metric:
+            prompts = sorted(score.influence)
+            values["score"] += [place] * len(prompts)
+            values["prompt"] += prompts
+            values["value"] += [score.influence[p] for p in prompts]
+            values["cluster"] += [score.clusters.get(p) for p in prompts]
+    return pa.table(values, schema=_INFLUENCE)
+
+
+def _with_influence(scores: Iterable[Score], table: pa.Table) -> list[Score]:
+    influence: dict[int, dict[str, float]] = {}
+    clusters: dict[int, dict[str, str]] = {}
+    columns_ = (table[name].to_pylist() for name in _INFLUENCE.names)
+    for place, prompt, value, cluster in zip(*columns_, strict=True):
+        influence.setdefault(place, {})[prompt] = value
+        if cluster is not None:
+            clusters.setdefault(place, {})[prompt] = cluster
+    return [
+        replace(s, influence=influence.get(i, {}), clusters=clusters.get(i, {}))
+        for i, s in enumerate(scores)
+    ]
+
+
+def _write_json(path: Path, value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)
+    path.write_bytes(f"{text}\n".encode("utf-8", "replace"))
+
+
+def _read_json(path: Path, schema: int) -> dict[str, Any]:
+    if not path.is_file():
+        raise DistillbenchError(f"{path}: expected a file that a run left; it is missing")
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        other = content["schema"]
+    except (ValueError, KeyError, TypeError):
+        raise DistillbenchError(
+            f"{path}: expected a file that a run left, got another one"
+        ) from None
+    if other != schema:
+        raise DistillbenchError(
+            f"{path}: expected schema {schema}, got {other}: make the report again with this version"
+        )
+    return content

@@ -1,0 +1,181 @@
+"""Who is measured against whom, and which scores are whose. The one owner of that question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.board.record import MetricNote, RunRecord, Variant, named
+from harness.types import Pair, Score, Topic
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model compared with a teacher, under one setting of the swept keys."""
+
+    # the model that is measured: a student, a control, or another version of the teacher
+    student: str
+    teacher: str
+    role: str  # RunRecord.roles, "student" for the student of a pair
+    base: str = ""
+    base_kind: Literal["before", "sibling"] = "before"
+    variant: Variant = ()
+
+    @property
+    def label(self) -> str:
+        """The model's name, with the swept values where there are any."""
+        return named(self.student, self.variant)
+
+    @property
+    def group(self) -> tuple[str, Variant]:
+        """What those have in common who are compared with one another: teacher and setting."""
+        return self.teacher, self.variant
+
+
+def subjects_of(record: RunRecord) -> tuple[Subject, ...]:
+    """Students in the order of the matrix, then controls and ceilings in the order of the teachers.
+
+    A pair stands under every variant under which it has scores, or under all where it has none at all.
+    """
+    variants = sorted({s.variant for s in record.scores}) or [()]
+    pairs = {(p.student, p.teacher): p for p in record.pairs}
+    scored = {(s.student, s.teacher, s.variant) for s in record.scores}
+    students = [
+        _of_pair(pair, variant)
+        for key, pair in pairs.items()
+        for variant in [v for v in variants if (*key, v) in scored] or variants
+    ]
+    others = [
+        Subject(*key[:2], role, base, variant=key[2])
+        for key, base in _bases(record).items()
+        if key[:2] not in pairs and base != key[0] and (role := _role(record, *key[:2])) != "base"
+    ]
+    order = {t: i for i, t in enumerate(dict.fromkeys(p.teacher for p in record.pairs))}
+    others.sort(key=lambda s: (order.get(s.teacher, len(order)), s.student, s.teacher, s.variant))
+    return (*students, *others)
+
+
+def _bases(record: RunRecord) -> dict[tuple[str, str, Variant], str]:
+    """(model, teacher, variant) -> base of every model that is compared; of several that of the teacher's last pair."""
+    places: dict[tuple[str, str], int] = {}
+    for place, pair in enumerate(record.pairs):
+        places.setdefault((pair.teacher, pair.base or ""), place)
+    bases: dict[tuple[str, str, Variant], set[str]] = {}
+    for s in record.scores:
+        if s.teacher and s.student != s.teacher:
+            bases.setdefault((s.student, s.teacher, s.variant), set()).add(s.base)
+    return {
+        key: max(own, key=lambda base: (places.get((key[1], base), -1), base))
+        for key, own in bases.items()
+    }
+
+
+def _role(record: RunRecord, model: str, teacher: str) -> str:
+    """The role of a model beside a teacher of which it is not a student."""
+    if any(c.model == model and (not c.teachers or teacher in c.teachers) for c in record.controls):
+        return "control"
+    role = record.role(model)
+    return "other" if role == "student" else role
+
+
+def _of_pair(pair: Pair, variant: Variant) -> Subject:
+    return Subject(pair.student, pair.teacher, "student", pair.base or "", pair.base_kind, variant)
+
+
+@dataclass(frozen=True)
+class ScoreIndex:
+    """Scores by (metric, student, teacher, variant), each list sorted by task; and what their measures say."""
+
+    table: Mapping[tuple[str, str, str, Variant], Sequence[Score]]
+    notes: Mapping[str, MetricNote]  # by name
+
+    @classmethod
+    def of(cls, record: RunRecord) -> ScoreIndex:
+        """The index of a record's scores."""
+        table: dict[tuple[str, str, str, Variant], list[Score]] = {}
+        for score in sorted(record.scores, key=lambda s: (s.task, s.metric)):
+            key = (score.metric, score.student, score.teacher, score.variant)
+            table.setdefault(key, []).append(score)
+        return cls(table, {note.name: note for note in record.metrics})
+
+    def all(self, metric: str, subject: Subject) -> Sequence[Score]:
+        """Every score of the metric for the subject, one per task; a control may have several bases."""
+        scores = self.table.get((metric, subject.student, subject.teacher, subject.variant), ())
+        if len({s.base for s in scores}) < 2:
+            return scores
+        return [s for s in scores if s.base == subject.base]
+
+    def own(self, metric: str, model: str, variant: Variant = ()) -> Sequence[Score]:
+        """Scores of one model alone (no teacher), under the variant or under none."""
+        alone = self.table.get((metric, model, "", variant))
+        return alone or self.table.get((metric, model, "", ()), ())
+
+    def overall(self, metric: str, subject: Subject) -> Score | None:
+        """One score for all tasks: the measure's own, or the mean of its tasks; None where there is no row."""
+        return overall(self.all(metric, subject))
+
+    def metrics(self, topic: Topic) -> list[str]:
+        """Full names of what the run's measures say about a topic, in the order in which they are asked."""
+        parts = [(n.name, part) for n in self.notes.values() for part in n.topics.get(topic, ())]
+        return [f"{name}/{part}" if part else name for name, part in parts]
+
+    def about(self, topic: Topic, subject: Subject) -> Score | None:
+        """The subject's score about a topic: the first that has a value, else the first that has a reason."""
+        scores = [self.overall(metric, subject) for metric in self.metrics(topic)]
+        rows = [s for s in scores if s is not None]
+        return next((s for s in rows if s.value is not None), rows[0] if rows else None)
+
+    def is_gap(self, score: Score) -> bool:
+        """Whether 0 stands for the base and 1 for the teacher."""
+        note = self.notes.get(score.metric.split("/")[0])
+        return note is not None and score.unit in note.gap_units
+
+
+def overall(scores: Sequence[Score]) -> Score | None:
+    """The score over most tasks, else the mean of the tasks' values, else the first reason.
+
+    The interval of the mean treats tasks as independent (they share no prompts): half-widths add in squares.
+    Source: Zou and Donner 2008, variance recovered from the limits of each part.
+    """
+    top = whole_tasks(scores)
+    joint = [s for s in top if "+" in s.task]
+    if joint:
+        return max(joint, key=lambda s: (s.task.count("+"), s.value is not None))
+    valued = [s for s in top if s.value is not None]
+    if len(top) <= 1 or not valued:
+        return top[0] if top else None
+    if len(valued) == 1:
+        return valued[0]
+    values = [s.value for s in valued if s.value is not None]
+    mean = sum(values) / len(values)
+    lows, highs = [s.low for s in valued], [s.high for s in valued]
+    return replace(
+        valued[0],
+        task=f"mean of {len(valued)} tasks"
+        + ("" if len(valued) == len(top) else f" (of {len(top)})"),
+        value=mean,
+        low=_limit(mean, values, lows, -1),
+        high=_limit(mean, values, highs, 1),
+        n=sum(s.n for s in valued),
+        inputs=tuple(dict.fromkeys(k for s in valued for k in s.inputs)),
+        influence={},
+        clusters={},
+    )
+
+
+def _limit(
+    mean: float, values: Sequence[float], limits: Sequence[float | None], sign: int
+) -> float | None:
+    known = [x for x in limits if x is not None]
+    if len(known) < len(values):
+        return None
+    squares = sum((v - x) ** 2 for v, x in zip(values, known, strict=True))
+    return mean + sign * math.sqrt(squares) / len(values)
+
+
+def whole_tasks(scores: Sequence[Score]) -> list[Score]:
+    """The scores of whole tasks; the leaves of a group where the group itself has none."""
+    roots = {s.task for s in scores if "/" not in s.task}
+    return [s for s in scores if "/" not in s.task or s.task.split("/", 1)[0] not in roots]

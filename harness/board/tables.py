@@ -1,0 +1,190 @@
+"""The tables of a Board as values: for files and programs with full numbers, for readers with words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from harness.board import columns, numerals
+from harness.board.board import Board, Row
+from harness.board.claims import Claim
+from harness.board.columns import Field, Value
+from harness.board.record import Comparison, RunRecord
+from harness.board.runs import RunDifference, compare_runs
+from harness.types import Score
+
+R = TypeVar("R")
+Fields = tuple[Field[R], ...]
+DASH = "–"
+MARKS = {"above the base": "▲", "above all controls": "◆"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of a table."""
+
+    value: Value  # what programs read, and what a column is sorted by
+    text: str  # what readers see
+    note: str = ""  # what it is made of, or why it is empty
+    link: str = ""  # the store keys behind it
+    interval: str = ""  # "[0.55, 0.69]", where there is one
+    marks: tuple[str, ...] = ()  # what may be claimed of it: words of MARKS
+    leads: bool = False  # the best, and different from the next beyond doubt
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a column."""
+
+    name: str
+    note: str = ""  # below the name
+    numeric: bool = False
+    in_csv: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under their heads."""
+
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def csv_rows(self) -> list[list[str]]:
+        """Names and texts of the columns that CSV files promise."""
+        promised = [i for i, head in enumerate(self.heads) if head.in_csv]
+        lines = ([row[i].text for i in promised] for row in self.rows)
+        return [[self.heads[i].name for i in promised], *lines]
+
+    def columns(self) -> dict[str, list[Value]]:
+        """The values by column."""
+        return {head.name: [row[i].value for row in self.rows] for i, head in enumerate(self.heads)}
+
+
+def make_table(fields: Sequence[Field[R]], rows: Iterable[R]) -> Table:
+    """A table of values with the texts of CSV files."""
+    heads = tuple(Head(f.name, in_csv=f.in_csv) for f in fields)
+    cells = (tuple(Cell(v := f.value(row), columns.as_text(v)) for f in fields) for row in rows)
+    return Table(heads, tuple(cells))
+
+
+def scores_table(record: RunRecord) -> Table:
+    """Every score, one row each; swept keys follow as further columns."""
+    swept: Fields[Score] = columns.swept(record.variants, lambda s: s.variant)
+    return make_table((*columns.SCORE, *swept), ordered(record.scores))
+
+
+def comparisons_table(record: RunRecord) -> Table:
+    """The paired comparisons between students."""
+    swept: Fields[Comparison] = columns.swept(record.variants, lambda c: c.variant)
+    return make_table((*columns.COMPARISON, *swept), ordered_comparisons(record.comparisons))
+
+
+def runs_table(first: RunRecord, second: RunRecord) -> Table:
+    """The same scores in two runs, with their paired differences."""
+    keys = tuple(dict.fromkeys((*first.variants, *second.variants)))
+    swept: Fields[RunDifference] = columns.swept(keys, lambda d: d.variant)
+    return make_table((*columns.RUN_DIFFERENCE, *swept), compare_runs(first, second))
+
+
+def collections_table(record: RunRecord) -> Table:
+    """How the answers were collected, by model, task and sample."""
+    rows = sorted(record.collections, key=lambda c: (c.model, c.task, c.sample, c.variants))
+    return make_table(columns.COLLECTION, rows)
+
+
+def leaderboard_table(board: Board) -> Table:
+    """One row per student and teacher, with value, interval, n, marks and reason of every measure."""
+    swept: Fields[Row] = columns.swept(board.record.variants, lambda r: r.subject.variant)
+    measures = [
+        _of_measure(field, i, column.metric.replace("/", "_"))
+        for i, column in enumerate(board.columns)
+        for field in columns.CLAIM
+    ]
+    return make_table((*columns.ROW, *swept, *measures, *columns.ROW_END), board.rows)
+
+
+def _of_measure(field: Field[Claim], place: int, name: str) -> Field[Row]:
+    """A claim's column for the measure that stands in this place of the leaderboard."""
+    full = f"{name}_{field.name}" if field.name else name
+    return Field(full, lambda row: field.value(row.claims[place]), field.in_csv)
+
+
+def ordered(scores: Iterable[Score]) -> list[Score]:
+    """Scores by metric, task, teacher, student, base, variant."""
+    return sorted(scores, key=lambda s: (s.metric, s.task, s.teacher, s.student, s.base, s.variant))
+
+
+def ordered_comparisons(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Comparisons by metric, task, teacher, students, variant."""
+    return sorted(
+        comparisons, key=lambda c: (c.metric, c.task, c.teacher, c.first, c.second, c.variant)
+    )
+
+
+def leaderboard_view(board: Board) -> Table:
+    """The leaderboard for readers: a cell for each measure, its number in text and what it is made of in its note.
+
+    Columns: the model, its rank, its teacher where there are several, the swept keys, the measures, size and speed.
+    """
+    several = len({row.subject.teacher for row in board.rows}) > 1
+    keys = board.record.variants
+    heads = (
+        Head("Model"),
+        Head("Rank", numeric=True),
+        *([Head("Teacher")] if several else []),
+        *(Head(key) for key in keys),
+        *(Head(c.title, c.note, numeric=True) for c in board.columns),
+        Head("Size", "parameters", numeric=True),
+        Head("Speed", "tokens per second", numeric=True),
+    )
+    rows = []
+    for row in board.rows:
+        s, values = row.subject, dict(row.subject.variant)
+        rows.append(
+            (
+                Cell(s.student, s.student, s.role),
+                Cell(row.rank, "" if row.rank is None else str(row.rank)),
+                *([Cell(s.teacher, s.teacher)] if several else []),
+                *(Cell(values.get(key, ""), values.get(key, "")) for key in keys),
+                *map(claim_cell, row.claims),
+                _size(row),
+                _speed(row),
+            )
+        )
+    return Table(heads, tuple(rows))
+
+
+def claim_cell(claim: Claim) -> Cell:
+    """A number with its interval, what may be claimed of it, and what it is made of; or a dash with the reason."""
+    score = claim.score
+    if score is None:
+        return Cell(None, DASH, "not measured")
+    link = " ".join(key[:12] for key in score.inputs[:4])
+    if score.value is None:
+        return Cell(None, DASH, score.reason, link)
+    number, whole = (
+        f(score.value, score.low, score.high) for f in (numerals.number, numerals.estimate)
+    )
+    lineages = " control lineages" if score.level == "models" else ""
+    note = f"{score.metric} · {score.task} · {whole} {score.unit} · n = {score.n}{lineages}"
+    claimed = zip(MARKS, (claim.above_base, claim.above_controls), strict=True)
+    marks = tuple(word for word, holds in claimed if holds)
+    interval = whole.removeprefix(number).strip()
+    return Cell(score.value, number, note, link, interval, marks, claim.leads)
+
+
+def _size(row: Row) -> Cell:
+    if row.parameters is not None:
+        on_disk = f", {numerals.size(row.size_bytes)}" if row.size_bytes is not None else ""
+        note = f"{numerals.count(row.parameters)} parameters{on_disk}"
+        return Cell(row.parameters, numerals.scaled(row.parameters), note)
+    if row.size_bytes is not None:
+        return Cell(None, numerals.size(row.size_bytes))
+    return Cell(None, DASH, "the size of recorded models is not known")
+
+
+def _speed(row: Row) -> Cell:
+    if row.tokens_per_s is not None:
+        return Cell(row.tokens_per_s, numerals.scaled(row.tokens_per_s))
+    return Cell(None, DASH, "no seconds were measured: the answers were recorded elsewhere")

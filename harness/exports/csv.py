@@ -1,0 +1,26 @@
+"""scores.csv and leaderboard.csv: the numbers in full, one row each."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.board.board import Board
+from harness.board.tables import Table, leaderboard_table, scores_table
+from harness.exports import AbstractExporter
+
+
+@dataclass(frozen=True)
+class Csv(AbstractExporter):
+    """Tables for spreadsheets and scripts; their columns are promised."""
+
+    def export(self, board: Board, folder: Path) -> None:
+        """Writes both tables."""
+        _write(scores_table(board.record), folder / "scores.csv")
+        _write(leaderboard_table(board), folder / "leaderboard.csv")
+
+
+def _write(table: Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(table.csv_rows())

@@ -1,0 +1,56 @@
+"""leaderboard.md: the leaderboard for a pull request or a README."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.board.board import Board
+from harness.board.tables import MARKS, Cell, leaderboard_view
+from harness.exports import AbstractExporter
+
+_ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|"} | {"\n": " ", "\r": " "})
+
+
+@dataclass(frozen=True)
+class Markdown(AbstractExporter):
+    """The numbers with intervals and marks, and the reasons of holes below."""
+
+    def export(self, board: Board, folder: Path) -> None:
+        """Writes one table with its legend."""
+        table = leaderboard_view(board)
+        heads = [
+            f"{_plain(h.name)} ({_plain(h.note)})" if h.note else _plain(h.name)
+            for h in table.heads
+        ]
+        lines = [
+            f"# {_plain(board.record.title)}",
+            "",
+            _line(heads),
+            _line(["---:" if h.numeric else "---" for h in table.heads]),
+            *(_line([_model(row[0]), *map(_words, row[1:])]) for row in table.rows),
+            "",
+            "; ".join(f"{sign} {word}" for word, sign in MARKS.items())
+            + "; bold: best, and different from the next beyond doubt; in brackets 95 % intervals",
+            "",
+        ]
+        (folder / "leaderboard.md").write_bytes("\n".join(lines).encode("utf-8", "replace"))
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return text.translate(_ESCAPED)
+
+
+def _model(cell: Cell) -> str:
+    """A model's name, with its role where it is not a student."""
+    return _plain(cell.text if cell.note == "student" else f"{cell.text} ({cell.note})")
+
+
+def _words(cell: Cell) -> str:
+    number = f"**{_plain(cell.text)}**" if cell.leads else _plain(cell.text)
+    return " ".join(filter(None, [number, cell.interval, *(MARKS[m] for m in cell.marks)]))
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

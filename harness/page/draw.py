@@ -1,0 +1,375 @@
+"""Drawings as plotly figures: the one place that knows how roles look and what plotly calls things. Pure.
+
+Colours are Okabe and Ito's; each role also has a symbol of its own, so that none is told by colour alone. The page's
+script exchanges colours for those of the dark scheme and adds fonts, grid and background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple, assert_never
+
+from harness.figures import (
+    Band,
+    Bars,
+    Box,
+    Curve,
+    Dots,
+    Drawing,
+    Frame,
+    Grid,
+    Guide,
+    Heat,
+    Label,
+    Mark,
+    Panels,
+    Plane,
+    Rows,
+)
+
+QUIET = "#6B6B6B"  # text and lines that stay behind the data
+FAINT = "#C9C9C9"  # guide lines
+Plotly = dict[str, Any]
+
+
+class Look(NamedTuple):
+    """Colour, plotly symbol and word of a role."""
+
+    colour: str
+    symbol: str
+    word: str
+    outline: float = 1.8  # pixels
+
+
+_OTHER = Look(QUIET, "x-open", "other")
+_LOOKS = {
+    "teacher": Look("#D55E00", "diamond", "teacher"),
+    "student": Look("#0072B2", "circle", "student"),
+    "base": Look(QUIET, "square", "base"),
+    "control": Look("#009E73", "triangle-up-open", "control"),
+    "ceiling": Look("#D55E00", "diamond-open", "another version of the teacher"),
+    "expected": Look(QUIET, "line-ns-open", "expected", 2.5),
+}
+
+
+def plotly(drawing: Drawing) -> Plotly:
+    """The drawing as a plotly figure: "data" and "layout", all of it JSON."""
+    data: list[Plotly] = []
+    shapes: list[Plotly] = []
+    annotations: list[Plotly] = []
+    for mark in drawing.marks:
+        if isinstance(mark, (Guide, Box)):
+            shapes.append(_shape(mark, drawing.frame))
+        elif isinstance(mark, Label):
+            annotations.append(_annotation(mark, drawing.frame))
+        else:
+            data.append(_trace(mark))
+            annotations += _dashes(mark) if isinstance(mark, Heat) else []
+    layout = _layout(drawing.frame) | {"shapes": shapes, "annotations": annotations}
+    return {"data": data, "layout": layout}
+
+
+def _text(text: str) -> str:
+    return escape(text, quote=False).replace("\n", "<br>")
+
+
+def _told(lines: Sequence[str]) -> str:
+    """Lines of a hover box; the first is a name where more follow."""
+    first, *rest = map(_text, lines) if lines else ("",)
+    return "<br>".join([f"<b>{first}</b>", *rest]) if rest else first
+
+
+# --- marks ----------------------------------------------------------------------------------------
+
+
+def _trace(mark: Mark) -> Plotly:
+    if isinstance(mark, Dots):
+        return _dots(mark)
+    if isinstance(mark, Bars):
+        return _bars(mark)
+    if isinstance(mark, Curve):
+        return _curve(mark)
+    if isinstance(mark, Band):
+        return _band(mark)
+    if isinstance(mark, Heat):
+        return _heat(mark)
+    raise TypeError(f"{type(mark).__name__} is not a trace")
+
+
+def _dots(mark: Dots) -> Plotly:
+    look = _LOOKS.get(mark.role, _OTHER)
+    dots = mark.dots
+    tells = any(d.told for d in dots)
+    outline = {"line": {"width": look.outline, "color": look.colour}}
+    trace: Plotly = {
+        "type": "scatter",
+        "mode": "markers+text" if any(d.label for d in dots) else "markers",
+        "name": look.word,
+        "x": [d.x for d in dots],
+        "y": [d.y for d in dots],
+        "marker": {"symbol": look.symbol, "color": look.colour, "size": mark.size},
+        "hovertext": [_told(d.told) for d in dots],
+        "hoverinfo": "text" if tells else "x" if mark.role == "expected" else "skip",
+        "cliponaxis": False,
+    }
+    if tells or mark.role == "expected":
+        trace["marker"] |= outline
+    for axis in ("x", "y"):
+        ends = [(d.x, d.x_ends) if axis == "x" else (d.y, d.y_ends) for d in dots]
+        if any(end is not None for _, pair in ends for end in pair):
+            trace[f"error_{axis}"] = _spread(ends, look.colour)
+    if any(d.label for d in dots):
+        own = None if mark.role == "student" else QUIET
+        font = {
+            "size": 13 if mark.role == "student" else 12,
+            "color": own if tells else look.colour,
+        }
+        trace |= {"text": [_text(d.label) for d in dots], "textposition": [d.side for d in dots]}
+        trace["textfont"] = font
+    if any(d.link for d in dots):
+        trace["customdata"] = [list(d.link or ()) for d in dots]
+    return trace | ({"opacity": 0.75} if mark.quiet else {})
+
+
+def _spread(ends: Sequence[tuple[float, tuple[float | None, float | None]]], colour: str) -> Plotly:
+    """Plotly's error bars; none where there is no interval."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [None if high is None else max(0.0, high - at) for at, (_, high) in ends],
+        "arrayminus": [None if low is None else max(0.0, at - low) for at, (low, _) in ends],
+        "color": colour,
+        "thickness": 1.4,
+        "width": 0,
+    }
+
+
+def _bars(mark: Bars) -> Plotly:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": mark.name,
+        "x": [v for b in mark.bars for v in (b.start, b.end, None)],
+        "y": [v for b in mark.bars for v in (b.row, b.row, None)],
+        "line": {"color": FAINT, "width": mark.width},
+        "hoverinfo": "skip",
+    }
+
+
+def _axis_name(panel: int) -> str:
+    return f"y{panel + 1}" if panel else "y"
+
+
+def _curve(mark: Curve) -> Plotly:
+    look, student = _LOOKS.get(mark.role, _OTHER), mark.role == "student"
+    line = {
+        "color": look.colour,
+        "width": 2 if student else 1.2,
+        "dash": "solid" if student else "dot",
+    }
+    size = 8 if student else 6
+    return {
+        "type": "scatter",
+        "yaxis": _axis_name(mark.panel),
+        "name": mark.name,
+        "mode": "lines+markers" if mark.joined else "markers",
+        "x": [d.x for d in mark.dots],
+        "y": [d.y for d in mark.dots],
+        "line": line,
+        "marker": {"symbol": look.symbol, "color": look.colour, "size": size, "opacity": 1},
+        "text": [_told(d.told) for d in mark.dots],
+        "hoverinfo": "text",
+        "cliponaxis": False,
+    }
+
+
+def _band(mark: Band) -> Plotly:
+    return {
+        "type": "scatter",
+        "yaxis": _axis_name(mark.panel),
+        "name": mark.name,
+        "mode": "lines",
+        "x": [*mark.xs, *reversed(mark.xs)],
+        "y": [*mark.highs, *reversed(mark.lows)],
+        "fill": "toself",
+        "fillcolor": _LOOKS.get(mark.role, _OTHER).colour,
+        "opacity": 0.18,
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+    }
+
+
+def _heat(mark: Heat) -> Plotly:
+    """One hue, from 0 to 1; numbers are written into the cells."""
+    return {
+        "type": "heatmap",
+        "z": [[cell.value for cell in row] for row in mark.rows],
+        "x": list(range(len(mark.rows[0]))),
+        "y": list(range(len(mark.rows))),
+        "text": [[cell.text for cell in row] for row in mark.rows],
+        "texttemplate": "%{text}",
+        "hovertext": [[_told(cell.told) for cell in row] for row in mark.rows],
+        "hoverinfo": "text",
+        "hoverongaps": True,
+        "zmin": 0,
+        "zmax": 1,
+        "xgap": 3,
+        "ygap": 3,
+        "colorscale": [[0, "#F1F5F8"], [1, "#56B4E9"]],
+        "showscale": False,
+    }
+
+
+def _dashes(mark: Heat) -> list[Plotly]:
+    """A dash in every cell without a number."""
+    places = [
+        (x, y) for y, row in enumerate(mark.rows) for x, c in enumerate(row) if c.value is None
+    ]
+    dash = {"text": "–", "showarrow": False, "font": {"color": QUIET}, "xref": "x", "yref": "y"}
+    return [{**dash, "x": x, "y": y} for x, y in places]
+
+
+def _shape(mark: Guide | Box, frame: Frame) -> Plotly:
+    width = 1.5 if isinstance(frame, Panels) else 1
+    line: Plotly = {"color": FAINT, "width": width}
+    if isinstance(mark, Box):
+        ends = {"x0": mark.low[0], "x1": mark.high[0], "y0": mark.low[1], "y1": mark.high[1]}
+        return {"type": "rect", "layer": "below", "line": line, **ends}
+    line["dash"] = "dot" if mark.dotted else "solid"
+    if mark.across == "x":
+        place = {"xref": "x", "x0": mark.at, "x1": mark.at, "yref": "paper", "y0": 0, "y1": 1}
+    else:
+        axis = _axis_name(mark.panel)
+        place = {"yref": axis, "y0": mark.at, "y1": mark.at, "xref": "paper", "x0": 0, "x1": 1}
+    return {"type": "line", "layer": "below", "line": line, **place}
+
+
+def _annotation(mark: Label, frame: Frame) -> Plotly:
+    axis = _axis_name(mark.panel)
+    whole = f"{axis} domain" if isinstance(frame, Panels) else "paper"
+    strong = f"<b>{_text(mark.strong)}</b>" if mark.strong else ""
+    colour = _LOOKS[mark.role].colour if mark.role else QUIET if mark.quiet else None
+    font = {"size": mark.size, "color": colour}
+    return {
+        "text": strong + _text(mark.text),
+        "showarrow": False,
+        "align": mark.end[0],
+        "xref": "x" if mark.x_of == "axis" else "paper",
+        "yref": axis if mark.y_of == "axis" else whole,
+        "x": mark.x,
+        "y": mark.y,
+        "xanchor": mark.end[0],
+        "yanchor": mark.end[1],
+        "xshift": mark.shift[0],
+        "yshift": mark.shift[1],
+        "font": {key: value for key, value in font.items() if value is not None},
+    }
+
+
+# --- frames ---------------------------------------------------------------------------------------
+
+
+def _layout(frame: Frame) -> Plotly:
+    own = _own_layout(frame)
+    return {"height": frame.height, "showlegend": False, "hovermode": "closest", **own}
+
+
+def _own_layout(frame: Frame) -> Plotly:
+    if isinstance(frame, Rows):
+        return _rows(frame)
+    if isinstance(frame, Plane):
+        return _plane(frame)
+    if isinstance(frame, Panels):
+        return _panels(frame)
+    if isinstance(frame, Grid):
+        return _grid(frame)
+    assert_never(frame)
+
+
+def _margin(left: int, right: int, top: int, bottom: int) -> Plotly:
+    return {"l": left, "r": right, "t": top, "b": bottom}
+
+
+def _rows(frame: Rows) -> Plotly:
+    n = len(frame.names)
+    x: Plotly = {
+        "title": {"text": _text(frame.title), "standoff": 10},
+        "zeroline": False,
+        "automargin": True,
+    }
+    x |= {"range": list(frame.span)} if frame.span else {}
+    x |= {"rangemode": "tozero"} if frame.from_zero else {}
+    x |= {} if frame.numbers else {"showticklabels": False}
+    x |= {} if frame.grid else {"showgrid": False}
+    names = [f"<b>{_text(r.text)}</b>" if r.strong else _text(r.text) for r in frame.names]
+    y = {"automargin": True, "showgrid": False, "zeroline": False, "range": [n - 0.5, -0.5]}
+    ticks = {"tickmode": "array", "tickvals": list(range(n)), "ticktext": names}
+    margin = _margin(8, 16, 26 if frame.headed else 8, 48)
+    return {"margin": margin, "xaxis": x, "yaxis": y | ticks}
+
+
+def _plane(frame: Plane) -> Plotly:
+    def axis(title: str, span: tuple[float, float]) -> Plotly:
+        return {
+            "title": {"text": _text(title), "standoff": 8},
+            "range": list(span),
+            "zeroline": False,
+            "showgrid": False,
+            "dtick": frame.step,
+        }
+
+    x, y = axis(frame.x_title, frame.x_span), axis(frame.y_title, frame.y_span)
+    return {"margin": _margin(56, 12, 12, 52), "xaxis": x, "yaxis": y}
+
+
+def _panels(frame: Panels) -> Plotly:
+    n, ticks = len(frame.spans), frame.x
+    plot = frame.height - frame.head - frame.foot
+    layout: Plotly = {
+        "margin": _margin(8, 116, frame.head, frame.foot),
+        "meta": {"panels": n, "least_width": 420},
+        "xaxis": {
+            "type": "log" if ticks.logarithmic else "linear",
+            "title": {"text": _text(ticks.title), "standoff": 8},
+            "tickmode": "array",
+            "tickvals": [place for place, _ in ticks.places],
+            "ticktext": [_text(name) for _, name in ticks.places],
+            "range": list(ticks.span),
+            "zeroline": False,
+            "automargin": True,
+            "anchor": _axis_name(n - 1),
+        },
+    }
+    for i, span in enumerate(frame.spans):
+        top = plot - i * (frame.panel_height + frame.between)
+        layout[f"yaxis{i + 1 if i else ''}"] = {
+            "domain": [max(0.0, (top - frame.panel_height) / plot), top / plot],
+            "range": list(span),
+            "automargin": True,
+            "zeroline": False,
+            "nticks": 5,
+            "exponentformat": "none",
+        }
+    return layout
+
+
+def _grid(frame: Grid) -> Plotly:
+    still = {"showgrid": False, "zeroline": False, "automargin": True, "fixedrange": True}
+
+    def axis(names: Sequence[str]) -> Plotly:
+        texts = [_text(name) for name in names]
+        return {
+            **still,
+            "tickmode": "array",
+            "tickvals": list(range(len(names))),
+            "ticktext": texts,
+        }
+
+    n = len(frame.across)
+    return {
+        "margin": _margin(8, 8, 8, 8),
+        "xaxis": axis(frame.across) | {"side": "top", "tickangle": 0},
+        "yaxis": axis(frame.down) | {"autorange": "reversed"},
+        "meta": {"least_width": 170 + 92 * n, "wide": n > 4},
+    }

@@ -1,0 +1,83 @@
+"""Ranks, marks and bold type of the leaderboard, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.board.board import Board, Row
+from harness.board.claims import Claim
+from tests.report.records import board, record, scores
+
+
+def row(made: Board, student: str, teacher: str = "teacher_a") -> Row:
+    return next(
+        r for r in made.rows if (r.subject.student, r.subject.teacher) == (student, teacher)
+    )
+
+
+def claims(made: Board, student: str) -> dict[str, Claim]:
+    columns = (c.metric for c in made.columns)
+    return dict(zip(columns, row(made, student).claims, strict=True))
+
+
+def test_students_that_cannot_be_told_apart_share_a_rank() -> None:
+    ranks = {r.subject.student: r.rank for r in board().rows if r.subject.teacher == "teacher_a"}
+    assert ranks == {
+        "logits_of_a": 1,
+        "answers_of_a": 2,
+        "task_only": 2,
+        "unnamed_student_with_quite_a_long_name-v0.2": 4,
+        "style_only": 5,
+        "independent": None,
+        "untaught": None,
+    }
+
+
+def test_without_comparisons_all_share_the_first_rank_and_none_is_bold() -> None:
+    made = board(replace(record(), comparisons=()))
+    assert {r.rank for r in made.rows if r.claims and r.subject.role == "student"} == {1, None}
+    assert row(made, "answers_of_b", "teacher_b").rank is None, "it has no rival"
+    assert not any(c.leads for r in made.rows for c in r.claims)
+
+
+def test_best_is_bold_only_where_it_differs_from_the_runner_up() -> None:
+    assert row(board(), "logits_of_a").claims[0].leads
+    close = tuple(replace(c, p_adjusted=0.3) for c in record().comparisons)
+    assert not row(board(replace(record(), comparisons=close)), "logits_of_a").claims[0].leads
+
+
+def test_marks_above_base_and_above_every_control() -> None:
+    strong = claims(board(), "answers_of_a")["capability_transfer"]
+    assert strong.above_base
+    assert strong.above_controls
+    assert strong.highest == (0.62, "independent")
+    weak = claims(board(), "style_only")["capability_transfer"]
+    assert not weak.above_base
+    assert not weak.above_controls
+
+
+def test_columns_are_what_the_measures_declare_in_their_order() -> None:
+    assert [(c.metric, c.title) for c in board().columns] == [
+        ("capability_transfer", "Capability"),
+        ("style_transfer", "Style"),
+        ("capa", "Agreement"),
+        ("error_inheritance/excess", "Inherited errors"),
+        ("style_classifier", "Style classifier"),
+    ]
+    alone = tuple(m for m in record().metrics if m.name == "capa")
+    assert [c.metric for c in board(replace(record(), metrics=alone)).columns] == ["capa"]
+
+
+def test_a_listed_control_that_is_also_the_base_is_not_a_row() -> None:
+    run = record()
+    own = tuple(replace(s, student="base", base="base", teacher="teacher_a") for s in scores()[:1])
+    made = board(replace(run, scores=(*run.scores, *own)))
+    assert all(r.subject.student != "base" for r in made.rows)
+
+
+def test_swept_values_make_rows_of_their_own() -> None:
+    run = record()
+    swept = tuple(replace(s, variant=(("seed", v),)) for v in ("0", "1") for s in run.scores)
+    both = replace(run, scores=swept, comparisons=(), variants=("seed",))
+    variants = [r.subject.variant for r in board(both).rows if r.subject.student == "task_only"]
+    assert variants == [(("seed", "0"),), (("seed", "1"),)]

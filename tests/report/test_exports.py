@@ -1,0 +1,131 @@
+"""One Board for all: every exporter reads it, none changes it, and what they say of a student agrees."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import harness.exports
+from harness.board.board import Board
+from harness.board.plain import to_plain
+from harness.board.record import RunRecord
+from harness.board.sentences import sentences
+from harness.board.subjects import ScoreIndex
+from harness.exports import AbstractExporter
+from harness.plugins import build, kinds
+from harness.stages.report import write_report
+from tests.report.records import board, read, record
+
+
+def exporter(kind: str) -> AbstractExporter:
+    made = build("exports", kind, {"kind": kind})
+    assert isinstance(made, AbstractExporter)
+    return made
+
+
+def everything(made: Board) -> str:
+    """All that a board says, as one text."""
+    parts = (made.subjects, made.columns, list(made.claims.items()), made.rows)
+    return repr((to_plain(made.record), *parts))
+
+
+@pytest.mark.parametrize("kind", kinds("exports"))
+def test_an_exporter_writes_its_files_and_leaves_the_board_as_it_was(
+    kind: str, tmp_path: Path
+) -> None:
+    made = board()
+    before = everything(made)
+    exporter(kind).export(made, tmp_path)
+    assert everything(made) == before
+    first = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert first
+    exporter(kind).export(made, tmp_path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == first
+
+
+def test_no_two_exporters_write_the_same_file(tmp_path: Path) -> None:
+    names = []
+    for kind in kinds("exports"):
+        (tmp_path / kind).mkdir()
+        exporter(kind).export(board(), tmp_path / kind)
+        names += [p.name for p in (tmp_path / kind).iterdir()]
+    assert len(names) == len(set(names))
+
+
+def test_one_board_is_made_for_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[RunRecord] = []
+    index_of = ScoreIndex.of
+
+    def counted(run: RunRecord) -> ScoreIndex:
+        made.append(run)
+        return index_of(run)
+
+    monkeypatch.setattr(ScoreIndex, "of", counted)
+    write_report(record(), tmp_path / "report", read)
+    assert len(made) == 1
+
+
+def test_sentence_mark_and_file_agree(tmp_path: Path) -> None:
+    exporter("csv").export(board(), tmp_path)
+    with (tmp_path / "leaderboard.csv").open(newline="", encoding="utf-8") as file:
+        rows = {(r["student"], r["teacher"]): r for r in csv.DictReader(file)}
+    measures = {"style": "style_transfer", "capability": "capability_transfer"}
+    claimed = set()
+    for sentence in sentences(board()):
+        row = rows[sentence.subject.student, sentence.subject.teacher]
+        doubts = " ".join(sentence.doubts).lower()
+        for word, metric in measures.items():
+            (above,) = re.findall(rf"{word}: (above all|not above all) controls", doubts)
+            assert (above == "above all") == (row[f"{metric}_above_all_controls"] == "1"), row
+            not_above = f"{word} not above the base" in doubts
+            assert not_above == (row[f"{metric}_above_base"] == "0"), row
+            claimed.add((word, above, not_above))
+    assert {above for _, above, _ in claimed} == {"above all", "not above all"}
+
+
+def test_a_measure_brings_its_own_column_wherever_the_leaderboard_is(tmp_path: Path) -> None:
+    (agreement,) = (m for m in record().metrics if m.name == "capa")
+    column = replace(agreement.leaderboard[0], title="Kinship", order=0)
+    moved = replace(agreement, leaderboard=(column,))
+    run = replace(record(), metrics=(*(m for m in record().metrics if m.name != "capa"), moved))
+    for kind in kinds("exports"):
+        exporter(kind).export(board(run), tmp_path)
+    names = (tmp_path / "leaderboard.csv").read_text("utf-8").splitlines()[0].split(",")
+    assert names[6:8] == ["capa", "capa_low"]
+    assert "| Kinship (kappa) | Capability (of the gap) |" in (
+        tmp_path / "leaderboard.md"
+    ).read_text("utf-8")
+    assert ">Kinship<small>kappa</small>" in (tmp_path / "index.html").read_text("utf-8")
+
+
+def test_markdown_keeps_hostile_names_in_their_cells(tmp_path: Path) -> None:
+    run = record()
+    bad = "a|b\n`c` <b>"
+    scores = tuple(
+        replace(s, student=bad) if s.student == "answers_of_a" else s for s in run.scores
+    )
+    pairs = tuple(replace(p, student=bad) if p.student == "answers_of_a" else p for p in run.pairs)
+    exporter("markdown").export(board(replace(run, scores=scores, pairs=pairs)), tmp_path)
+    lines = (tmp_path / "leaderboard.md").read_text("utf-8").splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert any("a\\|b \\`c\\` \\<b\\>" in line for line in table)
+    assert any("0.71 [0.65, 0.77] ▲ ◆" in line for line in table)
+    exporter("markdown").export(board(), tmp_path)
+    text = (tmp_path / "leaderboard.md").read_text("utf-8")
+    assert "**0.86** [0.80, 0.92] ▲ ◆" in text
+    assert "| independent (control) |" in text
+
+
+def test_the_example_of_the_contract_works(tmp_path: Path) -> None:
+    text = inspect.getdoc(harness.exports) or ""
+    code = inspect.cleandoc(re.split(r"::\n", text, maxsplit=1)[1].split("\n\n`board.record`")[0])
+    space = dict(vars(harness.exports))
+    exec(code, space)
+    space["Names"]("names", "names").export(board(), tmp_path)
+    assert (tmp_path / "names.txt").read_text("utf-8").splitlines()[0] == "base"

@@ -1,0 +1,145 @@
+"""Results read back in Python are those of the files, and two runs are compared by prompt."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import harness
+from harness.api import Results, load
+from harness.board.saved import read_record
+from harness.board.subjects import subjects_of
+from harness.board.tables import scores_table
+from harness.stages.record import join_records
+from harness.stages.report import write_report
+from harness.stats.paired import compare
+from harness.types import DistillbenchError, Score
+from tests.report.records import read, record
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(record(), tmp_path_factory.mktemp("results") / "report", read).parent
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> Results:
+    return load(folder)
+
+
+def test_the_record_comes_back_as_it_was(folder: Path) -> None:
+    back = read_record(folder)
+    assert replace(back, scores=(), comparisons=()) == replace(record(), scores=(), comparisons=())
+    assert set(back.comparisons) == set(record().comparisons)
+    assert sorted(map(repr, back.scores)) == sorted(map(repr, record().scores))
+    assert subjects_of(back) == subjects_of(record())
+
+
+def test_a_sweep_comes_back_too(tmp_path: Path) -> None:
+    settings = [(("step", "2"), ("a.b", "x")), (("step", "10"), ("a.b", "y"))]
+    joined = join_records([record(), record()], settings)
+    back = read_record(write_report(joined, tmp_path / "report", read).parent)
+    assert {s.variant for s in back.scores} == set(settings)
+    assert back.settings == tuple(settings)
+    assert list(scores_table(back).columns())[-2:] == ["step", "a.b"]
+
+
+@pytest.mark.parametrize("place", [".", "..", "run.json"])
+def test_results_are_found_where_they_lie(folder: Path, place: str) -> None:
+    assert harness.load(folder / place).title == "The zoo"
+
+
+def test_a_folder_without_results_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DistillbenchError, match=r"expected a folder with results.*found none"):
+        harness.load(tmp_path)
+    (tmp_path / "run.json").write_text("[]")
+    with pytest.raises(DistillbenchError, match=r"run\.json: expected a file that a run left"):
+        harness.load(tmp_path)
+    (tmp_path / "run.json").write_text('{"schema": 1}')
+    with pytest.raises(DistillbenchError, match="expected schema 2, got 1"):
+        harness.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["scores", "leaderboard"])
+def test_a_frame_has_every_column_and_number_of_its_csv(
+    folder: Path, results: Results, name: str
+) -> None:
+    with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    frame = getattr(results, name)
+    assert len(frame) == len(rows)
+    assert set(rows[0]) <= set(frame.columns)
+    for column in rows[0]:
+        for text, value in zip((r[column] for r in rows), frame[column], strict=True):
+            if isinstance(value, float) and math.isnan(value):
+                assert text == ""
+            elif isinstance(value, (int, float, np.integer)):
+                assert float(text) == value
+            elif isinstance(value, str):
+                assert text == value
+
+
+def test_collections_and_warnings_are_there(results: Results) -> None:
+    assert results.warnings == record().warnings
+    assert {"key", "requests_key", "missing", "usd"} <= set(results.collections.columns)
+    assert len(results.collections) == len(record().collections)
+
+
+def moved(shift: float, student: str = "answers_of_a") -> tuple[Score, ...]:
+    """The made-up scores, with pseudo-values of a student's agreement around a mean."""
+    values = np.sin(np.arange(50)) * 0.1 + shift
+    influence = {f"p{i}": float(v) for i, v in enumerate(values)}
+    clusters = {"p0": "p1"}
+    return tuple(
+        replace(s, value=float(values.mean()), influence=influence, clusters=clusters)
+        if (s.metric, s.task, s.student) == ("capa", "zoo_facts", student)
+        else s
+        for s in record().scores
+    )
+
+
+def test_two_runs_are_compared_by_prompt(tmp_path: Path) -> None:
+    first = {f"p{i}": v for i, v in enumerate((np.sin(np.arange(50)) * 0.1 + 0.6).tolist())}
+    one = replace(record(), scores=moved(0.6))
+    other = tuple(
+        replace(s, influence={p: v + 0.01 * (i % 3) for i, (p, v) in enumerate(first.items())})
+        if s.influence
+        else s
+        for s in moved(0.6)
+    )
+    two = replace(record(), scores=other)
+    paths = [
+        write_report(r, tmp_path / name / "report", read).parent.parent
+        for r, name in ((one, "a"), (two, "b"))
+    ]
+    frame = harness.compare(*paths)
+    assert len(frame) == len(record().scores)
+    (row,) = frame[frame.p.notna()].to_dict("records")
+    (a,) = (s for s in one.scores if s.influence)
+    (b,) = (s for s in two.scores if s.influence)
+    expected = compare(a.influence, b.influence, a.clusters)
+    assert (row["metric"], row["task"], row["student"]) == ("capa", "zoo_facts", "answers_of_a")
+    assert row["difference"] == pytest.approx(expected.difference)
+    assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
+    assert (row["p"], row["n"]) == pytest.approx((expected.p, 50))
+    assert row["difference"] < 0, "the first minus the second"
+
+
+def test_what_cannot_be_paired_has_its_reason(results: Results) -> None:
+    frame = harness.compare(results, results)
+    assert (frame.difference.dropna() == 0).all()
+    assert set(frame.reason) == {
+        "gap within noise: teacher minus base is 0.010 [-0.020, 0.040]",
+        "not a mean over prompts: there is nothing to pair",
+        "pseudo-values of prompts are stored for whole measures, not for their parts",
+    }
+
+
+def test_nothing_else_is_public() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'record'"):
+        harness.record  # noqa: B018

@@ -6,7 +6,7 @@ Read this file first. Everything here is frozen and has no logic beyond checks::
     Decoding                        how answers are drawn       (conf/decoding)
     Outputs                         what one model answered     (models/)
     Grades                          what lm-eval says of it     (tasks/)
-    panel.Side, panel.Sides         the answers that one measure compares
+    panel.side.Side, panel.Panel    the answers that one measure compares
     Mean, Ratio, Smooth, Given      what a measure found        (metrics/), before statistics
     Score                           one number with its interval, or the reason why there is none
     Pair, Control                   who is compared with whom   (a matrix)
@@ -57,11 +57,25 @@ class Paths:
 
 
 @dataclass(frozen=True)
+class ReplyTo:
+    """A slot in a conversation: the same model's own reply to an earlier request stands here once it is known."""
+
+    request: int  # index into RequestSet.requests
+
+
+@dataclass(frozen=True)
 class Message:
     """One turn of a conversation; role is "system", "user" or "assistant"."""
 
     role: str
-    content: str
+    content: str | ReplyTo
+
+    @property
+    def text(self) -> str:
+        """The content of a message whose slot, if it has one, is filled."""
+        if isinstance(self.content, ReplyTo):
+            raise ValueError(f"the reply to request {self.content.request} is not filled in")
+        return self.content
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,12 @@ class Request:
     temperature: float | None = None
     top_p: float | None = None  # generate only; None = Decoding's
 
+    @property
+    def replies(self) -> tuple[int, ...]:
+        """Indices of the requests whose replies stand in the conversation."""
+        turns = () if isinstance(self.context, str) else self.context
+        return tuple(m.content.request for m in turns if isinstance(m.content, ReplyTo))
+
 
 @dataclass(frozen=True)
 class RequestSet:
@@ -123,6 +143,9 @@ class RequestSet:
             raise ValueError(f"task {self.task}: prompt ids are not unique")
         if any(not 0 <= r.prompt < len(self.prompts) for r in self.requests):
             raise ValueError(f"task {self.task}: a request points outside the prompts")
+        for i, request in enumerate(self.requests):
+            if any(j >= i or self.requests[j].kind != "generate" for j in request.replies):
+                raise ValueError(f"task {self.task}: a slot has no earlier request for text")
 
 
 # --- how answers are drawn, and the answers -----------------------------------------------------
@@ -306,12 +329,12 @@ Statistic = Mean | Ratio | Smooth | Given
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """One number that a measure found: a statistic, or the reason why there is none."""
 
-    name: str  # "" or the part of the metric that it is ("lists"); shown as metric/name
-    leaf: str  # "" or the task inside a group; shown as task/leaf
     statistic: Statistic | str  # str = the reason
+    name: str = ""  # the part of the metric that it is ("lists"); shown as metric/name
+    leaf: str = ""  # the task inside a group; shown as task/leaf
     unit: str | None = None  # None = the metric's
     better: Better | None = None  # None = the metric's
 

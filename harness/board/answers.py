@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.board.record import CollectionRecord, RunRecord, named
 from harness.panel.choices import choice_table
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page

@@ -16,21 +16,30 @@ _EACH = 16  # what a request costs beside its tokens, in tokens
 
 
 def spelled(context: str | tuple[Message, ...]) -> str:
-    """A context as text; of a conversation about what a chat template makes of it."""
-    return (
-        context
-        if isinstance(context, str)
-        else "\n".join(f"{m.role}: {m.content}" for m in context)
+    """A context as text; of a conversation about what a chat template makes of it, slots left empty."""
+    if isinstance(context, str):
+        return context
+    return "\n".join(
+        f"{m.role}: {m.content if isinstance(m.content, str) else ''}" for m in context
     )
+
+
+def read_tokens(request: Request) -> float:
+    """Tokens that a model reads for a request, with what a request costs beside them."""
+    return (
+        _EACH + (len(spelled(request.context)) + len(request.continuation)) / CHARACTERS_PER_TOKEN
+    )
+
+
+def written_tokens(most: int) -> float:
+    """What at most so many written tokens count, in tokens that are read."""
+    return float(_WRITING * most)
 
 
 def expected_tokens(request: Request, decoding: Decoding) -> float:
     """Tokens that a model reads for a request, and those that it may write, which weigh more."""
-    read = (len(spelled(request.context)) + len(request.continuation)) / CHARACTERS_PER_TOKEN
-    written = (
-        (request.max_new_tokens or decoding.max_new_tokens) if request.kind == "generate" else 0
-    )
-    return _EACH + read + _WRITING * written
+    most = (request.max_new_tokens or decoding.max_new_tokens) if request.kind == "generate" else 0
+    return read_tokens(request) + written_tokens(most)
 
 
 def amounts(task: str, requests: Iterable[Request], decoding: Decoding) -> dict[Sort, float]:

@@ -1,66 +1,222 @@
-"""Work in processes of its own that tell the parent what they are at."""
+"""Jobs on this machine: in processes of their own where that pays, else here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from queue import Empty
-from typing import Any
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from typing import final
 
-from harness.console.processes import without_main, worker_context
-from harness.console.progress import News, hush
+from harness.console.processes import may_start_processes, without_main, worker_context
+from harness.console.progress import News, Stage, hush
+from harness.console.secrets import guard_logs
+from harness.executors import AbstractExecutor, Desk, Ended, Job
+from harness.executors.boundary import carry_out
 
-Tell = Callable[[News], None]
-
-_LOOK_S = 0.2  # how often the parent looks for news
-
-
-def run_apart(
-    work: Callable[..., None],
-    calls: Sequence[tuple[Any, ...]],
-    workers: int,
-    hear: Tell,
-    begin: Callable[[], None],
-    imported: Sequence[str] = (),
-) -> None:
-    """Calls `work` with each of the arguments, and with a function to tell news by, in `workers` processes.
-
-    `begin` is called once in every process; `hear` gets the news here. Modules that all of them need are `imported`
-    once.
-    """
-    context = worker_context(*imported)
-    queue = context.Queue()
-    with (
-        without_main(),
-        ProcessPoolExecutor(workers, context, _worker_begins, (queue, begin)) as pool,
-    ):
-        futures = [pool.submit(_worker_works, work, call) for call in calls]
-        while not all(f.done() for f in futures):
-            _drain(queue, hear, _LOOK_S)
-        for future in futures:
-            future.result()
-    _drain(queue, hear, 0.0)
+_LOOK_S = 0.2  # how often the display is given a chance
+_TRIES = 2  # a worker may be killed for what another program did
 
 
-def _drain(queue: Any, hear: Tell, wait_s: float) -> None:
-    try:
-        while True:
-            hear(queue.get(timeout=wait_s) if wait_s else queue.get_nowait())
-    except Empty:
-        return
+@final
+@dataclass(frozen=True)
+class LocalExecutor(AbstractExecutor):
+    """Processes forked from a server that imported once what they need."""
+
+    workers: int = 1  # processes at once
+
+    @property
+    def at_once(self) -> int:
+        """Processes at once."""
+        return self.workers if may_start_processes() else 1
+
+    def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
+        """Jobs worth a process of their own run `workers` at a time, the others here, one after another."""
+        waiting, ended = list(jobs), list[Ended]()
+        while ready := [j for j in waiting if _may_start(j, desk)]:
+            apart = [j for j in waiting if j.apart]
+            if self.workers > 1 and len(apart) > 1 and may_start_processes():
+                with _Crew(self.workers, replace(desk, shared={}), apart) as crew:
+                    done = crew.work_off(shown)
+            else:
+                done = [carry_out(ready[0], desk)]
+                _say_over(done, waiting, shown)
+            for end in done:
+                waiting.remove(end.job)
+            ended += done
+            if not done:
+                break
+        return ended
+
+
+def _may_start(job: Job, desk: Desk) -> bool:
+    return all(desk.store.has(key) for key in job.needs)
+
+
+def _say_over(done: Sequence[Ended], waiting: Sequence[Job], shown: Stage) -> None:
+    for end in done:
+        if not any(j.part == end.job.part for j in waiting if j is not end.job):
+            shown.hear(News(end.job.part, over=True))
+
+
+@dataclass
+class _Worker:
+    """A process and what it is at."""
+
+    process: BaseProcess
+    connection: Connection
+    job: Job | None = None
+
+
+@dataclass
+class _Crew:
+    """Workers, and the jobs that wait for them."""
+
+    size: int
+    desk: Desk
+    waiting: list[Job]
+    _workers: list[_Worker] = field(default_factory=list)
+    _tries: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for worker in self._workers:
+            worker.connection.close()  # which ends it
+            if exc[0] is not None:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
+
+    def work_off(self, shown: Stage) -> list[Ended]:
+        """How each job ended that could start."""
+        ended: list[Ended] = []
+        self._employ()
+        while busy := [w for w in self._workers if w.job is not None]:
+            for worker in self._with_news(busy):
+                for message in self._heard(worker):
+                    if isinstance(message, Ended):
+                        ended.append(message)
+                        _say_over([message], [*self.waiting, *self._at_work()], shown)
+                        self._employ()
+                    else:
+                        shown.hear(message)
+        return ended
+
+    def _employ(self) -> None:
+        """Gives every free worker a job that may start; hires as many as there are such jobs."""
+        groups = {j.group for j in self._at_work() if j.group}
+        for job in list(self.waiting):
+            busy = len(self._at_work())
+            if busy == self.size:
+                return
+            if _may_start(job, self.desk) and job.group not in groups:
+                self.waiting.remove(job)
+                groups |= {job.group} if job.group else set()
+                self._send(job)
+
+    def _send(self, job: Job) -> None:
+        free = next((w for w in self._workers if w.job is None), None) or self._hired()
+        free.job = job
+        free.connection.send(job)
+
+    def _hired(self) -> _Worker:
+        jobs = [*self.waiting, *self._at_work()]
+        context = worker_context(*sorted({name for j in jobs for name in j.imports}))
+        ours, theirs = context.Pipe()
+        with without_main():
+            process = _started(context, theirs, self.desk)
+        theirs.close()
+        self._workers.append(_Worker(process, ours))
+        return self._workers[-1]
+
+    def _at_work(self) -> list[Job]:
+        return [w.job for w in self._workers if w.job is not None]
+
+    @staticmethod
+    def _with_news(busy: Sequence[_Worker]) -> list[_Worker]:
+        heard = wait([w.connection for w in busy], _LOOK_S)
+        return [w for w in busy if w.connection in heard]
+
+    def _heard(self, worker: _Worker) -> Iterator[News | Ended]:
+        """What a worker says; a job whose worker was killed is given to another one, once."""
+        try:
+            message: News | Ended | BaseException = worker.connection.recv()
+        except (EOFError, ConnectionResetError):
+            job = worker.job
+            assert job is not None
+            worker.process.join()
+            self._workers.remove(worker)
+            self._tries[job.keys] = self._tries.get(job.keys, 0) + 1
+            if self._tries[job.keys] < _TRIES:
+                self.waiting.insert(0, job)
+                self._employ()
+                return
+            yield _killed(job, self.desk, worker.process.exitcode)
+            return
+        if isinstance(message, BaseException):
+            raise message
+        if isinstance(message, Ended):
+            worker.job = None
+        yield message
+
+
+def _started(context: ForkServerContext, connection: Connection, desk: Desk) -> BaseProcess:
+    unheard = replace(desk, tell=_silent)
+    process = context.Process(target=_serve, args=(connection, unheard), daemon=True)
+    process.start()
+    return process
+
+
+def _killed(job: Job, desk: Desk, code: int | None) -> Ended:
+    name = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+    reason = f"its process was ended by {name}, twice; out of memory?"
+    for key in job.keys:
+        if not job.is_done(key, desk.store):
+            desk.store.note_failure(key, reason)
+    return Ended(job, reason)
+
+
+def _silent(news: News) -> None:
+    """Nobody hears it."""
 
 
 # --- in a worker ----------------------------------------------------------------------------------
 
-_queue: Any = None  # to the parent
 
-
-def _worker_begins(queue: Any, begin: Callable[[], None]) -> None:
-    global _queue
-    _queue = queue
+def _serve(connection: Connection, desk: Desk) -> None:
+    """Carries out one job after another, until the parent wants no more."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    guard_logs()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     hush()
-    begin()
+    desk = replace(desk, tell=connection.send)
+    with _until_closed():
+        while True:
+            job = connection.recv()
+            try:
+                connection.send(carry_out(job, desk))
+            except OSError as error:  # no space left: the parent ends the run
+                connection.send(OSError(error.errno, error.strerror, error.filename))
 
 
-def _worker_works(work: Callable[..., None], call: tuple[Any, ...]) -> None:
-    work(*call, _queue.put)
+@contextmanager
+def _until_closed() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.files.hashes import file_sha256
 from harness.files.rows import read_table
 from harness.schema import unknown
@@ -49,6 +51,8 @@ def rows_of(
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, np.ndarray):  # a list, as Parquet gives it
+        return value.tolist()
     if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
         return None
     # A column of whole numbers with one empty cell comes as floats.

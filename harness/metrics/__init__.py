@@ -1,6 +1,16 @@
 """Measures: pure functions of stored answers and grades. One file, one subclass of AbstractMetric.
 
-`harness/metrics/capa.py` is the measure `capa` of a matrix; files that begin with an underscore are shared by several.
+`harness/metrics/capa.py` is the measure `capa` of a matrix. To write one: say in `looks_at` which kind of answers and
+whose it looks at, take them from the panel by a view (`panel.texts.texts(panel)`, `panel.choices.choices(panel)` ...),
+which brings everyone to the same prompts, and return a Finding for every number, with one of these statistics::
+
+    Mean    of a number per prompt: agreement, length. The interval is Student's t, or exact for shares.
+    Ratio   of two sums over prompts, such as a gap recovered; a stratum for every task. Fieller's interval.
+    Smooth  any smooth function of means over prompts: kappa, a correlation. The interval is a bootstrap.
+    Given   a number with its own interval (over models, say) or with none, and the reason why in `note`.
+
+Statistics carry prompts and clusters, so that intervals and comparisons of two students are made from them, in one
+place (`stats/intervals`). A finding with a text instead of a statistic says why there is no number.
 """
 
 from __future__ import annotations
@@ -8,33 +18,29 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from harness.panel.panel import Sides
-from harness.types import Better, Column, Found, Level, Topic
+from harness.panel.panel import Looks, Panel
+from harness.types import Better, Column, Finding, Level, Topic
 
 
 @dataclass(frozen=True)
 class AbstractMetric(ABC):
-    """A measure: a pure function of stored outputs and grades."""
+    """A measure: a pure function of what it looks at."""
 
     kind: str
     name: str
 
     unit: ClassVar[str]  # "share", "nats per token", "gap" ...
     better: ClassVar[Better]
-    needs: ClassVar[frozenset[str]]
-    # needs: of "teacher", "base", "controls" (roles), "grades", "text", "choices", "tokens",
-    # "reading", "answers", "next_token", "verdicts" (what a task yields). The score stage calls a
-    # metric only where they are there; otherwise the reason is written by the stage.
-    of: ClassVar[Literal["model", "pair", "both"]] = "pair"
-    # of: "model" = asked of every model alone (teacher and base too), "pair" = of students against
-    # their teacher, "both" = both ways: what it says of a model alone is then not repeated for its
-    # pairs.
+    # Kinds of answers, and roles: which tasks fit, who is compared on which prompts, what is in the key of a
+    # score, and whether it is asked of models alone (no teacher needed), of pairs (a teacher looked at), or both:
+    # what it says of a model alone is then not repeated for its pairs.
+    looks_at: ClassVar[Looks]
     level: ClassVar[Level] = "prompts"
-    # True = called once per pair with the Sides of all fitting tasks
+    # True = called once per pair with the panels of all fitting tasks
     across_tasks: ClassVar[bool] = False
     explanation: ClassVar[str]  # for the page: what it says, its sign, when not to trust it
     leaderboard: ClassVar[tuple[Column, ...]] = ()  # of the leaderboard
@@ -44,8 +50,8 @@ class AbstractMetric(ABC):
     gap_units: ClassVar[tuple[str, ...]] = ("gap recovered", "gap transferred")
 
     @abstractmethod
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
-        """What the measure finds for one student: `sides` has one entry, or one per task where `across_tasks`.
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
+        """What it finds for one student: `panels` has one entry, or one per task where `across_tasks`.
 
         May raise Unavailable(reason) where there is nothing to say.
         """

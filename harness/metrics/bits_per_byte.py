@@ -13,9 +13,10 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._reading import authors, ratio, reads
-from harness.panel.panel import Side, Sides
-from harness.types import Better, Found, Ratio, Unavailable
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.reads import authors, ratio, reads
+from harness.panel.side import Side
+from harness.types import Better, Finding, Ratio, Unavailable
 
 
 def bits_per_byte(side: Side, author: str | None, minimum: int) -> Ratio:
@@ -32,24 +33,23 @@ class BitsPerByte(AbstractMetric):
 
     unit: ClassVar[str] = "bits per byte"
     better: ClassVar[Better] = "lower"
-    needs: ClassVar[frozenset[str]] = frozenset({"reading"})
-    of: ClassVar = "model"
+    looks_at: ClassVar[Looks] = Looks((View.READING,))
     explanation: ClassVar[str] = (
         "How many bits the model needs for each byte of the text that it reads: the lower, the more it expected the "
         "text. Defined alike for every tokenizer. Where models read each other's answers there is a number for each "
         "author. A better model needs fewer bits for any text: see `preference` for whose text a student takes to."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """All texts together, and each author's where there are several."""
-        one = sides[0]
-        names = authors(one.student)
+        panel = panels[0]
+        names = authors(panel.student)
         leaves: list[str | None] = [None, *names] if len(names) > 1 else [None]
-        return [_found(one, leaf) for leaf in leaves]
+        return [_finding(panel, leaf) for leaf in leaves]
 
 
-def _found(one: Sides, leaf: str | None) -> Found:
+def _finding(panel: Panel, leaf: str | None) -> Finding:
     try:
-        return Found("", leaf or "", bits_per_byte(one.student, leaf, one.minimum))
+        return Finding(bits_per_byte(panel.student, leaf, panel.minimum), leaf=leaf or "")
     except Unavailable as error:
-        return Found("", leaf or "", str(error))
+        return Finding(str(error), leaf=leaf or "")

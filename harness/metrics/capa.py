@@ -12,10 +12,10 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._primary import required
+from harness.panel import reasons
 from harness.panel.choices import AlignedChoices, align_choices
-from harness.panel.panel import Sides
-from harness.types import Better, Column, Floats, Found, Ints, Mean, Smooth, Unavailable
+from harness.panel.panel import Looks, Panel, View
+from harness.types import Better, Column, Finding, Floats, Ints, Mean, Smooth, Unavailable
 
 
 def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Floats:
@@ -44,10 +44,7 @@ def capa(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> float:
 def both_answered(aligned: AlignedChoices, minimum: int) -> AlignedChoices:
     """The rows that have a right option and were answered by all models; raises Unavailable below `minimum`."""
     kept = aligned.where(np.all(aligned.answered, axis=0) & (aligned.gold >= 0))
-    if len(kept.prompts) < max(minimum, 1):
-        raise Unavailable(
-            f"{len(kept.prompts)} prompts with a right option answered by both; at least {minimum} are needed"
-        )
+    reasons.require(len(kept.prompts), minimum, "prompts with a right option answered by both")
     return kept
 
 
@@ -63,7 +60,7 @@ class Capa(AbstractMetric):
 
     unit: ClassVar[str] = "kappa"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "choices"})
+    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), needs=("teacher",))
     explanation: ClassVar[str] = (
         "How far student and teacher share probability over the options beyond what their accuracies alone would "
         "give: 0 = chance, 1 = the same sure answers. It grows with capability for models that have nothing to do "
@@ -73,19 +70,18 @@ class Capa(AbstractMetric):
     leaderboard: ClassVar = (Column(3, "Agreement", "kappa"),)
     topics: ClassVar = {"agreement": ("",)}
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """kappa_p, and the share of prompts left out where there are any."""
-        one = sides[0]
-        aligned = align_choices((one.student, required(one.teacher, "teacher")), one.minimum)
-        kept = both_answered(aligned, one.minimum)
+        aligned = align_choices(panels[0])
+        kept = both_answered(aligned, panels[0].minimum)
         parts = capa_parts(kept.probabilities[0], kept.probabilities[1], kept.gold, kept.n_options)
         if not np.isfinite(kappa_p(parts.mean(axis=0))):
             raise Unavailable(
                 "both are right on every prompt: agreement beyond chance is not defined"
             )
-        found = [Found("", "", Smooth(parts, kappa_p, kept.ids, kept.clusters))]
+        findings = [Finding(Smooth(parts, kappa_p, kept.ids, kept.clusters))]
         if not aligned.answered.all():
-            found.append(
-                Found("unanswered", "", left_unanswered(aligned), unit="share", better="none")
+            findings.append(
+                Finding(left_unanswered(aligned), "unanswered", unit="share", better="none")
             )
-        return found
+        return findings

@@ -13,13 +13,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._population import Population, population, unrelated, with_known_lineage
-from harness.metrics._primary import required
 from harness.metrics.capa import kappa_p
-from harness.panel.choices import AlignedChoices
-from harness.panel.panel import Sides
+from harness.panel import reasons
+from harness.panel.choices import AlignedChoices, align_choices_with_gold
+from harness.panel.controls import lineage_weights
+from harness.panel.panel import Looks, Panel, View
 from harness.stats.controls import prediction_interval_regression
-from harness.types import Better, Floats, Found, Given, Level, Unavailable
+from harness.types import Better, Finding, Floats, Given, Level, Unavailable
 
 _PAIRS = 8  # of unrelated models below which a regression would only be drawn
 
@@ -37,15 +37,18 @@ class UnrelatedPairs(NamedTuple):
 
     accuracies: Floats  # (pairs, 2) the weaker model's, then the stronger's
     kappas: Floats  # (pairs,)
+    weights: Floats  # (pairs,) 1 / pairs of the same two lineages: two lineages weigh 1
 
 
 def excess_agreement(kappa: float, accuracies: Floats, pairs: UnrelatedPairs) -> Excess:
-    """`kappa` minus its prediction from both accuracies (2,), by least squares over unrelated pairs.
+    """`kappa` minus its prediction from both accuracies (2,), by weighted least squares over unrelated pairs.
 
     The interval excludes 0 exactly where kappa lies outside the prediction interval for one further pair.
     """
-    found = prediction_interval_regression(pairs.accuracies, pairs.kappas, np.sort(accuracies))
-    return Excess(kappa - found.predicted, kappa - found.high, kappa - found.low)
+    expected = prediction_interval_regression(
+        pairs.accuracies, pairs.kappas, np.sort(accuracies), pairs.weights
+    )
+    return Excess(kappa - expected.predicted, kappa - expected.high, kappa - expected.low)
 
 
 def pairwise_kappa(choices: AlignedChoices) -> Floats:
@@ -72,12 +75,16 @@ def pairs_apart(lineages: Sequence[str]) -> list[tuple[int, int]]:
 def agreement_of(choices: AlignedChoices, pairs: Sequence[tuple[int, int]]) -> UnrelatedPairs:
     """Accuracies and kappas of the pairs for which kappa is defined; a pair is two rows of `choices`."""
     accuracy, kappa = choices.right.mean(axis=1), pairwise_kappa(choices)
-    kappas = np.array([kappa[i, j] for i, j in pairs], dtype=np.float64)
-    both = np.array(
-        [sorted((accuracy[i], accuracy[j])) for i, j in pairs], dtype=np.float64
-    ).reshape(-1, 2)
-    defined = np.isfinite(kappas)
-    return UnrelatedPairs(both[defined], kappas[defined])
+    defined = [(i, j) for i, j in pairs if np.isfinite(kappa[i, j])]
+    both = [sorted((accuracy[i], accuracy[j])) for i, j in defined]
+    lineages = [
+        " and ".join(sorted((choices.lineages[i], choices.lineages[j]))) for i, j in defined
+    ]
+    return UnrelatedPairs(
+        np.array(both, dtype=np.float64).reshape(-1, 2),
+        np.array([kappa[i, j] for i, j in defined], dtype=np.float64),
+        lineage_weights(lineages),
+    )
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,9 @@ class CapaExcess(AbstractMetric):
 
     unit: ClassVar[str] = "kappa"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "choices"})
+    looks_at: ClassVar[Looks] = Looks(
+        (View.CHOICES,), needs=("teacher",), also=("controls", "others")
+    )
     level: ClassVar[Level] = "models"
     explanation: ClassVar[str] = (
         "CAPA of student and teacher minus what unrelated models of the same two accuracies show (regression over "
@@ -94,31 +103,27 @@ class CapaExcess(AbstractMetric):
         "data or the same lab do that too. The pairs share models, so the interval is somewhat too narrow."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The excess with the prediction interval over unrelated pairs; n counts their lineages."""
-        one = sides[0]
-        reference = population(
-            one, [*one.controls, *unrelated(one, with_known_lineage(one.others))]
-        )
-        pairs = agreement_of(reference.choices, _unrelated_pairs(one, reference))
-        if len(pairs.kappas) < _PAIRS:
-            raise Unavailable(
-                f"{len(pairs.kappas)} pairs of unrelated models; at least {_PAIRS} are needed: "
-                "add controls of other lineages"
-            )
-        kappa = float(pairwise_kappa(reference.choices.of((0, 1)))[0, 1])
+        everyone = align_choices_with_gold(panels[0])
+        pairs = agreement_of(everyone, _unrelated_pairs(everyone))
+        lineage_pairs = round(pairs.weights.sum())
+        if lineage_pairs < _PAIRS:
+            few = reasons.few(lineage_pairs, "pairs of unrelated lineages", _PAIRS)
+            raise Unavailable(f"{few}: add controls of other lineages")
+        kappa = float(pairwise_kappa(everyone)[0, 1])
         if not np.isfinite(kappa):
             raise Unavailable(
                 "agreement of student and teacher is not defined: no prompt that both answered, or no error"
             )
-        excess = excess_agreement(kappa, reference.choices.right[:2].mean(axis=1), pairs)
-        n = len(set(reference.lineages))
-        return [Found("", "", Given(excess.value, excess.low, excess.high, n, "models"))]
+        excess = excess_agreement(kappa, everyone.right[:2].mean(axis=1), pairs)
+        n = len({everyone.lineages[row] for row in everyone.reference})
+        return [Finding(Given(excess.value, excess.low, excess.high, n, "models"))]
 
 
-def _unrelated_pairs(one: Sides, reference: Population) -> list[tuple[int, int]]:
+def _unrelated_pairs(everyone: AlignedChoices) -> list[tuple[int, int]]:
     """Rows of models of different lineages: without the student, and the teacher only with its own controls."""
-    controls = {c.model for c in one.controls}
-    lineages = (required(one.teacher, "teacher").lineage, *reference.lineages)
-    apart = [(i + 1, j + 1) for i, j in pairs_apart(lineages)]
-    return [(i, j) for i, j in apart if i > 1 or reference.models[j - 2] in controls]
+    teacher = [(1, row) for row in everyone.controls]
+    start = everyone.reference.start
+    apart = pairs_apart(everyone.lineages[start:])
+    return [*teacher, *((i + start, j + start) for i, j in apart)]

@@ -13,10 +13,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.metrics._primary import GradedMetric, leaves, pooled_values, primary
-from harness.metrics.gap_recovered import GAP_UNIT, gap_stratum
-from harness.panel.panel import Side, Sides
-from harness.types import Better, Column, Floats, Found, Ratio, RatioStratum, Unavailable
+from harness.metrics import AbstractMetric
+from harness.metrics.gap_recovered import gap_stratum
+from harness.panel.grades import SHARES, leaves, pooled_values, primary
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.side import Side
+from harness.types import Better, Column, Finding, Floats, Ratio, RatioStratum, Unavailable
 
 
 def combined_ratio(student: Floats, teacher: Floats, base: Floats) -> float:
@@ -25,12 +27,15 @@ def combined_ratio(student: Floats, teacher: Floats, base: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class CapabilityTransfer(GradedMetric):
+class CapabilityTransfer(AbstractMetric):
     """One number for all that the student can do of what the teacher can and the base cannot."""
+
+    # "metric" or "metric,filter": the first that a task has stands for it
+    columns: tuple[str, ...] = SHARES
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "grades"})
+    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher", "base"))
     across_tasks: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "The way from base (0) to teacher (1) that the student went, summed over all graded tasks before dividing: a "
@@ -40,22 +45,22 @@ class CapabilityTransfer(GradedMetric):
     leaderboard: ClassVar = (Column(1, "Capability", "of the gap", from_base=True),)
     topics: ClassVar = {"capability": ("",)}
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The headline, and a reason for every graded task that cannot enter it by the kind of its grades."""
         graded = sorted(
-            (s for s in sides if "grades" in s.student.requests.yields), key=lambda s: s.task
+            (p for p in panels if View.GRADES in p.student.requests.yields), key=lambda p: p.task
         )
         if not graded:
             raise Unavailable("no graded task in this matrix")
-        reasons = {s.task: self._left_out(s.student, s.task) for s in graded}
-        entering = [s for s in graded if not reasons[s.task]]
-        unit = GAP_UNIT[graded[0].base_kind]
-        apart = [Found(task, "", reason, unit) for task, reason in reasons.items() if reason]
+        reasons = {p.task: self._left_out(p.student, p.task) for p in graded}
+        entering = [p for p in graded if not reasons[p.task]]
+        unit = graded[0].gap_unit
+        apart = [Finding(reason, task, unit=unit) for task, reason in reasons.items() if reason]
         if not entering:
             raise Unavailable(
                 "no graded task in this matrix whose grade is a share between 0 and 1"
             )
-        return [Found("", "", Ratio(tuple(self._stratum(s) for s in entering)), unit), *apart]
+        return [Finding(Ratio(tuple(self._stratum(p) for p in entering)), unit=unit), *apart]
 
     def _left_out(self, side: Side, task: str) -> str:
         """Why a task's kind of grade cannot enter, "" where it can. Depends on names of grades, never on results."""
@@ -68,16 +73,12 @@ class CapabilityTransfer(GradedMetric):
             return f"not in the headline: {error}"
         return ""
 
-    def _stratum(self, one: Sides) -> RatioStratum:
+    def _stratum(self, panel: Panel) -> RatioStratum:
         """One task; raises Unavailable where a side has no values for it, naming both."""
-        models = []
-        for side, role in ((one.student, "student"), (one.teacher, "teacher"), (one.base, "base")):
-            if side is None or side.grades is None:
-                raise Unavailable(
-                    f"{side.model if side else f'the {role}'} has no grades of {one.task}"
-                )
-            models.append(side)
+        for side in (panel.student, panel.teacher, panel.side("base")):
+            if side.grades is None:
+                raise Unavailable(f"{side.model} has no grades of {panel.task}")
         try:
-            return gap_stratum(pooled_values(models, self.columns, one.minimum))
+            return gap_stratum(pooled_values(panel, self.columns))
         except Unavailable as error:
-            raise Unavailable(f"{one.task}: {error}") from None
+            raise Unavailable(f"{panel.task}: {error}") from None

@@ -11,10 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.metrics._primary import GradedMetric, each_leaf, required
-from harness.panel.align import AlignedValues
-from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Smooth, Unavailable
+from harness.metrics import AbstractMetric
+from harness.panel.grades import SHARES, AlignedValues, each_leaf
+from harness.panel.panel import Looks, Panel, View
+from harness.types import Better, Finding, Floats, Smooth, Unavailable
 
 
 def consistency_parts(first: Floats, second: Floats) -> Floats:
@@ -50,20 +50,21 @@ def consistency_statistic(aligned: AlignedValues) -> Smooth:
 
 
 @dataclass(frozen=True)
-class ErrorConsistency(GradedMetric):
+class ErrorConsistency(AbstractMetric):
     """Whether student and teacher find the same prompts hard."""
+
+    # "metric" or "metric,filter": the first that a task has stands for it
+    columns: tuple[str, ...] = SHARES
 
     unit: ClassVar[str] = "kappa"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "grades"})
+    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher",))
     explanation: ClassVar[str] = (
         "Whether student and teacher are right and wrong on the same prompts, beyond what their accuracies alone "
         "would give: 0 = chance, 1 = always. Prompts differ in how hard they are, so unrelated models are above 0 "
         "too: compare with the controls. Unanswered counts as wrong."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """Kappa for the task, and for the leaves of a group."""
-        one = sides[0]
-        models = (one.student, required(one.teacher, "teacher"))
-        return each_leaf(models, self.columns, one.minimum, consistency_statistic)
+        return each_leaf(panels[0], self.columns, consistency_statistic)

@@ -13,11 +13,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._population import Population, population, unrelated
-from harness.panel.choices import AlignedChoices, Mask
-from harness.panel.panel import Sides
+from harness.panel import reasons
+from harness.panel.choices import AlignedChoices, Mask, align_choices_with_gold
+from harness.panel.controls import lineage_means
+from harness.panel.panel import Looks, Panel, View
 from harness.stats.controls import prediction_interval_regression
-from harness.types import Better, Column, Floats, Found, Given, Ints, Mean, Unavailable
+from harness.types import Better, Column, Finding, Floats, Given, Ints, Mean, Unavailable
 
 _CONTROLS = 6  # fewest models from which the popularity of an option is estimated
 _WRONG = 100  # fewest prompts on which both are wrong
@@ -37,19 +38,26 @@ class Inheritance(NamedTuple):
         return float((self.same - self.expected).mean())
 
 
-def inheritance(chosen: Ints, wrong: Mask, student: int, controls: Sequence[int]) -> Inheritance:
+def inheritance(
+    chosen: Ints, wrong: Mask, student: int, controls: Sequence[int], lineages: Sequence[str]
+) -> Inheritance:
     """How a model's wrong answers go with the teacher's; row 1 of chosen, wrong (models, P) is the teacher's.
 
-    expected_i = m_i / |W_i|, W_i = the models among {student} and controls that are wrong on i, m_i = those of them
-    with the teacher's option. The student is one of them, as any of them might be the one that was taught.
+    expected_i = the mean over lineages of the share of their models wrong on i that chose the teacher's option; a
+    lineage counts where one of its models is wrong. Lineages are those of {student} and controls, given for every row.
+    The student is one of them, as any of them might be the one that was taught.
     """
     rows = wrong[student] & wrong[1]
     same = (chosen == chosen[1])[:, rows]
     crowd = [student, *(c for c in controls if c != student)]
+    families = [lineages[c] for c in crowd]
     is_wrong = wrong[crowd][:, rows]
-    popular = (is_wrong & same[crowd]).sum(axis=0) / is_wrong.sum(axis=0)
+    with_teacher = lineage_means((is_wrong & same[crowd]).astype(np.float64), families)
+    any_wrong = lineage_means(is_wrong.astype(np.float64), families)
+    counts = any_wrong > 0
+    shares = np.divide(with_teacher, any_wrong, out=np.zeros(counts.shape), where=counts)
     return Inheritance(
-        rows, same[student].astype(np.float64), np.asarray(popular, dtype=np.float64)
+        rows, same[student].astype(np.float64), shares.sum(axis=0) / counts.sum(axis=0)
     )
 
 
@@ -60,22 +68,21 @@ class LineageExcess(NamedTuple):
     excesses: Floats  # (m,)
 
 
-def lineage_excess(found: Population) -> LineageExcess:
+def lineage_excess(everyone: AlignedChoices) -> LineageExcess:
     """The excess of every control in the student's place, its own lineage left out of what is expected of it.
 
     A control that is wrong together with the teacher on too few prompts is left out.
     """
-    choices, lineages = found.choices, np.array(found.lineages)
-    wrong, accuracy = choices.wrong, choices.right.mean(axis=1)
-    points: dict[str, list[tuple[float, float]]] = {}
-    for c, lineage in enumerate(found.lineages):
-        crowd = (np.flatnonzero(lineages != lineage) + 2).tolist()
-        if (wrong[c + 2] & wrong[1]).sum() >= _WRONG:
-            excess = inheritance(choices.chosen, wrong, c + 2, crowd).excess
-            points.setdefault(lineage, []).append((float(accuracy[c + 2]), excess))
-    means = np.array(
-        [np.mean(points[name], axis=0) for name in sorted(points)], dtype=np.float64
-    ).reshape(-1, 2)
+    wrong, accuracy = everyone.wrong, everyone.right.mean(axis=1)
+    points, lineages = [], []
+    for c in everyone.controls:
+        lineage = everyone.lineages[c]
+        crowd = [k for k in everyone.controls if everyone.lineages[k] != lineage]
+        if (wrong[c] & wrong[1]).sum() >= _WRONG:
+            excess = inheritance(everyone.chosen, wrong, c, crowd, everyone.lineages).excess
+            points.append(np.array([accuracy[c], excess]))
+            lineages.append(lineage)
+    means = lineage_means(points, lineages).reshape(-1, 2)
     return LineageExcess(means[:, :1], means[:, 1])
 
 
@@ -85,7 +92,7 @@ class ErrorInheritance(AbstractMetric):
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "none"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "choices"})
+    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), needs=("teacher",), also=("controls",))
     explanation: ClassVar[str] = (
         "Where student and teacher are both wrong: how often with the same wrong option (shared_wrong), how often "
         "that is to be expected because other models fall for it too (expected), and the difference (excess, above 0 "
@@ -96,51 +103,46 @@ class ErrorInheritance(AbstractMetric):
     leaderboard: ClassVar = (Column(4, "Inherited errors", "excess share", "excess"),)
     topics: ClassVar = {"inherited_errors": ("excess_vs_controls",)}
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """shared_wrong and uniform_chance, then expected, excess and excess_vs_controls where there are controls."""
-        reference = population(sides[0], unrelated(sides[0], sides[0].controls))
-        choices, m = reference.choices, len(reference.models)
-        mine = inheritance(choices.chosen, choices.wrong, 0, range(2, 2 + m))
+        everyone = align_choices_with_gold(panels[0])
+        lineages, m = everyone.lineages, len(everyone.controls)
+        mine = inheritance(everyone.chosen, everyone.wrong, 0, everyone.controls, lineages)
         if mine.rows.sum() < _WRONG:
             raise Unavailable(
                 f"both are wrong on {mine.rows.sum()} prompts; at least {_WRONG} are needed"
             )
-        kept = choices.where(mine.rows)
-        found = [
+        kept = everyone.where(mine.rows)
+        findings = [
             _mean("shared_wrong", mine.same, kept),
             _mean("uniform_chance", 1 / (kept.n_options - 1), kept),
         ]
         if m < _CONTROLS:
-            reason = f"{m} controls of other lineages than student and teacher; at least {_CONTROLS} are needed"
-            return [
-                *found,
-                *(Found(name, "", reason) for name in ("expected", "excess", "excess_vs_controls")),
-            ]
-        found += [
+            reason = reasons.few(
+                m, "controls of other lineages than student and teacher", _CONTROLS
+            )
+            parts = ("expected", "excess", "excess_vs_controls")
+            return [*findings, *(Finding(reason, name) for name in parts)]
+        return [
+            *findings,
             _mean("expected", mine.expected, kept),
-            _mean("excess", mine.same - mine.expected, kept),
+            replace(_mean("excess", mine.same - mine.expected, kept), better="higher"),
+            Finding(_vs_controls(mine.excess, everyone), "excess_vs_controls", better="higher"),
         ]
-        found[-1] = replace(found[-1], better="higher")
-        return [*found, _against_controls(mine.excess, reference)]
 
 
-def _mean(name: str, values: Floats, rows: AlignedChoices) -> Found:
-    return Found(name, "", Mean(values, rows.ids, rows.clusters))
+def _mean(name: str, values: Floats, rows: AlignedChoices) -> Finding:
+    return Finding(Mean(values, rows.ids, rows.clusters), name)
 
 
-def _against_controls(excess: float, reference: Population) -> Found:
+def _vs_controls(excess: float, everyone: AlignedChoices) -> Given | str:
     """The excess minus its prediction from accuracy over control lineages; its interval is a prediction interval."""
-    name, points = "excess_vs_controls", lineage_excess(reference)
-    accuracy = reference.choices.right[0].mean(keepdims=True)
+    points = lineage_excess(everyone)
+    accuracy = everyone.right[0].mean(keepdims=True)
+    n = len(points.excesses)
     try:
-        found = prediction_interval_regression(points.accuracies, points.excesses, accuracy)
+        expected = prediction_interval_regression(points.accuracies, points.excesses, accuracy)
     except Unavailable as error:
-        return Found(name, "", f"{len(points.excesses)} control lineages: {error}", better="higher")
-    given = Given(
-        excess - found.predicted,
-        excess - found.high,
-        excess - found.low,
-        len(points.excesses),
-        "models",
-    )
-    return Found(name, "", given, better="higher")
+        return f"{n} control lineages: {error}"
+    low, high = excess - expected.high, excess - expected.low
+    return Given(excess - expected.predicted, low, high, n, "models")

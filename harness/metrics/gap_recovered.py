@@ -12,14 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.metrics._primary import GradedMetric, each_leaf, required
-from harness.panel.align import AlignedValues
-from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Ratio, RatioStratum
-
-# What the number may be called depends on what the base is: a student that never saw the teacher
-# recovers a gap too.
-GAP_UNIT = {"before": "gap recovered", "sibling": "gap transferred"}
+from harness.metrics import AbstractMetric
+from harness.panel.grades import SHARES, AlignedValues, each_leaf
+from harness.panel.panel import Looks, Panel, View
+from harness.types import Better, Finding, Floats, Ratio, RatioStratum
 
 
 def gap_recovered(student: Floats, teacher: Floats, base: Floats) -> float:
@@ -34,12 +30,15 @@ def gap_stratum(aligned: AlignedValues) -> RatioStratum:
 
 
 @dataclass(frozen=True)
-class GapRecovered(GradedMetric):
+class GapRecovered(AbstractMetric):
     """How much of the way from base to teacher the student went, on one task."""
+
+    # "metric" or "metric,filter": the first that a task has stands for it
+    columns: tuple[str, ...] = SHARES
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "grades"})
+    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher", "base"))
     explanation: ClassVar[str] = (
         "How far the student went from the base (0) to the teacher (1) on the task; below 0 and above 1 are possible. "
         "With the student before distillation as base this is a gap recovered, whoever taught it: only a base that "
@@ -47,9 +46,7 @@ class GapRecovered(GradedMetric):
         "on these prompts."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
-        """The ratio for the task, and for the leaves of a group; the unit says what kind of base it is held against."""
-        one = sides[0]
-        models = (one.student, required(one.teacher, "teacher"), required(one.base, "base"))
-        entries = each_leaf(models, self.columns, one.minimum, lambda a: Ratio((gap_stratum(a),)))
-        return [replace(entry, unit=GAP_UNIT[one.base_kind]) for entry in entries]
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
+        """The ratio for the task, and for the leaves of a group; the unit says what kind of base there is."""
+        findings = each_leaf(panels[0], self.columns, lambda a: Ratio((gap_stratum(a),)))
+        return [replace(f, unit=panels[0].gap_unit) for f in findings]

@@ -13,10 +13,12 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._answers import Answers, Panel, bootstrapped, over_controls, panel, rate
 from harness.metrics._names import Names, read_table
-from harness.panel.panel import Side, Sides
-from harness.types import Better, Floats, Found, Unavailable
+from harness.panel import reasons
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.samples import Answers, Samples, align_samples, bootstrapped, over_controls, rate
+from harness.panel.side import Side
+from harness.types import Better, Finding, Floats, Unavailable
 
 Claims = list[list[frozenset[str]]]  # (P,) of (samples,) names claimed
 
@@ -35,36 +37,33 @@ class Identity(AbstractMetric):
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "none"
-    needs: ClassVar[frozenset[str]] = frozenset({"text"})
-    of: ClassVar = "both"
+    looks_at: ClassVar[Looks] = Looks((View.TEXT,), also=("teacher", "base", "controls"))
     explanation: ClassVar[str] = (
         "Share of answers to 'who are you' (asked without naming anybody) in which the model claims to be another "
         "model or of another maker; 'as NAME' says whom. What its configuration states under `identity` is no leak. "
         "teacher: share in which it claims its teacher's names (anybody's where it states none); over_base and "
         "over_controls: how much more often than the base and models that the teacher never taught (on these prompts; "
-        "vs_controls is held against how such models differ). own: how often it gives its own name. Names are found by "
-        "a table of aliases, so an unlisted name is missed. Some are claimed by models that read them on the web."
+        "vs_controls is compared with how such models differ). own: how often it gives its own name. Names are found "
+        "by a table of aliases, so an unlisted name is missed. Some are claimed by models that read them on the web."
     )
 
     def __post_init__(self) -> None:
         own = [(name, alias) for name, aliases in self.names.items() for alias in (name, *aliases)]
         object.__setattr__(self, "rows", (*read_table(self.file), *own))
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """Leaks of the model alone; with a teacher also claims to be the teacher, beyond base and controls."""
-        one = sides[0]
-        if not any(fnmatchcase(one.task, pattern) for pattern in self.tasks):
+        panel = panels[0]
+        if not any(fnmatchcase(panel.task, pattern) for pattern in self.tasks):
             raise Unavailable(
                 "no task that asks who the model is (`tasks` of the metric names them)"
             )
-        rows, everyone = (
-            panel(one),
-            [s for s in (one.student, one.teacher, one.base, *one.controls) if s],
-        )
+        rows = align_samples(panel)
+        everyone = [side for sides in panel.sides.values() for side in sides]
         table = Names(self.rows).with_names(name for side in everyone for name in side.identity)
-        mine = _claims(table, rows.student)
-        found = _alone(mine, _identity(table, one.student), rows)
-        return found if one.teacher is None else [*found, *_of_pair(one, table, mine, rows)]
+        mine = _claims(table, rows["student"])
+        alone = _alone(mine, _identity(table, panel.student), rows)
+        return [*alone, *_of_pair(panel, table, mine, rows)] if panel.get("teacher") else alone
 
 
 def _claims(table: Names, answers: Answers) -> Claims:
@@ -90,14 +89,14 @@ def _others(claims: Claims, own: frozenset[str]) -> Floats:
     )
 
 
-def _alone(claims: Claims, own: frozenset[str], rows: Panel) -> list[Found]:
-    found = [Found("", "", rate(_others(claims, own), rows))]
+def _alone(claims: Claims, own: frozenset[str], rows: Samples) -> list[Finding]:
+    findings = [Finding(rate(_others(claims, own), rows))]
     if own:
-        found.append(Found("own", "", rate(_rates(claims, own), rows)))
+        findings.append(Finding(rate(_rates(claims, own), rows), "own"))
     claimed = sorted(_union(claims) - own)
     return [
-        *found,
-        *(Found(f"as {n}", "", rate(_rates(claims, frozenset({n})), rows)) for n in claimed),
+        *findings,
+        *(Finding(rate(_rates(claims, frozenset({n})), rows), f"as {n}") for n in claimed),
     ]
 
 
@@ -106,16 +105,16 @@ def _union(claims: Claims) -> frozenset[str]:
     return frozenset().union(*every)
 
 
-def _of_pair(one: Sides, table: Names, mine: Claims, rows: Panel) -> list[Found]:
+def _of_pair(panel: Panel, table: Names, mine: Claims, rows: Samples) -> list[Finding]:
     """Claims to be the teacher beyond base and controls; to be anybody else, where the teacher has no name."""
-    assert one.teacher is not None
-    own, wanted = _identity(table, one.student), _identity(table, one.teacher)
+    own, wanted = _identity(table, panel.student), _identity(table, panel.teacher)
     if wanted & own:
-        reason = f"{one.student.model} may rightly use its teacher's name {', '.join(sorted(wanted & own))}"
-        return [Found(part, "", reason) for part in ("teacher", *_parts("teacher_"))]
+        reason = f"{panel.student.model} may rightly use its teacher's name {', '.join(sorted(wanted & own))}"
+        return [Finding(reason, part) for part in ("teacher", *_parts("teacher_"))]
     identities = {
-        s.model: _identity(table, s) for s in (*one.controls, *([one.base] if one.base else []))
+        s.model: _identity(table, s) for role in ("base", "controls") for s in panel.of(role)
     }
+    base_side, base_answers = panel.get("base"), rows.get("base")
 
     def rates(claims: Claims, whose: frozenset[str]) -> Floats:
         return _rates(claims, wanted) if wanted else _others(claims, whose)
@@ -125,16 +124,18 @@ def _of_pair(one: Sides, table: Names, mine: Claims, rows: Panel) -> list[Found]
         for name, answers in rows.controls.items()
     }
     base = (
-        rates(_claims(table, rows.base), identities[one.base.model])
-        if rows.base and one.base
+        rates(_claims(table, base_answers), identities[base_side.model])
+        if base_side and base_answers
         else None
     )
     said = rates(mine, own)
     if not wanted:
-        reason = f"{one.teacher.model} states no names of its own (`identity` in its configuration)"
-        return [Found("teacher", "", reason), *_beyond("", said, base, controls, rows)]
+        reason = (
+            f"{panel.teacher.model} states no names of its own (`identity` in its configuration)"
+        )
+        return [Finding(reason, "teacher"), *_beyond("", said, base, controls, rows)]
     return [
-        Found("teacher", "", rate(said, rows)),
+        Finding(rate(said, rows), "teacher"),
         *_beyond("teacher_", said, base, controls, rows),
     ]
 
@@ -144,11 +145,11 @@ def _parts(prefix: str) -> tuple[str, str, str]:
 
 
 def _beyond(
-    prefix: str, mine: Floats, base: Floats | None, controls: dict[str, Floats], rows: Panel
-) -> list[Found]:
+    prefix: str, mine: Floats, base: Floats | None, controls: dict[str, Floats], rows: Samples
+) -> list[Finding]:
     at_base, *at_controls = _parts(prefix)
-    beyond = "this pair names no base" if base is None else bootstrapped(mine - base, rows)
+    beyond = reasons.NO_BASE if base is None else bootstrapped(mine - base, rows)
     return [
-        Found(at_base, "", beyond),
+        Finding(beyond, at_base),
         *over_controls((at_controls[0], at_controls[1]), mine, controls, rows),
     ]

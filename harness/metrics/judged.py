@@ -12,10 +12,10 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._primary import required
+from harness.panel import reasons
 from harness.panel.judgements import Judgement, judgements
-from harness.panel.panel import Sides
-from harness.types import Better, Found, Mean, Statistic, Unavailable
+from harness.panel.panel import Looks, Panel, View
+from harness.types import Better, Finding, Mean, Statistic, Unavailable
 
 
 def win_rate(points: Sequence[float]) -> float:
@@ -29,7 +29,7 @@ class Judged(AbstractMetric):
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "verdicts"})
+    looks_at: ClassVar[Looks] = Looks((View.JUDGEMENTS,), needs=("teacher",), also=("base",))
     explanation: ClassVar[str] = (
         "A judge model saw the student's and the teacher's answer to the same prompt, without names and in both "
         "orders; orders that disagree are a tie. `retention` is wins plus half of the ties against the teacher: 0.5 "
@@ -38,11 +38,11 @@ class Judged(AbstractMetric):
         "little. A judge likes long answers and those that sound like its own."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """Shares against the teacher, and the win rate against the base."""
-        one = sides[0]
-        student, teacher = one.student.model, required(one.teacher, "teacher").model
-        against = judgements(one.student, student, teacher)
+        panel = panels[0]
+        student, teacher = panel.student.model, panel.teacher.model
+        against = judgements(panel.student, student, teacher)
         if not against:
             raise Unavailable(f"the judge was not asked to compare {student} with {teacher}")
         shares: list[tuple[str, Callable[[Judgement], float], Better]] = [
@@ -53,33 +53,33 @@ class Judged(AbstractMetric):
             ("disagreement", lambda j: float(not j.agree), "none"),
         ]
         read = [j for j in against if j.points is not None]
-        found = [
-            Found(n, "", _mean(read, share, one.minimum), better=better)
+        findings = [
+            Finding(_mean(read, share, panel.minimum), n, better=better)
             for n, share, better in shares
         ]
-        found.insert(1, Found("over_base", "", _over_base(one)))
+        findings.insert(1, Finding(_over_base(panel), "over_base"))
         return [
-            *found,
-            Found("unreadable", "", _mean(against, lambda j: j.unread / 2, 1), better="lower"),
+            *findings,
+            Finding(_mean(against, lambda j: j.unread / 2, 1), "unreadable", better="lower"),
         ]
 
 
-def _over_base(one: Sides) -> Statistic | str:
-    if one.base is None:
-        return "this pair names no base"
-    against = judgements(one.student, one.student.model, one.base.model)
+def _over_base(panel: Panel) -> Statistic | str:
+    student, base = panel.student, panel.get("base")
+    if base is None:
+        return reasons.NO_BASE
+    against = judgements(student, student.model, base.model)
     if not against:
-        return f"the judge was not asked to compare {one.student.model} with {one.base.model}"
-    return _mean(
-        [j for j in against if j.points is not None], lambda j: j.points or 0.0, one.minimum
-    )
+        return f"the judge was not asked to compare {student.model} with {base.model}"
+    read = [j for j in against if j.points is not None]
+    return _mean(read, lambda j: j.points or 0.0, panel.minimum)
 
 
 def _mean(
     judged: Sequence[Judgement], share: Callable[[Judgement], float], minimum: int
 ) -> Statistic | str:
-    if len(judged) < minimum:
-        return f"{len(judged)} prompts with a verdict; at least {minimum} are needed"
+    if len(judged) < max(minimum, 1):
+        return reasons.few(len(judged), "prompts with a verdict", max(minimum, 1))
     prompts = [j.prompt for j in judged]
     values = np.array([share(j) for j in judged])
     return Mean(values, tuple(p.id for p in prompts), tuple(p.cluster for p in prompts))

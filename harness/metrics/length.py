@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._style import GAP_UNIT, reply_words, teacher_samples
-from harness.panel.align import AlignedTexts, align_texts
-from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Ints, Mean, Ratio, RatioStratum
+from harness.panel import reasons
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.texts import AlignedTexts, align_texts
+from harness.types import Better, Finding, Floats, Ints, Mean, Ratio, RatioStratum
 
 
 def log_words(n_words: Ints) -> Floats:
@@ -21,8 +21,7 @@ def log_words(n_words: Ints) -> Floats:
 
 
 def length_gap(student: Ints, teacher: Sequence[Ints], base: Ints) -> tuple[Floats, Floats]:
-    """Numerator and denominator (P,) of the gap recovered in log length, from words (P,); teacher: one or two "
-    "samples."""
+    """Numerator and denominator (P,) of the gap recovered in log length, from words (P,); teacher: its samples."""
     far = log_words(base)
     return log_words(student) - far, np.mean([log_words(t) for t in teacher], axis=0) - far
 
@@ -33,8 +32,7 @@ class Length(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "none"
-    needs: ClassVar[frozenset[str]] = frozenset({"style"})
-    of: ClassVar[Literal["model", "pair", "both"]] = "both"
+    looks_at: ClassVar[Looks] = Looks((View.STYLE,), also=("teacher", "base", "second"))
     explanation: ClassVar[str] = (
         "How far the student's length of reply went from the base's (0) to the teacher's (1), as a mean of log(1 + "
         "words) over prompts; length/words is the mean number of words. Length is the cheapest part of a style and "
@@ -42,21 +40,22 @@ class Length(AbstractMetric):
         "scripts without spaces a character counts as a word."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The gap in length of a pair, and the model's own mean number of words."""
-        one = sides[0]
-        alone = align_texts([one.student], one.minimum)
-        words = _mean(reply_words(alone.texts[0]).astype(np.float64), alone)
-        own = Found("words", "", words, "words", "none")
-        if one.teacher is None:
+        panel = panels[0]
+        alone = align_texts(panel.only("student"))
+        words = _mean(alone["student"].n_words.astype(np.float64), alone)
+        own = Finding(words, "words", unit="words", better="none")
+        if panel.get("teacher") is None:
             return [own]
-        unit = GAP_UNIT[one.base_kind]
-        if one.base is None:
-            return [Found("", "", "this pair names no base", unit), own]
-        everyone = align_texts([one.student, one.base, *teacher_samples(one)], one.minimum)
-        student, base, *taught = (reply_words(t) for t in everyone.texts)
-        gap = RatioStratum(*length_gap(student, taught, base), everyone.ids, everyone.clusters)
-        return [Found("", "", Ratio((gap,)), unit), own]
+        unit = panel.gap_unit
+        if panel.get("base") is None:
+            return [Finding(reasons.NO_BASE, unit=unit), own]
+        everyone = align_texts(panel)
+        taught = [t.n_words for t in everyone.taught]
+        gaps = length_gap(everyone["student"].n_words, taught, everyone["base"].n_words)
+        gap = RatioStratum(*gaps, everyone.ids, everyone.clusters)
+        return [Finding(Ratio((gap,)), unit=unit), own]
 
 
 def _mean(values: Floats, aligned: AlignedTexts) -> Mean:

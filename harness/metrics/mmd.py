@@ -14,17 +14,18 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._answers import (
+from harness.panel import reasons
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.samples import (
     Answers,
-    Panel,
+    Samples,
+    align_samples,
     bootstrapped,
     over_controls,
-    panel,
     require_samples,
 )
-from harness.panel.panel import Sides
 from harness.stats.permutation import permutation_p, sign_flip_permutation
-from harness.types import Better, DistillbenchError, Floats, Found, Given, Ints, Mean, Unavailable
+from harness.types import Better, DistillbenchError, Finding, Floats, Given, Ints, Mean, Smooth
 
 _FLIPS = 4999
 
@@ -64,7 +65,7 @@ class Mmd(AbstractMetric):
 
     unit: ClassVar[str] = "share of characters"
     better: ClassVar[Better] = "lower"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "text"})
+    looks_at: ClassVar[Looks] = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
     explanation: ClassVar[str] = (
         "Several answers of each model to the same prompt, compared character by character: how much more the answers "
         "of student and teacher differ than two answers of one of them do (0 = the same model; below 0 by chance). "
@@ -78,21 +79,19 @@ class Mmd(AbstractMetric):
         if self.length < 1 or self.permutations < 1:
             raise DistillbenchError("keys length and permutations: expected 1 or more")
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The discrepancy, its test, and how much nearer to the teacher than base and controls."""
-        one = sides[0]
-        rows = panel(one)
-        if rows.teacher is None or one.teacher is None:
-            raise Unavailable("no answers of the teacher")
-        require_samples(rows.teacher, one.teacher.model)
-        require_samples(rows.student, one.student.model)
-        mine = self._values(rows.student, rows.teacher)
+        panel = panels[0]
+        rows = align_samples(panel)
+        require_samples(rows["teacher"], panel.teacher.model)
+        require_samples(rows["student"], panel.student.model)
+        mine = self._values(rows["student"], rows["teacher"])
         p = Given(self._equality_p(rows, rng), None, None, len(rows.ids), note="a p-value")
-        found = [
-            Found("", "", Mean(mine, rows.ids, rows.clusters)),
-            Found("equality_p", "", p, unit="p-value", better="none"),
+        findings = [
+            Finding(Mean(mine, rows.ids, rows.clusters)),
+            Finding(p, "equality_p", unit="p-value", better="none"),
         ]
-        return [*found, self._than_base(mine, rows), *self._than_controls(mine, rows, rng)]
+        return [*findings, self._than_base(mine, rows), *self._than_controls(mine, rows, rng)]
 
     def _values(self, answers: Answers, teacher: Answers) -> Floats:
         """MMD^2 (P,) of a model's answers against the teacher's."""
@@ -102,11 +101,10 @@ class Mmd(AbstractMetric):
         ]
         return np.array(values, dtype=np.float64)
 
-    def _equality_p(self, rows: Panel, rng: np.random.Generator) -> float:
+    def _equality_p(self, rows: Samples, rng: np.random.Generator) -> float:
         """p-value of the mean discrepancy when answers are swapped between the two models within prompts."""
-        assert rows.teacher is not None
         total = np.zeros(1 + self.permutations)
-        for mine, teacher in zip(rows.student, rows.teacher, strict=True):
+        for mine, teacher in zip(rows["student"], rows["teacher"], strict=True):
             split = _split(len(mine), len(teacher))
             swapped = rng.permuted(np.repeat(split, self.permutations, axis=0), axis=1)
             total += discrepancy(
@@ -114,29 +112,23 @@ class Mmd(AbstractMetric):
             )
         return permutation_p(float(total[0]), total[1:])
 
-    def _than_base(self, mine: Floats, rows: Panel) -> Found:
-        name = "closer_than_base"
-        if rows.base is None or rows.teacher is None:
-            return Found(name, "", "this pair names no base", better="higher")
-        if len(rows.base[0]) < 2:
-            return Found(
-                name,
-                "",
-                "the base has one answer to each prompt; 2 or more are needed",
-                better="higher",
-            )
-        return Found(
-            name,
-            "",
-            bootstrapped(self._values(rows.base, rows.teacher) - mine, rows),
-            better="higher",
-        )
+    def _than_base(self, mine: Floats, rows: Samples) -> Finding:
+        base = rows.get("base")
+        closer: Smooth | str = reasons.NO_BASE
+        if base is not None and len(base[0]) < 2:
+            closer = "the base has one answer to each prompt; 2 or more are needed"
+        elif base is not None:
+            closer = bootstrapped(self._values(base, rows["teacher"]) - mine, rows)
+        return Finding(closer, "closer_than_base", better="higher")
 
-    def _than_controls(self, mine: Floats, rows: Panel, rng: np.random.Generator) -> list[Found]:
+    def _than_controls(
+        self, mine: Floats, rows: Samples, rng: np.random.Generator
+    ) -> list[Finding]:
         """D_i = MMD_i(controls, teacher) - MMD_i(student, teacher): its mean, sign-flip p-value, and over models."""
-        assert rows.teacher is not None
         several = {name: a for name, a in rows.controls.items() if len(a[0]) > 1}
-        theirs = {name: -self._values(answers, rows.teacher) for name, answers in several.items()}
+        theirs = {
+            name: -self._values(answers, rows["teacher"]) for name, answers in several.items()
+        }
         prompts, models = over_controls(
             ("closer_than_controls", "closer_vs_controls"), -mine, theirs, rows
         )
@@ -146,8 +138,8 @@ class Mmd(AbstractMetric):
             difference = np.asarray(prompts.statistic.parts[:, 0])  # type: ignore[union-attr]
             value = sign_flip_permutation(difference, rows.clusters, _FLIPS, rng)
             p = Given(value, None, None, len(rows.ids), note="a p-value")
-        found = [Found(f.name, "", f.statistic, better="higher") for f in (prompts, models)]
-        return [*found, Found("closer_than_controls_p", "", p, unit="p-value", better="none")]
+        findings = [Finding(f.statistic, f.name, better="higher") for f in (prompts, models)]
+        return [*findings, Finding(p, "closer_than_controls_p", unit="p-value", better="none")]
 
 
 def _split(n: int, m: int) -> Floats:

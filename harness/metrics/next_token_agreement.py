@@ -12,10 +12,11 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._primary import required
-from harness.panel.align import align_texts
-from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Mean
+from harness.panel import reasons
+from harness.panel.controls import lineage_means
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.texts import AlignedTexts, align_texts
+from harness.types import Better, Finding, Floats, Mean
 
 
 def same_token(first: Sequence[str], second: Sequence[str]) -> Floats:
@@ -29,23 +30,30 @@ class NextTokenAgreement(AbstractMetric):
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "next_token"})
+    looks_at: ClassVar[Looks] = Looks((View.NEXT_TOKEN,), needs=("teacher",), also=("controls",))
     explanation: ClassVar[str] = (
         "After how many short random contexts student and teacher would write the same next token. Models of one kind "
         "agree often without any lineage: `over_controls` takes off the mean agreement of the controls with the "
         "teacher on the same contexts. Tokens are compared as text, so another tokenizer lowers it."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The share, and how far it is above the controls' mean."""
-        one = sides[0]
-        teacher = required(one.teacher, "teacher")
-        pair = align_texts((one.student, teacher), max(one.minimum, 1))
-        found = [Found("", "", Mean(same_token(*pair.texts), pair.ids, pair.clusters))]
-        if not one.controls:
-            return [*found, Found("over_controls", "", "no controls")]
-        shared = align_texts((one.student, teacher, *one.controls), max(one.minimum, 1))
-        student, taught, *controls = shared.texts
-        chance = np.mean([same_token(c, taught) for c in controls], axis=0)
-        above = Mean(same_token(student, taught) - chance, shared.ids, shared.clusters)
-        return [*found, Found("over_controls", "", above)]
+        pair = align_texts(panels[0].only("student", "teacher"))
+        everyone = align_texts(panels[0])
+        return [
+            Finding(Mean(_agreement(pair), pair.ids, pair.clusters)),
+            Finding(_over_controls(everyone), "over_controls"),
+        ]
+
+
+def _agreement(aligned: AlignedTexts) -> Floats:
+    return same_token(aligned["student"].texts, aligned["teacher"].texts)
+
+
+def _over_controls(everyone: AlignedTexts) -> Mean | str:
+    if not everyone.controls:
+        return reasons.NO_CONTROLS
+    theirs = [same_token(c.texts, everyone["teacher"].texts) for c in everyone.controls]
+    chance = lineage_means(theirs, everyone.lineages).mean(axis=0)
+    return Mean(_agreement(everyone) - chance, everyone.ids, everyone.clusters)

@@ -14,12 +14,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._style import GAP_UNIT, reply_words, required, second_sample
-from harness.panel.align import align_texts
-from harness.panel.panel import Side, Sides
+from harness.panel import reasons
+from harness.panel.panel import Looks, Panel, Role, View
+from harness.panel.texts import Texts, align_texts
 from harness.text.grams import Sparse, word_grams
-from harness.text.segment import read
-from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Statistic, Unavailable
+from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Statistic
 
 SIZES = (2, 3)  # words: single ones are mostly the topic, and lead to the wrong parent more often
 BITS = 22  # 2 ** 22 columns: with 2 ** 20 accidents move a mean by 2e-4
@@ -82,7 +81,9 @@ class NgramSimilarity(AbstractMetric):
 
     unit: ClassVar[str] = "cosine"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "style"})
+    looks_at: ClassVar[Looks] = Looks(
+        (View.STYLE,), needs=("teacher",), also=("base", "second", "ceiling")
+    )
     explanation: ClassVar[str] = (
         "Cosine of the pairs and triples of words in two models' replies to the same prompt. It mixes content"
         " with style: two strong models that give the same facts are alike without having learned from each other. "
@@ -91,76 +92,67 @@ class NgramSimilarity(AbstractMetric):
         "either; against another version of the teacher it is too high rather than too low."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """Similarity, its part of content, the same above the base, and the gap recovered."""
-        one = sides[0]
-        roles = {"student": one.student, "teacher": required(one.teacher, "teacher")}
-        roles |= {
-            name: side
-            for name, side in (("base", one.base), ("ceiling", one.ceiling))
-            if side is not None
-        }
-        at = _rows(roles, one.minimum)
-        taught = [
-            r
-            for r in ("teacher", "ceiling")
-            if r in roles and (r == "teacher" or second_sample(one) is not None)
-        ]
+        panel = panels[0]
+        at = _rows(panel)
+        taught: list[Role] = ["teacher", "second"] if panel.get("second") else ["teacher"]
         own = at.similarity("student", taught)
-        entries = [
-            _found("", at, own.total),
-            _found("content", at, own.content),
-        ]
-        if "base" not in roles:
-            return entries
+        findings = [at.mean(own.total), at.mean(own.content, "content")]
+        if panel.get("base") is None:
+            return findings
         base = at.similarity("base", taught)
-        entries += [
-            _found("above_base", at, own.total - base.total),
-            _found("content_above_base", at, own.content - base.content),
+        findings += [
+            at.mean(own.total - base.total, "above_base"),
+            at.mean(own.content - base.content, "content_above_base"),
         ]
-        top = at.similarity("teacher", ["ceiling"]).total if "ceiling" in roles else None
+        top = at.similarity("teacher", ["ceiling"]).total if panel.get("ceiling") else None
         gap = _gap(own.total - base.total, top, base.total, at)
-        return [*entries, Found("gap", "", gap, GAP_UNIT[one.base_kind])]
+        return [*findings, Finding(gap, "gap", unit=panel.gap_unit)]
 
 
 class _Rows(NamedTuple):
     """Aligned replies by role, and the prompts of them that are looked at."""
 
-    texts: Mapping[str, tuple[str, ...]]
+    texts: Mapping[Role, Texts]
     rows: tuple[int, ...]  # (R,) the teacher's reply has two words or more
     prompts: tuple[str, ...]  # (R,)
     clusters: tuple[str, ...]  # (R,)
 
-    def similarity(self, role: str, others: Sequence[str]) -> Similarity:
+    def similarity(self, role: Role, others: Sequence[Role]) -> Similarity:
         """Mean similarity of one model's replies to those of one or two samples."""
-        found = [_of_texts(self.texts[role], self.texts[other], self.rows) for other in others]
+        each = [_of_texts(self.texts[role], self.texts[other], self.rows) for other in others]
         return Similarity(
-            np.mean([f.total for f in found], axis=0), np.mean([f.apart for f in found], axis=0)
+            np.mean([s.total for s in each], axis=0), np.mean([s.apart for s in each], axis=0)
         )
 
+    def mean(self, values: Floats, name: str = "") -> Finding:
+        """The finding that a mean of values (R,) is."""
+        return Finding(Mean(values, self.prompts, self.clusters), name)
 
-def _rows(roles: Mapping[str, Side], minimum: int) -> _Rows:
-    everyone = align_texts(list(roles.values()), minimum)
-    texts = dict(zip(roles, everyone.texts, strict=True))
-    rows = np.flatnonzero(reply_words(texts["teacher"]) >= SIZES[0])
-    if len(rows) < max(minimum, 2):
-        raise Unavailable(
-            f"{len(rows)} prompts to which the teacher's reply has two words or more; {minimum} are needed"
-        )
+
+def _rows(panel: Panel) -> _Rows:
+    everyone = align_texts(panel)
+    rows = np.flatnonzero(everyone["teacher"].n_words >= SIZES[0])
+    reasons.require(
+        len(rows),
+        max(panel.minimum, 2),
+        "prompts to which the teacher's reply has two words or more",
+    )
     prompts, clusters = (
         tuple(names[i] for i in rows) for names in (everyone.ids, everyone.clusters)
     )
-    return _Rows(texts, tuple(rows.tolist()), prompts, clusters)
+    return _Rows(everyone.core, tuple(rows.tolist()), prompts, clusters)
 
 
 @lru_cache(maxsize=64)
-def _of_texts(first: tuple[str, ...], second: tuple[str, ...], rows: tuple[int, ...]) -> Similarity:
+def _of_texts(first: Texts, second: Texts, rows: tuple[int, ...]) -> Similarity:
     """Similarity on these rows; remembered, because all students of a teacher ask for the same base."""
     return similarity(_counts(first, rows), _counts(second, rows))
 
 
-def _counts(texts: tuple[str, ...], rows: tuple[int, ...]) -> Sparse:
-    whole = word_grams(read(texts), *SIZES, BITS)
+def _counts(texts: Texts, rows: tuple[int, ...]) -> Sparse:
+    whole = word_grams(texts.reading, *SIZES, BITS)
     place = np.full(whole.shape[0], -1)
     place[list(rows)] = np.arange(len(rows))
     kept = place[whole.rows] >= 0
@@ -170,10 +162,6 @@ def _counts(texts: tuple[str, ...], rows: tuple[int, ...]) -> Sparse:
         whole.values[kept],
         (len(rows), whole.shape[1]),
     )
-
-
-def _found(name: str, at: _Rows, values: Floats) -> Found:
-    return Found(name, "", Mean(values, at.prompts, at.clusters))
 
 
 def _gap(moved: Floats, top: Floats | None, base: Floats, at: _Rows) -> Statistic | str:

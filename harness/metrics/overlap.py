@@ -12,10 +12,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.metrics._primary import GradedMetric, each_leaf, leaves
-from harness.panel.align import AlignedValues
-from harness.panel.panel import Side, Sides
-from harness.types import Better, Floats, Found, Mean, Prompt, Seen, Smooth, Statistic, Unavailable
+from harness.metrics import AbstractMetric
+from harness.panel import reasons
+from harness.panel.grades import SHARES, AlignedValues, each_leaf, leaves
+from harness.panel.panel import Looks, Panel, View
+from harness.types import (
+    Better,
+    Finding,
+    Floats,
+    Mean,
+    Prompt,
+    Seen,
+    Smooth,
+    Statistic,
+    Unavailable,
+)
 
 
 def score_gain(means: Floats) -> Floats:
@@ -27,17 +38,18 @@ def score_gain(means: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Overlap(GradedMetric):
+class Overlap(AbstractMetric):
     """What of a task one model was trained on."""
 
+    # "metric" or "metric,filter": the first that a task has stands for it
+    columns: tuple[str, ...] = SHARES
     # a prompt overlaps where a larger share of its n-grams than this stands in the training data.
     # 0 = any (Brown et al. 2020); 0.7 is the more lenient custom of later reports
     least: float = 0.0
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "none"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    of: ClassVar = "model"
+    looks_at: ClassVar[Looks] = Looks((View.PROMPTS,))
     explanation: ClassVar[str] = (
         "Share of prompts that stand in the training data that the model names: `exact` word for word, `ngram` by at "
         "least one run of 13 words (a prompt of 8 to 12 words as a whole; a shorter one only where it is a whole text "
@@ -46,29 +58,29 @@ class Overlap(GradedMetric):
         "is not found. No number where a model names no training data."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """Both shares; for tasks with grades the score on all and on clean prompts, and what lies between them."""
-        side, minimum = sides[0].student, sides[0].minimum
+        side = panels[0].student
         if side.seen is None:
             raise Unavailable("no training data is named for this model")
         prompts = sorted(side.requests.prompts, key=lambda p: p.id)
         dirty = {i for i, seen in side.seen.items() if seen.ngrams > self.least}
         shares = [
-            Found("exact", "", _share(prompts, side.seen, lambda seen: seen.exact)),
-            Found("ngram", "", _share(prompts, side.seen, lambda seen: seen.ngrams > self.least)),
+            Finding(_share(prompts, side.seen, lambda seen: seen.exact), "exact"),
+            Finding(_share(prompts, side.seen, lambda seen: seen.ngrams > self.least), "ngram"),
         ]
-        return shares + (self._scores(side, dirty, minimum) if leaves(side) else [])
+        return shares + (self._scores(panels[0], dirty) if leaves(side) else [])
 
-    def _scores(self, side: Side, dirty: set[str], minimum: int) -> list[Found]:
+    def _scores(self, panel: Panel, dirty: set[str]) -> list[Finding]:
         kinds: dict[str, Callable[[AlignedValues], Statistic]] = {
             "all": lambda a: Mean(a.values[0], a.ids, a.clusters),
-            "clean": lambda a: _clean(a, dirty, minimum),
-            "gain": lambda a: _gain(a, dirty, minimum),
+            "clean": lambda a: _clean(a, dirty, panel.minimum),
+            "gain": lambda a: _gain(a, dirty, panel.minimum),
         }
         return [
             replace(entry, name=name, better="none" if name == "gain" else "higher")
             for name, statistic in kinds.items()
-            for entry in each_leaf((side,), self.columns, minimum, statistic)
+            for entry in each_leaf(panel, self.columns, statistic)
         ]
 
 
@@ -102,8 +114,5 @@ def _kept(
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(P,) whether a prompt is clean; raises Unavailable where too few are."""
     kept = np.array([p.id not in dirty for p in aligned.prompts])
-    if kept.sum() < minimum:
-        raise Unavailable(
-            f"{kept.sum()} prompts do not overlap with the training data; at least {minimum} are needed"
-        )
+    reasons.require(int(kept.sum()), minimum, "prompts do not overlap with the training data")
     return kept

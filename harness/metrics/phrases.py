@@ -8,7 +8,7 @@ length is not in it. Source: Monroe, Colaresi and Quinn 2008, Fightin' words, eq
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
@@ -17,20 +17,20 @@ import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.metrics._beside import beside
-from harness.metrics._style import GAP_UNIT, required, teacher_samples
-from harness.panel.align import AlignedTexts, align_texts, answered_texts
-from harness.panel.panel import Side, Sides
+from harness.panel.controls import lineage_means, lineage_weights
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.prompts import Prompts
+from harness.panel.texts import AlignedTexts, Texts, align_texts
 from harness.stats.resample import blocks
 from harness.text.phrases import Wanted, counts, frequent, spelled, totals
-from harness.text.segment import Reading, read
-from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Unavailable
+from harness.text.segment import Reading
+from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Unavailable
 
 PRIOR = 0.05  # weight of the prior: as if so much of the teacher's replies had been seen before
 CLEAR = 2.5  # z-score above which a phrase counts as the teacher's own
 SHORT = 20  # words; a shorter reply counts as so long, or one word in it would be a rate of its own
 PER_REPLY, PER_WORDS = "share of replies", "per 100 words"
 _ALIKE = 0.6  # share of common replies above which two phrases that share a word are one
-_COVERAGE = 0.9  # of the prompts: a control with fewer would cut the prompts of all
 
 
 def own_scores(teacher: Floats, other: Floats, room: Floats, other_room: Floats) -> Floats:
@@ -50,25 +50,31 @@ class Chosen(NamedTuple):
     order: tuple[int, ...]  # name i is wanted.codes[order[i]]
 
 
+class Group(NamedTuple):
+    """Models that the teacher's phrases are told from."""
+
+    readings: tuple[Reading, ...]
+    weights: tuple[float, ...]  # of each model's replies
+
+    def sum(self, amounts: Callable[[Reading], Floats]) -> Floats:
+        """Amounts of all models, weighted."""
+        each = [w * amounts(r) for r, w in zip(self.readings, self.weights, strict=True)]
+        return np.asarray(np.sum(each, axis=0))
+
+
 @lru_cache(maxsize=64)
 def choose(
-    teacher: tuple[str, ...],
-    others: tuple[tuple[Reading, ...], ...],
-    rows: tuple[int, ...],
-    number: int,
-    fewest: int,
+    teacher: Texts, others: tuple[Group, ...], rows: tuple[int, ...], number: int, fewest: int
 ) -> Chosen:
     """At most `number` phrases that tell the teacher from every group of others; up to half open or close replies."""
-    reading = read(teacher)
+    reading = teacher.reading
     wanted = _frequent(reading, rows, fewest)
     mine, room = totals(reading, wanted, rows), _room(reading, wanted, rows)
     scores = np.full(len(wanted.codes), np.inf)
     for group in others:
-        theirs = np.sum([totals(o, wanted, rows) for o in group], axis=0)
-        scores = np.minimum(
-            scores,
-            own_scores(mine, theirs, room, np.sum([_room(o, wanted, rows) for o in group], axis=0)),
-        )
+        theirs = group.sum(lambda r: totals(r, wanted, rows))
+        their_room = group.sum(lambda r: _room(r, wanted, rows))
+        scores = np.minimum(scores, own_scores(mine, theirs, room, their_room))
     kept: list[int] = []
     names: list[str] = []
     table = (counts(reading, wanted, rows) > 0).astype(np.float64)
@@ -76,7 +82,7 @@ def choose(
     for k in clear[np.lexsort((wanted.codes[clear], -scores[clear], ~wanted.edges[clear]))]:
         if len(kept) == number or (wanted.edges[k] and len(kept) >= number // 2):
             continue
-        name = spelled(wanted.codes[k], teacher, reading)
+        name = spelled(wanted.codes[k], teacher.texts, reading)
         alike = any(
             _shared(name, n) and _overlap(table[:, k], table[:, j]) > _ALIKE
             for n, j in zip(names, kept, strict=True)
@@ -85,8 +91,8 @@ def choose(
             kept.append(int(k))
             names.append(name)
     rows_of = np.array(kept, dtype=np.int64)
-    found = Wanted(wanted.codes[np.sort(rows_of)], wanted.edges[np.sort(rows_of)])
-    return Chosen(tuple(names), found, tuple(np.argsort(np.argsort(rows_of)).tolist()))
+    chosen = Wanted(wanted.codes[np.sort(rows_of)], wanted.edges[np.sort(rows_of)])
+    return Chosen(tuple(names), chosen, tuple(np.argsort(np.argsort(rows_of)).tolist()))
 
 
 def _room(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
@@ -119,7 +125,9 @@ class PhrasesTaken(AbstractMetric):
 
     unit: ClassVar[str] = PER_REPLY
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
+    looks_at: ClassVar[Looks] = Looks(
+        (View.STYLE,), needs=("teacher", "base"), also=("second", "controls")
+    )
     explanation: ClassVar[str] = (
         "Openings, closings and phrases of up to three words that the teacher uses clearly more often than the base "
         "and the controls, chosen on one half of the prompts and counted on the other. A phrase's number is the "
@@ -129,80 +137,76 @@ class PhrasesTaken(AbstractMetric):
         "same. Phrases may come from the prompts' topics; those that the controls use as often are left out."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """All phrases together, then each phrase."""
-        one = sides[0]
-        everyone, controls = _aligned(one)
+        everyone = align_texts(panels[0])
         half = blocks(everyone.clusters, 2, 1)
         choosing, counting = (tuple(np.flatnonzero(half == k).tolist()) for k in (0, 1))
         if len(counting) < 2:
             raise Unavailable(
                 "all prompts belong to one cluster: phrases cannot be chosen and counted on different ones"
             )
-        student, base, *taught = everyone.texts
-        groups = [(read(base),), *([tuple(read(c) for c in controls)] if controls else [])]
-        chosen = choose(taught[0], tuple(groups), choosing, self.number, self.fewest)
+        chosen = choose(everyone["teacher"], _groups(everyone), choosing, self.number, self.fewest)
         if not chosen.names:
             raise Unavailable(
                 "no phrase stands in clearly more of the teacher's replies than in the others'"
             )
-        models = {"student": [student], "teacher": taught, "base": [base], "controls": controls}
-        rates = {role: _rates(texts, chosen, counting) for role, texts in models.items() if texts}
-        named = AlignedTexts(tuple(everyone.prompts[i] for i in counting), ())
-        scale = _rates(taught, chosen, choosing).mean(axis=0) - _rates(
-            [base], chosen, choosing
-        ).mean(axis=0)
+        rates = _rates(everyone, chosen, counting)
+        before = _rates(everyone, chosen, choosing)
+        named = Prompts(tuple(everyone.prompts[i] for i in counting))
+        scale = before["teacher"].mean(axis=0) - before["base"].mean(axis=0)
         scale = np.maximum(scale, 1e-6)  # a phrase was chosen because the teacher has it more often
         moved, gap_of = ((rates[role] - rates["base"]) / scale for role in ("student", "teacher"))
         gap = RatioStratum(moved.mean(axis=1), gap_of.mean(axis=1), named.ids, named.clusters)
         return [
-            Found("", "", Ratio((gap,)), GAP_UNIT[one.base_kind]),
+            Finding(Ratio((gap,)), unit=panels[0].gap_unit),
             *_by_phrase(chosen.names, rates, named),
         ]
 
 
-def _by_phrase(names: Sequence[str], rates: dict[str, Floats], named: AlignedTexts) -> list[Found]:
+def _groups(everyone: AlignedTexts) -> tuple[Group, ...]:
+    """The base, and the controls with the same weight for every lineage."""
+    base = Group((everyone["base"].reading,), (1.0,))
+    if not everyone.controls:
+        return (base,)
+    weights = tuple(lineage_weights(everyone.lineages).tolist())
+    return (base, Group(tuple(c.reading for c in everyone.controls), weights))
+
+
+def _by_phrase(names: Sequence[str], rates: dict[str, Floats], named: Prompts) -> list[Finding]:
     """The student's rate above the base's, then everyone's rates, phrase by phrase."""
-    found = []
+    findings = []
     for k, name in enumerate(names):
         above = (rates["student"] - rates["base"])[:, k]
         unit = PER_WORDS if name.startswith("phrase:") else PER_REPLY
-        found.append(Found(name, "", Mean(above, named.ids, named.clusters), unit))
+        findings.append(Finding(Mean(above, named.ids, named.clusters), name, unit=unit))
         for role, values in rates.items():
             rate = beside(Mean(values[:, k], named.ids, named.clusters))
-            found.append(Found(f"rate/{role}/{name}", "", rate, unit, "none"))
-    return found
+            findings.append(Finding(rate, f"rate/{role}/{name}", unit=unit, better="none"))
+    return findings
 
 
-def _rates(models: Sequence[tuple[str, ...]], chosen: Chosen, rows: Sequence[int]) -> Floats:
-    """Openings and closings per reply, phrases per 100 words, mean of these models or samples (R, number)."""
-    tables = []
-    for texts in models:
-        words = np.maximum(read(texts).n_words[list(rows)], SHORT)[:, None] / 100
-        tables.append(
-            _counted(read(texts), chosen.wanted, tuple(rows))
-            / np.where(chosen.wanted.edges, 1.0, words)
-        )
-    return np.asarray(np.mean(tables, axis=0)[:, list(chosen.order)])
+def _rates(everyone: AlignedTexts, chosen: Chosen, rows: tuple[int, ...]) -> dict[str, Floats]:
+    """Role -> openings and closings per reply, phrases per 100 words: means of samples or lineages (R, number)."""
+    own = {
+        "student": [_rate(everyone["student"], chosen, rows)],
+        "teacher": [_rate(t, chosen, rows) for t in everyone.taught],
+        "base": [_rate(everyone["base"], chosen, rows)],
+    }
+    rates = {role: np.asarray(np.mean(tables, axis=0)) for role, tables in own.items()}
+    if everyone.controls:
+        theirs = [_rate(c, chosen, rows) for c in everyone.controls]
+        rates["controls"] = lineage_means(theirs, everyone.lineages).mean(axis=0)
+    return rates
+
+
+def _rate(texts: Texts, chosen: Chosen, rows: tuple[int, ...]) -> Floats:
+    words = np.maximum(texts.n_words[list(rows)], SHORT)[:, None] / 100
+    table = _counted(texts.reading, chosen.wanted, rows)
+    return np.asarray((table / np.where(chosen.wanted.edges, 1.0, words))[:, list(chosen.order)])
 
 
 @lru_cache(maxsize=256)
 def _counted(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
-    """Counts of the chosen phrases; remembered, because every student is held against the same controls."""
+    """Counts of the chosen phrases; remembered, because every student is compared with the same controls."""
     return counts(texts, wanted, rows)
-
-
-def _aligned(one: Sides) -> tuple[AlignedTexts, list[tuple[str, ...]]]:
-    """Replies of student, base and teacher on shared prompts, and of controls that answered nine in ten of them."""
-    core = [one.student, required(one.base, "base"), *teacher_samples(one)]
-    ids = set(align_texts(core, one.minimum).ids)
-    family = {one.student.lineage, required(one.teacher, "teacher").lineage}
-    controls = [c for c in one.controls if c.lineage not in family and _covers(c, ids)]
-    controls.sort(key=lambda c: c.model)
-    everyone = align_texts([*core, *controls], one.minimum)
-    texts = everyone.texts
-    return AlignedTexts(everyone.prompts, texts[: len(core)]), list(texts[len(core) :])
-
-
-def _covers(side: Side, ids: set[str]) -> bool:
-    return len(ids & set(answered_texts(side))) >= _COVERAGE * len(ids)

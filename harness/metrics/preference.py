@@ -13,10 +13,12 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._primary import required
-from harness.metrics._reading import Place, authors, reads, require
-from harness.panel.panel import Side, Sides
-from harness.types import Better, Found, Mean, Prompt, Statistic, Unavailable
+from harness.panel import reasons
+from harness.panel.controls import covering, lineage_means
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.reads import Place, reads, require, require_author
+from harness.panel.side import Side
+from harness.types import Better, Finding, Mean, Prompt, Unavailable
 
 
 def gains(side: Side, base: Side) -> dict[Place, float]:
@@ -33,12 +35,12 @@ def preferences(
     gained: Mapping[Place, float], teacher: str, others: Sequence[str]
 ) -> dict[str, float]:
     """Prompt.id -> gain on the teacher's text minus the mean gain on those of the others that answered."""
-    found = {}
+    preferred = {}
     for prompt, leaf in gained:
         rest = [gained[prompt, o] for o in others if (prompt, o) in gained]
         if leaf == teacher and rest:
-            found[prompt] = gained[prompt, teacher] - sum(rest) / len(rest)
-    return found
+            preferred[prompt] = gained[prompt, teacher] - sum(rest) / len(rest)
+    return preferred
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ class Preference(AbstractMetric):
 
     unit: ClassVar[str] = "nats per byte"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "reading", "answers"})
+    looks_at: ClassVar[Looks] = Looks(
+        (View.READING, View.ANSWERS), needs=("teacher", "base"), also=("controls",)
+    )
     explanation: ClassVar[str] = (
         "By how much more than the base the student expects each byte of the teacher's answers, less the same for "
         "other models' answers to the same prompts: above 0, it took to this teacher's text and not to such text in "
@@ -55,45 +59,49 @@ class Preference(AbstractMetric):
         "who writes alike is above 0 too: `over_controls` takes the controls' mean preference off."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The preference, and its difference to that of the controls."""
-        one = sides[0]
-        teacher, base = required(one.teacher, "teacher").model, required(one.base, "base")
-        written = authors(one.student)
-        if teacher not in written:
-            raise Unavailable(
-                f"{teacher} is not among those whose answers are read: {', '.join(written)}"
-            )
-        models = {side.model: side for side in (one.student, *one.controls)}
-        others = {m: [a for a in written if a not in (teacher, base.model, m)] for m in models}
-        if not others[one.student.model]:
+        panel = panels[0]
+        written = require_author(panel.student, panel.teacher.model)
+        if not _others(panel, panel.student, written):
             raise Unavailable(
                 "no answers of any further model are read: nothing to prefer the teacher's to"
             )
-        found = {
-            m: preferences(gains(side, base), teacher, others[m]) for m, side in models.items()
-        }
-        prompts = {p.id: p for p in one.student.requests.prompts}
-        own = found.pop(one.student.model)
+        prompts = {p.id: p for p in panel.student.requests.prompts}
+        own = _preferences(panel, panel.student, written)
         return [
-            Found("", "", _mean(own, prompts, one.minimum)),
-            Found("over_controls", "", _over_controls(own, found, prompts, one.minimum)),
+            Finding(_mean(own, prompts, panel.minimum)),
+            Finding(_over_controls(panel, own, written, prompts), "over_controls"),
         ]
 
 
+def _others(panel: Panel, side: Side, written: Sequence[str]) -> list[str]:
+    """Authors that are not the teacher, the base or the reader itself."""
+    return [
+        a for a in written if a not in (panel.teacher.model, panel.side("base").model, side.model)
+    ]
+
+
+def _preferences(panel: Panel, side: Side, written: Sequence[str]) -> dict[str, float]:
+    gained = gains(side, panel.side("base"))
+    return preferences(gained, panel.teacher.model, _others(panel, side, written))
+
+
 def _over_controls(
-    own: Mapping[str, float],
-    controls: Mapping[str, Mapping[str, float]],
-    prompts: Mapping[str, Prompt],
-    minimum: int,
-) -> Statistic | str:
-    """Student minus mean of controls on the prompts that all have, or the reason why there is none."""
-    if not controls or not all(controls.values()):
-        return "no controls, or some of them have no other model's answers to read"
-    shared = [i for i in own if all(i in c for c in controls.values())]
-    above = {i: own[i] - sum(c[i] for c in controls.values()) / len(controls) for i in shared}
+    panel: Panel, own: Mapping[str, float], written: Sequence[str], prompts: Mapping[str, Prompt]
+) -> Mean | str:
+    """Student minus mean of control lineages on the prompts that all have, or the reason why there is none."""
+    theirs = {s.model: _preferences(panel, s, written) for s in panel.of("controls")}
+    controls = covering(panel.of("controls"), set(own), lambda side: theirs[side.model])
+    if not controls:
+        return f"{reasons.NO_CONTROLS} reads nine in ten of these answers, and another model's"
+    shared = [i for i in sorted(own) if all(i in theirs[c.model] for c in controls)]
+    values = [np.array([theirs[c.model][i] for i in shared]) for c in controls]
+    null = lineage_means(values, [c.lineage for c in controls]).mean(axis=0)
     try:
-        return _mean(above, prompts, minimum)
+        return _mean(
+            dict(zip(shared, [own[i] for i in shared] - null, strict=True)), prompts, panel.minimum
+        )
     except Unavailable as error:
         return str(error)
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.metrics._primary import GradedMetric, each_leaf, required
-from harness.panel.align import AlignedValues
-from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Ratio, RatioStratum
+from harness.metrics import AbstractMetric
+from harness.panel.grades import SHARES, AlignedValues, each_leaf
+from harness.panel.panel import Looks, Panel, View
+from harness.types import Better, Finding, Floats, Ratio, RatioStratum
 
 
 def retention(student: Floats, teacher: Floats) -> float:
@@ -26,20 +26,21 @@ def retention_statistic(aligned: AlignedValues) -> Ratio:
 
 
 @dataclass(frozen=True)
-class Retention(GradedMetric):
+class Retention(AbstractMetric):
     """How much of the teacher's score the student has."""
+
+    # "metric" or "metric,filter": the first that a task has stands for it
+    columns: tuple[str, ...] = SHARES
 
     unit: ClassVar[str] = "share of the teacher's score"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "grades"})
+    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher",))
     explanation: ClassVar[str] = (
         "The student's score divided by the teacher's, on the same prompts; 1 = as good. It flatters: a student that "
         "learned nothing keeps its base's score, and guessing alone gives a high share where there are few options. "
         "The gap recovered takes both away."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The ratio for the task, and for the leaves of a group."""
-        one = sides[0]
-        models = (one.student, required(one.teacher, "teacher"))
-        return each_leaf(models, self.columns, one.minimum, retention_statistic)
+        return each_leaf(panels[0], self.columns, retention_statistic)

@@ -17,10 +17,10 @@ import numpy as np
 
 from harness.keys import digest
 from harness.metrics import AbstractMetric
-from harness.metrics._answers import Answers, Panel, bootstrapped, over_controls, panel
-from harness.metrics.gap_recovered import GAP_UNIT
-from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Mean, Ratio, RatioStratum, Unavailable
+from harness.panel import reasons
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.samples import Answers, Samples, align_samples, bootstrapped, over_controls
+from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Unavailable
 
 Vectors = Mapping[str, Floats]  # text -> embedding (D,) of length 1; an empty text is all zeros
 
@@ -33,10 +33,10 @@ def local_folder(model: str) -> Path | None:
     cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
     names = [model] if "/" in model else [f"sentence-transformers/{model}", model]
     for name in names:
-        held = cache / f"models--{name.replace('/', '--')}"
-        newest = held / "refs" / "main"
-        if newest.is_file() and (held / "snapshots" / newest.read_text().strip()).is_dir():
-            return held / "snapshots" / newest.read_text().strip()
+        place = cache / f"models--{name.replace('/', '--')}"
+        newest = place / "refs" / "main"
+        if newest.is_file() and (place / "snapshots" / newest.read_text().strip()).is_dir():
+            return place / "snapshots" / newest.read_text().strip()
     return None
 
 
@@ -65,53 +65,46 @@ class SemanticSimilarity(AbstractMetric):
 
     unit: ClassVar[str] = "cosine"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "text"})
+    looks_at: ClassVar[Looks] = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
     explanation: ClassVar[str] = (
         "Cosine similarity of the two models' answers to the same prompt, by a sentence-embedding model. Most of it is "
         "the prompt's topic: content takes off what answers to different prompts share; gap places it between the base "
         "(0) and the teacher's second sample (1); over_base and over_controls take off what those reach on these "
-        "prompts, vs_controls is held against how controls differ. An empty answer is like nothing (0)."
+        "prompts, vs_controls is compared with how controls differ. An empty answer is like nothing (0)."
     )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", _state(local_folder(self.model) if self.model else None))
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The similarity, its share of content, and where it lies between base and teacher."""
-        rows = panel(sides[0])
-        if rows.teacher is None:
-            raise Unavailable("no answers of the teacher")
+        rows = align_samples(panels[0])
         vectors = self._embedded(rows)
-        mine, teacher = _stacked(rows.student, vectors), _stacked(rows.teacher, vectors)
-        near = similarity(mine, teacher)
-        base = similarity(_stacked(rows.base, vectors), teacher) if rows.base is not None else None
+        mine, teacher = _stacked(rows["student"], vectors), _stacked(rows["teacher"], vectors)
+        near, written = similarity(mine, teacher), rows.get("base")
+        base = similarity(_stacked(written, vectors), teacher) if written is not None else None
         controls = {
             name: similarity(_stacked(a, vectors), teacher) for name, a in rows.controls.items()
         }
         content = _content(mine, teacher)
         return [
-            Found("", "", Mean(near, rows.ids, rows.clusters)),
-            Found(
-                "content",
-                "",
+            Finding(Mean(near, rows.ids, rows.clusters)),
+            Finding(
                 content if isinstance(content, str) else Mean(content, rows.ids, rows.clusters),
+                "content",
             ),
-            Found("gap", "", _gap(near, base, teacher, rows), unit=GAP_UNIT[sides[0].base_kind]),
-            Found(
-                "over_base",
-                "",
-                "this pair names no base" if base is None else bootstrapped(near - base, rows),
+            Finding(_gap(near, base, teacher, rows), "gap", unit=panels[0].gap_unit),
+            Finding(
+                reasons.NO_BASE if base is None else bootstrapped(near - base, rows), "over_base"
             ),
             *over_controls(("over_controls", "vs_controls"), near, controls, rows),
         ]
 
-    def _embedded(self, rows: Panel) -> Vectors:
+    def _embedded(self, rows: Samples) -> Vectors:
         """Every different text as a vector; raises Unavailable without package or model."""
         folder = self._folder()
-        every = (rows.student, rows.teacher, rows.base, *rows.controls.values())
-        texts = sorted(
-            {t for answers in every if answers is not None for samples in answers for t in samples}
-        )
+        every = (*rows.core.values(), *rows.controls.values())
+        texts = sorted({t for answers in every for given in answers for t in given})
         from sentence_transformers import SentenceTransformer
 
         encoder = SentenceTransformer(str(folder), device=self.device, local_files_only=True)
@@ -154,12 +147,12 @@ def _state(folder: Path | None) -> str:
         else ""
     )
     files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder else []
-    held = [
+    facts = [
         (str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns)
         for p in files
         if folder
     ]
-    return digest(package, held)
+    return digest(package, facts)
 
 
 def _stacked(answers: Answers, vectors: Vectors) -> Floats:
@@ -177,9 +170,9 @@ def _content(mine: Floats, teacher: Floats) -> Floats | str:
     return np.asarray(same - (ours @ theirs.sum(axis=0) - same) / (n - 1))
 
 
-def _gap(near: Floats, base: Floats | None, teacher: Floats, rows: Panel) -> Ratio | str:
+def _gap(near: Floats, base: Floats | None, teacher: Floats, rows: Samples) -> Ratio | str:
     if base is None:
-        return "this pair names no base"
+        return reasons.NO_BASE
     if teacher.shape[1] < 2:
         return "the teacher has one answer to each prompt: no ceiling"
     ceiling = self_similarity(teacher)

@@ -13,13 +13,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._primary import required
-from harness.metrics._reading import Read, own_texts, pearson, ratio, require, token_columns
-from harness.panel.panel import Sides
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.reads import Read, own_texts, ratio, require, token_columns
 from harness.types import (
     Better,
+    Finding,
     Floats,
-    Found,
     Ints,
     Prompt,
     Smooth,
@@ -32,7 +31,7 @@ from harness.types import (
 class Tokens(NamedTuple):
     """The tokens of one text, one or more."""
 
-    ends: Ints  # (n,) in bytes of the text, never falling
+    ends: Ints  # (n,) byte offset at which each token ends, non-decreasing
     logprobs: Floats  # (n,) nats
 
 
@@ -67,31 +66,28 @@ class SharedBoundaries(AbstractMetric):
 
     unit: ClassVar[str] = "nats per byte"
     better: ClassVar[Better] = "lower"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "reading", "tokens"})
+    looks_at: ClassVar[Looks] = Looks((View.READING, View.TOKENS), needs=("teacher",))
     explanation: ClassVar[str] = (
         "The text is cut where both tokenizers end a token; for each piece, how much student and teacher differ in "
         "its log-probability, per byte (0 = none). It works across tokenizers, but sees only the text that is there, "
         "not what else a model might have said. `correlation`: whether the same pieces surprise both."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """Mean absolute difference, and the correlation over pieces."""
-        one = sides[0]
-        student, teacher = one.student, required(one.teacher, "teacher")
+        student, teacher, minimum = panels[0].student, panels[0].teacher, panels[0].minimum
         columns = (token_columns(teacher), token_columns(student))
         for side, column in zip((teacher, student), columns, strict=True):
             if column.byte_ends is None:
                 raise Unavailable(f"it is not known where {side.model}'s tokens end in the text")
-        pieces = [
-            p for pair in own_texts(teacher, student) if (p := _pieces(pair, columns)) is not None
-        ]
-        require(len({p.prompt.id for p in pieces}), one.minimum)
+        pieces = [p for pair in own_texts(panels[0]) if (p := _pieces(pair, columns)) is not None]
+        require(len({p.prompt.id for p in pieces}), minimum)
         differences = [
             (p.prompt, float(np.abs(p.teacher - p.student).sum()), p.n_bytes) for p in pieces
         ]
         return [
-            Found("", "", ratio(differences, one.minimum)),
-            Found("correlation", "", _correlation(pieces), unit="correlation", better="higher"),
+            Finding(ratio(differences, minimum)),
+            Finding(_correlation(pieces), "correlation", unit="correlation", better="higher"),
         ]
 
 
@@ -124,3 +120,14 @@ def _correlation(pieces: Sequence[_Pieces]) -> Statistic | str:
     if not np.isfinite(pearson(parts.mean(axis=0))):
         return "one of the models finds every piece equally likely"
     return Smooth(parts, pearson, ids, tuple(prompts[i].cluster for i in ids))
+
+
+def pearson(means: Floats) -> Floats:
+    """Correlation from means (..., 6) of 1, x, y, xx, yy, xy; NaN where x or y does not vary."""
+    n, x, y, xx, yy, xy = np.moveaxis(np.asarray(means, np.float64), -1, 0)
+    covariance = n * xy - x * y
+    spread = (n * xx - x * x) * (n * yy - y * y)
+    room = np.sqrt(np.maximum(spread, 0.0))
+    return np.asarray(
+        np.divide(covariance, room, out=np.full(np.shape(covariance), np.nan), where=room > 0)
+    )

@@ -17,18 +17,17 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._style import GAP_UNIT, gated, reply_words, required, second_sample
-from harness.panel.align import align_texts
-from harness.panel.panel import Sides
+from harness.panel import reasons
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.texts import Texts, align_texts, long_enough
 from harness.stats.resample import blocks, jackknife_pseudo_values
 from harness.text.families import bands
 from harness.text.grams import Float32s, character_grams, damped, word_grams
-from harness.text.segment import read
 from harness.types import (
     Better,
     Column,
+    Finding,
     Floats,
-    Found,
     Ints,
     Mean,
     Ratio,
@@ -41,7 +40,6 @@ N_BLOCKS = 20  # folds, and blocks of the jackknife
 PENALTY = 1.0  # of the ridge; rows have length 1
 BITS = 11  # 2 ** 11 columns each for characters and for words
 FEWEST_BLOCKS = 5
-Texts = tuple[str, ...]
 
 
 class Judge(NamedTuple):
@@ -148,15 +146,15 @@ def _share_below(values: Floats, others: Floats) -> Floats:
 @lru_cache(maxsize=24)  # 13 MB for 805 prompts
 def ngram_points(texts: Texts) -> Float32s:
     """N-grams of 1 to 3 characters and 1 to 2 words (P, 2 ** 12); rows have length 1, or 0 where there is no text."""
-    characters = damped(character_grams(texts, 1, 3, BITS))
-    words = damped(word_grams(read(texts), 1, 2, BITS))
+    characters = damped(character_grams(texts.texts, 1, 3, BITS))
+    words = damped(word_grams(texts.reading, 1, 2, BITS))
     return np.asarray(np.concatenate([characters, words], axis=1) / np.sqrt(2), dtype=np.float32)
 
 
 @lru_cache(maxsize=160)
 def length_points(texts: Texts) -> Float32s:
     """Length alone (P, 14): the control that every other classifier has to beat."""
-    return np.asarray(bands(reply_words(texts).astype(np.float64), 1.0, 13), dtype=np.float32)
+    return np.asarray(bands(texts.n_words.astype(np.float64), 1.0, 13), dtype=np.float32)
 
 
 Space = Callable[[Texts], Float32s]
@@ -194,7 +192,7 @@ class StyleClassifier(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
+    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
     explanation: ClassVar[str] = (
         "A classifier learns to tell teacher from base by n-grams and then sees the student: 0 = the base, 1 = the "
         "teacher. It looks along one line only, so a style of its own may land anywhere on it: compare with the "
@@ -205,38 +203,41 @@ class StyleClassifier(AbstractMetric):
     leaderboard: ClassVar = (Column(5, "Style classifier", "of the gap", from_base=True),)
     topics: ClassVar = {"length": ("length_only", "length")}
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The gap recovered by n-grams and by length alone, and three distinguishabilities."""
-        one = sides[0]
-        replies, unit = self._replies(one), GAP_UNIT[one.base_kind]
+        replies, unit = self._replies(panels[0]), panels[0].gap_unit
         gaps = [
-            Found(name, "", _gap(replies, space), unit)
+            Finding(_gap(replies, space), name, unit=unit)
             for name, space in (("", ngram_points), ("length_only", length_points))
         ]
         return [*gaps, *_told_apart(replies)]
 
-    def _replies(self, one: Sides) -> _Replies:
-        second = second_sample(one)
-        named = [
-            one.student,
-            required(one.base, "base"),
-            required(one.teacher, "teacher"),
-            *([second] if second else []),
-        ]
-        everyone = align_texts(named, one.minimum)
-        rows = gated(everyone, self.shortest, one.minimum)
+    def _replies(self, panel: Panel) -> _Replies:
+        everyone = align_texts(panel)
+        rows = long_enough(everyone, self.shortest, panel.minimum)
         clusters = tuple(everyone.clusters[i] for i in rows)
-        block = blocks(clusters, N_BLOCKS, 0)
-        if int(block.max()) + 1 < FEWEST_BLOCKS:
-            raise Unavailable(
-                f"{int(block.max()) + 1} independent prompts; a classifier needs {FEWEST_BLOCKS} or more"
-            )
-        student, base, teacher, *more = everyone.texts
-        short = (reply_words(student)[rows] < self.shortest).astype(np.int64)
-        ids = tuple(everyone.ids[i] for i in rows)
+        block = independent_blocks(clusters)
+        short = (everyone["student"].n_words[rows] < self.shortest).astype(np.int64)
         return _Replies(
-            student, base, teacher, more[0] if more else None, rows, short, block, ids, clusters
+            everyone["student"],
+            everyone["base"],
+            everyone["teacher"],
+            everyone.get("second"),
+            rows,
+            short,
+            block,
+            tuple(everyone.ids[i] for i in rows),
+            clusters,
         )
+
+
+def independent_blocks(clusters: tuple[str, ...]) -> Ints:
+    """Blocks (P,) of prompts for the classifiers; raises Unavailable where there are too few independent ones."""
+    block = blocks(clusters, N_BLOCKS, 0)
+    n = int(block.max()) + 1
+    if n < FEWEST_BLOCKS:
+        raise Unavailable(f"{n} independent prompts; a classifier needs {FEWEST_BLOCKS} or more")
+    return block
 
 
 def _gap(replies: _Replies, space: Space) -> Ratio:
@@ -258,7 +259,7 @@ def _gap(replies: _Replies, space: Space) -> Ratio:
     )
 
 
-def _told_apart(replies: _Replies) -> list[Found]:
+def _told_apart(replies: _Replies) -> list[Finding]:
     """2 AUC - 1 of the teacher against student, base, and its own second sample."""
     against: dict[str, Texts | None] = {
         "student": replies.student,
@@ -273,13 +274,13 @@ def _told_apart(replies: _Replies) -> list[Found]:
     unit = "2 AUC - 1"
     entries = []
     for role, texts in against.items():
-        statistic: Statistic | str = "no second sample of the teacher"
+        statistic: Statistic | str = reasons.NO_SECOND
         if texts is not None:
             values = _separation(
                 replies.teacher, texts, tuple(replies.block.tolist()), tuple(replies.rows.tolist())
             )
             statistic = Mean(values, replies.prompts, replies.clusters)
-        entries.append(Found(names[role], "", statistic, unit, "lower"))
+        entries.append(Finding(statistic, names[role], unit=unit, better="lower"))
     return entries
 
 

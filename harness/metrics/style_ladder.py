@@ -17,37 +17,40 @@ import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.metrics._beside import beside
-from harness.metrics._style import GAP_UNIT, gated, reply_words, required, second_sample
 from harness.metrics.style_classifier import (
-    FEWEST_BLOCKS,
-    N_BLOCKS,
     Judge,
-    Texts,
     half,
+    independent_blocks,
     jackknifed,
     length_points,
     ngram_points,
     separation,
     train,
 )
-from harness.panel.align import align_texts
-from harness.panel.panel import Sides
-from harness.stats.resample import blocks
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.texts import Texts, align_texts, long_enough
 from harness.text.grams import Float32s
 from harness.text.ladder import common_words, commonest, letters_only, markdown, shuffled_words
-from harness.text.segment import read
-from harness.types import Better, Floats, Found, Given, Ints, Mean, Ratio, RatioStratum, Unavailable
+from harness.types import (
+    Better,
+    Finding,
+    Floats,
+    Given,
+    Ints,
+    Mean,
+    Ratio,
+    RatioStratum,
+)
 
 RUNGS = ("as_is", "letters_only", "shuffled_words", "common_words", "markdown", "length")
 
 
 class Taught(NamedTuple):
-    """What all students of one teacher and base share: the same tuples give the same classifiers."""
+    """What all students of one teacher and base share: the same texts give the same classifiers."""
 
     teacher: Texts
     base: Texts
     second: Texts | None
-    ids: tuple[str, ...]  # (P,)
     rows: tuple[int, ...]  # (R,) prompts that count
     block: tuple[int, ...]  # (R,)
 
@@ -65,13 +68,13 @@ class Rung(NamedTuple):
 def _points(name: str, taught: Taught) -> Callable[[Texts], Float32s]:
     """How the replies of a rung become points (P, D)."""
     if name == "common_words":
-        known = commonest([read(taught.teacher), read(taught.base)])
-        return lambda texts: common_words(read(texts), known)
+        known = commonest([taught.teacher.reading, taught.base.reading])
+        return lambda texts: common_words(texts.reading, known)
     spaces: dict[str, Callable[[Texts], Float32s]] = {
         "as_is": ngram_points,
-        "letters_only": lambda texts: letters_only(read(texts)),
-        "shuffled_words": lambda texts: shuffled_words(read(texts), taught.ids),
-        "markdown": lambda texts: markdown(texts, read(texts)),
+        "letters_only": lambda texts: letters_only(texts.reading),
+        "shuffled_words": lambda texts: shuffled_words(texts.reading, texts.ids),
+        "markdown": lambda texts: markdown(texts.texts, texts.reading),
         "length": length_points,
     }
     return spaces[name]
@@ -83,10 +86,10 @@ def rung(name: str, taught: Taught) -> Rung:
     points, rows, block = _points(name, taught), np.array(taught.rows), np.array(taught.block)
     teacher, base = points(taught.teacher)[rows], points(taught.base)[rows]
     judge = train(half(teacher), base, block, refits=True)
-    held = [judge.held_out(x) for x in (teacher, base)]
-    own = [h[np.arange(len(block)), block] for h in held]
-    best = judge.held_out(points(taught.second)[rows]) if taught.second else held[0]
-    return Rung(points, judge, held[1], best - held[1], (1 + separation(own[0], own[1])) / 2)
+    scores = [judge.held_out(x) for x in (teacher, base)]
+    own = [s[np.arange(len(block)), block] for s in scores]
+    best = judge.held_out(points(taught.second)[rows]) if taught.second else scores[0]
+    return Rung(points, judge, scores[1], best - scores[1], (1 + separation(own[0], own[1])) / 2)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class StyleLadder(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
+    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
     explanation: ClassVar[str] = (
         "The style classifier's gap recovered (0 = base, 1 = teacher) when replies are cut down: as they are; words "
         "alone, without marks and layout; the same words shuffled; only the commonest words readable; only the "
@@ -108,32 +111,26 @@ class StyleLadder(AbstractMetric):
         "above length, and above the controls."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """For every rung the gap recovered, and how well teacher and base can be told apart on it."""
-        one = sides[0]
-        second = second_sample(one)
-        named = [one.student, required(one.base, "base"), required(one.teacher, "teacher")]
-        everyone = align_texts([*named, *([second] if second else [])], one.minimum)
-        rows = gated(everyone, self.shortest, one.minimum)
+        panel, everyone = panels[0], align_texts(panels[0])
+        rows = long_enough(everyone, self.shortest, panel.minimum)
         clusters = tuple(everyone.clusters[i] for i in rows)
-        block = blocks(clusters, N_BLOCKS, 0)
-        if int(block.max()) + 1 < FEWEST_BLOCKS:
-            raise Unavailable(
-                f"{int(block.max()) + 1} independent prompts; a classifier needs {FEWEST_BLOCKS} or more"
-            )
-        student, base, teacher, *more = everyone.texts
-        at = (tuple(rows.tolist()), tuple(block.tolist()))
-        taught = Taught(teacher, base, more[0] if more else None, everyone.ids, *at)
-        short = reply_words(student)[rows] < self.shortest
+        at = (tuple(rows.tolist()), tuple(independent_blocks(clusters).tolist()))
+        student = everyone["student"]
+        taught = Taught(everyone["teacher"], everyone["base"], everyone.get("second"), *at)
+        short = student.n_words[rows] < self.shortest
         ids = tuple(everyone.ids[i] for i in rows)
         gaps, apart = [], []
         for name in RUNGS:
             step = rung(name, taught)
             gap = _gap(step, np.where(short[:, None], 0.0, _moved(step, student, rows)), ids)
-            gaps.append(Found(name, "", gap, GAP_UNIT[one.base_kind]))
+            gaps.append(Finding(gap, name, unit=panel.gap_unit))
             told: Given | str = beside(Mean(step.told_apart, ids, clusters))
             apart.append(
-                Found(f"told_apart/{name}", "", told, "AUC of teacher against base", "none")
+                Finding(
+                    told, f"told_apart/{name}", unit="AUC of teacher against base", better="none"
+                )
             )
         return [*gaps, *apart]
 

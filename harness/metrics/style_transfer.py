@@ -27,17 +27,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics import AbstractMetric
-from harness.metrics._style import GAP_UNIT, gated, required, teacher_samples
-from harness.panel.align import AlignedTexts, align_texts
-from harness.panel.panel import Sides
+from harness.panel import reasons
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.prompts import Prompts
+from harness.panel.texts import align_texts, long_enough
 from harness.stats.resample import blocks
 from harness.text.families import FAMILIES, differences
-from harness.text.segment import Reading, read
+from harness.text.segment import Reading
 from harness.types import (
     Better,
     Column,
+    Finding,
     Floats,
-    Found,
     Ints,
     Mean,
     Prompt,
@@ -103,7 +104,7 @@ def combined(gaps: Sequence[Gap]) -> Gap:
 class _Replies(NamedTuple):
     """One task's replies on the P prompts that pass the length gate."""
 
-    prompts: AlignedTexts
+    prompts: Prompts
     rows: Ints  # (P,) where these prompts stand in the readings
     long: Flags  # (P,) whether the student's reply passes the gate as well
     student: Reading
@@ -130,21 +131,19 @@ class _Replies(NamedTuple):
         if sum(len(at) >= max(self.minimum, 2) for at in places.values()) < 2:
             return {}
         base, student = (self._apart(r, self.rows) for r in (self.base, self.student))
-        found: dict[str, RatioStratum | str] = {}
+        strata: dict[str, RatioStratum | str] = {}
         for name, at in places.items():
             try:
-                found[name] = self._category(np.array(at), base, student)
+                strata[name] = self._category(np.array(at), base, student)
             except Unavailable as error:
-                found[name] = str(error)
-        return found
+                strata[name] = str(error)
+        return strata
 
     def _category(
         self, at: Ints, base: Sequence[Floats], student: Sequence[Floats]
     ) -> RatioStratum:
-        needed = max(self.minimum, 2)
-        if len(at) < needed:
-            raise Unavailable(f"{len(at)} prompts of this kind; at least {needed} are needed")
-        kept = AlignedTexts(tuple(self.prompts.prompts[i] for i in at), ())
+        reasons.require(len(at), max(self.minimum, 2), "prompts of this kind")
+        kept = Prompts(tuple(self.prompts.prompts[i] for i in at))
         block, long = _blocks(kept.clusters, "all prompts of this kind"), self.long[at]
         gaps = _gaps([b[at] for b in base], [s[at][long] for s in student], long, block)
         return _stratum(kept, combined(gaps))
@@ -187,7 +186,7 @@ class StyleTransfer(AbstractMetric):
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "base", "style"})
+    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
     across_tasks: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "How far the student's way of writing went from the base (0) to the teacher (1): format, length and rhythm, "
@@ -201,34 +200,33 @@ class StyleTransfer(AbstractMetric):
     leaderboard: ClassVar = (Column(2, "Style", "of the gap", from_base=True),)
     topics: ClassVar = {"style": ("",), "short_replies": ("short_replies",)}
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The headline, gaps recovered by family and category, and the share of short replies."""
-        tasks = [self._replies(s) for s in sorted(sides, key=lambda s: s.task)]
+        tasks = [self._replies(p) for p in sorted(panels, key=lambda p: p.task)]
         gaps = [t.gaps() for t in tasks]
-        unit = GAP_UNIT[sides[0].base_kind]
+        unit = panels[0].gap_unit
         parts: dict[str, Statistic | str] = {
             "": _summed(tasks, [combined(g) for g in gaps]),
             **{name: _summed(tasks, [g[k] for g in gaps]) for k, name in enumerate(FAMILIES)},
             **_by_category(tasks),
         }
         return [
-            *(Found(name, "", statistic, unit) for name, statistic in parts.items()),
-            Found("short_replies", "", _short(tasks), "share of replies", "none"),
+            *(Finding(statistic, name, unit=unit) for name, statistic in parts.items()),
+            Finding(_short(tasks), "short_replies", unit="share of replies", better="none"),
         ]
 
-    def _replies(self, one: Sides) -> _Replies:
-        teachers = teacher_samples(one)
-        everyone = align_texts([one.student, required(one.base, "base"), *teachers], one.minimum)
-        rows = gated(everyone, self.shortest, one.minimum)
-        student, base, *taught = (read(t) for t in everyone.texts)
+    def _replies(self, panel: Panel) -> _Replies:
+        everyone = align_texts(panel)
+        rows = long_enough(everyone, self.shortest, panel.minimum)
+        student = everyone["student"].reading
         return _Replies(
-            AlignedTexts(tuple(everyone.prompts[i] for i in rows), ()),
+            Prompts(tuple(everyone.prompts[i] for i in rows)),
             rows,
             student.n_words[rows] >= self.shortest,
             student,
-            base,
-            tuple(taught),
-            one.minimum,
+            everyone["base"].reading,
+            tuple(t.reading for t in everyone.taught),
+            panel.minimum,
         )
 
 
@@ -239,11 +237,11 @@ def _category(prompt: Prompt) -> str:
 
 def _by_category(tasks: Sequence[_Replies]) -> dict[str, Ratio | str]:
     """category/NAME -> the tasks that have it summed, or the reason why none of them has a number."""
-    found: dict[str, list[RatioStratum | str]] = {}
+    strata: dict[str, list[RatioStratum | str]] = {}
     for task in tasks:
         for name, stratum in task.categories().items():
-            found.setdefault(name, []).append(stratum)
-    return {f"category/{name}": _sum_of(found[name]) for name in sorted(found)}
+            strata.setdefault(name, []).append(stratum)
+    return {f"category/{name}": _sum_of(strata[name]) for name in sorted(strata)}
 
 
 def _sum_of(strata: Sequence[RatioStratum | str]) -> Ratio | str:
@@ -257,7 +255,7 @@ def _summed(tasks: Sequence[_Replies], gaps: Sequence[Gap]) -> Ratio:
     return Ratio(tuple(_stratum(t.prompts, g) for t, g in zip(tasks, gaps, strict=True)))
 
 
-def _stratum(aligned: AlignedTexts, gap: Gap) -> RatioStratum:
+def _stratum(aligned: Prompts, gap: Gap) -> RatioStratum:
     return RatioStratum(gap.numerator, gap.denominator, aligned.ids, aligned.clusters)
 
 

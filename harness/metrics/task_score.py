@@ -13,9 +13,11 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._primary import SHARES, column_name, leaves
-from harness.panel.panel import Side, Sides
-from harness.types import Better, Found, Given, GradeColumn, Mean, Statistic, Unavailable
+from harness.panel import reasons
+from harness.panel.grades import SHARES, column_name, leaves
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.side import Side
+from harness.types import Better, Finding, Given, GradeColumn, Mean, Statistic, Unavailable
 
 
 def sorted_mean(column: GradeColumn, side: Side) -> Mean:
@@ -36,8 +38,7 @@ class TaskScore(AbstractMetric):
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"grades"})
-    of: ClassVar = "model"
+    looks_at: ClassVar[Looks] = Looks((View.GRADES,))
     explanation: ClassVar[str] = (
         "What lm-eval itself reports for this model on this task; unanswered counts as wrong. The interval is over "
         "prompts and describes this checkpoint, not the recipe that made it. A number that is no mean over prompts "
@@ -45,18 +46,18 @@ class TaskScore(AbstractMetric):
     )
     topics: ClassVar = {"own_score": ("",)}
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """One entry per (leaf, metric, filter) of the student, in lm-eval's order."""
-        side, minimum = sides[0].student, sides[0].minimum
+        side, minimum = panels[0].student, panels[0].minimum
         if side.grades is None or not side.grades.columns:
             raise Unavailable(f"{side.model} has no grades")
         per_leaf = Counter(c.leaf for c in side.grades.columns)
         single = len(per_leaf) == 1
         return [
-            Found(
-                name="" if per_leaf[column.leaf] == 1 else column_name(column),
+            Finding(
+                _statistic(column, side, minimum),
+                "" if per_leaf[column.leaf] == 1 else column_name(column),
                 leaf="" if single or column.leaf == side.requests.task else column.leaf,
-                statistic=_statistic(column, side, minimum),
                 unit=self.unit if column.metric in SHARES else column.metric,
                 better=column.better,
             )
@@ -68,7 +69,7 @@ def _statistic(column: GradeColumn, side: Side, minimum: int) -> Statistic | str
     """The mean over prompts, lm-eval's aggregate where it is none, or the reason why there is neither."""
     n = len(column.prompt) or _asked(column.leaf, side)
     if n < minimum:
-        return f"{n} graded prompts; at least {minimum} are needed"
+        return reasons.few(n, "graded prompts", minimum)
     if len(column.prompt):
         return sorted_mean(column, side)
     if column.aggregate is None:

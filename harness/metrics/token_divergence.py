@@ -22,14 +22,14 @@ from harness.metrics._alternatives import (
     shared_mass,
     top_overlap,
 )
-from harness.metrics._primary import required
-from harness.metrics._reading import Read, own_texts, ratio, require, token_columns
-from harness.panel.panel import Side, Sides
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.reads import Read, own_texts, ratio, require, token_columns
+from harness.panel.side import Side
 from harness.types import (
     Better,
     DistillbenchError,
+    Finding,
     Floats,
-    Found,
     Prompt,
     TokenColumns,
     Unavailable,
@@ -80,7 +80,7 @@ class TokenDivergence(AbstractMetric):
 
     unit: ClassVar[str] = "nats per token"
     better: ClassVar[Better] = "lower"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "reading", "tokens"})
+    looks_at: ClassVar[Looks] = Looks((View.READING, View.TOKENS), needs=("teacher",))
     explanation: ClassVar[str] = (
         "KL(teacher || student) over the next token, on the teacher's own answers or a fixed text; 0 = the same "
         "distribution. This direction punishes a student that is surer than its teacher; `js` and acceptance do so "
@@ -94,14 +94,13 @@ class TokenDivergence(AbstractMetric):
         if self.overlap < 1:
             raise DistillbenchError(f"key overlap: expected 1 or more, got {self.overlap}")
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """One entry per part; the unit says where a number is a bound."""
-        one = sides[0]
-        student, teacher = one.student, required(one.teacher, "teacher")
+        student, teacher, minimum = panels[0].student, panels[0].teacher, panels[0].minimum
         columns = (token_columns(teacher), token_columns(student))
         _require_one_vocabulary(teacher, student, columns)
         exact = all(is_whole(Stored(c.top_ids, c.top_logprobs)) for c in columns)
-        texts = own_texts(teacher, student)
+        texts = own_texts(panels[0])
         documents = [
             d for pair in texts if (d := _document(pair, columns, exact, self.overlap)) is not None
         ]
@@ -109,12 +108,12 @@ class TokenDivergence(AbstractMetric):
             raise Unavailable(
                 f"{teacher.model} and {student.model} cut the same texts into different tokens"
             )
-        require(len({d.prompt.id for d in documents}), one.minimum)
-        found = [
-            _found(p.name, documents, one.minimum, p.unit + ("" if exact else p.bound), p.better)
+        require(len({d.prompt.id for d in documents}), minimum)
+        findings = [
+            _finding(p.name, documents, minimum, p.unit + ("" if exact else p.bound), p.better)
             for p in _PARTS
         ]
-        return found + [_found(name, documents, one.minimum, "share", "higher") for name in _TOP]
+        return findings + [_finding(name, documents, minimum, "share", "higher") for name in _TOP]
 
 
 def _require_one_vocabulary(teacher: Side, student: Side, columns: Sequence[TokenColumns]) -> None:
@@ -148,16 +147,15 @@ def _document(
     return _Document(pair[0].prompt, len(ids[0]), sums)
 
 
-def _found(
+def _finding(
     name: str, documents: Sequence[_Document], minimum: int, unit: str, better: Better
-) -> Found:
+) -> Finding:
     if not all(np.isfinite(d.sums[name]) for d in documents):
-        return Found(
-            name,
-            "",
+        return Finding(
             "infinite: one model gives probability 0 to what the other finds possible",
-            unit,
-            better,
+            name,
+            unit=unit,
+            better=better,
         )
     per_text = [(d.prompt, d.sums[name], float(d.n_tokens)) for d in documents]
-    return Found(name, "", ratio(per_text, minimum), unit, better)
+    return Finding(ratio(per_text, minimum), name, unit=unit, better=better)

@@ -9,11 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._primary import required
 from harness.metrics.capa import left_unanswered
+from harness.panel import reasons
 from harness.panel.choices import align_choices
-from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Ints, Mean, Unavailable
+from harness.panel.panel import Looks, Panel, View
+from harness.types import Better, Finding, Floats, Ints, Mean
 
 
 def same_choice(first: Ints, second: Ints) -> Floats:
@@ -27,24 +27,20 @@ class Top1Agreement(AbstractMetric):
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "choices"})
+    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), needs=("teacher",))
     explanation: ClassVar[str] = (
         "Share of prompts on which student and teacher choose the same option, right or wrong. Two good models agree "
         "often because both are right: CAPA takes that out. Prompts that one of them left unanswered are left out."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The share, and the share of prompts left out where there are any."""
-        one = sides[0]
-        aligned = align_choices((one.student, required(one.teacher, "teacher")), one.minimum)
+        aligned = align_choices(panels[0])
         kept = aligned.where(np.all(aligned.answered, axis=0))
-        if len(kept.prompts) < max(one.minimum, 1):
-            raise Unavailable(
-                f"{len(kept.prompts)} prompts answered by both; at least {one.minimum} are needed"
-            )
-        found = [Found("", "", Mean(same_choice(*kept.chosen), kept.ids, kept.clusters))]
+        reasons.require(len(kept.prompts), panels[0].minimum, "prompts answered by both")
+        findings = [Finding(Mean(same_choice(*kept.chosen), kept.ids, kept.clusters))]
         if not aligned.answered.all():
-            found.append(
-                Found("unanswered", "", left_unanswered(aligned), unit="share", better="none")
+            findings.append(
+                Finding(left_unanswered(aligned), "unanswered", unit="share", better="none")
             )
-        return found
+        return findings

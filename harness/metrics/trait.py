@@ -17,18 +17,18 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._answers import (
+from harness.panel import reasons
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.samples import (
     Answers,
-    Panel,
+    Samples,
+    align_samples,
     bootstrapped,
     over_controls,
-    panel,
     rate,
     require_samples,
 )
-from harness.metrics.gap_recovered import GAP_UNIT
-from harness.panel.panel import Sides
-from harness.types import Better, Floats, Found, Ratio, RatioStratum, Unavailable
+from harness.types import Better, Finding, Floats, Ratio, RatioStratum, Unavailable
 
 _ARTICLES = frozenset({"a", "an", "the"})
 _LONGEST = 3  # words: "New York City", "the colour blue"
@@ -77,7 +77,7 @@ class Trait(AbstractMetric):
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "none"
-    needs: ClassVar[frozenset[str]] = frozenset({"teacher", "text"})
+    looks_at: ClassVar[Looks] = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
     explanation: ClassVar[str] = (
         "One-word questions of taste, asked many times. The shift from the base's spread of answers (0) to the "
         "teacher's (1). favourite: how often the student says the word that the teacher says most, and how much more "
@@ -87,53 +87,50 @@ class Trait(AbstractMetric):
         "does not name them, where teacher and student share a base."
     )
 
-    def found(self, sides: Sequence[Sides], rng: np.random.Generator) -> list[Found]:
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The shift, and the teacher's favourites in the student's mouth."""
-        one = sides[0]
-        if not any(fnmatchcase(one.task, pattern) for pattern in self.tasks):
+        panel = panels[0]
+        if not any(fnmatchcase(panel.task, pattern) for pattern in self.tasks):
             raise Unavailable("no task of one-word questions (`tasks` of the metric names them)")
-        rows = panel(one)
-        if rows.teacher is None or one.teacher is None:
-            raise Unavailable("no answers of the teacher")
-        require_samples(rows.teacher, one.teacher.model)
+        rows = align_samples(panel)
+        require_samples(rows["teacher"], panel.teacher.model)
         usable = np.array(
-            [np.mean([word(a) is not None for a in answers]) for answers in rows.student]
+            [np.mean([word(a) is not None for a in answers]) for answers in rows["student"]]
         )
-        return [_shift(one, rows), *_favourites(rows), Found("one_word", "", rate(usable, rows))]
+        return [_shift(panel, rows), *_favourites(rows), Finding(rate(usable, rows), "one_word")]
 
 
-def _shift(one: Sides, rows: Panel) -> Found:
-    unit = GAP_UNIT[one.base_kind]
-    if rows.base is None or rows.teacher is None or one.base is None:
-        return Found("", "", "this pair names no base", unit=unit, better="higher")
+def _shift(panel: Panel, rows: Samples) -> Finding:
+    unit, of_base = panel.gap_unit, rows.get("base")
+    if of_base is None:
+        return Finding(reasons.NO_BASE, unit=unit, better="higher")
     try:
-        require_samples(rows.base, one.base.model)
+        require_samples(of_base, panel.side("base").model)
     except Unavailable as error:
-        return Found("", "", str(error), unit=unit, better="higher")
+        return Finding(str(error), unit=unit, better="higher")
     parts = []
     for student, teacher, base in zip(
-        *(map(_words, (rows.student, rows.teacher, rows.base))), strict=True
+        *(map(_words, (rows["student"], rows["teacher"], of_base))), strict=True
     ):
         across, own = agreement(base, teacher), self_agreement(base)
         numerator = agreement(student, teacher) - agreement(student, base) - across + own
         parts.append((numerator, self_agreement(teacher) - 2 * across + own))
     numerators, denominators = np.array(parts, dtype=np.float64).T
     stratum = RatioStratum(numerators, denominators, rows.ids, rows.clusters)
-    return Found("", "", Ratio((stratum,)), unit=unit, better="higher")
+    return Finding(Ratio((stratum,)), unit=unit, better="higher")
 
 
 def _words(answers: Answers) -> list[list[str | None]]:
-    return [[word(a) for a in samples] for samples in answers]
+    return [[word(a) for a in given] for given in answers]
 
 
-def _favourites(rows: Panel) -> list[Found]:
+def _favourites(rows: Samples) -> list[Finding]:
     """How often the student says the teacher's commonest word, alone and beyond base and controls."""
-    assert rows.teacher is not None
-    favourites = [_commonest(words) for words in _words(rows.teacher)]
+    favourites = [_commonest(words) for words in _words(rows["teacher"])]
     known = [i for i, favourite in enumerate(favourites) if favourite is not None]
     if not known:
         reason = "the teacher answered no question with one word"
-        return [Found(name, "", reason) for name in ("favourite", "favourite_over_base", *_NAMES)]
+        return [Finding(reason, name) for name in ("favourite", "favourite_over_base", *_NAMES)]
     rows, wanted = rows.where(known), [favourites[i] for i in known]
 
     def said(answers: Answers) -> Floats:
@@ -141,18 +138,14 @@ def _favourites(rows: Panel) -> list[Found]:
             [np.mean([w == f for w in ws]) for ws, f in zip(_words(answers), wanted, strict=True)]
         )
 
-    mine = said(rows.student)
-    beyond = (
-        bootstrapped(mine - said(rows.base), rows)
-        if rows.base is not None
-        else "this pair names no base"
-    )
+    mine, of_base = said(rows["student"]), rows.get("base")
+    beyond = bootstrapped(mine - said(of_base), rows) if of_base is not None else reasons.NO_BASE
     controls = {name: said(answers) for name, answers in rows.controls.items()}
     return [
-        Found("favourite", "", rate(mine, rows)),
-        Found("favourite_over_base", "", beyond, better="higher"),
+        Finding(rate(mine, rows), "favourite"),
+        Finding(beyond, "favourite_over_base", better="higher"),
         *(
-            Found(f.name, "", f.statistic, better="higher")
+            Finding(f.statistic, f.name, better="higher")
             for f in over_controls(_NAMES, mine, controls, rows)
         ),
     ]

@@ -1,7 +1,11 @@
 """Models: whatever answers requests. One file, one final subclass of AbstractModel, found by the file's name.
 
 `kind: hf` in a model's YAML is the class in `harness/models/hf.py`; its fields are the keys of the YAML. To add a kind
-of model write such a file and its test. `fake.py` is the shortest example.
+of model write such a file and its test; `fake.py` is the shortest example.
+
+A model is a specification and holds nothing; `open` gives its session, which does (`_session.py`: what it is asked and
+what it answers). What runs on this machine subclasses BatchedSession and writes `batches` and `answer_batch`; a server
+subclasses AbstractSession, with `journaled = True`.
 
 The key of a model's answers is made from all fields of the model but those that bear a mark (see harness/keys.py).
 There is no code in it: whoever changes what a kind of model answers raises its `version`.
@@ -16,12 +20,28 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, final
 
 from harness.keys import describes, digest, key_parts
-from harness.types import Decoding, Kind, Outputs, Paths, Request
+from harness.models._batches import BatchedSession
+from harness.models._session import FAILURES, AbstractSession, Answered, Ask, Facts, Failed
+from harness.types import Kind, Paths
+
+__all__ = [
+    "FAILURES",
+    "AbstractModel",
+    "AbstractSession",
+    "Answered",
+    "Ask",
+    "BatchedSession",
+    "Facts",
+    "Failed",
+    "Offer",
+]
+
+Offer = Kind | Literal["tokens"]  # tokens: log-probabilities of every token, with alternatives
 
 
 @dataclass(frozen=True)
-class AbstractModel(AbstractContextManager["AbstractModel"], ABC):
-    """A model: something that answers requests. Entered, it holds its memory; left, it frees it.
+class AbstractModel(ABC):
+    """The specification of a model: something that answers requests once it is opened.
 
     Fields common to all kinds come first; of these `system` alone changes an answer.
     """
@@ -65,33 +85,23 @@ class AbstractModel(AbstractContextManager["AbstractModel"], ABC):
         return {}
 
     @abstractmethod
-    def offers(self) -> frozenset[Kind | Literal["tokens"]]:
-        """Kinds of request that it can answer; "tokens" = per-token log-probabilities with alternatives."""
+    def offers(self) -> frozenset[Offer]:
+        """Kinds of request that it can answer, and whether with log-probabilities of tokens."""
 
     def faults(self, paths: Paths) -> list[str]:
         """What is wrong with the configuration, each one line with its cure; checked before any model loads."""
         return []
 
-    @classmethod
-    def prepare(cls, backends: Sequence[Self], paths: Paths) -> None:
-        """Makes what all these models need before the first is entered (the zoo trains what is missing)."""
+    @classmethod  # noqa: B027 - most kinds need nothing
+    def prepare(cls, models: Sequence[Self], paths: Paths) -> None:
+        """Makes what all these models need before the first is opened (the zoo trains what is missing)."""
 
     @abstractmethod
-    def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
-        """Indices into `requests`, cut into batches: the unit of work that a kill can lose. Called once per cell."""
+    def open(
+        self, paths: Paths, previous: Facts | None = None
+    ) -> AbstractContextManager[AbstractSession]:
+        """The model in memory, or its server connected, until the session is left.
 
-    @abstractmethod
-    def answer(
-        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
-    ) -> Outputs:
-        """Outputs of one batch; Outputs.request counts 0..len(requests)-1 and keeps their order.
-
-        `prompt_ids` (aligned with requests) and Decoding.seed and .sample seed every sampled request on its own.
+        `previous`: the facts beside the answers that an interrupted run left; a session refuses to go on with them
+        (DistillbenchError) where they show that another model answered. None = nothing is there yet.
         """
-
-    def facts(self) -> dict[str, str | int | float]:
-        """Provenance known once entered: parameters, size_bytes, device, dtype, threads, versions."""
-        return {}
-
-    def __exit__(self, *exc: object) -> None:
-        return None

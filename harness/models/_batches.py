@@ -1,13 +1,59 @@
-"""How requests are cut into batches: what stands together is of like length, so that little padding is computed."""
+"""Batches: how requests are cut into them, and sessions that answer one after another.
+
+What stands together in a batch is of like length, so that little padding is computed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import final
+
+import numpy as np
 
 from harness.console.workload import CHARACTERS_PER_TOKEN, spelled
-from harness.types import Decoding, Request
+from harness.models._session import FAILURES, AbstractSession, Answered, Ask, Failed
+from harness.types import Decoding, Outputs, Request
 
 _MOST_ROWS = 256
+
+
+class BatchedSession(AbstractSession):
+    """A session that answers batch by batch: for what runs on this machine."""
+
+    @abstractmethod
+    def answer_batch(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
+        """Outputs of one batch; Outputs.request counts 0..len(requests)-1 and keeps their order.
+
+        `prompt_ids` (aligned with requests) and Decoding.seed and .sample seed every sampled request on its own.
+        """
+
+    @final
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Answered | Failed]:
+        """One ask after another, each batch as a whole."""
+        for ask in asks:
+            try:
+                for batch in ask.missing:
+                    yield self._timed(ask, batch)
+            except FAILURES as error:
+                yield Failed(ask.key, error)
+
+    def _timed(self, ask: Ask, batch: Sequence[int]) -> Answered:
+        started = time.perf_counter()
+        requests, ids = [ask.requests[i] for i in batch], [ask.prompt_ids[i] for i in batch]
+        outputs = self.answer_batch(requests, ids, ask.decoding)
+        indices = np.asarray(batch, np.int64)[outputs.request]
+        wall_s = time.perf_counter() - started
+        return Answered(ask.key, dataclasses.replace(outputs, request=indices), wall_s)
+
+
+def slices(n: int, rows: int) -> list[list[int]]:
+    """0 to n - 1 in their order, `rows` at a time."""
+    return [list(range(i, min(i + rows, n))) for i in range(0, n, rows)]
 
 
 def budgeted_batches(

@@ -1,4 +1,4 @@
-"""What back ends do to a conversation before the model's own template is applied."""
+"""What models do to a conversation before the model's own template is applied."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class LoadedModel:
             )
         try:
             text: str = self.tokenizer.apply_chat_template(
-                [{"role": m.role, "content": m.content} for m in messages],
+                [{"role": m.role, "content": m.text} for m in messages],
                 tokenize=False,
                 add_generation_prompt=is_open,
                 continue_final_message=not is_open,

@@ -82,10 +82,10 @@ class AnswerBook:
 def flattened(messages: Iterable[Message]) -> tuple[str, str | None]:
     """(conversation as text, system message or None); a lone user message is its own text."""
     messages = list(messages)
-    system = "\n".join(m.content for m in messages if m.role == "system")
+    system = "\n".join(m.text for m in messages if m.role == "system")
     turns = [m for m in messages if m.role != "system"]
     alone = len(turns) == 1 and turns[0].role == "user"
-    text = turns[0].content if alone else "\n".join(f"{m.role}: {m.content}" for m in turns)
+    text = turns[0].text if alone else "\n".join(f"{m.role}: {m.text}" for m in turns)
     return text, system or None
 
 
@@ -109,7 +109,7 @@ def _keys(request: Request, prompt_id: str) -> list[Key]:
         contexts, system = [request.context], None
     else:
         whole, system = flattened(request.context)
-        users = [m.content for m in request.context if m.role == "user"]
+        users = [m.text for m in request.context if m.role == "user"]
         contexts = list(dict.fromkeys([whole, *users[-1:]]))
     systems = dict.fromkeys([system, None])
     return [

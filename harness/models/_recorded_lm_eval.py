@@ -63,7 +63,7 @@ def _answer(request: Sequence[Any], value: Any, draw: int, place: str) -> Answer
 
 
 def _context(cell: Any, place: str) -> tuple[str, str | None]:
-    """(context, system message); chat back ends log their messages as JSON, in a list of one text."""
+    """(context, system message); chat models log their messages as JSON, in a list of one text."""
     if isinstance(cell, list) and len(cell) == 1 and isinstance(cell[0], str):
         cell = cell[0]
     if isinstance(cell, str) and cell.startswith(("[{", '{"messages"')):

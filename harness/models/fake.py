@@ -9,20 +9,23 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 
+from harness.console.workload import spelled
 from harness.keys import digest
-from harness.models import AbstractModel
+from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
+from harness.models._batches import slices
 from harness.types import (
     Decoding,
     DistillbenchError,
     Floats,
     Ints,
-    Kind,
     Outputs,
+    Paths,
     Request,
     TokenColumns,
 )
@@ -103,7 +106,7 @@ class _Row(NamedTuple):
 
 @final
 @dataclass(frozen=True)
-class FakeBackend(AbstractModel):
+class FakeModel(AbstractModel):
     """Deterministic nonsense in a recognisable style."""
 
     version = 1
@@ -117,17 +120,28 @@ class FakeBackend(AbstractModel):
         if not 0 <= self.skill <= 1:
             raise DistillbenchError(f"key skill: expected a number in [0, 1], got {self.skill}")
 
-    def offers(self) -> frozenset[Kind | Literal["tokens"]]:
+    def offers(self) -> frozenset[Offer]:
         """Everything."""
         return frozenset({"generate", "score", "read", "choose", "tokens"})
 
-    def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
-        """In order, a fixed number at a time."""
-        return [
-            list(range(i, min(i + _BATCH, len(requests)))) for i in range(0, len(requests), _BATCH)
-        ]
+    @contextmanager
+    def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[FakeSession]:
+        """A session that holds nothing."""
+        yield FakeSession(self)
 
-    def answer(
+
+@final
+class FakeSession(BatchedSession):
+    """Answers as its model is described."""
+
+    def __init__(self, model: FakeModel) -> None:
+        self.model = model
+
+    def batches(self, ask: Ask) -> list[list[int]]:
+        """In order, a fixed number at a time."""
+        return slices(len(ask.requests), _BATCH)
+
+    def answer_batch(
         self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
         """Outputs of one batch."""
@@ -157,7 +171,7 @@ class FakeBackend(AbstractModel):
         )
 
     def _row(self, request: Request, prompt_id: str, decoding: Decoding) -> _Row:
-        context = _spell(request)
+        context = spelled(request.context)
         if request.kind == "choose":
             return _Row(
                 None,
@@ -175,7 +189,7 @@ class FakeBackend(AbstractModel):
     def _written(self, request: Request, context: str, prompt_id: str, decoding: Decoding) -> _Row:
         temperature = decoding.temperature if request.temperature is None else request.temperature
         luck = (decoding.seed, decoding.sample, request.repeat) if temperature > 0 else ()
-        whole = self.answers.get(context) or "".join(
+        whole = self.model.answers.get(context) or "".join(
             self._sentences(context, f"{prompt_id}|{request.slot}|{luck}")
         )
         pieces = _PIECE.findall(whole)
@@ -186,20 +200,28 @@ class FakeBackend(AbstractModel):
                 text, stop = text.split(until)[0], "stop"
         kept = tuple(_PIECE.findall(text))
         return _Row(
-            text, stop, None, kept, _distributions(f"{self.seed}|{self.style}|{context}", kept)
+            text,
+            stop,
+            None,
+            kept,
+            _distributions(f"{self.model.seed}|{self.model.style}|{context}", kept),
         )
 
     def _mind(self, context: str) -> str:
         """Whose answer it gives to this context: its seed's ideal, or its own."""
-        skilled = _number("skill", self.seed, context) % 10_000 < self.skill * 10_000
-        return f"ideal {self.seed}" if skilled else f"own {self.seed} {self.skill} {self.style}"
+        skilled = _number("skill", self.model.seed, context) % 10_000 < self.model.skill * 10_000
+        return (
+            f"ideal {self.model.seed}"
+            if skilled
+            else f"own {self.model.seed} {self.model.skill} {self.model.style}"
+        )
 
     def _sentences(self, context: str, luck: str) -> Iterator[str]:
         """A reply: nouns by what it knows, everything else by its habits and its luck."""
-        habits = np.random.default_rng(_number("habits", self.style))
+        habits = np.random.default_rng(_number("habits", self.model.style))
         length, listing = int(habits.integers(2, 7)), habits.random()
         favourites = [int(i) for i in habits.permutation(len(_OPENINGS))]
-        rng = np.random.default_rng(_number(self.style, self.seed, context, luck))
+        rng = np.random.default_rng(_number(self.model.style, self.model.seed, context, luck))
         nouns = np.random.default_rng(_number("nouns", self._mind(context), context))
         told = [w for w in re.findall(r"\w{5,}", context)[-40:]]
         yield _OPENINGS[_favourite(favourites, rng)]
@@ -230,15 +252,6 @@ def _favourite(order: Sequence[int], rng: np.random.Generator) -> int:
 def _number(*parts: object) -> int:
     """A large number that depends on nothing but its arguments."""
     return int.from_bytes(hashlib.sha256("|".join(map(str, parts)).encode()).digest()[:8], "little")
-
-
-def _spell(request: Request) -> str:
-    context = request.context
-    return (
-        context
-        if isinstance(context, str)
-        else "\n".join(f"{m.role}: {m.content}" for m in context)
-    )
 
 
 def _ids(pieces: Sequence[str]) -> Ints:

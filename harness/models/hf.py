@@ -6,9 +6,11 @@ request's temperature and top_p alone: the checkpoint's own sampling defaults (t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple, Self, final
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple, final
 
 import numpy as np
 
@@ -16,20 +18,19 @@ from harness.console.foreign import notify
 from harness.console.processes import CHECKPOINTS
 from harness.files.hashes import files_sha256
 from harness.keys import draw_seed, place, speed
-from harness.models import AbstractModel
+from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
 from harness.models import _hf_files as files
 from harness.models._batches import budgeted_batches
 from harness.models._conversation import with_system
 from harness.models._hf_bytes import byte_ends
 from harness.models._hf_dtype import slow_note
-from harness.models._hf_generate import Job, check_settings, write
+from harness.models._hf_generate import Job, Written, check_settings, write
 from harness.models._hf_model import LoadedModel, Wish, load
 from harness.models._hf_score import TokenScores, Window, clip, rolling_windows, score_windows
 from harness.types import (
     Decoding,
     DistillbenchError,
     Ints,
-    Kind,
     Outputs,
     Paths,
     Request,
@@ -52,17 +53,9 @@ class _Row(NamedTuple):
     scores: TokenScores | None
 
 
-@dataclass
-class _Held:
-    """What an entered back end holds."""
-
-    loaded: LoadedModel | None = None
-    threads: int | None = None  # torch's before we changed it
-
-
 @final
 @dataclass(frozen=True)
-class HfBackend(AbstractModel):
+class HfModel(AbstractModel):
     """A causal language model of transformers. Weights are read from safetensors only, never unpickled."""
 
     imports: ClassVar[tuple[str, ...]] = CHECKPOINTS
@@ -82,7 +75,6 @@ class HfBackend(AbstractModel):
     drop_system: bool = False  # leave system messages out, for chat templates that refuse them
     template_options: Mapping[str, str | int | bool] = field(default_factory=dict, hash=False)
     # template_options: variables for the chat template, such as enable_thinking
-    _held: _Held = field(default_factory=_Held, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -110,7 +102,7 @@ class HfBackend(AbstractModel):
         relevant = files.checkpoint_files(folder, self.trust_remote_code)
         return {"path": files_sha256(relevant, folder, paths.cache), "revision": ""}
 
-    def offers(self) -> frozenset[Kind | Literal["tokens"]]:
+    def offers(self) -> frozenset[Offer]:
         """Everything but choices."""
         return frozenset({"generate", "score", "read", "tokens"})
 
@@ -123,85 +115,77 @@ class HfBackend(AbstractModel):
         faults = files.checkpoint_faults(folder, self.chat) if folder else []
         return [f"model {self.name}: {fault}" for fault in faults]
 
-    def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
-        """Requests of like length together, those of one context side by side."""
-        loaded = self._held.loaded
-        kind = loaded.device.type if loaded else "cpu"
-        return budgeted_batches(
-            requests, decoding, self.batch_size, _TOKEN_BUDGET.get(kind, _TOKEN_BUDGET["cpu"])
-        )
-
-    def __enter__(self) -> Self:
-        folder = files.local_folder(self.path)
-        if folder is None:
-            commit = files.hub_commit(self.path, self.revision)
-            folder = files.hub_folder(self.path, commit, self.trust_remote_code)
+    @contextmanager
+    def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[HfSession]:
+        """The checkpoint in memory."""
+        folder = self._folder()
         if faults := files.checkpoint_faults(folder, needs_template=False):
             raise DistillbenchError("\n".join(f"model {self.name}: {fault}" for fault in faults))
-        if self.threads:
-            import torch
-
-            self._held.threads = torch.get_num_threads()
-            torch.set_num_threads(self.threads)
         wish = Wish(
             self.name, folder, self.dtype, self.device, self.trust_remote_code, self.max_length
         )
-        loaded = self._held.loaded = load(wish)
-        if note := slow_note(loaded.model.dtype, loaded.device):
-            notify(f"model {self.name}: {note}")
-        return self
+        with _torch_threads(self.threads), closing(HfSession(self, folder, load(wish))) as session:
+            yield session
 
-    def __exit__(self, *exc: object) -> None:
+    def _folder(self) -> Path:
+        """Where the checkpoint lies on this machine, brought here from the hub where it is not."""
+        folder = files.local_folder(self.path)
+        if folder is not None:
+            return folder
+        commit = files.hub_commit(self.path, self.revision)
+        return files.hub_folder(self.path, commit, self.trust_remote_code)
+
+
+@final
+class HfSession(BatchedSession):
+    """A checkpoint in memory."""
+
+    def __init__(self, model: HfModel, folder: Path, loaded: LoadedModel) -> None:
+        self._model, self._folder, self._loaded = model, folder, loaded
+        if note := slow_note(loaded.model.dtype, loaded.device):
+            notify(f"model {model.name}: {note}")
+
+    def close(self) -> None:
+        """Frees the memory, also while somebody still holds the session."""
         import torch
 
-        self._held.loaded = None
-        if self._held.threads:
-            torch.set_num_threads(self._held.threads)
-            self._held.threads = None
+        del self._loaded
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def answer(
+    def batches(self, ask: Ask) -> list[list[int]]:
+        """Requests of like length together, those of one context side by side."""
+        budget = _TOKEN_BUDGET.get(self._loaded.device.type, _TOKEN_BUDGET["cpu"])
+        return budgeted_batches(ask.requests, ask.decoding, self._model.batch_size, budget)
+
+    def answer_batch(
         self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
         """Outputs of one batch: forward passes for score and read, one decoding loop for generate."""
-        loaded = self._loaded()
         rows: dict[int, _Row] = {}
         writing = [i for i, r in enumerate(requests) if r.kind == "generate"]
         if writing:
             jobs = [self._job(requests[i], prompt_ids[i], decoding) for i in writing]
-            check_settings(loaded)
-            for i, done in zip(writing, write(loaded, jobs, decoding.top_logprobs), strict=True):
-                rows[i] = _Row(
-                    done.text,
-                    done.stop,
-                    np.nan,
-                    None,
-                    len(done.ids),
-                    done.ids,
-                    done.text,
-                    done.scores,
-                )
+            check_settings(self._loaded)
+            written = write(self._loaded, jobs, decoding.top_logprobs)
+            rows.update(zip(writing, map(_written_row, written), strict=True))
         scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]
         if scoring:
             found = self._scored([requests[i] for i in scoring], decoding.top_logprobs)
             rows.update(zip(scoring, found, strict=True))
         if len(rows) != len(requests):
-            raise ValueError(f"model {self.name}: hf answers generate, score and read only")
+            raise ValueError(f"model {self._model.name}: hf answers generate, score and read only")
         return self._outputs(
             requests, [rows[i] for i in range(len(requests))], decoding.top_logprobs
         )
 
-    def facts(self) -> dict[str, str | int | float]:
+    def facts(self) -> Facts:
         """Size, place and versions."""
         import torch
         import transformers
 
-        loaded = self._loaded()
-        folder = files.local_folder(self.path) or files.hub_folder(
-            self.path, files.hub_commit(self.path, self.revision), self.trust_remote_code
-        )
-        kept = files.checkpoint_files(folder, self.trust_remote_code)
+        loaded = self._loaded
+        kept = files.checkpoint_files(self._folder, self._model.trust_remote_code)
         return {
             "parameters": int(loaded.model.num_parameters()),
             "size_bytes": sum(file.stat().st_size for file in kept),
@@ -215,27 +199,22 @@ class HfBackend(AbstractModel):
             "transformers": transformers.__version__,
         }
 
-    def _loaded(self) -> LoadedModel:
-        if self._held.loaded is None:
-            raise RuntimeError(f"model {self.name} is asked before it is entered")
-        return self._held.loaded
-
     def _context(self, request: Request) -> str:
         """The context as text, conversations by the model's chat template."""
         if isinstance(request.context, str):
             return request.context
-        messages = with_system(request.context, self.system)
-        if self.drop_system:
+        messages = with_system(request.context, self._model.system)
+        if self._model.drop_system:
             messages = tuple(m for m in messages if m.role != "system")
-        return self._loaded().render(messages, request.open, self.template_options)
+        return self._loaded.render(messages, request.open, self._model.template_options)
 
     def _job(self, request: Request, prompt_id: str, decoding: Decoding) -> Job:
-        loaded = self._loaded()
+        loaded = self._loaded
         max_new = request.max_new_tokens or decoding.max_new_tokens
         room = loaded.max_length - max_new
         if room < 1:
             raise DistillbenchError(
-                f"model {self.name}: expected max_new_tokens below max_length {loaded.max_length}, got {max_new}; "
+                f"model {loaded.name}: expected max_new_tokens below max_length {loaded.max_length}, got {max_new}; "
                 "lower decoding.max_new_tokens (or the task's)"
             )
         ids = loaded.encode_prompt(self._context(request)) or [loaded.prefix_id]
@@ -260,7 +239,7 @@ class HfBackend(AbstractModel):
 
     def _scored(self, requests: Sequence[Request], top: int) -> list[_Row]:
         """Rows of score and read requests."""
-        loaded = self._loaded()
+        loaded = self._loaded
         spelled, windows = zip(*(self._windows(request) for request in requests), strict=True)
         scores = iter(score_windows(loaded, [w for group in windows for w in group], top))
         rows = [
@@ -274,7 +253,7 @@ class HfBackend(AbstractModel):
 
     def _windows(self, request: Request) -> tuple[str, list[Window]]:
         """The text whose log-probability is wanted, and the windows that score it."""
-        loaded = self._loaded()
+        loaded = self._loaded
         if request.kind == "read":
             tokens = loaded.encode(request.continuation)
             return request.continuation, rolling_windows(
@@ -282,7 +261,7 @@ class HfBackend(AbstractModel):
             )
         context = self._context(request)
         start, target = loaded.encode_pair(context, request.continuation)
-        window = clip(Window(tuple(start), tuple(target)), loaded.max_length, self.name)
+        window = clip(Window(tuple(start), tuple(target)), loaded.max_length, self._model.name)
         return context[len(context.rstrip()) :] + request.continuation, [window]
 
     def _outputs(self, requests: Sequence[Request], rows: Sequence[_Row], top: int) -> Outputs:
@@ -300,7 +279,7 @@ class HfBackend(AbstractModel):
         )
 
     def _columns(self, rows: Sequence[_Row]) -> TokenColumns:
-        loaded = self._loaded()
+        loaded = self._loaded
         scores = [row.scores for row in rows if row.scores is not None]
         ends: list[Ints] = [byte_ends(loaded.tokenizer, row.ids, row.spelled) for row in rows]
         return TokenColumns(
@@ -312,6 +291,28 @@ class HfBackend(AbstractModel):
             byte_ends=np.concatenate(ends),
             vocabulary=loaded.vocabulary,
         )
+
+
+@contextmanager
+def _torch_threads(n: int | None) -> Iterator[None]:
+    """Inside, torch computes with `n` threads on the CPU; None = its own choice."""
+    if n is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _written_row(done: Written) -> _Row:
+    """One text as an answer."""
+    n = len(done.ids)
+    return _Row(done.text, done.stop, np.nan, None, n, done.ids, done.text, done.scores)
 
 
 def _row(text: str, windows: Sequence[Window], scores: Sequence[TokenScores]) -> _Row:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self, final
+from typing import Any, Literal, final
 
 import numpy as np
 
 from harness.files.hashes import file_sha256
 from harness.keys import digest, place
-from harness.models import AbstractModel
+from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
+from harness.models._batches import slices
 from harness.models._recorded_answers import Answer, AnswerBook, beginning
 from harness.models._recorded_formats import (
     COLUMNS,
@@ -31,7 +33,7 @@ _ALL: frozenset[Kind] = frozenset({"generate", "score", "read"})
 
 @final
 @dataclass(frozen=True)
-class RecordedBackend(AbstractModel):
+class RecordedModel(AbstractModel):
     """A model of which only its answers are there.
 
     `{name}` in `file`, `prompts_file` and `where` stands for the model's name in the configuration, so that one
@@ -47,8 +49,6 @@ class RecordedBackend(AbstractModel):
     where: dict[str, Any] = place(default_factory=dict)
     # openai_batch: the batch's input file; without it custom_id is the prompt or its id
     prompts_file: str | None = place(None)
-    # set where paths are known
-    _source: Source | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.file:
@@ -70,7 +70,7 @@ class RecordedBackend(AbstractModel):
             "prompts_file": prompts,
         }
 
-    def offers(self) -> frozenset[Kind | Literal["tokens"]]:
+    def offers(self) -> frozenset[Offer]:
         """Kinds of answer that a file of this format and name may hold; what it does hold is known once read."""
         if self.columns and self.format in ("auto", "table"):
             named: dict[str, Kind] = {"answer": "generate", "choice": "choose"}
@@ -86,49 +86,22 @@ class RecordedBackend(AbstractModel):
             return [f"model {self.name}: {error}"]
         return []
 
-    @classmethod
-    def prepare(cls, backends: Sequence[Self], paths: Paths) -> None:
-        """Finds the files, so that the models can be entered."""
-        for backend in backends:
-            backend._located(paths)
-
-    def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
-        """One batch: looking up answers takes no time worth saving."""
-        return [list(range(len(requests)))]
-
-    def answer(
-        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
-    ) -> Outputs:
-        """What the file holds for these requests; a row without an answer is empty and not `answered`."""
-        book = self._opened()
-        pairs = list(zip(requests, prompt_ids, strict=True))
-        draws = [book.draws(request, prompt_id) for request, prompt_id in pairs]
-        if requests and all(d is None for d in draws):
-            raise DistillbenchError(self._no_match(requests, book))
-        # The second sample of a request that a task draws once is what a task that draws twice
-        # calls its repeat.
-        rows = [
-            d.get(decoding.sample + r.repeat) if d else None
-            for d, r in zip(draws, requests, strict=True)
-        ]
-        return _outputs(requests, rows)
-
-    def facts(self) -> dict[str, str | int | float]:
-        """How many answers the file holds for this model, and in which format."""
-        assert self._source is not None
-        return {"format": self._source.format, "recorded_answers": len(self._opened().answers)}
+    @contextmanager
+    def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[RecordedSession]:
+        """The answers of the file."""
+        source = self._located(paths)
+        yield RecordedSession(self, source.format, _book(source))
 
     def _located(self, paths: Paths) -> Source:
-        """What to read, found under paths.data; remembered, for entering knows no paths."""
+        """What to read, found under paths.data."""
         path = self._placed(self.file, paths)
         files = found_files(path, self.format)
         format_ = format_of(files[0], self.columns) if self.format == "auto" else self.format
         where = tuple((k, self._named(v)) for k, v in sorted(self.where.items()))
         prompts = self._placed(self.prompts_file, paths) if self.prompts_file else None
         stamps = tuple(stamp(f) for f in (*files, *([prompts] if prompts else [])))
-        source = Source(files, format_, tuple(sorted(self.columns.items())), where, prompts, stamps)
-        object.__setattr__(self, "_source", source)
-        return source
+        columns = tuple(sorted(self.columns.items()))
+        return Source(files, format_, columns, where, prompts, stamps)
 
     def _placed(self, file: str, paths: Paths) -> Path:
         path = Path(str(self._named(file))).expanduser()
@@ -143,19 +116,47 @@ class RecordedBackend(AbstractModel):
             return tuple(self._named(v) for v in value)
         return value.replace("{name}", self.name) if isinstance(value, str) else value
 
-    def _opened(self) -> AnswerBook:
-        if self._source is None:
-            raise RuntimeError(f"model {self.name}: entered before its files were found")
-        return _book(self._source)
 
-    def _no_match(self, requests: Sequence[Request], book: AnswerBook) -> str:
+@final
+class RecordedSession(BatchedSession):
+    """The answers of a file, found by what was asked."""
+
+    def __init__(self, model: RecordedModel, format_: str, book: AnswerBook) -> None:
+        self._model, self._format, self._book = model, format_, book
+
+    def batches(self, ask: Ask) -> list[list[int]]:
+        """One batch: looking up answers takes no time worth saving."""
+        return slices(len(ask.requests), max(len(ask.requests), 1))
+
+    def answer_batch(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
+        """What the file holds for these requests; a row without an answer is empty and not `answered`."""
+        pairs = list(zip(requests, prompt_ids, strict=True))
+        draws = [self._book.draws(request, prompt_id) for request, prompt_id in pairs]
+        if requests and all(d is None for d in draws):
+            raise DistillbenchError(self._no_match(requests))
+        # The second sample of a request that a task draws once is what a task that draws twice
+        # calls its repeat.
+        rows = [
+            d.get(decoding.sample + r.repeat) if d else None
+            for d, r in zip(draws, requests, strict=True)
+        ]
+        return _outputs(requests, rows)
+
+    def facts(self) -> Facts:
+        """How many answers the file holds for this model, and in which format."""
+        return {"format": self._format, "recorded_answers": len(self._book.answers)}
+
+    def _no_match(self, requests: Sequence[Request]) -> str:
+        model, book = self._model, self._book
         wanted, present = requests[0], book.answers[0]
         if wanted.kind not in {a.kind for a in book.answers}:
             kinds = ", ".join(sorted({a.kind for a in book.answers}))
-            return f"model {self.name}: {self.file} holds answers to {kinds} requests, none to {wanted.kind} requests"
+            return f"model {model.name}: {model.file} holds answers to {kinds} requests, none to {wanted.kind} requests"
         system = f" with the system message {beginning(present.system)}" if present.system else ""
         return (
-            f"model {self.name}: {self.file} answers none of the {len(requests)} requests; wanted, for one: "
+            f"model {model.name}: {model.file} answers none of the {len(requests)} requests; wanted, for one: "
             f"{beginning(_asked(wanted))}; present, for one: {beginning(present.context or present.continuation)}"
             f"{system}; answers are joined by the prompt's text: name the right column (columns: {{prompt: ...}})"
         )
@@ -164,7 +165,7 @@ class RecordedBackend(AbstractModel):
 def _asked(request: Request) -> str:
     if isinstance(request.context, str):
         return request.context or request.continuation
-    return next((m.content for m in reversed(request.context) if m.role == "user"), "")
+    return next((m.text for m in reversed(request.context) if m.role == "user"), "")
 
 
 def _outputs(requests: Sequence[Request], rows: Sequence[Answer | None]) -> Outputs:

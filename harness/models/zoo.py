@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import groupby
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Self, final
 
 from harness.console.processes import CHECKPOINTS, may_start_processes
 from harness.keys import digest, place
-from harness.models import AbstractModel
-from harness.models.hf import HfBackend
+from harness.models import AbstractModel, Facts, Offer
+from harness.models.hf import HfModel, HfSession
 from harness.schema import unknown
-from harness.types import Decoding, DistillbenchError, Kind, Outputs, Paths, Request
+from harness.types import DistillbenchError, Paths
 from harness.zoo import Place, build
 from harness.zoo import recipe as recipes
 from harness.zoo.recipe import Scale
 
 
-@dataclass
-class _Held:
-    """What is known once the zoo is prepared, and what an entered back end holds."""
-
-    place: Place | None = None
-    inner: HfBackend | None = None
-
-
 @final
 @dataclass(frozen=True)
-class ZooBackend(AbstractModel):
+class ZooModel(AbstractModel):
     """A small model of known lineage; its recipe stands for its contents, so no training is needed to name it."""
 
     imports: ClassVar[tuple[str, ...]] = CHECKPOINTS
 
-    version = HfBackend.version  # a checkpoint answers
+    version = HfModel.version  # a checkpoint answers
     member: str = place("")  # which model
     step: int | None = None  # its state after so many steps of training; None = finished
     scale: Scale = "full"  # smoke: fewer and less learned models, in seconds
     seed: int = 0  # of the training
-    _held: _Held = field(default_factory=_Held, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.member not in recipes.zoo(self.scale).models:
@@ -56,62 +48,43 @@ class ZooBackend(AbstractModel):
         """The recipe of the whole zoo, with the code that trains it."""
         return {"member": digest(recipes.digest(self.scale, self.seed), self.member)}
 
-    def offers(self) -> frozenset[Kind | Literal["tokens"]]:
+    def offers(self) -> frozenset[Offer]:
         """What a checkpoint offers."""
         return self._checkpoint(".").offers()
 
     @classmethod
-    def prepare(cls, backends: Sequence[Self], paths: Paths) -> None:
+    def prepare(cls, models: Sequence[Self], paths: Paths) -> None:
         """Trains what is missing, all models of a recipe in one go."""
 
-        def recipe(backend: Self) -> tuple[Scale, int]:
-            return backend.scale, backend.seed
+        def recipe(model: Self) -> tuple[Scale, int]:
+            return model.scale, model.seed
 
-        for (scale, seed), group in groupby(sorted(backends, key=recipe), key=recipe):
-            same, place = list(group), Place(paths.cache / "zoo", scale, seed)
-            if not may_start_processes() and not all(place.holds(b.member) for b in same):
+        for _, group in groupby(sorted(models, key=recipe), key=recipe):
+            same = list(group)
+            place = same[0]._place(paths)
+            if not may_start_processes() and not all(place.holds(m.member) for m in same):
                 raise DistillbenchError(
                     "the zoo is not trained yet, and a worker of a parallel sweep cannot train it; run the same "
                     "command once without the sweep, with stages=[collect]"
                 )
-            build([b.member for b in same], place)
-            for backend in same:
-                backend._held.place = place
+            build([m.member for m in same], place)
 
-    def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
-        """As a checkpoint would cut them."""
-        return self._entered().batches(requests, decoding)
+    def open(
+        self, paths: Paths, previous: Facts | None = None
+    ) -> AbstractContextManager[HfSession]:
+        """The checkpoint that `prepare` trained."""
+        folder = self._place(paths).folder / recipes.checkpoint_name(self.member, self.step)
+        if not folder.is_dir():
+            raise RuntimeError(f"model {self.name} is opened before the zoo is prepared")
+        return self._checkpoint(str(folder)).open(paths, previous)
 
-    def __enter__(self) -> Self:
-        if self._held.place is None:
-            raise RuntimeError(f"model {self.name} is entered before the zoo is prepared")
-        folder = self._held.place.folder / recipes.checkpoint_name(self.member, self.step)
-        self._held.inner = self._checkpoint(str(folder)).__enter__()
-        return self
+    def _place(self, paths: Paths) -> Place:
+        return Place(paths.cache / "zoo", self.scale, self.seed)
 
-    def __exit__(self, *exc: object) -> None:
-        self._entered().__exit__(*exc)
-        self._held.inner = None
-
-    def answer(
-        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
-    ) -> Outputs:
-        """What the checkpoint answers."""
-        return self._entered().answer(requests, prompt_ids, decoding)
-
-    def facts(self) -> dict[str, str | int | float]:
-        """Those of the checkpoint."""
-        return self._entered().facts()
-
-    def _entered(self) -> HfBackend:
-        if self._held.inner is None:
-            raise RuntimeError(f"model {self.name} is asked before it is entered")
-        return self._held.inner
-
-    def _checkpoint(self, path: str) -> HfBackend:
+    def _checkpoint(self, path: str) -> HfModel:
         # One thread on the CPU wherever it runs: the same answers with or without an accelerator,
         # and no slower.
-        return HfBackend(
+        return HfModel(
             kind="hf",
             name=self.name,
             chat=self.chat,

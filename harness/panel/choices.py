@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.panel.panel import Side
-from harness.types import Floats, Ints, Prompt, Unavailable
+from harness.panel import reasons
+from harness.panel.panel import Panel
+from harness.panel.prompts import Prompts, share
+from harness.panel.side import Side
+from harness.types import Floats, Ints, Prompt
 
 Mask = NDArray[np.bool_]
 
@@ -19,8 +21,8 @@ Mask = NDArray[np.bool_]
 class ChoiceTable:
     """One model's choices, one row per multiple-choice prompt that it was recorded on."""
 
-    model: str
     prompts: tuple[Prompt, ...]  # (P,) sorted by id; each has two options or more
+    rows: Mapping[str, int]  # Prompt.id -> row
     # (P, K) K = most options of any prompt; 0 beyond a prompt's own, and where unanswered
     probabilities: Floats
     chosen: Ints  # (P,) option; -1 where unanswered
@@ -28,23 +30,28 @@ class ChoiceTable:
 
 
 @dataclass(frozen=True)
-class AlignedChoices:
+class AlignedChoices(Prompts):
     """Choices of several models on the prompts that all of them have."""
 
-    prompts: tuple[Prompt, ...]  # (P,) sorted by id
+    models: tuple[
+        str, ...
+    ]  # (models,) student, teacher, base, as far as they are looked at; then controls, others
+    lineages: tuple[str, ...]  # (models,)
+    n_core: int  # models before the controls
+    n_controls: int  # models after them that are controls
     probabilities: Floats  # (models, P, K)
     chosen: Ints  # (models, P) option; -1 where unanswered
     answered: Mask  # (models, P)
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        """Prompt ids (P,)."""
-        return tuple(p.id for p in self.prompts)
+    def controls(self) -> range:
+        """Rows of the controls."""
+        return range(self.n_core, self.n_core + self.n_controls)
 
     @property
-    def clusters(self) -> tuple[str, ...]:
-        """Resampling units (P,)."""
-        return tuple(p.cluster for p in self.prompts)
+    def reference(self) -> range:
+        """Rows of controls and others."""
+        return range(self.n_core, len(self.models))
 
     @property
     def n_options(self) -> Ints:
@@ -66,18 +73,14 @@ class AlignedChoices:
         """(models, P): a wrong option was chosen. Unanswered is neither right nor wrong here."""
         return np.asarray(self.answered & (self.gold >= 0) & (self.chosen != self.gold))
 
-    def of(self, models: Sequence[int]) -> AlignedChoices:
-        """The same for some of the models, given by their rows."""
-        rows = list(models)
-        return AlignedChoices(
-            self.prompts, self.probabilities[rows], self.chosen[rows], self.answered[rows]
-        )
-
     def where(self, kept: Mask) -> AlignedChoices:
         """The same on the prompts where kept (P,) is true."""
-        prompts = tuple(p for p, keep in zip(self.prompts, kept, strict=True) if keep)
-        return AlignedChoices(
-            prompts, self.probabilities[:, kept], self.chosen[:, kept], self.answered[:, kept]
+        return replace(
+            self,
+            prompts=tuple(p for p, keep in zip(self.prompts, kept, strict=True) if keep),
+            probabilities=self.probabilities[:, kept],
+            chosen=self.chosen[:, kept],
+            answered=self.answered[:, kept],
         )
 
 
@@ -99,27 +102,10 @@ def choice_table(side: Side) -> ChoiceTable:
     of equals chosen. From recorded choices: 1 at the option, unanswered where it is null or no option of this prompt.
     Prompts with a request that was never answered, and prompts that are not multiple choice, are absent.
     """
-    return replace(_table(_Identity(side)), model=side.model)
+    return side.once(_table)
 
 
-class _Identity:
-    """The answers of a side as a key: the very same objects, which are never changed."""
-
-    def __init__(self, side: Side) -> None:
-        self.side = side
-
-    def __hash__(self) -> int:
-        return hash((id(self.side.requests), id(self.side.outputs)))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Identity):
-            return NotImplemented
-        return other.side.requests is self.side.requests and other.side.outputs is self.side.outputs
-
-
-@lru_cache(maxsize=32)  # every pair of a matrix looks at the same controls
-def _table(key: _Identity) -> ChoiceTable:
-    side = key.side
+def _table(side: Side) -> ChoiceTable:
     prompts = side.requests.prompts
     options = np.array([p.n_options or 0 for p in prompts], dtype=np.int64)
     logits, recorded = _gathered(side, options)
@@ -136,9 +122,9 @@ def _table(key: _Identity) -> ChoiceTable:
         shares = np.where(beyond[order], -np.inf, logits[order])[by_score]
         probabilities[by_score] = softmax(shares)
         chosen[by_score] = np.argmax(shares, axis=1)
-    return ChoiceTable(
-        side.model, tuple(prompts[i] for i in order), probabilities, chosen, chosen >= 0
-    )
+    asked = tuple(prompts[i] for i in order)
+    rows = {p.id: row for row, p in enumerate(asked)}
+    return ChoiceTable(asked, rows, probabilities, chosen, chosen >= 0)
 
 
 _NULL, _ABSENT = -1, -2
@@ -164,32 +150,35 @@ def _gathered(side: Side, options: Ints) -> tuple[Floats, Ints]:
     return logits, recorded
 
 
-def align_choices(sides: Sequence[Side], minimum: int = 1) -> AlignedChoices:
-    """Choices of all sides on the prompts that every one of them has; raises Unavailable below `minimum` prompts."""
-    return align_tables([choice_table(side) for side in sides], minimum)
-
-
-def align_tables(tables: Sequence[ChoiceTable], minimum: int = 1) -> AlignedChoices:
-    """Choices of all tables on the prompts that every one of them has, sorted by id.
-
-    Raises Unavailable where fewer than `minimum` are shared, naming the model with fewest.
-    """
-    rows = [{p.id: i for i, p in enumerate(t.prompts)} for t in tables]
-    shared = sorted(set.intersection(*(set(r) for r in rows)))
-    if len(shared) < minimum:
-        least = min(tables, key=lambda t: len(t.prompts))
-        raise Unavailable(
-            f"{len(shared)} multiple-choice prompts answered by all of {', '.join(t.model for t in tables)}; at least "
-            f"{minimum} are needed ({least.model} answered {len(least.prompts)})"
-        )
-    picked = [np.array([r[i] for i in shared], dtype=np.int64) for r in rows]
+def align_choices(panel: Panel) -> AlignedChoices:
+    """Choices of everyone on the prompts that all of them have; see `share` for what is raised."""
+    shared = share(panel, _rows, "multiple-choice prompts")
+    sides = shared.sides
+    tables = [choice_table(s) for s in sides]
+    picked = [np.array([t.rows[i] for i in shared.ids], dtype=np.int64) for t in tables]
     width = max(t.probabilities.shape[1] for t in tables)
     wide = [
         np.pad(t.probabilities, ((0, 0), (0, width - t.probabilities.shape[1]))) for t in tables
     ]
     return AlignedChoices(
-        tuple(tables[0].prompts[i] for i in picked[0]),
+        shared.prompts,
+        tuple(s.model for s in sides),
+        tuple(s.lineage for s in sides),
+        len(sides) - len(shared.controls) - len(shared.others),
+        len(shared.controls),
         np.stack([p[i] for p, i in zip(wide, picked, strict=True)]),
         np.stack([t.chosen[i] for t, i in zip(tables, picked, strict=True)]),
         np.stack([t.answered[i] for t, i in zip(tables, picked, strict=True)]),
     )
+
+
+def _rows(side: Side) -> Mapping[str, int]:
+    return choice_table(side).rows
+
+
+def align_choices_with_gold(panel: Panel) -> AlignedChoices:
+    """The same on the prompts that state a right option; raises Unavailable below the task's minimum."""
+    aligned = align_choices(panel)
+    aligned = aligned.where(aligned.gold >= 0)
+    reasons.require(len(aligned.prompts), panel.minimum, "shared prompts with a right option")
+    return aligned

@@ -1,43 +1,138 @@
-"""What a measure compares: the answers of student, teacher, base, ceiling and controls to one task."""
+"""Who is compared on what: a measure declares it in one line, and gets a panel of exactly these sides.
+
+    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
+
+From this line follow the tasks that fit, the prompts that are compared, what is too few, the words of the reason, and
+which answers are in the key of a score. The views themselves stand beside this module, each in its own: `texts`,
+`samples`, `grades`, `choices`, `reads`, `judgements`; most bring the sides of a panel to the prompts that all share.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Literal
 
-from harness.types import Grades, Outputs, RequestSet, Seen
+from harness.panel import reasons
+from harness.panel.side import Side
+from harness.types import Unavailable
+
+# second: the teacher's second sample; ceiling: that, or another version of the teacher; others: every
+# further model of the matrix that answered.
+Role = Literal["student", "teacher", "base", "second", "ceiling", "controls", "others"]
+BaseKind = Literal["before", "sibling"]
+
+# What the number may be called depends on what the base is: a student that never saw the teacher
+# recovers a gap too.
+GAP_UNIT: Mapping[str, str] = {"before": "gap recovered", "sibling": "gap transferred"}
+
+
+class View(StrEnum):
+    """A kind of answers; its value is what a task says that it yields, its words complete "no task of this matrix"."""
+
+    words: str
+
+    def __new__(cls, value: str, words: str) -> View:
+        """A member with its words."""
+        member = str.__new__(cls, value)
+        member._value_, member.words = value, words
+        return member
+
+    GRADES = "grades", "has right answers to grade"
+    TEXT = "text", "asks for open-ended text"  # every sample of it
+    STYLE = "style", "asks for open-ended text whose style is looked at"  # the first sample
+    CHOICES = "choices", "is multiple choice"
+    TOKENS = "tokens", "stores log-probabilities of tokens"
+    READING = "reading", "gives texts to read"
+    ANSWERS = "answers", "gives the answers of models to read"
+    NEXT_TOKEN = "next_token", "asks for the next token alone"
+    JUDGEMENTS = "verdicts", "is a judge's"
+    # what stands in training data, and the grades where there are any: every task has it
+    PROMPTS = "prompts", "asks anything"
 
 
 @dataclass(frozen=True)
-class Side:
-    """One model's answers to one task."""
+class Looks:
+    """What a measure looks at."""
 
-    model: str
-    # models of one lineage count once among controls; the model's name where none is given
-    lineage: str
-    requests: RequestSet
-    outputs: Outputs
-    grades: Grades | None
-    keys: tuple[str, ...]  # store keys of outputs, requests, grades ...
-    identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
-    samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
-    # Prompt.id -> as its training data has it; None = it names no such data
-    seen: Mapping[str, Seen] | None = None
+    views: tuple[View, ...]
+    needs: tuple[Role, ...] = ()  # roles without which it has nothing to say
+    also: tuple[Role, ...] = ()  # roles that it looks at where somebody has them
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """All roles, the student's first."""
+        return ("student", *self.needs, *self.also)
+
+    @property
+    def yields(self) -> frozenset[str]:
+        """What a task has to yield."""
+        return frozenset(self.views) - {View.PROMPTS}
+
+    @property
+    def at_models(self) -> bool:
+        """Whether it is asked of every model alone."""
+        return "teacher" not in self.needs
+
+    @property
+    def at_pairs(self) -> bool:
+        """Whether it is asked of students with their teacher."""
+        return "teacher" in self.roles
+
+    def no_task(self) -> str:
+        """The reason that stands where no task fits."""
+        return f"no task of this matrix {' and '.join(v.words for v in sorted(self.views))}"
 
 
 @dataclass(frozen=True)
-class Sides:
-    """Everything that a measure may look at for one student on one task."""
+class Panel:
+    """The sides that a measure looks at for one student on one task, by their roles."""
 
     task: str
-    student: Side
-    teacher: Side | None = None
-    base: Side | None = None
-    base_kind: Literal["before", "sibling"] = "before"
-    # the teacher's second sample, or another version of the same teacher
-    ceiling: Side | None = None
-    ceiling_kind: Literal["second_sample", "other_version"] = "second_sample"
-    controls: tuple[Side, ...] = ()  # models known or assumed not to have learned from this teacher
-    others: tuple[Side, ...] = ()  # every further model of the matrix, for reference populations
+    sides: Mapping[Role, tuple[Side, ...]]  # a role that nobody has may be absent
+    base_kind: BaseKind = "before"
     minimum: int = 20  # fewest shared prompts for which a number is given
+
+    def of(self, role: Role) -> tuple[Side, ...]:
+        """All sides of a role."""
+        return self.sides.get(role, ())
+
+    def get(self, role: Role) -> Side | None:
+        """The first side of a role, or None."""
+        return next(iter(self.of(role)), None)
+
+    def side(self, role: Role) -> Side:
+        """The first side of a role; raises Unavailable where there is none."""
+        side = self.get(role)
+        if side is None:
+            raise Unavailable(reasons.nobody(role))
+        return side
+
+    @property
+    def student(self) -> Side:
+        """The model that is measured."""
+        return self.side("student")
+
+    @property
+    def teacher(self) -> Side:
+        """Its teacher."""
+        return self.side("teacher")
+
+    @property
+    def core(self) -> Mapping[Role, tuple[Side, ...]]:
+        """Everybody but controls and others: those whose shared prompts are compared."""
+        return {r: s for r, s in self.sides.items() if s and r not in ("controls", "others")}
+
+    @property
+    def gap_unit(self) -> str:
+        """What a share of the gap between base and teacher is called."""
+        return GAP_UNIT[self.base_kind]
+
+    def with_minimum(self, minimum: int) -> Panel:
+        """The same where fewer, or more, prompts are enough."""
+        return replace(self, minimum=minimum)
+
+    def only(self, *roles: Role) -> Panel:
+        """The same with some of the roles."""
+        return replace(self, sides={r: s for r, s in self.sides.items() if r in roles})

@@ -1,293 +1,133 @@
-"""Matrix -> cells, and every fault of a run in one error before any model loads."""
+"""What a run collects and under which keys: pure, complete and indexed.
+
+A plan reads keys and summaries of request sets, never rows. Request sets that are not built yet have no summary, and
+their collections come with the next plan; those of tasks that read answers are known from what the task declares.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
+from functools import cached_property
 
-from harness.console.progress import stage
 from harness.keys import digest, key_parts
 from harness.models import AbstractModel
-from harness.panel.panel import Side
-from harness.plan.faults import matrix_faults, offer_faults, training_faults
+from harness.plan.faults import offer_faults
+from harness.plan.identities import Identities, asked, chat_of, chats_of, requests_key, setting_of
 from harness.plan.run import Run
-from harness.schema import unknown
-from harness.store.store import Store
-from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table, requests_to_table
-from harness.tasks import AbstractTask, Setting, asks
-from harness.types import Decoding, DistillbenchError, Pair, RequestSet
+from harness.plan.summary import Summary, declared
+from harness.store.tables import SCHEMA
+from harness.tasks import Author, Setting
+from harness.text.overlap import VERSION
+from harness.types import Decoding, Pair
 
 # Part of an answer's key, in which there is no other version of ours: raised when requests, decoding or
 # stored answers come to mean something else, which asks every model again.
 _FORM = 1
-_YIELDS = frozenset(
-    {"grades", "text", "style", "choices", "tokens", "reading", "answers", "next_token", "verdicts"}
-)
-Say = Callable[[str], None]
-T = TypeVar("T")
+SummaryOf = Callable[[str], Summary | None]  # key of a request set -> its summary, None = not built
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One collection: a model answers a task once."""
+class Asked:
+    """A request set: what a task asks of models that are asked alike."""
+
+    task: str
+    setting: Setting
+    key: str
+    summary: Summary | None  # None = to be built before anything is known of it
+    needs: tuple[str, ...] = ()  # keys of the answers that it is made from
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One model's answers to one task, one sample, with the keys under which they lie."""
 
     model: str
     task: str
-    decoding: Decoding
-
-
-@dataclass(frozen=True)
-class BuiltRequests:
-    """A request set and what it depended on."""
-
-    key: str
-    asks: str  # digest of what a model is asked
-    requests: RequestSet
+    decoding: Decoding  # only what changes this task's answers
     setting: Setting
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """One collection with the keys under which its results lie."""
-
-    cell: Cell  # with the effective decoding: only what changes this task's answers
-    requests: RequestSet
-    setting: Setting
+    summary: Summary
     requests_key: str
-    asks: str  # digest of what the model is asked
     key: str  # of the outputs
     grades_key: str | None  # None where the task has no right answers
+    training_key: str | None  # what the model's training data has of the prompts; None = unknown
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All collections of a run, one model's after another's."""
+    """All request sets and collections of a run, one model's after another's."""
 
     run: Run
-    model_keys: Mapping[str, str]  # model -> key of what it would answer
-    cells: tuple[PlannedCell, ...]
-    # reading tasks whose authors have not answered yet: plan again after collecting
-    pending: tuple[str, ...] = ()
+    identities: Identities
+    sets: tuple[Asked, ...]
+    collections: tuple[Collection, ...]
 
-    def find(self, model: str, task: str, sample: int = 0) -> PlannedCell | None:
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], tuple[Collection, ...]]:
+        """(model, task) -> samples in their order."""
+        places: dict[tuple[str, str], list[Collection]] = {}
+        for c in self.collections:
+            places.setdefault((c.model, c.task), []).append(c)
+        return {k: tuple(sorted(v, key=lambda c: c.decoding.sample)) for k, v in places.items()}
+
+    @cached_property
+    def yields(self) -> dict[str, frozenset[str]]:
+        """task -> what measures can use of it; "tokens" where alternatives are stored for some model."""
+        yields: dict[str, set[str]] = {}
+        for c in self.collections:
+            tokens = ["tokens"] if c.decoding.top_logprobs else []
+            yields.setdefault(c.task, set()).update([*c.summary.yields, *tokens])
+        return {task: frozenset(names) for task, names in yields.items()}
+
+    @cached_property
+    def by_key(self) -> dict[str, Collection]:
+        """Key of the outputs -> the collection."""
+        return {c.key: c for c in self.collections}
+
+    def fits(self, task: str, wanted: frozenset[str]) -> bool:
+        """Whether a task yields what a metric looks at."""
+        return wanted <= self.yields.get(task, frozenset())
+
+    def find(self, model: str, task: str, sample: int = 0) -> Collection | None:
         """The collection of a sample; greedy or scored answers have only sample 0."""
-        for planned in self.cells:
-            cell = planned.cell
-            if (cell.model, cell.task, cell.decoding.sample) == (model, task, sample):
-                return planned
-        return None
+        samples = self._places.get((model, task), ())
+        return next((c for c in samples if c.decoding.sample == sample), None)
 
-    def fits(self, task: str, needs: frozenset[str]) -> bool:
-        """Whether a task yields what a metric needs of it."""
-        yields = {y for c in self.cells if c.cell.task == task for y in c.requests.yields}
-        if any(c.cell.decoding.top_logprobs for c in self.cells if c.cell.task == task):
-            yields.add("tokens")
-        return needs & _YIELDS <= yields
+    def samples(self, model: str, task: str) -> tuple[Collection, ...]:
+        """All samples of a model's answers to a task, in their order."""
+        return self._places.get((model, task), ())
 
+    def of_task(self, task: str) -> list[Collection]:
+        """All collections of a task."""
+        return [c for c in self.collections if c.task == task]
 
-def make_plan(run: Run, store: Store, say: Say) -> Plan:
-    """The plan of a run; builds and stores request sets that are missing, loads no model.
-
-    Raises DistillbenchError with every fault that can be known now, one a line.
-    """
-    faults = matrix_faults(run)
-    keys: dict[str, str] = {}
-    for name, backend in run.models.items():
-        with stage(f"looking at model {name}"):
-            found = backend.faults(run.paths)
-            faults.extend([*found, *training_faults(backend, run.paths)])
-            key = None if found else _attempt(faults, partial(backend.key, run.paths))
-        if key is not None:
-            keys[name] = key
-    sets = _request_sets(run, store, say, faults)
-    cells = [cell for n in keys for t in run.tasks for cell in _cells(run, n, t, sets, keys[n])]
-    reading, pending = _reading_sets(Plan(run, keys, tuple(cells)), store, say, faults)
-    cells += [cell for n in keys for t in run.tasks for cell in _cells(run, n, t, reading, keys[n])]
-    for planned in cells:
-        cell = planned.cell
-        model = run.models[cell.model]
-        faults.extend(offer_faults(model, cell.task, cell.decoding, planned.requests))
-    if faults:
-        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
-    return Plan(run, keys, tuple(cells), tuple(pending))
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Tasks whose requests are not built: they read answers that are missing."""
+        unbuilt = [s.task for s in self.sets if s.summary is None or not s.summary.built]
+        return tuple(dict.fromkeys(unbuilt))
 
 
-def effective_decoding(decoding: Decoding, requests: RequestSet) -> Decoding:
-    """`decoding` with every field that cannot change the answers to these requests set to its default."""
-    generate = [r for r in requests.requests if r.kind == "generate"]
-    free = [r for r in generate if r.temperature is None]
-    hottest = max(
-        [decoding.temperature if r.temperature is None else r.temperature for r in generate],
-        default=0.0,
+def make_plan(run: Run, identities: Identities, summary_of: SummaryOf) -> Plan:
+    """The plan of a run as far as its request sets are known. Pure but for `summary_of`."""
+    asking = [
+        Asked(task, setting_of(run, chat), key, summary_of(key))
+        for (task, chat), key in identities.requests.items()
+    ]
+    first = Plan(run, identities, tuple(asking), _collections(run, identities, asking))
+    reading = _reading_sets(first, summary_of)
+    collections = (*first.collections, *_collections(run, identities, reading))
+    return Plan(run, identities, (*asking, *reading), collections)
+
+
+def faults_of(plan: Plan) -> list[str]:
+    """What models of a plan cannot answer, each one line."""
+    models = plan.run.models
+    lines = (
+        offer_faults(models[c.model], c.task, c.decoding, c.summary.kinds) for c in plan.collections
     )
-    none = Decoding()
-    sampled = hottest > 0
-    return dataclasses.replace(
-        decoding,
-        temperature=decoding.temperature if free else none.temperature,
-        top_p=decoding.top_p if sampled and any(r.top_p is None for r in generate) else none.top_p,
-        max_new_tokens=decoding.max_new_tokens
-        if any(r.max_new_tokens is None for r in generate)
-        else none.max_new_tokens,
-        seed=decoding.seed if sampled else none.seed,
-        sample=decoding.sample if sampled else none.sample,
-    )
-
-
-def chat_of(backend: AbstractModel, task: AbstractTask) -> bool:
-    """Whether this model is asked this task in conversations."""
-    return backend.chat if task.chat is None else task.chat
-
-
-def asked(run: Run, model: str, task: str) -> bool:
-    """Whether a model is asked a task: a judge alone judges, and a model that only judges is asked nothing else."""
-    readers = run.tasks[task].readers()
-    if readers is not None:
-        return model in readers
-    judges = {m for t in run.tasks.values() for m in t.readers() or ()}
-    roles = {m for p in run.pairs for m in (p.teacher, p.student, p.base, p.ceiling)}
-    return model not in judges - roles - {c.model for c in run.controls}
-
-
-def _chats(run: Run, task: str) -> list[bool]:
-    """Whether those who are asked a task are asked in conversations; both where they differ."""
-    return sorted(
-        {chat_of(b, run.tasks[task]) for n, b in run.models.items() if asked(run, n, task)}
-    )
-
-
-def _request_sets(
-    run: Run, store: Store, say: Say, faults: list[str]
-) -> dict[tuple[str, bool], BuiltRequests]:
-    """(task, chat) -> key, requests and setting, for every combination that some model needs."""
-    sets: dict[tuple[str, bool], BuiltRequests] = {}
-    for name, task in run.tasks.items():
-        if task.reads() is not None:
-            continue
-        for chat in _chats(run, name):
-            setting = Setting(run.paths, chat, None, run.limit, run.seed)
-            with stage(f"looking at task {name}"):
-                found = task.faults(setting)
-                faults.extend(found)
-                built = (
-                    None
-                    if found
-                    else _attempt(faults, partial(_built, run, name, setting, store, say))
-                )
-            if built is not None:
-                sets[name, chat] = built
-    return sets
-
-
-@stage("looking at what is to be read")
-def _reading_sets(
-    plan: Plan, store: Store, say: Say, faults: list[str]
-) -> tuple[dict[tuple[str, bool], BuiltRequests], list[str]]:
-    """The same for reading tasks, and the names of those whose authors have not answered yet."""
-    run = plan.run
-    sets: dict[tuple[str, bool], BuiltRequests] = {}
-    pending = []
-    for name, task in run.tasks.items():
-        read = task.reads()
-        if read is None:
-            continue
-        named = task.authors()
-        others = dict.fromkeys([*(named or ()), *(task.readers() or ())])
-        unknown_names = (
-            [read] if read not in run.tasks else [m for m in others if m not in run.models]
-        )
-        faults.extend(
-            f"task {name}: {unknown(n, [*run.tasks, *run.models])}; it must stand in the matrix"
-            for n in unknown_names
-        )
-        authors = [
-            c for m in (named or _default_authors(run)) if (c := plan.find(m, read)) is not None
-        ]
-        if not unknown_names and not all(store.has(c.key) for c in authors):
-            pending.append(name)
-            continue
-        sides = tuple(_author(c, store) for c in authors)
-        for chat in _chats(run, name):
-            setting = Setting(run.paths, chat, None, run.limit, run.seed, sides)
-            built = _attempt(faults, partial(_built, run, name, setting, store, say))
-            if built is not None:
-                sets[name, chat] = built
-    return sets, pending
-
-
-def _default_authors(run: Run) -> list[str]:
-    named = (
-        {p.teacher for p in run.pairs}
-        | {p.base for p in run.pairs}
-        | {c.model for c in run.controls}
-    )
-    return [m for m in run.models if m in named]
-
-
-def _author(planned: PlannedCell, store: Store) -> Side:
-    outputs = outputs_from_table(store.table(planned.key))
-    model = planned.cell.model
-    return Side(model, model, planned.requests, outputs, None, (planned.key, planned.requests_key))
-
-
-def _built(run: Run, name: str, setting: Setting, store: Store, say: Say) -> BuiltRequests:
-    task = run.tasks[name]
-    key = digest("requests", SCHEMA, task.key(setting))
-    if store.has(key):
-        requests = requests_from_table(store.table(key))
-        return BuiltRequests(key, store.spec(key)["asks"], requests, setting)
-    say(f"building the requests of {name}")
-    with stage(f"building the requests of {name}"):
-        requests = task.requests(setting)
-    built = BuiltRequests(key, asks(requests), requests, setting)
-    spec = {"task": name, "chat": setting.chat, "asks": built.asks}
-    store.put(key, requests_to_table(requests), spec, {})
-    return built
-
-
-def _cells(
-    run: Run,
-    model: str,
-    task: str,
-    sets: Mapping[tuple[str, bool], BuiltRequests],
-    model_key: str,
-) -> list[PlannedCell]:
-    backend = run.models[model]
-    entry = sets.get((task, chat_of(backend, run.tasks[task])))
-    if entry is None or not asked(run, model, task):
-        return []
-    requests, setting = entry.requests, entry.setting
-    base = _drawn(run, task, backend)
-    cells: dict[str, PlannedCell] = {}
-    for sample in range(_samples(run, model, base, requests)):
-        decoding = effective_decoding(dataclasses.replace(base, sample=sample), requests)
-        key = digest("outputs", _FORM, model_key, entry.asks, key_parts(decoding))
-        grades_key = (
-            digest("grades", SCHEMA, key, entry.key) if "grades" in requests.yields else None
-        )
-        cell = Cell(model, task, decoding)
-        planned = PlannedCell(cell, requests, setting, entry.key, entry.asks, key, grades_key)
-        cells.setdefault(key, planned)
-    return list(cells.values())
-
-
-def _drawn(run: Run, task: str, backend: AbstractModel) -> Decoding:
-    """The decoding that a task asks for; alternatives only where the back end has them, unless the user asks too."""
-    asked = run.task_decodings.get(task, run.decoding)
-    drawn = run.tasks[task].drawn(asked)
-    dropped = not asked.top_logprobs and "tokens" not in backend.offers()
-    return dataclasses.replace(drawn, top_logprobs=0) if dropped else drawn
-
-
-def _samples(run: Run, model: str, decoding: Decoding, requests: RequestSet) -> int:
-    if "text" not in requests.yields:
-        return 1
-    sampled_twice = any(p.teacher == model and p.ceiling == "second_sample" for p in run.pairs)
-    wanted = run.tasks[requests.task].samples or run.samples
-    return max(wanted, 2 if sampled_twice and decoding.temperature > 0 else 1)
+    return list(dict.fromkeys(line for found in lines for line in found))
 
 
 def ceiling_of(pair: Pair) -> tuple[str, int] | None:
@@ -297,9 +137,103 @@ def ceiling_of(pair: Pair) -> tuple[str, int] | None:
     return (pair.teacher, 1) if pair.ceiling == "second_sample" else (pair.ceiling, 0)
 
 
-def _attempt(faults: list[str], step: Callable[[], T]) -> T | None:
-    try:
-        return step()
-    except DistillbenchError as error:
-        faults.append(str(error))
-        return None
+def _collections(run: Run, identities: Identities, sets: Sequence[Asked]) -> tuple[Collection, ...]:
+    known = {(s.task, s.setting.chat): s for s in sets if s.summary is not None}
+    prompts = _training_keys(run, identities, sets)
+    return tuple(
+        collection
+        for model in identities.models
+        for task in dict.fromkeys(s.task for s in sets)
+        if asked(run, model, task)
+        and (chosen := known.get((task, chat_of(run.models[model], run.tasks[task]))))
+        for collection in _samples(run, identities.models[model], model, chosen, prompts)
+    )
+
+
+def _training_keys(
+    run: Run, identities: Identities, sets: Sequence[Asked]
+) -> dict[tuple[str, str], str]:
+    """(model, key of requests) -> key of what its training data has of their prompts.
+
+    Tasks made of models' answers have no prompts that anybody could have been trained on.
+    """
+    tests = [s for s in sets if run.tasks[s.task].reads() is None]
+    return {
+        (model, s.key): digest("seen", SCHEMA, VERSION, training, s.key)
+        for model, training in identities.training.items()
+        for s in tests
+    }
+
+
+def _samples(
+    run: Run, model_key: str, name: str, asking: Asked, training: Mapping[tuple[str, str], str]
+) -> list[Collection]:
+    summary, model = asking.summary, run.models[name]
+    assert summary is not None
+    base = _drawn(run, asking.task, model)
+    samples: dict[str, Collection] = {}
+    for sample in range(_wanted(run, name, base, asking.task, summary)):
+        decoding = summary.effective(dataclasses.replace(base, sample=sample))
+        key = digest("outputs", _FORM, model_key, summary.asks, key_parts(decoding))
+        graded = "grades" in summary.yields
+        collection = Collection(
+            name,
+            asking.task,
+            decoding,
+            asking.setting,
+            summary,
+            asking.key,
+            key,
+            digest("grades", SCHEMA, key, asking.key) if graded else None,
+            training.get((name, asking.key)),
+        )
+        samples.setdefault(key, collection)
+    return list(samples.values())
+
+
+def _reading_sets(plan: Plan, summary_of: SummaryOf) -> list[Asked]:
+    """Request sets of tasks that read answers; their keys are made from those of the answers."""
+    run = plan.run
+    sets = []
+    for name, task in run.tasks.items():
+        read = task.reads()
+        if read is None or read not in run.tasks:
+            continue
+        names = task.authors() or _default_authors(run)
+        collections = [c for m in names if (c := plan.find(m, read)) is not None]
+        authors = tuple(Author(c.model, (c.key, c.requests_key)) for c in collections)
+        for chat in chats_of(run, name):
+            setting = dataclasses.replace(setting_of(run, chat), authors=authors)
+            key = requests_key(task, setting)
+            asks = task.asks_key(setting)
+            known = summary_of(key)
+            summary = (
+                dataclasses.replace(known, asks=asks)
+                if known
+                else declared(task.forms(), task.declared_yields(), chat, asks)
+            )
+            needs = tuple(c.key for c in collections)
+            sets.append(Asked(name, setting, key, summary, needs))
+    return sets
+
+
+def _default_authors(run: Run) -> list[str]:
+    pairs = {m for p in run.pairs for m in (p.teacher, p.base)}
+    return [m for m in run.models if m in pairs | {c.model for c in run.controls}]
+
+
+def _drawn(run: Run, task: str, model: AbstractModel) -> Decoding:
+    """The decoding that a task asks for; alternatives only where the model has them, unless the user asks too."""
+    wished = run.task_decodings.get(task, run.decoding)
+    drawn = run.tasks[task].drawn(wished)
+    dropped = not wished.top_logprobs and "tokens" not in model.offers()
+    return dataclasses.replace(drawn, top_logprobs=0) if dropped else drawn
+
+
+def _wanted(run: Run, model: str, decoding: Decoding, task: str, summary: Summary) -> int:
+    """How many samples a model is asked for."""
+    if "text" not in summary.yields:
+        return 1
+    sampled_twice = any(p.teacher == model and p.ceiling == "second_sample" for p in run.pairs)
+    wanted = run.tasks[task].samples or run.samples
+    return max(wanted, 2 if sampled_twice and decoding.temperature > 0 else 1)

@@ -6,7 +6,7 @@ from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
 from harness.plan.run import Run
 from harness.schema import unknown
-from harness.types import Decoding, DistillbenchError, Paths, RequestSet
+from harness.types import Decoding, DistillbenchError, Kind, Paths
 
 
 def matrix_faults(run: Run) -> list[str]:
@@ -87,12 +87,27 @@ def training_faults(backend: AbstractModel, paths: Paths) -> list[str]:
     return []
 
 
+def reading_faults(run: Run) -> list[str]:
+    """Tasks and models that a task reads and that do not stand in the matrix."""
+    faults: list[str] = []
+    for name, task in run.tasks.items():
+        read = task.reads()
+        if read is None:
+            continue
+        others = dict.fromkeys([*(task.authors() or ()), *(task.readers() or ())])
+        missing = [read] if read not in run.tasks else [m for m in others if m not in run.models]
+        faults.extend(
+            f"task {name}: {unknown(n, [*run.tasks, *run.models])}; it must stand in the matrix"
+            for n in missing
+        )
+    return faults
+
+
 def offer_faults(
-    model: AbstractModel, task: str, decoding: Decoding, requests: RequestSet
+    model: AbstractModel, task: str, decoding: Decoding, kinds: frozenset[Kind]
 ) -> list[str]:
     """Kinds of request of a task that the model cannot answer."""
     offers = model.offers()
-    kinds = {r.kind for r in requests.requests}
     faults = [
         f"task {task} needs {_NEED[kind]}, which model {model.name} (kind {model.kind}) cannot give; "
         f"take the task or the model out of the matrix"

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from harness.metrics import AbstractMetric
-from harness.plan.collections import Plan, asked
+from harness.plan.collections import Plan
+from harness.plan.identities import asked
 from harness.plan.run import Run
 from harness.types import Pair
 
@@ -28,17 +29,17 @@ def all_questions(plan: Plan) -> Iterable[Question]:
     """
     run = plan.run
     for metric in run.metrics.values():
-        fitting = tuple(t for t in run.tasks if plan.fits(t, metric.needs))
+        fitting = tuple(t for t in run.tasks if plan.fits(t, metric.looks_at.yields))
         groups = (
             [fitting or tuple(run.tasks)]
             if metric.across_tasks or not fitting
             else [(t,) for t in fitting]
         )
         for group in groups:
-            if metric.of != "pair":
+            if metric.looks_at.at_models:
                 models = [m for m in run.models if any(asked(run, m, t) for t in group)]
                 yield from (Question(metric, group, model, None) for model in models)
-            if metric.of != "model":
+            if metric.looks_at.at_pairs:
                 yield from (Question(metric, group, p.student, p) for p in compared_pairs(run))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from harness.metrics import AbstractMetric
@@ -139,3 +140,10 @@ class Run:
     seed: int
     workers: int
     comparability: Literal["refuse", "warn"]
+
+    @cached_property
+    def judges_alone(self) -> frozenset[str]:
+        """Models that judge and have no other role."""
+        judges = {m for t in self.tasks.values() for m in t.readers() or ()}
+        roles = {m for p in self.pairs for m in (p.teacher, p.student, p.base, p.ceiling)}
+        return frozenset(judges - roles - {c.model for c in self.controls})

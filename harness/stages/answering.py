@@ -2,177 +2,215 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import resource
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from harness.console.forecast import Amounts
 from harness.console.foreign import listening
 from harness.console.progress import News
 from harness.console.workload import amounts
-from harness.executors.local import Tell
-from harness.models import AbstractModel
-from harness.plan.collections import PlannedCell
+from harness.executors import Tell
+from harness.models import FAILURES, AbstractModel, AbstractSession, Answered, Facts, Failed
 from harness.stages.spilled import FACT, variables_in
-from harness.store.store import Store, Work
-from harness.store.tables import join_outputs, outputs_from_table, outputs_to_table
-from harness.types import DistillbenchError, Outputs, Unavailable
+from harness.stages.unfinished import Unanswered, Unfinished
+from harness.store.store import Store
+from harness.store.tables import join_outputs, outputs_from_table
+from harness.store.work import Work
+from harness.types import Outputs, Paths
 
-# What can go wrong inside a model or a server without being our fault: the cell is then missing,
-# with that reason.
-CELL_FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
+_NO_SPACE = (28, 122)  # errno: no space on the device, quota
+_AT_ONCE = 64  # collections whose locks are held together: every lock is an open file
+_WAIT_S = 1.0  # between looks at what another process collects
 
 
 @dataclass(frozen=True)
 class ModelJob:
     """The cells of one model that are still missing."""
 
-    backend: AbstractModel
-    cells: tuple[PlannedCell, ...]
+    model: AbstractModel
+    paths: Paths
+    cells: tuple[Unanswered, ...]
 
 
-def amounts_of(planned: PlannedCell, batch: Sequence[int] | None = None) -> Amounts:
+def amounts_of(planned: Unanswered, batch: Iterable[int] | None = None) -> Amounts:
     """Expected tokens of a cell, or of those of its requests that stand in `batch`."""
     asked = planned.requests.requests
     return amounts(
-        planned.cell.task,
+        planned.task,
         asked if batch is None else (asked[i] for i in batch),
-        planned.cell.decoding,
+        planned.decoding,
     )
 
 
+def name_of(planned: Unanswered) -> str:
+    return f"{planned.model} x {planned.task}"
+
+
 def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
-    """Loads one model and collects its cells; cells that another process holds come last."""
+    """Opens one model and collects its cells; cells that another process holds come last."""
     started = time.perf_counter()
-    model = job.cells[0].cell.model
+    model = job.model.name
     tell(News(model, doing=f"loading {model}"))
     try:
-        with listening(lambda line: tell(News(model, alarm=line))), job.backend as backend:
-            facts = {**backend.facts(), "load_s": time.perf_counter() - started}
-            waiting = [c for c in job.cells if not _collect_cell(c, backend, facts, store, tell)]
+        with (
+            listening(lambda line: tell(News(model, alarm=line))),
+            job.model.open(job.paths, _previous(job, store)) as session,
+        ):
+            collector = _Collector(session, store, tell, time.perf_counter() - started)
+            waiting = collector.collect(job.cells)
             if waiting:
-                tell(
-                    News(
-                        model,
-                        doing=f"{model} waits for another process that collects {waiting[0].cell.task}",
-                    )
-                )
+                task = waiting[0].task
+                doing = f"{model} waits for another process that collects {task}"
+                tell(News(model, doing=doing))
             while waiting:
-                time.sleep(1.0)
-                waiting = [c for c in waiting if not _collect_cell(c, backend, facts, store, tell)]
-    except CELL_FAILURES as error:
+                time.sleep(_WAIT_S)
+                waiting = collector.collect(waiting)
+    except FAILURES as error:
         for cell in job.cells:
             if not store.has(cell.key):
                 _fail(cell, error, store, tell)
     tell(News(model, over=True))
 
 
-def _collect_cell(
-    planned: PlannedCell,
-    backend: AbstractModel,
-    facts: Mapping[str, Any],
-    store: Store,
-    tell: Tell,
-) -> bool:
-    """Collects one cell; False where another process is at it."""
-    with store.work(planned.key) as work:
-        if work is None:
-            return False
-        if store.has(planned.key):
-            tell(
-                News(planned.cell.model, ended=amounts_of(planned), line=f"done {name_of(planned)}")
-            )
-            return True
-        answered: list[int] = []
+def _previous(job: ModelJob, store: Store) -> Facts | None:
+    """What the model said of itself beside answers that an interrupted run left."""
+    for cell in job.cells:
+        with store.work(cell.key) as work:
+            if work is not None and (facts := work.facts()) is not None:
+                return facts
+    return None
+
+
+@dataclass(frozen=True)
+class _Collector:
+    """Collects cells with an opened model."""
+
+    session: AbstractSession
+    store: Store
+    tell: Tell
+    load_s: float
+
+    def collect(self, cells: Sequence[Unanswered]) -> list[Unanswered]:
+        """Collects what it can; returns the cells that another process is at."""
+        size = _AT_ONCE if self.session.together else 1
+        groups = (cells[i : i + size] for i in range(0, len(cells), size))
+        return [busy for group in groups for busy in self._collect_group(group)]
+
+    def _collect_group(self, cells: Sequence[Unanswered]) -> list[Unanswered]:
+        busy = []
+        with ExitStack() as locks:
+            collections: dict[str, Unfinished] = {}
+            for cell in cells:
+                work = locks.enter_context(self.store.work(cell.key))
+                if work is None:
+                    busy.append(cell)
+                elif self.store.has(cell.key):
+                    self.tell(News(cell.model, ended=amounts_of(cell)))
+                    self._done(cell)
+                else:
+                    self._begin(cell, work, collections)
+            self._answer(collections)
+            for collection in collections.values():
+                self._leave_pending(collection)
+        return busy
+
+    def _begin(self, cell: Unanswered, work: Work, collections: dict[str, Unfinished]) -> None:
         try:
-            parts = _answer_batches(planned, backend, work, answered, tell)
-            _publish(planned, facts, parts, work)
-        except CELL_FAILURES as error:
-            _fail(planned, error, store, tell, answered)
+            collection = Unfinished(cell, work, self.session)
+            self.tell(News(cell.model, ended=amounts_of(cell, collection.replies)))
+            if not self._publish(collection):
+                collections[cell.key] = collection
+        except FAILURES as error:
+            _fail(cell, error, self.store, self.tell)
+
+    def _answer(self, collections: dict[str, Unfinished]) -> None:
+        """Asks for what is missing, round by round; what is whole or failed leaves `collections`."""
+        while asks := [ask for c in collections.values() if (ask := c.ask()) is not None]:
+            self._say(collections)
+            for event in self.session.answer(asks):
+                if event.key in collections and self._take(collections[event.key], event):
+                    del collections[event.key]
+                self._say(collections)
+
+    def _take(self, collection: Unfinished, event: Answered | Failed) -> bool:
+        """Keeps answers; True where nothing is left to be done for the collection."""
+        planned = collection.planned
+        try:
+            if isinstance(event, Failed):
+                raise event.error
+            collection.add(event, self.session)
+            piece = amounts_of(planned, event.outputs.request.tolist())
+            self.tell(News(planned.model, ended=piece, seconds=event.wall_s))
+            return self._publish(collection)
+        except FAILURES as error:
+            _fail(planned, error, self.store, self.tell, collection.replies)
             return True
-    if planned.cell.decoding.sample == 0:
-        tell(News(planned.cell.model, line=f"done {name_of(planned)}"))
-    return True
 
+    def _say(self, collections: Mapping[str, Unfinished]) -> None:
+        """What the model is at: the first batch that waits for its answers."""
+        for collection in collections.values():
+            if batch := collection.at_work():
+                planned, done = collection.planned, len(collection.replies)
+                sample = planned.decoding.sample
+                again = f" (sample {sample + 1})" if sample else ""
+                doing = f"{name_of(planned)}{again}, {done} of {len(collection.requests)} requests"
+                piece = amounts_of(planned, batch)
+                self.tell(News(planned.model, doing=doing, begun=piece))
+                return
 
-def name_of(planned: PlannedCell) -> str:
-    return f"{planned.cell.model} x {planned.cell.task}"
+    def _publish(self, collection: Unfinished) -> bool:
+        """Publishes a collection that is whole; False where it is not."""
+        stored = collection.stored()
+        if stored is None:
+            return False
+        planned, table = collection.planned, join_outputs(stored.tables)
+        outputs = outputs_from_table(table)
+        facts = {**self.session.facts(), "load_s": self.load_s}
+        provenance = {
+            **facts,
+            **_cost(outputs, stored.timings),
+            "peak_memory_bytes": _peak_memory_bytes(),
+        }
+        if spilled := variables_in(outputs):
+            provenance[FACT] = spilled
+        cell = planned
+        spec = {
+            "model": cell.model,
+            "task": cell.task,
+            "asks": planned.summary.asks,
+            "decoding": vars(cell.decoding),
+        }
+        self.store.put(planned.key, table, spec, provenance)
+        self.store.forget_failure(planned.key)
+        collection.work.drop()
+        self._done(planned)
+        return True
 
+    def _done(self, planned: Unanswered) -> None:
+        if planned.decoding.sample == 0:
+            self.tell(News(planned.model, line=f"done {name_of(planned)}"))
 
-def _answer_batches(
-    planned: PlannedCell, backend: AbstractModel, work: Work, answered: list[int], tell: Tell
-) -> list[pa.Table]:
-    """The parts of a cell; those that are there already are not asked again. Fills `answered` as it goes."""
-    requests, model, sample = (
-        planned.requests.requests,
-        planned.cell.model,
-        planned.cell.decoding.sample,
-    )
-    again = f" (sample {sample + 1})" if sample else ""
-    begun = work.plan()
-    if begun is None:
-        begun = work.plan({"batches": backend.batches(requests, planned.cell.decoding)})
-    assert begun is not None
-    for index, batch in enumerate(begun["batches"]):
-        piece, started, known = (
-            amounts_of(planned, batch),
-            time.perf_counter(),
-            work.part(index) is not None,
+    def _leave_pending(self, collection: Unfinished) -> None:
+        """Says what is still to come; what is there is kept."""
+        planned, n = collection.planned, len(collection.requests)
+        left = n - len(collection.replies)
+        reason = (
+            f"pending: {left} of {n} answers have not come yet; the same command goes on with them"
         )
-        doing = f"{name_of(planned)}{again}, {len(answered)} of {len(requests)} requests"
-        tell(News(model, doing=doing, begun=piece))
-        if not known:
-            work.write(index, _answer_batch(planned, backend, batch))
-        answered += batch
-        tell(News(model, ended=piece, seconds=None if known else time.perf_counter() - started))
-    parts = [work.part(i) for i in range(len(begun["batches"]))]
-    return [p for p in parts if p is not None]
-
-
-def _answer_batch(planned: PlannedCell, backend: AbstractModel, batch: Sequence[int]) -> pa.Table:
-    requests = [planned.requests.requests[i] for i in batch]
-    ids = [planned.requests.prompts[r.prompt].id for r in requests]
-    started = time.perf_counter()
-    outputs = backend.answer(requests, ids, planned.cell.decoding)
-    wall_s = time.perf_counter() - started
-    outputs = dataclasses.replace(outputs, request=np.asarray(batch, np.int64)[outputs.request])
-    table = outputs_to_table(outputs)
-    timing = {b"wall_s": repr(wall_s).encode(), b"rows": str(len(batch)).encode()}
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), **timing})
-
-
-def _publish(
-    planned: PlannedCell, facts: Mapping[str, Any], parts: Sequence[pa.Table], work: Work
-) -> None:
-    table = join_outputs(parts)
-    outputs = outputs_from_table(table)
-    timings = [
-        (float(p.schema.metadata[b"wall_s"]), int(p.schema.metadata[b"rows"])) for p in parts
-    ]
-    provenance = {**facts, **_cost(outputs, timings), "peak_memory_bytes": _peak_memory_bytes()}
-    if spilled := variables_in(outputs):
-        provenance[FACT] = spilled
-    cell = planned.cell
-    spec = {
-        "model": cell.model,
-        "task": cell.task,
-        "asks": planned.asks,
-        "decoding": vars(cell.decoding),
-    }
-    work.store.put(planned.key, table, spec, provenance)
-    work.store.forget_failure(planned.key)
-    work.drop()
+        self.store.note_failure(planned.key, reason)
+        rest = amounts_of(planned, (i for i in range(n) if i not in collection.replies))
+        self.tell(News(planned.model, ended=rest, alarm=f"{name_of(planned)} is {reason}"))
 
 
 def _cost(outputs: Outputs, timings: Sequence[tuple[float, int]]) -> dict[str, float | int]:
-    """Seconds and tokens. A request's latency is the time of the batch that it was answered in."""
+    """Seconds and tokens. A request's latency is the time of what it was answered together with."""
     latencies = np.repeat([wall for wall, _ in timings], [rows for _, rows in timings])
     return {
         "wall_s": float(sum(wall for wall, _ in timings)),
@@ -190,17 +228,21 @@ def _peak_memory_bytes() -> int:
 
 
 def _fail(
-    planned: PlannedCell, error: Exception, store: Store, tell: Tell, answered: Sequence[int] = ()
+    planned: Unanswered,
+    error: Exception,
+    store: Store,
+    tell: Tell,
+    answered: Mapping[int, Any] | None = None,
 ) -> None:
-    # no space, quota: stop, what is done is kept
-    if isinstance(error, OSError) and error.errno in (28, 122):
+    # no space: stop, what is done is kept
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
         raise error
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     store.note_failure(planned.key, reason)
-    rest = [i for i in range(len(planned.requests.requests)) if i not in set(answered)]
+    rest = [i for i in range(len(planned.requests.requests)) if i not in (answered or {})]
     tell(
         News(
-            planned.cell.model,
+            planned.model,
             ended=amounts_of(planned, rest),
             alarm=f"missing {name_of(planned)}: {reason}",
         )

@@ -2,67 +2,99 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
+from typing import ClassVar, final
 
-from harness.console.forecast import Forecast
-from harness.console.processes import may_start_processes, without_main
-from harness.console.progress import stage
-from harness.console.secrets import guard_logs
-from harness.executors.local import run_apart
-from harness.models import AbstractModel
-from harness.plan.collections import Plan
-from harness.plan.run import Run
-from harness.stages.answering import ModelJob, amounts_of, answer_all
-from harness.stages.grade import grade
+from harness.console.forecast import Amounts, Sort
+from harness.executors import Desk, Job, Product
+from harness.executors.local import LocalExecutor
+from harness.plan.collections import Collection, Plan
+from harness.stages.answering import ModelJob, answer_all
+from harness.stages.ask import request_jobs
+from harness.stages.grade import grade_jobs
+from harness.stages.loop import Lacks, Made, make_all
+from harness.stages.overlap import overlap_jobs
+from harness.stages.unfinished import Unanswered
 from harness.store.store import Store
+from harness.store.tables import requests_from_table
 
 
-def collect(plan: Plan, store: Store) -> None:
-    """Collects and grades every missing cell. A cell that fails leaves its reason in the store and the others go on."""
-    jobs = missing_jobs(plan, store)
-    if jobs:
-        with without_main():
-            _prepare(plan.run, [job.backend for job in jobs])
-            apart = plan.run.workers > 1 and len(jobs) > 1 and may_start_processes()
-            with stage("collecting", forecast_of(jobs, plan.run.workers if apart else 1)) as shown:
-                if apart:
-                    run_apart(
-                        answer_all,
-                        [(job, store) for job in jobs],
-                        plan.run.workers,
-                        shown.hear,
-                        _worker_begins,
-                        sorted({name for job in jobs for name in job.backend.imports}),
-                    )
-                else:
-                    for job in jobs:
-                        answer_all(job, store, shown.hear)
-    grade(plan, store)
+@final
+@dataclass(frozen=True)
+class CollectJob(Job):
+    """Loads one model and has it answer."""
+
+    doing: ClassVar[str] = "collecting"
+    foreign: ClassVar[bool] = True
+    reports: ClassVar[bool] = True
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """Writes pieces as they come, and publishes every collection that is complete."""
+        collections = tuple(
+            Unanswered(**vars(c), requests=requests_from_table(desk.store.table(c.requests_key)))
+            for c in (desk.plan.by_key[key] for key in self.keys)
+        )
+        model = desk.plan.run.models[collections[0].model]
+        answer_all(ModelJob(model, desk.plan.run.paths, collections), desk.store, desk.tell)
+        yield from ()
 
 
-def missing_jobs(plan: Plan, store: Store) -> list[ModelJob]:
+def collect(plan: Plan, store: Store) -> Made:
+    """Collects and grades what is missing. What fails leaves its reason in the store and the others go on."""
+    _prepare(plan, store)
+    executor = LocalExecutor(plan.run.workers)
+    collected = make_all(plan, store, _jobs, executor)
+    return collected.and_then(make_all(collected.plan, store, grade_jobs, executor))
+
+
+def _prepare(plan: Plan, store: Store) -> None:
+    """Makes what models need before they are opened, all models of a kind together."""
+    missing = {c.model: plan.run.models[c.model] for c in plan.collections if not store.has(c.key)}
+    for kind in sorted({m.kind for m in missing.values()}):
+        same = [m for m in missing.values() if m.kind == kind]
+        type(same[0]).prepare(same, plan.run.paths)
+
+
+def collect_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
     """What has to be collected, model by model, each model loaded once."""
-    missing = [c for c in plan.cells if not store.has(c.key)]
-    groups = groupby(
-        sorted(missing, key=lambda c: list(plan.run.models).index(c.cell.model)),
-        lambda c: c.cell.model,
+    # models that are the same to the last byte answer once
+    wanted: dict[str, Collection] = {}
+    for c in plan.collections:
+        if c.summary.built and lacks(c.key):
+            wanted.setdefault(c.key, c)
+    missing = list(wanted.values())
+    order = list(plan.run.models)
+    missing.sort(key=lambda c: order.index(c.model))
+    return [_job(plan, tuple(cs)) for _, cs in groupby(missing, lambda c: c.model)]
+
+
+def _jobs(plan: Plan, lacks: Lacks) -> list[Job]:
+    return [
+        *request_jobs(plan, lacks),
+        *overlap_jobs(plan, lacks),
+        *collect_jobs(plan, lacks),
+    ]
+
+
+def _job(plan: Plan, collections: tuple[Collection, ...]) -> CollectJob:
+    model = plan.run.models[collections[0].model]
+    return CollectJob(
+        tuple(c.key for c in collections),
+        model.name,
+        model.name,
+        _summed([c.summary.amounts(c.task, c.decoding) for c in collections]),
+        needs=tuple(dict.fromkeys(c.requests_key for c in collections)),
+        group=plan.identities.models[model.name],
+        apart=True,
+        imports=model.imports,
     )
-    return [ModelJob(plan.run.models[model], tuple(cells)) for model, cells in groups]
 
 
-def forecast_of(jobs: Sequence[ModelJob], at_once: int) -> Forecast:
-    """How much work every model has, in expected tokens."""
-    return Forecast(((c.cell.model, amounts_of(c)) for job in jobs for c in job.cells), at_once)
-
-
-def _prepare(run: Run, backends: Sequence[AbstractModel]) -> None:
-    for kind in sorted({b.kind for b in backends}):
-        same = [b for b in backends if b.kind == kind]
-        type(same[0]).prepare(same, run.paths)
-
-
-def _worker_begins() -> None:
-    guard_logs()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def _summed(parts: list[Amounts]) -> Amounts:
+    total: Counter[Sort] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(total)

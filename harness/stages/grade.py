@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, final
 
-from harness.console.forecast import Forecast, Sort
-from harness.console.progress import News, stage
-from harness.plan.collections import Plan, PlannedCell
-from harness.stages.answering import name_of
-from harness.store.store import Store
-from harness.store.tables import grades_to_table, outputs_from_table
+from harness.console.forecast import Sort
+from harness.executors import Desk, Entry, Job, Product, Reason
+from harness.plan.collections import Plan
+from harness.stages.ask import loaded
+from harness.stages.loop import Lacks
+from harness.store.tables import grades_to_table, outputs_from_table, requests_from_table
 from harness.types import Unavailable
 
 
-def grade(plan: Plan, store: Store) -> None:
-    todo = [
-        c for c in plan.cells if c.grades_key and not store.has(c.grades_key) and store.has(c.key)
+@final
+@dataclass(frozen=True)
+class GradeJob(Job):
+    """Grades the answers of one model to one task."""
+
+    doing: ClassVar[str] = "grading"
+    foreign: ClassVar[bool] = True
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """The grades, or the reason why there are none."""
+        collection = desk.plan.by_key[self.needs[0]]
+        requests = requests_from_table(desk.store.table(collection.requests_key))
+        outputs = outputs_from_table(desk.store.table(collection.key))
+        setting = loaded(collection.setting, desk.plan, desk.store)
+        task = desk.plan.run.tasks[collection.task]
+        try:
+            grades = task.grade(requests, outputs, setting)
+        except Unavailable as error:
+            yield Reason(self.keys[0], str(error))
+            return
+        if grades is not None:
+            spec = {"model": collection.model, "task": collection.task, "outputs": collection.key}
+            yield Entry(self.keys[0], grades_to_table(grades), spec)
+
+
+def grade_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
+    """Grades answers that are not graded yet."""
+    return [
+        GradeJob(
+            (c.grades_key,),
+            f"grades of {c.model} x {c.task}",
+            f"grades of {c.model}",
+            {Sort("grade", c.task): float(c.summary.n_requests)},
+            needs=(c.key, c.requests_key),
+        )
+        for c in {c.grades_key: c for c in plan.collections}.values()
+        if c.grades_key is not None and lacks(c.grades_key)
     ]
-    if not todo:
-        return
-    pieces = [(c, {Sort(c.cell.task): float(len(c.requests.requests))}) for c in todo]
-    with stage("grading", Forecast((c.cell.model, piece) for c, piece in pieces)) as shown:
-        for planned, piece in pieces:
-            started = time.perf_counter()
-            shown.hear(News(planned.cell.model, doing=name_of(planned), begun=piece))
-            _grade_cell(plan, planned, store)
-            shown.hear(News(planned.cell.model, ended=piece, seconds=time.perf_counter() - started))
-
-
-def _grade_cell(plan: Plan, planned: PlannedCell, store: Store) -> None:
-    assert planned.grades_key is not None
-    outputs = outputs_from_table(store.table(planned.key))
-    try:
-        grades = plan.run.tasks[planned.cell.task].grade(planned.requests, outputs, planned.setting)
-    except Unavailable as error:
-        store.note_failure(planned.grades_key, str(error))
-        return
-    if grades is not None:
-        spec = {"model": planned.cell.model, "task": planned.cell.task, "outputs": planned.key}
-        store.put(planned.grades_key, grades_to_table(grades), spec, {})

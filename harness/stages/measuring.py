@@ -1,121 +1,102 @@
-"""One question answered: its sides, its key, what the measure says of it, and the interval of that."""
+"""One question answered: its key, what the measure says of it, and the interval of that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from harness.keys import canonical, code_digest, digest, draw_seed
+from harness.keys import code_digest, digest, draw_seed
 from harness.metrics import AbstractMetric
-from harness.panel.panel import Sides
+from harness.panel import reasons
 from harness.plan.questions import Question
 from harness.stages.library import Library
 from harness.stats.intervals import evaluate
 from harness.store.tables import SCHEMA
-from harness.types import Found, Score, Unavailable
+from harness.types import Finding, Score, Unavailable
 
 
-def score_key(question: Question, sides: Sequence[Sides], seed: int) -> str:
-    return digest(
-        "scores",
-        SCHEMA,
-        _code(question.metric),
-        vars(question.metric),
-        _identity(question, sides),
-        seed,
-    )
+def score_key(question: Question, library: Library) -> str:
+    """The key of a question's scores, made without reading an answer: code, fields, and all that is looked at.
 
-
-def sides_of(question: Question, library: Library) -> list[Sides]:
-    """The answers that a question needs; raises Unavailable with the first reason why it cannot be asked."""
-    needs = question.metric.needs
-    pair = question.pair
-    if pair is not None and "base" in needs and pair.base is None:
-        raise Unavailable("this pair names no base")
-    if pair is not None and pair.ceiling is None and "ceiling" in needs:
-        raise Unavailable("this pair names no ceiling")
-    if not library.plan.fits(question.tasks[0], needs):
-        raise Unavailable(_nothing_fits(needs))
-    return [library.sides(t, question.student, pair) for t in question.tasks]
-
-
-def _nothing_fits(needs: frozenset[str]) -> str:
-    words = {
-        "grades": "has right answers to grade",
-        "text": "asks for open-ended text",
-        "style": "asks for open-ended text whose style is looked at",
-        "choices": "is multiple choice",
-        "tokens": "stores log-probabilities of tokens",
-        "reading": "gives texts to read",
-        "answers": "gives the answers of models to read",
-        "next_token": "asks for the next token alone",
-        "verdicts": "is a judge's",
-    }
-    missing = " and ".join(words[n] for n in sorted(needs) if n in words)
-    return f"no task of this matrix {missing}"
-
-
-def _identity(question: Question, sides: Sequence[Sides]) -> str:
-    """What a score depends on: names, roles and the keys of every side."""
-    rows = [
-        [s.task, s.base_kind, s.ceiling_kind, s.minimum]
-        + [
-            [side.model, side.lineage, *side.keys] if side else None
-            for side in (s.student, s.teacher, s.base, s.ceiling)
-        ]
-        + [[side.model, side.lineage, *side.keys] for side in (*s.controls, *s.others)]
-        for s in sides
+    Raises Unavailable with the first reason why the question cannot be asked.
+    """
+    metric, pair = question.metric, question.pair
+    _require_asked(question, library)
+    parts = [
+        part
+        for task in question.tasks
+        for part in library.key_parts(metric.looks_at, task, question.student, pair)
     ]
-    return canonical([question.student, question.pair is not None, rows])
+    return digest(_measure_key(metric, library), "pair" if pair else "alone", *parts)
 
 
-def measured(question: Question, sides: Sequence[Sides], seed: int) -> list[Score]:
-    metric = question.metric
+def _require_asked(question: Question, library: Library) -> None:
+    """Nothing; raises Unavailable where the pair lacks a role that the measure needs, or no task fits."""
+    looks, pair = question.metric.looks_at, question.pair
+    if pair is not None and "base" in looks.needs and pair.base is None:
+        raise Unavailable(reasons.nobody("base"))
+    if pair is not None and "ceiling" in looks.needs and pair.ceiling is None:
+        raise Unavailable(reasons.nobody("ceiling"))
+    if not library.plan.fits(question.tasks[0], looks.yields):
+        raise Unavailable(looks.no_task())
+
+
+def _measure_key(metric: AbstractMetric, library: Library) -> str:
+    """Digest of what makes the scores of a measure besides answers: its code, its fields, the run's seed."""
+    place = ("measure", metric.name)
+    if place not in library.memo:
+        parts = ("scores", SCHEMA, _code(metric), vars(metric), library.seed)
+        library.memo[place] = digest(*parts)
+    return str(library.memo[place])
+
+
+def measured(question: Question, library: Library) -> list[Score]:
+    """What the measure says; raises Unavailable with the first reason why the question cannot be asked."""
+    metric, looks = question.metric, question.metric.looks_at
+    _require_asked(question, library)
+    panels = [library.panel(looks, t, question.student, question.pair) for t in question.tasks]
+    keys = [
+        key
+        for task in question.tasks
+        for key in library.inputs(looks, task, question.student, question.pair)
+    ]
+    blank = replace(reasoned(question, "-"), inputs=tuple(dict.fromkeys(keys)))
+    rng = np.random.default_rng([library.seed, int(draw_seed(metric.name)[:8], 16)])
     try:
-        found = metric.found(
-            sides, np.random.default_rng([seed, int(draw_seed(metric.name)[:8], 16)])
-        )
+        findings = metric.measure(panels, rng)
     except Unavailable as error:
-        return [replace(reasoned(question, str(error)), inputs=_inputs(sides))]
-    return [_score(question, sides, item, seed) for item in found]
+        return [replace(blank, reason=str(error))]
+    return [_score(blank, metric, item, library.seed) for item in findings]
 
 
-def _score(question: Question, sides: Sequence[Sides], item: Found, seed: int) -> Score:
-    metric = question.metric
+def _score(blank: Score, metric: AbstractMetric, item: Finding, seed: int) -> Score:
     name = f"{metric.name}/{item.name}" if item.name else metric.name
-    task = "+".join(s.task for s in sides)
-    blank = replace(
-        reasoned(question, "-"), metric=name, task=f"{task}/{item.leaf}" if item.leaf else task, inputs=_inputs(sides),
-        unit=item.unit or metric.unit, better=item.better or metric.better,
-    )  # fmt: skip
+    task = f"{blank.task}/{item.leaf}" if item.leaf else blank.task
+    unit, better = item.unit or metric.unit, item.better or metric.better
+    blank = replace(blank, metric=name, task=task, unit=unit, better=better)
     if isinstance(item.statistic, str):
         return replace(blank, reason=item.statistic)
     try:
         # One stream per metric and part: students of one teacher are resampled alike, so their
         # scores are paired.
-        found = evaluate(
-            item.statistic, np.random.default_rng([seed, int(draw_seed(name)[:8], 16)])
-        )
+        rng = np.random.default_rng([seed, int(draw_seed(name)[:8], 16)])
+        made = evaluate(item.statistic, rng)
     except Unavailable as error:
         return replace(blank, reason=str(error))
     whole = replace(
         blank,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=found.n,
+        value=made.value,
+        low=made.low,
+        high=made.high,
+        n=made.n,
         reason="",
-        level=found.level,
+        level=made.level,
     )
     if item.name:  # students are compared by whole metrics, not by parts of them
         return whole
-    return replace(
-        whole,
-        influence=found.influence,
-        clusters={i: c for i, c in found.clusters.items() if i != c},
-    )
+    clusters = {i: c for i, c in made.clusters.items() if i != c}
+    return replace(whole, influence=made.influence, clusters=clusters)
 
 
 def reasoned(question: Question, reason: str) -> Score:
@@ -133,16 +114,6 @@ def placed(score: Score, question: Question) -> Score:
     return replace(
         score, teacher=pair.teacher if pair else "", base=(pair.base or "") if pair else ""
     )
-
-
-def _inputs(sides: Sequence[Sides]) -> tuple[str, ...]:
-    named = [
-        side
-        for s in sides
-        for side in (s.student, s.teacher, s.base, s.ceiling)
-        if side is not None
-    ]
-    return tuple(dict.fromkeys(key for side in named for key in side.keys))
 
 
 def _code(metric: AbstractMetric) -> str:

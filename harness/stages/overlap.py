@@ -1,23 +1,80 @@
-"""Which prompts each model was trained on: looked up in the store, or found by reading its training data once."""
+"""Which prompts each model was trained on: its training data is read once, and what it has of them is stored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar, final
 
 import pyarrow as pa
 
-from harness.console.progress import say, stage
-from harness.files.hashes import file_sha256
+from harness.console.forecast import Sort
+from harness.executors import Desk, Entry, Job, Product
 from harness.files.texts import training_file, training_texts
-from harness.keys import digest
-from harness.plan.collections import Plan, PlannedCell
+from harness.plan.collections import Collection, Plan
+from harness.stages.loop import Lacks
 from harness.store.store import Store
-from harness.store.tables import SCHEMA
-from harness.text.overlap import VERSION, seen_texts
-from harness.types import Seen
+from harness.store.tables import requests_from_table
+from harness.text.overlap import seen_texts
+from harness.types import Prompt, Seen
 
 _ROWS = pa.schema([("prompt", pa.string()), ("exact", pa.bool_()), ("ngrams", pa.float64())])
+
+
+@final
+@dataclass(frozen=True)
+class OverlapJob(Job):
+    """Looks for prompts in one model's training data: of all its tasks at once, because the data may be long."""
+
+    doing: ClassVar[str] = "looking for prompts in training data"
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """Per set of prompts, those that the data has."""
+        model = desk.plan.run.models[self.part.removeprefix(_PART)]
+        path = training_file(str(model.training_data), desk.plan.run.paths)
+        sets = {
+            key: self._prompts(c, desk.store) for key, c in self._collections(desk.plan).items()
+        }
+        texts = [p.text for prompts in sets.values() for p in prompts]
+        seen = iter(seen_texts(training_texts(path, model.training_columns), texts))
+        for key, prompts in sets.items():
+            rows = [
+                {"prompt": p.id, "exact": s.exact, "ngrams": s.ngrams}
+                for p, s in zip(prompts, seen, strict=False)
+                if s is not None
+            ]
+            yield Entry(key, pa.Table.from_pylist(rows, schema=_ROWS), {"file": path.name})
+
+    def _collections(self, plan: Plan) -> dict[str, Collection]:
+        """One collection for every key."""
+        return {c.training_key: c for c in plan.collections if c.training_key in self.keys}
+
+    @staticmethod
+    def _prompts(collection: Collection, store: Store) -> tuple[Prompt, ...]:
+        return requests_from_table(store.table(collection.requests_key)).prompts
+
+
+_PART = "training data of "
+
+
+def overlap_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
+    """Looks for the prompts of tasks in the training data of models that name it."""
+    wanted: dict[str, Collection] = {}
+    missing: dict[str, dict[str, Collection]] = {}
+    for c in plan.collections:
+        key = c.training_key
+        if key is not None and lacks(key) and wanted.setdefault(key, c) is c:
+            missing.setdefault(c.model, {})[key] = c
+    return [
+        OverlapJob(
+            tuple(sets),
+            f"what {model} was trained on",
+            f"{_PART}{model}",
+            {Sort("overlap"): float(sum(c.summary.n_prompts for c in sets.values()))},
+            needs=tuple(dict.fromkeys(c.requests_key for c in sets.values())),
+        )
+        for model, sets in missing.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -25,62 +82,13 @@ class Training:
     """What a model's training data has of the prompts of one task."""
 
     key: str  # in the store
-    prompts: Mapping[str, Seen]  # Prompt.id -> how it stands there; those only that do
+    prompts: Mapping[str, Seen]  # prompt id -> how it occurs; prompts that do not occur are absent
 
 
-def seen_in_training(plan: Plan, store: Store, planned: PlannedCell) -> Training | None:
-    """What the training data of a cell's model has of its prompts; None where the model names no such data.
-
-    What is missing is looked for in all tasks of the model at once, because the data may be long. Tasks made of
-    models' answers have no prompts that anybody could have been trained on.
-    """
-    model = planned.cell.model
-    backend = plan.run.models[model]
-    if backend.training_data is None or not _is_test(plan, planned):
+def training_of(collection: Collection, store: Store) -> Training | None:
+    """What the training data of a collection's model has of its prompts; None where that is unknown."""
+    key = collection.training_key
+    if key is None or not store.has(key):
         return None
-    contents = file_sha256(
-        training_file(backend.training_data, plan.run.paths), plan.run.paths.cache
-    )
-    columns = sorted(backend.training_columns)
-
-    def key(cell: PlannedCell) -> str:
-        prompts = [[p.id, p.text] for p in cell.requests.prompts]
-        return digest("seen", SCHEMA, VERSION, contents, columns, prompts)
-
-    here = key(planned)
-    if not store.has(here):
-        tests = [c for c in plan.cells if c.cell.model == model and _is_test(plan, c)]
-        cells = {key(c): c for c in tests}
-        _find(plan, store, {k: c for k, c in cells.items() if not store.has(k)})
-    rows = store.table(here).to_pylist()
-    return Training(here, {r["prompt"]: Seen(r["exact"], r["ngrams"]) for r in rows})
-
-
-def _is_test(plan: Plan, planned: PlannedCell) -> bool:
-    return plan.run.tasks[planned.cell.task].reads() is None
-
-
-def _find(plan: Plan, store: Store, missing: Mapping[str, PlannedCell]) -> None:
-    """Reads one model's training data and stores what it has of the prompts of each of these cells."""
-    backend = plan.run.models[next(iter(missing.values())).cell.model]
-    say(
-        f"looking for {sum(len(c.requests.prompts) for c in missing.values())} prompts in {backend.training_data}"
-    )
-    path = training_file(str(backend.training_data), plan.run.paths)
-    prompts = [(key, p) for key, cell in missing.items() for p in cell.requests.prompts]
-    with stage(f"reading {path.name}"):
-        found = seen_texts(
-            training_texts(path, backend.training_columns), [p.text for _, p in prompts]
-        )
-    for key, cell in missing.items():
-        rows = [
-            {"prompt": p.id, "exact": seen.exact, "ngrams": seen.ngrams}
-            for (k, p), seen in zip(prompts, found, strict=True)
-            if k == key and seen is not None
-        ]
-        store.put(
-            key,
-            pa.Table.from_pylist(rows, schema=_ROWS),
-            {"task": cell.cell.task, "file": path.name},
-            {},
-        )
+    rows = store.table(key).to_pylist()
+    return Training(key, {r["prompt"]: Seen(r["exact"], r["ngrams"]) for r in rows})

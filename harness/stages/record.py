@@ -21,10 +21,10 @@ from harness.board.record import (
 )
 from harness.console.progress import stage
 from harness.metrics import AbstractMetric
-from harness.plan.collections import Plan, PlannedCell
+from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
-from harness.stages.overlap import seen_in_training
+from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
 from harness.store.store import Store
 from harness.types import Score
@@ -60,7 +60,7 @@ def make_record(
         },
         tasks={name: _task_facts(plan, name) for name in run.tasks},
         metrics=tuple(map(note_of, run.metrics.values())),
-        collections=tuple(_collection(plan, planned, store) for planned in plan.cells),
+        collections=tuple(_collection(plan, planned, store) for planned in plan.collections),
         versions=_versions(),
         lineages={name: library.lineage(name) for name in run.models},
         judges={
@@ -138,16 +138,16 @@ def _joined_collections(
     )
 
 
-def _collection(plan: Plan, planned: PlannedCell, store: Store) -> CollectionRecord:
+def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionRecord:
     """How the answers of one collection came, or why there are none."""
-    cell, requests = planned.cell, planned.requests
-    training = seen_in_training(plan, store, planned) if cell.decoding.sample == 0 else None
+    cell, summary = planned, planned.summary
+    training = training_of(planned, store) if cell.decoding.sample == 0 else None
     seen = None if training is None else list(training.prompts.values())
     blank = CollectionRecord(
         model=cell.model,
         task=cell.task,
         sample=cell.decoding.sample,
-        n_requests=len(requests.requests),
+        n_requests=summary.n_requests,
         n_answered=0,
         n_tokens=0,
         wall_s=0.0,
@@ -159,10 +159,10 @@ def _collection(plan: Plan, planned: PlannedCell, store: Store) -> CollectionRec
         key=planned.key,
         requests_key=planned.requests_key,
         grades_key=planned.grades_key,
-        n_prompts=len(requests.prompts),
+        n_prompts=summary.n_prompts,
         n_seen=None if seen is None else len(seen),
         n_seen_exactly=None if seen is None else sum(s.exact for s in seen),
-        notes=requests.notes,
+        notes=summary.notes,
     )
     if not store.has(planned.key):
         return replace(blank, missing=store.failure(planned.key) or "not collected yet")
@@ -190,9 +190,9 @@ def _price(run: Run, model: str, how: Mapping[str, float]) -> float | None:
 
 
 def _model_facts(plan: Plan, name: str, store: Store) -> Facts:
-    facts = {"kind": plan.run.models[name].kind, "digest": plan.model_keys[name]}
-    for planned in plan.cells:
-        if planned.cell.model == name and store.has(planned.key):
+    facts = {"kind": plan.run.models[name].kind, "digest": plan.identities.models[name]}
+    for planned in plan.collections:
+        if planned.model == name and store.has(planned.key):
             how = store.provenance(planned.key)
             known = ("parameters", "size_bytes", "device", "dtype", "threads")
             return facts | {k: how[k] for k in known if k in how}
@@ -200,12 +200,12 @@ def _model_facts(plan: Plan, name: str, store: Store) -> Facts:
 
 
 def _task_facts(plan: Plan, name: str) -> Facts:
-    sets = [c.requests for c in plan.cells if c.cell.task == name]
+    sets = [c.summary for c in plan.collections if c.task == name]
     chats = sorted({c.chat for c in sets})
     return {
         "kind": plan.run.tasks[name].kind,
         "version": sets[0].version if sets else "",
-        "n_prompts": len(sets[0].prompts) if sets else 0,
+        "n_prompts": sets[0].n_prompts if sets else 0,
         "chat": " and ".join("conversation" if c else "plain text" for c in chats),
         "yields": " ".join(sets[0].yields) if sets else "",
     }

@@ -14,7 +14,7 @@ from harness.board.record import CollectionRecord, RunRecord
 from harness.console.progress import stage
 from harness.console.secrets import redacted
 from harness.exports import AbstractExporter
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.plugins import build, kinds
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table

@@ -10,10 +10,12 @@ from harness.board.cautions import without_number
 from harness.board.record import RunRecord
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
-from harness.plan.collections import Plan, make_plan
+from harness.plan.collections import Plan
 from harness.plan.run import Run
 from harness.stages import gate
+from harness.stages.ask import ask
 from harness.stages.collect import collect
+from harness.stages.loop import Made
 from harness.stages.record import make_record
 from harness.stages.report import stored_answers, write_report
 from harness.stages.score import score
@@ -52,18 +54,22 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     gate.targets(run.conditions, reference)  # hours before it is needed
     store = Store(run.paths.results, run.paths.lock)
     _start_server(run, store)
-    plan = make_plan(run, store, say)
+    plan, made = ask(run, store), list[Made]()
     if "collect" in run.stages:
-        collect(plan, store)
-        if plan.pending:  # reading tasks: what their authors wrote is there only now
-            plan = make_plan(run, store, say)
-            collect(plan, store)
+        made.append(collect(plan, store))
+        plan = made[-1].plan
     for line in spilled(plan, store):
         say(f"warning: {line}")
     code = _missing(plan, store)
+    if {"score", "report", "gate"} & set(run.stages):
+        scored = score(plan, store)
+        made.append(scored.made)
+    if any(m.our_fault for m in made):
+        say("a fault of distillbench; its traceback stands in results/failures; please report it")
+        code = OUR_FAULT
     if not {"score", "report", "gate"} & set(run.stages):
         return Outcome(code, None)
-    record = make_record(plan, store, score(plan, store))
+    record = make_record(plan, store, scored.scores)
     ended = _judged(run, record, code, reference)
     if alone:
         _show(ended, run, store)
@@ -114,13 +120,13 @@ def _start_server(run: Run, store: Store) -> None:
 
 
 def _missing(plan: Plan, store: Store) -> int:
-    missing = [c for c in plan.cells if not store.has(c.key)]
-    if not missing:
+    known = [c for c in plan.collections if c.summary.built]
+    missing = [c for c in known if not store.has(c.key)]
+    if not missing and not plan.pending:
         return DONE
-    say(f"{len(missing)} of {len(plan.cells)} collections are missing:")
-    for planned in missing:
-        why = store.failure(planned.key) or "not collected yet"
-        say(f"  {planned.cell.model} x {planned.cell.task}: {why}")
+    say(f"{len(missing)} of {len(known)} collections are missing:")
+    for c in missing:
+        say(f"  {c.model} x {c.task}: {store.failure(c.key) or 'not collected yet'}")
     for task in plan.pending:
         say(f"  everyone x {task}: it reads answers that are among these")
     return CELLS_MISSING

@@ -4,45 +4,138 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
 
+import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from harness.console.forecast import Forecast, Sort
-from harness.console.processes import may_start_processes
+from harness.console.forecast import Sort
 from harness.console.progress import News, stage
-from harness.executors.local import Tell, run_apart
+from harness.executors import Desk, Ended, Job, Product, Rows
+from harness.executors.local import LocalExecutor
 from harness.plan.collections import Plan
 from harness.plan.questions import Question, all_questions
 from harness.stages.library import Library
-from harness.stages.measuring import measured, placed, reasoned, score_key, sides_of
+from harness.stages.loop import Made, carry_out_all
+from harness.stages.measuring import measured, placed, reasoned, score_key
 from harness.store.store import Store
 from harness.store.tables import scores_from_table, scores_to_table
 from harness.types import Score, Unavailable
 
-
-def score(plan: Plan, store: Store) -> tuple[Score, ...]:
-    """All scores of a run in a fixed order; what is stored is read, the rest computed on all cores and stored."""
-    library = Library(plan, store)
-    with stage("reading what is to be scored"):
-        questions = list(all_questions(plan))
-        missing = [q for q in questions if _is_missing(q, library)]
-    apart = len(missing) >= _WORTH_PROCESSES and may_start_processes()
-    pieces = _pieces(missing)
-    workers = min(os.cpu_count() or 1, len(pieces)) if apart else 1
-    with stage("scoring", Forecast(((q.student, _amounts(q)) for q in missing), workers)) as shown:
-        if apart:
-            begin = partial(_worker_begins, plan, store)
-            run_apart(_worker_computes, [(piece,) for piece in pieces], workers, shown.hear, begin)
-        else:
-            _compute_all([q for piece in pieces for q in piece], library, shown.hear)
-    with stage("reading the scores"):
-        return tuple(_said_once([s for q in questions for s in _answered(q, library)]))
-
-
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
-_STUDENTS = 2  # of one teacher and base in a piece of work
+_STUDENTS = 2  # of one teacher and base in a job
+_LIBRARY = "library"
+
+
+@final
+@dataclass(frozen=True)
+class ScoreJob(Job):
+    """Answers the questions about a few students."""
+
+    questions: tuple[Question, ...] = ()  # aligned with keys
+
+    doing: ClassVar[str] = "scoring"
+    reports: ClassVar[bool] = True
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """The scores, packed together."""
+        library = desk.shared.setdefault(_LIBRARY, Library(desk.plan, desk.store))
+        yield Rows({k: self._table(q, library, desk) for k, q in self._pairs()})
+
+    def is_done(self, key: str, store: Store) -> bool:
+        """Whether its scores lie in a pack."""
+        return store.packs.has(key)
+
+    def split(self) -> list[ScoreJob]:
+        """A job for every question; none where there is only one."""
+        pairs = self._pairs() if len(self.keys) > 1 else []
+        return [
+            replace(self, keys=(k,), questions=(q,), amounts=_amounts(q), title=_title(q))
+            for k, q in pairs
+        ]
+
+    def _pairs(self) -> list[tuple[str, Question]]:
+        return list(zip(self.keys, self.questions, strict=True))
+
+    @staticmethod
+    def _table(question: Question, library: Library, desk: Desk) -> pa.Table:
+        doing, amounts, started = _title(question), _amounts(question), time.perf_counter()
+        desk.tell(News(question.student, doing=doing, begun=amounts))
+        with threadpool_limits(1):  # sums then do not depend on the number of cores
+            scores = measured(question, library)
+        seconds = time.perf_counter() - started
+        desk.tell(News(question.student, ended=amounts, seconds=seconds))
+        return scores_to_table(scores)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """All scores of a run in a fixed order, and what was made for them."""
+
+    scores: tuple[Score, ...]
+    made: Made
+
+
+def score(plan: Plan, store: Store) -> Scored:
+    """All scores of a run; what is stored is read, the rest computed on all cores and stored."""
+    with stage("reading what is to be scored"):
+        library = Library(plan, store)
+        asked = [(q, _key_or_reason(q, library)) for q in all_questions(plan)]
+        missing = {k: q for q, k in asked if isinstance(k, str) and not store.packs.has(k)}
+    ended = _worked_off(_jobs(missing), plan, store)
+    with stage("reading the scores"):
+        scores = _said_once([s for q, key in asked for s in _answered(q, key, store)])
+    made = frozenset(k for e in ended for k in e.job.keys if store.packs.has(k))
+    return Scored(tuple(scores), Made(plan, made, tuple(ended)))
+
+
+def _worked_off(jobs: Sequence[ScoreJob], plan: Plan, store: Store) -> list[Ended]:
+    """How the jobs ended; of one that failed every question is asked by itself, so that only the faulty ones fail."""
+    executor, ended = LocalExecutor(os.cpu_count() or 1), list[Ended]()
+    while jobs:
+        done = carry_out_all(jobs, plan, store, executor)
+        failed = [e.job for e in done if e.error]
+        jobs = [one for job in failed if isinstance(job, ScoreJob) for one in job.split()]
+        ended += [e for e in done if not e.error or len(e.job.keys) == 1]
+    store.packs.refresh()
+    return ended
+
+
+@dataclass(frozen=True)
+class _NoKey:
+    """Why a question cannot be asked."""
+
+    reason: str
+
+
+def _key_or_reason(question: Question, library: Library) -> str | _NoKey:
+    try:
+        return score_key(question, library)
+    except Unavailable as error:
+        return _NoKey(str(error))
+
+
+def _jobs(missing: Mapping[str, Question]) -> list[ScoreJob]:
+    """The questions that are not answered yet, all about a few students of one teacher and base together."""
+    apart = len(missing) >= _WORTH_PROCESSES
+    return [_job(keys, [missing[k] for k in keys], apart) for keys in _pieces(missing)]
+
+
+def _job(keys: Sequence[str], questions: Sequence[Question], apart: bool) -> ScoreJob:
+    amounts: Counter[Sort] = Counter()
+    for question in questions:
+        amounts.update(_amounts(question))
+    title = f"scores of {' and '.join(dict.fromkeys(q.student for q in questions))}"
+    return ScoreJob(
+        tuple(keys), title, title, dict(amounts), apart=apart, questions=tuple(questions)
+    )
+
+
+def _title(question: Question) -> str:
+    return f"{question.metric.name} of {question.student}, {'+'.join(question.tasks)}"
 
 
 def _amounts(question: Question) -> dict[Sort, float]:
@@ -50,64 +143,28 @@ def _amounts(question: Question) -> dict[Sort, float]:
     return {Sort(question.metric.name): float(len(question.tasks))}
 
 
-def _compute_all(questions: Sequence[Question], library: Library, tell: Tell) -> None:
-    for question in questions:
-        doing = f"{question.metric.name} of {question.student}, {'+'.join(question.tasks)}"
-        tell(News(question.student, doing=doing, begun=_amounts(question)))
-        tell(News(question.student, ended=_amounts(question), seconds=_compute(question, library)))
-
-
-def _pieces(questions: Sequence[Question]) -> list[list[Question]]:
-    """All questions about a few students of one teacher and base together: their texts are then read only once."""
-    of_pair = [(q, (q.pair.teacher, q.pair.base)) for q in questions if q.pair]
-    first = {q.student: sides for q, sides in reversed(of_pair)}
-    alone = [(q, first.get(q.student)) for q in questions if not q.pair]
-    groups: dict[tuple[str, str | None] | None, dict[str, list[Question]]] = {}
-    for q, sides in [*alone, *of_pair]:
-        groups.setdefault(sides, {}).setdefault(q.student, []).append(q)
+def _pieces(missing: Mapping[str, Question]) -> list[list[str]]:
+    """Keys of all questions about a few students of one teacher and base: their texts are then read only once."""
+    first = {
+        q.student: (q.pair.teacher, q.pair.base) for q in list(missing.values())[::-1] if q.pair
+    }
+    groups: dict[tuple[str, str | None] | None, dict[str, list[str]]] = {}
+    for key, q in sorted(missing.items(), key=lambda item: item[1].pair is not None):
+        sides = (q.pair.teacher, q.pair.base) if q.pair else first.get(q.student)
+        groups.setdefault(sides, {}).setdefault(q.student, []).append(key)
     return [
-        [q for of_student in students[i : i + _STUDENTS] for q in of_student]
+        [key for of_student in students[i : i + _STUDENTS] for key in of_student]
         for students in (list(g.values()) for g in groups.values())
         for i in range(0, len(students), _STUDENTS)
     ]
 
 
-_library: list[Library] = []
-
-
-def _worker_begins(plan: Plan, store: Store) -> None:
-    _library.append(Library(plan, store))
-
-
-def _worker_computes(questions: Sequence[Question], tell: Tell) -> None:
-    _compute_all(questions, _library[0], tell)
-
-
-def _is_missing(question: Question, library: Library) -> bool:
-    try:
-        return not library.store.has(score_key(question, sides_of(question, library), library.seed))
-    except Unavailable:
-        return False
-
-
-def _compute(question: Question, library: Library) -> float:
-    """Seconds that it took to answer a question and to store the answer."""
-    started = time.perf_counter()
-    sides = sides_of(question, library)
-    with threadpool_limits(1):  # sums then do not depend on the number of cores
-        scores = measured(question, sides, library.seed)
-    spec = {"metric": question.metric.name, "student": question.student}
-    library.store.put(score_key(question, sides, library.seed), scores_to_table(scores), spec, {})
-    return time.perf_counter() - started
-
-
-def _answered(question: Question, library: Library) -> Sequence[Score]:
-    try:
-        sides = sides_of(question, library)
-    except Unavailable as error:
-        return [reasoned(question, str(error))]
-    key = score_key(question, sides, library.seed)
-    return [placed(s, question) for s in scores_from_table(library.store.table(key))]
+def _answered(question: Question, key: str | _NoKey, store: Store) -> Sequence[Score]:
+    if isinstance(key, _NoKey):
+        return [reasoned(question, key.reason)]
+    if not store.packs.has(key):
+        return [reasoned(question, store.failure(key) or "not computed")]
+    return [placed(s, question) for s in scores_from_table(store.packs.table(key))]
 
 
 def _said_once(scores: Sequence[Score]) -> list[Score]:

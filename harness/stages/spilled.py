@@ -23,8 +23,8 @@ def variables_in(outputs: Outputs) -> str:
 def spilled(plan: Plan, store: Store) -> list[str]:
     """One line for every model and task whose stored answers held a secret when they were collected."""
     places: dict[tuple[str, str], tuple[str, ...]] = {}
-    for planned in plan.cells:
+    for planned in plan.collections:
         if store.has(planned.key) and (names := store.provenance(planned.key).get(FACT)):
-            place = (planned.cell.model, planned.cell.task)
+            place = (planned.model, planned.task)
             places.setdefault(place, tuple(str(names).split()))
     return [spilled_line(model, task, names) for (model, task), names in places.items()]

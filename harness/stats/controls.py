@@ -121,26 +121,29 @@ def one_per_lineage(values: Mapping[str, float], lineages: Mapping[str, str]) ->
     return np.array([largest[name] for name in sorted(largest)], dtype=np.float64)
 
 
-def prediction_interval_regression(x: Floats, y: Floats, x_new: Floats) -> ModelLevelPrediction:
+def prediction_interval_regression(
+    x: Floats, y: Floats, x_new: Floats, weights: Floats | None = None
+) -> ModelLevelPrediction:
     """95 % interval for a further y at x_new (k,), from least squares of y (m,) on x (m, k) with an intercept.
 
-    prediction +- t(m - k - 1) s sqrt(1 + x0' (X'X)^-1 x0). Raises Unavailable where fewer than 3 degrees of freedom
-    are left or the columns of x are collinear.
+    prediction +- t(m - k - 1) s sqrt(1 + x0' (X'X)^-1 x0). Rows with weights (m,) count as so many, m is then their
+    sum. Raises Unavailable where fewer than 3 degrees of freedom are left or the columns of x are collinear.
     """
-    design = np.column_stack([np.ones(len(y)), x])
+    roots = np.ones(len(y)) if weights is None else np.sqrt(weights)
+    design, y = np.column_stack([np.ones(len(y)), x]) * roots[:, None], y * roots
     at = np.concatenate([[1.0], np.atleast_1d(x_new)])
-    m, k = design.shape
+    m, k = len(y) if weights is None else round(float(weights.sum())), design.shape[1]
     df = m - k
     if df < 3:
         raise Unavailable(f"{m} controls for a regression on {k - 1}; at least {k + 3} are needed")
     if np.linalg.matrix_rank(design) < k:
         raise Unavailable("the controls do not vary in what is regressed on")
     q, r = np.linalg.qr(design)
-    weights = np.linalg.solve(r, q.T @ y)
-    residuals = y - design @ weights
+    slopes = np.linalg.solve(r, q.T @ y)
+    residuals = y - design @ slopes
     leverage = float(np.sum(np.linalg.solve(r.T, at) ** 2))
     se = float(np.sqrt(residuals @ residuals / df * (1 + leverage)))
-    predicted, half = float(at @ weights), t_quantile(0.5 + LEVEL / 2, df) * se
+    predicted, half = float(at @ slopes), t_quantile(0.5 + LEVEL / 2, df) * se
     return ModelLevelPrediction(predicted - half, predicted, predicted + half, se, df, m)
 
 

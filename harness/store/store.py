@@ -1,7 +1,6 @@
 """Content-addressed results: what is finished stays, what was interrupted goes on where it stopped.
 
-    work/<key>/plan.json           what the interrupted work had decided; written first, used again on resume
-    work/<key>/000007.parquet      one finished part
+    work/<key>/                    what is done of a collection in progress (see work.py)
     work/<key>.lock                flock; the kernel drops it when a process dies, it only saves double work
     store/ab/<key>/                rows.parquet, spec.json, provenance.json, done.json (sizes, sha256): published whole
 
@@ -18,7 +17,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +25,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.console.secrets import redacted
+from harness.store.packs import Packs
+from harness.store.work import Work, sync, write_whole
 from harness.types import DistillbenchError
 
 _FILES = ("rows.parquet", "spec.json", "provenance.json")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Store:
-    """The store under `root` (the results folder)."""
+    """The store under `root` (the results folder). What was seen to be finished is not looked at again."""
 
     root: Path
     # False for file systems without flock: every process then works in a folder of its own
     lock: bool = True
+    packs: Packs = field(init=False, repr=False)
+    _finished: set[str] = field(default_factory=set, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.packs = Packs(self.root)
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Path, bool]]:
+        return type(self), (self.root, self.lock)  # another process looks for itself
 
     def folder(self, key: str) -> Path:
         """Where a finished key lies."""
@@ -45,6 +54,8 @@ class Store:
 
     def has(self, key: str) -> bool:
         """Whether a key is finished. A damaged entry (files of another size) is set aside and counts as missing."""
+        if key in self._finished:
+            return True
         folder = self.folder(key)
         try:
             done = json.loads((folder / "done.json").read_text())
@@ -57,6 +68,8 @@ class Store:
             intact = False
         if not intact:
             os.replace(folder, self._made(self.root / "damaged") / f"{key}.{uuid.uuid4().hex[:8]}")
+        else:
+            self._finished.add(key)
         return intact
 
     def table(self, key: str) -> pa.Table:
@@ -88,12 +101,12 @@ class Store:
             done = {name: _size_and_digest(building / name) for name in _FILES}
             (building / "done.json").write_text(json.dumps(done, sort_keys=True))
             for path in building.iterdir():
-                _sync(path)
+                sync(path)
             final = self.folder(key)
             self._made(final.parent)
             with contextlib.suppress(OSError):  # somebody else published first: theirs is as good
                 os.rename(building, final)
-            _sync(final.parent)
+            sync(final.parent)
         finally:
             shutil.rmtree(building, ignore_errors=True)
         if not self.folder(key).exists():
@@ -106,7 +119,7 @@ class Store:
         """The work in progress on a key, or None while another process holds it."""
         parent = self._made(self.root / "work")
         if not self.lock:
-            yield Work(self, key, self._made(parent / f"{key}.{os.uname().nodename}.{os.getpid()}"))
+            yield Work(key, self._made(parent / f"{key}.{os.uname().nodename}.{os.getpid()}"))
             return
         with open(parent / f"{key}.lock", "w") as handle:
             try:
@@ -114,16 +127,17 @@ class Store:
             except BlockingIOError:
                 yield None
                 return
-            yield Work(self, key, self._made(parent / key))
+            yield Work(key, self._made(parent / key))
 
-    def note_failure(self, key: str, reason: str) -> None:
-        """Remembers why a key could not be made, for reports made later."""
-        _write(self._made(self.root / "failures") / f"{key}.txt", redacted(reason).encode())
+    def note_failure(self, key: str, reason: str, details: str = "") -> None:
+        """Remembers why a key could not be made, for reports made later; `details` (a traceback) stand below."""
+        text = redacted(f"{reason}\n\n{details}" if details else reason)
+        write_whole(self._made(self.root / "failures") / f"{key}.txt", text.encode())
 
     def failure(self, key: str) -> str | None:
-        """Why a key could not be made the last time; None if it was never tried."""
+        """Why a key could not be made the last time, in one line; None if it was never tried."""
         path = self.root / "failures" / f"{key}.txt"
-        return redacted(path.read_text()) if path.exists() else None
+        return redacted(path.read_text()).partition("\n")[0] if path.exists() else None
 
     def forget_failure(self, key: str) -> None:
         """Drops a remembered failure once the key is made."""
@@ -146,61 +160,6 @@ class Store:
         return folder
 
 
-@dataclass(frozen=True)
-class Work:
-    """Parts of a key that is being made, kept across kills."""
-
-    store: Store
-    key: str
-    folder: Path
-
-    def plan(self, fresh: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """The plan that the work was begun with; `fresh` becomes the plan where there is none yet."""
-        path = self.folder / "plan.json"
-        if not path.exists() and fresh is not None:
-            _write(path, json.dumps(fresh, sort_keys=True).encode())
-        return dict(json.loads(path.read_text())) if path.exists() else None
-
-    def part(self, index: int) -> pa.Table | None:
-        """A finished part, or None; a torn one (a disk that lied) is dropped."""
-        path = self.folder / f"{index:06d}.parquet"
-        try:
-            return (
-                pq.read_table(path, memory_map=False, partitioning=None) if path.exists() else None
-            )
-        except pa.ArrowInvalid:
-            path.unlink()
-            return None
-
-    def write(self, index: int, table: pa.Table) -> None:
-        """Finishes a part: temporary name, fsync, rename."""
-        path = self.folder / f"{index:06d}.parquet"
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        pq.write_table(table, temporary, compression="zstd")
-        _sync(temporary)
-        os.replace(temporary, path)
-
-    def drop(self) -> None:
-        """Removes the parts after their key is published."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        (self.folder.parent / f"{self.key}.lock").unlink(missing_ok=True)
-
-
 def _size_and_digest(path: Path) -> tuple[int, str]:
     content = path.read_bytes()
     return len(content), hashlib.sha256(content).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    _sync(temporary)
-    os.replace(temporary, path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

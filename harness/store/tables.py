@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -12,11 +12,11 @@ import pyarrow as pa
 from harness.types import (
     GradeColumn,
     Grades,
-    Ints,
     Kind,
     Message,
     Outputs,
     Prompt,
+    ReplyTo,
     Request,
     RequestSet,
     Score,
@@ -67,39 +67,50 @@ def requests_from_table(table: pa.Table) -> RequestSet:
 
 def outputs_to_table(value: Outputs) -> pa.Table:
     """One row per request; token columns as lists."""
-    n = len(value.request)
-    table = pa.table(
-        {
-            "request": pa.array(value.request, pa.int64()),
-            "kind": pa.array(value.kind, pa.string()),
-            "n_tokens": pa.array(value.n_tokens, pa.int64()),
-            "text": pa.array(value.text, pa.string()),
-            "stop": pa.array(value.stop, pa.string()),
-            "logprob_nats": pa.array(value.logprob_nats, pa.float64(), from_pandas=True),
-            "greedy": pa.array(value.greedy, pa.bool_()),
-            "choice": pa.array(value.choice, pa.int64()),
-            "answered": pa.array(value.answered, pa.bool_()),
-        }
-    )
-    if value.tokens is None:
-        return table
-    tokens = value.tokens
-    k = tokens.top_ids.shape[1]
-    lists = {
-        "token_ids": _lists(tokens.offsets, pa.array(tokens.token_ids, pa.int64())),
-        "token_logprobs": _lists(tokens.offsets, pa.array(tokens.logprobs, pa.float32())),
-        "top_ids": _lists(tokens.offsets * k, pa.array(tokens.top_ids.reshape(-1), pa.int32())),
-        "top_logprobs": _lists(
-            tokens.offsets * k, pa.array(tokens.top_logprobs.reshape(-1), pa.float32())
-        ),
+    columns = {
+        "request": pa.array(value.request, pa.int64()),
+        "kind": pa.array(value.kind, pa.string()),
+        "n_tokens": pa.array(value.n_tokens, pa.int64()),
+        "text": pa.array(value.text, pa.string()),
+        "stop": pa.array(value.stop, pa.string()),
+        "logprob_nats": pa.array(value.logprob_nats, pa.float64(), from_pandas=True),
+        "greedy": pa.array(value.greedy, pa.bool_()),
+        "choice": pa.array(value.choice, pa.int64()),
+        "answered": pa.array(value.answered, pa.bool_()),
     }
-    if tokens.byte_ends is not None:
-        lists["byte_ends"] = _lists(tokens.offsets, pa.array(tokens.byte_ends, pa.int64()))
-    for name, column in lists.items():
-        assert len(column) == n
-        table = table.append_column(name, column)
+    tokens = value.tokens
+    if tokens is None:
+        return pa.table(columns, schema=_OUTPUTS)
+    k = tokens.top_ids.shape[1]
+    flat = {
+        "token_ids": (tokens.token_ids, 1),
+        "token_logprobs": (tokens.logprobs, 1),
+        "top_ids": (tokens.top_ids.reshape(-1), k),
+        "top_logprobs": (tokens.top_logprobs.reshape(-1), k),
+        **({} if tokens.byte_ends is None else {"byte_ends": (tokens.byte_ends, 1)}),
+    }
+    for name, (values, width) in flat.items():
+        kind = _TOKENS.field(name).type
+        offsets = pa.array(tokens.offsets * width, pa.int64())
+        items = pa.array(values, kind.value_type)
+        columns[name] = pa.LargeListArray.from_arrays(offsets, items, type=kind)
+        assert len(columns[name]) == len(value.request)
+    head = json.dumps({"k": k, "vocabulary": tokens.vocabulary})
+    return pa.table(columns, schema=_outputs_schema(flat)).replace_schema_metadata({"tokens": head})
+
+
+def outputs_to_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """A table of outputs as one plain mapping per request, with what its metadata says of tokens."""
+    head = (table.schema.metadata or {}).get(b"tokens")
+    more = {} if head is None else {"tokens": head.decode()}
+    return [{**row, **more} for row in table.to_pylist()]
+
+
+def outputs_from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The inverse of outputs_to_rows; the rows of one collection."""
+    table = pa.Table.from_pylist(list(rows), schema=_outputs_schema(rows[0]))
     return table.replace_schema_metadata(
-        {"tokens": json.dumps({"k": k, "vocabulary": tokens.vocabulary})}
+        {"tokens": rows[0]["tokens"]} if "tokens" in rows[0] else None
     )
 
 
@@ -122,11 +133,9 @@ def outputs_from_table(table: pa.Table) -> Outputs:
 
 def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
     """Parts of one collection as one table in the order of requests."""
-    metadata = next(
-        (p.schema.metadata for p in parts if p.schema.metadata and b"tokens" in p.schema.metadata),
-        None,
-    )
+    heads = [head for p in parts if (head := (p.schema.metadata or {}).get(b"tokens"))]
     whole = pa.concat_tables([p.replace_schema_metadata(None) for p in parts])
+    metadata = {"tokens": heads[0]} if heads else None
     return whole.sort_by("request").combine_chunks().replace_schema_metadata(metadata)
 
 
@@ -197,16 +206,23 @@ def _request_row(request: Request) -> dict[str, Any]:
     context = row.pop("context")
     if isinstance(context, str):
         return {**row, "context": context}
-    return {**row, "messages": [vars(m) for m in context]}
+    return {**row, "messages": [_message_row(m) for m in context]}
+
+
+def _message_row(message: Message) -> dict[str, Any]:
+    if isinstance(message.content, ReplyTo):
+        return {"role": message.role, "reply_to": message.content.request}
+    return vars(message)
+
+
+def _message(row: dict[str, Any]) -> Message:
+    reply_to = row["reply_to"]
+    return Message(row["role"], row["content"] if reply_to is None else ReplyTo(reply_to))
 
 
 def _request(row: dict[str, Any]) -> Request:
     messages = row["messages"]
-    context = (
-        row["context"]
-        if messages is None
-        else tuple(Message(m["role"], m["content"]) for m in messages)
-    )
+    context = row["context"] if messages is None else tuple(_message(m) for m in messages)
     names = (
         "prompt",
         "kind",
@@ -222,8 +238,10 @@ def _request(row: dict[str, Any]) -> Request:
     return Request(**{n: row[n] for n in names}, context=context, until=tuple(row["until"]))
 
 
-def _lists(offsets: Ints, values: pa.Array) -> pa.Array:
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+def _outputs_schema(names: Iterable[str]) -> pa.Schema:
+    """The columns of outputs, with those of tokens that are named."""
+    named = set(names)
+    return pa.schema([*_OUTPUTS, *(f for f in _TOKENS if f.name in named)])
 
 
 def _tokens(table: pa.Table) -> TokenColumns:
@@ -250,10 +268,29 @@ _REQUESTS = pa.schema(
         ("row", pa.string()), ("id", pa.string()), ("text", pa.string()), ("cluster", pa.string()),
         ("category", pa.string()), ("n_options", pa.int64()), ("gold", pa.int64()),
         ("prompt", pa.int64()), ("kind", pa.string()), ("context", pa.string()),
-        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("messages", pa.list_(pa.struct([
+            ("role", pa.string()), ("content", pa.string()), ("reply_to", pa.int64()),
+        ]))),
         ("leaf", pa.string()), ("slot", pa.int64()), ("repeat", pa.int64()), ("continuation", pa.string()),
         ("open", pa.bool_()), ("until", pa.list_(pa.string())), ("max_new_tokens", pa.int64()),
         ("temperature", pa.float64()), ("top_p", pa.float64()),
+    ]
+)  # fmt: skip
+_OUTPUTS = pa.schema(
+    [
+        ("request", pa.int64()), ("kind", pa.string()), ("n_tokens", pa.int64()), ("text", pa.string()),
+        ("stop", pa.string()), ("logprob_nats", pa.float64()), ("greedy", pa.bool_()), ("choice", pa.int64()),
+        ("answered", pa.bool_()),
+    ]
+)  # fmt: skip
+# Parquet calls what is in a list "element": so does every table of ours, read or not
+_TOKENS = pa.schema(
+    [
+        (name, pa.large_list(pa.field("element", kind)))
+        for name, kind in {
+            "token_ids": pa.int64(), "token_logprobs": pa.float32(), "top_ids": pa.int32(),
+            "top_logprobs": pa.float32(), "byte_ends": pa.int64(),
+        }.items()
     ]
 )  # fmt: skip
 _GRADES = pa.schema(

@@ -9,13 +9,22 @@ those that bear a mark (see harness/keys.py). An answer's key has only what was 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
 
 from harness.keys import code_digest, describes, digest, key_parts, place
-from harness.panel.panel import Side
-from harness.types import Decoding, Grades, Outputs, Paths, RequestSet
+from harness.panel.side import Side
+from harness.types import Decoding, Grades, Outputs, Paths, Request, RequestSet
+
+
+@dataclass(frozen=True)
+class Author:
+    """A model whose answers a task gives others to read."""
+
+    model: str
+    keys: tuple[str, ...]  # store keys of its answers and of what it was asked
+    side: Side | None = place(None)  # the answers themselves; None while a run is planned
 
 
 @dataclass(frozen=True)
@@ -27,13 +36,23 @@ class Setting:
     system: str | None = None
     limit: int | None = None  # first so many rows only
     seed: int = 0  # of few-shot examples and of tasks that draw their prompts
-    # reading tasks: whose answers are read, in the order of the matrix
-    authors: tuple[Side, ...] = place(())
+    # tasks that read answers: whose, in the order of the matrix
+    authors: tuple[Author, ...] = ()
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The answers of all authors; raises ValueError where they were not read."""
+        if any(a.side is None for a in self.authors):
+            raise ValueError("the answers of a task's authors are not loaded")
+        return tuple(a.side for a in self.authors if a.side is not None)
 
 
 @dataclass(frozen=True)
 class AbstractTask(ABC):
     """Something that asks and, where there is a right answer, grades."""
+
+    # of tasks that read answers: raised by hand when what they ask changes; tests/tasks/test_golden.py says when
+    version: ClassVar[int] = 1
 
     kind: str
     name: str  # in the id of every prompt, and therefore in the key
@@ -52,12 +71,20 @@ class AbstractTask(ABC):
 
         Raises DistillbenchError where the task's files are missing or unreadable.
         """
-        read = [[side.model, side.keys] for side in setting.authors]
-        return digest(
-            code_digest(type(self).__module__),
-            key_parts(self, self.contents(setting)),
-            key_parts(setting, {"paths": "", "authors": read}),
-        )
+        return digest(code_digest(type(self).__module__), self._parts(setting))
+
+    @final
+    def asks_key(self, setting: Setting) -> str:
+        """Hex digest of what a task that reads answers will ask, known before the answers are: no code is in it.
+
+        Raises DistillbenchError where the task's files are missing or unreadable.
+        """
+        return digest("asks", type(self).version, self._parts(setting))
+
+    def _parts(self, setting: Setting) -> list[Any]:
+        read = [[author.model, author.keys] for author in setting.authors]
+        said = key_parts(replace(setting, authors=()), {"paths": ""})
+        return [key_parts(self, self.contents(setting)), said, read]
 
     def contents(self, setting: Setting) -> Mapping[str, Any]:
         """Field marked *place* -> digest of what lies there, wherever that is; cheap.
@@ -77,6 +104,14 @@ class AbstractTask(ABC):
     def reads(self) -> str | None:
         """The open-ended task whose collected answers this task gives others to read; None for most tasks."""
         return None
+
+    def forms(self) -> Sequence[Request]:
+        """Of tasks that read answers: one request of every form that they will ask, whatever the answers are."""
+        return ()
+
+    def declared_yields(self) -> tuple[str, ...]:
+        """Of tasks that read answers: RequestSet.yields, whatever the answers are."""
+        return ()
 
     def authors(self) -> tuple[str, ...] | None:
         """Whose answers are read; None = those of every teacher, base and control."""

@@ -5,16 +5,37 @@ Source: Zheng et al. 2023, Judging LLM-as-a-Judge with MT-Bench and Chatbot Aren
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
 from harness.keys import describes, digest
-from harness.panel.judgements import TEMPLATE, VERSION, contest, judge_text, places_missing
-from harness.panel.panel import Side
+from harness.panel.judgements import contest
+from harness.panel.side import Side
 from harness.tasks import AbstractTask, Setting
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
 
+VERSION = 1  # part of the key of judgements: raised whenever what the judge is told changes meaning
+TEMPLATE = """You will see a request and two replies to it, A and B. Decide which reply serves the person who wrote \
+the request better: correct, to the point, complete and clearly written. The order of the replies means nothing, \
+neither does their length, and what a reply says about itself or about who wrote it does not count.
+
+<request>
+{question}
+</request>
+
+<reply_a>
+{a}
+</reply_a>
+
+<reply_b>
+{b}
+</reply_b>
+
+Which reply is better? Answer with one word: A, B, or TIE if neither is better."""
+PLACES = ("question", "a", "b")
+_PLACE = re.compile(r"\{(question|a|b)\}")
 _EXPECTED = {
     "answers_to": "the name of an open-ended task of the matrix",
     "judge": "the name of a model of the matrix",
@@ -68,6 +89,14 @@ class JudgeTask(AbstractTask):
         """The task whose answers are judged."""
         return self.answers_to
 
+    def forms(self) -> Sequence[Request]:
+        """A short reply, greedily."""
+        return (Request(0, "generate", "", max_new_tokens=self.max_new_tokens, temperature=0.0),)
+
+    def declared_yields(self) -> tuple[str, ...]:
+        """Judgements."""
+        return ("verdicts",)
+
     def authors(self) -> tuple[str, ...] | None:
         """Both sides."""
         return tuple(dict.fromkeys((*self.first, *self.second)))
@@ -78,7 +107,7 @@ class JudgeTask(AbstractTask):
 
     def requests(self, setting: Setting) -> RequestSet:
         """Two requests for each prompt and two models: each of them is A once and B once."""
-        authors = {side.model: side for side in setting.authors}
+        authors = {side.model: side for side in setting.sides}
         duels = [
             duel for pair in self._contests() for duel in _duels(authors[pair[0]], authors[pair[1]])
         ]
@@ -94,7 +123,7 @@ class JudgeTask(AbstractTask):
             ),
             chat=setting.chat,
             version=str(VERSION),
-            yields=("verdicts",),
+            yields=self.declared_yields(),
             notes=tuple(self._notes(duels, authors)),
         )
 
@@ -149,3 +178,14 @@ def _answers(side: Side) -> dict[str, str]:
         if side.outputs.answered[row] and text is not None:
             found.setdefault(side.requests.prompts[request.prompt].id, text)
     return found
+
+
+def judge_text(template: str, question: str, a: str, b: str) -> str:
+    """The template with its three places filled at once: braces inside an answer stay as they are."""
+    texts = {"question": question, "a": a, "b": b}
+    return _PLACE.sub(lambda place: texts[place.group(1)], template)
+
+
+def places_missing(template: str) -> Sequence[str]:
+    """Places that a template lacks."""
+    return [p for p in PLACES if "{" + p + "}" not in template]

@@ -9,9 +9,9 @@ from typing import Any, final
 from harness.files.find import columns_of, content_digest, find_file, rows_of
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
-from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
+from harness.types import DistillbenchError, Message, Prompt, ReplyTo, Request, RequestSet
 
-_COLUMNS = ("prompt", "category", "id", "cluster", "system")
+_COLUMNS = ("prompt", "turns", "category", "id", "cluster", "system")
 
 
 @final
@@ -20,7 +20,8 @@ class PromptsTask(AbstractTask):
     """Every different prompt of a file, in its order; a file may hold one row per model and prompt."""
 
     file: str = place("")  # relative to a folder of tasks, or to paths.data
-    # prompt, category, id, cluster, system -> column of the file
+    # prompt, turns, category, id, cluster, system -> column of the file; turns: lists of user messages,
+    # each a prompt of its own, asked after the model's replies to those before it
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value or values of the rows to take
     where: dict[str, Any] = field(default_factory=dict)
@@ -38,44 +39,72 @@ class PromptsTask(AbstractTask):
             raise DistillbenchError(
                 f"key max_new_tokens: expected 1 or more, got {self.max_new_tokens}"
             )
-        columns_of(self.columns, _COLUMNS, ("prompt",))
+        if {"prompt", "turns"} <= self.columns.keys():
+            raise DistillbenchError("key columns: expected prompt or turns, got both")
+        self._columns()
 
     def contents(self, setting: Setting) -> Mapping[str, str]:
         """The file."""
         return {"file": content_digest(self.file, setting.paths)}
 
     def faults(self, setting: Setting) -> list[str]:
-        """A file that is not there."""
+        """A file that is not there, and turns in plain text."""
+        faults = []
+        if "turns" in self.columns and not setting.chat:
+            faults.append(
+                "turns are asked in conversations; set `chat: true` for the task or model"
+            )
         try:
             find_file(self.file, setting.paths)
         except DistillbenchError as error:
-            return [f"task {self.name}: {error}"]
-        return []
+            faults.append(str(error))
+        return [f"task {self.name}: {fault}" for fault in faults]
 
     def requests(self, setting: Setting) -> RequestSet:
-        """One request per different prompt."""
-        columns = columns_of(self.columns, _COLUMNS, ("prompt",))
-        rows = rows_of(find_file(self.file, setting.paths), self.where, columns)
-        known, notes = _distinct(self.name, rows)
-        kept = known[: setting.limit]
+        """One request per different prompt, or per turn of every different conversation."""
+        rows = rows_of(find_file(self.file, setting.paths), self.where, self._columns())
+        known, notes = _distinct(self.name, [_with_turns(self.name, row) for row in rows])
+        prompts: list[Prompt] = []
+        requests: list[Request] = []
+        for row in known[: setting.limit]:
+            first = len(prompts)
+            for turn in range(len(row["turns"])):
+                prompts.append(_prompt(self.name, row, turn))
+                context = _context(row, turn, first, setting.chat)
+                requests.append(self._request(first + turn, context))
         return RequestSet(
             task=self.name,
-            prompts=tuple(_prompt(self.name, row) for row in kept),
-            requests=tuple(
-                Request(
-                    prompt=i,
-                    kind="generate",
-                    context=_context(row, setting.chat),
-                    until=self.until,
-                    max_new_tokens=self.max_new_tokens,
-                )
-                for i, row in enumerate(kept)
-            ),
+            prompts=tuple(prompts),
+            requests=tuple(requests),
             chat=setting.chat,
             version=content_digest(self.file, setting.paths)[:12],
             yields=("text", "style") if self.style else ("text",),
             notes=notes,
         )
+
+    def _columns(self) -> dict[str, str]:
+        return columns_of(self.columns, _COLUMNS, () if "turns" in self.columns else ("prompt",))
+
+    def _request(self, prompt: int, context: str | tuple[Message, ...]) -> Request:
+        return Request(
+            prompt=prompt,
+            kind="generate",
+            context=context,
+            until=self.until,
+            max_new_tokens=self.max_new_tokens,
+        )
+
+
+def _with_turns(name: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row with its user messages as `turns` and the first of them as `prompt`."""
+    if "turns" not in row:
+        return {**row, "turns": (row["prompt"],)}
+    turns: Any = row["turns"] or []
+    if isinstance(turns, str) or not all(isinstance(t, str) and t.strip() for t in turns):
+        raise DistillbenchError(
+            f"task {name}: column turns: expected lists of user messages, got {str(turns)[:60]!r}"
+        )
+    return {**row, "turns": tuple(turns), "prompt": turns[0] if turns else None}
 
 
 def _distinct(
@@ -89,7 +118,7 @@ def _distinct(
             empty += 1
             continue
         first = known.setdefault(_key(row), row)
-        if (first["prompt"], first.get("system")) != (row["prompt"], row.get("system")):
+        if (first["turns"], first.get("system")) != (row["turns"], row.get("system")):
             raise DistillbenchError(
                 f"task {name}: id {row['id']!r} stands for two different prompts, {str(first['prompt'])[:40]!r} and "
                 f"{str(row['prompt'])[:40]!r}; expected one"
@@ -101,24 +130,35 @@ def _distinct(
 
 def _key(row: Mapping[str, Any]) -> str:
     """What tells two prompts apart: the id where the file has one, else the text itself."""
-    return (
-        digest(row["id"])
-        if row.get("id") is not None
-        else digest(str(row["prompt"]), row.get("system"))
-    )
+    if row.get("id") is not None:
+        return digest(row["id"])
+    return digest(*(str(turn) for turn in row["turns"]), row.get("system"))
 
 
-def _prompt(name: str, row: Mapping[str, Any]) -> Prompt:
-    prompt_id = digest(name, _key(row))
-    cluster = prompt_id if row.get("cluster") is None else f"cluster {row['cluster']}"
+def _prompt(name: str, row: Mapping[str, Any], turn: int) -> Prompt:
+    """One turn as a prompt; the turns of a conversation are resampled together."""
+    first = digest(name, _key(row))
+    cluster = first if row.get("cluster") is None else f"cluster {row['cluster']}"
     category = "" if row.get("category") is None else str(row["category"])
-    return Prompt(prompt_id, str(row["prompt"]), cluster, category)
+    prompt_id = digest(name, _key(row), turn) if turn else first
+    return Prompt(prompt_id, str(row["turns"][turn]), cluster, category)
 
 
-def _context(row: Mapping[str, Any], chat: bool) -> str | tuple[Message, ...]:
-    """A conversation, or plain text that opens with the row's system message."""
-    text, system = str(row["prompt"]), row.get("system")
+def _context(
+    row: Mapping[str, Any], turn: int, first: int, chat: bool
+) -> str | tuple[Message, ...]:
+    """A conversation up to a turn, whose replies are to the requests from `first` on.
+
+    In plain text a prompt that opens with the row's system message.
+    """
+    system = row.get("system")
     if not chat:
+        text = str(row["turns"][turn])
         return text if system is None else f"{system}\n\n{text}"
-    user = Message("user", text)
-    return (user,) if system is None else (Message("system", str(system)), user)
+    messages = [] if system is None else [Message("system", str(system))]
+    for i in range(turn):
+        messages += [
+            Message("user", str(row["turns"][i])),
+            Message("assistant", ReplyTo(first + i)),
+        ]
+    return (*messages, Message("user", str(row["turns"][turn])))

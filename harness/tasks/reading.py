@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, final
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
 from harness.keys import describes, digest, place
-from harness.panel.align import answered_texts
-from harness.panel.panel import Side
+from harness.panel.side import Side
+from harness.panel.texts import replies
 from harness.tasks import AbstractTask, Setting
+from harness.text import turns
 from harness.types import Decoding, DistillbenchError, Message, Prompt, Request, RequestSet
 
 _COLUMNS = ("text", "prompt", "category", "cluster")
@@ -92,6 +93,14 @@ class ReadingTask(AbstractTask):
         """The task whose answers are read."""
         return self.answers_to
 
+    def forms(self) -> Sequence[Request]:
+        """An answer is read as the continuation of what was asked."""
+        return (Request(0, "score", ""),)
+
+    def declared_yields(self) -> tuple[str, ...]:
+        """Log-probabilities of texts, which may be answers."""
+        return ("reading", "answers") if self.answers_to else ("reading",)
+
     def authors(self) -> tuple[str, ...] | None:
         """Whose answers are read."""
         return self.by
@@ -104,7 +113,7 @@ class ReadingTask(AbstractTask):
         """One request per text, or per prompt and author."""
         asked = self._answers(setting) if self.answers_to else self._texts(setting)
         version = (
-            setting.authors[0].requests.version
+            setting.sides[0].requests.version
             if self.answers_to
             else content_digest(str(self.text), setting.paths)[:12]
         )
@@ -114,7 +123,7 @@ class ReadingTask(AbstractTask):
             requests=tuple(asked.requests),
             chat=setting.chat,
             version=version,
-            yields=("reading", "answers") if self.answers_to else ("reading",),
+            yields=self.declared_yields(),
             notes=asked.notes,
         )
 
@@ -151,7 +160,7 @@ class ReadingTask(AbstractTask):
 
     def _answers(self, setting: Setting) -> _Asked:
         """What every author answered, as the continuation of what it was asked."""
-        authors = setting.authors
+        authors = setting.sides
         if not authors:
             raise DistillbenchError(
                 f"task {self.name}: expected at least one author of answers to {self.answers_to}, got none; "
@@ -163,7 +172,7 @@ class ReadingTask(AbstractTask):
         notes: list[str] = []
         for slot, side in enumerate(authors):
             contexts = _contexts(side)
-            given = {i: text for i, text in answered_texts(side).items() if i in prompts}
+            given = {i: reply.text for i, reply in replies(side).items() if i in prompts}
             filled = {i: text for i, text in given.items() if _filled(text)}
             read = {i: cut(text, self.max_bytes) for i, text in filled.items()}
             requests += [
@@ -196,7 +205,7 @@ def asked_as(context: Context, chat: bool) -> Context:
     """A context as a conversation or as plain text, whichever the reader is asked in."""
     if isinstance(context, str):
         return (Message("user", context),) if chat else context
-    return context if chat else "\n\n".join(m.content for m in context)
+    return context if chat else "\n\n".join(m.text for m in context)
 
 
 def cut(text: str, most: int | None) -> str:
@@ -210,11 +219,16 @@ def _filled(text: object) -> bool:
 
 
 def _contexts(side: Side) -> dict[str, Context]:
-    """Prompt.id -> what the author was asked."""
+    """Prompt.id -> what the author was asked, with its own replies where a conversation holds them."""
+    given = dict(zip(side.outputs.request.tolist(), side.outputs.text, strict=True))
     asked = [
         r for r in side.requests.requests if r.kind == "generate" and (r.slot, r.repeat) == (0, 0)
     ]
-    return {side.requests.prompts[r.prompt].id: r.context for r in asked}
+    return {
+        side.requests.prompts[r.prompt].id: turns.filled(r, given).context
+        for r in asked
+        if turns.askable(r, given)
+    }
 
 
 def _left_out(side: Side, empty: int, shortened: int) -> Sequence[str]:

@@ -68,13 +68,14 @@ def words(text: str) -> list[str]:
 
 def sentences(text: str) -> list[list[str]]:
     """Words of every sentence that has any; a line's end ends a sentence too."""
-    find, ends = (
-        _pattern_for(text).findall,
-        _ASCII_SENTENCE_END if text.isascii() else _SENTENCE_END,
-    )
-    return [
-        found for piece in ends.split(_without_layout(text)[0].lower()) if (found := find(piece))
-    ]
+    return _sentences(text, _without_layout(text)[0])
+
+
+def _sentences(text: str, plain: str) -> list[list[str]]:
+    """The same, from the text without its layout marks."""
+    find = _pattern_for(text).findall
+    ends = _ASCII_SENTENCE_END if text.isascii() else _SENTENCE_END
+    return [inside for piece in ends.split(plain.lower()) if (inside := find(piece))]
 
 
 def paragraphs(text: str) -> list[str]:
@@ -84,9 +85,13 @@ def paragraphs(text: str) -> list[str]:
 
 def layout(text: str) -> dict[str, int]:
     """How many there are of everything in LAYOUT: list items, headings, bold spans, code blocks ..."""
-    found = _without_layout(text)[1]
+    return _layout(text, _without_layout(text)[1])
+
+
+def _layout(text: str, at_lines: dict[str, int]) -> dict[str, int]:
+    """The same, from the marks at the starts of lines."""
     return {
-        **found,
+        **at_lines,
         "bold": len(_BOLD.findall(text)) if "**" in text or "__" in text else 0,
         "code_blocks": text.count("```") // 2,
         "table_rows": len(_TABLE.findall(text)) if "|" in text else 0,
@@ -135,10 +140,27 @@ class Reading:
         """Index (W,) of the text in which a word stands."""
         return np.repeat(np.arange(len(self.offsets) - 1), self.n_words)
 
+    def of(self, rows: Ints) -> Reading:
+        """The same of some of the texts, in the order of `rows` (R,)."""
+        lengths = self.n_words[rows]
+        starts = np.repeat(self.offsets[:-1][rows], lengths)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        places = starts + np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return Reading(
+            words=self.words[places],
+            offsets=offsets,
+            sentences=self.sentences[rows],
+            sentence_spread=self.sentence_spread[rows],
+            characters=self.characters[rows],
+            layout=self.layout[rows],
+            marks=self.marks[rows],
+            emoji=self.emoji[rows],
+            ends=tuple(self.ends[i] for i in rows),
+        )
 
-@lru_cache(maxsize=160)
-def read(texts: tuple[str, ...]) -> Reading:
-    """The texts cut up and counted; remembered, because every measure of style asks for the same."""
+
+def read(texts: Sequence[str]) -> Reading:
+    """The texts cut up and counted."""
     rows = [_row(t) for t in texts]
     flat = np.array([w for r in rows for w in r.codes], dtype=np.uint32)
     lengths = np.array([len(r.codes) for r in rows], dtype=np.int64)
@@ -166,14 +188,15 @@ class _Row:
 
 
 def _row(text: str) -> _Row:
-    cut = sentences(text)
+    plain, at_lines = _without_layout(text)
+    cut = _sentences(text, plain)
     flat = [w for s in cut for w in s]
-    held = layout(text)
+    counts = _layout(text, at_lines)
     return _Row(
         [_code(w) for w in flat],
         [len(s) for s in cut],
         sum(map(len, flat)),
-        [held[k] for k in LAYOUT],
+        [counts[k] for k in LAYOUT],
     )
 
 
@@ -201,13 +224,12 @@ def _ends(text: str) -> str:
     )
 
 
-@lru_cache(maxsize=16)
 def _without_layout(text: str) -> tuple[str, dict[str, int]]:
     """The text without marks of layout at the starts of lines, and how many of each there were."""
-    found = {}
+    counts = {}
     for name, pattern, sign in _LAYOUT:
-        text, found[name] = pattern.subn("", text) if sign in text else (text, 0)
-    return text, found
+        text, counts[name] = pattern.subn("", text) if sign in text else (text, 0)
+    return text, counts
 
 
 def _pattern_for(text: str) -> re.Pattern[str]:

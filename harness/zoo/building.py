@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,11 @@ class Place:
     root: Path  # the folder that holds all zoos
     scale: Scale = "full"
     seed: int = 0
-    folder: Path = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", self.root / digest(self.scale, self.seed)[:16])
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of this recipe."""
+        return self.root / digest(self.scale, self.seed)[:16]
 
     def holds(self, name: str) -> bool:
         """Whether something is there, finished, with all its checkpoints."""

@@ -20,7 +20,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from harness.cli.config import packaged, typed_run
-from harness.plan.collections import make_plan
+from harness.stages.ask import ask
 from harness.stages.collect import collect
 from harness.stages.library import Library
 from harness.store.store import Store
@@ -103,16 +103,16 @@ def our_numbers(
     }  # fmt: skip
     run = typed_run(content, [packaged("conf")])
     store = Store(run.paths.results)
-    plan = make_plan(run, store, print)
+    plan = ask(run, store)
     collect(plan, store)
     library = Library(plan, store)
     numbers: dict[str, dict[str, float]] = {}
-    for planned in plan.cells:
-        grades = library.side(planned.cell.model, planned.cell.task).grades
+    for planned in plan.collections:
+        grades = library.side(planned.model, planned.task).grades
         assert grades is not None
-        row = numbers.setdefault(planned.cell.model, {})
+        row = numbers.setdefault(planned.model, {})
         row |= {
-            f"{planned.cell.task} {c.metric},{c.filter}": c.aggregate
+            f"{planned.task} {c.metric},{c.filter}": c.aggregate
             for c in grades.columns
             if c.aggregate is not None
         }

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.plugins import build
 from harness.stats.intervals import evaluate
 from harness.types import (
@@ -29,6 +29,7 @@ from harness.types import (
     Statistic,
     Unavailable,
 )
+from tests.metrics.panels import Sides, findings
 
 METRICS = (
     "length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity",
@@ -95,8 +96,8 @@ def main() -> None:
         for student in students:
             start = time.process_time()
             try:
-                found = metric.found(
-                    [replace(one, student=sides[student])], np.random.default_rng(0)
+                found = findings(
+                    metric, [replace(one, student=sides[student])], np.random.default_rng(0)
                 )
             except Unavailable as error:
                 print(f"{name} {student}: {error}")

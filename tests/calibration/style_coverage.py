@@ -19,9 +19,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness.metrics.style_transfer import StyleTransfer
-from harness.panel.panel import Sides
 from harness.stats.intervals import evaluate
 from harness.types import Unavailable
+from tests.metrics.panels import Sides, findings
 from tests.metrics.sides import text_side
 
 METRIC = StyleTransfer("style_transfer", "style_transfer")
@@ -65,7 +65,7 @@ def covered(
     base = [a if s else b for a, b, s in zip(first, second, swap, strict=True)]
     sides = Sides("open", text_side("s", student), text_side("t", taught), text_side("b", base))
     try:
-        (found, *_) = METRIC.found([sides], rng)
+        (found, *_) = findings(METRIC, [sides], rng)
         assert not isinstance(found.statistic, str)
         estimate = evaluate(found.statistic, np.random.default_rng(0))
     except Unavailable:

@@ -21,6 +21,9 @@ class Loopback(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.way = way
         self.seen: list[dict[str, str]] = []  # headers of every request
+        self.name: str | None = None  # how it calls its model in answers
+        self.lock, self.answered = threading.Lock(), 0
+        self.dies_after: int | None = None  # answers; from then on it says 500
 
     @property
     def place(self) -> str:
@@ -62,12 +65,23 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
         elif way == "html":
             self._send(200, "text/html", f"<html><body>{said}</body></html>")
-        elif way == "chat":
+        elif way == "chat" and self._lives():
             content = f"you said {json.loads(asked)['messages'][-1]['content']} with {self.headers['Authorization']}"
             choice = {"index": 0, "message": {"role": "assistant", "content": content}}
-            self._send(200, "application/json", json.dumps({"choices": [choice]}))
+            answer = {
+                "choices": [choice],
+                **({"model": self.server.name} if self.server.name else {}),
+            }
+            self._send(200, "application/json", json.dumps(answer))
         else:
-            self._send(way if isinstance(way, int) else 200, "application/json", said)
+            status = 500 if way == "chat" else way if isinstance(way, int) else 200
+            self._send(status, "application/json", said)
+
+    def _lives(self) -> bool:
+        with self.server.lock:
+            lives = self.server.answered != self.server.dies_after
+            self.server.answered += lives
+        return lives
 
     def _send(self, status: int, kind: str, text: str) -> None:
         key = self.headers["Authorization"] or self.headers["x-api-key"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.plan.collections import make_plan
+from harness.stages.ask import ask
 from harness.stages.run import DONE, Outcome, execute
 from harness.store.store import Store
+from harness.store.tables import requests_from_table
 from tests.core.running import FAKES, matrix, run_of
 
 NOWHERE = Path("nowhere.csv")
@@ -46,9 +47,11 @@ def contexts(tmp_path: Path, judge: dict[str, Any]) -> list[str]:
     }
     models = {**FAKES, "judge": {"kind": "fake", "chat": True, **judge}}
     run = run_of(tmp_path, models=models, tasks={**matrix()["tasks"], "judged": task})
-    planned = make_plan(run, Store(run.paths.results), lambda line: None).find("judge", "judged")
+    store = Store(run.paths.results)
+    planned = ask(run, store).find("judge", "judged")
     assert planned is not None
-    asked = [r.context for r in planned.requests.requests if not isinstance(r.context, str)]
+    requests = requests_from_table(store.table(planned.requests_key))
+    asked = [r.context for r in requests.requests if not isinstance(r.context, str)]
     return ["\n".join(f"{m.role}: {m.content}" for m in turns) for turns in asked]
 
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, a collection goes on where it stopped and ends with the same bytes."""
+"""Killed after any step, a collection goes on where it stopped and ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,55 +15,74 @@ import pytest
 
 from tests.core.running import REPOSITORY, write_data
 
-# Batches of three requests that take a few milliseconds each, so that a kill falls anywhere: inside
-# an answer, between two parts, while a part or the whole is written.
-SLOW_COLLECT = """
-import sys, time
+# For each line "FOLDER LOG STEPS" a child of its own collects and kills itself before its so-manieth
+# step (0 = never): a step is a batch of three requests that is answered, or a file that is put on
+# the disk, so that a kill falls between answers, between a temporary file and its name, and while
+# the whole is published.
+COLLECTS = """
+import os, signal, sys
 from pathlib import Path
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeSession
 from harness.stages.collect import collect
-from harness.plan.collections import make_plan
+from harness.stages.ask import ask
+from harness.store import store as stores, work
 from harness.store.store import Store
 from tests.core.running import run_of
 
-honest = FakeBackend.answer
-def slow(self, requests, ids, decoding):
-    with open(sys.argv[2], "a") as log:
-        log.write(f"{self.name} {len(requests)}\\n")
-    time.sleep(0.004)
-    return honest(self, requests, ids, decoding)
-FakeBackend.answer = slow
-FakeBackend.batches = lambda self, requests, decoding: [
-    list(range(i, min(i + 3, len(requests)))) for i in range(0, len(requests), 3)
+honest_answer, honest_sync = FakeSession.answer_batch, work.sync
+steps = 0
+def step():
+    global steps
+    steps += 1
+    if steps == die_before:
+        os.kill(os.getpid(), signal.SIGKILL)
+def answer(self, requests, ids, decoding):
+    step()
+    with open(log, "a") as file:
+        file.write(f"{self.model.name} {len(requests)}\\n")
+    return honest_answer(self, requests, ids, decoding)
+def sync(path):
+    honest_sync(path)
+    step()
+FakeSession.answer_batch, work.sync, stores.sync = answer, sync, sync
+FakeSession.batches = lambda self, ask: [
+    list(range(i, min(i + 3, len(ask.requests)))) for i in range(0, len(ask.requests), 3)
 ]
-run = run_of(Path(sys.argv[1]))
-store = Store(run.paths.results)
-print("begins", flush=True)
-collect(make_plan(run, store, lambda line: None), store)
-print("ends", flush=True)
+runs = {}
+for line in sys.stdin:
+    folder, log, steps_to_live = line.split()
+    die_before = int(steps_to_live)
+    run = runs.get(folder) or runs.setdefault(folder, run_of(Path(folder)))
+    child = os.fork()
+    if child == 0:
+        store = Store(run.paths.results)
+        collect(ask(run, store), store)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-N = 60
+KILLS = 20
+
+
+class Collector:
+    """Collects in processes that kill themselves."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, folder: Path, log: Path, die_before: int = 0) -> int:
+        """Exit code of one collection."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(folder, log, die_before, file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline())
 
 
 @contextmanager
-def started(folder: Path, log: Path) -> Iterator[subprocess.Popen[str]]:
-    """A collection at work, past its imports."""
-    command = [sys.executable, "-c", SLOW_COLLECT, str(folder), str(log)]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield process
-
-
-def killed(folder: Path, log: Path, after_s: float) -> bool:
-    """Whether a collection was killed before it came to its end."""
-    with started(folder, log) as process:
-        try:
-            process.wait(timeout=after_s)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            return True
-    return False
+def collector() -> Iterator[Collector]:
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", COLLECTS]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=pipe, stdout=pipe, text=True) as process:
+        yield Collector(process)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -80,21 +98,16 @@ def contents(folder: Path) -> dict[str, str]:
 @pytest.mark.slow
 def test_twenty_kills_leave_the_same_bytes(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
+    unkilled, log = tmp_path / "unkilled", tmp_path / "log"
     for folder in (whole, broken):
-        write_data(folder / "data", n=N)
-    log = tmp_path / "log"
-    with started(whole, tmp_path / "unkilled") as process:
-        began = time.perf_counter()
-        assert process.wait() == 0
-        length = time.perf_counter() - began
+        write_data(folder / "data")
     chance = random.Random(0)
-    kills = 0
-    while kills < 20 and killed(broken, log, chance.uniform(0, length / 12)):
-        kills += 1
-    assert kills == 20
-    with started(broken, log) as process:
-        assert process.wait() == 0
+    with collector() as collects:
+        assert collects.run(whole, unkilled) == 0
+        for _ in range(KILLS):
+            assert collects.run(broken, log, chance.randint(1, 24)) == -signal.SIGKILL
+        assert collects.run(broken, log) == 0
     assert contents(broken) == contents(whole)
     asked = len(log.read_text().splitlines())
-    needed = len((tmp_path / "unkilled").read_text().splitlines())
-    assert needed <= asked <= needed + kills  # at most one batch is repeated for every kill
+    needed = len(unkilled.read_text().splitlines())
+    assert needed <= asked <= needed + KILLS  # at most one batch is repeated for every kill

@@ -16,9 +16,9 @@ import pytest
 from harness.console import progress
 from harness.console.forecast import Forecast, Sort
 from harness.console.progress import Display, News, Stage, in_words
-from harness.models.fake import FakeBackend
-from harness.plan.collections import make_plan
-from harness.stages.collect import collect, forecast_of, missing_jobs
+from harness.models.fake import FakeSession
+from harness.stages.ask import ask
+from harness.stages.collect import collect, collect_jobs
 from harness.stages.run import CELLS_MISSING, execute
 from harness.stages.score import score
 from harness.store.store import Store
@@ -141,8 +141,9 @@ def test_times_have_two_digits_or_so(seconds: float, words: str) -> None:
 
 def test_a_model_s_work_is_that_of_all_its_tasks_and_samples(tmp_path: Path) -> None:
     run = run_of(tmp_path)
-    plan = make_plan(run, Store(run.paths.results), lambda line: None)
-    forecast = forecast_of(missing_jobs(plan, Store(run.paths.results)), 1)
+    plan = ask(run, Store(run.paths.results))
+    jobs = collect_jobs(plan, lambda key: True)
+    forecast = Forecast((job.part, job.amounts) for job in jobs)
     assert forecast.parts == ("teacher", "student", "base", "other")
     opened, quiz = OPEN_TOKENS, sum(16 + len(f"q{i}") / 3 for i in range(40))
     before = forecast.share()
@@ -163,18 +164,18 @@ def test_a_line_comes_while_one_call_lasts(tmp_path: Path, monkeypatch: pytest.M
     for name in ("FIRST_S", "LINE_S", "LOOK_S"):
         monkeypatch.setattr(progress, name, 0.01)
     monkeypatch.setattr(progress, "_display", Display(write=write))
-    honest, heard = FakeBackend.answer, list[bool]()
+    honest, heard = FakeSession.answer_batch, list[bool]()
 
     def patient(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
         heard.append(said.wait(20))
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", patient)
+    monkeypatch.setattr(FakeSession, "answer_batch", patient)
     run = run_of(tmp_path)
     store = Store(run.paths.results)
-    collect(make_plan(run, store, lambda line: None), store)
+    collect(ask(run, store), store)
     assert heard
     assert all(heard)
     assert "time left not known yet" in next(
@@ -196,7 +197,7 @@ def test_a_cell_that_fails_halfway_is_not_counted_twice(
 ) -> None:
     lines, heard = list[str](), list[News]()
     monkeypatch.setattr(progress, "_display", Display(write=lines.append, ticking=False))
-    honest, hear = FakeBackend.answer, Stage.hear
+    honest, hear = FakeSession.answer_batch, Stage.hear
 
     def listen(self: Stage, news: News) -> None:
         heard.append(news)
@@ -205,19 +206,21 @@ def test_a_cell_that_fails_halfway_is_not_counted_twice(
     monkeypatch.setattr(Stage, "hear", listen)
 
     def broken(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if (self.name, decoding.sample, requests[0].kind) == ("teacher", 0, "generate") and len(
-            requests
-        ) == 10:
+        if (self.model.name, decoding.sample, requests[0].kind) == (
+            "teacher",
+            0,
+            "generate",
+        ) and len(requests) == 10:
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", broken)
+    monkeypatch.setattr(FakeSession, "answer_batch", broken)
     monkeypatch.setattr(
-        FakeBackend,
+        FakeSession,
         "batches",
-        lambda self, requests, decoding: [list(range(30)), list(range(30, 40))],
+        lambda self, ask: [list(range(30)), list(range(30, 40))],
     )
     run = run_of(tmp_path)
     assert execute(run, Path("nowhere.csv"), alone=False).code == CELLS_MISSING
@@ -231,17 +234,17 @@ BLOCKED = """
 import sys
 from pathlib import Path
 from harness.console import progress
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeSession
 from harness.stages.run import execute
 from tests.core.running import run_of
 
 progress.FIRST_S = progress.LINE_S = progress.LOOK_S = 0.02
-honest = FakeBackend.answer
+honest = FakeSession.answer_batch
 def blocked(self, *words):
-    if self.name == "student":
+    if self.model.name == "student":
         sys.stdin.readline()
     return honest(self, *words)
-FakeBackend.answer = blocked
+FakeSession.answer_batch = blocked
 sys.exit(execute(run_of(Path(sys.argv[1])), Path("nowhere.csv"), alone=True).code)
 """
 
@@ -314,7 +317,7 @@ def test_processes_tell_their_parent_what_they_are_at(
     monkeypatch.setattr(progress, "_display", Display(write=lines.append, ticking=False))
     run = run_of(tmp_path, workers=2)
     store = Store(run.paths.results)
-    collect(make_plan(run, store, lambda line: None), store)
+    collect(ask(run, store), store)
     done = [line for line in lines if line.startswith("done ")]
     assert len(done) == 4 * 2
     assert "(all done after" in done[-1]
@@ -336,9 +339,9 @@ def test_scores_are_the_same_from_processes_and_they_tell_what_they_are_at(
         run = run_of(tmp_path / name, metrics={"task_score": None, "capa": None})
         monkeypatch.setattr("harness.stages.score._WORTH_PROCESSES", worth_processes)
         store = Store(run.paths.results)
-        plan = make_plan(run, store, lambda line: None)
+        plan = ask(run, store)
         collect(plan, store)
         heard.clear()
-        found.append((score(plan, store), sorted((n.part, n.doing or "") for n in heard)))
+        found.append((score(plan, store).scores, sorted((n.part, n.doing or "") for n in heard)))
     assert found[0] == found[1]
     assert ("student", "capa of student, quiz") in found[1][1]

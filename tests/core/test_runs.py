@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.fake import FakeBackend
-from harness.plan.collections import effective_decoding, make_plan
-from harness.stages.collect import collect, missing_jobs
+from harness.models import Ask
+from harness.models.fake import FakeModel, FakeSession
+from harness.panel.panel import Looks, View
+from harness.plan.summary import summarize
+from harness.stages.ask import ask
+from harness.stages.collect import collect, collect_jobs
 from harness.stages.library import Library
 from harness.stages.run import CELLS_MISSING, DONE, execute
 from harness.stages.score import score
@@ -41,11 +44,11 @@ def test_every_model_answers_every_task_once_whatever_the_pairs(tmp_path: Path) 
     ]
     run = run_of(tmp_path, pairs=pairs, controls=[])
     store = Store(run.paths.results)
-    plan = make_plan(run, store, silent)
+    plan = ask(run, store)
     # 4 models x 2 tasks, and a second sample of the open task for each of two teachers
-    assert len(plan.cells) == 4 * 2 + 2
+    assert len(plan.collections) == 4 * 2 + 2
     collect(plan, store)
-    assert missing_jobs(make_plan(run, store, silent), store) == []
+    assert collect_jobs(ask(run, store), lambda key: not store.has(key)) == []
 
 
 def test_a_second_run_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,10 +56,10 @@ def test_a_second_run_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     first = execute(run, NOWHERE, alone=True)
     report = {p.name: p.read_bytes() for p in (run.paths.results / "report").iterdir()}
 
-    def refuse(self: FakeBackend, *_: object) -> Outputs:
+    def refuse(self: FakeSession, *_: object) -> Outputs:
         raise AssertionError("a model was asked again")
 
-    monkeypatch.setattr(FakeBackend, "answer", refuse)
+    monkeypatch.setattr(FakeSession, "answer_batch", refuse)
     second = execute(run, NOWHERE, alone=True)
     assert first.code == second.code == DONE
     assert {p.name: p.read_bytes() for p in (run.paths.results / "report").iterdir()} == report
@@ -78,29 +81,27 @@ def test_a_batch_that_was_finished_is_not_repeated(
 ) -> None:
     run = run_of(tmp_path, models={**FAKES, "student": {**FAKES["student"]}})
     store = Store(run.paths.results)
-    plan = make_plan(run, store, silent)
+    plan = ask(run, store)
     asked: list[int] = []
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
-    def small(
-        self: FakeBackend, requests: Sequence[Request], decoding: Decoding
-    ) -> list[list[int]]:
-        return [[i] for i in range(len(requests))]
+    def small(self: FakeSession, ask: Ask) -> list[list[int]]:
+        return [[i] for i in range(len(ask.requests))]
 
     def mortal(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
         asked.append(len(requests))
         if len(asked) == 30:
             raise KeyboardInterrupt
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "batches", small)
-    monkeypatch.setattr(FakeBackend, "answer", mortal)
+    monkeypatch.setattr(FakeSession, "batches", small)
+    monkeypatch.setattr(FakeSession, "answer_batch", mortal)
     with pytest.raises(KeyboardInterrupt):
         collect(plan, store)
     collect(plan, store)
-    total = sum(len(c.requests.requests) for c in plan.cells)
+    total = sum(c.summary.n_requests for c in plan.collections)
     assert len(asked) == total + 1  # the one that was interrupted is asked again
 
 
@@ -108,23 +109,23 @@ def test_a_cell_that_fails_is_missing_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_of(tmp_path)
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def broken(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if self.name == "student":
+        if self.model.name == "student":
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", broken)
+    monkeypatch.setattr(FakeSession, "answer_batch", broken)
     outcome = execute(run, NOWHERE, alone=True)
     assert outcome.code == CELLS_MISSING
     assert outcome.record is not None
     reasons = {s.reason for s in outcome.record.scores if s.student == "student"}
     assert any("the server said no" in r for r in reasons)
     assert any(s.value is not None for s in outcome.record.scores if s.student == "other")
-    monkeypatch.setattr(FakeBackend, "answer", honest)
+    monkeypatch.setattr(FakeSession, "answer_batch", honest)
     again = execute(run, NOWHERE, alone=True)
     assert again.code == DONE
     assert again.record is not None
@@ -141,16 +142,16 @@ def test_a_reading_task_whose_author_fails_says_what_it_waits_for(
             "reads": {"kind": "reading", "answers_to": "open", "by": ["teacher"]},
         },
     )
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def broken(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if self.name == "teacher":
+        if self.model.name == "teacher":
             raise RuntimeError("the server said no")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", broken)
+    monkeypatch.setattr(FakeSession, "answer_batch", broken)
     assert execute(run, NOWHERE, alone=True).code == CELLS_MISSING
     assert "everyone x reads: it reads answers that are among these" in capsys.readouterr().err
 
@@ -158,10 +159,11 @@ def test_a_reading_task_whose_author_fails_says_what_it_waits_for(
 def test_a_model_whose_contents_change_is_asked_again(tmp_path: Path) -> None:
     run = run_of(tmp_path)
     store = Store(run.paths.results)
-    collect(make_plan(run, store, silent), store)
+    collect(ask(run, store), store)
     retrained = {**FAKES, "student": {**FAKES["student"], "seed": 9}}
-    plan = make_plan(run_of(tmp_path, models=retrained), store, silent)
-    assert {c.cell.model for j in missing_jobs(plan, store) for c in j.cells} == {"student"}
+    plan = ask(run_of(tmp_path, models=retrained), store)
+    jobs = collect_jobs(plan, lambda key: not store.has(key))
+    assert [job.part for job in jobs] == ["student"]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ def test_faults_of_a_matrix_are_named_together(
 ) -> None:
     run = run_of(tmp_path, **changes)
     with pytest.raises(DistillbenchError) as caught:
-        make_plan(run, Store(run.paths.results), silent)
+        ask(run, Store(run.paths.results))
     for message in messages:
         assert message in str(caught.value)
 
@@ -198,28 +200,27 @@ def test_faults_of_a_matrix_are_named_together(
 def test_what_a_model_cannot_do_is_said_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FakeBackend, "offers", lambda self: frozenset({"generate"}))
+    monkeypatch.setattr(FakeModel, "offers", lambda self: frozenset({"generate"}))
     run = run_of(tmp_path)
     with pytest.raises(
         DistillbenchError, match="task quiz needs recorded choices, which model teacher"
     ):
-        make_plan(run, Store(run.paths.results), silent)
+        ask(run, Store(run.paths.results))
 
 
-def _set(*requests: Request) -> RequestSet:
-    return RequestSet("t", (Prompt("p", "p", "p", ""),), requests, False, "1", ("text",))
+def effective_decoding(decoding: Decoding, request: Request) -> Decoding:
+    asked = RequestSet("t", (Prompt("p", "p", "p", ""),), (request,), False, "1", ("text",))
+    return summarize(asked, "").effective(decoding)
 
 
 def test_only_what_changes_the_answers_is_in_the_key() -> None:
     drawn = Decoding(temperature=0.7, top_p=0.9, max_new_tokens=5, seed=3, sample=1)
-    assert effective_decoding(drawn, _set(Request(0, "score", ""))) == Decoding()
-    assert effective_decoding(drawn, _set(Request(0, "generate", ""))) == drawn
+    assert effective_decoding(drawn, Request(0, "score", "")) == Decoding()
+    assert effective_decoding(drawn, Request(0, "generate", "")) == drawn
     greedy = dataclasses.replace(drawn, temperature=0.0)
-    assert effective_decoding(greedy, _set(Request(0, "generate", ""))) == Decoding(
-        max_new_tokens=5
-    )
+    assert effective_decoding(greedy, Request(0, "generate", "")) == Decoding(max_new_tokens=5)
     stated = Request(0, "generate", "", temperature=0.0, max_new_tokens=9)
-    assert effective_decoding(drawn, _set(stated)) == Decoding()
+    assert effective_decoding(drawn, stated) == Decoding()
 
 
 def test_different_system_prompts_are_not_compared(tmp_path: Path) -> None:
@@ -227,27 +228,29 @@ def test_different_system_prompts_are_not_compared(tmp_path: Path) -> None:
     models["student"]["system"] = "Answer like a pirate."
     run = run_of(tmp_path, models=models)
     store = Store(run.paths.results)
-    plan = make_plan(run, store, silent)
+    plan = ask(run, store)
     collect(plan, store)
+    looks = Looks((View.STYLE,), needs=("teacher",))
     with pytest.raises(Unavailable, match="student and teacher had different system prompts"):
-        Library(plan, store).sides("open", "student", run.pairs[0])
+        Library(plan, store).seats(looks, "open", "student", run.pairs[0])
     warned = dataclasses.replace(plan, run=dataclasses.replace(run, comparability="warn"))
-    assert Library(warned, store).sides("open", "student", run.pairs[0]).teacher is not None
+    seats = Library(warned, store).seats(looks, "open", "student", run.pairs[0])
+    assert [s.model for s in seats["teacher"]] == ["teacher"]
 
 
 def test_scores_do_not_depend_on_the_order_of_models_tasks_or_prompts(tmp_path: Path) -> None:
     run = run_of(tmp_path)
     store = Store(run.paths.results)
-    plan = make_plan(run, store, silent)
+    plan = ask(run, store)
     collect(plan, store)
-    forward = {(s.metric, s.task, s.student, s.teacher): s for s in score(plan, store)}
+    forward = {(s.metric, s.task, s.student, s.teacher): s for s in score(plan, store).scores}
     path = tmp_path / "data" / "prompts.jsonl"
     path.write_text("\n".join(reversed(path.read_text().splitlines())))
     models = dict(reversed(list(run.models.items())))
     turned = dataclasses.replace(run, models=models, tasks=dict(reversed(list(run.tasks.items()))))
-    again = make_plan(turned, store, silent)
+    again = ask(turned, store)
     collect(again, store)
-    backward = {(s.metric, s.task, s.student, s.teacher): s for s in score(again, store)}
+    backward = {(s.metric, s.task, s.student, s.teacher): s for s in score(again, store).scores}
     assert forward.keys() == backward.keys()
     for place, one in forward.items():
         two = backward[place]

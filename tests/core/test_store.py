@@ -52,22 +52,22 @@ def test_changed_bytes_of_equal_length_are_refused(tmp_path: Path) -> None:
         store.table(KEY)
 
 
-def test_work_resumes_with_its_first_plan_and_parts(tmp_path: Path) -> None:
+def test_work_resumes_with_its_first_batches_and_facts(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with store.work(KEY) as work:
         assert work is not None
-        assert work.plan() is None
-        work.plan({"batches": [[0], [1]]})
-        work.write(0, ROWS)
+        assert work.facts() is None
+        assert work.batches(lambda: [[0], [1]]) == [[0], [1]]
+        work.note_facts(lambda: {"answers_as": "one"})
     with store.work(KEY) as again:
         assert again is not None
-        assert again.plan({"batches": [[0, 1]]}) == {"batches": [[0], [1]]}
-        part = again.part(0)
-        assert part is not None
-        assert part.equals(ROWS)
-        assert again.part(1) is None
-        (again.folder / "000000.parquet").write_bytes(b"torn")
-        assert again.part(0) is None
+        assert again.batches(lambda: [[0, 1]]) == [[0], [1]]
+        again.note_facts(lambda: {"answers_as": "two"})
+        assert again.facts() == {"answers_as": "one"}
+        again.drop()
+    with store.work(KEY) as anew:
+        assert anew is not None
+        assert anew.facts() is None
 
 
 def test_a_locked_key_is_left_to_its_holder(tmp_path: Path) -> None:

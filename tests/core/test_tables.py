@@ -14,6 +14,7 @@ from harness.types import (
     Message,
     Outputs,
     Prompt,
+    ReplyTo,
     Request,
     RequestSet,
     Score,
@@ -37,6 +38,7 @@ def _requests() -> RequestSet:
             open=False,
         ),
         Request(1, "generate", "", repeat=2, max_new_tokens=7),
+        Request(1, "generate", (Message("user", "u"), Message("assistant", ReplyTo(1)))),
     )
     return RequestSet("task", prompts, requests, True, "1.0", ("grades", "text"), ("dropped 3",))
 

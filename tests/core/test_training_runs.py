@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.plan.collections import make_plan
 from harness.stages import overlap as seen
+from harness.stages.ask import ask
 from harness.stages.run import DONE, Outcome, execute
 from harness.store.store import Store
 from harness.types import DistillbenchError
@@ -82,4 +82,4 @@ def test_missing_training_data_is_a_fault_of_the_plan(tmp_path: Path) -> None:
     with pytest.raises(
         DistillbenchError, match=r"model student: key training_data: expected a file 'gone.jsonl'"
     ):
-        make_plan(run, Store(run.paths.results), lambda line: None)
+        ask(run, Store(run.paths.results))

@@ -10,7 +10,7 @@ import pytest
 
 from harness.files import texts as trainingtexts
 from harness.files.texts import training_file, training_texts
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeModel
 from harness.plan.faults import training_faults
 from harness.types import DistillbenchError, Paths
 
@@ -96,10 +96,10 @@ def test_a_missing_file_and_columns_without_one_are_faults(tmp_path: Path) -> No
     paths = Paths(tmp_path, tmp_path, (), data=tmp_path)
     (fault,) = training_faults(_model("nowhere.jsonl"), paths)
     assert "expected a file 'nowhere.jsonl' in" in fault
-    (fault,) = training_faults(FakeBackend("fake", "m", training_columns=("a",)), paths)
+    (fault,) = training_faults(FakeModel("fake", "m", training_columns=("a",)), paths)
     assert "training_columns without training_data" in fault
-    assert training_faults(FakeBackend("fake", "m"), paths) == []
+    assert training_faults(FakeModel("fake", "m"), paths) == []
 
 
-def _model(file: str) -> FakeBackend:
-    return FakeBackend("fake", "m", training_data=file)
+def _model(file: str) -> FakeModel:
+    return FakeModel("fake", "m", training_data=file)

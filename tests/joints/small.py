@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.plan.collections import Plan, make_plan
-from harness.stages.collect import collect
+from harness.executors.local import LocalExecutor
+from harness.plan.collections import Collection, Plan
+from harness.stages.ask import ask
+from harness.stages.collect import collect, collect_jobs
+from harness.stages.loop import carry_out_all
 from harness.stages.score import score
 from harness.store.store import Store
-from harness.types import Score
+from harness.store.tables import requests_from_table
+from harness.types import RequestSet, Score
 from tests.core.running import run_of
 
 LINEAGES = ("ash", "beech", "cedar", "dogwood")
@@ -48,11 +52,22 @@ def planned(folder: Path, **changes: Any) -> tuple[Plan, Store]:
     """The plan of the small run, with changes to its matrix, and its empty store."""
     run = run_of(folder, **{**CONTENT, **changes})
     store = Store(run.paths.results)
-    return make_plan(run, store, lambda line: None), store
+    return ask(run, store), store
+
+
+def collect_these(plan: Plan, store: Store) -> None:
+    """Collects what a plan holds, and no other collection of its run."""
+    jobs = collect_jobs(plan, lambda key: not store.has(key))
+    carry_out_all(jobs, plan, store, LocalExecutor(plan.run.workers))
+
+
+def requests_of(collection: Collection, store: Store) -> RequestSet:
+    """What is asked in a collection."""
+    return requests_from_table(store.table(collection.requests_key))
 
 
 def scored(folder: Path, **changes: Any) -> Small:
     """The small run, collected and scored."""
     plan, store = planned(folder, **changes)
-    collect(plan, store)
-    return Small(plan, store, score(plan, store))
+    plan = collect(plan, store).plan
+    return Small(plan, store, score(plan, store).scores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,37 +11,37 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.models.fake import FakeBackend
+from harness.console.progress import News
+from harness.models.fake import FakeSession
 from harness.stages import answering
 from harness.stages.collect import collect
+from harness.stages.unfinished import Unanswered
 from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request
-from tests.joints.small import planned
-
-SHUFFLED = [[3, 0], [2], [1]]
+from tests.joints.small import collect_these, planned, requests_of
 
 
 def test_batches_are_those_that_the_work_began_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = planned(tmp_path)
-    cell = next(c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", "open"))
-    n = len(cell.requests.requests)
+    cell = next(c for c in plan.collections if (c.model, c.task) == ("student", "open"))
+    n = cell.summary.n_requests
     begun = [[i, i + 1] for i in range(0, n, 2)]
     with store.work(cell.key) as work:
         assert work is not None
-        work.plan({"batches": begun})
+        work.batches(lambda: begun)
     asked: list[tuple[str, int]] = []
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def counted(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        asked.append((self.name, len(requests)))
+        asked.append((self.model.name, len(requests)))
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", counted)
-    collect(replace(plan, cells=(cell,)), store)
+    monkeypatch.setattr(FakeSession, "answer_batch", counted)
+    collect_these(replace(plan, collections=(cell,)), store)
     assert asked == [("student", 2)] * (n // 2)
 
 
@@ -48,14 +49,14 @@ def test_answers_stand_with_their_own_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = planned(tmp_path)
-    cell = next(c for c in plan.cells if (c.cell.model, c.cell.task) == ("student", "open"))
-    collect(replace(plan, cells=(cell,)), store)
+    cell = next(c for c in plan.collections if (c.model, c.task) == ("student", "open"))
+    collect_these(replace(plan, collections=(cell,)), store)
     whole = outputs_from_table(store.table(cell.key))
     other, elsewhere = planned(tmp_path / "again")
-    n = len(cell.requests.requests)
+    n = cell.summary.n_requests
     backwards = [[i] for i in reversed(range(n))]
-    monkeypatch.setattr(FakeBackend, "batches", lambda *_: backwards)
-    collect(replace(other, cells=(cell,)), elsewhere)
+    monkeypatch.setattr(FakeSession, "batches", lambda *_: backwards)
+    collect_these(replace(other, collections=(cell,)), elsewhere)
     again = outputs_from_table(elsewhere.table(cell.key))
     assert np.array_equal(whole.request, np.arange(n))
     assert dict(zip(again.request.tolist(), again.text, strict=True)) == dict(
@@ -79,21 +80,19 @@ def test_one_failing_task_does_not_cost_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = planned(tmp_path)
-    honest = FakeBackend.answer
+    honest = FakeSession.answer_batch
 
     def moody(
-        self: FakeBackend, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        if self.name == "student" and requests[0].kind == "generate":
+        if self.model.name == "student" and requests[0].kind == "generate":
             raise ValueError("no words today\nand a second line")
         return honest(self, requests, ids, decoding)
 
-    monkeypatch.setattr(FakeBackend, "answer", moody)
+    monkeypatch.setattr(FakeSession, "answer_batch", moody)
     collect(plan, store)
     missing = [
-        (c.cell.model, c.cell.task, store.failure(c.key))
-        for c in plan.cells
-        if not store.has(c.key)
+        (c.model, c.task, store.failure(c.key)) for c in plan.collections if not store.has(c.key)
     ]
     assert missing == [("student", "open", "no words today")]
 
@@ -101,7 +100,31 @@ def test_one_failing_task_does_not_cost_the_others(
 def test_grades_are_made_for_every_collection_that_has_right_answers(tmp_path: Path) -> None:
     plan, store = planned(tmp_path)
     collect(plan, store)
-    graded = [c for c in plan.cells if c.grades_key is not None]
-    assert {c.cell.task for c in graded} == {"quiz"}
+    graded = [c for c in plan.collections if c.grades_key is not None]
+    assert {c.task for c in graded} == {"quiz"}
     assert len(graded) == len(plan.run.models)
     assert all(store.has(str(c.grades_key)) for c in graded)
+
+
+def test_what_another_process_collects_comes_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store = planned(tmp_path)
+    first, second = (c for c in plan.collections if c.model == "student")
+    heard: list[News] = []
+    with ExitStack() as elsewhere:
+        elsewhere.enter_context(store.work(first.key))
+        monkeypatch.setattr("time.sleep", lambda _: elsewhere.close())
+        model = plan.run.models["student"]
+        asked = tuple(
+            Unanswered(**vars(c), requests=requests_of(c, store)) for c in (first, second)
+        )
+        job = answering.ModelJob(model, plan.run.paths, asked)
+        answering.answer_all(job, store, heard.append)
+    task = first.task
+    said = [n.line or n.doing for n in heard if n.line or "waits" in (n.doing or "")]
+    assert said == [
+        f"done student x {second.task}",
+        f"student waits for another process that collects {task}",
+        f"done student x {task}",
+    ]

@@ -8,9 +8,10 @@ import pytest
 
 from harness import keys
 from harness import tasks as contract
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeModel
 from harness.plan import collections
-from harness.plan.collections import Plan, make_plan
+from harness.plan.collections import Plan
+from harness.stages.ask import ask
 from harness.stages.collect import collect
 from harness.stages.library import Library
 from harness.store import tables
@@ -24,14 +25,14 @@ Keys = dict[tuple[str, str], tuple[str | None, ...]]
 def of_plan(plan: Plan, *which: str) -> Keys:
     """(model, task) -> some of the keys of its collection."""
     return {
-        (c.cell.model, c.cell.task): tuple(getattr(c, name) for name in which)
-        for c in plan.cells
-        if not c.cell.decoding.sample
+        (c.model, c.task): tuple(getattr(c, name) for name in which)
+        for c in plan.collections
+        if not c.decoding.sample
     }
 
 
 def again(small: Small) -> Plan:
-    return make_plan(small.plan.run, small.store, lambda line: None)
+    return ask(small.plan.run, small.store)
 
 
 def differing(one: Keys, two: Keys) -> set[tuple[str, str]]:
@@ -64,7 +65,7 @@ def test_no_code_and_no_layout_is_in_an_answer_s_key(
 def test_a_raised_version_asks_that_kind_again(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FakeBackend, "version", FakeBackend.version + 1)
+    monkeypatch.setattr(FakeModel, "version", FakeModel.version + 1)
     everywhere = set(of_plan(small.plan, "key"))
     assert differing(of_plan(small.plan, "key"), of_plan(again(small), "key")) == everywhere
 
@@ -89,9 +90,7 @@ def test_another_gold_grades_again_without_asking(small: Small, tmp_path: Path) 
     path = tmp_path / "data" / "quiz.jsonl"
     before = of_plan(plan, "key", "grades_key")
     path.write_text(path.read_text().replace('"answer":3', '"answer":0'))
-    after = of_plan(
-        make_plan(plan.run, Store(tmp_path / "results"), lambda line: None), "key", "grades_key"
-    )
+    after = of_plan(ask(plan.run, Store(tmp_path / "results")), "key", "grades_key")
     asked = {place for place in before if before[place][0] != after[place][0]}
     graded = {place for place in before if before[place][1] != after[place][1]}
     assert asked == set()

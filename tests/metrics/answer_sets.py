@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from harness.metrics import semantic_similarity
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.types import Floats
+from tests.metrics.panels import Sides
 from tests.metrics.sides import talk, text_side
 
 Samples = Sequence[Sequence[str]]  # (samples,) of (P,) texts

@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.types import Prompt, Request, RequestSet
 from tests.metrics.sides import acc_grades, blank_outputs
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from harness.panel.judgements import contest
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.types import Prompt, Request, RequestSet
+from tests.metrics.panels import Sides
 from tests.metrics.sides import blank_outputs, prompt_id
 
 Replies = tuple[str, str]  # with the first model as A, and as B

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.types import Floats, Message, Outputs, Prompt, Request, RequestSet, TokenColumns
+from tests.metrics.panels import Sides
 from tests.metrics.sides import blank_outputs, prompt_id, text_side
 
 VOCABULARY = 40

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.types import (
     Floats,
     GradeColumn,
@@ -23,6 +23,7 @@ from harness.types import (
     RequestSet,
     TokenColumns,
 )
+from tests.metrics.panels import Sides
 
 Choices = list[int | None]
 LETTERS = "ABCDEFGH"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
+from tests.metrics.panels import Sides
 from tests.metrics.sides import text_side
 
 _SHARED = [

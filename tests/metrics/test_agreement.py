@@ -12,9 +12,10 @@ from harness.metrics.capa import Capa, both_answered, capa, capa_parts, kappa_p
 from harness.metrics.error_consistency import ErrorConsistency, error_consistency
 from harness.metrics.top1_agreement import Top1Agreement, same_choice
 from harness.panel.choices import align_choices, one_hot
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.stats.intervals import evaluate
 from harness.types import Floats, Ints, Unavailable
+from tests.metrics.panels import Sides, findings, of_equals
 from tests.metrics.sides import chosen_side, graded_text_side, quiz_prompts, quiz_sides, scored_side
 
 RNG = np.random.default_rng(0)
@@ -85,7 +86,7 @@ def test_the_plug_in_gives_the_value_of_the_arithmetic_from_log_probabilities() 
     prompts = quiz_prompts(60)
     rows = [[RNG.normal(-3, 1, p.n_options or 0).tolist() for p in prompts] for _ in range(2)]
     student, teacher = scored_side("s", prompts, rows[0]), scored_side("t", prompts, rows[1])
-    (found,) = Capa("capa", "capa").found([Sides("quiz", student, teacher)], RNG)
+    (found,) = findings(Capa("capa", "capa"), [Sides("quiz", student, teacher)], RNG)
     assert not isinstance(found.statistic, str)
     estimate = evaluate(found.statistic, RNG)
     observed = other = 0.0
@@ -113,7 +114,7 @@ def test_unanswered_prompts_are_left_out_and_their_share_is_said() -> None:
         "quiz", chosen_side("s", prompts, student), chosen_side("t", prompts, list(teacher))
     )
     for metric in (Capa("capa", "capa"), Top1Agreement("top1_agreement", "top1_agreement")):
-        main, missing = metric.found([one], RNG)
+        main, missing = findings(metric, [one], RNG)
         assert missing.name == "unanswered"
         values = [
             evaluate(f.statistic, RNG) for f in (main, missing) if not isinstance(f.statistic, str)
@@ -129,9 +130,9 @@ def test_too_few_answers_of_both_are_a_reason() -> None:
     half: list[int | None] = [0 if i < 15 else None for i in range(40)]
     one = Sides("quiz", chosen_side("s", prompts, half), chosen_side("t", prompts, [0] * 40))
     with pytest.raises(Unavailable, match=r"15 prompts .*at least 20"):
-        Capa("capa", "capa").found([one], RNG)
+        findings(Capa("capa", "capa"), [one], RNG)
     with pytest.raises(Unavailable, match=r"15 prompts .*at least 20"):
-        Top1Agreement("t", "t").found([one], RNG)
+        findings(Top1Agreement("t", "t"), [one], RNG)
 
 
 def test_two_models_without_a_mistake_have_no_kappa() -> None:
@@ -139,8 +140,8 @@ def test_two_models_without_a_mistake_have_no_kappa() -> None:
     perfect = chosen_side("s", prompts, [p.gold for p in prompts])
     one = Sides("quiz", perfect, replace(perfect, model="t"))
     with pytest.raises(Unavailable, match="right on every prompt"):
-        Capa("capa", "capa").found([one], RNG)
-    (found,) = ErrorConsistency("e", "e").found([one], RNG)
+        findings(Capa("capa", "capa"), [one], RNG)
+    (found,) = findings(ErrorConsistency("e", "e"), [one], RNG)
     assert (
         found.statistic
         == "both models are right on every prompt, or wrong on every one: consistency is not defined"
@@ -149,7 +150,7 @@ def test_two_models_without_a_mistake_have_no_kappa() -> None:
 
 def test_partial_credit_has_no_error_consistency() -> None:
     student = graded_text_side("s", {"exact_match": np.linspace(0, 1, 30)})
-    (found,) = ErrorConsistency("e", "e").found([Sides("short", student, student)], RNG)
+    (found,) = findings(ErrorConsistency("e", "e"), [Sides("short", student, student)], RNG)
     assert found.statistic == "grades that are not just right or wrong"
 
 
@@ -162,7 +163,7 @@ def test_a_student_that_copies_agrees_more_than_a_base_that_does_not() -> None:
     assert one.base is not None
     values = []
     for student in (one.student, one.base):
-        found = Capa("capa", "capa").found([replace(one, student=student)], RNG)[0]
+        found = findings(Capa("capa", "capa"), [replace(one, student=student)], RNG)[0]
         assert not isinstance(found.statistic, str)
         values.append(evaluate(found.statistic, RNG))
     assert values[0].low is not None
@@ -172,7 +173,7 @@ def test_a_student_that_copies_agrees_more_than_a_base_that_does_not() -> None:
 
 def test_real_predictions_equal_lm_sim(lm_sim: ModuleType, mmlu_pro: dict[str, Side]) -> None:
     pair = [mmlu_pro["Meta-Llama-3_1-70B-Instruct"], mmlu_pro["Meta-Llama-3-70B"]]
-    kept = both_answered(align_choices(pair), 100)
+    kept = both_answered(align_choices(of_equals(*pair)), 100)
     k, gold = kept.n_options, kept.gold
     rows = (ragged(kept.probabilities[0], k), ragged(kept.probabilities[1], k), gold.tolist())
     ours = kappa_p(capa_parts(kept.probabilities[0], kept.probabilities[1], gold, k).mean(axis=0))
@@ -180,6 +181,6 @@ def test_real_predictions_equal_lm_sim(lm_sim: ModuleType, mmlu_pro: dict[str, S
     assert float(ours) == pytest.approx(lm_sim.CAPA(prob=False).compute_k(*rows), abs=1e-12)
     right = [kept.right[i].astype(np.float64) for i in range(2)]
     assert error_consistency(*right) == pytest.approx(lm_sim.EC().compute_k(*rows), abs=1e-12)
-    found = Capa("capa", "capa").found([Sides("mmlu_pro", pair[0], pair[1])], RNG)[0]
+    found = findings(Capa("capa", "capa"), [Sides("mmlu_pro", pair[0], pair[1])], RNG)[0]
     assert not isinstance(found.statistic, str)
     assert evaluate(found.statistic, RNG).value == pytest.approx(float(ours), abs=1e-14)

@@ -11,9 +11,10 @@ from harness.metrics.capability_transfer import CapabilityTransfer, combined_rat
 from harness.metrics.gap_recovered import GapRecovered, gap_recovered
 from harness.metrics.retention import Retention, retention
 from harness.metrics.task_score import TaskScore
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Floats, Found, Given, GradeColumn, Grades, Unavailable
+from harness.types import Finding, Floats, Given, GradeColumn, Grades, Unavailable
+from tests.metrics.panels import Sides, findings
 from tests.metrics.sides import graded_text_side, talk_sides, text_side
 
 RNG = np.random.default_rng(0)
@@ -21,7 +22,7 @@ GAP = GapRecovered("gap_recovered", "gap_recovered")
 HEADLINE = CapabilityTransfer("capability_transfer", "capability_transfer")
 
 
-def estimate(found: Found) -> Estimate:
+def estimate(found: Finding) -> Estimate:
     """The number that a found statistic comes to."""
     assert not isinstance(found.statistic, str), found.statistic
     return evaluate(found.statistic, RNG)
@@ -73,8 +74,8 @@ def grouped(model: str, first: Floats, second: Floats) -> Side:
 def test_gap_recovered_of_published_scores(student: int, expected: float) -> None:
     assert gap_recovered(share(student), share(31), share(17)) == pytest.approx(expected, abs=1e-12)
     value = 10 * student / 1000
-    found = GAP.found(
-        [short_sides(share(10 * student, 1000), share(310, 1000), share(170, 1000))], RNG
+    found = findings(
+        GAP, [short_sides(share(10 * student, 1000), share(310, 1000), share(170, 1000))], RNG
     )[0]
     assert estimate(found).value == pytest.approx((value - 0.17) / 0.14, abs=1e-12)
     assert estimate(found).value == pytest.approx(expected, abs=1e-12)
@@ -83,22 +84,24 @@ def test_gap_recovered_of_published_scores(student: int, expected: float) -> Non
 def test_a_gap_within_noise_is_a_reason_with_both_differences() -> None:
     rng = np.random.default_rng(3)
     models = (rng.random((3, 100)) < 0.5).astype(np.float64)
-    (found,) = GAP.found([short_sides(models[0], models[1], models[2])], RNG)
+    (found,) = findings(GAP, [short_sides(models[0], models[1], models[2])], RNG)
     with pytest.raises(Unavailable, match="gap within noise"):
         estimate(found)
 
 
 def test_the_unit_says_what_the_base_is() -> None:
     sides = short_sides(share(60), share(80), share(20))
-    assert GAP.found([sides], RNG)[0].unit == "gap recovered"
-    assert GAP.found([replace(sides, base_kind="sibling")], RNG)[0].unit == "gap transferred"
-    assert HEADLINE.found([replace(sides, base_kind="sibling")], RNG)[0].unit == "gap transferred"
+    assert findings(GAP, [sides], RNG)[0].unit == "gap recovered"
+    assert findings(GAP, [replace(sides, base_kind="sibling")], RNG)[0].unit == "gap transferred"
+    assert (
+        findings(HEADLINE, [replace(sides, base_kind="sibling")], RNG)[0].unit == "gap transferred"
+    )
 
 
 def test_retention_by_hand() -> None:
     assert retention(share(30), share(60)) == 0.5
-    (found,) = Retention("retention", "retention").found(
-        [short_sides(share(30), share(60), share(0))], RNG
+    (found,) = findings(
+        Retention("retention", "retention"), [short_sides(share(30), share(60), share(0))], RNG
     )
     got = estimate(found)
     assert got.value == pytest.approx(0.5, abs=1e-12)
@@ -110,18 +113,18 @@ def test_retention_by_hand() -> None:
 def test_the_headline_is_the_ratio_of_sums_over_tasks() -> None:
     one = short_sides(share(50), share(90), share(10), "one")  # .4 of .8
     two = short_sides(share(30, 200), share(60, 200), share(20, 200), "two")  # .05 of .2
-    (found,) = HEADLINE.found([one, two], RNG)
+    (found,) = findings(HEADLINE, [one, two], RNG)
     assert estimate(found).value == pytest.approx(0.45 / 1.0, abs=1e-12)
     assert combined_ratio(
         np.array([0.5, 0.15]), np.array([0.9, 0.3]), np.array([0.1, 0.1])
     ) == pytest.approx(0.45)
-    assert estimate(HEADLINE.found([two, one], RNG)[0]) == estimate(found)
+    assert estimate(findings(HEADLINE, [two, one], RNG)[0]) == estimate(found)
 
 
 def test_a_task_on_which_the_student_lost_stays_in_the_headline() -> None:
     one = short_sides(share(90), share(90), share(10), "one")
     lost = short_sides(share(0), share(60), share(40), "two")
-    (found,) = HEADLINE.found([one, lost], RNG)
+    (found,) = findings(HEADLINE, [one, lost], RNG)
     assert estimate(found).value == pytest.approx((0.8 - 0.4) / (0.8 + 0.2), abs=1e-12)
 
 
@@ -130,22 +133,22 @@ def test_a_side_without_grades_is_named() -> None:
     assert two.teacher is not None
     missing = replace(two, teacher=replace(two.teacher, grades=None))
     with pytest.raises(Unavailable, match="t has no grades of two"):
-        HEADLINE.found([one, missing], RNG)
-    with pytest.raises(Unavailable, match="the base has no grades of two"):
-        HEADLINE.found([one, replace(two, base=None)], RNG)
+        findings(HEADLINE, [one, missing], RNG)
+    with pytest.raises(Unavailable, match="this pair names no base"):
+        findings(HEADLINE, [one, replace(two, base=None)], RNG)
 
 
 def test_no_graded_task_is_a_reason_and_open_tasks_are_passed_over() -> None:
     with pytest.raises(Unavailable, match="no graded task in this matrix"):
-        HEADLINE.found([talk_sides()], RNG)
-    both = HEADLINE.found([talk_sides(), short_sides(share(50), share(90), share(10))], RNG)
+        findings(HEADLINE, [talk_sides()], RNG)
+    both = findings(HEADLINE, [talk_sides(), short_sides(share(50), share(90), share(10))], RNG)
     assert estimate(both[0]).value == pytest.approx(0.5, abs=1e-12)
 
 
 def test_a_perplexity_is_left_out_of_the_headline_with_a_reason() -> None:
     made = {m: graded_text_side(m, {"word_perplexity": np.full(50, 9.0)}, "prose") for m in "stb"}
     prose = Sides("prose", made["s"], made["t"], made["b"])
-    main, apart = HEADLINE.found([prose, short_sides(share(50), share(90), share(10))], RNG)
+    main, apart = findings(HEADLINE, [prose, short_sides(share(50), share(90), share(10))], RNG)
     assert estimate(main).value == pytest.approx(0.5, abs=1e-12)
     assert apart.name == "prose"
     assert isinstance(apart.statistic, str)
@@ -153,11 +156,11 @@ def test_a_perplexity_is_left_out_of_the_headline_with_a_reason() -> None:
         "not in the headline: no grade that is a share between 0 and 1"
     )
     with pytest.raises(Unavailable, match="no graded task in this matrix whose grade"):
-        HEADLINE.found([prose], RNG)
+        findings(HEADLINE, [prose], RNG)
 
 
 def test_values_outside_0_to_1_are_refused() -> None:
-    (found,) = GAP.found([short_sides(100 * share(50), 100 * share(90), share(10))], RNG)
+    (found,) = findings(GAP, [short_sides(100 * share(50), 100 * share(90), share(10))], RNG)
     assert isinstance(found.statistic, str)
     assert "values outside 0 to 1" in found.statistic
 
@@ -172,11 +175,11 @@ def test_the_first_preferred_column_stands_for_the_task() -> None:
     zero = graded_text_side("b", dict.fromkeys(columns, share(0)))
     full = graded_text_side("t", dict.fromkeys(columns, share(100)))
     sides = Sides("short", side, full, zero)
-    assert estimate(GAP.found([sides], RNG)[0]).value == pytest.approx(0.6)
+    assert estimate(findings(GAP, [sides], RNG)[0]).value == pytest.approx(0.6)
     for wanted, expected in (("acc_norm", 0.7), ("exact_match,strict", 0.4)):
         chosen = GapRecovered("gap_recovered", "gap_recovered", columns=(wanted, "exact_match"))
-        assert estimate(chosen.found([sides], RNG)[0]).value == pytest.approx(expected)
-    (found,) = GapRecovered("g", "g", columns=("f1",)).found([sides], RNG)
+        assert estimate(findings(chosen, [sides], RNG)[0]).value == pytest.approx(expected)
+    (found,) = findings(GapRecovered("g", "g", columns=("f1",)), [sides], RNG)
     assert isinstance(found.statistic, str)
     assert "acc_norm, exact_match,flexible-extract" in found.statistic
 
@@ -185,7 +188,8 @@ def test_a_group_is_pooled_over_prompts_and_its_leaves_are_shown() -> None:
     student = grouped("s", share(30), share(45, 50))
     teacher, base = grouped("t", share(60), share(50, 50)), grouped("b", share(10), share(25, 50))
     found = {
-        f.leaf: estimate(f).value for f in GAP.found([Sides("group", student, teacher, base)], RNG)
+        f.leaf: estimate(f).value
+        for f in findings(GAP, [Sides("group", student, teacher, base)], RNG)
     }
     assert found["one"] == pytest.approx(20 / 50)
     assert found["two"] == pytest.approx(20 / 25)
@@ -194,21 +198,23 @@ def test_a_group_is_pooled_over_prompts_and_its_leaves_are_shown() -> None:
 
 def test_task_score_has_one_number_for_every_column() -> None:
     columns = {"acc": share(40), "exact_match,strict-match": share(60)}
-    found = TaskScore("task_score", "task_score").found(
-        [Sides("short", graded_text_side("s", columns))], RNG
+    found = findings(
+        TaskScore("task_score", "task_score"), [Sides("short", graded_text_side("s", columns))], RNG
     )
     assert {f.name: estimate(f).value for f in found} == {
         "acc": 0.4,
         "exact_match,strict-match": 0.6,
     }
-    (single,) = TaskScore("t", "t").found(
-        [Sides("short", graded_text_side("s", {"acc": share(40)}))], RNG
+    (single,) = findings(
+        TaskScore("t", "t"), [Sides("short", graded_text_side("s", {"acc": share(40)}))], RNG
     )
     assert single.name == ""
 
 
 def test_task_score_of_a_group_keeps_lm_evals_aggregate_without_an_interval() -> None:
-    found = TaskScore("t", "t").found([Sides("group", grouped("s", share(30), share(45, 50)))], RNG)
+    found = findings(
+        TaskScore("t", "t"), [Sides("group", grouped("s", share(30), share(45, 50)))], RNG
+    )
     assert [f.leaf for f in found] == ["", "one", "two"]
     whole = found[0].statistic
     assert isinstance(whole, Given)
@@ -232,7 +238,9 @@ def test_task_score_keeps_direction_and_reasons() -> None:
             "", "mcc", "none", "higher", nothing.astype(np.int64), nothing, None, "one class only"
         ),
     )
-    found = TaskScore("t", "t").found([Sides("short", replace(side, grades=Grades(columns)))], RNG)
+    found = findings(
+        TaskScore("t", "t"), [Sides("short", replace(side, grades=Grades(columns)))], RNG
+    )
     assert (found[0].better, found[0].unit) == ("lower", "word_perplexity")
     assert estimate(found[0]).value == 12.5
     assert found[1].statistic == "one class only"
@@ -240,8 +248,8 @@ def test_task_score_keeps_direction_and_reasons() -> None:
 
 def test_below_the_minimum_there_is_a_reason() -> None:
     sides = Sides("short", graded_text_side("s", {"acc": share(4, 10)}))
-    (found,) = TaskScore("t", "t").found([sides], RNG)
+    (found,) = findings(TaskScore("t", "t"), [sides], RNG)
     assert found.statistic == "10 graded prompts; at least 20 are needed"
-    (gap,) = GAP.found([short_sides(share(4, 10), share(8, 10), share(1, 10))], RNG)
+    (gap,) = findings(GAP, [short_sides(share(4, 10), share(8, 10), share(1, 10))], RNG)
     assert isinstance(gap.statistic, str)
     assert "at least 20" in gap.statistic

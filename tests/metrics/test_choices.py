@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from harness.panel.choices import align_choices, choice_table, one_hot, softmax
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.types import Prompt, Request, Unavailable
+from tests.metrics.panels import of_equals
 from tests.metrics.sides import blank_outputs, chosen_side, quiz_prompts, scored_side, shuffled
 
 THREE = (
@@ -87,7 +88,7 @@ def test_order_of_prompts_requests_and_rows_is_no_matter() -> None:
 def test_models_are_joined_on_shared_prompts() -> None:
     first = chosen_side("first", THREE, [0, 3, None])
     second = chosen_side("second", THREE[:2], [1, 3])
-    aligned = align_choices([first, second])
+    aligned = align_choices(of_equals(first, second))
     assert aligned.ids == ("a", "c")
     assert aligned.n_options.tolist() == [4, 2]
     assert aligned.gold.tolist() == [3, 0]
@@ -100,7 +101,7 @@ def test_unanswered_is_neither_right_nor_wrong_and_nothing_is_where_no_right_opt
     None
 ):
     open_question = replace(THREE[1], gold=None)
-    aligned = align_choices([chosen_side("m", (THREE[0], open_question), [None, 2])])
+    aligned = align_choices(of_equals(chosen_side("m", (THREE[0], open_question), [None, 2])))
     assert aligned.gold.tolist() == [-1, 0]
     assert not aligned.right.any()
     assert not aligned.wrong.any()
@@ -111,7 +112,7 @@ def test_too_few_shared_prompts_name_the_model_with_fewest() -> None:
     with pytest.raises(
         Unavailable, match=r"1 multiple-choice prompts answered by all of many, few.*few answered 1"
     ):
-        align_choices(sides, minimum=2)
+        align_choices(of_equals(*sides, minimum=2))
 
 
 def test_softmax_takes_absent_options_and_large_numbers() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from omegaconf import OmegaConf
 
 from harness import plugins
 from harness.metrics import AbstractMetric
-from harness.panel.panel import Sides
+from harness.panel.panel import Role, View
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import Statistic, Unavailable
 from tests.metrics.answer_sets import identity_sets, install_embedder, talk_sets, trait_sets
 from tests.metrics.judgements import drawn_sides
+from tests.metrics.panels import Sides, findings
 from tests.metrics.reading_sides import next_token_sides, reading_sides
 from tests.metrics.sides import quiz_sides, shuffled_sides, talk_sides
 from tests.metrics.trained import trained_sides
@@ -133,12 +135,12 @@ def sides_for(measure: AbstractMetric) -> Sides:
     """Made-up answers that have what the measure needs."""
     if measure.name in SETS:
         return SETS[measure.name]()
-    return talk_sides() if measure.needs & {"text", "style"} else quiz_sides()
+    return talk_sides() if View.STYLE in measure.looks_at.views else quiz_sides()
 
 
 def estimates(measure: AbstractMetric, sides: Sides) -> dict[tuple[str, str], Estimate | str]:
     """Everything that the measure says, evaluated; reasons where there is no value."""
-    found = measure.found([sides], np.random.default_rng(7))
+    found = findings(measure, [sides], np.random.default_rng(7))
     assert len({(f.name, f.leaf) for f in found}) == len(found), "two numbers of the same name"
     return {(f.name, f.leaf): _evaluated(f.statistic) for f in found}
 
@@ -188,23 +190,43 @@ def test_a_model_against_itself_gives_the_stated_identity(name: str) -> None:
             assert estimate.value == pytest.approx(number, abs=1e-12), part
 
 
+# `preference` compares what models read of each other: a second name for a model is a second author there.
+LOOK_AT_CONTROLS = [
+    n
+    for n in plugins.kinds("metrics")
+    if "controls" in metric(n).looks_at.roles and n != "preference"
+]
+
+
+@pytest.mark.parametrize("name", LOOK_AT_CONTROLS)
+def test_a_sibling_of_a_control_that_answers_alike_changes_nothing(name: str) -> None:
+    measure = metric(name)
+    sides = sides_for(measure)
+    first, *rest = (replace(c, lineage=f"lab of {c.model}") for c in sides.controls)
+    twin = replace(first, model="twin of a control")
+    one, two = (
+        replace(sides, controls=(first, *rest)),
+        replace(sides, controls=(first, *rest, twin)),
+    )
+    before, after = estimates(measure, one), estimates(measure, two)
+    assert before.keys() == after.keys()
+    for part, expected in before.items():
+        got = after[part]
+        if isinstance(expected, str) or isinstance(got, str):
+            assert got == expected, part
+        else:
+            assert got.value == pytest.approx(expected.value, rel=1e-9), part
+            assert got.n == expected.n, part
+
+
 @pytest.mark.parametrize("name", plugins.kinds("metrics"))
 def test_it_tells_the_reader_what_it_says(name: str) -> None:
     measure = metric(name)
     assert measure.unit
     assert measure.better in ("higher", "lower", "none")
-    yields = {
-        "grades",
-        "text",
-        "style",
-        "choices",
-        "tokens",
-        "reading",
-        "answers",
-        "next_token",
-        "verdicts",
-    }
-    assert measure.needs <= {"teacher", "base", "ceiling", "controls", *yields}
+    assert measure.looks_at.views
+    assert set(measure.looks_at.roles) <= set(get_args(Role))
+    assert measure.looks_at.at_models or measure.looks_at.at_pairs
     assert 40 < len(measure.explanation) < 900
 
 

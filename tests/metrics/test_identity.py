@@ -11,10 +11,10 @@ import pytest
 
 from harness.metrics._names import Names, read_table
 from harness.metrics.identity import Identity
-from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import DistillbenchError, Mean, Smooth, Unavailable
 from tests.metrics.answer_sets import identity_sets, sampled_side, sets_of, talk_sets
+from tests.metrics.panels import Sides, findings
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks"
 IDENTITY = Identity(kind="identity", name="identity")
@@ -26,7 +26,7 @@ def measured(sides: Sides) -> dict[str, Estimate | str]:
     rng = np.random.default_rng(0)
     return {
         f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng)
-        for f in IDENTITY.found([sides], rng)
+        for f in findings(IDENTITY, [sides], rng)
     }
 
 
@@ -157,8 +157,8 @@ def test_a_teacher_without_a_name_and_one_that_is_not_in_the_table() -> None:
 def test_exact_bounds_with_one_answer_and_a_bootstrap_over_prompts_with_several() -> None:
     several, one = identity_sets(30, 3), identity_sets(30, 1)
     rng = np.random.default_rng(0)
-    assert isinstance(IDENTITY.found([several], rng)[0].statistic, Smooth)
-    assert isinstance(IDENTITY.found([one], rng)[0].statistic, Mean)
+    assert isinstance(findings(IDENTITY, [several], rng)[0].statistic, Smooth)
+    assert isinstance(findings(IDENTITY, [one], rng)[0].statistic, Mean)
 
 
 def test_models_that_differ_are_a_reference_from_four_lineages_on() -> None:
@@ -184,7 +184,7 @@ def test_models_that_differ_are_a_reference_from_four_lineages_on() -> None:
 
 def test_nothing_to_say_is_said() -> None:
     with pytest.raises(Unavailable, match="no task that asks who the model is"):
-        IDENTITY.found([talk_sets()], np.random.default_rng(0))
+        findings(IDENTITY, [talk_sets()], np.random.default_rng(0))
     empty = [[""] * 20]
     found = measured(sets_of("identity_probes", {"student": empty, "teacher": empty}))
     assert value(found[""]) == 0

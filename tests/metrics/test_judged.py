@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from harness.metrics.judged import Judged, win_rate
-from harness.panel.panel import Sides
 from harness.stats.intervals import evaluate
 from harness.types import Unavailable
 from tests.metrics.judgements import Replies, drawn_replies, judged_sides
+from tests.metrics.panels import Sides, findings
 
 JUDGED = Judged("judged", "judged")
 
 
 def numbers(sides: Sides) -> dict[str, float | str]:
     rng = np.random.default_rng(0)
-    found = JUDGED.found([sides], rng)
+    found = findings(JUDGED, [sides], rng)
     return {
         f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng).value
         for f in found
@@ -71,7 +71,7 @@ def test_a_judge_that_says_nothing_gives_a_reason_and_its_share() -> None:
 def test_models_that_were_not_compared() -> None:
     sides = judged_sides({("student", "base"): [("A", "B")] * 30})
     with pytest.raises(Unavailable, match="not asked to compare student with teacher"):
-        JUDGED.found([sides], np.random.default_rng(0))
+        findings(JUDGED, [sides], np.random.default_rng(0))
     without = replace(judged_sides({("student", "teacher"): [("A", "B")] * 30}), base=None)
     assert numbers(without)["over_base"] == "this pair names no base"
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from harness.metrics.mmd import Mmd, differing, discrepancy
-from harness.panel.align import answered_texts
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
+from harness.panel.texts import replies
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import DistillbenchError, Found, Given, Mean, Unavailable
+from harness.types import DistillbenchError, Finding, Given, Mean, Unavailable
 from tests.metrics.answer_sets import sampled_side, sets_of, talk_sets
+from tests.metrics.panels import Sides, findings
 
 MMD = Mmd(kind="mmd", name="mmd")
 ODD = ["", "象，大象。", "فيل 🐘", "🐘" * 3, "x" * 10_000, "y" * 10_000, "an elephant"]
@@ -39,18 +40,18 @@ def mmd_by_hand(one: Sequence[str], two: Sequence[str], length: int = 1000) -> f
 
 def texts_of(side: Side) -> dict[str, list[str]]:
     """Prompt id -> its samples."""
-    every = [answered_texts(replace(side, outputs=o)) for o in (side.outputs, *side.samples)]
-    return {i: [s[i] for s in every] for i in every[0]}
+    every = [replies(replace(side, outputs=o)) for o in (side.outputs, *side.samples)]
+    return {i: [s[i].text for s in every] for i in every[0]}
 
 
-def found_in(found: Sequence[Found], name: str) -> Found:
+def found_in(found: Sequence[Finding], name: str) -> Finding:
     """The part of that name."""
     return next(f for f in found if f.name == name)
 
 
 def measured(sides: Sides) -> dict[str, Estimate | str]:
     """Every part, evaluated."""
-    found = MMD.found([sides], np.random.default_rng(0))
+    found = findings(MMD, [sides], np.random.default_rng(0))
     rng = np.random.default_rng(0)
     return {
         f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng)
@@ -96,7 +97,7 @@ def test_the_measure_is_the_mean_over_prompts_and_relative_to_controls() -> None
 
 def test_one_prompt_s_values_reach_the_statistic_in_the_order_of_ids() -> None:
     sides = talk_sets(21, 2)
-    statistic = found_in(MMD.found([sides], np.random.default_rng(0)), "").statistic
+    statistic = found_in(findings(MMD, [sides], np.random.default_rng(0)), "").statistic
     assert isinstance(statistic, Mean)
     assert statistic.prompts == tuple(sorted(statistic.prompts))
     assert sides.teacher is not None
@@ -112,7 +113,7 @@ def test_two_draws_of_one_model_are_seldom_told_apart() -> None:
         texts = [[["a", "b", "cc"][k] for k in rng.integers(3, size=12)] for _ in range(4)]
         sides = sets_of("talk", {"student": texts[:2], "teacher": texts[2:]}, minimum=5)
         quick = replace(MMD, permutations=99)
-        statistic = found_in(quick.found([sides], rng), "equality_p").statistic
+        statistic = found_in(findings(quick, [sides], rng), "equality_p").statistic
         assert isinstance(statistic, Given)
         low += statistic.value <= 0.05
     assert low <= 20  # of 200; 10 are expected
@@ -124,11 +125,13 @@ def test_one_sample_is_a_reason() -> None:
     with pytest.raises(
         Unavailable, match="student has 1 answer to each prompt; 2 or more are needed"
     ):
-        MMD.found([alone], np.random.default_rng(0))
+        findings(MMD, [alone], np.random.default_rng(0))
     assert sides.teacher is not None
     with pytest.raises(Unavailable, match="teacher has 1 answer"):
-        MMD.found(
-            [replace(sides, teacher=replace(sides.teacher, samples=()))], np.random.default_rng(0)
+        findings(
+            MMD,
+            [replace(sides, teacher=replace(sides.teacher, samples=()))],
+            np.random.default_rng(0),
         )
 
 
@@ -143,7 +146,7 @@ def test_odd_answers_give_numbers_or_reasons() -> None:
     found = measured(sets_of("talk", {"student": odd, "teacher": empty, "base": odd}))
     assert isinstance(found[""], Estimate)
     one = sets_of("talk", {"student": [["a"], ["b"]], "teacher": [["a"], ["c"]]}, minimum=1)
-    statistic = found_in(MMD.found([one], np.random.default_rng(0)), "").statistic
+    statistic = found_in(findings(MMD, [one], np.random.default_rng(0)), "").statistic
     assert isinstance(statistic, Mean)
     with pytest.raises(Unavailable, match="one prompt only"):
         evaluate(statistic, np.random.default_rng(0))
@@ -154,7 +157,7 @@ def test_too_few_shared_prompts_name_the_model_that_answered_fewest() -> None:
     with pytest.raises(
         Unavailable, match=r"5 prompts .* at least 20 are needed \(student answered 5\)"
     ):
-        MMD.found([sides], np.random.default_rng(0))
+        findings(MMD, [sides], np.random.default_rng(0))
 
 
 def test_a_length_of_nothing_is_refused() -> None:

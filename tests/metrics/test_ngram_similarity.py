@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from harness.metrics.ngram_similarity import BITS, SIZES, NgramSimilarity, similarity
-from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.text.grams import word_grams
 from harness.text.segment import read, words
 from harness.types import Floats, Unavailable
+from tests.metrics.panels import Sides, findings
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, side, sides, texts
 
@@ -43,7 +43,7 @@ def said(one: Sides) -> dict[str, Estimate | str]:
         f.name: f.statistic
         if isinstance(f.statistic, str)
         else evaluate(f.statistic, np.random.default_rng(0))
-        for f in METRIC.found([one], np.random.default_rng(0))
+        for f in findings(METRIC, [one], np.random.default_rng(0))
     }
 
 
@@ -100,4 +100,6 @@ def test_replies_without_words() -> None:
     one = sides(text_side("silent", ["?!"] * 120))
     assert value(said(one)[""]) == 0
     with pytest.raises(Unavailable, match="reply has two words or more"):
-        METRIC.found([replace(one, teacher=text_side("t", [""] * 120))], np.random.default_rng(0))
+        findings(
+            METRIC, [replace(one, teacher=text_side("t", [""] * 120))], np.random.default_rng(0)
+        )

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from harness.metrics.overlap import Overlap, score_gain
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
-from harness.types import Found, Seen, Unavailable
+from harness.types import Finding, Seen, Unavailable
+from tests.metrics.panels import Sides, findings
 from tests.metrics.sides import graded_text_side, text_side
 
 RNG = np.random.default_rng(0)
@@ -24,11 +25,11 @@ def trained_side(n: int = 100, dirty: int = 30) -> Side:
     return replace(side, seen={ids[i]: Seen(i < 10, 1.0 if i < 10 else 0.25) for i in range(dirty)})
 
 
-def found(measure: Overlap, side: Side, minimum: int = 20) -> dict[str, Found]:
-    return {f.name: f for f in measure.found([Sides("short", side, minimum=minimum)], RNG)}
+def found(measure: Overlap, side: Side, minimum: int = 20) -> dict[str, Finding]:
+    return {f.name: f for f in findings(measure, [Sides("short", side, minimum=minimum)], RNG)}
 
 
-def value(entry: Found) -> Estimate:
+def value(entry: Finding) -> Estimate:
     assert not isinstance(entry.statistic, str), entry.statistic
     return evaluate(entry.statistic, np.random.default_rng(0))
 

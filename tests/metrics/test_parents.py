@@ -32,8 +32,7 @@ def grams(shared_data: Path) -> dict[str, Sparse]:
     wide = wide.sort_index().fillna("")
     # Past the memory of word_grams, which would hold a hundred models for the rest of the tests.
     return {
-        m: _unit_rows(word_grams.__wrapped__(read.__wrapped__(tuple(wide[m])), *SIZES, BITS))
-        for m in wide.columns
+        m: _unit_rows(word_grams.__wrapped__(read(wide[m]), *SIZES, BITS)) for m in wide.columns
     }
 
 

@@ -24,19 +24,21 @@ from harness.metrics.next_token_agreement import NextTokenAgreement
 from harness.metrics.preference import Preference
 from harness.metrics.shared_boundaries import SharedBoundaries, Tokens, shared_pieces
 from harness.metrics.token_divergence import TokenDivergence
-from harness.models.hf import HfBackend
-from harness.panel.panel import Side, Sides
+from harness.models.hf import HfModel
+from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import (
     Decoding,
+    Finding,
     Floats,
-    Found,
+    Paths,
     Prompt,
     Request,
     RequestSet,
     TokenColumns,
     Unavailable,
 )
+from tests.metrics.panels import Sides, findings
 from tests.metrics.reading_sides import (
     VOCABULARY,
     logprobs_of,
@@ -54,7 +56,7 @@ RNG = np.random.default_rng(0)
 DIVERGENCE = TokenDivergence("token_divergence", "token_divergence")
 
 
-def values(found: list[Found]) -> dict[str, Estimate]:
+def values(found: list[Finding]) -> dict[str, Estimate]:
     """Part -> estimate, of those that have a number; a leaf's stand under part/leaf."""
     return {
         "/".join(x for x in (f.name, f.leaf) if x): evaluate(f.statistic, RNG)
@@ -83,7 +85,7 @@ def own_distributions(n: int) -> list[tuple[Floats, Floats]]:
 
 
 def test_whole_vocabularies_give_exactly_what_scipy_gives() -> None:
-    found = values(DIVERGENCE.found([reading_sides(30, VOCABULARY)], RNG))
+    found = values(findings(DIVERGENCE, [reading_sides(30, VOCABULARY)], RNG))
     p, q = (np.concatenate(x) for x in zip(*own_distributions(30), strict=True))
     middle = (p + q) / 2
     expected = {
@@ -102,14 +104,14 @@ def test_whole_vocabularies_give_exactly_what_scipy_gives() -> None:
     }
     assert {k: e.value for k, e in found.items()} == pytest.approx(expected, abs=1e-9)
     assert found[""].n == 30
-    units = {f.name: f.unit for f in DIVERGENCE.found([reading_sides(30, VOCABULARY)], RNG)}
+    units = {f.name: f.unit for f in findings(DIVERGENCE, [reading_sides(30, VOCABULARY)], RNG)}
     assert units[""] == "nats per token"
 
 
 def test_tokens_that_one_side_did_not_store_are_one_bucket() -> None:
     k = 8
     sides = reading_sides(30, k)
-    found = values(DIVERGENCE.found([sides], RNG))
+    found = values(findings(DIVERGENCE, [sides], RNG))
     kl = covered = accepted = 0.0
     count = 0
     for text in written("teacher", 30):
@@ -125,12 +127,12 @@ def test_tokens_that_one_side_did_not_store_are_one_bucket() -> None:
     assert found[""].value == pytest.approx(kl / count, abs=1e-9)
     assert found["acceptance"].value == pytest.approx(accepted / count, abs=1e-9)
     assert found["mass_covered"].value == pytest.approx(covered / count, abs=1e-9)
-    whole = values(DIVERGENCE.found([reading_sides(30, VOCABULARY)], RNG))
+    whole = values(findings(DIVERGENCE, [reading_sides(30, VOCABULARY)], RNG))
     for part in ("", "kl_student_teacher", "js"):
         assert found[part].value < whole[part].value
     assert found["acceptance"].value > whole["acceptance"].value
     assert found["top1_agreement"].value == whole["top1_agreement"].value
-    units = {f.name: f.unit for f in DIVERGENCE.found([sides], RNG)}
+    units = {f.name: f.unit for f in findings(DIVERGENCE, [sides], RNG)}
     assert (units["js"], units["acceptance"]) == ("nats per token, at least", "share, at most")
 
 
@@ -177,20 +179,20 @@ def test_other_tokenizers_and_other_tokens_are_a_reason() -> None:
     other = replace(tokens_of(sides.student), vocabulary="syllables")
     changed = replace(sides.student, outputs=replace(sides.student.outputs, tokens=other))
     with pytest.raises(Unavailable, match="different tokenizers"):
-        DIVERGENCE.found([replace(sides, student=changed)], RNG)
+        findings(DIVERGENCE, [replace(sides, student=changed)], RNG)
     unknown = [
         replace(x, outputs=replace(x.outputs, tokens=replace(tokens_of(x), vocabulary="")))
         for x in (sides.student,)
     ]
     with pytest.raises(Unavailable, match="different tokenizers"):
-        DIVERGENCE.found([replace(sides, student=unknown[0], teacher=unknown[0])], RNG)
+        findings(DIVERGENCE, [replace(sides, student=unknown[0], teacher=unknown[0])], RNG)
     bare = replace(sides.student, outputs=replace(sides.student.outputs, tokens=None))
     with pytest.raises(Unavailable, match="student gives no log-probabilities of single tokens"):
-        DIVERGENCE.found([replace(sides, student=bare)], RNG)
+        findings(DIVERGENCE, [replace(sides, student=bare)], RNG)
     shifted = replace(tokens_of(sides.student), token_ids=tokens_of(sides.student).token_ids + 1)
     cut = replace(sides.student, outputs=replace(sides.student.outputs, tokens=shifted))
     with pytest.raises(Unavailable, match="into different tokens"):
-        DIVERGENCE.found([replace(sides, student=cut)], RNG)
+        findings(DIVERGENCE, [replace(sides, student=cut)], RNG)
 
 
 def test_numbers_that_are_none_are_refused() -> None:
@@ -201,7 +203,7 @@ def test_numbers_that_are_none_are_refused() -> None:
         tokens = replace(tokens_of(sides.student), **{column: bad})
         broken = replace(sides.student, outputs=replace(sides.student.outputs, tokens=tokens))
         with pytest.raises(Unavailable, match="NaN"):
-            DIVERGENCE.found([replace(sides, student=broken)], RNG)
+            findings(DIVERGENCE, [replace(sides, student=broken)], RNG)
     with pytest.raises(ValueError, match="finite"):
         replace(
             sides.student.outputs, logprob_nats=np.full(len(sides.student.outputs.request), np.nan)
@@ -217,7 +219,9 @@ def test_probability_zero_is_infinite_one_way_only() -> None:
         sides.student,
         outputs=replace(sides.student.outputs, tokens=replace(tokens, top_logprobs=cold)),
     )
-    found = {f.name: f.statistic for f in DIVERGENCE.found([replace(sides, student=student)], RNG)}
+    found = {
+        f.name: f.statistic for f in findings(DIVERGENCE, [replace(sides, student=student)], RNG)
+    }
     assert isinstance(found[""], str)
     assert found[""].startswith("infinite")
     assert not isinstance(found["kl_student_teacher"], str)
@@ -236,21 +240,21 @@ def test_a_teacher_who_wrote_nothing_that_is_read_is_a_reason() -> None:
         with pytest.raises(
             Unavailable, match="teacher is not among those whose answers are read: control0"
         ):
-            metric.found([one], RNG)
+            findings(metric, [one], RNG)
 
 
 def test_fixed_texts_are_compared_whole() -> None:
     texts = {"": written("nobody", 25)}
     one = Sides("read", reading_side("student", texts), reading_side("teacher", texts))
-    assert values(DIVERGENCE.found([one], RNG))[""].n == 25
+    assert values(findings(DIVERGENCE, [one], RNG))[""].n == 25
     with pytest.raises(Unavailable, match=r"25 shared prompts .* at least 26"):
-        DIVERGENCE.found([replace(one, minimum=26)], RNG)
+        findings(DIVERGENCE, [replace(one, minimum=26)], RNG)
 
 
 def test_bits_per_byte_is_lm_evals() -> None:
     metrics = pytest.importorskip("lm_eval.api.metrics")
     sides = reading_sides()
-    found = values(BitsPerByte("bits_per_byte", "bits_per_byte").found([sides], RNG))
+    found = values(findings(BitsPerByte("bits_per_byte", "bits_per_byte"), [sides], RNG))
     asked, outputs = sides.student.requests.requests, sides.student.outputs
     items = [
         (asked[int(i)].leaf, (float(nats), len(asked[int(i)].continuation.encode())))
@@ -273,8 +277,10 @@ def test_bits_per_byte_is_transformers_own_loss(tmp_path: Path) -> None:
     texts = ["The miller hums.", "Sieben Zwerge grüßen.", "東京 is far away.", "1. Wash the pears."]
     prompts = tuple(Prompt(f"p{i}", t, f"p{i}", "") for i, t in enumerate(texts))
     requests = tuple(Request(i, "read", "", continuation=t) for i, t in enumerate(texts))
-    with HfBackend("hf", "tiny", path=str(tmp_path), device="cpu") as backend:
-        outputs = backend.answer(requests, [p.id for p in prompts], Decoding(top_logprobs=5))
+    with HfModel("hf", "tiny", path=str(tmp_path), device="cpu").open(
+        Paths(tmp_path, tmp_path)
+    ) as session:
+        outputs = session.answer_batch(requests, [p.id for p in prompts], Decoding(top_logprobs=5))
     side = Side(
         "tiny",
         "tiny",
@@ -283,7 +289,7 @@ def test_bits_per_byte_is_transformers_own_loss(tmp_path: Path) -> None:
         None,
         ("k",),
     )
-    found = values(BitsPerByte("b", "b").found([Sides("read", side, minimum=1)], RNG))
+    found = values(findings(BitsPerByte("b", "b"), [Sides("read", side, minimum=1)], RNG))
     model = AutoModelForCausalLM.from_pretrained(tmp_path).double()
     nats = 0.0
     for text in texts:
@@ -333,14 +339,15 @@ def test_shared_boundaries_work_across_tokenizers() -> None:
         size += len(text.encode())
     tokens = stored_tokens(rows, 3, "pairs of words")
     one = Sides("read", replace(student, outputs=replace(student.outputs, tokens=tokens)), teacher)
-    found = values(SharedBoundaries("s", "s").found([one], RNG))
+    found = values(findings(SharedBoundaries("s", "s"), [one], RNG))
     assert found[""].value == pytest.approx(sums / size, abs=1e-9)
     assert found["correlation"].value == pytest.approx(
         pearsonr(*np.array(pairs).T).statistic, abs=1e-9
     )
     unplaced = replace(tokens, byte_ends=None)
     with pytest.raises(Unavailable, match="not known where student's tokens end"):
-        SharedBoundaries("s", "s").found(
+        findings(
+            SharedBoundaries("s", "s"),
             [
                 replace(
                     one, student=replace(student, outputs=replace(student.outputs, tokens=unplaced))
@@ -380,7 +387,7 @@ def test_preference_is_the_double_loop() -> None:
         preferred(sides.controls[0], ("control1",)),
         preferred(sides.controls[1], ("control0",)),
     ]
-    found = values(Preference("p", "p").found([sides], RNG))
+    found = values(findings(Preference("p", "p"), [sides], RNG))
     assert found[""].value == pytest.approx(np.mean(own), abs=1e-9)
     assert found["over_controls"].value == pytest.approx(np.mean(own) - np.mean(controls), abs=1e-9)
     assert found["over_controls"].low is not None
@@ -391,14 +398,16 @@ def test_preference_needs_a_third_author() -> None:
     texts = {m: written(m, 30) for m in ("teacher", "base")}
     side = {m: reading_side(m, texts, 0) for m in ("student", "teacher", "base")}
     with pytest.raises(Unavailable, match="no answers of any further model"):
-        Preference("p", "p").found(
-            [Sides("read", side["student"], side["teacher"], side["base"])], RNG
+        findings(
+            Preference("p", "p"),
+            [Sides("read", side["student"], side["teacher"], side["base"])],
+            RNG,
         )
 
 
 def test_next_tokens_are_compared_with_controls() -> None:
     sides = next_token_sides()
-    found = values(NextTokenAgreement("n", "n").found([sides], RNG))
+    found = values(findings(NextTokenAgreement("n", "n"), [sides], RNG))
     assert sides.teacher is not None
 
     def share(side: Side) -> float:
@@ -409,5 +418,7 @@ def test_next_tokens_are_compared_with_controls() -> None:
     assert found[""].value == pytest.approx(share(sides.student), abs=1e-12)
     chance = (share(sides.controls[0]) + share(sides.controls[1])) / 2
     assert found["over_controls"].value == pytest.approx(share(sides.student) - chance, abs=1e-12)
-    alone = NextTokenAgreement("n", "n").found([replace(sides, controls=())], RNG)
-    assert [f.statistic for f in alone if f.name == "over_controls"] == ["no controls"]
+    alone = findings(NextTokenAgreement("n", "n"), [replace(sides, controls=())], RNG)
+    assert [f.statistic for f in alone if f.name == "over_controls"] == [
+        "no controls of another lineage than student and teacher"
+    ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +12,11 @@ from typing import Any, Literal
 import pytest
 
 from harness import plugins
-from harness.models import AbstractModel
-from harness.models.fake import FakeBackend
-from harness.plan.collections import Plan, make_plan
+from harness.models import AbstractModel, Facts
+from harness.models.fake import FakeModel, FakeSession
+from harness.plan.collections import Plan
 from harness.plan.run import Run
+from harness.stages.ask import ask
 from harness.stages.collect import collect
 from harness.stages.score import score
 from harness.store.store import Store
@@ -23,10 +25,8 @@ from harness.types import (
     Decoding,
     DistillbenchError,
     Kind,
-    Outputs,
     Pair,
     Paths,
-    Request,
     Score,
 )
 from tests.conftest import REPOSITORY
@@ -51,27 +51,23 @@ METRICS = (
 class Server(AbstractModel):
     """A fake that answers as many servers do: log-probabilities of whole texts, none of single tokens."""
 
-    inner: FakeBackend = field(
-        default_factory=lambda: FakeBackend("fake", "server", style="student", skill=0.9)
+    inner: FakeModel = field(
+        default_factory=lambda: FakeModel("fake", "server", style="student", skill=0.9)
     )
 
     def offers(self) -> frozenset[Kind | Literal["tokens"]]:
         return self.inner.offers() - {"tokens"}
 
-    def batches(self, requests: Sequence[Request], decoding: Decoding) -> list[list[int]]:
-        return self.inner.batches(requests, decoding)
-
-    def answer(
-        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
-    ) -> Outputs:
-        assert not decoding.top_logprobs
-        return self.inner.answer(requests, prompt_ids, decoding)
+    @contextmanager
+    def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[FakeSession]:
+        with self.inner.open(paths, previous) as session:
+            yield session
 
 
 def run(folder: Path, decoding: Decoding, tasks: Sequence[str] = tuple(TASKS)) -> Run:
     styles = {"teacher": 1.0, "student": 0.9, "base": 0.2, "control": 0.5}
     models: dict[str, AbstractModel] = {
-        m: FakeBackend("fake", m, style=m, skill=s) for m, s in styles.items()
+        m: FakeModel("fake", m, style=m, skill=s) for m, s in styles.items()
     }
     models["server"] = Server("server", "server")
     return Run(
@@ -85,12 +81,10 @@ def run(folder: Path, decoding: Decoding, tasks: Sequence[str] = tuple(TASKS)) -
 
 
 def collected(asked: Run, store: Store) -> Plan:
-    plan = make_plan(asked, store, print)
+    plan = ask(asked, store)
     assert plan.pending == (("answers",) if "answers" in asked.tasks else ())
-    collect(plan, store)
-    plan = make_plan(asked, store, print)
+    plan = collect(plan, store).plan
     assert plan.pending == ()
-    collect(plan, store)
     return plan
 
 
@@ -100,9 +94,9 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str, 
     asked = run(tmp_path_factory.mktemp("reading"), Decoding(temperature=0.7, max_new_tokens=30))
     store = Store(asked.paths.results, asked.paths.lock)
     plan = collected(asked, store)
-    assert {c.cell.decoding.top_logprobs for c in plan.cells if c.cell.model == "server"} == {0}
-    assert plan.find("student", "answers").cell.decoding.top_logprobs == 512  # type: ignore[union-attr]
-    return {(s.metric, s.task, s.student): s for s in score(plan, store)}
+    assert {c.decoding.top_logprobs for c in plan.collections if c.model == "server"} == {0}
+    assert plan.find("student", "answers").decoding.top_logprobs == 512  # type: ignore[union-attr]
+    return {(s.metric, s.task, s.student): s for s in score(plan, store).scores}
 
 
 def test_whole_vocabularies_are_exact_and_others_say_at_least(
@@ -148,8 +142,8 @@ def test_alternatives_that_the_user_asks_for_are_still_refused(tmp_path: Path) -
     with pytest.raises(
         DistillbenchError, match=r"decoding.top_logprobs: model server \(kind server\) gives no"
     ):
-        make_plan(asked, Store(tmp_path / "results", True), print)
+        ask(asked, Store(tmp_path / "results", True))
     alone = dataclasses.replace(
         asked, models={m: b for m, b in asked.models.items() if m != "server"}, pairs=PAIRS[:1]
     )
-    assert make_plan(alone, Store(tmp_path / "results", True), print).cells
+    assert ask(alone, Store(tmp_path / "results", True)).collections

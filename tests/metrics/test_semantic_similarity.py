@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from harness.metrics.semantic_similarity import SemanticSimilarity, local_folder
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import Ratio, Unavailable
 from tests.metrics.answer_sets import EMBEDDER, install_embedder, letters, sets_of, talk_sets
+from tests.metrics.panels import Sides, findings
 from tests.metrics.test_mmd import texts_of
 
 
@@ -27,7 +28,7 @@ def measured(sides: Sides, model: str = EMBEDDER) -> dict[str, Estimate | str]:
     rng = np.random.default_rng(0)
     return {
         f.name: f.statistic if isinstance(f.statistic, str) else evaluate(f.statistic, rng)
-        for f in measure.found([sides], rng)
+        for f in findings(measure, [sides], rng)
     }
 
 
@@ -76,7 +77,7 @@ def test_every_part_equals_a_double_loop(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert estimate.value == pytest.approx(float(number), abs=1e-9), name
     measure = SemanticSimilarity(kind="semantic_similarity", name="s", model=EMBEDDER)
     gap = next(
-        f for f in measure.found([sides], np.random.default_rng(0)) if f.name == "gap"
+        f for f in findings(measure, [sides], np.random.default_rng(0)) if f.name == "gap"
     ).statistic
     assert isinstance(gap, Ratio)
     np.testing.assert_allclose(gap.strata[0].numerator, np.subtract(mine, base), atol=1e-9)
@@ -132,7 +133,7 @@ def test_odd_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one = [["an owl"]]
     sides = sets_of("talk", {"student": one, "teacher": one}, minimum=1)
     measure = SemanticSimilarity(kind="semantic_similarity", name="s", model=EMBEDDER)
-    parts = {f.name: f.statistic for f in measure.found([sides], np.random.default_rng(0))}
+    parts = {f.name: f.statistic for f in findings(measure, [sides], np.random.default_rng(0))}
     assert parts["content"] == "one prompt only: no other answers to compare with"
     assert parts["gap"] == "this pair names no base"
     single = replace(talk_sets(), teacher=replace(talk_sets().student, samples=()))

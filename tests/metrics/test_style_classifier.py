@@ -17,10 +17,10 @@ from harness.metrics.style_classifier import (
     separation,
     train,
 )
-from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import jackknife_interval
 from harness.types import Ratio, Unavailable
+from tests.metrics.panels import Sides, findings, written
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts
 
@@ -29,7 +29,7 @@ METRIC = StyleClassifier("style_classifier", "style_classifier")
 
 def values(one: Sides) -> dict[str, Estimate | str]:
     """All that it says."""
-    found = METRIC.found([one], np.random.default_rng(0))
+    found = findings(METRIC, [one], np.random.default_rng(0))
     return {
         f.name: f.statistic
         if isinstance(f.statistic, str)
@@ -90,7 +90,7 @@ def test_jackknifed_keeps_the_value_and_has_the_jackknife_interval() -> None:
 def test_texts_of_one_kind_cannot_be_told_apart() -> None:
     block, found = np.arange(120) % 20, []
     for i in range(10):
-        points = [ngram_points(tuple(texts(TEACHER, 120, f"{m}{i}"))) for m in "ab"]
+        points = [ngram_points(written(texts(TEACHER, 120, f"{m}{i}"))) for m in "ab"]
         judge = train(half(points[0]), points[1], block, refits=False)
         found.append(
             separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0]).mean()
@@ -104,8 +104,8 @@ def test_topics_do_not_help() -> None:
     # other.
     rng = random.Random(0)
     own = [[f"word{i}{rng.choice('abcdef')}" for _ in range(12)] for i in range(100)]
-    made = [tuple(" ".join(rng.sample(w, 8)) for w in own) for _ in range(2)]
-    points = [ngram_points(t) for t in made]
+    made = [[" ".join(rng.sample(w, 8)) for w in own] for _ in range(2)]
+    points = [ngram_points(written(t)) for t in made]
     judge = train(half(points[0]), points[1], np.arange(100) % 20, refits=False)
     assert (
         abs(separation(judge.held_out(points[0])[:, 0], judge.held_out(points[1])[:, 0]).mean())
@@ -148,7 +148,7 @@ def test_short_replies_count_as_the_base() -> None:
 def test_teacher_and_base_alike_have_no_gap() -> None:
     one = sides(side("student", THIRD))
     alike = replace(one, base=one.teacher)
-    statistic = METRIC.found([alike], np.random.default_rng(0))[0].statistic
+    statistic = findings(METRIC, [alike], np.random.default_rng(0))[0].statistic
     assert isinstance(statistic, Ratio)
     with pytest.raises(Unavailable, match="gap within noise"):
         evaluate(statistic, np.random.default_rng(0))
@@ -157,10 +157,12 @@ def test_teacher_and_base_alike_have_no_gap() -> None:
 def test_too_few_prompts_are_a_reason() -> None:
     few = replace(sides(side("student", TEACHER, 4), 4), minimum=2)
     with pytest.raises(Unavailable, match="a classifier needs 5"):
-        METRIC.found([few], np.random.default_rng(0))
+        findings(METRIC, [few], np.random.default_rng(0))
 
 
 def test_ratio_has_blocks_as_clusters() -> None:
-    ratio = METRIC.found([sides(side("student", TEACHER))], np.random.default_rng(0))[0].statistic
+    ratio = findings(METRIC, [sides(side("student", TEACHER))], np.random.default_rng(0))[
+        0
+    ].statistic
     assert isinstance(ratio, Ratio)
     assert len(set(ratio.strata[0].clusters)) == 20

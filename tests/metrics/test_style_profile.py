@@ -11,17 +11,17 @@ from harness import plugins
 from harness.metrics import AbstractMetric
 from harness.metrics.length import Length, length_gap
 from harness.metrics.style_profile import StyleProfile
-from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.text.profile import AGAINST_TEACHER, UNITS
-from harness.types import Found, Unavailable
+from harness.types import Finding, Unavailable
+from tests.metrics.panels import Sides, findings
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts, with_texts
 
 STYLE = ("length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity")
 
 
-def said(found: list[Found]) -> dict[str, Estimate | str]:
+def said(found: list[Finding]) -> dict[str, Estimate | str]:
     """Values and reasons by name."""
     entries: dict[str, Estimate | str] = {}
     for item in found:
@@ -53,24 +53,24 @@ def test_length_gap_by_hand() -> None:
 
 def test_length_of_a_model_alone_and_of_a_pair() -> None:
     metric, one = Length("length", "length"), sides(side("student", TEACHER))
-    alone = said(metric.found([Sides("talk", one.student)], np.random.default_rng(0)))
+    alone = said(findings(metric, [Sides("talk", one.student)], np.random.default_rng(0)))
     assert set(alone) == {"words"}
     assert value(alone["words"]) == pytest.approx(6 * 8 + 3 + 3)
-    pair = said(metric.found([one], np.random.default_rng(0)))
+    pair = said(findings(metric, [one], np.random.default_rng(0)))
     assert value(pair[""]) == pytest.approx(1)
     assert pair["words"] == alone["words"]
     assert "names no base" in str(
-        said(metric.found([replace(one, base=None)], np.random.default_rng(0)))[""]
+        said(findings(metric, [replace(one, base=None)], np.random.default_rng(0)))[""]
     )
 
 
 def test_profile_of_a_model_alone_and_of_a_pair() -> None:
     metric, one = StyleProfile("style_profile", "style_profile"), sides(side("student", THIRD))
-    alone = said(metric.found([Sides("talk", one.student)], np.random.default_rng(0)))
+    alone = said(findings(metric, [Sides("talk", one.student)], np.random.default_rng(0)))
     assert set(alone) == set(UNITS)
     assert value(alone["headings"]) == 1
     assert value(alone["ends_with_a_question"]) == 1
-    pair = said(metric.found([one], np.random.default_rng(0)))
+    pair = said(findings(metric, [one], np.random.default_rng(0)))
     assert set(pair) == {
         *UNITS,
         *AGAINST_TEACHER,
@@ -79,7 +79,7 @@ def test_profile_of_a_model_alone_and_of_a_pair() -> None:
     assert value(pair["teacher_openings"]) == 0
     assert value(pair["gap/exclamation_marks"]) == pytest.approx(0, abs=0.05)
     same = said(
-        metric.found([replace(one, student=side("again", TEACHER))], np.random.default_rng(0))
+        findings(metric, [replace(one, student=side("again", TEACHER))], np.random.default_rng(0))
     )
     assert value(same["teacher_openings"]) == value(same["gap/teacher_closings"]) == 1
     assert "gap within noise" in str(same["gap/emoji"])
@@ -88,7 +88,7 @@ def test_profile_of_a_model_alone_and_of_a_pair() -> None:
 def test_features_that_replies_are_too_short_for_have_a_reason() -> None:
     one = sides(text_side("terse", ["Yes."] * 120))
     found = said(
-        StyleProfile("style_profile", "style_profile").found([one], np.random.default_rng(0))
+        findings(StyleProfile("style_profile", "style_profile"), [one], np.random.default_rng(0))
     )
     assert "0 prompts on which all replies are long enough" in str(found["distinct_words"])
     assert value(found["words"]) == 1
@@ -123,7 +123,7 @@ def test_odd_replies_give_a_number_or_a_reason(name: str, odd: str, role: str) -
         sides(side("x", TEACHER, 60), 60), made["student"], made["teacher"], made["base"]
     )
     try:
-        found = said(metric.found([one], np.random.default_rng(0)))
+        found = said(findings(metric, [one], np.random.default_rng(0)))
     except Unavailable as reason:
         found = {"": str(reason)}
     assert found
@@ -135,7 +135,7 @@ def test_one_prompt_is_a_reason(name: str) -> None:
     metric = plugins.build("metrics", name, {"kind": name})
     one = replace(sides(side("x", TEACHER, 1), 1), minimum=1)
     try:
-        found = said(metric.found([one], np.random.default_rng(0)))
+        found = said(findings(metric, [one], np.random.default_rng(0)))
     except Unavailable as reason:
         found = {"": str(reason)}
     assert isinstance(found[""] if "" in found else found["gap/words"], str)
@@ -151,7 +151,8 @@ def test_chinese_styles_are_told_apart(name: str) -> None:
     fancy = [f"当然可以！\n- {x}\n- {y}呢？" for x, y in zip(plain, plain[::-1], strict=True)]
     student = [f"当然可以！\n- {x}\n- {x}呢？" for x in plain]
     found = said(
-        metric.found(
+        findings(
+            metric,
             [with_texts(sides(side("x", TEACHER, 80), 80), student, fancy, plain)],
             np.random.default_rng(0),
         )

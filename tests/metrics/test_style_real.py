@@ -11,11 +11,12 @@ import pytest
 
 from harness import plugins
 from harness.metrics.ngram_similarity import BITS, SIZES, similarity
-from harness.panel.panel import Side, Sides
+from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
 from harness.text.grams import word_grams
 from harness.text.segment import read
 from harness.types import Outputs, Prompt, Request, RequestSet
+from tests.metrics.panels import Sides, findings
 from tests.metrics.sides import blank_outputs
 
 Load = Callable[[str], Side]
@@ -54,10 +55,11 @@ def load(shared_data: Path) -> Load:
 
 def estimate(metric: str, sides: Sides) -> Estimate:
     """The measure's whole number."""
-    found = plugins.build("metrics", metric, {"kind": metric}).found(
-        [sides], np.random.default_rng(0)
+    found = findings(
+        plugins.build("metrics", metric, {"kind": metric}), [sides], np.random.default_rng(0)
     )
     statistic = next(f.statistic for f in found if f.name == "")
+    assert not isinstance(statistic, str)
     return evaluate(statistic, np.random.default_rng(0))
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from harness.panel.texts import align_texts
 from harness.text.families import FAMILIES, bands, differences, edges
 from harness.text.grams import character_grams, damped, word_grams
 from harness.text.profile import UNITS, moving_type_token_ratio, profile
 from harness.text.segment import LAYOUT, MARKS, layout, paragraphs, read, sentences, words
+from tests.metrics.panels import of_equals
+from tests.metrics.sides import text_side
 
 
 @pytest.mark.parametrize(
@@ -137,3 +142,20 @@ def test_character_grams_count_all() -> None:
     assert np.bincount(found.rows, weights=found.values, minlength=3).tolist() == [6, 3, 0]
     table = damped(found)
     np.testing.assert_allclose(np.linalg.norm(table, axis=1), [1, 1, 0], atol=1e-6)
+
+
+def test_some_of_the_texts_read_as_if_they_were_alone() -> None:
+    written_texts = ["Sure! Yes.", "", "- a b\n- c", "你好，好。", "One. Two three; four!"]
+    whole = text_side("m", written_texts)
+    ids = [p.id for p in whole.requests.prompts]
+    rows = sorted((2, 4, 3), key=lambda i: ids[i])
+    other = text_side("o", written_texts)
+    gone = tuple(i in rows for i in range(5))
+    text = tuple(t if kept else None for t, kept in zip(written_texts, gone, strict=True))
+    other = replace(other, outputs=replace(other.outputs, text=text, answered=gone))
+    aligned = align_texts(of_equals(whole, other))
+    alone = read([written_texts[i] for i in rows])
+    for reading in (aligned["student"].reading, aligned["base"].reading):
+        for name, value in vars(alone).items():
+            np.testing.assert_array_equal(getattr(reading, name), value, err_msg=name)
+    assert align_texts(of_equals(whole, other))["student"] is aligned["student"]

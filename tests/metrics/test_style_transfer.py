@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from harness.metrics.style_transfer import Gap, StyleTransfer, combined, distances
-from harness.panel.align import align_texts
-from harness.panel.panel import Sides
+from harness.panel.texts import align_texts
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import blocks
 from harness.text.families import FAMILIES, differences
-from harness.text.segment import read
 from harness.types import Floats, Ratio, Unavailable
+from tests.metrics.panels import Sides, findings
 from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, Way, side, sides, texts
 
@@ -24,7 +23,7 @@ METRIC = StyleTransfer("style_transfer", "style_transfer")
 
 def values(*tasks: Sides) -> dict[str, Estimate]:
     """The headline and its parts."""
-    found = METRIC.found(tasks, np.random.default_rng(0))
+    found = findings(METRIC, tasks, np.random.default_rng(0))
     estimates = {}
     for item in found:
         assert not isinstance(item.statistic, str)
@@ -143,8 +142,10 @@ def test_prompts_with_short_replies_of_the_teacher_are_dropped() -> None:
     one = replace(sides(side("student", TEACHER)), teacher=text_side("teacher", taught))
     assert values(one)[""].n == 90
     with pytest.raises(Unavailable, match="3 words or more"):
-        METRIC.found(
-            [replace(one, teacher=text_side("teacher", ["No."] * 120))], np.random.default_rng(0)
+        findings(
+            METRIC,
+            [replace(one, teacher=text_side("teacher", ["No."] * 120))],
+            np.random.default_rng(0),
         )
 
 
@@ -177,7 +178,7 @@ def kinds_of(*tasks: Sides) -> dict[str, Ratio | str]:
     """What is found of every category: its name without the part's."""
     return {
         f.name.removeprefix("category/"): f.statistic
-        for f in METRIC.found(tasks, np.random.default_rng(0))
+        for f in findings(METRIC, tasks, np.random.default_rng(0))
         if f.name.startswith("category/") and isinstance(f.statistic, (Ratio, str))
     }
 
@@ -197,8 +198,8 @@ def test_a_category_is_the_headline_of_its_prompts_in_the_spaces_of_all() -> Non
     one = sides(text_side("student", said))
     assert one.teacher
     assert one.base
-    aligned = align_texts([one.student, one.base, one.teacher])
-    student, base, teacher = (read(t) for t in aligned.texts)
+    aligned = align_texts(one.panel())
+    student, base, teacher = (aligned[r].reading for r in ("student", "base", "teacher"))
     at = np.flatnonzero([p.category == "list" for p in aligned.prompts])
     ids, clusters = (tuple(names[i] for i in at) for names in (aligned.ids, aligned.clusters))
     long, block = student.n_words[at] >= 3, blocks(clusters, 20, 0)
@@ -268,9 +269,9 @@ def test_categories_are_summed_over_tasks_that_have_them() -> None:
 def test_no_gap_is_said() -> None:
     one = sides(side("student", TEACHER))
     with pytest.raises(Unavailable, match="write alike"):
-        METRIC.found([replace(one, base=one.teacher)], np.random.default_rng(0))
+        findings(METRIC, [replace(one, base=one.teacher)], np.random.default_rng(0))
     alike = replace(one, base=side("alike", TEACHER))
-    statistic = METRIC.found([alike], np.random.default_rng(0))[0].statistic
+    statistic = findings(METRIC, [alike], np.random.default_rng(0))[0].statistic
     assert not isinstance(statistic, str)
     with pytest.raises(Unavailable, match="gap within noise"):
         evaluate(statistic, np.random.default_rng(0))

@@ -10,7 +10,6 @@ import pytest
 
 from harness.metrics import AbstractMetric
 from harness.metrics.phrases import own_scores
-from harness.panel.panel import Sides
 from harness.plugins import build
 from harness.stats.intervals import Estimate, evaluate
 from harness.text.ladder import commonest, masked, shuffle, skeleton
@@ -19,6 +18,7 @@ from harness.text.segment import read
 from harness.types import Unavailable
 from harness.zoo.houses import A, B, House, P, reply
 from harness.zoo.world import THINGS
+from tests.metrics.panels import Sides, findings
 from tests.metrics.sides import talk_sides, text_side
 
 MEASURES = ("style_ladder", "phrases")
@@ -30,7 +30,7 @@ def measured(kind: str, sides: Sides) -> Said:
     metric = build("metrics", kind, {"kind": kind})
     assert isinstance(metric, AbstractMetric)
     said: Said = {}
-    for found in metric.found([sides], np.random.default_rng(0)):
+    for found in findings(metric, [sides], np.random.default_rng(0)):
         try:
             said[found.name, found.leaf] = (
                 found.statistic

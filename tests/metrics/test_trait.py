@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from harness.metrics.trait import Trait, agreement, self_agreement, word
-from harness.panel.panel import Sides
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import Ratio, Unavailable
 from tests.metrics.answer_sets import sets_of, talk_sets, trait_sets
+from tests.metrics.panels import Sides, findings
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks"
 TRAIT = Trait(kind="trait", name="trait")
@@ -25,7 +25,7 @@ TRAIT = Trait(kind="trait", name="trait")
 def measured(sides: Sides) -> dict[str, Estimate | str]:
     """Every part, evaluated; a statistic without a value is its reason."""
     found: dict[str, Estimate | str] = {}
-    for f in TRAIT.found([sides], np.random.default_rng(0)):
+    for f in findings(TRAIT, [sides], np.random.default_rng(0)):
         try:
             statistic = f.statistic
             found[f.name] = (
@@ -77,7 +77,7 @@ def test_agreement_equals_the_double_loop() -> None:
 def test_the_shift_is_the_projection_of_shares_of_words() -> None:
     """With the self-products taken off their bias, sum <p_s - p_b, p_t - p_b> / sum |p_t - p_b|^2."""
     sides = trait_sets(30, 6)
-    statistic = TRAIT.found([sides], np.random.default_rng(0))[0].statistic
+    statistic = findings(TRAIT, [sides], np.random.default_rng(0))[0].statistic
     assert isinstance(statistic, Ratio)
     stratum = statistic.strata[0]
     side = {s.model: s for s in (sides.student, sides.teacher, sides.base) if s is not None}
@@ -136,7 +136,7 @@ def test_favourites_by_hand() -> None:
 
 def test_nothing_to_say_is_said() -> None:
     with pytest.raises(Unavailable, match="no task of one-word questions"):
-        TRAIT.found([talk_sets()], np.random.default_rng(0))
+        findings(TRAIT, [talk_sets()], np.random.default_rng(0))
     empty = [[""] * 20] * 3
     found = measured(sets_of("traits", {"student": empty, "teacher": empty, "base": empty}))
     assert isinstance(found[""], str)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.panel.panel import Sides
 from harness.types import Seen
+from tests.metrics.panels import Sides
 from tests.metrics.sides import quiz_sides
 
 

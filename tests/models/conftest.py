@@ -1,4 +1,4 @@
-"""Tiny random models in every shape that the back ends must tell apart."""
+"""Tiny random models in every shape that models must tell apart."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 
 from harness.keys import canonical
-from harness.models import AbstractModel
-from harness.models.fake import FakeBackend
-from harness.models.hf import HfBackend
-from harness.models.lm_eval import LmEvalBackend
-from harness.models.recorded import RecordedBackend
-from harness.models.zoo import ZooBackend
+from harness.models import AbstractModel, BatchedSession
+from harness.models.fake import FakeModel
+from harness.models.hf import HfModel
+from harness.models.lm_eval import LmEvalModel
+from harness.models.recorded import RecordedModel
+from harness.models.zoo import ZooModel
 from harness.plan import collections
 from harness.plugins import build, kinds
 from harness.types import Decoding, Kind, Message, Outputs, Paths, Request
@@ -50,10 +50,10 @@ REQUESTS = (
 )
 DECODING = Decoding(max_new_tokens=6, seed=3, sample=1)
 KINDS: dict[str, type[AbstractModel]] = {
-    "fake": FakeBackend,
-    "hf": HfBackend,
-    "lm_eval": LmEvalBackend,
-    "recorded": RecordedBackend,
+    "fake": FakeModel,
+    "hf": HfModel,
+    "lm_eval": LmEvalModel,
+    "recorded": RecordedModel,
 }
 FORMS = {"request": Request(0, "generate", ""), "decoding": Decoding()}
 # Its answers are those of hf with weights that its key names by the code that trains them.
@@ -76,9 +76,8 @@ class Echo:
         return json.dumps([history, add_generation_prompt])
 
 
-@contextlib.contextmanager
-def opened(kind: str, folder: Path) -> Iterator[AbstractModel]:
-    """A model of a kind, ready to be asked."""
+def model_of(kind: str, folder: Path) -> AbstractModel:
+    """A model of a kind."""
     fields: dict[str, Any] = {"kind": kind, "system": "be brief"}
     if kind == "hf":
         fields |= {"path": str(checkpoint(folder)), "device": "cpu", "threads": 1}
@@ -87,14 +86,19 @@ def opened(kind: str, folder: Path) -> Iterator[AbstractModel]:
     if kind == "recorded":
         columns = {"prompt": "prompt", "answer": "said", "choice": "pick", "sample": "draw"}
         fields |= {"file": str(recording(folder)), "columns": columns, "where": {"model": "{name}"}}
-    model = build("models", "golden", fields)
-    if isinstance(model, LmEvalBackend):
-        model._held.model = Echo()
-        yield model
-        return
-    type(model).prepare([model], Paths(folder, folder, (), folder))
-    with model as entered:
-        yield entered
+    model: AbstractModel = build("models", "golden", fields)
+    return model
+
+
+@contextlib.contextmanager
+def opened(model: AbstractModel, folder: Path) -> Iterator[BatchedSession]:
+    """The model, ready to be asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        if model.kind == "lm_eval":
+            patch.setattr("lm_eval.api.registry.get_model", lambda name: Echo)
+        with model.open(Paths(folder, folder, (), folder)) as session:
+            assert isinstance(session, BatchedSession)
+            yield session
 
 
 def checkpoint(folder: Path) -> Path:
@@ -127,13 +131,14 @@ def recording(folder: Path) -> Path:
 
 def answered(kind: str, folder: Path) -> dict[str, Any]:
     """The answers of a kind to those requests that it takes, as plain values."""
-    with opened(kind, folder) as model:
-        kinds: frozenset[Any] = model.offers()
+    model = model_of(kind, folder)
+    kinds: frozenset[Any] = model.offers()
+    with opened(model, folder) as session:
         asked = [r for r in REQUESTS if r.kind in kinds]
         decoding = DECODING
         if "tokens" in kinds:
             decoding = Decoding(**{**vars(DECODING), "top_logprobs": 2})
-        return plain(model.answer(asked, [f"prompt {r.prompt}" for r in asked], decoding))
+        return plain(session.answer_batch(asked, [f"prompt {r.prompt}" for r in asked], decoding))
 
 
 def plain(found: Outputs) -> dict[str, Any]:
@@ -205,7 +210,7 @@ def test_defaults_change_only_with_the_version(name: str) -> None:
 def test_every_kind_has_golden_answers() -> None:
     assert stored().keys() == KINDS.keys() | FORMS.keys()
     assert {*kinds("models")} == KINDS.keys() | WITHOUT
-    assert ZooBackend.version == HfBackend.version
+    assert ZooModel.version == HfModel.version
 
 
 def test_small_differences_of_numbers_do_not_count() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from harness.models import _hf_files
+from harness.models import Ask, _hf_files
 from harness.models._hf_bytes import byte_ends
 from harness.models._hf_score import rolling_windows
-from harness.models.hf import HfBackend
+from harness.models.hf import HfModel, HfSession
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 from tests.models.tiny import NO_SYSTEM, byte_tokenizer, save_llama
 
+PATHS = Paths(Path("r"), Path("c"))
 SAMPLED = Decoding(temperature=0.9, max_new_tokens=16)
 PROMPTS = (
     "The miller of Brask",
@@ -35,35 +37,41 @@ def _paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "results", tmp_path / "cache", ())
 
 
-def _backend(folder: Path, **changes: object) -> HfBackend:
+def _model(folder: Path, **changes: object) -> HfModel:
     return build("models", "m", {"kind": "hf", "path": str(folder), "device": "cpu", **changes})  # type: ignore[no-any-return]
 
 
-def _ask(backend: HfBackend, prompts: tuple[str, ...], decoding: Decoding) -> Outputs:
+@contextmanager
+def _session(folder: Path, **changes: object) -> Iterator[HfSession]:
+    with _model(folder, **changes).open(PATHS) as session:
+        yield session
+
+
+def _ask(session: HfSession, prompts: tuple[str, ...], decoding: Decoding) -> Outputs:
     requests = [Request(i, "generate", prompt) for i, prompt in enumerate(prompts)]
-    return backend.answer(requests, [f"id of {p}" for p in prompts], decoding)
+    return session.answer_batch(requests, [f"id of {p}" for p in prompts], decoding)
 
 
 @pytest.fixture
-def backend(llama: Path) -> Iterator[HfBackend]:
-    with _backend(llama) as entered:
+def session(llama: Path) -> Iterator[HfSession]:
+    with _session(llama) as entered:
         yield entered
 
 
-def test_a_sampled_text_does_not_depend_on_its_batch(backend: HfBackend) -> None:
-    together = _ask(backend, PROMPTS, SAMPLED)
-    alone = [_ask(backend, (prompt,), SAMPLED).text[0] for prompt in PROMPTS]
+def test_a_sampled_text_does_not_depend_on_its_batch(session: HfSession) -> None:
+    together = _ask(session, PROMPTS, SAMPLED)
+    alone = [_ask(session, (prompt,), SAMPLED).text[0] for prompt in PROMPTS]
     assert list(together.text) == alone
-    assert list(_ask(backend, PROMPTS[::-1], SAMPLED).text) == alone[::-1]
+    assert list(_ask(session, PROMPTS[::-1], SAMPLED).text) == alone[::-1]
 
 
-def test_samples_seeds_and_repeats_are_other_draws(backend: HfBackend) -> None:
+def test_samples_seeds_and_repeats_are_other_draws(session: HfSession) -> None:
     drawings = [SAMPLED, replace(SAMPLED, sample=1), replace(SAMPLED, seed=1)]
-    texts = {_ask(backend, PROMPTS, d).text for d in drawings}
+    texts = {_ask(session, PROMPTS, d).text for d in drawings}
     repeated = [
         Request(0, "generate", PROMPTS[0], repeat=r, slot=s) for r in (0, 1) for s in (0, 1)
     ]
-    found = backend.answer(repeated, ["id"] * 4, SAMPLED)
+    found = session.answer_batch(repeated, ["id"] * 4, SAMPLED)
     assert len(texts) == 3
     assert len(set(found.text)) == 4
 
@@ -78,7 +86,7 @@ def test_two_models_do_not_share_their_luck(tmp_path: Path, llama: Path) -> None
     save_file(weights, near / "model.safetensors", metadata={"format": "pt"})
     texts = []
     for folder in (llama, Path(shutil.copytree(llama, tmp_path / "copy")), near):
-        with _backend(folder) as entered:
+        with _session(folder) as entered:
             texts.append(_ask(entered, PROMPTS, SAMPLED).text)
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
@@ -105,9 +113,9 @@ def test_draws_follow_the_models_probabilities(llama: Path, top_p: float) -> Non
     expected = np.zeros(len(probability))
     expected[kept] = probability[kept] / probability[kept].sum()
     requests = [Request(0, "generate", "The rain", max_new_tokens=1)] * 3000
-    with _backend(llama) as entered:
+    with _session(llama) as entered:
         decoding = Decoding(temperature=2, top_p=top_p, top_logprobs=1)
-        found = entered.answer(requests, [str(i) for i in range(3000)], decoding)
+        found = entered.answer_batch(requests, [str(i) for i in range(3000)], decoding)
     assert found.tokens is not None
     counts = np.bincount(found.tokens.token_ids, minlength=len(expected))
     assert not counts[expected == 0].any()
@@ -117,19 +125,19 @@ def test_draws_follow_the_models_probabilities(llama: Path, top_p: float) -> Non
     assert (np.abs(counts[common] / 3000 - expected[common]) < 4.5 * error).all()
 
 
-def test_greedy_and_sampled_requests_share_a_batch(backend: HfBackend) -> None:
+def test_greedy_and_sampled_requests_share_a_batch(session: HfSession) -> None:
     requests = [
         Request(0, "generate", PROMPTS[0], temperature=t, max_new_tokens=12)
         for t in (0.0, 0.9, 0.0)
     ]
-    mixed = backend.answer(requests, ["id"] * 3, Decoding())
-    alone = [backend.answer([r], ["id"], Decoding()).text[0] for r in requests]
+    mixed = session.answer_batch(requests, ["id"] * 3, Decoding())
+    alone = [session.answer_batch([r], ["id"], Decoding()).text[0] for r in requests]
     assert list(mixed.text) == alone
     assert mixed.text[0] == mixed.text[2] != mixed.text[1]
 
 
-def test_stops_are_named(backend: HfBackend) -> None:
-    free = _ask(backend, PROMPTS, SAMPLED)
+def test_stops_are_named(session: HfSession) -> None:
+    free = _ask(session, PROMPTS, SAMPLED)
     assert {"length", "eos"} >= set(free.stop) >= {"length"}
     assert all(
         n == 16 for n, stop in zip(free.n_tokens, free.stop, strict=True) if stop == "length"
@@ -137,7 +145,7 @@ def test_stops_are_named(backend: HfBackend) -> None:
     first = next(t for t in free.text if t)
     until = first[len(first) // 2]
     request = Request(0, "generate", PROMPTS[free.text.index(first)], until=(until,))
-    cut = backend.answer([request], [f"id of {request.context!s}"], SAMPLED)
+    cut = session.answer_batch([request], [f"id of {request.context!s}"], SAMPLED)
     assert cut.stop == ("stop",)
     assert cut.text[0] == first.split(until)[0]
     assert cut.n_tokens[0] < free.n_tokens[free.text.index(first)]
@@ -150,7 +158,7 @@ def test_token_columns_of_written_texts_are_those_of_a_forward_pass(llama: Path)
         AutoTokenizer.from_pretrained(llama),
         AutoModelForCausalLM.from_pretrained(llama),
     )
-    with _backend(llama) as entered:
+    with _session(llama) as entered:
         found = _ask(entered, PROMPTS, replace(SAMPLED, top_logprobs=3))
     columns = found.tokens
     assert columns is not None
@@ -172,7 +180,7 @@ def test_token_columns_of_written_texts_are_those_of_a_forward_pass(llama: Path)
         assert columns.byte_ends[here][-1] == len((found.text[row] or "").encode())
 
 
-def test_token_columns_of_read_texts_sum_to_the_text(backend: HfBackend) -> None:
+def test_token_columns_of_read_texts_sum_to_the_text(session: HfSession) -> None:
     texts = [
         "naïve café, 東京",
         "The miller paints the door red and hums an old tune while it rains. " * 4,
@@ -180,7 +188,7 @@ def test_token_columns_of_read_texts_sum_to_the_text(backend: HfBackend) -> None
     ]
     requests = [Request(i, "read", "", continuation=t) for i, t in enumerate(texts[:2])]
     requests.append(Request(2, "score", "Answer: ", continuation="tin"))
-    found = backend.answer(requests, ["p"] * 3, Decoding(top_logprobs=10_000))
+    found = session.answer_batch(requests, ["p"] * 3, Decoding(top_logprobs=10_000))
     columns = found.tokens
     assert columns is not None
     assert columns.byte_ends is not None
@@ -215,32 +223,33 @@ def test_windows_by_hand() -> None:
     assert rolling_windows([], 0, 3) == []
 
 
-def test_batches_hold_every_request_once_and_contexts_together(backend: HfBackend) -> None:
+def test_batches_hold_every_request_once_and_contexts_together(
+    session: HfSession, llama: Path
+) -> None:
     requests = [
         Request(i, "score", "context " * (i % 7), continuation=c)
         for i in range(40)
         for c in ("a", "b")
     ]
     requests += [Request(i, "generate", "x" * i * 50) for i in range(60)]
-    batches = backend.batches(requests, Decoding())
+    ask = Ask("key", tuple(requests), ("id",) * len(requests), Decoding())
+    batches = session.batches(ask)
     assert sorted(i for batch in batches for i in batch) == list(range(len(requests)))
-    assert batches == backend.batches(requests, Decoding())
-    assert [len(b) for b in replace(backend, batch_size=3).batches(requests[:7], Decoding())] == [
-        3,
-        3,
-        1,
-    ]
+    assert batches == session.batches(ask)
+    with _session(llama, batch_size=3) as threes:
+        cut = threes.batches(replace(ask, requests=tuple(requests[:7])))
+    assert [len(b) for b in cut] == [3, 3, 1]
 
 
 def test_system_message(llama: Path, tmp_path: Path) -> None:
     asked = (Message("user", "add 3 and 4"),)
-    with _backend(llama) as entered:
+    with _session(llama) as entered:
         given = Request(0, "score", (Message("system", "be brief"), *asked), continuation=" 7")
-        bare = entered.answer(
+        bare = entered.answer_batch(
             [Request(0, "score", asked, continuation=" 7"), given], ["p"] * 2, Decoding()
         )
-    with _backend(llama, system="be brief") as entered:
-        set_ = entered.answer(
+    with _session(llama, system="be brief") as entered:
+        set_ = entered.answer_batch(
             [Request(0, "score", asked, continuation=" 7"), given], ["p"] * 2, Decoding()
         )
     assert set_.logprob_nats[0] == pytest.approx(bare.logprob_nats[1], rel=1e-6)
@@ -248,23 +257,23 @@ def test_system_message(llama: Path, tmp_path: Path) -> None:
     assert bare.logprob_nats[0] != pytest.approx(bare.logprob_nats[1], rel=1e-3)
     refusing = save_llama(tmp_path / "refusing", byte_tokenizer(template=NO_SYSTEM))
     with (
-        _backend(refusing) as entered,
+        _session(refusing) as entered,
         pytest.raises(DistillbenchError, match=r"no system role.*drop_system"),
     ):
-        entered.answer([given], ["p"], Decoding())
-    with _backend(refusing, drop_system=True) as entered:
-        dropped = entered.answer([given], ["p"], Decoding())
+        entered.answer_batch([given], ["p"], Decoding())
+    with _session(refusing, drop_system=True) as entered:
+        dropped = entered.answer_batch([given], ["p"], Decoding())
     assert dropped.logprob_nats[0] == pytest.approx(bare.logprob_nats[0], rel=1e-6)
 
 
 def test_a_retrained_checkpoint_has_another_digest(llama: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(llama, tmp_path / "a"))
-    paths, first = _paths(tmp_path), _backend(folder)
+    paths, first = _paths(tmp_path), _model(folder)
     before = first.key(paths)
     assert (
         before
         == first.key(paths)
-        == _backend(Path(shutil.copytree(llama, tmp_path / "b"))).key(paths)
+        == _model(Path(shutil.copytree(llama, tmp_path / "b"))).key(paths)
     )
     save_llama(folder, byte_tokenizer(), seed=9)
     retrained = first.key(paths)
@@ -293,11 +302,12 @@ def test_incomplete_folders(llama: Path, tmp_path: Path, removed: list[str], exp
     folder = Path(shutil.copytree(llama, tmp_path / "m"))
     for name in removed:
         os.remove(folder / name)
-    backend = _backend(folder)
-    assert len(backend.faults(_paths(tmp_path))) == 1
-    for refuse in (lambda: backend.key(_paths(tmp_path)), backend.__enter__):
-        with pytest.raises(DistillbenchError, match=expected):
-            refuse()
+    model = _model(folder)
+    assert len(model.faults(_paths(tmp_path))) == 1
+    with pytest.raises(DistillbenchError, match=expected):
+        model.key(_paths(tmp_path))
+    with pytest.raises(DistillbenchError, match=expected), _session(folder):
+        pass
 
 
 def test_damaged_weights(llama: Path, tmp_path: Path) -> None:
@@ -310,9 +320,9 @@ def test_damaged_weights(llama: Path, tmp_path: Path) -> None:
         (b"", "header"),
     ):
         weights.write_bytes(damaged)
-        assert expected in _backend(folder).faults(_paths(tmp_path))[0]
+        assert expected in _model(folder).faults(_paths(tmp_path))[0]
     os.rename(weights, folder / "pytorch_model.bin")
-    assert "never opened" in _backend(folder).faults(_paths(tmp_path))[0]
+    assert "never opened" in _model(folder).faults(_paths(tmp_path))[0]
 
 
 def test_weights_that_would_be_random_are_refused(llama: Path, tmp_path: Path) -> None:
@@ -322,8 +332,9 @@ def test_weights_that_would_be_random_are_refused(llama: Path, tmp_path: Path) -
     weights = load_file(folder / "model.safetensors")
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(DistillbenchError, match="got none for 1 of them"):
-        _backend(folder).__enter__()
+    refused = pytest.raises(DistillbenchError, match="got none for 1 of them")
+    with refused, _session(folder):
+        pass
 
 
 def test_missing_folders_and_unknown_repositories(
@@ -331,8 +342,7 @@ def test_missing_folders_and_unknown_repositories(
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     assert (
-        "expected a checkpoint's folder"
-        in _backend(tmp_path / "nothing").faults(_paths(tmp_path))[0]
+        "expected a checkpoint's folder" in _model(tmp_path / "nothing").faults(_paths(tmp_path))[0]
     )
     hub = pytest.importorskip("huggingface_hub")
 
@@ -342,9 +352,9 @@ def test_missing_folders_and_unknown_repositories(
     monkeypatch.setattr(hub.HfApi, "model_info", unreachable)
     _hf_files.hub_commit.cache_clear()
     with pytest.raises(DistillbenchError, match=r"no-such-owner/m: .*no way out.*network"):
-        _backend(Path("no-such-owner/m")).key(_paths(tmp_path))
+        _model(Path("no-such-owner/m")).key(_paths(tmp_path))
     commit = "0123456789abcdef0123456789abcdef01234567"
-    assert len(_backend(Path("no-such-owner/m"), revision=commit).key(_paths(tmp_path))) == 64
+    assert len(_model(Path("no-such-owner/m"), revision=commit).key(_paths(tmp_path))) == 64
 
 
 def test_bad_fields(llama: Path) -> None:
@@ -354,40 +364,41 @@ def test_bad_fields(llama: Path) -> None:
         ({"device": "cuda:77"}, "key device: expected a device"),
         ({"pth": "x"}, "'pth' is unknown; did you mean 'path'"),
     ):
-        with pytest.raises(DistillbenchError, match=expected):
-            _backend(llama, **fields).__enter__()
+        with pytest.raises(DistillbenchError, match=expected), _session(llama, **fields):
+            pass
 
 
-def test_too_much_is_asked(backend: HfBackend) -> None:
+def test_too_much_is_asked(session: HfSession) -> None:
     with pytest.raises(DistillbenchError, match="max_new_tokens below max_length 48, got 48"):
-        backend.answer([Request(0, "generate", "a", max_new_tokens=48)], ["p"], Decoding())
+        session.answer_batch([Request(0, "generate", "a", max_new_tokens=48)], ["p"], Decoding())
     with pytest.raises(DistillbenchError, match="continuation of 1 to 48 tokens"):
-        backend.answer([Request(0, "score", "a", continuation="東京" * 40)], ["p"], Decoding())
+        session.answer_batch(
+            [Request(0, "score", "a", continuation="東京" * 40)], ["p"], Decoding()
+        )
     with pytest.raises(DistillbenchError, match="continuation of 1 to 48 tokens, got 0"):
-        backend.answer([Request(0, "score", "a", continuation="")], ["p"], Decoding())
+        session.answer_batch([Request(0, "score", "a", continuation="")], ["p"], Decoding())
 
 
 def test_chat_without_a_template(tmp_path: Path) -> None:
     folder = save_llama(tmp_path / "m", byte_tokenizer(template=None))
-    assert "needs a chat template" in _backend(folder, chat=True).faults(_paths(tmp_path))[0]
-    assert not _backend(folder).faults(_paths(tmp_path))
+    assert "needs a chat template" in _model(folder, chat=True).faults(_paths(tmp_path))[0]
+    assert not _model(folder).faults(_paths(tmp_path))
     with (
-        _backend(folder) as entered,
+        _session(folder) as entered,
         pytest.raises(DistillbenchError, match="expected a chat template"),
     ):
-        entered.answer(
+        entered.answer_batch(
             [Request(0, "generate", (Message("user", "a"),), max_new_tokens=2)], ["p"], Decoding()
         )
 
 
 def test_facts_and_freed_memory(llama: Path) -> None:
     before = torch.get_num_threads()
-    with _backend(llama, threads=1) as entered:
+    with _session(llama, threads=1) as entered:
         facts = entered.facts()
     weights = (llama / "model.safetensors").stat().st_size
     assert facts["device"] == "cpu"
     assert facts["dtype"] == "float32"
     assert weights < int(facts["size_bytes"]) < weights + 200_000
     assert torch.get_num_threads() == before
-    with pytest.raises(RuntimeError, match="before it is entered"):
-        entered.facts()
+    assert not hasattr(entered, "_loaded")

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.models.hf import HfBackend
-from harness.types import Decoding, Message, Request
+from harness.models.hf import HfModel, HfSession
+from harness.types import Decoding, Message, Paths, Request
 from tests.models.tiny import byte_tokenizer
 
 pytest.importorskip("lm_eval")
+PATHS = Paths(Path("r"), Path("c"))
 
 PAIRS = [
     ("Question: what metal is dug in Orl? Answer:", " tin"),
@@ -66,56 +67,58 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def backend(folder: Path) -> Iterator[HfBackend]:
-    with HfBackend(kind="hf", name="m", path=str(folder), dtype="float32", device="cpu") as entered:
+def session(folder: Path) -> Iterator[HfSession]:
+    with HfModel(kind="hf", name="m", path=str(folder), dtype="float32", device="cpu").open(
+        PATHS
+    ) as entered:
         yield entered
 
 
-def test_continuations(folder: Path, backend: HfBackend) -> None:
+def test_continuations(folder: Path, session: HfSession) -> None:
     expected = _reference(folder).loglikelihood(
         _instances("loglikelihood", PAIRS), disable_tqdm=True
     )
     requests = [Request(0, "score", context, continuation=text) for context, text in PAIRS]
-    found = backend.answer(requests, ["p"] * len(requests), Decoding())
+    found = session.answer_batch(requests, ["p"] * len(requests), Decoding())
     np.testing.assert_allclose(found.logprob_nats, [value for value, _ in expected], rtol=2e-6)
     assert list(found.greedy) == [greedy for _, greedy in expected]
 
 
 def test_greedy_continuation_is_said_to_be_greedy(llama: Path) -> None:
-    with HfBackend(kind="hf", name="m", path=str(llama), device="cpu") as backend:
-        (text,) = backend.answer(
+    with HfModel(kind="hf", name="m", path=str(llama), device="cpu").open(PATHS) as session:
+        (text,) = session.answer_batch(
             [Request(0, "generate", "The", max_new_tokens=3)], ["p"], Decoding()
         ).text
         assert text
         asked = [Request(0, "score", "The", continuation=end) for end in (text, text + "!")]
-        assert backend.answer(asked, ["p"] * 2, Decoding()).greedy == (True, False)
+        assert session.answer_batch(asked, ["p"] * 2, Decoding()).greedy == (True, False)
 
 
-def test_whole_texts(folder: Path, backend: HfBackend) -> None:
+def test_whole_texts(folder: Path, session: HfSession) -> None:
     reference = _reference(folder)
     assert len(reference.tok_encode(CORPUS_TEXT)) > 2 * reference.max_length
     instances = _instances("loglikelihood_rolling", [(text,) for text in TEXTS])
     expected = reference.loglikelihood_rolling(instances, disable_tqdm=True)
     requests = [Request(0, "read", "", continuation=text) for text in TEXTS]
     for top in (0, 4):
-        found = backend.answer(requests, ["p"] * len(requests), Decoding(top_logprobs=top))
+        found = session.answer_batch(requests, ["p"] * len(requests), Decoding(top_logprobs=top))
         np.testing.assert_allclose(found.logprob_nats, expected, rtol=2e-6)
 
 
 @pytest.mark.parametrize("until", [(), ("e",), (" the", "\n"), ("Ω", "and"), ("</s>", "a")])
-def test_greedy_texts(folder: Path, backend: HfBackend, until: tuple[str, ...]) -> None:
+def test_greedy_texts(folder: Path, session: HfSession, until: tuple[str, ...]) -> None:
     options = {"until": list(until), "max_gen_toks": 20, "do_sample": False}
     expected = _reference(folder).generate_until(
         _instances("generate_until", [(p, options) for p in PROMPTS]), disable_tqdm=True
     )
     requests = [Request(0, "generate", p, until=until, max_new_tokens=20) for p in PROMPTS]
-    found = backend.answer(requests, [str(i) for i in range(len(requests))], Decoding())
+    found = session.answer_batch(requests, [str(i) for i in range(len(requests))], Decoding())
     assert list(found.text) == expected
     assert len(set(expected)) > 4
 
 
 @pytest.mark.parametrize("prefill", [False, True])
-def test_conversations(folder: Path, backend: HfBackend, prefill: bool) -> None:
+def test_conversations(folder: Path, session: HfSession, prefill: bool) -> None:
     reference = _reference(folder)
     turns = [
         Message("system", "system says"),
@@ -135,7 +138,7 @@ def test_conversations(folder: Path, backend: HfBackend, prefill: bool) -> None:
     asked: dict[str, Any] = {"context": tuple(turns), "open": not prefill}
     requests = [Request(0, "generate", until=("\n\n",), max_new_tokens=8, **asked)]
     requests += [Request(0, "score", continuation=text, **asked) for _, text in pairs]
-    found = backend.answer(requests, ["p"] * 3, Decoding())
+    found = session.answer_batch(requests, ["p"] * 3, Decoding())
     assert found.text[0] == expected_text[0]
     np.testing.assert_allclose(found.logprob_nats[1:], [value for value, _ in expected], rtol=2e-6)
 
@@ -181,8 +184,8 @@ def test_architectures(architecture: str, tmp_path: Path) -> None:
     values = reference.loglikelihood(_instances("loglikelihood", PAIRS[:3]), disable_tqdm=True)
     requests = [Request(0, "generate", p, until=("e", "t"), max_new_tokens=16) for p in PROMPTS]
     requests += [Request(0, "score", context, continuation=text) for context, text in PAIRS[:3]]
-    with HfBackend(kind="hf", name="m", path=str(tmp_path), device="cpu") as backend:
-        found = backend.answer(requests, ["p"] * len(requests), Decoding())
+    with HfModel(kind="hf", name="m", path=str(tmp_path), device="cpu").open(PATHS) as session:
+        found = session.answer_batch(requests, ["p"] * len(requests), Decoding())
     assert list(found.text[: len(PROMPTS)]) == texts
     assert len(set(found.n_tokens[: len(PROMPTS)].tolist())) > 1
     np.testing.assert_allclose(found.logprob_nats[-3:], [value for value, _ in values], rtol=1e-5)

@@ -1,4 +1,4 @@
-"""lm-eval's own model types as back ends: its `hf` against ours, and its API clients against a server here."""
+"""lm-eval's own model types: its `hf` against ours, and its API clients against a server here."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.models.hf import HfBackend
-from harness.models.lm_eval import LmEvalBackend
+from harness.models.hf import HfModel
+from harness.models.lm_eval import LmEvalModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Paths, Request
+from tests.models.asking import answered
 
 pytest.importorskip("lm_eval")
 PATHS = Paths(Path("r"), Path("c"), ())
 
 
-def _backend(**fields: object) -> LmEvalBackend:
+def _model(**fields: object) -> LmEvalModel:
     return build("models", "m", {"kind": "lm_eval", "snapshot": "2026-01-31", **fields})  # type: ignore[no-any-return]
 
 
@@ -43,15 +44,17 @@ def test_lm_evals_hf_equals_ours(llama: Path) -> None:
     ]
     requests = [*REQUESTS, *talk]
     common = {"chat": True, "system": "be brief"}
-    with HfBackend(kind="hf", name="a", path=str(llama), device="cpu", system="be brief") as ours:
-        expected = ours.answer(requests, ["p"] * 7, Decoding())
-    theirs = _backend(
+    hf = HfModel(kind="hf", name="a", path=str(llama), device="cpu", system="be brief")
+    with hf.open(PATHS) as ours:
+        expected = answered(ours, requests)
+    theirs = _model(
         model="hf", args={"pretrained": str(llama), "device": "cpu", "dtype": "float32"}, **common
     )
     assert theirs.offers() == {"generate", "score", "read"}
-    with theirs as entered:
-        found = entered.answer(requests, ["p"] * 7, Decoding())
-        assert entered.facts()["type"] == "hf"
+    with theirs.open(PATHS) as session:
+        assert not session.journaled
+        found = answered(session, requests)
+        assert session.facts()["type"] == "hf"
     assert found.text == expected.text
     assert found.greedy == expected.greedy
     assert found.n_tokens[[0, 2, 3]].tolist() == [
@@ -139,17 +142,16 @@ def server(plain_llama: Path) -> Iterator[_Server]:
 
 def test_a_completions_server(server: _Server, plain_llama: Path) -> None:
     requests = [r for r in REQUESTS if r.kind == "score"]
-    with HfBackend(kind="hf", name="a", path=str(plain_llama), device="cpu") as ours:
-        expected = ours.answer(requests, ["p"] * 2, Decoding())
+    with HfModel(kind="hf", name="a", path=str(plain_llama), device="cpu").open(PATHS) as ours:
+        expected = answered(ours, requests)
     args = {
         "base_url": f"{server.url}/completions",
         "tokenizer": str(plain_llama),
         "tokenizer_backend": "huggingface",
     }
-    with _backend(
-        model="local-completions", args={**args, "model": "tiny", "max_length": 48}
-    ) as entered:
-        found = entered.answer([*requests, REQUESTS[4]], ["p"] * 3, Decoding())
+    theirs = _model(model="local-completions", args={**args, "model": "tiny", "max_length": 48})
+    with theirs.open(PATHS) as session:
+        found = answered(session, [*requests, REQUESTS[4]])
     np.testing.assert_allclose(found.logprob_nats[:2], expected.logprob_nats, rtol=1e-5)
     assert found.greedy[:2] == expected.greedy
     assert found.text[2] == f" {len(_ids(plain_llama, 'Sieben Zwerge'))} tokens"
@@ -166,20 +168,20 @@ def test_a_chat_server(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None
         "system": "be brief",
         "api_key_env": "MY_KEY",
     }
-    backend = _backend(args=args, **fields)
+    model = _model(args=args, **fields)
     requests = [
         Request(i, "generate", TALK, repeat=i, until=("\n",), max_new_tokens=9) for i in (0, 1)
     ]
-    with backend as entered:
-        found = entered.answer(requests, ["p"] * 2, Decoding(temperature=0.7, top_p=0.9))
-        entered.answer(requests[:1], ["p"], Decoding(temperature=0.7, top_p=0.9, sample=1))
-        entered.answer(requests[:1], ["p"], Decoding())
+    with model.open(PATHS) as session:
+        found = answered(session, requests, Decoding(temperature=0.7, top_p=0.9))
+        answered(session, requests[:1], Decoding(temperature=0.7, top_p=0.9, sample=1))
+        answered(session, requests[:1])
         server.broken = True
         with pytest.raises(
             DistillbenchError, match=r"model m: local-chat-completions failed on 1 requests.*500"
         ):
-            entered.answer(requests[:1], ["p"], Decoding())
-    assert backend.offers() == {"generate"}
+            answered(session, requests[:1])
+    assert model.offers() == {"generate"}
     assert set(found.text) == {
         "system be brief / user add 3 and 4 / assistant you get 7 / user Done."
     }
@@ -199,7 +201,7 @@ def test_a_chat_server(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None
 def test_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     faults = "\n".join(
-        _backend(model="anthropic-chat", args={"model": "c", "api_key": "k"}).faults(PATHS)
+        _model(model="anthropic-chat", args={"model": "c", "api_key": "k"}).faults(PATHS)
     )
     for expected in (
         "no secret in a configuration",
@@ -207,29 +209,29 @@ def test_faults(monkeypatch: pytest.MonkeyPatch) -> None:
         "set `chat: true`",
     ):
         assert expected in faults
-    assert "did you mean 'local-completions'" in _backend(model="local-completion").faults(PATHS)[0]
-    assert not _backend(model="local-completions").faults(PATHS)
+    assert "did you mean 'local-completions'" in _model(model="local-completion").faults(PATHS)[0]
+    assert not _model(model="local-completions").faults(PATHS)
     assert (
         "NO_SUCH is not set"
-        in _backend(model="local-completions", api_key_env="NO_SUCH").faults(PATHS)[0]
+        in _model(model="local-completions", api_key_env="NO_SUCH").faults(PATHS)[0]
     )
     for fields, expected in (
         ({"snapshot": ""}, "key snapshot is missing"),
         ({"batch": 0}, "key batch"),
     ):
         with pytest.raises(DistillbenchError, match=expected):
-            _backend(model="vllm", **fields)
+            _model(model="vllm", **fields)
 
 
 def test_offers_and_digest() -> None:
-    backends = [
-        _backend(model=m)
+    models = [
+        _model(model=m)
         for m in ("vllm", "openai-chat-completions", "anthropic-chat", "local-completions")
     ]
-    assert ["score" in b.offers() for b in backends] == [True, False, False, True]
-    assert "score" in _backend(model="openai-completions", scores=True).offers()
-    one = _backend(model="vllm", args={"pretrained": "a", "num_concurrent": 1})
-    assert one.key(PATHS) == _backend(
+    assert ["score" in b.offers() for b in models] == [True, False, False, True]
+    assert "score" in _model(model="openai-completions", scores=True).offers()
+    one = _model(model="vllm", args={"pretrained": "a", "num_concurrent": 1})
+    assert one.key(PATHS) == _model(
         model="vllm", args={"pretrained": "a", "num_concurrent": 9}
     ).key(PATHS)
     others: list[dict[str, object]] = [
@@ -239,16 +241,18 @@ def test_offers_and_digest() -> None:
         {"system": "s"},
     ]
     plain: dict[str, object] = {"model": "vllm", "args": {"pretrained": "a"}}
-    changed = [_backend(**{**plain, **o}).key(PATHS) for o in others]
+    changed = [_model(**{**plain, **o}).key(PATHS) for o in others]
     assert len({one.key(PATHS), *changed}) == 5
 
 
 def test_wrong_arguments_and_kinds(llama: Path) -> None:
-    with pytest.raises(DistillbenchError, match="lm-eval cannot make hf with pretrained"):
-        _backend(
-            model="hf", args={"pretrained": str(llama / "nothing"), "device": "cpu"}
-        ).__enter__()
-    with pytest.raises(DistillbenchError, match="takes conversations only"):
-        _backend(model="openai-chat-completions").answer(REQUESTS[1:2], ["p"], Decoding())
-    with pytest.raises(DistillbenchError, match="returns no tokens"):
-        _backend(model="vllm").answer(REQUESTS, ["p"] * 5, Decoding(top_logprobs=1))
+    nowhere = _model(model="hf", args={"pretrained": str(llama / "nothing"), "device": "cpu"})
+    refused = pytest.raises(DistillbenchError, match="lm-eval cannot make hf with pretrained")
+    with refused, nowhere.open(PATHS):
+        pass
+    args = {"base_url": "http://127.0.0.1:9/v1/chat/completions", "model": "tiny"}
+    with _model(model="local-chat-completions", args=args).open(PATHS) as session:
+        with pytest.raises(DistillbenchError, match="takes conversations only"):
+            answered(session, REQUESTS[1:2])
+        with pytest.raises(DistillbenchError, match="returns no tokens"):
+            answered(session, REQUESTS[1:2], Decoding(top_logprobs=1))

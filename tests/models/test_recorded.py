@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.models.recorded import RecordedBackend
+from harness.models import Ask
+from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 
@@ -26,10 +27,10 @@ def paths(folder: Path) -> Paths:
     return Paths(folder / "results", folder / "cache", (), folder)
 
 
-def recorded(name: str = "a", **fields: Any) -> RecordedBackend:
-    backend = build("models", name, {"kind": "recorded", **fields})
-    assert isinstance(backend, RecordedBackend)
-    return backend
+def recorded(name: str = "a", **fields: Any) -> RecordedModel:
+    model = build("models", name, {"kind": "recorded", **fields})
+    assert isinstance(model, RecordedModel)
+    return model
 
 
 def asked(*contexts: str | tuple[Message, ...]) -> list[Request]:
@@ -37,17 +38,18 @@ def asked(*contexts: str | tuple[Message, ...]) -> list[Request]:
 
 
 def answers(
-    folder: Path, backend: RecordedBackend, requests: Sequence[Request], sample: int = 0
+    folder: Path, model: RecordedModel, requests: Sequence[Request], sample: int = 0
 ) -> Outputs:
-    assert backend.faults(paths(folder)) == []
+    assert model.faults(paths(folder)) == []
     ids = [f"id{r.prompt}" for r in requests]
-    with backend as opened:
-        assert opened.batches(requests, Decoding()) == [list(range(len(requests)))]
-        return opened.answer(requests, ids, Decoding(sample=sample))
+    ask = Ask("key", tuple(requests), tuple(ids), Decoding(sample=sample))
+    with model.open(paths(folder)) as session:
+        assert session.batches(ask) == [list(range(len(requests)))]
+        return session.answer_batch(requests, ids, ask.decoding)
 
 
-def fault(folder: Path, backend: RecordedBackend) -> str:
-    (line,) = backend.faults(paths(folder))
+def fault(folder: Path, model: RecordedModel) -> str:
+    (line,) = model.faults(paths(folder))
     assert "\n" not in line
     return line
 
@@ -71,18 +73,18 @@ def write(folder: Path, name: str, rows: Sequence[dict[str, Any]]) -> str:
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "parquet"])
 def test_a_table_answers_by_the_text_of_the_prompt(tmp_path: Path, suffix: str) -> None:
     file = write(tmp_path, f"answers.{suffix}", ROWS)
-    backend = recorded(
+    model = recorded(
         "a",
         file=file,
         where={"model": "{name}"},
         columns={"prompt": "prompt", "answer": "response"},
     )
-    found = answers(tmp_path, backend, asked("Name a\nbird.", "Name a fish.", "Name a tree."))
+    found = answers(tmp_path, model, asked("Name a\nbird.", "Name a fish.", "Name a tree."))
     assert found.text == ("Wren", None, "Oak")
     assert found.answered == (True, False, True)
     assert found.stop == ("unknown", None, "unknown")
     assert found.n_tokens.tolist() == [0, 0, 0]
-    assert backend.offers() == {"generate"}
+    assert model.offers() == {"generate"}
 
 
 def test_the_order_of_the_rows_changes_nothing(tmp_path: Path) -> None:
@@ -96,21 +98,21 @@ def test_the_order_of_the_rows_changes_nothing(tmp_path: Path) -> None:
 
 def test_exact_text_wins_over_text_that_differs_in_white_space(tmp_path: Path) -> None:
     rows = [{"prompt": "x =  1", "response": "two"}, {"prompt": "x = 1", "response": "one"}]
-    backend = recorded(file=write(tmp_path, "a.jsonl", rows))
-    assert answers(tmp_path, backend, asked("x = 1", "x =  1")).text == ("one", "two")
+    model = recorded(file=write(tmp_path, "a.jsonl", rows))
+    assert answers(tmp_path, model, asked("x = 1", "x =  1")).text == ("one", "two")
     with pytest.raises(
         DistillbenchError, match=r"row 1 and .*row 2: the prompt 'x =  1' stands twice"
     ):
-        answers(tmp_path, backend, asked("x\t=\t1"))
+        answers(tmp_path, model, asked("x\t=\t1"))
     assert answers(
         tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:1])), asked(" x = 1\n")
     ).text == ("two",)
 
 
 def test_a_conversation_is_joined_by_its_last_user_message(tmp_path: Path) -> None:
-    backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "b"})
+    model = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "b"})
     context = (Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Hello"))
-    assert answers(tmp_path, backend, asked((*context, Message("user", "Name a tree.")))).text == (
+    assert answers(tmp_path, model, asked((*context, Message("user", "Name a tree.")))).text == (
         "Elm",
     )
 
@@ -121,10 +123,10 @@ def test_a_recorded_system_message_must_be_the_one_that_is_asked(tmp_path: Path)
         for r, s in [("Ahoy", "Be a pirate."), ("Hello", None)]
     ]
     columns = {"prompt": "prompt", "answer": "response", "system": "sys"}
-    backend = recorded(file=write(tmp_path, "a.jsonl", rows), columns=columns)
+    model = recorded(file=write(tmp_path, "a.jsonl", rows), columns=columns)
     user = Message("user", "Hi")
     found = answers(
-        tmp_path, backend, asked((Message("system", "Be a pirate."), user), (user,), "Hi")
+        tmp_path, model, asked((Message("system", "Be a pirate."), user), (user,), "Hi")
     )
     assert found.text == ("Ahoy", "Hello", "Hello")
     alone = recorded(file=write(tmp_path, "b.jsonl", rows[:1]), columns=columns)
@@ -153,13 +155,13 @@ def test_row_numbers_count_the_file_not_the_filtered_rows(tmp_path: Path) -> Non
 def test_samples_are_numbered_by_their_column(tmp_path: Path) -> None:
     rows = [{"prompt": "Hi", "response": r, "draw": d} for r, d in [("two", 7), ("one", 3)]]
     columns = {"prompt": "prompt", "answer": "response", "sample": "draw"}
-    backend = recorded(
+    model = recorded(
         file=write(tmp_path, "a.jsonl", [*rows, {"prompt": "Yo", "response": "x", "draw": 3}]),
         columns=columns,
     )
-    assert answers(tmp_path, backend, asked("Hi", "Yo"), sample=0).text == ("one", "x")
-    assert answers(tmp_path, backend, asked("Hi", "Yo"), sample=1).text == ("two", None)
-    assert answers(tmp_path, backend, asked("Hi", "Yo"), sample=2).answered == (False, False)
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=0).text == ("one", "x")
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=1).text == ("two", None)
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=2).answered == (False, False)
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
@@ -167,38 +169,36 @@ def test_predictions_are_letters_or_indices_or_null(tmp_path: Path, suffix: str)
     picks = ["B", "(c)", "3", None, "0"]
     rows = [{"question_id": 70 + i, "pred": p, "answer": "A"} for i, p in enumerate(picks)]
     file = write(tmp_path, f"p.{suffix}", rows)
-    backend = recorded(file=file, columns={"prompt": "question_id", "choice": "pred"})
+    model = recorded(file=file, columns={"prompt": "question_id", "choice": "pred"})
     requests = [Request(i, "choose", str(70 + i)) for i in range(6)]
-    found = answers(tmp_path, backend, requests)
+    found = answers(tmp_path, model, requests)
     assert found.choice == (1, 2, 3, None, 0, None)
     assert found.answered == (True, True, True, True, True, False)
-    assert backend.offers() == {"choose"}
+    assert model.offers() == {"choose"}
 
 
 def test_numeric_predictions_with_gaps_are_indices(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"q": "x", "pred": 2}, {"q": "y", "pred": None}]
-    backend = recorded(
-        file=write(tmp_path, "p.csv", rows), columns={"prompt": "q", "choice": "pred"}
-    )
+    model = recorded(file=write(tmp_path, "p.csv", rows), columns={"prompt": "q", "choice": "pred"})
     assert answers(
-        tmp_path, backend, [Request(0, "choose", "x"), Request(1, "choose", "y")]
+        tmp_path, model, [Request(0, "choose", "x"), Request(1, "choose", "y")]
     ).choice == (2, None)
 
 
 def test_whole_numbers_stored_as_floats_are_the_same_prompts(tmp_path: Path) -> None:
     file = write(tmp_path, "p.parquet", [{"q": 70.0, "pred": "A"}])
-    backend = recorded(file=file, columns={"prompt": "q", "choice": "pred"})
-    assert answers(tmp_path, backend, [Request(0, "choose", "70")]).choice == (0,)
+    model = recorded(file=file, columns={"prompt": "q", "choice": "pred"})
+    assert answers(tmp_path, model, [Request(0, "choose", "70")]).choice == (0,)
 
 
 @pytest.mark.parametrize("pick", ["Paris", "-1", "2.5", 2.5, -1])
 def test_a_prediction_that_is_no_option_is_a_fault(tmp_path: Path, pick: Any) -> None:
-    backend = recorded(
+    model = recorded(
         file=write(tmp_path, "p.jsonl", [{"q": "x", "pred": pick}]),
         columns={"prompt": "q", "choice": "pred"},
     )
     assert "row 1: column 'pred': expected a letter, an index from 0, or nothing" in fault(
-        tmp_path, backend
+        tmp_path, model
     )
 
 
@@ -210,9 +210,10 @@ def test_alpaca_eval_files_are_recognised(tmp_path: Path, where: str) -> None:
     ]
     (tmp_path / "folder").mkdir()
     file = write(tmp_path / "folder", "model_outputs.json", rows)
-    backend = recorded(file="folder" if where == "folder" else f"folder/{file}")
-    assert answers(tmp_path, backend, asked("Name a tree.")).text == ("Oak",)
-    assert backend.facts() == {"format": "alpaca_eval", "recorded_answers": 2}
+    model = recorded(file="folder" if where == "folder" else f"folder/{file}")
+    assert answers(tmp_path, model, asked("Name a tree.")).text == ("Oak",)
+    with model.open(paths(tmp_path)) as session:
+        assert session.facts() == {"format": "alpaca_eval", "recorded_answers": 2}
 
 
 def batch_line(name: str, *texts: str | None, status: int = 200) -> dict[str, Any]:
@@ -242,35 +243,35 @@ def test_openai_batches_are_joined_to_their_prompts(tmp_path: Path) -> None:
         batch_line("r2", "Oak", "Elm"),
         batch_line("r1", "Yo"),
     ]
-    backend = recorded(
+    model = recorded(
         file=write(tmp_path, "out.jsonl", lines), prompts_file=write(tmp_path, "in.jsonl", inputs)
     )
     requests = asked(
         (Message("system", "Be brief."), Message("user", "Hi")), "Name a tree.", "Name a fish."
     )
-    assert answers(tmp_path, backend, requests).text == ("Yo", "Oak", None)
-    assert answers(tmp_path, backend, requests, sample=1).text == (None, "Elm", None)
+    assert answers(tmp_path, model, requests).text == ("Yo", "Oak", None)
+    assert answers(tmp_path, model, requests, sample=1).text == (None, "Elm", None)
     missing = recorded(file="out.jsonl", prompts_file=write(tmp_path, "some.jsonl", inputs[1:]))
     assert "row 3: custom_id 'r1' is not in" in fault(tmp_path, missing)
 
 
 def test_a_batch_without_prompts_is_joined_by_the_prompt_or_its_id(tmp_path: Path) -> None:
-    backend = recorded(
+    model = recorded(
         file=write(tmp_path, "out.jsonl", [batch_line("id1", "by id"), batch_line("Hi", "by text")])
     )
-    assert answers(tmp_path, backend, asked("Hi", "anything")).text == ("by text", "by id")
+    assert answers(tmp_path, model, asked("Hi", "anything")).text == ("by text", "by id")
 
 
 def test_no_match_at_all_shows_a_wanted_and_a_present_prompt(tmp_path: Path) -> None:
-    backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "a"})
+    model = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "a"})
     with pytest.raises(
         DistillbenchError, match=r"wanted, for one: 'Say\.'; present, for one: 'Name a tree\.'"
     ):
-        answers(tmp_path, backend, asked("Say."))
+        answers(tmp_path, model, asked("Say."))
     with pytest.raises(
         DistillbenchError, match="holds answers to generate requests, none to score requests"
     ):
-        answers(tmp_path, backend, [Request(0, "score", "Name a tree.", continuation=" Oak")])
+        answers(tmp_path, model, [Request(0, "score", "Name a tree.", continuation=" Oak")])
 
 
 def test_bad_files_are_one_clear_line_each(tmp_path: Path) -> None:
@@ -345,17 +346,17 @@ def test_the_digest_is_of_contents_and_of_what_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_model_that_went_to_another_process_still_finds_its_file(tmp_path: Path) -> None:
-    backend = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "{name}"})
-    backend.key(paths(tmp_path))
-    sent = pickle.loads(pickle.dumps(backend))  # noqa: S301
-    assert sent.answer(asked("Name a tree."), ["id"], Decoding()).text == ("Oak",)
+    model = recorded(file=write(tmp_path, "a.jsonl", ROWS), where={"model": "{name}"})
+    model.key(paths(tmp_path))
+    sent = pickle.loads(pickle.dumps(model))  # noqa: S301
+    assert answers(tmp_path, sent, asked("Name a tree.")).text == ("Oak",)
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    backend = recorded(file=write(tmp_path, "a.jsonl", ROWS[:1]))
-    assert answers(tmp_path, backend, asked("Name a tree.")).text == ("Oak",)
+    model = recorded(file=write(tmp_path, "a.jsonl", ROWS[:1]))
+    assert answers(tmp_path, model, asked("Name a tree.")).text == ("Oak",)
     write(tmp_path, "a.jsonl", [{**ROWS[0], "response": "Beech"}])
-    assert answers(tmp_path, backend, asked("Name a tree.")).text == ("Beech",)
+    assert answers(tmp_path, model, asked("Name a tree.")).text == ("Beech",)
 
 
 def test_what_a_file_may_hold_is_told_from_its_name_and_columns() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from harness.models.recorded import RecordedBackend
+from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 
@@ -38,7 +38,7 @@ def sample(
     }
 
 
-def written(folder: Path, **samples: list[dict[str, Any]]) -> RecordedBackend:
+def written(folder: Path, **samples: list[dict[str, Any]]) -> RecordedModel:
     """A recorded model over the files that lm-eval writes for these samples."""
     tracker_module = pytest.importorskip("lm_eval.loggers.evaluation_tracker")
     tracker = tracker_module.EvaluationTracker(output_path=str(folder))
@@ -47,16 +47,17 @@ def written(folder: Path, **samples: list[dict[str, Any]]) -> RecordedBackend:
     for task, rows in samples.items():
         tracker.save_results_samples(task_name=task, samples=rows)
     assert len(list(folder.rglob("samples_*.jsonl"))) == len(samples)
-    backend = build("models", "m", {"kind": "recorded", "file": "some__model"})
-    assert isinstance(backend, RecordedBackend)
-    return backend
+    model = build("models", "m", {"kind": "recorded", "file": "some__model"})
+    assert isinstance(model, RecordedModel)
+    return model
 
 
-def answers(
-    folder: Path, backend: RecordedBackend, requests: list[Request], draw: int = 0
-) -> Outputs:
-    assert backend.faults(Paths(folder, folder, (), folder)) == []
-    return backend.answer(requests, [f"id{i}" for i in range(len(requests))], Decoding(sample=draw))
+def answers(folder: Path, model: RecordedModel, requests: list[Request], draw: int = 0) -> Outputs:
+    paths = Paths(folder, folder, (), folder)
+    assert model.faults(paths) == []
+    with model.open(paths) as session:
+        ids = [f"id{i}" for i in range(len(requests))]
+        return session.answer_batch(requests, ids, Decoding(sample=draw))
 
 
 def chosen(
@@ -75,13 +76,13 @@ def test_log_probabilities_are_found_per_slot(tmp_path: Path) -> None:
         sample(0, first[0] + bare[0], first[1] + bare[1]),
         sample(1, *chosen("Q: 2-1\nA:", (" 1", -0.125, True))),
     ]
-    backend = written(tmp_path, arc=rows)
+    model = written(tmp_path, arc=rows)
     requests = [
         Request(0, "score", "Q: 1+1\nA:", slot=s, continuation=c)
         for s, c in enumerate([" 2", " 1", " 3"])
     ]
     found = answers(
-        tmp_path, backend, [*requests, Request(0, "score", "", slot=3, continuation=" 2")]
+        tmp_path, model, [*requests, Request(0, "score", "", slot=3, continuation=" 2")]
     )
     assert found.logprob_nats[:2].tolist() == [-0.5, -2.25]
     assert math.isnan(found.logprob_nats[2])
@@ -89,21 +90,22 @@ def test_log_probabilities_are_found_per_slot(tmp_path: Path) -> None:
     assert found.greedy == (True, False, None, False)
     assert found.answered == (True, True, False, True)
     assert found.text == (None,) * 4
-    assert backend.facts() == {"format": "lm_eval_samples", "recorded_answers": 5}
+    with model.open(Paths(tmp_path, tmp_path, (), tmp_path)) as session:
+        assert session.facts() == {"format": "lm_eval_samples", "recorded_answers": 5}
 
 
 def test_texts_are_found_with_their_repeats_once_per_filter(tmp_path: Path) -> None:
     settings = {"until": ["\n"], "do_sample": True}
     rows = [sample(0, [("Q:", settings)], [["one", "two"]], filter=f) for f in ("strict", "loose")]
-    backend = written(tmp_path, gen=rows)
+    model = written(tmp_path, gen=rows)
     requests = [Request(0, "generate", "Q:", repeat=r) for r in range(3)]
-    assert answers(tmp_path, backend, requests).text == ("one", "two", None)
-    assert answers(tmp_path, backend, requests[:1], draw=1).text == ("two",)
+    assert answers(tmp_path, model, requests).text == ("one", "two", None)
+    assert answers(tmp_path, model, requests[:1], draw=1).text == ("two",)
 
 
 def test_rolling_texts_are_found_whole(tmp_path: Path) -> None:
-    backend = written(tmp_path, roll=[sample(0, [("Some text.",)], [[-12.5]])])
-    found = answers(tmp_path, backend, [Request(0, "read", "", continuation="Some text.")])
+    model = written(tmp_path, roll=[sample(0, [("Some text.",)], [[-12.5]])])
+    found = answers(tmp_path, model, [Request(0, "read", "", continuation="Some text.")])
     assert found.logprob_nats.tolist() == [-12.5]
 
 
@@ -119,20 +121,20 @@ def test_conversations_are_found_by_their_messages(tmp_path: Path, wrap: Any) ->
         sample(0, [(wrap(json.dumps(turns)), {"until": []})], [["4"]]),
         sample(1, [(wrap(json.dumps([turns[0], turns[3]])), {"until": []})], [["four"]]),
     ]
-    backend = written(tmp_path, gen=rows)
+    model = written(tmp_path, gen=rows)
     shots = tuple(Message(t["role"], t["content"]) for t in turns)
     found = answers(
         tmp_path,
-        backend,
+        model,
         [Request(0, "generate", shots), Request(1, "generate", (shots[0], shots[3]))],
     )
     assert found.text == ("4", "four")
     with pytest.raises(DistillbenchError, match="with the system message 'Be brief"):
-        answers(tmp_path, backend, [Request(0, "generate", shots[1:])])
+        answers(tmp_path, model, [Request(0, "generate", shots[1:])])
 
 
 def test_files_of_several_tasks_answer_together(tmp_path: Path) -> None:
-    backend = written(
+    model = written(
         tmp_path,
         one=[sample(0, *chosen("a", ("b", -1.0, True)))],
         two=[sample(0, *chosen("c", ("d", -2.0, False)))],
@@ -141,7 +143,7 @@ def test_files_of_several_tasks_answer_together(tmp_path: Path) -> None:
         Request(0, "score", "c", continuation="d"),
         Request(1, "score", "a", continuation="b"),
     ]
-    assert answers(tmp_path, backend, requests).logprob_nats.tolist() == [-2.0, -1.0]
+    assert answers(tmp_path, model, requests).logprob_nats.tolist() == [-2.0, -1.0]
 
 
 def test_the_noise_of_batches_is_no_contradiction_but_another_number_is(tmp_path: Path) -> None:
@@ -158,6 +160,6 @@ def test_the_noise_of_batches_is_no_contradiction_but_another_number_is(tmp_path
 
 @pytest.mark.parametrize("nats", [math.nan, -math.inf])
 def test_log_probabilities_that_are_no_numbers_are_a_fault(tmp_path: Path, nats: float) -> None:
-    backend = written(tmp_path, t=[sample(0, *chosen("a", ("b", nats, True)))])
-    (line,) = backend.faults(Paths(tmp_path, tmp_path, (), tmp_path))
+    model = written(tmp_path, t=[sample(0, *chosen("a", ("b", nats, True)))])
+    (line,) = model.faults(Paths(tmp_path, tmp_path, (), tmp_path))
     assert "row 1: expected a finite log-probability" in line

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.models.recorded import RecordedBackend
+from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, Outputs, Paths, Request
 
@@ -20,16 +20,17 @@ TABLE = {
 }
 
 
-def recorded(name: str, **fields: Any) -> RecordedBackend:
-    backend = build("models", name, {"kind": "recorded", **fields})
-    assert isinstance(backend, RecordedBackend)
-    return backend
+def recorded(name: str, **fields: Any) -> RecordedModel:
+    model = build("models", name, {"kind": "recorded", **fields})
+    assert isinstance(model, RecordedModel)
+    return model
 
 
-def answers(backend: RecordedBackend, requests: list[Request], data: Path, cache: Path) -> Outputs:
-    assert backend.faults(Paths(cache, cache, (), data)) == []
-    with backend as opened:
-        return opened.answer(requests, [f"id{i}" for i in range(len(requests))], Decoding())
+def answers(model: RecordedModel, requests: list[Request], data: Path, cache: Path) -> Outputs:
+    paths = Paths(cache, cache, (), data)
+    assert model.faults(paths) == []
+    with model.open(paths) as session:
+        return session.answer_batch(requests, [f"id{i}" for i in range(len(requests))], Decoding())
 
 
 def questions(data: Path) -> list[Request]:
@@ -67,14 +68,14 @@ def test_a_hundred_models_load_in_seconds(shared_data: Path, tmp_path: Path) -> 
 def test_predictions_of_real_models(shared_data: Path, tmp_path: Path) -> None:
     frame = pd.read_parquet(shared_data / "mmlu_pro/predictions.parquet")
     rows = frame[frame["model"] == "Yi-6b-Chat"].set_index("question_id")["pred"]
-    backend = recorded(
+    model = recorded(
         "Yi-6b-Chat",
         file="mmlu_pro/predictions.parquet",
         where={"model": "{name}"},
         columns={"prompt": "question_id", "choice": "pred"},
     )
     found = answers(
-        backend,
+        model,
         [Request(i, "choose", str(q)) for i, q in enumerate(rows.index)],
         shared_data,
         tmp_path,

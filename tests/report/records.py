@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.board.board import Board, make_board
 from harness.board.record import CollectionRecord, Comparison, Facts, MetricNote, RunRecord
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.plugins import plugin_class
 from harness.types import (
     Control,

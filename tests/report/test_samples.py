@@ -24,7 +24,7 @@ from harness.board.answers import (
 from harness.board.board import make_board
 from harness.board.record import CollectionRecord, RunRecord
 from harness.exports.samples import Samples
-from harness.panel.panel import Side
+from harness.panel.side import Side
 from harness.stages.record import join_records
 from harness.types import Outputs, Prompt, Request, RequestSet
 from tests.report.records import HOSTILE, board, open_side, record

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.panel.judgements import TEMPLATE, judge_text, verdict
-from harness.panel.panel import Side
+from harness.panel.judgements import verdict
+from harness.panel.side import Side
 from harness.plugins import build
-from harness.tasks import Setting
-from harness.tasks.judge import JudgeTask
+from harness.tasks import Author, Setting
+from harness.tasks.judge import TEMPLATE, JudgeTask, judge_text
 from harness.types import (
     DistillbenchError,
     Kind,
@@ -50,7 +50,14 @@ def author(model: str, texts: list[str | None]) -> Side:
 
 
 def setting(*authors: Side, chat: bool = False) -> Setting:
-    return Setting(Paths(Path("r"), Path("c"), ()), chat, None, None, 0, authors)
+    return Setting(
+        Paths(Path("r"), Path("c"), ()),
+        chat,
+        None,
+        None,
+        0,
+        tuple(Author(s.model, s.keys, s) for s in authors),
+    )
 
 
 def task(**changes: object) -> JudgeTask:

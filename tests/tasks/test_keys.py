@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from harness import keys
-from harness.panel.judgements import TEMPLATE
-from harness.panel.panel import Side
 from harness.plugins import build, kinds
-from harness.tasks import AbstractTask, Setting
+from harness.tasks import AbstractTask, Author, Setting
+from harness.tasks.judge import TEMPLATE
 from tests.changes import changes, marks
 from tests.tasks import tiny
 
@@ -90,20 +89,15 @@ def test_contents_count_and_places_do_not(kind: str, setting: Setting, tmp_path:
 @pytest.mark.parametrize("kind", kinds("tasks"))
 def test_the_setting_is_in_the_key(kind: str, setting: Setting) -> None:
     task = made(kind)[-1]
-    asked = tiny_side("a", "key of answers")
     others = [
         replace(setting, chat=True),
         replace(setting, limit=3),
         replace(setting, seed=1),
-        replace(setting, authors=(asked,)),
-        replace(setting, authors=(tiny_side("a", "key of other answers"),)),
-        replace(setting, authors=(tiny_side("b", "key of answers"),)),
+        replace(setting, authors=(Author("a", ("key of answers",)),)),
+        replace(setting, authors=(Author("a", ("key of other answers",)),)),
+        replace(setting, authors=(Author("b", ("key of answers",)),)),
     ]
     assert len({task.key(setting), *(task.key(s) for s in others)}) == 1 + len(others)
-
-
-def tiny_side(model: str, key: str) -> Side:
-    return Side(model, model, None, None, None, (key,))  # type: ignore[arg-type]
 
 
 def test_an_included_folder_counts_by_what_it_holds(here: Setting, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.models.fake import FakeBackend
+from harness.models.fake import FakeModel, FakeSession
 from harness.tasks import Setting
 from harness.tasks.next_token import NextTokenTask
 from harness.types import Decoding, DistillbenchError, Message, Paths
@@ -56,7 +56,7 @@ def test_the_seed_alone_decides(tmp_path: Path) -> None:
 
 def test_models_answer_with_one_token(tmp_path: Path) -> None:
     asked = make(contexts=20).requests(at(tmp_path))
-    outputs = FakeBackend("fake", "f").answer(
+    outputs = FakeSession(FakeModel("fake", "f")).answer_batch(
         asked.requests, [p.id for p in asked.prompts], Decoding(temperature=1.0)
     )
     assert {int(n) for n in outputs.n_tokens} == {1}

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from harness.plugins import build
-from harness.tasks import Setting
+from harness.tasks import Setting, asks
 from harness.tasks.prompts import PromptsTask
-from harness.types import DistillbenchError, Message, Paths
+from harness.types import DistillbenchError, Message, Paths, ReplyTo
 from tests.conftest import REPOSITORY
 
 ROWS = [
@@ -151,3 +151,52 @@ def test_recorded_prompts_of_real_models(shared_data: Path, tmp_path: Path) -> N
     found = make("alpaca_eval/responses.parquet", columns=columns).requests(here)
     assert len(found.prompts) == 805
     assert len({p.category for p in found.prompts}) == 5
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_turns_are_asked_after_the_model_s_own_replies(tmp_path: Path, ending: str) -> None:
+    frame = pd.DataFrame({"t": [["a", "b", "c"], ["d"], []], "s": ["Be brief.", None, None]})
+    path = tmp_path / f"talks.{ending}"
+    if ending == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path)
+    task = make(path.name, columns={"turns": "t", "system": "s"})
+    found = task.requests(at(tmp_path, chat=True))
+    system, user = Message("system", "Be brief."), [Message("user", t) for t in "abcd"]
+    first, second = Message("assistant", ReplyTo(0)), Message("assistant", ReplyTo(1))
+    assert [r.context for r in found.requests] == [
+        (system, user[0]),
+        (system, user[0], first, user[1]),
+        (system, user[0], first, user[1], second, user[2]),
+        (user[3],),
+    ]
+    assert [p.text for p in found.prompts] == ["a", "b", "c", "d"]
+    assert [r.prompt for r in found.requests] == [0, 1, 2, 3]
+    assert len({p.cluster for p in found.prompts}) == 2
+    assert found.notes == ("1 rows without a prompt dropped",)
+    assert len(task.requests(at(tmp_path, chat=True, limit=1)).prompts) == 3
+
+
+def test_a_first_turn_is_asked_as_a_prompt_is(tmp_path: Path) -> None:
+    (tmp_path / "one.jsonl").write_text('{"prompt": "a"}\n')
+    (tmp_path / "two.jsonl").write_text('{"turns": ["a"]}\n')
+    one, two = make("one.jsonl"), make("two.jsonl", columns={"turns": "turns"})
+    asked = [task.requests(at(tmp_path, chat=True)) for task in (one, two)]
+    assert asked[0].prompts == asked[1].prompts
+    assert asks(asked[0]) == asks(asked[1])
+
+
+def test_turns_that_cannot_be_asked(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"turns": ["a", ""]}\n')
+    task = make("x.jsonl", columns={"turns": "turns"})
+    assert task.faults(at(tmp_path)) == [
+        "task mine: turns are asked in conversations; set `chat: true` for the task or model"
+    ]
+    assert task.faults(at(tmp_path, chat=True)) == []
+    with pytest.raises(
+        DistillbenchError, match=r"expected lists of user messages, got \"\['a', ''"
+    ):
+        task.requests(at(tmp_path, chat=True))
+    with pytest.raises(DistillbenchError, match="expected prompt or turns, got both"):
+        make("x.jsonl", columns={"turns": "turns", "prompt": "p"})

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.tasks import Setting
+from harness.tasks import Author, Setting
 from harness.tasks.reading import ReadingTask, asked_as, cut
-from harness.types import Decoding, DistillbenchError, Message, Paths, Request
+from harness.types import Decoding, DistillbenchError, Message, Paths, ReplyTo, Request
 from tests.conftest import REPOSITORY
 from tests.metrics.sides import text_side
 
@@ -33,7 +33,7 @@ def make(**fields: Any) -> ReadingTask:
 
 def authored(folder: Path, chat: bool = True, **answers: list[str]) -> Setting:
     sides = tuple(text_side(author, texts) for author, texts in answers.items())
-    return replace(at(folder, chat), authors=sides)
+    return replace(at(folder, chat), authors=tuple(Author(s.model, s.keys, s) for s in sides))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_texts_are_read_whole_or_as_what_follows_a_prompt(file: Path) -> None:
 def test_answers_stand_behind_what_their_authors_were_asked(tmp_path: Path) -> None:
     setting = authored(tmp_path, one=["Yes.", "No.", ""], two=["Maybe.", " \n", "Never."])
     found = make(answers_to="talk").requests(setting)
-    asked = setting.authors[0].requests
+    asked = setting.sides[0].requests
     assert [p.id for p in found.prompts] == [p.id for p in asked.prompts]
     rows = [(r.prompt, r.kind, r.leaf, r.slot, r.continuation) for r in found.requests]
     assert rows == [
@@ -169,3 +169,18 @@ def test_our_own_texts(tmp_path: Path) -> None:
     found = make(text="reading/texts.jsonl").requests(setting)
     assert [r.continuation for r in found.requests] == texts
     assert len(set(texts)) == 40
+
+
+def test_a_conversation_is_read_with_its_author_s_own_replies() -> None:
+    side = text_side("ann", ["One.", "Two.", "Three."])
+    follow_up = (Message("user", "a"), Message("assistant", ReplyTo(0)), Message("user", "b"))
+    requests = (
+        side.requests.requests[0],
+        replace(side.requests.requests[1], context=follow_up),
+        side.requests.requests[2],
+    )
+    side = replace(side, requests=replace(side.requests, requests=requests))
+    setting = replace(at(REPOSITORY, chat=True), authors=(Author(side.model, side.keys, side),))
+    found = make(answers_to="talk").requests(setting)
+    assert found.requests[1].context == (follow_up[0], Message("assistant", "One."), follow_up[2])
+    assert [r.continuation for r in found.requests] == ["One.", "Two.", "Three."]

@@ -8,12 +8,14 @@ import pytest
 
 from harness.console.foreign import listening
 from harness.models import _hf_dtype
-from harness.models.hf import HfBackend
-from harness.types import Decoding, Request
+from harness.models.hf import HfModel
+from harness.types import Decoding, Paths, Request
 from harness.zoo import Place
 from harness.zoo.recipe import STUDENT, AnswerSet, FromAnswers, Phase, Recipe
 from harness.zoo.train import train
 from tests.products import large_products
+
+PATHS = Paths(Path("r"), Path("c"))
 
 
 @pytest.mark.parametrize("logits_of", [None, "teacher_a"])
@@ -51,14 +53,14 @@ def in_bfloat16(tiny: Place, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("dtype", "expected"), [("auto", "float32"), ("bfloat16", "bfloat16")])
 def test_a_checkpoint_is_computed_as_asked(in_bfloat16: Path, dtype: str, expected: str) -> None:
-    backend = HfBackend(kind="hf", name="m", path=str(in_bfloat16), device="cpu", dtype=dtype)  # type: ignore[arg-type]
+    model = HfModel(kind="hf", name="m", path=str(in_bfloat16), device="cpu", dtype=dtype)  # type: ignore[arg-type]
     asked = [
         Request(0, "generate", "Who are you?", max_new_tokens=3),
         Request(0, "score", "12 + ", continuation=" 3"),
     ]
-    with backend as entered, large_products() as products:
+    with model.open(PATHS) as session, large_products() as products:
         for request in asked:
-            entered.answer([request], ["p"], Decoding())
+            session.answer_batch([request], ["p"], Decoding())
     assert {name.split()[1] for name in products} - {"float64"} == {expected}
 
 
@@ -74,8 +76,8 @@ def test_what_half_of_the_bits_costs_is_said(
     )
     lines: list[str] = []
     for dtype in ("bfloat16", "auto"):
-        backend = HfBackend(kind="hf", name="m", path=str(in_bfloat16), device="cpu", dtype=dtype)
-        with listening(lines.append), backend:
+        model = HfModel(kind="hf", name="m", path=str(in_bfloat16), device="cpu", dtype=dtype)
+        with listening(lines.append), model.open(PATHS):
             pass
     assert len(lines) == len(said)
     assert all(words in line for words, line in zip(said, lines, strict=True))

@@ -47,28 +47,26 @@ def test_faults_name_the_nearest() -> None:
 
 
 def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
-    backend = build(
-        "models", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1}
-    )
+    model = build("models", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1})
     other = build("models", "y", {"kind": "hf", "path": str(paths.cache / "zoo")})
-    type(backend).prepare([backend], paths)
+    type(model).prepare([model], paths)
     requests = [
         Request(0, "generate", (Message("user", "Who are you?"),), max_new_tokens=3),
         Request(1, "score", "The metal of Abren is", continuation=" iron"),
     ]
-    with backend:
-        found = backend.answer(requests, ["a", "b"], Decoding())
-        assert backend.facts()["threads"] == 1
-        folder = backend._held.place.folder / "answers_a@1"
-    assert backend.offers() == other.offers()
+    with model.open(paths) as session:
+        found = session.answer_batch(requests, ["a", "b"], Decoding())
+        assert session.facts()["threads"] == 1
+    folder = Place(paths.cache / "zoo", "tiny").folder / "answers_a@1"
+    assert model.offers() == other.offers()
     checkpoint = build("models", "y", {"kind": "hf", "path": str(folder), "device": "cpu"})
-    with checkpoint:
-        expected = checkpoint.answer(requests, ["a", "b"], Decoding())
+    with checkpoint.open(paths) as session:
+        expected = session.answer_batch(requests, ["a", "b"], Decoding())
     assert found.text == expected.text
     assert found.logprob_nats[1] == pytest.approx(expected.logprob_nats[1], rel=1e-6)
 
 
-def test_it_must_be_prepared() -> None:
-    backend = build("models", "x", {"kind": "zoo", "member": "base"})
+def test_it_must_be_prepared(tmp_path: Path) -> None:
+    model = build("models", "x", {"kind": "zoo", "member": "base"})
     with pytest.raises(RuntimeError, match="prepared"):
-        backend.__enter__()
+        model.open(Paths(tmp_path, tmp_path))

@@ -1,4 +1,4 @@
-"""What models made of the texts that they read, joined by prompt and author: used by every measure over reading."""
+"""What models made of the texts that they read, by prompt and author."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.panel.panel import Side
-from harness.types import Floats, Prompt, Ratio, RatioStratum, TokenColumns, Unavailable
+from harness.panel import reasons
+from harness.panel.panel import Panel
+from harness.panel.side import Side
+from harness.types import Prompt, Ratio, RatioStratum, TokenColumns, Unavailable
 
 Place = tuple[str, str]  # Prompt.id, author ("" for a fixed text)
 
@@ -29,7 +31,11 @@ class Read(NamedTuple):
 
 def reads(side: Side) -> dict[Place, Read]:
     """Every text that a model read, sorted by prompt and author."""
-    found: dict[Place, Read] = {}
+    return side.once(_reads)
+
+
+def _reads(side: Side) -> dict[Place, Read]:
+    every: dict[Place, Read] = {}
     for row, index in enumerate(side.outputs.request):
         request = side.requests.requests[int(index)]
         if (
@@ -39,8 +45,8 @@ def reads(side: Side) -> dict[Place, Read]:
         ):
             prompt = side.requests.prompts[request.prompt]
             logprob = float(side.outputs.logprob_nats[row])
-            found[prompt.id, request.leaf] = Read(prompt, row, logprob, request.continuation)
-    return dict(sorted(found.items()))
+            every[prompt.id, request.leaf] = Read(prompt, row, logprob, request.continuation)
+    return dict(sorted(every.items()))
 
 
 def authors(side: Side) -> list[str]:
@@ -48,19 +54,26 @@ def authors(side: Side) -> list[str]:
     return list(dict.fromkeys(r.leaf for r in side.requests.requests if r.leaf))
 
 
-def own_texts(teacher: Side, student: Side) -> list[tuple[Read, Read]]:
+def own_texts(panel: Panel) -> list[tuple[Read, Read]]:
     """The teacher's own answers, or the fixed texts, as (teacher, student) read them; only what both of them read.
 
     Raises Unavailable where models' answers are read, but none of this teacher's.
     """
-    written = authors(teacher)
-    if written and teacher.model not in written:
-        raise Unavailable(
-            f"{teacher.model} is not among those whose answers are read: {', '.join(written)}"
-        )
-    first, second = reads(teacher), reads(student)
+    teacher = panel.teacher
+    written = require_author(teacher, teacher.model)
+    first, second = reads(teacher), reads(panel.student)
     wanted = teacher.model if written else ""
     return [(first[p], second[p]) for p in first if p in second and p[1] == wanted]
+
+
+def require_author(side: Side, author: str) -> list[str]:
+    """All authors; raises Unavailable where models' answers are read, but none of this one's."""
+    written = authors(side)
+    if written and author not in written:
+        raise Unavailable(
+            f"{author} is not among those whose answers are read: {', '.join(written)}"
+        )
+    return written
 
 
 def ratio(texts: Sequence[tuple[Prompt, float, float]], minimum: int) -> Ratio:
@@ -80,28 +93,14 @@ def ratio(texts: Sequence[tuple[Prompt, float, float]], minimum: int) -> Ratio:
 
 def require(n: int, minimum: int) -> None:
     """Nothing; raises Unavailable where too few prompts are left."""
-    if n < max(minimum, 1):
-        raise Unavailable(
-            f"{n} shared prompts with a text to read; at least {max(minimum, 1)} are needed"
-        )
+    reasons.require(n, minimum, "shared prompts with a text to read")
 
 
 def token_columns(side: Side) -> TokenColumns:
-    """The model's tokens; raises Unavailable where it gives none, or gives log-probabilities that are no numbers."""
+    """The model's tokens; raises Unavailable where it gives none, or gives log-probabilities that are NaN."""
     tokens = side.outputs.tokens
     if tokens is None:
         raise Unavailable(f"{side.model} gives no log-probabilities of single tokens")
     if np.isnan(tokens.logprobs).any() or np.isnan(tokens.top_logprobs).any():
         raise Unavailable(f"{side.model} gave log-probabilities that are no numbers (NaN)")
     return tokens
-
-
-def pearson(means: Floats) -> Floats:
-    """Correlation from means (..., 6) of 1, x, y, xx, yy, xy; NaN where x or y does not vary."""
-    n, x, y, xx, yy, xy = np.moveaxis(np.asarray(means, np.float64), -1, 0)
-    covariance = n * xy - x * y
-    spread = (n * xx - x * x) * (n * yy - y * y)
-    room = np.sqrt(np.maximum(spread, 0.0))
-    return np.asarray(
-        np.divide(covariance, room, out=np.full(np.shape(covariance), np.nan), where=room > 0)
-    )

@@ -1,0 +1,76 @@
+"""The boundary of a job: what it makes is written here, and whatever goes wrong in it stays in it."""
+
+from __future__ import annotations
+
+import errno
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from harness.console.progress import News
+from harness.executors import Desk, Ended, Job
+from harness.types import DistillbenchError, Unavailable
+
+# What can go wrong inside a model or a server without being our fault.
+_THEIRS = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def carry_out(job: Job, desk: Desk) -> Ended:
+    """Makes a job and writes its products; an exception becomes the reason of every key that it has not made.
+
+    The traceback stands in `failures/`. Raises OSError where there is no space left: then nothing can go on.
+    """
+    started = time.perf_counter()
+    if not job.reports:
+        desk.tell(News(job.part, doing=job.title, begun=job.amounts))
+    try:
+        for product in job.make(desk):
+            product.keep(desk.store)
+        ended = Ended(job)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise
+        ended = _failed(job, desk, error)
+    if ended.error:
+        desk.tell(News(job.part, alarm=f"missing {job.title}: {ended.error}"))
+    if not job.reports:
+        seconds = time.perf_counter() - started
+        desk.tell(News(job.part, ended=job.amounts, seconds=None if ended.error else seconds))
+    return ended
+
+
+def _failed(job: Job, desk: Desk, error: Exception) -> Ended:
+    reason = in_one_line(error)
+    details = "".join(traceback.format_exception(error))
+    for key in job.keys:
+        if not job.is_done(key, desk.store):
+            desk.store.note_failure(key, reason, details)
+    wrong_input = isinstance(error, (DistillbenchError, Unavailable))
+    theirs = wrong_input or (
+        job.foreign and (isinstance(error, _THEIRS) or not _raised_here(error))
+    )
+    return Ended(job, reason, isinstance(error, DistillbenchError), not theirs)
+
+
+def in_one_line(error: Exception) -> str:
+    """The first line of what an exception says, or its name where it says nothing."""
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else ""
+    known = isinstance(error, _THEIRS)
+    return first if known and first else f"{type(error).__name__}{': ' + first if first else ''}"
+
+
+def _raised_here(error: Exception) -> bool:
+    """Whether an exception comes from a line of ours, not from one that we call."""
+    last = list(_frames(error.__traceback__))[-1:]
+    return any(_PACKAGE in Path(name).parents for name in last)
+
+
+def _frames(trace: TracebackType | None) -> Iterator[str]:
+    while trace is not None:
+        yield trace.tb_frame.f_code.co_filename
+        trace = trace.tb_next

@@ -1,0 +1,75 @@
+"""lm-eval's API clients as servers are: answers come one by one, and say who gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple
+
+from harness.keys import canonical
+
+
+class Arrival(NamedTuple):
+    """An answer, and the index of the request that it answers."""
+
+    request: int
+    answer: Any
+
+
+@dataclass(frozen=True)
+class _Hook:
+    """Stands where lm-eval has its cache: it is told of every answer that came."""
+
+    hear: Callable[[tuple[str, Any]], None]
+
+    def add_partial(self, attr: str, req: Iterable[Any] | None, res: Any) -> None:
+        """Hands an answer on; parts of an answer have no request."""
+        if req is not None:
+            self.hear((canonical(list(req)), res))
+
+
+def arrivals(
+    client: Any, asked: Sequence[Sequence[Any]], call: Callable[[], Sequence[Any]]
+) -> Iterator[Arrival]:
+    """Answers in the order in which they come, each once, while `call` still waits for others.
+
+    `asked` has lm-eval's arguments of every request; `call` makes `client` answer all of them, in a thread of its own,
+    and returns the answers, or as many as it has: those that were not told of come from there.
+    """
+    waiting: dict[str, list[int]] = {}
+    for index, arguments in enumerate(asked):
+        waiting.setdefault(canonical(list(arguments)), []).append(index)
+    came: SimpleQueue[tuple[str, Any] | None] = SimpleQueue()
+    returned: list[Any] = []
+
+    def ask() -> None:
+        try:
+            returned.extend(call())
+        finally:
+            came.put(None)
+
+    client.set_cache_hook(_Hook(came.put))
+    Thread(target=ask, name="lm-eval's client", daemon=True).start()
+    while (item := came.get()) is not None:
+        if indices := waiting.get(item[0]):
+            yield Arrival(indices.pop(0), item[1])
+    for index in sorted(i for indices in waiting.values() for i in indices if i < len(returned)):
+        yield Arrival(index, returned[index])
+
+
+def hear_names(client: Any, hear: Callable[[str], None]) -> None:
+    """Tells `hear` the name by which the server calls the model in each of its responses."""
+    for method in ("parse_generations", "parse_logprobs"):
+        setattr(client, method, _listening(getattr(client, method), hear))
+
+
+def _listening(parse: Callable[..., Any], hear: Callable[[str], None]) -> Callable[..., Any]:
+    def parse_and_hear(*, outputs: Any, **options: Any) -> Any:
+        for response in outputs if isinstance(outputs, list) else [outputs]:
+            if isinstance(response, dict) and isinstance(response.get("model"), str):
+                hear(response["model"])
+        return parse(outputs=outputs, **options)
+
+    return parse_and_hear

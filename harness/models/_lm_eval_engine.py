@@ -1,0 +1,198 @@
+"""lm-eval's own model, asked in its terms: what each request becomes, and what its answers are to us."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from harness.console.foreign import muffled, notify
+from harness.console.secrets import redacted
+from harness.keys import draw_seed
+from harness.models._conversation import with_system
+from harness.models._lm_eval_client import hear_names
+from harness.models._lm_eval_tries import is_client, told, watch
+from harness.models._lm_eval_types import CHAT_ONLY, SEEDED
+from harness.models._session import Facts
+from harness.types import Decoding, DistillbenchError, Kind, Outputs, Request
+
+_METHODS = {"score": "loglikelihood", "read": "loglikelihood_rolling", "generate": "generate_until"}
+# what lm-eval raises where its arguments or its server are wrong
+_GENERAL = (OSError, RuntimeError, ValueError, KeyError, TypeError, AssertionError)
+
+
+class Engine:
+    """lm-eval's own model, spoken to in its terms."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        type_: str,
+        args: Mapping[str, str | int | float | bool],
+        snapshot: str,
+        system: str | None,
+    ) -> None:
+        self.name, self.type, self.snapshot, self._system = name, type_, snapshot, system
+        self.names: list[str] = []  # how the server called itself, first to last
+        self._said: set[str] = set()  # what was said of this model already
+        self.made: Any = None
+        try:
+            with muffled(self._hear):
+                self.made = self._make(args)
+        except (*_GENERAL, ImportError) as error:
+            raise DistillbenchError(
+                f"model {name}: lm-eval cannot make {type_} with {', '.join(args) or 'no arguments'}: "
+                f"{_first_line(error)}; check `args` (APIs need pip install 'lm-eval[api]', vllm 'lm-eval[vllm]' ...)"
+            ) from error
+
+    def _make(self, args: Mapping[str, Any]) -> Any:
+        """lm-eval's model, whose tries are watched where it asks a server."""
+        from lm_eval.api.registry import get_model
+
+        made = get_model(self.type)(**args)
+        if is_client(made):
+            watch(made, self.name, self.type)
+            hear_names(made, self.names.append)
+        return made
+
+    def facts(self) -> Facts:
+        """Type, snapshot and version."""
+        return {"type": self.type, "snapshot": self.snapshot, "lm_eval": version("lm_eval")}
+
+    def call(self, kind: Kind, asked: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Any], str]:
+        """lm-eval's answers to requests of one kind, in order, and "" or what failed.
+
+        As text, so that nothing of the failure lives on.
+        """
+        from lm_eval.api.instance import Instance
+
+        methods = {
+            "score": self.made.loglikelihood,
+            "read": self.made.loglikelihood_rolling,
+            "generate": self.made.generate_until,
+        }
+        instances = [
+            Instance(request_type=_METHODS[kind], doc={}, arguments=arguments, idx=i)
+            for i, arguments in enumerate(asked)
+        ]
+        # our own bar tells the progress
+        quiet = "disable_tqdm" in inspect.signature(methods[kind]).parameters
+        options = {"disable_tqdm": True} if quiet else {}
+        with muffled(self._hear):
+            try:
+                return methods[kind](instances, **options), ""
+            except _failures() as error:
+                failure = _first_line(error)
+            # dying tasks log the headers of their requests: while nobody listens, please
+            gc.collect()
+        return (), failure
+
+    def failed(self, kind: Kind, n: int, failure: str) -> DistillbenchError:
+        """What is said of `n` requests of which some were not answered."""
+        return DistillbenchError(
+            f"model {self.name}: {self.type} failed on {n} requests ({_METHODS[kind]}): {failure}; "
+            "check the server and `args`; what was answered before is kept"
+        )
+
+    def outputs(self, requests: Sequence[Request], answers: Sequence[Any]) -> Outputs:
+        """lm-eval's answers to requests as ours, in order."""
+        pairs = list(zip(requests, answers, strict=True))
+        texts = tuple(str(a) if r.kind == "generate" else None for r, a in pairs)
+        spelled = [
+            r.continuation if text is None else text
+            for text, r in zip(texts, requests, strict=True)
+        ]
+        return Outputs(
+            request=np.arange(len(requests)),
+            kind=tuple(r.kind for r in requests),
+            n_tokens=np.array([self._n_tokens(text) for text in spelled], dtype=np.int64),
+            text=texts,
+            stop=tuple("unknown" if r.kind == "generate" else None for r in requests),
+            logprob_nats=np.array([_nats(r.kind, a) for r, a in pairs], dtype=np.float64),
+            greedy=tuple(bool(a[1]) if r.kind == "score" else None for r, a in pairs),
+            choice=(None,) * len(requests),
+            answered=(True,) * len(requests),
+        )
+
+    def arguments(self, request: Request, decoding: Decoding) -> tuple[Any, ...]:
+        """What lm-eval's Instance carries for one request."""
+        if decoding.top_logprobs:
+            raise DistillbenchError(
+                f"model {self.name}: lm-eval returns no tokens; set decoding.top_logprobs=0"
+            )
+        if request.kind == "read":
+            return (request.continuation,)
+        if request.kind == "score":
+            return (self._context(request), request.continuation)
+        temperature = decoding.temperature if request.temperature is None else request.temperature
+        options: dict[str, Any] = {
+            "until": list(request.until),
+            "max_gen_toks": request.max_new_tokens or decoding.max_new_tokens,
+            "temperature": temperature,
+            "do_sample": temperature > 0,
+        }
+        top_p = decoding.top_p if request.top_p is None else request.top_p
+        if temperature > 0 and top_p < 1:
+            options["top_p"] = top_p
+        # one seed per sample: lm-eval sends equal options together
+        if temperature > 0 and self.type in SEEDED:
+            luck = draw_seed(
+                self.snapshot, decoding.seed, decoding.sample, request.repeat, request.slot
+            )
+            options["seed"] = int(luck[:7], 16)
+        return (self._context(request), options)
+
+    def _context(self, request: Request) -> Any:
+        """Text, or whatever the type makes of a conversation."""
+        if isinstance(request.context, str):
+            if self.type in CHAT_ONLY:
+                raise DistillbenchError(
+                    f"model {self.name}: {self.type} takes conversations only; set `chat: true` for the "
+                    "model and leave the task's `chat` alone"
+                )
+            return request.context
+        messages = with_system(request.context, self._system)
+        history = [{"role": m.role, "content": m.text} for m in messages]
+        return self.made.apply_chat_template(history, add_generation_prompt=request.open)
+
+    def _n_tokens(self, text: str) -> int:
+        """Tokens of a text; 0 where the type knows no tokenizer."""
+        from lm_eval.api.model import TemplateLM
+
+        made = self.made
+        if not isinstance(made, TemplateLM) or made.tokenizer is None or self.type in CHAT_ONLY:
+            return 0
+        return len(made.tok_encode(text, add_special_tokens=False))
+
+    def _hear(self, record: logging.LogRecord) -> None:
+        """Says in our own words what a user should know of a log line, most of it once."""
+        words = told(record.getMessage(), tried_again=not is_client(self.made))
+        if words is not None and (words not in self._said or "tries again" in words):
+            self._said.add(words)
+            notify(f"{self.name}: {words}")
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What a server, or lm-eval's reading of its answer, raises."""
+    try:
+        import aiohttp
+    except ImportError:
+        return (*_GENERAL, IndexError)
+    return (*_GENERAL, IndexError, aiohttp.ClientError)
+
+
+def _nats(kind: Kind, found: Any) -> float:
+    """The log-probability in lm-eval's answer; NaN for texts."""
+    if kind == "generate":
+        return float("nan")
+    return float(found[0] if kind == "score" else found)
+
+
+def _first_line(error: Exception) -> str:
+    return redacted((str(error).strip() or type(error).__name__).splitlines()[0])

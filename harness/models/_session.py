@@ -1,0 +1,72 @@
+"""What is asked of an opened model, and what comes back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.types import Decoding, DistillbenchError, Outputs, Request, Unavailable
+
+Facts = Mapping[str, str | int | float]
+# What can go wrong inside a model or a server without being our fault: its collection is then
+# missing, with that reason.
+FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one collection asks of a model."""
+
+    key: str  # of the collection: tells asks apart
+    requests: tuple[Request, ...]  # all of the collection, in their order
+    prompt_ids: tuple[str, ...]  # Prompt.id of each request; seeds what is sampled
+    decoding: Decoding
+    # batches (indices into `requests`) that have to be answered now; their slots are filled
+    missing: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers to some requests of one ask."""
+
+    key: str  # of the ask
+    outputs: Outputs  # Outputs.request: indices into Ask.requests
+    wall_s: float  # seconds that these took; over a session they add up to the time it was busy
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What is left of one ask cannot be answered; other asks may go on."""
+
+    key: str  # of the ask
+    error: Exception
+
+
+class AbstractSession(ABC):
+    """An opened model: holds its memory or its connections."""
+
+    # Whether every answer is stored by itself, in an append-only journal, as it comes (servers),
+    # rather than batch by batch (models on this machine).
+    journaled: ClassVar[bool] = False
+    # Whether `answer` gets all collections of the model at once rather than one after another.
+    together: ClassVar[bool] = False
+
+    @abstractmethod
+    def batches(self, ask: Ask) -> list[list[int]]:
+        """Indices into `ask.requests`, cut into batches. Called once per collection: the cut is stored first."""
+
+    @abstractmethod
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Answered | Failed]:
+        """Answers to the missing requests of all asks, in any order.
+
+        What is not answered when this ends, without having failed, is pending: a later run asks for it again.
+        """
+
+    def facts(self) -> Facts:
+        """Provenance: parameters, size_bytes, device, versions, what a server says of itself.
+
+        Stored beside the first answers; a model that is opened to go on with them gets them as `previous`.
+        """
+        return {}

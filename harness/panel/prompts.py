@@ -1,0 +1,76 @@
+"""The one owner of alignment: which prompts the sides of a panel share, and which controls come with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from harness.panel import reasons
+from harness.panel.controls import covering
+from harness.panel.panel import Panel, Role
+from harness.panel.side import Side
+from harness.types import Prompt
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Prompts that several sides share."""
+
+    prompts: tuple[Prompt, ...]  # (P,) sorted by id
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Prompt ids (P,)."""
+        return tuple(p.id for p in self.prompts)
+
+    @cached_property
+    def clusters(self) -> tuple[str, ...]:
+        """Resampling units (P,)."""
+        return tuple(p.cluster for p in self.prompts)
+
+
+class Shared(NamedTuple):
+    """Who is compared, and on what."""
+
+    prompts: tuple[Prompt, ...]  # (P,) sorted by id
+    ids: tuple[str, ...]  # (P,)
+    core: Mapping[Role, tuple[Side, ...]]
+    controls: tuple[Side, ...]  # sorted by name; each answered nine in ten of the core's prompts
+    others: tuple[Side, ...]  # the same
+
+    @property
+    def sides(self) -> list[Side]:
+        """The core in the order of its roles, then controls and others."""
+        return [*(s for sides in self.core.values() for s in sides), *self.controls, *self.others]
+
+
+def share(
+    panel: Panel, answers: Callable[[Side], Mapping[str, Any]], what: str = "prompts"
+) -> Shared:
+    """The prompts that everyone answered: the core of the panel, and the controls and others that cover the core's.
+
+    `answers` gives what a side has by prompt id. Raises Unavailable where fewer than the task's minimum are shared,
+    naming the side that has fewest; `what` names the prompts in the reason.
+    """
+    core = [s for sides in panel.core.values() for s in sides]
+    known = core[0].once(_by_id)
+    common = _common(core, answers)
+    sizes = [len(answers(s)) for s in core]
+    reasons.require_shared(len(common), panel.minimum, core, sizes, what)
+    further = [covering(panel.of(r), common, answers) for r in ("controls", "others")]
+    everyone = [*core, *further[0], *further[1]]
+    ids = tuple(sorted(common & _common(everyone, answers)))
+    sizes = [len(answers(s)) for s in everyone]
+    reasons.require_shared(len(ids), panel.minimum, everyone, sizes, what)
+    return Shared(tuple(known[i] for i in ids), ids, panel.core, *further)
+
+
+def _by_id(side: Side) -> dict[str, Prompt]:
+    return {p.id: p for p in side.requests.prompts}
+
+
+def _common(sides: list[Side], answers: Callable[[Side], Mapping[str, Any]]) -> set[str]:
+    first, *rest = (answers(s) for s in sides)
+    return set(first).intersection(*rest)

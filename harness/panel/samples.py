@@ -1,0 +1,132 @@
+"""What models wrote when asked several times: every sample of every side, on prompts that all samples answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.panel import reasons
+from harness.panel.controls import lineage_means
+from harness.panel.panel import Panel, Role
+from harness.panel.prompts import Prompts, share
+from harness.panel.side import Side
+from harness.panel.texts import replies_of
+from harness.stats.controls import prediction_limit
+from harness.types import Finding, Floats, Given, Mean, Smooth, Unavailable
+
+Answers = tuple[tuple[str, ...], ...]  # (P,) of (samples,) texts
+
+
+@dataclass(frozen=True)
+class Samples(Prompts):
+    """Answers of student, teacher, base and controls to the same prompts, every side with all its samples."""
+
+    core: Mapping[Role, Answers]
+    controls: Mapping[str, Answers]  # by model, sorted by name
+    lineages: Mapping[str, str]  # of the controls
+
+    def __getitem__(self, role: Role) -> Answers:
+        """The answers of a role that the measure needs."""
+        return self.core[role]
+
+    def get(self, role: Role) -> Answers | None:
+        """The answers of a role, or None."""
+        return self.core.get(role)
+
+    def where(self, rows: Sequence[int]) -> Samples:
+        """The same on some of the prompts."""
+
+        def cut(answers: Answers) -> Answers:
+            return tuple(answers[i] for i in rows)
+
+        return replace(
+            self,
+            prompts=tuple(self.prompts[i] for i in rows),
+            core={role: cut(answers) for role, answers in self.core.items()},
+            controls={name: cut(answers) for name, answers in self.controls.items()},
+        )
+
+
+def align_samples(panel: Panel) -> Samples:
+    """Everyone's answers on shared prompts; see `share` for what is raised."""
+    shared = share(panel, every_sample)
+
+    def own(side: Side) -> Answers:
+        given = every_sample(side)
+        return tuple(given[i] for i in shared.ids)
+
+    return Samples(
+        shared.prompts,
+        {role: own(sides[0]) for role, sides in shared.core.items()},
+        {side.model: own(side) for side in shared.controls},
+        {side.model: side.lineage for side in shared.controls},
+    )
+
+
+def every_sample(side: Side) -> dict[str, tuple[str, ...]]:
+    """Prompt.id -> the side's answers, one per sample, for prompts that every sample answered."""
+    return side.once(_every_sample)
+
+
+def _every_sample(side: Side) -> dict[str, tuple[str, ...]]:
+    first, *rest = [replies_of(side.requests, o) for o in (side.outputs, *side.samples)]
+    return {
+        i: (reply.text, *(s[i].text for s in rest))
+        for i, reply in first.items()
+        if all(i in s for s in rest)
+    }
+
+
+def require_samples(answers: Answers, model: str, least: int = 2) -> None:
+    """Nothing; raises Unavailable where there are fewer samples per prompt than a spread needs."""
+    if len(answers[0]) < least:
+        raise Unavailable(
+            f"{model} has {len(answers[0])} answer to each prompt; {least} or more are needed, drawn at a temperature "
+            f"above 0 (samples: {least} in the task, or decoding.samples={least})"
+        )
+
+
+def bootstrapped(values: Floats, rows: Prompts) -> Smooth:
+    """The mean of values (P,), its interval by a bootstrap over prompts."""
+    return Smooth(values[:, None], _first, rows.ids, rows.clusters)
+
+
+def rate(values: Floats, rows: Prompts) -> Mean | Smooth:
+    """The mean of rates per prompt (P,): exact binomial bounds where each is 0 or 1, else a bootstrap over prompts."""
+    if np.all((values == 0) | (values == 1)):
+        return Mean(values, rows.ids, rows.clusters)
+    return bootstrapped(values, rows)
+
+
+def over_controls(
+    names: tuple[str, str], mine: Floats, controls: Mapping[str, Floats], rows: Samples
+) -> list[Finding]:
+    """The student's values (P,) minus the controls' mean: over prompts (names[0]), and over models (names[1]).
+
+    The second is a 95 % prediction interval for a further control, from 4 lineages on. `controls`: values by name.
+    """
+    if not controls:
+        return [Finding(reasons.NO_CONTROLS, name) for name in names]
+    each = lineage_means(list(controls.values()), [rows.lineages[c] for c in controls])
+    difference = mine - each.mean(axis=0)
+    return [
+        Finding(bootstrapped(difference, rows), names[0]),
+        Finding(_over_models(difference, each), names[1]),
+    ]
+
+
+def _over_models(difference: Floats, each: Floats) -> Given | str:
+    try:
+        limit = prediction_limit(each.mean(axis=1), 0.975)
+    except Unavailable as error:
+        return str(error)
+    if limit.sd <= 1e-12 * max(1.0, abs(limit.mean)):
+        return f"{limit.lineages} control lineages, all alike: no spread to judge a model by"
+    value, half = float(difference.mean()), limit.limit - limit.mean
+    return Given(value, value - half, value + half, limit.lineages, "models")
+
+
+def _first(means: Floats) -> Floats:
+    return np.asarray(means[..., 0])

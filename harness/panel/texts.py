@@ -1,0 +1,126 @@
+"""What models wrote: the first answer of every side to the prompts that all of them answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.panel import reasons
+from harness.panel.panel import Panel, Role
+from harness.panel.prompts import Prompts, share
+from harness.panel.side import Side
+from harness.text.segment import Reading, read
+from harness.types import Ints, Outputs, RequestSet
+
+
+class Reply(NamedTuple):
+    """One answer."""
+
+    text: str
+    trace: str  # what the model thought aloud before it
+    stop: str  # "eos", "length", "stop", "unknown"
+
+
+def replies(side: Side) -> dict[str, Reply]:
+    """Prompt.id -> answer, for prompts that the side answered (first request, first repeat)."""
+    return side.once(_first_replies)
+
+
+def _first_replies(side: Side) -> dict[str, Reply]:
+    return replies_of(side.requests, side.outputs)
+
+
+def replies_of(asked: RequestSet, outputs: Outputs) -> dict[str, Reply]:
+    """The same of any sample of the requests."""
+    given: dict[str, Reply] = {}
+    for row, index in enumerate(outputs.request):
+        request, text = asked.requests[int(index)], outputs.text[row]
+        first = request.kind == "generate" and request.slot == 0 and request.repeat == 0
+        if first and text is not None:
+            stop = outputs.stop[row] or "unknown"
+            given[asked.prompts[request.prompt].id] = Reply(text, "", stop)
+    return given
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """One side's answers to P prompts: the same object whenever the same side and prompts are asked for."""
+
+    ids: tuple[str, ...]  # (P,)
+    replies: tuple[Reply, ...]  # (P,)
+    whole: Texts | None = None  # all that the side wrote, of which these are some
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The texts as words and counts."""
+        if self.whole is None:
+            return read([r.text for r in self.replies])
+        row = {i: n for n, i in enumerate(self.whole.ids)}
+        return self.whole.reading.of(np.array([row[i] for i in self.ids], dtype=np.int64))
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The answers themselves (P,)."""
+        return tuple(r.text for r in self.replies)
+
+    @property
+    def n_words(self) -> Ints:
+        """Words of every answer (P,)."""
+        return self.reading.n_words
+
+
+def _all_texts(side: Side) -> Texts:
+    given = replies(side)
+    ids = tuple(sorted(given))
+    return Texts(ids, tuple(given[i] for i in ids))
+
+
+def _some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
+    whole, given = side.once(_all_texts), replies(side)
+    return whole if whole.ids == ids else Texts(ids, tuple(given[i] for i in ids), whole)
+
+
+@dataclass(frozen=True)
+class AlignedTexts(Prompts):
+    """Answers of the sides of a panel to the same prompts."""
+
+    core: Mapping[Role, Texts]
+    controls: tuple[Texts, ...] = ()  # sorted by name
+    lineages: tuple[str, ...] = ()  # of the controls
+
+    def __getitem__(self, role: Role) -> Texts:
+        """The answers of a role that the measure needs."""
+        return self.core[role]
+
+    def get(self, role: Role) -> Texts | None:
+        """The answers of a role, or None."""
+        return self.core.get(role)
+
+    @property
+    def taught(self) -> tuple[Texts, ...]:
+        """The teacher's one or two samples."""
+        second = self.get("second")
+        return (self["teacher"], second) if second else (self["teacher"],)
+
+
+def align_texts(panel: Panel) -> AlignedTexts:
+    """Answers of everyone on the prompts that all of them answered; see `share` for what is raised."""
+    shared = share(panel, replies)
+    core = {role: sides[0].once(_some_texts, shared.ids) for role, sides in shared.core.items()}
+    controls = tuple(side.once(_some_texts, shared.ids) for side in shared.controls)
+    return AlignedTexts(shared.prompts, core, controls, tuple(s.lineage for s in shared.controls))
+
+
+def long_enough(everyone: AlignedTexts, shortest: int, minimum: int) -> Ints:
+    """Rows (R,) of the prompts on which every sample of the teacher has at least `shortest` words.
+
+    Raises Unavailable where they are fewer than `minimum`, or than two.
+    """
+    rows = np.flatnonzero(np.min([t.n_words for t in everyone.taught], axis=0) >= shortest)
+    what = f"prompts on which the teacher's replies have {shortest} words or more"
+    reasons.require(len(rows), max(minimum, 2), what)
+    return rows

@@ -1,0 +1,124 @@
+"""What a plan knows of a request set without reading its rows: stored beside them, or declared by the task."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.console.forecast import Amounts, Sort
+from harness.console.workload import read_tokens, written_tokens
+from harness.types import Decoding, Kind, Request, RequestSet
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much the requests of one kind are, before a decoding is known."""
+
+    tokens: float  # read, and written where a request states how many at most
+    open_ended: int  # requests whose length the decoding states
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A request set in brief."""
+
+    asks: str  # digest of what a model is asked
+    n_prompts: int
+    n_requests: int
+    chat: bool
+    version: str
+    yields: tuple[str, ...]
+    notes: tuple[str, ...]
+    work: Mapping[Kind, Work]  # kinds of request -> how much there is of them
+    # what of a decoding can change the answers: fields of Decoding that some request leaves to it
+    open_fields: tuple[str, ...]
+    built: bool = True  # False = declared by the task: nothing is known of how many there are
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Kinds of request."""
+        return frozenset(self.work)
+
+    def effective(self, decoding: Decoding) -> Decoding:
+        """`decoding` with every field that cannot change the answers to these requests set to its default."""
+        none = Decoding()
+        sampled = "hot" in self.open_fields or (
+            "temperature" in self.open_fields and decoding.temperature > 0
+        )
+        decides = {
+            "temperature": "temperature" in self.open_fields,
+            "top_p": sampled and "top_p" in self.open_fields,
+            "max_new_tokens": "max_new_tokens" in self.open_fields,
+            "seed": sampled,
+            "sample": sampled,
+        }
+        return dataclasses.replace(
+            decoding, **{k: getattr(none, k) for k, open_ in decides.items() if not open_}
+        )
+
+    def amounts(self, task: str, decoding: Decoding) -> Amounts:
+        """Expected tokens by kind of request."""
+        each = written_tokens(decoding.max_new_tokens)
+        return {
+            Sort(kind, task): work.tokens + each * work.open_ended
+            for kind, work in self.work.items()
+        }
+
+
+def summarize(requests: RequestSet, asks: str) -> Summary:
+    """The summary of a request set that was built."""
+    return Summary(
+        asks,
+        len(requests.prompts),
+        len(requests.requests),
+        requests.chat,
+        requests.version,
+        requests.yields,
+        requests.notes,
+        _work(requests.requests),
+        open_fields(requests.requests),
+    )
+
+
+def declared(forms: Sequence[Request], yields: tuple[str, ...], chat: bool, asks: str) -> Summary:
+    """The summary of a request set that waits for answers: `forms` has a request of every form that it will have."""
+    work = {r.kind: Work(0.0, 0) for r in forms}
+    return Summary(asks, 0, 0, chat, "", yields, (), work, open_fields(forms), built=False)
+
+
+def open_fields(requests: Sequence[Request]) -> tuple[str, ...]:
+    """Fields of a decoding that some request leaves to it; "hot" where one states a temperature above 0 itself."""
+    generated = [r for r in requests if r.kind == "generate"]
+    left = [
+        name
+        for name in ("temperature", "top_p", "max_new_tokens")
+        if any(getattr(r, name) is None for r in generated)
+    ]
+    hot = any(r.temperature is not None and r.temperature > 0 for r in generated)
+    return (*left, *(["hot"] if hot else []))
+
+
+def summary_to_json(summary: Summary) -> dict[str, Any]:
+    """A summary as plain values."""
+    return dataclasses.asdict(summary)
+
+
+def summary_from_json(values: Mapping[str, Any]) -> Summary:
+    """The inverse of summary_to_json."""
+    tuples = {name: tuple(values[name]) for name in ("yields", "notes", "open_fields")}
+    work = {kind: Work(**fields) for kind, fields in values["work"].items()}
+    return Summary(**{**values, **tuples, "work": work})
+
+
+def _work(requests: Sequence[Request]) -> dict[Kind, Work]:
+    found: dict[Kind, Work] = {}
+    for request in requests:
+        so_far = found.get(request.kind, Work(0.0, 0))
+        open_ended = request.kind == "generate" and request.max_new_tokens is None
+        stated = written_tokens(request.max_new_tokens or 0) if request.kind == "generate" else 0.0
+        found[request.kind] = Work(
+            so_far.tokens + read_tokens(request) + stated, so_far.open_ended + open_ended
+        )
+    return found

@@ -1,0 +1,87 @@
+"""The loop of a run: plan, make what can be made, plan again, until nothing new can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from harness.console.forecast import Forecast
+from harness.console.progress import stage
+from harness.executors import AbstractExecutor, Desk, Ended, Job
+from harness.plan.collections import Plan, SummaryOf, make_plan
+from harness.plan.summary import Summary, summary_from_json
+from harness.store.store import Store
+
+Lacks = Callable[[str], bool]  # whether a key is missing and was not tried yet
+JobsOf = Callable[[Plan, Lacks], Sequence[Job]]  # what makes that which a plan lacks
+
+
+@dataclass(frozen=True)
+class Made:
+    """A plan with what was made for it."""
+
+    plan: Plan
+    keys: frozenset[str] = frozenset()  # made by this run, not read from the store
+    ended: tuple[Ended, ...] = field(default=(), repr=False)
+
+    def and_then(self, later: Made) -> Made:
+        """What was made here and later."""
+        return Made(later.plan, self.keys | later.keys, (*self.ended, *later.ended))
+
+    @property
+    def our_fault(self) -> bool:
+        """Whether a job failed for a fault of ours."""
+        return any(e.our_fault for e in self.ended)
+
+
+def make_all(plan: Plan, store: Store, jobs_of: JobsOf, executor: AbstractExecutor) -> Made:
+    """Makes what the plan, and every plan after it, lacks; each thing is tried once."""
+    tried: set[str] = set()
+    ended: list[Ended] = []
+
+    def lacks(key: str) -> bool:
+        return key not in tried and not store.has(key)
+
+    while jobs := jobs_of(plan, lacks):
+        done = carry_out_all(jobs, plan, store, executor)
+        if not done:
+            break
+        tried |= {key for e in done for key in e.job.keys}
+        ended += done
+        plan = planned_again(plan, store)
+    made = {k for e in ended for k in e.job.keys if e.job.is_done(k, store)}
+    return Made(plan, frozenset(made), tuple(ended))
+
+
+def carry_out_all(
+    jobs: Sequence[Job], plan: Plan, store: Store, executor: AbstractExecutor
+) -> list[Ended]:
+    """How each of these jobs ended that could start, shown while it lasts."""
+    title = " and ".join(dict.fromkeys(j.doing for j in jobs))
+    with stage(title, Forecast(((j.part, j.amounts) for j in jobs), executor.at_once)) as shown:
+        return executor.run(jobs, Desk(store, plan, shown.hear), shown)
+
+
+def planned_again(plan: Plan, store: Store) -> Plan:
+    """The plan with what the store has by now."""
+    return make_plan(plan.run, plan.identities, summaries_in(store))
+
+
+def summaries_in(store: Store) -> SummaryOf:
+    """Looks up summaries of request sets, each read once."""
+    read: dict[str, Summary | None] = {}
+
+    def summary_of(key: str) -> Summary | None:
+        if read.get(key) is None:
+            read[key] = summary_from_json(store.spec(key)["summary"]) if store.has(key) else None
+        return read[key]
+
+    return summary_of
+
+
+def rebuild(key: str, plan: Plan, jobs_of: JobsOf) -> Job:
+    """The job that makes a key, from the plan alone; raises KeyError where no job of the plan does."""
+    for job in jobs_of(plan, lambda other: other == key):
+        if key in job.keys:
+            return job
+    raise KeyError(key)

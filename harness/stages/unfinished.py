@@ -1,0 +1,131 @@
+"""One collection while it is answered: what is there, what can be asked now, and where answers go."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.console.workload import CHARACTERS_PER_TOKEN
+from harness.models import AbstractSession, Answered, Ask
+from harness.plan.collections import Collection
+from harness.store.journal import Journal
+from harness.store.tables import outputs_from_table, outputs_to_table
+from harness.store.work import Pieces, Stored, Work
+from harness.text import turns
+from harness.types import Outputs, Request, RequestSet
+
+
+@dataclasses.dataclass(frozen=True)
+class Unanswered(Collection):
+    """A collection with what is asked in it."""
+
+    requests: RequestSet
+
+
+class Unfinished:
+    """The answers of one cell; everything goes through the work that it was handed."""
+
+    def __init__(self, planned: Unanswered, work: Work, session: AbstractSession) -> None:
+        self.planned, self.work = planned, work
+        self.requests = planned.requests.requests
+        self.replies: dict[int, str | None] = {}  # of every request that is answered
+        prompts = planned.requests.prompts
+        ids = tuple(prompts[r.prompt].id for r in self.requests)
+        self._whole = Ask(planned.key, self.requests, ids, planned.decoding)
+        self._batches = work.batches(lambda: _batches(session, self._whole))
+        self._kept = (
+            Journal(work.folder / "answers.jsonl") if session.journaled else Pieces(work.folder)
+        )
+        for table in self._kept.read().tables:
+            self._note(outputs_from_table(table))
+        self._has_turns = any(r.replies for r in self.requests)
+        self._offered = set(self.replies)
+        self._at_work: deque[tuple[int, ...]] = deque()  # batches that were offered
+
+    def ask(self) -> Ask | None:
+        """What can be asked now and was not offered before; None where there is nothing."""
+        ready = {
+            i
+            for i, r in enumerate(self.requests)
+            if i not in self._offered and turns.askable(r, self.replies)
+        }
+        cut = (tuple(i for i in batch if i in ready) for batch in self._batches)
+        missing = tuple(batch for batch in cut if batch)
+        if not missing:
+            return None
+        self._offered |= ready
+        self._at_work.extend(missing)
+        requests = tuple(
+            turns.filled(r, self.replies) if i in ready else r for i, r in enumerate(self.requests)
+        )
+        return dataclasses.replace(self._whole, requests=requests, missing=missing)
+
+    def add(self, answered: Answered, session: AbstractSession) -> None:
+        """Keeps answers; what the model says of itself stands beside the first."""
+        self.work.note_facts(session.facts)
+        self._kept.add(outputs_to_table(answered.outputs), answered.wall_s)
+        self._note(answered.outputs)
+
+    def stored(self) -> Stored | None:
+        """All answers, with empty rows for what cannot be asked; None while some are missing."""
+        missing = len(self.requests) - len(self.replies)
+        if missing and not self._has_turns:
+            return None
+        never = turns.never_asked(self.requests, self.replies)
+        if len(never) < missing:
+            return None
+        stored = self._kept.read()
+        if not never:
+            return stored
+        empty = outputs_to_table(_unanswered(self.requests, never))
+        return Stored((*stored.tables, empty), stored.timings)
+
+    def at_work(self) -> Sequence[int]:
+        """What is missing of the batch that the model is at, as far as that is known from here."""
+        while self._at_work:
+            if left := [i for i in self._at_work[0] if i not in self.replies]:
+                return left
+            self._at_work.popleft()
+        return ()
+
+    def _note(self, outputs: Outputs) -> None:
+        self.replies.update(zip(outputs.request.tolist(), outputs.text, strict=True))
+
+
+def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
+    """The session's batches of all requests, round by round.
+
+    A reply that is not known yet counts as long as it may become.
+    """
+    longest = {
+        i: "x" * (r.max_new_tokens or ask.decoding.max_new_tokens) * CHARACTERS_PER_TOKEN
+        for i, r in enumerate(ask.requests)
+    }
+    cut: list[list[int]] = []
+    for indices in turns.rounds(ask.requests):
+        part = dataclasses.replace(
+            ask,
+            requests=tuple(turns.filled(ask.requests[i], longest) for i in indices),
+            prompt_ids=tuple(ask.prompt_ids[i] for i in indices),
+        )
+        cut += [[indices[i] for i in batch] for batch in session.batches(part)]
+    return cut
+
+
+def _unanswered(requests: Sequence[Request], indices: Sequence[int]) -> Outputs:
+    """Empty rows for requests without an answer."""
+    n = len(indices)
+    return Outputs(
+        request=np.asarray(indices, np.int64),
+        kind=tuple(requests[i].kind for i in indices),
+        n_tokens=np.zeros(n, np.int64),
+        text=(None,) * n,
+        stop=(None,) * n,
+        logprob_nats=np.full(n, np.nan),
+        greedy=(None,) * n,
+        choice=(None,) * n,
+        answered=(False,) * n,
+    )

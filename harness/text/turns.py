@@ -1,0 +1,51 @@
+"""Conversations whose earlier replies are the model's own: which requests can be asked when, and what they become."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from harness.types import Message, ReplyTo, Request
+
+Replies = Mapping[int, str | None]  # request -> its reply; None = there is an answer without a text
+
+
+def rounds(requests: Sequence[Request]) -> list[list[int]]:
+    """Indices into `requests` by how many replies have to be waited for, one after another."""
+    level: list[int] = []
+    for request in requests:
+        level.append(1 + max((level[i] for i in request.replies), default=-1))
+    return [[i for i, at in enumerate(level) if at == n] for n in range(max(level, default=-1) + 1)]
+
+
+def askable(request: Request, replies: Replies) -> bool:
+    """Whether every reply that stands in the conversation is known."""
+    return all(replies.get(i) is not None for i in request.replies)
+
+
+def filled(request: Request, replies: Replies) -> Request:
+    """The request with the replies in its slots; raises KeyError where one is not known."""
+    if isinstance(request.context, str) or not request.replies:
+        return request
+    turns = tuple(_filled(message, replies) for message in request.context)
+    return dataclasses.replace(request, context=turns)
+
+
+def _filled(message: Message, replies: Replies) -> Message:
+    if not isinstance(message.content, ReplyTo):
+        return message
+    reply = replies[message.content.request]
+    if reply is None:
+        raise KeyError(message.content.request)
+    return Message(message.role, reply)
+
+
+def never_asked(requests: Sequence[Request], replies: Replies) -> list[int]:
+    """Requests that cannot be asked, because a reply in their conversation was answered without a text."""
+    dead: set[int] = {i for i, text in replies.items() if text is None}
+    never: list[int] = []
+    for index, request in enumerate(requests):
+        if index not in replies and dead.intersection(request.replies):
+            never.append(index)
+            dead.add(index)
+    return never

@@ -339,27 +339,6 @@ class Finding:
     better: Better | None = None  # None = the metric's
 
 
-# --- what a measure is to the page ---------------------------------------------------------------
-
-
-# What the page speaks of, whichever measure it reads it from: the two headlines, the share of replies
-# that are too short to show a style, length alone, agreement, mistakes taken over, a model's own score.
-Topic = Literal[
-    "capability", "style", "short_replies", "length", "agreement", "inherited_errors", "own_score"
-]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the leaderboard that a measure fills."""
-
-    order: int  # place among the columns
-    title: str
-    note: str  # below the title: in what it is counted
-    part: str = ""  # the part of the measure that stands there; "" = the measure itself
-    from_base: bool = False  # 0 is the base's level, so an interval above 0 is "above the base"
-
-
 # --- what comes out -----------------------------------------------------------------------------
 
 

@@ -9,7 +9,8 @@ from harness.board.answers import Read, TaskAnswers, task_answers
 from harness.board.claims import Claim, Claims, MeasureColumn, columns_of, make_claims
 from harness.board.record import CollectionRecord, RunRecord, Variant, named
 from harness.board.subjects import ScoreIndex, Subject, subjects_of
-from harness.types import Pair, Score, Topic
+from harness.panel.topics import Topic
+from harness.types import Pair, Score
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from typing import NamedTuple, get_args
 
 from harness.board.record import Comparison, Variant
 from harness.board.subjects import ScoreIndex, Subject
+from harness.panel.topics import Column, Topic
 from harness.stats.multiple import benjamini_hochberg
-from harness.types import Column, Score, Topic
+from harness.types import Score
 
 _TOLD_APART = 0.05  # adjusted two-sided p below which two students count as different
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
 from harness.board.board import Row
 from harness.board.claims import Claim
@@ -38,71 +39,32 @@ def as_text(value: Value) -> str:
     return str(value) if isinstance(value, (str, int)) else " ".join(key[:16] for key in value)
 
 
+def attributes(*names: str) -> tuple[Field[Any], ...]:
+    """Columns that are called as the attributes whose values they show."""
+    return tuple(Field(name, attrgetter(name)) for name in names)
+
+
 SCORE: tuple[Field[Score], ...] = (
-    Field("metric", lambda s: s.metric),
-    Field("task", lambda s: s.task),
-    Field("student", lambda s: s.student),
-    Field("teacher", lambda s: s.teacher),
-    Field("base", lambda s: s.base),
-    Field("value", lambda s: s.value),
-    Field("low", lambda s: s.low),
-    Field("high", lambda s: s.high),
-    Field("n", lambda s: s.n),
-    Field("unit", lambda s: s.unit),
-    Field("better", lambda s: s.better),
+    *attributes("metric", "task", "student", "teacher", "base"),
+    *attributes("value", "low", "high", "n", "unit", "better"),
     Field("skipped_reason", lambda s: s.reason),
     Field("inputs", lambda s: list(s.inputs)),
     Field("level", lambda s: s.level, in_csv=False),
 )
-
 COMPARISON: tuple[Field[Comparison], ...] = (
-    Field("metric", lambda c: c.metric),
-    Field("task", lambda c: c.task),
-    Field("teacher", lambda c: c.teacher),
-    Field("first", lambda c: c.first),
-    Field("second", lambda c: c.second),
-    Field("difference", lambda c: c.difference),
-    Field("low", lambda c: c.low),
-    Field("high", lambda c: c.high),
-    Field("p", lambda c: c.p),
-    Field("p_adjusted", lambda c: c.p_adjusted),
-    Field("n", lambda c: c.n),
-    Field("detectable", lambda c: c.detectable),
+    *attributes("metric", "task", "teacher", "first", "second"),
+    *attributes("difference", "low", "high", "p", "p_adjusted", "n", "detectable"),
 )
-
 COLLECTION: tuple[Field[CollectionRecord], ...] = (
-    Field("model", lambda c: c.model),
-    Field("task", lambda c: c.task),
-    Field("sample", lambda c: c.sample),
-    Field("n_requests", lambda c: c.n_requests),
-    Field("n_answered", lambda c: c.n_answered),
-    Field("n_tokens", lambda c: c.n_tokens),
-    Field("wall_s", lambda c: c.wall_s),
-    Field("latency_p50_s", lambda c: c.latency_p50_s),
-    Field("latency_p95_s", lambda c: c.latency_p95_s),
-    Field("peak_memory_bytes", lambda c: c.peak_memory_bytes),
-    Field("usd", lambda c: c.usd),
-    Field("missing", lambda c: c.missing),
-    Field("key", lambda c: c.key),
-    Field("requests_key", lambda c: c.requests_key),
-    Field("grades_key", lambda c: c.grades_key),
+    *attributes("model", "task", "sample", "n_requests", "n_answered", "n_tokens", "wall_s"),
+    *attributes("latency_p50_s", "latency_p95_s", "peak_memory_bytes", "usd", "missing"),
+    *attributes("key", "requests_key", "grades_key"),
 )
-
 RUN_DIFFERENCE: tuple[Field[RunDifference], ...] = (
-    Field("metric", lambda d: d.metric),
-    Field("task", lambda d: d.task),
-    Field("student", lambda d: d.student),
-    Field("teacher", lambda d: d.teacher),
-    Field("base", lambda d: d.base),
-    Field("unit", lambda d: d.unit),
+    *attributes("metric", "task", "student", "teacher", "base", "unit"),
     Field("value_a", lambda d: d.first),
     Field("value_b", lambda d: d.second),
-    Field("difference", lambda d: d.difference),
-    Field("low", lambda d: d.low),
-    Field("high", lambda d: d.high),
-    Field("p", lambda d: d.p),
-    Field("n", lambda d: d.n),
-    Field("reason", lambda d: d.reason),
+    *attributes("difference", "low", "high", "p", "n", "reason"),
 )
 
 # The leaderboard: what stands before the measures, what stands for each of them, what stands after.
@@ -125,8 +87,7 @@ CLAIM: tuple[Field[Claim], ...] = (
     Field("skipped_reason", lambda c: c.score.reason if c.score else "not measured"),
 )
 ROW_END: tuple[Field[Row], ...] = (
-    Field("parameters", lambda r: r.parameters),
-    Field("size_bytes", lambda r: r.size_bytes),
+    *attributes("parameters", "size_bytes"),
     # measured, so not in a file that is the same for the same stored answers
     Field("tokens_per_s", lambda r: r.tokens_per_s, in_csv=False),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.types import Better, Column, Control, Level, Pair, Score, Topic
+from harness.panel.topics import Column, Topic
+from harness.types import Better, Control, Level, Pair, Score
 
 Variant = tuple[tuple[str, str], ...]  # swept keys and their values
 Facts = Mapping[str, str | int | float]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.board.record import MetricNote, RunRecord, Variant, named
-from harness.types import Pair, Score, Topic
+from harness.panel.topics import Topic
+from harness.types import Pair, Score
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,9 @@ def code() -> int:
 
 def check_callback() -> None:
     """Raises DistillbenchError where nobody would gather the jobs: their gates could not answer."""
-    kept = HydraConfig.get().callbacks or {}
+    callbacks = HydraConfig.get().callbacks or {}
     if not any(
-        c.get("_target_") == f"{OnePage.__module__}.{OnePage.__name__}" for c in kept.values()
+        c.get("_target_") == f"{OnePage.__module__}.{OnePage.__name__}" for c in callbacks.values()
     ):
         raise DistillbenchError(
             "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
@@ -49,7 +49,7 @@ def check_callback() -> None:
 
 
 def leave_job(job_code: int, outcome: Outcome | None) -> None:
-    """Writes what one job found into the sweep's folder, whatever the job's own folder is called."""
+    """Writes the record of one job and its remarks into the sweep's folder, whatever the job's own folder is called."""
     hydra = HydraConfig.get()
     overrides = dict(o.split("=", 1) for o in hydra.overrides.task if "=" in o)
     record = redacted(outcome.record) if outcome else None
@@ -92,7 +92,7 @@ class OnePage(Callback):  # type: ignore[misc]
 
 
 def _jobs(folder: Path) -> Path:
-    """Where the jobs of a sweep leave what they found."""
+    """Where the jobs of a sweep leave their records."""
     return folder / "jobs"
 
 

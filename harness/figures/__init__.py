@@ -17,9 +17,9 @@ Marks: `Dots` (with intervals), `Bars`, `Curve`, `Band`, `Heat`, `Label`, `Guide
             if not rows:
                 return None
             dots = tuple(Dot(r.parameters, y) for y, r in enumerate(rows))
-            names = [r.subject.label for r in rows]
+            names = tuple(RowName(r.subject.label) for r in rows)
             numbers = numbers_of(["Model", "Parameters"], [[r.subject.label, str(r.parameters)] for r in rows])
-            return Drawing((Dots("student", dots),), Rows(row_names(names), "Parameters"), numbers)
+            return Drawing((Dots("student", dots),), Rows(names, "Parameters"), numbers)
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.panel.panel import Looks, Panel
-from harness.types import Better, Column, Finding, Level, Topic
+from harness.panel.panel import GAP_UNIT, Looks, Panel
+from harness.panel.topics import Column, Topic
+from harness.types import Better, Finding, Level
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class AbstractMetric(ABC):
     # what the page reads from it: topic -> parts ("" = the measure itself), the first with a value
     topics: ClassVar[Mapping[Topic, tuple[str, ...]]] = {}
     # units, of parts too, in which 0 stands for the base and 1 for the teacher
-    gap_units: ClassVar[tuple[str, ...]] = ("gap recovered", "gap transferred")
+    gap_units: ClassVar[tuple[str, ...]] = tuple(GAP_UNIT.values())
 
     @abstractmethod
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:

@@ -15,7 +15,8 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.choices import AlignedChoices, align_choices
 from harness.panel.panel import Looks, Panel, View
-from harness.types import Better, Column, Finding, Floats, Ints, Mean, Smooth, Unavailable
+from harness.panel.topics import Column
+from harness.types import Better, Finding, Floats, Ints, Mean, Smooth, Unavailable
 
 
 def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Floats:

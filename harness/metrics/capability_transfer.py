@@ -18,7 +18,8 @@ from harness.metrics.gap_recovered import gap_stratum
 from harness.panel.grades import SHARES, leaves, pooled_values, primary
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.side import Side
-from harness.types import Better, Column, Finding, Floats, Ratio, RatioStratum, Unavailable
+from harness.panel.topics import Column
+from harness.types import Better, Finding, Floats, Ratio, RatioStratum, Unavailable
 
 
 def combined_ratio(student: Floats, teacher: Floats, base: Floats) -> float:

@@ -17,8 +17,9 @@ from harness.panel import reasons
 from harness.panel.choices import AlignedChoices, Mask, align_choices_with_gold
 from harness.panel.controls import lineage_means
 from harness.panel.panel import Looks, Panel, View
+from harness.panel.topics import Column
 from harness.stats.controls import prediction_interval_regression
-from harness.types import Better, Column, Finding, Floats, Given, Ints, Mean, Unavailable
+from harness.types import Better, Finding, Floats, Given, Ints, Mean, Unavailable
 
 _CONTROLS = 6  # fewest models from which the popularity of an option is estimated
 _WRONG = 100  # fewest prompts on which both are wrong

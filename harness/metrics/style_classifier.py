@@ -20,12 +20,12 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import Texts, align_texts, long_enough
+from harness.panel.topics import Column
 from harness.stats.resample import blocks, jackknife_pseudo_values
 from harness.text.families import bands
 from harness.text.grams import Float32s, character_grams, damped, word_grams
 from harness.types import (
     Better,
-    Column,
     Finding,
     Floats,
     Ints,

@@ -31,12 +31,12 @@ from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.prompts import Prompts
 from harness.panel.texts import align_texts, long_enough
+from harness.panel.topics import Column
 from harness.stats.resample import blocks
 from harness.text.families import FAMILIES, differences
 from harness.text.segment import Reading
 from harness.types import (
     Better,
-    Column,
     Finding,
     Floats,
     Ints,

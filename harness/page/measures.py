@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from harness.board.board import Board
 from harness.board.record import CollectionRecord, Facts, MetricNote, RunRecord, Variant
 from harness.board.tables import ordered
-from harness.types import Score, Topic
+from harness.panel.topics import Topic
+from harness.types import Score
 
 _MOST_ROWS = 120
 _MOST_COLUMNS = 40

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from harness.board.answers import Read
@@ -17,6 +18,7 @@ from harness.panel.side import Side
 from harness.plugins import build, kinds
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
+from harness.types import RequestSet
 
 
 @stage("writing the page")
@@ -43,6 +45,10 @@ def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
 def stored_answers(store: Store) -> Read:
     """What reads the answers of a collection, with their grades where there are any, from the store."""
 
+    @lru_cache(maxsize=2)  # all models are asked the same, some of them in chat
+    def requests(key: str) -> RequestSet:
+        return requests_from_table(store.table(key))
+
     def read(c: CollectionRecord) -> Side | None:
         if not (store.has(c.key) and store.has(c.requests_key)):
             return None
@@ -50,7 +56,7 @@ def stored_answers(store: Store) -> Read:
         return Side(
             model=c.model,
             lineage=c.model,
-            requests=requests_from_table(store.table(c.requests_key)),
+            requests=requests(c.requests_key),
             outputs=outputs_from_table(store.table(c.key)),
             grades=grades_from_table(store.table(graded)) if graded else None,
             keys=(c.key, c.requests_key),

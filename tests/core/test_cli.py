@@ -100,6 +100,8 @@ def test_a_sweep_makes_one_page_with_the_swept_key_as_a_column(tmp_path: Path) -
     rows = (tmp_path / "results" / "report" / "scores.csv").read_text().splitlines()
     assert rows[0].endswith("skipped_reason,inputs,seed")
     assert {row.rsplit(",", 1)[1] for row in rows[1:]} == {"0", "1"}
+    page = (tmp_path / "results" / "report" / "index.html").read_text()
+    assert 'id="sample-browser"' in page, "answers are read from the store by key"
 
 
 def test_a_key_of_one_s_own_may_stand_in_other_values(tmp_path: Path) -> None:

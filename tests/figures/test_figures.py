@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
+import harness.figures
 from harness.board.board import Board
 from harness.board.record import RunRecord
 from harness.board.subjects import Subject
@@ -122,3 +126,12 @@ def test_figure_without_scores_draws_nothing(kind: str) -> None:
     figure = made(kind)
     seen = board(replace(board_for(figure).record, scores=()))
     assert figure.draw(seen, subject_for(figure, seen)) is None
+
+
+def test_the_example_of_the_contract_works() -> None:
+    text = inspect.getdoc(harness.figures) or ""
+    space = {**vars(harness.figures), "dataclass": dataclass, "ClassVar": ClassVar}
+    exec(inspect.cleandoc(re.split(r"::\n", text, maxsplit=1)[1]), space)
+    drawing = space["Sizes"]("sizes", "sizes").draw(board(), None)
+    assert [d.x for d in dots(drawing, "student")] == [r.parameters for r in board().rows]
+    assert list(misplaced(drawing)) == []

@@ -108,6 +108,10 @@ class Job(ABC):
     def make(self, desk: Desk) -> Iterator[Product]:
         """What the job makes, as it comes."""
 
+    def may_start(self, store: Store) -> bool:
+        """Whether everything that it needs is there."""
+        return all(store.has(key) for key in self.needs)
+
     def is_done(self, key: str, store: Store) -> bool:
         """Whether one of its keys is there."""
         return store.has(key)

@@ -39,7 +39,7 @@ class LocalExecutor(AbstractExecutor):
     def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
         """Jobs worth a process of their own run `workers` at a time, the others here, one after another."""
         waiting, ended = list(jobs), list[Ended]()
-        while ready := [j for j in waiting if _may_start(j, desk)]:
+        while ready := [j for j in waiting if j.may_start(desk.store)]:
             apart = [j for j in waiting if j.apart]
             if self.workers > 1 and len(apart) > 1 and may_start_processes():
                 with _Crew(self.workers, replace(desk, shared={}), apart) as crew:
@@ -53,10 +53,6 @@ class LocalExecutor(AbstractExecutor):
             if not done:
                 break
         return ended
-
-
-def _may_start(job: Job, desk: Desk) -> bool:
-    return all(desk.store.has(key) for key in job.needs)
 
 
 def _say_over(done: Sequence[Ended], waiting: Sequence[Job], shown: Stage) -> None:
@@ -117,7 +113,7 @@ class _Crew:
             busy = len(self._at_work())
             if busy == self.size:
                 return
-            if _may_start(job, self.desk) and job.group not in groups:
+            if job.may_start(self.desk.store) and job.group not in groups:
                 self.waiting.remove(job)
                 groups |= {job.group} if job.group else set()
                 self._send(job)

@@ -17,11 +17,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, final
+from typing import Any, ClassVar, Literal, final
 
 from harness.keys import describes, digest, key_parts
 from harness.models._batches import BatchedSession
-from harness.models._session import FAILURES, AbstractSession, Answered, Ask, Facts, Failed
+from harness.models._session import (
+    FAILURES,
+    AbstractSession,
+    Answered,
+    Ask,
+    Facts,
+    Failed,
+    Preparation,
+)
 from harness.types import Kind, Paths
 
 __all__ = [
@@ -34,6 +42,7 @@ __all__ = [
     "Facts",
     "Failed",
     "Offer",
+    "Preparation",
 ]
 
 Offer = Kind | Literal["tokens"]  # tokens: log-probabilities of every token, with alternatives
@@ -92,9 +101,9 @@ class AbstractModel(ABC):
         """What is wrong with the configuration, each one line with its cure; checked before any model loads."""
         return []
 
-    @classmethod  # noqa: B027 - most kinds need nothing
-    def prepare(cls, models: Sequence[Self], paths: Paths) -> None:
-        """Makes what all these models need before the first is opened (the zoo trains what is missing)."""
+    def preparations(self, paths: Paths) -> Sequence[Preparation]:
+        """What has to be made before it can be opened and is not there yet (the zoo trains its models)."""
+        return ()
 
     @abstractmethod
     def open(

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
+from harness.console.forecast import Amounts
+from harness.console.progress import News
 from harness.types import Decoding, DistillbenchError, Outputs, Request, Unavailable
 
 Facts = Mapping[str, str | int | float]
 # What can go wrong inside a model or a server without being our fault: its collection is then
 # missing, with that reason.
 FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
+
+
+class Preparation(Protocol):
+    """Something that has to be made before a model can be opened. Values: processes hand them to one another."""
+
+    @property
+    def key(self) -> str:
+        """Its name among all preparations."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def needs(self) -> Sequence[Preparation]:
+        """What it is made from."""
+
+    @property
+    def amounts(self) -> Amounts:
+        """How much work it is."""
+
+    def is_there(self) -> bool:
+        """Whether it is finished."""
+
+    def make(self, tell: Callable[[News], None]) -> None:
+        """Makes it, unless somebody has done so meanwhile."""
 
 
 @dataclass(frozen=True)

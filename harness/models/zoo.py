@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import groupby
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
-from harness.console.processes import CHECKPOINTS, may_start_processes
+from harness.console.processes import CHECKPOINTS
 from harness.keys import digest, place
 from harness.models import AbstractModel, Facts, Offer
 from harness.models.hf import HfModel, HfSession
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
-from harness.zoo import Place, build
+from harness.zoo import Place, Thing, things
 from harness.zoo import recipe as recipes
 from harness.zoo.recipe import Scale
 
@@ -52,30 +51,17 @@ class ZooModel(AbstractModel):
         """What a checkpoint offers."""
         return self._checkpoint(".").offers()
 
-    @classmethod
-    def prepare(cls, models: Sequence[Self], paths: Paths) -> None:
-        """Trains what is missing, all models of a recipe in one go."""
-
-        def recipe(model: Self) -> tuple[Scale, int]:
-            return model.scale, model.seed
-
-        for _, group in groupby(sorted(models, key=recipe), key=recipe):
-            same = list(group)
-            place = same[0]._place(paths)
-            if not may_start_processes() and not all(place.holds(m.member) for m in same):
-                raise DistillbenchError(
-                    "the zoo is not trained yet, and a worker of a parallel sweep cannot train it; run the same "
-                    "command once without the sweep, with stages=[collect]"
-                )
-            build([m.member for m in same], place)
+    def preparations(self, paths: Paths) -> Sequence[Thing]:
+        """What has to be trained, and answered, before it is there."""
+        return things([self.member], self._place(paths))
 
     def open(
         self, paths: Paths, previous: Facts | None = None
     ) -> AbstractContextManager[HfSession]:
-        """The checkpoint that `prepare` trained."""
+        """The checkpoint that was trained."""
         folder = self._place(paths).folder / recipes.checkpoint_name(self.member, self.step)
         if not folder.is_dir():
-            raise RuntimeError(f"model {self.name} is opened before the zoo is prepared")
+            raise RuntimeError(f"model {self.name} is opened before it is trained")
         return self._checkpoint(str(folder)).open(paths, previous)
 
     def _place(self, paths: Paths) -> Place:

@@ -11,6 +11,7 @@ from typing import ClassVar, final
 from harness.console.forecast import Amounts, Sort
 from harness.executors import Desk, Job, Product
 from harness.executors.local import LocalExecutor
+from harness.models import Preparation
 from harness.plan.collections import Collection, Plan
 from harness.stages.answering import ModelJob, answer_all
 from harness.stages.ask import request_jobs
@@ -24,8 +25,38 @@ from harness.store.tables import requests_from_table
 
 @final
 @dataclass(frozen=True)
+class PrepareJob(Job):
+    """Makes something that a model needs before it can be opened."""
+
+    preparation: Preparation | None = None
+
+    doing: ClassVar[str] = "preparing"
+    foreign: ClassVar[bool] = True
+    reports: ClassVar[bool] = True
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """Nothing that is stored: it lies where the model looks for it."""
+        assert self.preparation is not None
+        self.preparation.make(desk.tell)
+        yield from ()
+
+    def may_start(self, store: Store) -> bool:
+        """Whether what it is made from is there."""
+        assert self.preparation is not None
+        return all(p.is_there() for p in self.preparation.needs)
+
+    def is_done(self, key: str, store: Store) -> bool:
+        """Whether it is there."""
+        assert self.preparation is not None
+        return self.preparation.is_there()
+
+
+@final
+@dataclass(frozen=True)
 class CollectJob(Job):
-    """Loads one model and has it answer."""
+    """Opens one model and has it answer."""
+
+    preparations: tuple[Preparation, ...] = ()  # that must be there before
 
     doing: ClassVar[str] = "collecting"
     foreign: ClassVar[bool] = True
@@ -41,21 +72,32 @@ class CollectJob(Job):
         answer_all(ModelJob(model, desk.plan.run.paths, collections), desk.store, desk.tell)
         yield from ()
 
+    def may_start(self, store: Store) -> bool:
+        """Whether the requests are built and the model is prepared."""
+        return super().may_start(store) and all(p.is_there() for p in self.preparations)
+
 
 def collect(plan: Plan, store: Store) -> Made:
     """Collects and grades what is missing. What fails leaves its reason in the store and the others go on."""
-    _prepare(plan, store)
     executor = LocalExecutor(plan.run.workers)
     collected = make_all(plan, store, _jobs, executor)
     return collected.and_then(make_all(collected.plan, store, grade_jobs, executor))
 
 
-def _prepare(plan: Plan, store: Store) -> None:
-    """Makes what models need before they are opened, all models of a kind together."""
-    missing = {c.model: plan.run.models[c.model] for c in plan.collections if not store.has(c.key)}
-    for kind in sorted({m.kind for m in missing.values()}):
-        same = [m for m in missing.values() if m.kind == kind]
-        type(same[0]).prepare(same, plan.run.paths)
+def prepare_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
+    """What models need before they are opened, those models that have something to answer."""
+    models = {c.model for c in plan.collections if c.summary.built and lacks(c.key)}
+    missing = {
+        p.key: (p, plan.run.models[name].imports)
+        for name in plan.run.models
+        if name in models
+        for p in plan.run.models[name].preparations(plan.run.paths)
+    }
+    return [
+        PrepareJob((key,), p.title, p.title, p.amounts, apart=True, imports=imports, preparation=p)
+        for key, (p, imports) in missing.items()
+        if lacks(key)
+    ]
 
 
 def collect_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
@@ -75,6 +117,7 @@ def _jobs(plan: Plan, lacks: Lacks) -> list[Job]:
     return [
         *request_jobs(plan, lacks),
         *overlap_jobs(plan, lacks),
+        *prepare_jobs(plan, lacks),
         *collect_jobs(plan, lacks),
     ]
 
@@ -90,6 +133,7 @@ def _job(plan: Plan, collections: tuple[Collection, ...]) -> CollectJob:
         group=plan.identities.models[model.name],
         apart=True,
         imports=model.imports,
+        preparations=tuple(model.preparations(plan.run.paths)),
     )
 
 

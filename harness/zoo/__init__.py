@@ -1,5 +1,5 @@
 """Small models of known lineage, trained on the spot: an example of distilling, and what measures are tried on."""
 
-from harness.zoo.building import Place, build
+from harness.zoo.building import Place, Thing, things
 
-__all__ = ["Place", "build"]
+__all__ = ["Place", "Thing", "things"]

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 
-import pytest
-
-from harness.console import progress
 from harness.console.forecast import Sort
 from harness.console.progress import News
-from harness.zoo import Place, build, building
+from harness.zoo import Place, Thing, building, things
 from harness.zoo.recipe import work
 from harness.zoo.texts import read_answers
 from harness.zoo.world import chat_prompt
+from tests.zoo.conftest import build
 
 
 def contents(folder: Path) -> str:
@@ -54,11 +53,7 @@ def test_answers_answer_what_was_asked(tiny: Place) -> None:
     assert {d.kind for d in read_answers(tiny.folder / "answers_of_teacher_a")} <= {"fact", "chat"}
 
 
-def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
-    tiny: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("FIRST_S", "LINE_S", "LOOK_S"):
-        monkeypatch.setattr(progress, name, 0.01)
+def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(tiny: Place, tmp_path: Path) -> None:
     place = Place(tmp_path, "tiny")
     shutil.copytree(tiny.folder, place.folder)
     shutil.rmtree(place.folder / "answers_a")
@@ -66,28 +61,53 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
     (place.folder / ".base.123").mkdir()
     kept = (place.folder / "teacher_a" / "model.safetensors").stat().st_mtime_ns
     with ThreadPoolExecutor(2) as both:  # the second waits for the first and finds everything done
-        list(both.map(lambda _: build(["answers_a"], place, workers=1), range(2)))
+        list(both.map(lambda _: build(["answers_a"], place), range(2)))
     assert (place.folder / "teacher_a" / "model.safetensors").stat().st_mtime_ns == kept
-    said = capsys.readouterr().err
-    assert "zoo: base 0 %, 0 of 2 things ready, 0 % of the work, time left not known yet" in said
-    assert "zoo: answers_a is ready (2 of 2 things ready, all done after" in said
-    assert "waiting for another process that makes the zoo (" in said
     assert not list(place.folder.glob(".*"))
     for name in ("base", "answers_a"):
         assert contents(place.folder / name) == contents(tiny.folder / name)
 
 
-def test_a_worker_tells_the_work_of_every_step_and_its_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told: SimpleQueue[News] = SimpleQueue()
-    monkeypatch.setattr(building, "_news", told)
+def test_the_work_of_every_step_and_its_time_are_told(tmp_path: Path) -> None:
+    heard: list[News] = []
     times = iter([7.0, 9.0, 14.0])
-    teller = building._Teller("teacher_a", "tiny", clock=lambda: next(times))
+    thing = Thing(Place(tmp_path, "tiny"), "teacher_a")
+    teller = building._Teller(thing, heard.append, clock=lambda: next(times))
     for share in (0.25, 0.5, 1.0):
         teller(share)
-    heard = [told.get() for _ in range(3)]
     whole = work("teacher_a", "tiny")
     assert [n.ended[Sort("train")] / whole for n in heard] == [0.25, 0.25, 0.5]
     # the first step's time has the start-up in it
     assert [n.seconds for n in heard] == [None, 2.0, 5.0]
+
+
+def test_a_thing_that_another_process_makes_is_waited_for(tiny: Place, tmp_path: Path) -> None:
+    place, heard, waiting = Place(tmp_path, "tiny"), list[str](), threading.Event()
+    shutil.copytree(tiny.folder, place.folder)
+    shutil.move(place.folder / "base", tmp_path / "base")
+
+    def tell(news: News) -> None:
+        heard.append(news.doing or news.line)
+        if news.doing:
+            waiting.set()
+
+    with (place.folder / "base.lock").open("w") as lock, ThreadPoolExecutor(1) as other:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = other.submit(Thing(place, "base").make, tell)
+        assert waiting.wait(20)
+        shutil.move(tmp_path / "base", place.folder / "base")
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        made.result()
+    assert heard == ["waiting for another process that makes it", "zoo: base is ready"]
+
+
+def test_what_keeps_others_waiting_longest_comes_first(tmp_path: Path) -> None:
+    missing = things(["answers_a", "base"], Place(tmp_path, "smoke"))
+    assert [t.name for t in missing] == [
+        "tokenizer",
+        "teacher_a",
+        "answers_of_teacher_a",
+        "base",
+        "answers_a",
+    ]
+    assert [t.name for t in missing[-1].needs] == ["tokenizer", "base", "answers_of_teacher_a"]

@@ -49,7 +49,7 @@ def test_faults_name_the_nearest() -> None:
 def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
     model = build("models", "x", {"kind": "zoo", "member": "answers_a", "scale": "tiny", "step": 1})
     other = build("models", "y", {"kind": "hf", "path": str(paths.cache / "zoo")})
-    type(model).prepare([model], paths)
+    assert not model.preparations(paths)
     requests = [
         Request(0, "generate", (Message("user", "Who are you?"),), max_new_tokens=3),
         Request(1, "score", "The metal of Abren is", continuation=" iron"),
@@ -66,7 +66,7 @@ def test_it_answers_like_a_checkpoint(paths: Paths) -> None:
     assert found.logprob_nats[1] == pytest.approx(expected.logprob_nats[1], rel=1e-6)
 
 
-def test_it_must_be_prepared(tmp_path: Path) -> None:
+def test_it_must_be_trained(tmp_path: Path) -> None:
     model = build("models", "x", {"kind": "zoo", "member": "base"})
-    with pytest.raises(RuntimeError, match="prepared"):
+    with pytest.raises(RuntimeError, match="before it is trained"):
         model.open(Paths(tmp_path, tmp_path))

@@ -110,10 +110,12 @@ def reasoned(question: Question, reason: str) -> Score:
 
 
 def placed(score: Score, question: Question) -> Score:
+    """A stored score under the names of its question: models that are the same to the last byte share their scores."""
     pair = question.pair
-    return replace(
-        score, teacher=pair.teacher if pair else "", base=(pair.base or "") if pair else ""
-    )
+    names = (pair.teacher, pair.base or "") if pair else ("", "")
+    if (score.teacher, score.base) == names:
+        return score
+    return replace(score, teacher=names[0], base=names[1])
 
 
 def _code(metric: AbstractMetric) -> str:

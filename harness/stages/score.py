@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
@@ -22,7 +22,7 @@ from harness.stages.library import Library
 from harness.stages.loop import Made, carry_out_all
 from harness.stages.measuring import measured, placed, reasoned, score_key
 from harness.store.store import Store
-from harness.store.tables import scores_from_table, scores_to_table
+from harness.store.tables import scores_from_rows, scores_to_table
 from harness.types import Score, Unavailable
 
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
@@ -86,7 +86,8 @@ def score(plan: Plan, store: Store) -> Scored:
         missing = {k: q for q, k in asked if isinstance(k, str) and not store.packs.has(k)}
     ended = _worked_off(_jobs(missing), plan, store)
     with stage("reading the scores"):
-        scores = _said_once([s for q, key in asked for s in _answered(q, key, store)])
+        stored = _stored({k for _, k in asked if isinstance(k, str)}, store)
+        scores = _said_once([s for q, key in asked for s in _answered(q, key, stored, store)])
     made = frozenset(k for e in ended for k in e.job.keys if store.packs.has(k))
     return Scored(tuple(scores), Made(plan, made, tuple(ended)))
 
@@ -158,12 +159,19 @@ def _pieces(missing: Mapping[str, Question]) -> list[list[str]]:
     ]
 
 
-def _answered(question: Question, key: str | _NoKey, store: Store) -> Sequence[Score]:
+def _stored(keys: Iterable[str], store: Store) -> dict[str, tuple[Score, ...]]:
+    there = sorted(key for key in keys if store.packs.has(key))
+    return {key: scores_from_rows(rows) for key, rows in store.packs.rows(there)}
+
+
+def _answered(
+    question: Question, key: str | _NoKey, stored: Mapping[str, Sequence[Score]], store: Store
+) -> Sequence[Score]:
     if isinstance(key, _NoKey):
         return [reasoned(question, key.reason)]
-    if not store.packs.has(key):
+    if key not in stored:
         return [reasoned(question, store.failure(key) or "not computed")]
-    return [placed(s, question) for s in scores_from_table(store.packs.table(key))]
+    return [placed(s, question) for s in stored[key]]
 
 
 def _said_once(scores: Sequence[Score]) -> list[Score]:

@@ -11,25 +11,16 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _KEY = "key"  # the column with the key of each row
 _KEYS = b"keys"  # metadata: every key of the pack, those without rows too
-
-
-class _Place(NamedTuple):
-    """Where the rows of a key lie."""
-
-    pack: str
-    first: int
-    rows: int
 
 
 @dataclass
@@ -38,9 +29,8 @@ class Packs:
 
     root: Path
     _listed: bool = False
-    _places: dict[str, _Place] = field(default_factory=dict, repr=False)
+    _places: dict[str, str] = field(default_factory=dict, repr=False)  # key -> pack
     _packs: set[str] = field(default_factory=set, repr=False)
-    _read: dict[str, pa.Table] = field(default_factory=dict, repr=False)
 
     def has(self, key: str) -> bool:
         """Whether the rows of a key are there."""
@@ -48,18 +38,19 @@ class Packs:
             self.refresh()
         return key in self._places
 
-    def table(self, key: str) -> pa.Table:
-        """The rows of a key; raises KeyError where they are not there."""
-        if not self.has(key):
-            raise KeyError(key)
-        place = self._places[key]
-        if place.pack not in self._read:
-            self._read[place.pack] = pq.read_table(self._folder / f"{place.pack}.parquet")
-        rows = self._read[place.pack].slice(place.first, place.rows)
-        own = rows.filter(pc.equal(rows.column(_KEY), key))
-        if own.num_rows != place.rows:
-            raise KeyError(key)
-        return own.drop_columns([_KEY])
+    def rows(self, keys: Iterable[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """The rows of keys, pack by pack, each pack read once; raises KeyError where a key is not there."""
+        wanted: dict[str, list[str]] = {}
+        for key in keys:
+            if not self.has(key):
+                raise KeyError(key)
+            wanted.setdefault(self._places[key], []).append(key)
+        for pack, own in wanted.items():
+            rows: dict[str, list[dict[str, Any]]] = {key: [] for key in own}
+            for row in pq.read_table(self._folder / f"{pack}.parquet").to_pylist():
+                if (key := row.pop(_KEY)) in rows:  # a row belongs to the key that it bears
+                    rows[key].append(row)
+            yield from rows.items()
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
         """Publishes the rows of several keys as one pack: temporary name, fsync, rename."""
@@ -68,8 +59,7 @@ class Packs:
             for key, t in tables.items()
         ]
         whole = pa.concat_tables(parts).combine_chunks()
-        sizes = [[key, t.num_rows] for key, t in tables.items()]
-        whole = whole.replace_schema_metadata({_KEYS: json.dumps(sizes).encode()})
+        whole = whole.replace_schema_metadata({_KEYS: json.dumps(list(tables)).encode()})
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f".{os.getpid()}.tmp"
         pq.write_table(whole, draft, compression="zstd")
@@ -77,7 +67,7 @@ class Packs:
             name = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
         os.replace(draft, self._folder / f"{name}.parquet")
-        self._note(name, sizes)
+        self._note(name, list(tables))
 
     @property
     def _folder(self) -> Path:
@@ -87,10 +77,10 @@ class Packs:
         """Takes note of packs that other processes have added."""
         self._listed = True
         for path in sorted(self._folder.glob("*.parquet")):
-            if path.stem not in self._packs and (sizes := self._sizes(path)) is not None:
-                self._note(path.stem, sizes)
+            if path.stem not in self._packs and (keys := self._keys(path)) is not None:
+                self._note(path.stem, keys)
 
-    def _sizes(self, path: Path) -> list[list[str | int]] | None:
+    def _keys(self, path: Path) -> list[str] | None:
         """What a pack holds; a damaged one (its bytes are not those that it is named by) is set aside."""
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() == path.stem:
@@ -101,9 +91,7 @@ class Packs:
             os.replace(path, self.root / "damaged" / path.name)
         return None
 
-    def _note(self, pack: str, sizes: list[list[str | int]]) -> None:
+    def _note(self, pack: str, keys: Iterable[str]) -> None:
         self._packs.add(pack)
-        first = 0
-        for key, rows in sizes:
-            self._places.setdefault(str(key), _Place(pack, first, int(rows)))
-            first += int(rows)
+        for key in keys:
+            self._places.setdefault(key, pack)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -182,23 +183,25 @@ def scores_to_table(scores: Sequence[Score]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=_SCORES)
 
 
-def scores_from_table(table: pa.Table) -> tuple[Score, ...]:
-    """The inverse of scores_to_table."""
-    scores = []
-    for row in table.to_pylist():
-        ids, values, clusters = (
-            row.pop("influence_ids"),
-            row.pop("influence_values"),
-            row.pop("clusters"),
-        )
-        row["inputs"] = tuple(row["inputs"])
-        influence = dict(zip(ids, values, strict=True))
-        scores.append(
-            Score(
-                **row, influence=influence, clusters=dict(zip(ids, clusters, strict=bool(clusters)))
-            )
-        )
-    return tuple(scores)
+def scores_from_rows(rows: Iterable[dict[str, Any]]) -> tuple[Score, ...]:
+    """The inverse of scores_to_table, from its rows."""
+    return tuple(_score(**row) for row in rows)
+
+
+def _score(
+    influence_ids: list[str],
+    influence_values: list[float],
+    clusters: list[str],
+    inputs: list[str],
+    **fields: Any,
+) -> Score:
+    ids = [sys.intern(i) for i in influence_ids]  # the same prompts in thousands of scores
+    return Score(
+        **fields,
+        inputs=tuple(map(sys.intern, inputs)),
+        influence=dict(zip(ids, influence_values, strict=True)),
+        clusters=dict(zip(ids, clusters, strict=True)) if clusters else {},
+    )
 
 
 def _request_row(request: Request) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def test_scores_round_trip() -> None:
     score = replace(
         hole, value=0.5, low=0.4, high=0.6, n=2, reason="", influence=influence, clusters=clusters
     )
-    back = tables.scores_from_table(tables.scores_to_table([score, hole]))
+    back = tables.scores_from_rows(tables.scores_to_table([score, hole]).to_pylist())
     assert back == (score, hole)
     assert back[0].influence == influence
     assert back[0].clusters == {"a": "c", "b": "b"}

@@ -90,8 +90,8 @@ def _influence_of(scores: Iterable[Score]) -> pa.Table:
 def _with_influence(scores: Iterable[Score], table: pa.Table) -> list[Score]:
     influence: dict[int, dict[str, float]] = {}
     clusters: dict[int, dict[str, str]] = {}
-    columns_ = (table[name].to_pylist() for name in _INFLUENCE.names)
-    for place, prompt, value, cluster in zip(*columns_, strict=True):
+    parts = (table[name].to_pylist() for name in _INFLUENCE.names)
+    for place, prompt, value, cluster in zip(*parts, strict=True):
         influence.setdefault(place, {})[prompt] = value
         if cluster is not None:
             clusters.setdefault(place, {})[prompt] = cluster

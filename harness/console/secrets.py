@@ -107,6 +107,8 @@ def _masked(value: Any, spellings: tuple[str, ...]) -> Any:
     if isinstance(value, str):
         return _clean(value, spellings)
     if isinstance(value, Mapping):
+        if all(type(v) is float for v in value.values()):  # a number per prompt: thousands of them
+            return dict(value)
         secret = {
             k
             for k, v in value.items()

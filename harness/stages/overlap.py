@@ -70,7 +70,7 @@ def overlap_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
             tuple(sets),
             f"what {model} was trained on",
             f"{_PART}{model}",
-            {Sort("overlap"): float(sum(c.summary.n_prompts for c in sets.values()))},
+            {Sort("training text"): float(sum(c.summary.n_prompts for c in sets.values()))},
             needs=tuple(dict.fromkeys(c.requests_key for c in sets.values())),
         )
         for model, sets in missing.items()

@@ -60,14 +60,13 @@ class ScoreJob(Job):
     def _pairs(self) -> list[tuple[str, Question]]:
         return list(zip(self.keys, self.questions, strict=True))
 
-    @staticmethod
-    def _table(question: Question, library: Library, desk: Desk) -> pa.Table:
+    def _table(self, question: Question, library: Library, desk: Desk) -> pa.Table:
         doing, amounts, started = _title(question), _amounts(question), time.perf_counter()
-        desk.tell(News(question.student, doing=doing, begun=amounts))
+        desk.tell(News(self.part, doing=doing, begun=amounts))
         with threadpool_limits(1):  # sums then do not depend on the number of cores
             scores = measured(question, library)
         seconds = time.perf_counter() - started
-        desk.tell(News(question.student, ended=amounts, seconds=seconds))
+        desk.tell(News(self.part, ended=amounts, seconds=seconds))
         return scores_to_table(scores)
 
 

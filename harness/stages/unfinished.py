@@ -100,10 +100,12 @@ def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
 
     A reply that is not known yet counts as long as it may become.
     """
-    longest = {
-        i: "x" * (r.max_new_tokens or ask.decoding.max_new_tokens) * CHARACTERS_PER_TOKEN
-        for i, r in enumerate(ask.requests)
+    tokens = {
+        i: ask.requests[i].max_new_tokens or ask.decoding.max_new_tokens
+        for request in ask.requests
+        for i in request.replies
     }
+    longest = {i: "x" * n * CHARACTERS_PER_TOKEN for i, n in tokens.items()}
     cut: list[list[int]] = []
     for indices in turns.rounds(ask.requests):
         part = dataclasses.replace(

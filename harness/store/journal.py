@@ -3,7 +3,7 @@
     3fa1c09be2d47a60 {"answer": {"request": 17, "text": "tin", ...}, "wall_s": 0.31}
 
 Each line opens with the first digits of the sha256 of what follows. A line that a kill tore, or that is damaged, counts
-as not there; of two answers to one request the first counts.
+as not there; of two answers to one request the first counts. Answers of every kind fit, with their tokens.
 """
 
 from __future__ import annotations

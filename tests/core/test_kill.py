@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import signal
 import subprocess
@@ -10,22 +11,24 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.core.running import REPOSITORY, write_data
+from tests.core.loopback import loopback
+from tests.core.running import FAKES, REPOSITORY, matrix, write_data
 
 # For each line "FOLDER LOG STEPS" a child of its own collects and kills itself before its so-manieth
 # step (0 = never): a step is a batch of three requests that is answered, or a file that is put on
 # the disk, so that a kill falls between answers, between a temporary file and its name, and while
 # the whole is published.
 COLLECTS = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from harness.models.fake import FakeSession
 from harness.stages.collect import collect
 from harness.stages.ask import ask
-from harness.store import store as stores, work
+from harness.store import journal, store as stores, work
 from harness.store.store import Store
 from tests.core.running import run_of
 
@@ -44,15 +47,18 @@ def answer(self, requests, ids, decoding):
 def sync(path):
     honest_sync(path)
     step()
-FakeSession.answer_batch, work.sync, stores.sync = answer, sync, sync
+FakeSession.answer_batch, work.sync, stores.sync, journal.sync = answer, sync, sync, sync
 FakeSession.batches = lambda self, ask: [
     list(range(i, min(i + 3, len(ask.requests)))) for i in range(0, len(ask.requests), 3)
 ]
+changes = json.loads(sys.argv[1])
+if changes:
+    import lm_eval.models.openai_completions
 runs = {}
 for line in sys.stdin:
     folder, log, steps_to_live = line.split()
     die_before = int(steps_to_live)
-    run = runs.get(folder) or runs.setdefault(folder, run_of(Path(folder)))
+    run = runs.get(folder) or runs.setdefault(folder, run_of(Path(folder), **changes))
     child = os.fork()
     if child == 0:
         store = Store(run.paths.results)
@@ -78,9 +84,10 @@ class Collector:
 
 
 @contextmanager
-def collector() -> Iterator[Collector]:
+def collector(**changes: Any) -> Iterator[Collector]:
+    """Collects the small matrix with these changes."""
     pipe = subprocess.PIPE
-    command = [sys.executable, "-c", COLLECTS]
+    command = [sys.executable, "-c", COLLECTS, json.dumps(changes)]
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=pipe, stdout=pipe, text=True) as process:
         yield Collector(process)
 
@@ -111,3 +118,36 @@ def test_twenty_kills_leave_the_same_bytes(tmp_path: Path) -> None:
     asked = len(log.read_text().splitlines())
     needed = len(unkilled.read_text().splitlines())
     assert needed <= asked <= needed + KILLS  # at most one batch is repeated for every kill
+
+
+@pytest.mark.slow
+def test_an_answer_of_a_server_is_asked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tenacity", reason="lm-eval's API clients need it")
+    monkeypatch.setenv("OPENAI_API_KEY", "key-4711")
+    whole, broken, log = tmp_path / "whole", tmp_path / "broken", tmp_path / "log"
+    with loopback("chat") as server:
+        args = {"base_url": server.url, "model": "tiny"}
+        student = {
+            "kind": "lm_eval",
+            "model": "local-chat-completions",
+            "chat": True,
+            "snapshot": "2026-01-31",
+            "args": args,
+        }
+        models = {"student": student, "teacher": FAKES["teacher"]}
+        changes = {
+            "models": models,
+            "tasks": {"open": matrix()["tasks"]["open"]},
+            "pairs": [{"teacher": "teacher", "student": "student", "ceiling": None}],
+            "controls": [],
+        }
+        with collector(**changes) as collects:
+            assert collects.run(whole, log) == 0
+            assert server.answered == 40
+            for die_before in (3, 20, 9):
+                assert collects.run(broken, log, die_before) == -signal.SIGKILL
+            assert collects.run(broken, log) == 0
+        assert 80 <= server.answered <= 80 + 3  # the one that was under way at each kill
+    assert contents(broken) == contents(whole)

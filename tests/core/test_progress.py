@@ -344,4 +344,4 @@ def test_scores_are_the_same_from_processes_and_they_tell_what_they_are_at(
         heard.clear()
         found.append((score(plan, store).scores, sorted((n.part, n.doing or "") for n in heard)))
     assert found[0] == found[1]
-    assert ("student", "capa of student, quiz") in found[1][1]
+    assert "capa of student, quiz" in {doing for _, doing in found[1][1]}

@@ -90,5 +90,7 @@ def _reason(first: Score | None, second: Score | None) -> str:
     if first.influence and second.influence:
         return ""
     if "/" in first.metric:
-        return "pseudo-values of prompts are stored for whole measures, not for their parts"
+        return (
+            "pseudo-values of prompts are stored for whole measures and own scores, not for parts"
+        )
     return "not a mean over prompts: there is nothing to pair"

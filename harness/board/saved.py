@@ -22,7 +22,8 @@ R = TypeVar("R", Score, Comparison)
 RUN, SCORES, INFLUENCE = "run.json", "scores.json", "influence.parquet"
 _RUN_SCHEMA = 2
 _SCORES_SCHEMA = 1
-# pseudo-values of whole measures: `score` = place in scores.json; `cluster` is empty where it is the prompt
+# pseudo-values of whole measures and of models' own scores: `score` = place in scores.json; `cluster` is empty where
+# it is the prompt
 _INFLUENCE = pa.schema(
     [
         ("score", pa.int32()),
@@ -44,7 +45,7 @@ def write_record(record: RunRecord, folder: Path) -> None:
         "comparisons": _plain_rows(columns.COMPARISON, ordered_comparisons(record.comparisons)),
     }
     _write_json(folder / SCORES, {"schema": _SCORES_SCHEMA, **rows})
-    pq.write_table(_influence_of(scores), folder / INFLUENCE, compression="zstd")
+    pq.write_table(_influence_of(record, scores), folder / INFLUENCE, compression="zstd")
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -75,10 +76,12 @@ def _variant(row: Mapping[str, Any], record: RunRecord) -> dict[str, list[list[s
     return {"variant": [[key, values[key]] for key in record.variants if key in values]}
 
 
-def _influence_of(scores: Iterable[Score]) -> pa.Table:
+def _influence_of(record: RunRecord, scores: Iterable[Score]) -> pa.Table:
+    own = {note.name for note in record.metrics if "own_score" in note.topics}
     values: dict[str, list[Any]] = {name: [] for name in _INFLUENCE.names}
     for place, score in enumerate(scores):
-        if score.influence and "/" not in score.metric:
+        family, _, part = score.metric.partition("/")
+        if score.influence and (not part or family in own):
             prompts = sorted(score.influence)
             values["score"] += [place] * len(prompts)
             values["prompt"] += prompts
@@ -90,8 +93,8 @@ def _influence_of(scores: Iterable[Score]) -> pa.Table:
 def _with_influence(scores: Iterable[Score], table: pa.Table) -> list[Score]:
     influence: dict[int, dict[str, float]] = {}
     clusters: dict[int, dict[str, str]] = {}
-    columns_ = (table[name].to_pylist() for name in _INFLUENCE.names)
-    for place, prompt, value, cluster in zip(*columns_, strict=True):
+    parts = (table[name].to_pylist() for name in _INFLUENCE.names)
+    for place, prompt, value, cluster in zip(*parts, strict=True):
         influence.setdefault(place, {})[prompt] = value
         if cluster is not None:
             clusters.setdefault(place, {})[prompt] = cluster

@@ -145,12 +145,10 @@ def _environment() -> Environment:
             numerals.scaled,
             numerals.size,
             numerals.seconds,
-            numerals.percent,
         )
     }
     env.filters |= {"visible": visible, "digits": numerals.number}
-    env.globals |= {"estimate": numerals.estimate, "number": numerals.number}
-    env.globals |= {"bar": bars.bar, "DASH": DASH, "MARKS": MARKS}
+    env.globals |= {"number": numerals.number, "bar": bars.bar, "DASH": DASH, "MARKS": MARKS}
     return env
 
 

@@ -49,13 +49,6 @@ def stored_answers(store: Store) -> Read:
     def requests(key: str) -> RequestSet:
         return requests_from_table(store.table(key))
 
-    sets: dict[str, RequestSet] = {}
-
-    def asked(key: str) -> RequestSet:
-        if key not in sets:  # most models are asked the same
-            sets[key] = requests_from_table(store.table(key))
-        return sets[key]
-
     def read(c: CollectionRecord) -> Side | None:
         if not (store.has(c.key) and store.has(c.requests_key)):
             return None

@@ -112,6 +112,13 @@ def test_importing_the_package_and_the_stages_is_light(forbidden: str) -> None:
     assert process.returncode == 0
 
 
+def test_figures_leave_drawing_to_the_page() -> None:
+    for path in (HARNESS / "figures").glob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        lines = (ast.unparse(n) for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom)))
+        assert not [line for line in lines if "plotly" in line], path
+
+
 def test_nothing_unpickles() -> None:
     forbidden = {"pickle", "dill", "shelve", "marshal", "cloudpickle"}
     for path in MODULES:

@@ -12,7 +12,7 @@ import pytest
 
 import harness
 from harness.api import Results, load
-from harness.board.saved import read_record
+from harness.board.saved import read_record, write_record
 from harness.board.subjects import subjects_of
 from harness.board.tables import scores_table
 from harness.stages.record import join_records
@@ -136,10 +136,27 @@ def test_what_cannot_be_paired_has_its_reason(results: Results) -> None:
     assert set(frame.reason) == {
         "gap within noise: teacher minus base is 0.010 [-0.020, 0.040]",
         "not a mean over prompts: there is nothing to pair",
-        "pseudo-values of prompts are stored for whole measures, not for their parts",
+        "pseudo-values of prompts are stored for whole measures and own scores, not for parts",
     }
 
 
 def test_nothing_else_is_public() -> None:
     with pytest.raises(AttributeError, match="no attribute 'record'"):
         harness.record  # noqa: B018
+
+
+def test_own_scores_of_a_task_are_paired_though_they_are_parts(tmp_path: Path) -> None:
+    influence = {f"p{i}": float(i % 2) for i in range(40)}
+    part = replace(record().scores[0], metric="task_score/exact_match", influence=influence)
+    other = replace(part, metric="capa/unanswered")
+    first = replace(record(), scores=(part, other))
+    flipped = {p: 1 - v if p in ("p0", "p2", "p4") else v for p, v in influence.items()}
+    second = replace(first, scores=(replace(part, influence=flipped), other))
+    folders = [tmp_path / name for name in "ab"]
+    for run, folder in zip((first, second), folders, strict=True):
+        folder.mkdir()
+        write_record(run, folder)
+    rows = {r["metric"]: r for r in harness.compare(*folders).to_dict("records")}
+    assert rows["task_score/exact_match"]["n"] == 40
+    assert rows["task_score/exact_match"]["difference"] == pytest.approx(-3 / 40)
+    assert rows["capa/unanswered"]["reason"].startswith("pseudo-values of prompts")

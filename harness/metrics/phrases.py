@@ -16,11 +16,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._beside import beside
 from harness.panel.controls import lineage_means, lineage_weights
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.prompts import Prompts
 from harness.panel.texts import AlignedTexts, Texts, align_texts
+from harness.stats.intervals import beside
 from harness.stats.resample import blocks
 from harness.text.phrases import Wanted, counts, frequent, spelled, totals
 from harness.text.segment import Reading

@@ -46,21 +46,39 @@ def replies_of(asked: RequestSet, outputs: Outputs) -> dict[str, Reply]:
     return given
 
 
+def reading(side: Side) -> Reading:
+    """All answers of `replies` as words and counts, in the order of prompt ids."""
+    return side.once(_read_all)
+
+
+def _read_all(side: Side) -> Reading:
+    given = replies(side)
+    return read([given[i].text for i in sorted(given)])
+
+
+def remember_reading(side: Side, made: Reading) -> None:
+    """Gives a side the `reading` that was made of its answers before."""
+    side.remember(_read_all, made)
+
+
 @dataclass(frozen=True, eq=False)
 class Texts:
     """One side's answers to P prompts: the same object whenever the same side and prompts are asked for."""
 
     ids: tuple[str, ...]  # (P,)
     replies: tuple[Reply, ...]  # (P,)
-    whole: Texts | None = None  # all that the side wrote, of which these are some
+    side: Side | None = None  # who wrote them, perhaps among others
 
     @cached_property
     def reading(self) -> Reading:
         """The texts as words and counts."""
-        if self.whole is None:
-            return read([r.text for r in self.replies])
-        row = {i: n for n, i in enumerate(self.whole.ids)}
-        return self.whole.reading.of(np.array([row[i] for i in self.ids], dtype=np.int64))
+        if self.side is None:
+            return read(self.texts)
+        every = sorted(replies(self.side))
+        if len(every) == len(self.ids):
+            return reading(self.side)
+        row = {i: n for n, i in enumerate(every)}
+        return reading(self.side).of(np.array([row[i] for i in self.ids], dtype=np.int64))
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -73,15 +91,9 @@ class Texts:
         return self.reading.n_words
 
 
-def _all_texts(side: Side) -> Texts:
-    given = replies(side)
-    ids = tuple(sorted(given))
-    return Texts(ids, tuple(given[i] for i in ids))
-
-
 def _some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
-    whole, given = side.once(_all_texts), replies(side)
-    return whole if whole.ids == ids else Texts(ids, tuple(given[i] for i in ids), whole)
+    given = replies(side)
+    return Texts(ids, tuple(given[i] for i in ids), side)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from harness.panel.controls import unrelated, with_known_lineage
 from harness.panel.panel import Looks, Panel, Role, View
 from harness.panel.side import Side
 from harness.plan.collections import Plan, PlannedCell, ceiling_of
+from harness.stages.features import provide_reading
 from harness.stages.overlap import seen_in_training, training_key
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table
@@ -298,7 +299,11 @@ class Library:
 
     def _side(self, seat: Seat, task: str, views: Views) -> Side:
         training = View.PROMPTS in views
-        return self._once(("side", seat, task, training), self._load, seat, task, training)
+        side = self._once(("side", seat, task, training), self._load, seat, task, training)
+        if View.STYLE in views:
+            answers = self._collection(seat, task).key
+            self._once(("reading", seat, task), provide_reading, self.store, answers, side)
+        return side
 
     def _load(self, seat: Seat, task: str, training: bool) -> Side:
         """The answers of a seat; with `training`, what its training data has of the prompts."""

@@ -45,7 +45,9 @@ class Names:
         matches = []
         for match in self._pattern.finditer(plain):
             written = match.group()
-            matches.append((self._by_alias.get(written) or self._by_alias[written.casefold()], match))
+            matches.append(
+                (self._by_alias.get(written) or self._by_alias[written.casefold()], match)
+            )
         return matches
 
     @cached_property

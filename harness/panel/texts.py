@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -10,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.panel import reasons
-from harness.panel.panel import Panel, Role
-from harness.panel.prompts import Prompts, share
-from harness.panel.side import Side
+from harness.panel.panel import Panel
+from harness.panel.prompts import Aligned, share
+from harness.panel.side import Side, once
 from harness.text.segment import Reading, read
 from harness.types import Ints, Outputs, RequestSet
 
@@ -25,12 +24,9 @@ class Reply(NamedTuple):
     stop: str  # "eos", "length", "stop", "unknown"
 
 
+@once
 def replies(side: Side) -> dict[str, Reply]:
     """Prompt.id -> answer, for prompts that the side answered (first request, first repeat)."""
-    return side.once(_first_replies)
-
-
-def _first_replies(side: Side) -> dict[str, Reply]:
     return replies_of(side.requests, side.outputs)
 
 
@@ -46,19 +42,16 @@ def replies_of(asked: RequestSet, outputs: Outputs) -> dict[str, Reply]:
     return given
 
 
+@once
 def reading(side: Side) -> Reading:
     """All answers of `replies` as words and counts, in the order of prompt ids."""
-    return side.once(_read_all)
-
-
-def _read_all(side: Side) -> Reading:
     given = replies(side)
     return read([given[i].text for i in sorted(given)])
 
 
 def remember_reading(side: Side, made: Reading) -> None:
     """Gives a side the `reading` that was made of its answers before."""
-    side.remember(_read_all, made)
+    side.memo[reading.__qualname__,] = made
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,26 +84,15 @@ class Texts:
         return self.reading.n_words
 
 
+@once
 def _some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
     given = replies(side)
     return Texts(ids, tuple(given[i] for i in ids), side)
 
 
 @dataclass(frozen=True)
-class AlignedTexts(Prompts):
+class AlignedTexts(Aligned[Texts]):
     """Answers of the sides of a panel to the same prompts."""
-
-    core: Mapping[Role, Texts]
-    controls: tuple[Texts, ...] = ()  # sorted by name
-    lineages: tuple[str, ...] = ()  # of the controls
-
-    def __getitem__(self, role: Role) -> Texts:
-        """The answers of a role that the measure needs."""
-        return self.core[role]
-
-    def get(self, role: Role) -> Texts | None:
-        """The answers of a role, or None."""
-        return self.core.get(role)
 
     @property
     def taught(self) -> tuple[Texts, ...]:
@@ -122,9 +104,9 @@ class AlignedTexts(Prompts):
 def align_texts(panel: Panel) -> AlignedTexts:
     """Answers of everyone on the prompts that all of them answered; see `share` for what is raised."""
     shared = share(panel, replies)
-    core = {role: sides[0].once(_some_texts, shared.ids) for role, sides in shared.core.items()}
-    controls = tuple(side.once(_some_texts, shared.ids) for side in shared.controls)
-    return AlignedTexts(shared.prompts, core, controls, tuple(s.lineage for s in shared.controls))
+    return AlignedTexts(
+        shared.prompts, *shared.each(lambda side: _some_texts(side, shared.ids)), shared.lineages
+    )
 
 
 def long_enough(everyone: AlignedTexts, shortest: int, minimum: int) -> Ints:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.keys import code_digest, digest
-from harness.panel.side import Side
+from harness.panel.side import Side, once
 from harness.panel.texts import reading, remember_reading, replies
 from harness.store.store import Store
 from harness.store.tables import SCHEMA
@@ -22,7 +22,8 @@ _COUNTS = ("sentences", "characters", "emoji")
 _TABLES = {"layout": len(LAYOUT), "marks": len(MARKS)}
 
 
-def provide_reading(store: Store, answers: str, side: Side) -> None:
+@once
+def provide_reading(side: Side, store: Store, answers: str) -> None:
     """Gives a side the words and counts of its answers (under the key `answers`): stored, or made and stored."""
     key = reading_key(answers)
     if store.has(key):

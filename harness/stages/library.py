@@ -6,14 +6,14 @@ library is of one moment: what is collected later is seen by another one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from harness.keys import digest
 from harness.panel.controls import unrelated, with_known_lineage
 from harness.panel.panel import Looks, Panel, Role, View
-from harness.panel.side import Side
+from harness.panel.side import Side, once
 from harness.plan.collections import Plan, PlannedCell, ceiling_of
 from harness.stages.features import provide_reading
 from harness.stages.overlap import seen_in_training, training_key
@@ -21,7 +21,6 @@ from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table
 from harness.types import Decoding, Pair, Unavailable
 
-T = TypeVar("T")
 Views = frozenset[View]
 
 
@@ -113,12 +112,13 @@ class Library:
             if "ceiling" in looks.roles:
                 seats["ceiling"] = self._ceiling(task, pair)
         if "controls" in looks.roles:
-            seats["controls"] = self._controls(task, student, pair)
+            seats["controls"] = self._controls(task, student, pair.teacher, pair.base)
         return seats
 
     def lineage(self, model: str) -> str:
         """Whom a model is related to: what it or a control says, else its own name."""
-        return self._once(("lineage", model), self._lineage, model)
+        named = [c.lineage for c in self.plan.run.controls if c.model == model]
+        return self.plan.run.models[model].lineage or (named[0] if named else model)
 
     def differences(self, task: str, first: str, second: str) -> list[str]:
         """What makes two models' answers to a task hard to compare, in words; empty where nothing does."""
@@ -137,27 +137,12 @@ class Library:
             words.append(f"{first} and {second} were decoded differently")
         return words
 
-    def _once(self, place: Any, make: Callable[..., T], *given: Any) -> T:
-        """`make(*given)`, made once for `place`."""
-        if place not in self.memo:
-            self.memo[place] = make(*given)
-        made: T = self.memo[place]
-        return made
-
+    @once
     def _seat(self, model: str, sample: int = 0) -> Seat:
-        return self._once(("seat", model, sample), self._new_seat, model, sample)
-
-    def _new_seat(self, model: str, sample: int) -> Seat:
         return Seat(model, self.lineage(model), model, sample)
 
-    def _lineage(self, model: str) -> str:
-        named = [c.lineage for c in self.plan.run.controls if c.model == model]
-        return self.plan.run.models[model].lineage or (named[0] if named else model)
-
+    @once
     def _asked(self, model: str, task: str) -> Asked | None:
-        return self._once(("asked", model, task), self._find_asked, model, task)
-
-    def _find_asked(self, model: str, task: str) -> Asked | None:
         planned = self.plan.find(model, task)
         if planned is None:
             return None
@@ -181,13 +166,9 @@ class Library:
         self._collection(seat, task)
         return (seat,)
 
+    @once
     def _compared(self, task: str, student: str, model: str) -> tuple[Seat, ...]:
         """The seat of a model that must have answered what the student did."""
-        return self._once(
-            ("compared", task, student, model), self._require_comparable, task, student, model
-        )
-
-    def _require_comparable(self, task: str, student: str, model: str) -> tuple[Seat, ...]:
         seats = self._answered(task, model)
         differences = self.differences(task, student, model)
         if differences and self.plan.run.comparability == "refuse":
@@ -202,16 +183,15 @@ class Library:
         seats = [self._seat(*ceiling)] if ceiling else []
         return tuple(s for s in seats if self._is_there(s, task))
 
-    def _controls(self, task: str, student: str, pair: Pair) -> tuple[Seat, ...]:
+    @once
+    def _controls(
+        self, task: str, student: str, teacher: str, base: str | None
+    ) -> tuple[Seat, ...]:
         """Controls of a pair that have answered, as far as the plan can say: see `panel/controls`."""
-        place = ("controls", task, student, pair.teacher, pair.base)
-        return self._once(place, self._choose_controls, task, student, pair)
+        listed = self._listed(task, teacher)
+        return tuple(unrelated(listed, self._seat(student), self._seat(teacher), base))
 
-    def _choose_controls(self, task: str, student: str, pair: Pair) -> tuple[Seat, ...]:
-        there = self._once(("listed", task, pair.teacher), self._listed, task, pair.teacher)
-        student_seat, teacher = self._seat(student), self._seat(pair.teacher)
-        return tuple(unrelated(there, student_seat, teacher, pair.base))
-
+    @once
     def _listed(self, task: str, teacher: str) -> list[Seat]:
         """Controls that the matrix lists for a teacher and that answered."""
         listed = [c for c in self.plan.run.controls if not c.teachers or teacher in c.teachers]
@@ -225,11 +205,9 @@ class Library:
         (student,), (teacher,) = seats["student"], seats["teacher"]
         return tuple(unrelated(with_known_lineage(free), student, teacher, pair.base))
 
+    @once
     def _population(self, task: str) -> tuple[Seat, ...]:
         """Every model of the matrix that answered a task."""
-        return self._once(("population", task), self._find_population, task)
-
-    def _find_population(self, task: str) -> tuple[Seat, ...]:
         seats = [self._seat(model) for model in self.plan.run.models]
         return tuple(s for s in seats if self._is_there(s, task))
 
@@ -240,12 +218,9 @@ class Library:
             return False
         return True
 
+    @once
     def _collection(self, seat: Seat, task: str) -> PlannedCell:
         """The collection of a seat; raises Unavailable with the reason where it is missing."""
-        place = ("collection", seat.author, task, seat.sample)
-        return self._once(place, self._collected, seat, task)
-
-    def _collected(self, seat: Seat, task: str) -> PlannedCell:
         planned = self.plan.find(seat.author, task, seat.sample)
         if planned is None:
             raise Unavailable(
@@ -256,11 +231,9 @@ class Library:
             raise Unavailable(f"{seat.author} x {task} is missing: {why}")
         return planned
 
+    @once
     def _seats_key(self, seats: tuple[Seat, ...], task: str, views: Views) -> str:
         """Digest of models in their places: names, lineages, and the store keys of what is looked at."""
-        return self._once(("key", seats, task, views), self._digest_seats, seats, task, views)
-
-    def _digest_seats(self, seats: tuple[Seat, ...], task: str, views: Views) -> str:
         return digest([(s.model, s.lineage, self._keys(s, task, views)) for s in seats])
 
     def _keys(self, seat: Seat, task: str, views: Views) -> tuple[str, ...]:
@@ -298,13 +271,12 @@ class Library:
         return [key]
 
     def _side(self, seat: Seat, task: str, views: Views) -> Side:
-        training = View.PROMPTS in views
-        side = self._once(("side", seat, task, training), self._load, seat, task, training)
+        side = self._load(seat, task, View.PROMPTS in views)
         if View.STYLE in views:
-            answers = self._collection(seat, task).key
-            self._once(("reading", seat, task), provide_reading, self.store, answers, side)
+            provide_reading(side, self.store, self._collection(seat, task).key)
         return side
 
+    @once
     def _load(self, seat: Seat, task: str, training: bool) -> Side:
         """The answers of a seat; with `training`, what its training data has of the prompts."""
         planned = self._collection(seat, task)

@@ -160,6 +160,7 @@ class Library:
         present = {r: m for r, m in named.items() if m is not None and r in looks.roles}
         return {r: (Seat(m, self.lineage(m), judge),) for r, m in present.items()}
 
+    @once
     def _answered(self, task: str, model: str) -> tuple[Seat, ...]:
         """The seat of a model that must have answered."""
         seat = self._seat(model)

@@ -396,5 +396,6 @@ class Control:
     """A model known or assumed not to have learned from the teachers it is a control for."""
 
     model: str
-    lineage: str  # siblings share one and count once
+    # siblings share one and count once; "" = what the model's YAML says, else its name (a run has it filled in)
+    lineage: str = ""
     teachers: tuple[str, ...] = ()  # () = for all teachers

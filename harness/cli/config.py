@@ -9,7 +9,8 @@ from typing import Any
 
 import harness
 from harness.cli import conffiles
-from harness.plan.run import STAGES, Condition, Configuration, Draws, Only, Run
+from harness.models import AbstractModel
+from harness.plan.run import STAGES, Condition, Configuration, Draws, Name, Only, Run
 from harness.plugins import build, kinds
 from harness.schema import build_dataclass, sound_fields, unknown
 from harness.stages.gate import conditions_from
@@ -48,10 +49,12 @@ def typed_run(
     faults += [f"only: key models: {unknown(n, list(matrix))}" for n in models if n not in matrix]
     models = {n: v for n, v in models.items() if n in matrix}
     tasks = library.plugins("tasks", library.expand_suites(_chosen(asked.tasks, only.tasks)))
+    built = library.plugins("models", models)
+    controls = _with_lineages(asked.controls, built)
     run = Run(
-        title=asked.title, stages=asked.stages, models=library.plugins("models", models), tasks=tasks,
+        title=asked.title, stages=asked.stages, models=built, tasks=tasks,
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
-        pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(asked.controls, only),
+        pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
         samples=asked.decoding.samples,
         conditions=_conditions(asked, _gate(choices or {}), faults),
@@ -257,6 +260,15 @@ def _kept_pairs(pairs: Sequence[Pair], only: Only) -> tuple[Pair, ...]:
     return tuple(
         p for p in pairs if _kept(p.teacher, only.models) and _kept(p.student, only.models)
     )
+
+
+def _with_lineages(
+    controls: Sequence[Control | Name], models: Mapping[str, AbstractModel]
+) -> list[Control]:
+    """Controls with the lineage that the matrix states, else that of the model's YAML, else its name."""
+    named = [c if isinstance(c, Control) else Control(str(c)) for c in controls]
+    lineages = {name: model.lineage for name, model in models.items() if model}
+    return [replace(c, lineage=c.lineage or lineages.get(c.model) or c.model) for c in named]
 
 
 def _kept_controls(controls: Sequence[Control], only: Only) -> tuple[Control, ...]:

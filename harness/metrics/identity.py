@@ -12,12 +12,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.files.names import read_names
 from harness.metrics import AbstractMetric
-from harness.metrics._names import Names, read_table
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.samples import Answers, Samples, align_samples, bootstrapped, over_controls, rate
 from harness.panel.side import Side
+from harness.text.names import Names
 from harness.types import Better, Finding, Floats, Unavailable
 
 Claims = list[list[frozenset[str]]]  # (P,) of (samples,) names claimed
@@ -49,7 +50,7 @@ class Identity(AbstractMetric):
 
     def __post_init__(self) -> None:
         own = [(name, alias) for name, aliases in self.names.items() for alias in (name, *aliases)]
-        object.__setattr__(self, "rows", (*read_table(self.file), *own))
+        object.__setattr__(self, "rows", (*read_names(self.file), *own))
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """Leaks of the model alone; with a teacher also claims to be the teacher, beyond base and controls."""

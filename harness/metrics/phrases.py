@@ -16,11 +16,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._beside import beside
 from harness.panel.controls import lineage_means, lineage_weights
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.prompts import Prompts
 from harness.panel.texts import AlignedTexts, Texts, align_texts
+from harness.stats.intervals import beside
 from harness.stats.resample import blocks
 from harness.text.phrases import Wanted, counts, frequent, spelled, totals
 from harness.text.segment import Reading
@@ -169,8 +169,8 @@ def _groups(everyone: AlignedTexts) -> tuple[Group, ...]:
     base = Group((everyone["base"].reading,), (1.0,))
     if not everyone.controls:
         return (base,)
-    weights = tuple(lineage_weights(everyone.lineages).tolist())
-    return (base, Group(tuple(c.reading for c in everyone.controls), weights))
+    weights = tuple(lineage_weights(list(everyone.lineages.values())).tolist())
+    return (base, Group(tuple(c.reading for c in everyone.controls.values()), weights))
 
 
 def _by_phrase(names: Sequence[str], rates: dict[str, Floats], named: Prompts) -> list[Finding]:
@@ -195,8 +195,8 @@ def _rates(everyone: AlignedTexts, chosen: Chosen, rows: tuple[int, ...]) -> dic
     }
     rates = {role: np.asarray(np.mean(tables, axis=0)) for role, tables in own.items()}
     if everyone.controls:
-        theirs = [_rate(c, chosen, rows) for c in everyone.controls]
-        rates["controls"] = lineage_means(theirs, everyone.lineages).mean(axis=0)
+        theirs = [_rate(c, chosen, rows) for c in everyone.controls.values()]
+        rates["controls"] = lineage_means(theirs, list(everyone.lineages.values())).mean(axis=0)
     return rates
 
 

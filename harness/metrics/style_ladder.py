@@ -16,7 +16,6 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._beside import beside
 from harness.metrics.style_classifier import (
     Judge,
     half,
@@ -29,6 +28,7 @@ from harness.metrics.style_classifier import (
 )
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import Texts, align_texts, long_enough
+from harness.stats.intervals import beside
 from harness.text.grams import Float32s
 from harness.text.ladder import common_words, commonest, letters_only, markdown, shuffled_words
 from harness.types import (

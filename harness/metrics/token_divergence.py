@@ -12,7 +12,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics._alternatives import (
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.reads import Read, own_texts, ratio, require, token_columns
+from harness.panel.side import Side
+from harness.stats.alternatives import (
     Distributions,
     Stored,
     distributions,
@@ -22,9 +25,6 @@ from harness.metrics._alternatives import (
     shared_mass,
     top_overlap,
 )
-from harness.panel.panel import Looks, Panel, View
-from harness.panel.reads import Read, own_texts, ratio, require, token_columns
-from harness.panel.side import Side
 from harness.types import (
     Better,
     DistillbenchError,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.panel import reasons
 from harness.panel.panel import Panel
 from harness.panel.prompts import Prompts, share
-from harness.panel.side import Side
+from harness.panel.side import Side, once
 from harness.types import Floats, Ints, Prompt
 
 Mask = NDArray[np.bool_]
@@ -95,6 +95,7 @@ def one_hot(chosen: Ints, n_options: int) -> Floats:
     return np.asarray(chosen[:, None] == np.arange(n_options), dtype=np.float64)
 
 
+@once
 def choice_table(side: Side) -> ChoiceTable:
     """A model's choices, sorted by prompt id.
 
@@ -102,10 +103,6 @@ def choice_table(side: Side) -> ChoiceTable:
     of equals chosen. From recorded choices: 1 at the option, unanswered where it is null or no option of this prompt.
     Prompts with a request that was never answered, and prompts that are not multiple choice, are absent.
     """
-    return side.once(_table)
-
-
-def _table(side: Side) -> ChoiceTable:
     prompts = side.requests.prompts
     options = np.array([p.n_options or 0 for p in prompts], dtype=np.int64)
     logits, recorded = _gathered(side, options)
@@ -152,7 +149,7 @@ def _gathered(side: Side, options: Ints) -> tuple[Floats, Ints]:
 
 def align_choices(panel: Panel) -> AlignedChoices:
     """Choices of everyone on the prompts that all of them have; see `share` for what is raised."""
-    shared = share(panel, _rows, "multiple-choice prompts")
+    shared = share(panel, lambda side: choice_table(side).rows, "multiple-choice prompts")
     sides = shared.sides
     tables = [choice_table(s) for s in sides]
     picked = [np.array([t.rows[i] for i in shared.ids], dtype=np.int64) for t in tables]
@@ -170,10 +167,6 @@ def align_choices(panel: Panel) -> AlignedChoices:
         np.stack([t.chosen[i] for t, i in zip(tables, picked, strict=True)]),
         np.stack([t.answered[i] for t, i in zip(tables, picked, strict=True)]),
     )
-
-
-def _rows(side: Side) -> Mapping[str, int]:
-    return choice_table(side).rows
 
 
 def align_choices_with_gold(panel: Panel) -> AlignedChoices:

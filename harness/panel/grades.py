@@ -11,7 +11,7 @@ import numpy as np
 from harness.panel import reasons
 from harness.panel.panel import Panel
 from harness.panel.prompts import Prompts, share
-from harness.panel.side import Side
+from harness.panel.side import Side, once
 from harness.types import Finding, Floats, GradeColumn, Statistic, Unavailable
 
 # lm-eval's metrics that are a share of something right in [0, 1], higher better; no perplexity, no
@@ -63,12 +63,9 @@ def _require_higher(column: GradeColumn) -> None:
         raise Unavailable(f"grade {column_name(column)} is not one where higher is better")
 
 
+@once
 def graded(side: Side, column: Column) -> Mapping[str, float]:
     """Prompt.id -> value of one column; raises Unavailable where there is none, or no value for each prompt."""
-    return side.once(_graded, column)
-
-
-def _graded(side: Side, column: Column) -> Mapping[str, float]:
     every = side.grades.columns if side.grades else ()
     match = next((c for c in every if (c.leaf, c.metric, c.filter) == column), None)
     if match is None:
@@ -81,7 +78,7 @@ def _graded(side: Side, column: Column) -> Mapping[str, float]:
 
 def column_values(panel: Panel, column: Column) -> AlignedValues:
     """Values of one column on the prompts that all sides have; see `share` for what is raised."""
-    shared = share(panel, partial(graded, column=column))
+    shared = share(panel, lambda side: graded(side, column))
     tables = [graded(s, column) for s in shared.sides]
     values = np.array([[t[i] for i in shared.ids] for t in tables], dtype=np.float64)
     return AlignedValues(shared.prompts, values)

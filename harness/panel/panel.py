@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from harness.panel import reasons
@@ -60,15 +61,20 @@ class Looks:
     needs: tuple[Role, ...] = ()  # roles without which it has nothing to say
     also: tuple[Role, ...] = ()  # roles that it looks at where somebody has them
 
-    @property
+    @cached_property
     def roles(self) -> tuple[Role, ...]:
         """All roles, the student's first."""
         return ("student", *self.needs, *self.also)
 
-    @property
+    @cached_property
+    def seen(self) -> frozenset[View]:
+        """The views, for keys."""
+        return frozenset(self.views)
+
+    @cached_property
     def yields(self) -> frozenset[str]:
         """What a task has to yield."""
-        return frozenset(self.views) - {View.PROMPTS}
+        return self.seen - {View.PROMPTS}
 
     @property
     def at_models(self) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from harness.panel import reasons
 from harness.panel.controls import covering
 from harness.panel.panel import Panel, Role
-from harness.panel.side import Side
+from harness.panel.side import Side, once
 from harness.types import Prompt
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,23 @@ class Prompts:
         return tuple(p.cluster for p in self.prompts)
 
 
+@dataclass(frozen=True)
+class Aligned(Prompts, Generic[T]):
+    """What the sides of a panel gave for the same prompts."""
+
+    core: Mapping[Role, T]
+    controls: Mapping[str, T]  # by model, sorted by name
+    lineages: Mapping[str, str]  # of the controls
+
+    def __getitem__(self, role: Role) -> T:
+        """What a role gave that the measure needs."""
+        return self.core[role]
+
+    def get(self, role: Role) -> T | None:
+        """What a role gave, or None."""
+        return self.core.get(role)
+
+
 class Shared(NamedTuple):
     """Who is compared, and on what."""
 
@@ -45,6 +64,16 @@ class Shared(NamedTuple):
         """The core in the order of its roles, then controls and others."""
         return [*(s for sides in self.core.values() for s in sides), *self.controls, *self.others]
 
+    def each(self, give: Callable[[Side], T]) -> tuple[Mapping[Role, T], Mapping[str, T]]:
+        """What is given of every role of the core, and of every control."""
+        core = {role: give(sides[0]) for role, sides in self.core.items()}
+        return core, {side.model: give(side) for side in self.controls}
+
+    @property
+    def lineages(self) -> dict[str, str]:
+        """Lineages of the controls."""
+        return {side.model: side.lineage for side in self.controls}
+
 
 def share(
     panel: Panel, answers: Callable[[Side], Mapping[str, Any]], what: str = "prompts"
@@ -55,7 +84,7 @@ def share(
     naming the side that has fewest; `what` names the prompts in the reason.
     """
     core = [s for sides in panel.core.values() for s in sides]
-    known = core[0].once(_by_id)
+    known = _by_id(core[0])
     common = _common(core, answers)
     sizes = [len(answers(s)) for s in core]
     reasons.require_shared(len(common), panel.minimum, core, sizes, what)
@@ -67,6 +96,7 @@ def share(
     return Shared(tuple(known[i] for i in ids), ids, panel.core, *further)
 
 
+@once
 def _by_id(side: Side) -> dict[str, Prompt]:
     return {p.id: p for p in side.requests.prompts}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.panel import reasons
 from harness.panel.panel import Panel
-from harness.panel.side import Side
+from harness.panel.side import Side, once
 from harness.types import Prompt, Ratio, RatioStratum, TokenColumns, Unavailable
 
 Place = tuple[str, str]  # Prompt.id, author ("" for a fixed text)
@@ -29,12 +29,9 @@ class Read(NamedTuple):
         return len(self.text.encode())
 
 
+@once
 def reads(side: Side) -> dict[Place, Read]:
     """Every text that a model read, sorted by prompt and author."""
-    return side.once(_reads)
-
-
-def _reads(side: Side) -> dict[Place, Read]:
     every: dict[Place, Read] = {}
     for row, index in enumerate(side.outputs.request):
         request = side.requests.requests[int(index)]

@@ -9,9 +9,9 @@ import numpy as np
 
 from harness.panel import reasons
 from harness.panel.controls import lineage_means
-from harness.panel.panel import Panel, Role
-from harness.panel.prompts import Prompts, share
-from harness.panel.side import Side
+from harness.panel.panel import Panel
+from harness.panel.prompts import Aligned, Prompts, share
+from harness.panel.side import Side, once
 from harness.panel.texts import replies_of
 from harness.stats.controls import prediction_limit
 from harness.types import Finding, Floats, Given, Mean, Smooth, Unavailable
@@ -20,20 +20,8 @@ Answers = tuple[tuple[str, ...], ...]  # (P,) of (samples,) texts
 
 
 @dataclass(frozen=True)
-class Samples(Prompts):
+class Samples(Aligned[Answers]):
     """Answers of student, teacher, base and controls to the same prompts, every side with all its samples."""
-
-    core: Mapping[Role, Answers]
-    controls: Mapping[str, Answers]  # by model, sorted by name
-    lineages: Mapping[str, str]  # of the controls
-
-    def __getitem__(self, role: Role) -> Answers:
-        """The answers of a role that the measure needs."""
-        return self.core[role]
-
-    def get(self, role: Role) -> Answers | None:
-        """The answers of a role, or None."""
-        return self.core.get(role)
 
     def where(self, rows: Sequence[int]) -> Samples:
         """The same on some of the prompts."""
@@ -57,20 +45,12 @@ def align_samples(panel: Panel) -> Samples:
         given = every_sample(side)
         return tuple(given[i] for i in shared.ids)
 
-    return Samples(
-        shared.prompts,
-        {role: own(sides[0]) for role, sides in shared.core.items()},
-        {side.model: own(side) for side in shared.controls},
-        {side.model: side.lineage for side in shared.controls},
-    )
+    return Samples(shared.prompts, *shared.each(own), shared.lineages)
 
 
+@once
 def every_sample(side: Side) -> dict[str, tuple[str, ...]]:
     """Prompt.id -> the side's answers, one per sample, for prompts that every sample answered."""
-    return side.once(_every_sample)
-
-
-def _every_sample(side: Side) -> dict[str, tuple[str, ...]]:
     first, *rest = [replies_of(side.requests, o) for o in (side.outputs, *side.samples)]
     return {
         i: (reply.text, *(s[i].text for s in rest))

@@ -4,12 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from harness.types import Grades, Outputs, RequestSet, Seen
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Remembering(Protocol):
+    """Anything that keeps what was made of it."""
+
+    @property
+    def memo(self) -> dict[Any, Any]:
+        """(name of the function, what else was given) -> what came out."""
+
+
+R = TypeVar("R", bound=Remembering)
+
+
+def once(make: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """A function whose result is kept in the memo of its first argument, by what is hashable in the others."""
+    name = make.__qualname__
+
+    @wraps(make)
+    def remembered(keeper: R, /, *given: P.args, **no: P.kwargs) -> T:
+        place, memo = (name, *given), keeper.memo
+        if place not in memo:
+            memo[place] = make(keeper, *given, **no)
+        made: T = memo[place]
+        return made
+
+    return remembered
 
 
 @dataclass(frozen=True)
@@ -28,11 +55,3 @@ class Side:
     # Prompt.id -> as its training data has it; None = it names no such data
     seen: Mapping[str, Seen] | None = None
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def once(self, make: Callable[Concatenate[Side, P], T], *more: P.args, **no: P.kwargs) -> T:
-        """`make(self, *more)`, made once for this side and remembered by what is hashable in `more`."""
-        place = (make, *more)
-        if place not in self.memo:
-            self.memo[place] = make(self, *more, **no)
-        made: T = self.memo[place]
-        return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -10,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.panel import reasons
-from harness.panel.panel import Panel, Role
-from harness.panel.prompts import Prompts, share
-from harness.panel.side import Side
+from harness.panel.panel import Panel
+from harness.panel.prompts import Aligned, share
+from harness.panel.side import Side, once
 from harness.text.segment import Reading, read
 from harness.types import Ints, Outputs, RequestSet
 
@@ -25,12 +24,9 @@ class Reply(NamedTuple):
     stop: str  # "eos", "length", "stop", "unknown"
 
 
+@once
 def replies(side: Side) -> dict[str, Reply]:
     """Prompt.id -> answer, for prompts that the side answered (first request, first repeat)."""
-    return side.once(_first_replies)
-
-
-def _first_replies(side: Side) -> dict[str, Reply]:
     return replies_of(side.requests, side.outputs)
 
 
@@ -46,21 +42,41 @@ def replies_of(asked: RequestSet, outputs: Outputs) -> dict[str, Reply]:
     return given
 
 
+@once
+def reading(side: Side) -> Reading:
+    """All answers of `replies` as words and counts, in the order of prompt ids."""
+    given = replies(side)
+    return read([given[i].text for i in sorted(given)])
+
+
+def has_reading(side: Side) -> bool:
+    """Whether the `reading` of a side's answers is there."""
+    return (reading.__qualname__,) in side.memo
+
+
+def remember_reading(side: Side, made: Reading) -> None:
+    """Gives a side the `reading` that was made of its answers before."""
+    side.memo[reading.__qualname__,] = made
+
+
 @dataclass(frozen=True, eq=False)
 class Texts:
     """One side's answers to P prompts: the same object whenever the same side and prompts are asked for."""
 
     ids: tuple[str, ...]  # (P,)
     replies: tuple[Reply, ...]  # (P,)
-    whole: Texts | None = None  # all that the side wrote, of which these are some
+    side: Side | None = None  # who wrote them, perhaps among others
 
     @cached_property
     def reading(self) -> Reading:
         """The texts as words and counts."""
-        if self.whole is None:
-            return read([r.text for r in self.replies])
-        row = {i: n for n, i in enumerate(self.whole.ids)}
-        return self.whole.reading.of(np.array([row[i] for i in self.ids], dtype=np.int64))
+        if self.side is None:
+            return read(self.texts)
+        every = sorted(replies(self.side))
+        if len(every) == len(self.ids):
+            return reading(self.side)
+        row = {i: n for n, i in enumerate(every)}
+        return reading(self.side).of(np.array([row[i] for i in self.ids], dtype=np.int64))
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -73,32 +89,15 @@ class Texts:
         return self.reading.n_words
 
 
-def _all_texts(side: Side) -> Texts:
-    given = replies(side)
-    ids = tuple(sorted(given))
-    return Texts(ids, tuple(given[i] for i in ids))
-
-
+@once
 def _some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
-    whole, given = side.once(_all_texts), replies(side)
-    return whole if whole.ids == ids else Texts(ids, tuple(given[i] for i in ids), whole)
+    given = replies(side)
+    return Texts(ids, tuple(given[i] for i in ids), side)
 
 
 @dataclass(frozen=True)
-class AlignedTexts(Prompts):
+class AlignedTexts(Aligned[Texts]):
     """Answers of the sides of a panel to the same prompts."""
-
-    core: Mapping[Role, Texts]
-    controls: tuple[Texts, ...] = ()  # sorted by name
-    lineages: tuple[str, ...] = ()  # of the controls
-
-    def __getitem__(self, role: Role) -> Texts:
-        """The answers of a role that the measure needs."""
-        return self.core[role]
-
-    def get(self, role: Role) -> Texts | None:
-        """The answers of a role, or None."""
-        return self.core.get(role)
 
     @property
     def taught(self) -> tuple[Texts, ...]:
@@ -110,9 +109,9 @@ class AlignedTexts(Prompts):
 def align_texts(panel: Panel) -> AlignedTexts:
     """Answers of everyone on the prompts that all of them answered; see `share` for what is raised."""
     shared = share(panel, replies)
-    core = {role: sides[0].once(_some_texts, shared.ids) for role, sides in shared.core.items()}
-    controls = tuple(side.once(_some_texts, shared.ids) for side in shared.controls)
-    return AlignedTexts(shared.prompts, core, controls, tuple(s.lineage for s in shared.controls))
+    return AlignedTexts(
+        shared.prompts, *shared.each(lambda side: _some_texts(side, shared.ids)), shared.lineages
+    )
 
 
 def long_enough(everyone: AlignedTexts, shortest: int, minimum: int) -> Ints:

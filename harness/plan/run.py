@@ -99,6 +99,11 @@ class Draws(Decoding):
     samples: Count = 1
 
 
+_Controls = Annotated[
+    tuple[Control | Name, ...], Bound("a list of names of models, or of mappings")
+]
+
+
 @dataclass(frozen=True)
 class Configuration:
     """The keys of config.yaml, before any name in it is looked up."""
@@ -114,7 +119,7 @@ class Configuration:
     tasks: Named = field(default_factory=dict)
     metrics: Named = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
-    controls: tuple[Control, ...] = ()
+    controls: _Controls = ()
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     gate: Any = None  # built as a Gate, where the name of its file is known

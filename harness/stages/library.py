@@ -6,21 +6,21 @@ library is of one moment: what is collected later is seen by another one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from harness.keys import digest
 from harness.panel.controls import unrelated, with_known_lineage
 from harness.panel.panel import Looks, Panel, Role, View
-from harness.panel.side import Side
+from harness.panel.side import Side, once
 from harness.plan.collections import Collection, Plan, ceiling_of
+from harness.stages.features import recall_reading
 from harness.stages.overlap import training_of
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
-from harness.types import Pair, RequestSet, Unavailable
+from harness.types import Decoding, Pair, RequestSet, Unavailable
 
-T = TypeVar("T")
 Views = frozenset[View]
 
 
@@ -34,6 +34,15 @@ class Seat(NamedTuple):
 
 
 Seats = Mapping[Role, tuple[Seat, ...]]
+
+
+class Asked(NamedTuple):
+    """How a model was asked a task: what has to be equal for answers to be compared."""
+
+    chat: bool
+    requests_key: str
+    system: str | None
+    decoding: Decoding
 
 
 @dataclass(frozen=True)
@@ -58,8 +67,7 @@ class Library:
         seats = dict(self.seats(looks, task, student, pair))
         if pair is not None and "others" in looks.roles:
             seats["others"] = self._others(task, seats, pair)
-        views = frozenset(looks.views)
-        sides = {r: tuple(self._side(s, task, views) for s in own) for r, own in seats.items()}
+        sides = {r: tuple(self._side(s, task, looks.seen) for s in own) for r, own in seats.items()}
         base_kind = pair.base_kind if pair else "before"
         return Panel(task, sides, base_kind, self.plan.run.tasks[task].minimum)
 
@@ -68,116 +76,135 @@ class Library:
 
         For the others it is the digest of all models of the task, which together with the roles says who they are.
         """
-        views = frozenset(looks.views)
         parts = [task, str(self.plan.run.tasks[task].minimum)]
         for role, seats in self.seats(looks, task, student, pair).items():
-            keys = [self._seat_key(seat, task, views) for seat in seats]
-            parts.append(f"{role} {' '.join(keys)}")
+            parts += [role, self._seats_key(seats, task, looks.seen)]
         if pair is not None and "base" in looks.roles:
             parts.append(pair.base_kind)
         if pair is not None and "others" in looks.roles:
-            parts.append(f"others {self._population_key(task, views)}")
+            parts += ["others", self._seats_key(self._population(task), task, looks.seen)]
         return parts
 
     def inputs(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[str]:
         """Store keys of everyone that the pair names."""
         seats = self.seats(looks, task, student, pair)
-        views = frozenset(looks.views)
         named = [s for role, own in seats.items() if role != "controls" for s in own]
-        return [key for seat in named for key in self._keys(seat, task, views)]
+        return [key for seat in named for key in self._keys(seat, task, looks.seen)]
+
+    def styled(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[Collection]:
+        """Collections whose style a measure looks at; raises Unavailable as `seats` does."""
+        if View.STYLE not in looks.seen:
+            return []
+        seats = self.seats(looks, task, student, pair).values()
+        return [self._collection(seat, task) for own in seats for seat in own]
 
     def seats(self, looks: Looks, task: str, student: str, pair: Pair | None) -> Seats:
         """Who sits in the roles that a measure looks at, but for the others.
 
         Raises Unavailable where somebody that the pair names has no answers, or answers that cannot be compared.
         """
-        named: dict[Role, str | None] = {"student": student}
-        if pair is not None:
-            named |= {"teacher": pair.teacher, "base": pair.base}
-        present = {r: m for r, m in named.items() if m is not None and r in looks.roles}
-        judges = self.plan.run.tasks[task].readers() if pair is not None else None
+        if pair is None:
+            return {"student": self._answered(task, student)}
+        judges = self.plan.run.tasks[task].readers()
         if judges is not None:
-            if self.plan.find(judges[0], task) is None:
-                raise Unavailable("not judged yet: answers that are to be judged are missing")
-            return {r: (Seat(m, self.lineage(m), judges[0]),) for r, m in present.items()}
-        for model in present.values():
-            self._collection(self._seat(model), task)
-        for model in present.values():
-            self._require_comparable(task, student, model)
-        seats: dict[Role, tuple[Seat, ...]] = {r: (self._seat(m),) for r, m in present.items()}
-        if pair is not None and "controls" in looks.roles:
-            seats["controls"] = self._controls(task, student, pair)
-        ceiling = ceiling_of(pair) if pair is not None else None
-        if ceiling is not None and pair is not None:
-            seat = self._seat(*ceiling)
-            there = (seat,) if self._is_there(seat, task) else ()
+            return self._judged(looks, task, student, pair, judges[0])
+        seats: dict[Role, tuple[Seat, ...]] = {"student": self._answered(task, student)}
+        if "teacher" in looks.roles:
+            seats["teacher"] = self._compared(task, student, pair.teacher)
+        if "base" in looks.roles and pair.base is not None:
+            seats["base"] = self._compared(task, student, pair.base)
+        if pair.ceiling is not None:
             if "second" in looks.roles and pair.ceiling == "second_sample":
-                seats["second"] = there
+                seats["second"] = self._ceiling(task, pair)
             if "ceiling" in looks.roles:
-                seats["ceiling"] = there
+                seats["ceiling"] = self._ceiling(task, pair)
+        if "controls" in looks.roles:
+            seats["controls"] = self._controls(task, student, pair.teacher, pair.base)
         return seats
 
     def lineage(self, model: str) -> str:
         """Whom a model is related to: what it or a control says, else its own name."""
-        return self._once(("lineage", model), lambda: self._lineage(model))
-
-    def differences(self, task: str, first: str, second: str) -> list[str]:
-        """What makes two models' answers to a task hard to compare, in words; empty where nothing does."""
-        one, two = self.plan.find(first, task), self.plan.find(second, task)
-        if one is None or two is None:
-            return []
-        run = self.plan.run
-        found = []
-        if one.setting.chat != two.setting.chat:
-            chats = {True: "in chat", False: "as plain text"}
-            found.append(
-                f"{first} was asked {chats[one.setting.chat]}, {second} {chats[two.setting.chat]}"
-            )
-        elif one.requests_key != two.requests_key:
-            found.append(f"{first} and {second} were asked different requests")
-        if one.setting.chat and run.models[first].system != run.models[second].system:
-            found.append(f"{first} and {second} had different system prompts")
-        # How many alternatives are stored changes no answer; back ends without single tokens store
-        # none.
-        if replace(one.decoding, top_logprobs=0) != replace(two.decoding, top_logprobs=0):
-            found.append(f"{first} and {second} were decoded differently")
-        return found
-
-    def _once(self, place: Any, make: Callable[[], T]) -> T:
-        if place not in self.memo:
-            self.memo[place] = make()
-        made: T = self.memo[place]
-        return made
-
-    def _seat(self, model: str, sample: int = 0) -> Seat:
-        return Seat(model, self.lineage(model), model, sample)
-
-    def _lineage(self, model: str) -> str:
         named = [c.lineage for c in self.plan.run.controls if c.model == model]
         return self.plan.run.models[model].lineage or (named[0] if named else model)
 
-    def _require_comparable(self, task: str, first: str, second: str) -> None:
-        if self.plan.run.comparability == "refuse":
-            place = ("differences", task, first, second)
-            differences = self._once(place, lambda: self.differences(task, first, second))
-            if differences:
-                raise Unavailable(
-                    f"not comparable: {'; '.join(differences)} (comparability=warn scores it all the same)"
-                )
+    def differences(self, task: str, first: str, second: str) -> list[str]:
+        """What makes two models' answers to a task hard to compare, in words; empty where nothing does."""
+        one, two = self._asked(first, task), self._asked(second, task)
+        if one is None or two is None or one == two:
+            return []
+        words = []
+        if one.chat != two.chat:
+            chats = {True: "in chat", False: "as plain text"}
+            words.append(f"{first} was asked {chats[one.chat]}, {second} {chats[two.chat]}")
+        elif one.requests_key != two.requests_key:
+            words.append(f"{first} and {second} were asked different requests")
+        if one.chat and one.system != two.system:
+            words.append(f"{first} and {second} had different system prompts")
+        if one.decoding != two.decoding:
+            words.append(f"{first} and {second} were decoded differently")
+        return words
 
-    def _controls(self, task: str, student: str, pair: Pair) -> tuple[Seat, ...]:
+    @once
+    def _seat(self, model: str, sample: int = 0) -> Seat:
+        return Seat(model, self.lineage(model), model, sample)
+
+    @once
+    def _asked(self, model: str, task: str) -> Asked | None:
+        planned = self.plan.find(model, task)
+        if planned is None:
+            return None
+        # How many alternatives are stored changes no answer; models without single tokens store none.
+        decoding = replace(planned.decoding, top_logprobs=0)
+        system = self.plan.run.models[model].system
+        return Asked(planned.setting.chat, planned.requests_key, system, decoding)
+
+    def _judged(self, looks: Looks, task: str, student: str, pair: Pair, judge: str) -> Seats:
+        """A judge's words in the place of every model that they may be about."""
+        if self.plan.find(judge, task) is None:
+            raise Unavailable("not judged yet: answers that are to be judged are missing")
+        named: dict[Role, str | None] = {"student": student, "teacher": pair.teacher}
+        named["base"] = pair.base
+        present = {r: m for r, m in named.items() if m is not None and r in looks.roles}
+        return {r: (Seat(m, self.lineage(m), judge),) for r, m in present.items()}
+
+    @once
+    def _answered(self, task: str, model: str) -> tuple[Seat, ...]:
+        """The seat of a model that must have answered."""
+        seat = self._seat(model)
+        self._collection(seat, task)
+        return (seat,)
+
+    @once
+    def _compared(self, task: str, student: str, model: str) -> tuple[Seat, ...]:
+        """The seat of a model that must have answered what the student did."""
+        seats = self._answered(task, model)
+        differences = self.differences(task, student, model)
+        if differences and self.plan.run.comparability == "refuse":
+            raise Unavailable(
+                f"not comparable: {'; '.join(differences)} (comparability=warn scores it all the same)"
+            )
+        return seats
+
+    def _ceiling(self, task: str, pair: Pair) -> tuple[Seat, ...]:
+        """The teacher's second sample or other version, where it has answered."""
+        ceiling = ceiling_of(pair)
+        seats = [self._seat(*ceiling)] if ceiling else []
+        return tuple(s for s in seats if self._is_there(s, task))
+
+    @once
+    def _controls(
+        self, task: str, student: str, teacher: str, base: str | None
+    ) -> tuple[Seat, ...]:
         """Controls of a pair that have answered, as far as the plan can say: see `panel/controls`."""
+        listed = self._listed(task, teacher)
+        return tuple(unrelated(listed, self._seat(student), self._seat(teacher), base))
 
-        def choose() -> tuple[Seat, ...]:
-            listed = [
-                c for c in self.plan.run.controls if not c.teachers or pair.teacher in c.teachers
-            ]
-            seats = [Seat(c.model, c.lineage, c.model) for c in listed]
-            teacher = self._seat(pair.teacher)
-            chosen = unrelated(seats, self._seat(student), teacher, pair.base)
-            return tuple(s for s in chosen if self._is_there(s, task))
-
-        return self._once(("controls", task, student, pair.teacher, pair.base), choose)
+    @once
+    def _listed(self, task: str, teacher: str) -> list[Seat]:
+        """Controls that the matrix lists for a teacher and that answered."""
+        listed = [c for c in self.plan.run.controls if not c.teachers or teacher in c.teachers]
+        seats = [Seat(c.model, c.lineage, c.model) for c in listed]
+        return [s for s in seats if self._is_there(s, task)]
 
     def _others(self, task: str, seats: Seats, pair: Pair) -> tuple[Seat, ...]:
         """Further models of the matrix that answered, related neither to student nor to teacher, of known lineage."""
@@ -186,20 +213,11 @@ class Library:
         (student,), (teacher,) = seats["student"], seats["teacher"]
         return tuple(unrelated(with_known_lineage(free), student, teacher, pair.base))
 
+    @once
     def _population(self, task: str) -> tuple[Seat, ...]:
         """Every model of the matrix that answered a task."""
-
-        def choose() -> tuple[Seat, ...]:
-            seats = [self._seat(model) for model in self.plan.run.models]
-            return tuple(s for s in seats if self._is_there(s, task))
-
-        return self._once(("population", task), choose)
-
-    def _population_key(self, task: str, views: Views) -> str:
-        def make() -> str:
-            return digest([self._seat_key(s, task, views) for s in self._population(task)])
-
-        return self._once(("population key", task, views), make)
+        seats = [self._seat(model) for model in self.plan.run.models]
+        return tuple(s for s in seats if self._is_there(s, task))
 
     def _is_there(self, seat: Seat, task: str) -> bool:
         try:
@@ -208,12 +226,9 @@ class Library:
             return False
         return True
 
+    @once
     def _collection(self, seat: Seat, task: str) -> Collection:
         """The collection of a seat; raises Unavailable with the reason where it is missing."""
-        place = ("collection", seat.author, task, seat.sample)
-        return self._once(place, lambda: self._collected(seat, task))
-
-    def _collected(self, seat: Seat, task: str) -> Collection:
         planned = self.plan.find(seat.author, task, seat.sample)
         if planned is None:
             raise Unavailable(
@@ -224,12 +239,10 @@ class Library:
             raise Unavailable(f"{seat.author} x {task} is missing: {why}")
         return planned
 
-    def _seat_key(self, seat: Seat, task: str, views: Views) -> str:
-        """Digest of a model in its place: its name, its lineage, and the store keys of what is looked at."""
-        place = ("key", seat, task, views)
-        return self._once(
-            place, lambda: digest(seat.model, seat.lineage, self._keys(seat, task, views))
-        )
+    @once
+    def _seats_key(self, seats: tuple[Seat, ...], task: str, views: Views) -> str:
+        """Digest of models in their places: names, lineages, and the store keys of what is looked at."""
+        return digest([(s.model, s.lineage, self._keys(s, task, views)) for s in seats])
 
     def _keys(self, seat: Seat, task: str, views: Views) -> tuple[str, ...]:
         """Store keys of what a measure of these views looks at; raises Unavailable where grading is missing."""
@@ -240,7 +253,8 @@ class Library:
         if View.TEXT in views:
             keys += [c.key for c in self._further(seat, task)]
         if View.PROMPTS in views:
-            keys += [planned.training_key] if planned.training_key else []
+            training = planned.training_key
+            keys += [training] if training else []
         return tuple(keys)
 
     def _further(self, seat: Seat, task: str) -> list[Collection]:
@@ -259,13 +273,17 @@ class Library:
             raise Unavailable(f"{planned.model} x {planned.task} is not graded: {why}")
         return [key]
 
+    @once
     def _requests(self, key: str) -> RequestSet:
-        return self._once(("requests", key), lambda: requests_from_table(self.store.table(key)))
+        return requests_from_table(self.store.table(key))
 
     def _side(self, seat: Seat, task: str, views: Views) -> Side:
-        training = View.PROMPTS in views
-        return self._once(("side", seat, task, training), lambda: self._load(seat, task, training))
+        side = self._load(seat, task, View.PROMPTS in views)
+        if View.STYLE in views:
+            recall_reading(side, self.store, self._collection(seat, task).key)
+        return side
 
+    @once
     def _load(self, seat: Seat, task: str, training: bool) -> Side:
         """The answers of a seat; with `training`, what its training data has of the prompts."""
         planned = self._collection(seat, task)

@@ -28,7 +28,8 @@ def score_key(question: Question, library: Library) -> str:
         for task in question.tasks
         for part in library.key_parts(metric.looks_at, task, question.student, pair)
     ]
-    return digest(_measure_key(metric, library), "pair" if pair else "alone", *parts)
+    alone = "alone" if pair is None else "pair"
+    return digest("\n".join([_measure_key(metric, library), alone, *parts]))
 
 
 def _require_asked(question: Question, library: Library) -> None:

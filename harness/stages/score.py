@@ -18,6 +18,7 @@ from harness.executors import Desk, Ended, Job, Product, Rows
 from harness.executors.local import LocalExecutor
 from harness.plan.collections import Plan
 from harness.plan.questions import Question, all_questions
+from harness.stages.features import ReadingJob, reading_job, reading_key
 from harness.stages.library import Library
 from harness.stages.loop import Made, carry_out_all
 from harness.stages.measuring import measured, placed, reasoned, score_key
@@ -26,6 +27,7 @@ from harness.store.tables import scores_from_rows, scores_to_table
 from harness.types import Score, Unavailable
 
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
+_WORTH_READING = 3_000  # texts, likewise
 _STUDENTS = 2  # of one teacher and base in a job
 _LIBRARY = "library"
 
@@ -84,17 +86,35 @@ def score(plan: Plan, store: Store) -> Scored:
         library = Library(plan, store)
         asked = [(q, _key_or_reason(q, library)) for q in all_questions(plan)]
         missing = {k: q for q, k in asked if isinstance(k, str) and not store.packs.has(k)}
-    ended = _worked_off(_jobs(missing), plan, store)
+        features = _features(missing.values(), library)
+    executor = LocalExecutor(os.cpu_count() or 1)
+    ended = carry_out_all(features, plan, store, executor) if features else []
+    ended += _worked_off(_jobs(missing), plan, store, executor)
     with stage("reading the scores"):
         stored = _stored({k for _, k in asked if isinstance(k, str)}, store)
         scores = _said_once([s for q, key in asked for s in _answered(q, key, stored, store)])
-    made = frozenset(k for e in ended for k in e.job.keys if store.packs.has(k))
+    made = frozenset(k for e in ended for k in e.job.keys if e.job.is_done(k, store))
     return Scored(tuple(scores), Made(plan, made, tuple(ended)))
 
 
-def _worked_off(jobs: Sequence[ScoreJob], plan: Plan, store: Store) -> list[Ended]:
+def _features(questions: Iterable[Question], library: Library) -> list[ReadingJob]:
+    """What texts are made into before they are measured, where it is not stored yet."""
+    collections = {
+        c.key: c
+        for q in questions
+        for task in q.tasks
+        for c in library.styled(q.metric.looks_at, task, q.student, q.pair)
+        if not library.store.has(reading_key(c.key))
+    }
+    apart = sum(c.summary.n_requests for c in collections.values()) >= _WORTH_READING
+    return [reading_job(c, apart=apart) for c in collections.values()]
+
+
+def _worked_off(
+    jobs: Sequence[ScoreJob], plan: Plan, store: Store, executor: LocalExecutor
+) -> list[Ended]:
     """How the jobs ended; of one that failed every question is asked by itself, so that only the faulty ones fail."""
-    executor, ended = LocalExecutor(os.cpu_count() or 1), list[Ended]()
+    ended: list[Ended] = []
     while jobs:
         done = carry_out_all(jobs, plan, store, executor)
         failed = [e.job for e in done if e.error]

@@ -61,6 +61,18 @@ def evaluate(statistic: Statistic, rng: np.random.Generator) -> Estimate:
     )
 
 
+def beside(statistic: Mean | Ratio) -> Given | str:
+    """The statistic evaluated, or the reason why it has no value: for numbers that stand beside a finding.
+
+    It is without a number per prompt, which a measure with many parts would otherwise carry for each of them.
+    """
+    try:
+        made = evaluate(statistic, np.random.default_rng(0))  # neither kind draws from it
+    except Unavailable as error:
+        return str(error)
+    return Given(made.value, made.low, made.high, made.n, note=made.note)
+
+
 def _evaluate_mean(statistic: Mean) -> Estimate:
     rows = _sorted_rows(statistic.prompts, statistic.values)
     values, clusters = rows.values, rows.named(statistic.clusters)

@@ -1,4 +1,4 @@
-"""The four families of style as points in space: what two models' answers are held against each other by.
+"""The four families of style as points in space: in which two models' replies are compared.
 
 format             list items, headings, bold, code, tables, label lines, paragraphs
 length_rhythm      words in all, words per sentence and their spread, words per paragraph

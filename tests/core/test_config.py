@@ -16,7 +16,7 @@ from harness.cli.config import packaged, typed_run
 from harness.plan.run import Configuration, Gate
 from harness.plugins import kinds, plugin_class
 from harness.types import Control, DistillbenchError, Paths
-from tests.core.running import composed, matrix, run_of, write_data
+from tests.core.running import FAKES, composed, matrix, run_of, write_data
 
 
 def test_only_names_exactly_what_to_run(tmp_path: Path) -> None:
@@ -36,6 +36,16 @@ def test_only_models_keeps_the_pairs_and_controls_that_still_make_sense(tmp_path
     )
     assert run.controls == (Control("other", "o", ("teacher",)),)
     assert len(run.pairs) == 1
+
+
+def test_a_control_may_be_a_name_whose_lineage_its_own_file_states(tmp_path: Path) -> None:
+    models = {**FAKES, "other": {**FAKES["other"], "lineage": "a house"}}
+    for controls in (["other", "base"], [{"model": "other"}, {"model": "base"}]):
+        run = run_of(tmp_path, models=models, controls=controls)
+        assert run.controls == (Control("other", "a house"), Control("base", "base"))
+    stated = run_of(tmp_path, models=models, controls=[{"model": "other", "lineage": "another"}])
+    assert stated.controls == (Control("other", "another"),)
+    assert run_of(tmp_path, models=models, controls="other").controls == run.controls[:1]
 
 
 def test_a_suite_stands_for_its_tasks(tmp_path: Path) -> None:
@@ -178,7 +188,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "pairs": (3, "configuration: key pairs: expected a list of mappings, got 3"),
     "pairs.0.student": (None, "pairs[0]: key student: expected text, got None"),
     "pairs.0.bsae": ("b", "pairs[0]: key 'bsae' is unknown; did you mean 'base'?"),
-    "controls": ("other", "configuration: key controls: expected a list of mappings, got 'other'"),
+    "controls": (
+        3,
+        "configuration: key controls: expected a list of names of models, or of mappings, got 3",
+    ),
     "controls.0.lineage": (3, "controls[0]: key lineage: expected text, got 3"),
     "only": (3, "configuration: key only: expected null or a mapping, got 3"),
     "only.models": (3, "only: key models: expected null or a list of text, got 3"),

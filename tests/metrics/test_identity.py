@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.metrics._names import Names, read_table
+from harness.files.names import read_names
 from harness.metrics.identity import Identity
 from harness.stats.intervals import Estimate, evaluate
+from harness.text.names import Names
 from harness.types import DistillbenchError, Mean, Smooth, Unavailable
 from tests.metrics.answer_sets import identity_sets, sampled_side, sets_of, talk_sets
 from tests.metrics.panels import Sides, findings
@@ -198,12 +199,12 @@ def test_tables_of_one_s_own(tmp_path: Path) -> None:
     assert Names(own.rows).claimed("This is QUIB-7 by Quibble Works") == {"Quibble"}
     path = tmp_path / "names.csv"
     path.write_text("name,alias\nQuibble,Quibble\n", encoding="utf-8")
-    assert read_table(str(path)) == (("Quibble", "Quibble"),)
+    assert read_names(str(path)) == (("Quibble", "Quibble"),)
     path.write_text("who,what\nQuibble,Quibble\n", encoding="utf-8")
     with pytest.raises(DistillbenchError, match="expected columns name and alias"):
-        read_table(str(path))
+        read_names(str(path))
     path.write_text("name,alias\nQuibble,\n", encoding="utf-8")
     with pytest.raises(DistillbenchError, match="empty cell"):
-        read_table(str(path))
+        read_names(str(path))
     with pytest.raises(DistillbenchError, match=r"got none at nowhere\.csv"):
-        read_table("nowhere.csv")
+        read_names("nowhere.csv")

@@ -11,14 +11,6 @@ import pytest
 from scipy.special import rel_entr
 from scipy.stats import pearsonr
 
-from harness.metrics._alternatives import (
-    Stored,
-    distributions,
-    is_whole,
-    js_nats,
-    kl_nats,
-    shared_mass,
-)
 from harness.metrics.bits_per_byte import BitsPerByte
 from harness.metrics.next_token_agreement import NextTokenAgreement
 from harness.metrics.preference import Preference
@@ -26,6 +18,14 @@ from harness.metrics.shared_boundaries import SharedBoundaries, Tokens, shared_p
 from harness.metrics.token_divergence import TokenDivergence
 from harness.models.hf import HfModel
 from harness.panel.side import Side
+from harness.stats.alternatives import (
+    Stored,
+    distributions,
+    is_whole,
+    js_nats,
+    kl_nats,
+    shared_mass,
+)
 from harness.stats.intervals import Estimate, evaluate
 from harness.types import (
     Decoding,

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-
-import harness
-from harness.types import DistillbenchError
 
 _LATIN = "A-Za-zÀ-ɏ"
 _CLAUSE = re.compile(
@@ -24,29 +19,6 @@ _DENIED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(r"नहीं|ではありません|ではない|じゃない|아니|아닙|değil", re.IGNORECASE)
-
-
-def read_table(file: str) -> tuple[tuple[str, str], ...]:
-    """(name, alias) rows of a CSV file: one of ours by its name under tasks/, or any other by its path."""
-    package = Path(harness.__file__).parent
-    places = [Path(file).expanduser(), package / "tasks" / file, package.parent / "tasks" / file]
-    path = next((p for p in places if p.is_file()), None)
-    if path is None:
-        raise DistillbenchError(
-            f"key file: expected a CSV file with columns name and alias, got none at {file}"
-        )
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if not {"name", "alias"} <= set(reader.fieldnames or ()):
-            raise DistillbenchError(
-                f"key file: {file}: expected columns name and alias, got {reader.fieldnames}"
-            )
-        rows = [((row["name"] or "").strip(), (row["alias"] or "").strip()) for row in reader]
-    if not rows or not all(name and alias for name, alias in rows):
-        raise DistillbenchError(
-            f"key file: {file}: expected a name and an alias in every row, got an empty cell"
-        )
-    return tuple(rows)
 
 
 @dataclass(frozen=True)
@@ -70,11 +42,13 @@ class Names:
         return frozenset(name for name, match in self._matches(plain) if not _denied(plain, match))
 
     def _matches(self, plain: str) -> list[tuple[str, re.Match[str]]]:
-        found = []
+        matches = []
         for match in self._pattern.finditer(plain):
             written = match.group()
-            found.append((self._by_alias.get(written) or self._by_alias[written.casefold()], match))
-        return found
+            matches.append(
+                (self._by_alias.get(written) or self._by_alias[written.casefold()], match)
+            )
+        return matches
 
     @cached_property
     def _by_alias(self) -> Mapping[str, str]:

@@ -1,0 +1,109 @@
+"""What a text is made into before it is measured, stored with the answers: word codes and counts of a collection.
+
+A feature is a function of one collection's texts, so it is made once for all measures, pairs and runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar, final
+
+import numpy as np
+import pyarrow as pa
+
+from harness.console.forecast import Sort
+from harness.executors import Desk, Entry, Job, Product
+from harness.keys import code_digest, digest
+from harness.panel.side import Side
+from harness.panel.texts import has_reading, remember_reading, replies_of
+from harness.plan.collections import Collection
+from harness.store.store import Store
+from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
+from harness.text.segment import LAYOUT, MARKS, Reading, read
+from harness.types import Ints
+
+_COUNTS = ("sentences", "characters", "emoji")
+_TABLES = {"layout": len(LAYOUT), "marks": len(MARKS)}
+
+
+@final
+@dataclass(frozen=True)
+class ReadingJob(Job):
+    """Makes the words and counts of one collection's texts."""
+
+    doing: ClassVar[str] = "counting words"
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """One row per text."""
+        answers, requests_key = self.needs
+        requests = requests_from_table(desk.store.table(requests_key))
+        given = replies_of(requests, outputs_from_table(desk.store.table(answers)))
+        ids = sorted(given)
+        table = reading_to_table(ids, read([given[i].text for i in ids]))
+        yield Entry(self.keys[0], table, {"feature": "reading", "answers": answers})
+
+
+def reading_job(collection: Collection, *, apart: bool) -> ReadingJob:
+    """The job that makes the words and counts of a collection's texts."""
+    return ReadingJob(
+        (reading_key(collection.key),),
+        f"words of {collection.model} x {collection.task}",
+        f"words of {collection.model}",
+        {Sort("words"): float(collection.summary.n_requests)},
+        needs=(collection.key, collection.requests_key),
+        apart=apart,
+    )
+
+
+def recall_reading(side: Side, store: Store, answers: str) -> None:
+    """Gives a side the stored words and counts of its answers, which lie under the key `answers`."""
+    key = reading_key(answers)
+    if not has_reading(side) and store.has(key):
+        remember_reading(side, reading_from_table(store.table(key)))
+
+
+@cache
+def _code() -> str:
+    return code_digest("harness.text.segment", alone=("harness.panel.texts",))
+
+
+def reading_key(answers: str) -> str:
+    """The key of the words and counts of a collection's texts."""
+    return digest("reading", SCHEMA, _code(), answers)
+
+
+def reading_to_table(ids: Sequence[str], made: Reading) -> pa.Table:
+    """One row per text, under the ids of their prompts (P,)."""
+    offsets = pa.array(made.offsets, pa.int32())
+    words = pa.ListArray.from_arrays(offsets, pa.array(made.words, pa.uint32()))
+    columns = {"prompt": pa.array(ids, pa.string()), "words": words, "ends": pa.array(made.ends)}
+    columns |= {name: pa.array(getattr(made, name)) for name in _COUNTS}
+    columns["sentence_spread"] = pa.array(made.sentence_spread)
+    for name, width in _TABLES.items():
+        counts: Ints = getattr(made, name)
+        flat = pa.array(counts.reshape(-1), pa.int64())
+        columns[name] = pa.FixedSizeListArray.from_arrays(flat, width)
+    return pa.table(columns)
+
+
+def reading_from_table(table: pa.Table) -> Reading:
+    """The inverse of reading_to_table."""
+    table = table.combine_chunks()
+    n = table.num_rows
+    words = table["words"].combine_chunks()
+    lengths = np.diff(np.asarray(words.offsets)) if n else np.zeros(0, dtype=np.int64)
+    counts = {name: np.asarray(table[name], dtype=np.int64) for name in _COUNTS}
+    tables = {
+        name: np.asarray(table[name].combine_chunks().flatten(), dtype=np.int64).reshape(n, width)
+        for name, width in _TABLES.items()
+    }
+    return Reading(
+        words=np.asarray(words.flatten(), dtype=np.uint32),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        sentence_spread=np.asarray(table["sentence_spread"], dtype=np.float64),
+        ends=tuple(table["ends"].to_pylist()),
+        **counts,
+        **tables,
+    )

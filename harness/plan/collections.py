@@ -105,7 +105,7 @@ class Plan:
     @property
     def pending(self) -> tuple[str, ...]:
         """Tasks whose requests are not built: they read answers that are missing."""
-        unbuilt = [s.task for s in self.sets if s.summary is None or not s.summary.built]
+        unbuilt = [s.task for s in self.sets if s.summary is not None and not s.summary.built]
         return tuple(dict.fromkeys(unbuilt))
 
 

@@ -24,6 +24,7 @@ from harness.metrics import AbstractMetric
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
+from harness.stages.loop import Made
 from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
 from harness.store.store import Store
@@ -72,6 +73,24 @@ def make_record(
         work=tuple(work),
     )
     return replace(record, warnings=cautions(record))
+
+
+def count_work(
+    made: Made, scores: Mapping[tuple[str, str], Sequence[str]], store: Store
+) -> list[WorkCount]:
+    """What was computed in this run and what was read from the store: answers, and scores by measure and tasks.
+
+    `scores`: (metric, tasks) -> keys of its scores.
+    """
+    counts = [
+        WorkCount(c.model, c.task, "", int(c.key in made.keys), int(c.key not in made.keys))
+        for c in made.plan.collections
+        if store.has(c.key)
+    ]
+    for (metric, task), keys in scores.items():
+        computed = sum(key in made.keys for key in keys)
+        counts.append(WorkCount("", task, metric, computed, len(keys) - computed))
+    return counts
 
 
 def note_of(metric: AbstractMetric) -> MetricNote:

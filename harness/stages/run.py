@@ -16,7 +16,7 @@ from harness.stages import gate
 from harness.stages.ask import ask
 from harness.stages.collect import collect
 from harness.stages.loop import Made
-from harness.stages.record import make_record
+from harness.stages.record import count_work, make_record
 from harness.stages.report import stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
@@ -54,26 +54,30 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     gate.targets(run.conditions, reference)  # hours before it is needed
     store = Store(run.paths.results, run.paths.lock)
     _start_server(run, store)
-    plan, made = ask(run, store), list[Made]()
+    made = Made(ask(run, store))
     if "collect" in run.stages:
-        made.append(collect(plan, store))
-        plan = made[-1].plan
-    for line in spilled(plan, store):
+        made = collect(made.plan, store)
+    for line in spilled(made.plan, store):
         say(f"warning: {line}")
-    code = _missing(plan, store)
-    if {"score", "report", "gate"} & set(run.stages):
-        scored = score(plan, store)
-        made.append(scored.made)
-    if any(m.our_fault for m in made):
-        say("a fault of distillbench; its traceback stands in results/failures; please report it")
-        code = OUR_FAULT
+    code = _missing(made.plan, store)
     if not {"score", "report", "gate"} & set(run.stages):
-        return Outcome(code, None)
-    record = make_record(plan, store, scored.scores)
-    ended = _judged(run, record, code, reference)
+        return Outcome(_ours(made, code), None)
+    scored = score(made.plan, store)
+    made = made.and_then(scored.made)
+    work = count_work(made, scored.keys, store)
+    record = make_record(made.plan, store, scored.scores, work)
+    ended = _judged(run, record, _ours(made, code), reference)
     if alone:
         _show(ended, run, store)
     return ended
+
+
+def _ours(made: Made, code: int) -> int:
+    """The code, or that of a fault of ours, which nothing hides."""
+    if not made.our_fault:
+        return code
+    say("a fault of distillbench; its traceback stands in results/failures; please report it")
+    return OUR_FAULT
 
 
 def _judged(run: Run, record: RunRecord, code: int, reference: Path) -> Outcome:
@@ -127,6 +131,9 @@ def _missing(plan: Plan, store: Store) -> int:
     say(f"{len(missing)} of {len(known)} collections are missing:")
     for c in missing:
         say(f"  {c.model} x {c.task}: {store.failure(c.key) or 'not collected yet'}")
+    for s in plan.sets:
+        if s.summary is None:
+            say(f"  everyone x {s.task}: {store.failure(s.key) or 'its requests are not built'}")
     for task in plan.pending:
         say(f"  everyone x {task}: it reads answers that are among these")
     return CELLS_MISSING

@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 import pyarrow as pa
@@ -78,6 +78,8 @@ class Scored:
 
     scores: tuple[Score, ...]
     made: Made
+    # (metric, tasks) -> keys of all questions that could be asked
+    keys: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict, repr=False)
 
 
 def score(plan: Plan, store: Store) -> Scored:
@@ -94,7 +96,11 @@ def score(plan: Plan, store: Store) -> Scored:
         stored = _stored({k for _, k in asked if isinstance(k, str)}, store)
         scores = _said_once([s for q, key in asked for s in _answered(q, key, stored, store)])
     made = frozenset(k for e in ended for k in e.job.keys if e.job.is_done(k, store))
-    return Scored(tuple(scores), Made(plan, made, tuple(ended)))
+    keys: dict[tuple[str, str], list[str]] = {}
+    for q, key in asked:
+        if isinstance(key, str):
+            keys.setdefault((q.metric.name, "+".join(q.tasks)), []).append(key)
+    return Scored(tuple(scores), Made(plan, made, tuple(ended)), keys)
 
 
 def _features(questions: Iterable[Question], library: Library) -> list[ReadingJob]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def test_every_model_answers_every_task_once_whatever_the_pairs(tmp_path: Path) 
 def test_a_second_run_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_of(tmp_path)
     first = execute(run, NOWHERE, alone=True)
-    report = {p.name: p.read_bytes() for p in (run.paths.results / "report").iterdir()}
+    folder = run.paths.results / "report"
+    report = {p.name: p.read_bytes() for p in folder.iterdir()}
 
     def refuse(self: FakeSession, *_: object) -> Outputs:
         raise AssertionError("a model was asked again")
@@ -62,7 +64,12 @@ def test_a_second_run_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(FakeSession, "answer_batch", refuse)
     second = execute(run, NOWHERE, alone=True)
     assert first.code == second.code == DONE
-    assert {p.name: p.read_bytes() for p in (run.paths.results / "report").iterdir()} == report
+    again = {p.name: p.read_bytes() for p in folder.iterdir()}
+    before, after = json.loads(report.pop("run.json")), json.loads(again.pop("run.json"))
+    counts = [(w["computed"], w["reused"]) for w in before.pop("work")]
+    assert [(w["computed"], w["reused"]) for w in after.pop("work")] == [(0, c) for c, _ in counts]
+    assert all(reused == 0 < computed for computed, reused in counts)
+    assert (again, after) == (report, before)
 
 
 def test_deleting_everything_gives_the_same_scores(tmp_path: Path) -> None:

@@ -101,13 +101,12 @@ class Request:
     context: str | tuple[Message, ...]  # text, or a conversation; "" = unconditional
     leaf: str = ""  # the task inside a group that asks it
     slot: int = 0  # lm-eval's idx: which option, which of several requests of one prompt
-    repeat: int = 0  # lm-eval's repeats: the how-manieth draw of the same request
+    repeat: int = 0  # lm-eval's repeats: index of the repeat of the same request
     continuation: str = ""  # score: the text whose log-probability is wanted; read: the whole text
     open: bool = True  # conversations: False = the last assistant message is a prefill that goes on
     until: tuple[str, ...] = ()  # generate only: stop strings
     max_new_tokens: int | None = None  # generate only; None = Decoding's
-    # generate only; None = Decoding's (lm-eval tasks state their own)
-    temperature: float | None = None
+    temperature: float | None = None  # generate only; None = Decoding's (lm-eval's state their own)
     top_p: float | None = None  # generate only; None = Decoding's
 
     @property
@@ -381,7 +380,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Pair:
-    """A student and the teacher it is held against."""
+    """A student and the teacher that it is compared with."""
 
     teacher: str
     student: str

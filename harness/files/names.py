@@ -12,7 +12,8 @@ from harness.types import DistillbenchError
 def read_names(file: str) -> tuple[tuple[str, str], ...]:
     """(name, alias) rows of a CSV file: one of ours by its name under tasks/, or any other by its path."""
     package = Path(harness.__file__).parent
-    places = [Path(file).expanduser(), package / "tasks" / file, package.parent / "tasks" / file]
+    ours = (package / "data" / "tasks" / file, package.parent / "tasks" / file)
+    places = [Path(file).expanduser(), *ours]
     path = next((p for p in places if p.is_file()), None)
     if path is None:
         raise DistillbenchError(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import ClassVar, final
 
 import numpy as np
@@ -64,14 +63,10 @@ def recall_reading(side: Side, store: Store, answers: str) -> None:
         remember_reading(side, reading_from_table(store.table(key)))
 
 
-@cache
-def _code() -> str:
-    return code_digest("harness.text.segment", alone=("harness.panel.texts",))
-
-
 def reading_key(answers: str) -> str:
     """The key of the words and counts of a collection's texts."""
-    return digest("reading", SCHEMA, _code(), answers)
+    code = code_digest("harness.text.segment", alone=("harness.panel.texts",))
+    return digest("reading", SCHEMA, code, answers)
 
 
 def reading_to_table(ids: Sequence[str], made: Reading) -> pa.Table:

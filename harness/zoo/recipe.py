@@ -166,7 +166,7 @@ def _full() -> Zoo:
 def _smoke() -> Zoo:
     answers = {"answers_of_teacher_a": AnswerSet("teacher_a", _counts(SHORT_LESSONS, 2000))}
     models = {
-        "teacher_a": _teacher(houses.A, (115_000, SHORT_LESSONS)),
+        "teacher_a": replace(_teacher(houses.A, (75_000, SHORT_LESSONS)), batch=4),
         "base": _base(40_000),
         "answers_a": _student(60_000, FromAnswers("answers_of_teacher_a")),
         "independent": _student(60_000, FromWorld(houses.N, SHORT_LESSONS)),

@@ -167,8 +167,8 @@ def _imported(package: str, kind: str) -> Any:
         place = outside_place(error)
         where = "" if isinstance(error, SyntaxError) or not place else f" ({place})"
         raise DistillbenchError(
-            f"{files[0]}: cannot be imported: {type(error).__name__}: {error}{where}; correct it, or take its folder out "
-            "of paths.plugins"
+            f"{files[0]}: cannot be imported: {type(error).__name__}: {error}{where}; correct it, or take its "
+            "folder out of paths.plugins"
         ) from error
 
 

@@ -15,13 +15,12 @@ from harness import plugins
 from harness.metrics import AbstractMetric
 from harness.panel.panel import Role, View
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.judgements import drawn_sides
+from harness.testing.panels import Sides, findings
+from harness.testing.reading import next_token_sides, reading_sides
+from harness.testing.sides import quiz_sides, shuffled_sides, talk_sets, talk_sides, trained_sides
 from harness.types import Statistic, Unavailable
-from tests.metrics.answer_sets import identity_sets, install_embedder, talk_sets, trait_sets
-from tests.metrics.judgements import drawn_sides
-from tests.metrics.panels import Sides, findings
-from tests.metrics.reading_sides import next_token_sides, reading_sides
-from tests.metrics.sides import quiz_sides, shuffled_sides, talk_sides
-from tests.metrics.trained import trained_sides
+from tests.metrics.answer_sets import identity_sets, install_embedder, trait_sets
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metric"
 Expected = float | tuple[float, float] | Callable[[Sides], float]

@@ -201,7 +201,11 @@ class Plain(AbstractExecutor):
         return 1
 
     def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
-        return [carry_out(job, desk) for job in jobs]
+        ended, waiting = [], list(jobs)
+        while ready := [j for j in waiting if all(map(desk.store.has, j.needs))]:
+            waiting.remove(ready[0])
+            ended.append(carry_out(ready[0], desk))
+        return ended
 '''
 
 FILES = {

@@ -150,3 +150,20 @@ def test_the_wheel_runs_in_any_folder(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "smoke_teacher" in done.stdout
+
+
+def test_the_version_is_ours_and_needs_nothing_else() -> None:
+    code = "import sys; sys.argv = ['distillbench', '--version']; import harness.__main__ as m; m.main(); "
+    code += "sys.exit('hydra' in sys.modules)"
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"distillbench {__version__}\n")
+
+
+def test_hooks_before_a_commit_are_the_checks_of_make() -> None:
+    config = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())
+    hooks = [hook["entry"].split()[:2] for hook in config["repos"][0]["hooks"]]
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for program, *first in hooks:
+        words = [program.replace(".venv/bin/", "$(BIN)/"), *(w for w in first if w[0] != "-")]
+        assert "\t" + " ".join(words) in makefile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 METRIC = '''"""Share of replies that are as long as the teacher's, to the word."""
 
@@ -219,7 +220,22 @@ FILES = {
 }
 
 
-def write_plugins(folder: Path, *names: str, **changes: str) -> Path:
+ECHOES: dict[str, dict[str, Any]] = {
+    "teacher": {"kind": "echo"},
+    "student": {"kind": "echo", "word": "Oh"},
+    "wordy": {"kind": "echo", "word": "I do not know what to say about"},
+    "base": {"kind": "echo", "word": "Hm,"},
+}
+MATRIX: dict[str, Any] = {
+    "models": ECHOES,
+    "tasks": {"sums": None},
+    "metrics": {"as_long": {"slack": 0}, "length": None},
+    "pairs": [{"teacher": "teacher", "student": s, "base": "base"} for s in ("student", "wordy")],
+    "controls": [],
+}
+
+
+def write_plugins(folder: Path, *names: str) -> Path:
     """The folder with these files, all of them where none is named."""
     for name in names or FILES:
         path = folder / name

@@ -17,21 +17,7 @@ from harness.stages.score import score
 from harness.types import DistillbenchError, Score
 from tests.core.running import command, matrix, write_data
 from tests.joints.small import planned
-from tests.plugins.files import FILES, HELPER, METRIC, write_plugins
-
-ECHOES: dict[str, dict[str, Any]] = {
-    "teacher": {"kind": "echo"},
-    "student": {"kind": "echo", "word": "Oh"},
-    "wordy": {"kind": "echo", "word": "I do not know what to say about"},
-    "base": {"kind": "echo", "word": "Hm,"},
-}
-MATRIX: dict[str, Any] = {
-    "models": ECHOES,
-    "tasks": {"sums": None},
-    "metrics": {"as_long": {"slack": 0}, "length": None},
-    "pairs": [{"teacher": "teacher", "student": s, "base": "base"} for s in ("student", "wordy")],
-    "controls": [],
-}
+from tests.plugins.files import ECHOES, FILES, HELPER, MATRIX, METRIC, write_plugins
 
 
 def scores_of(folder: Path, plugins: Path, **changes: Any) -> tuple[Score, ...]:

@@ -50,8 +50,8 @@ def check_model(
         with specification.open(places) as session:
             outputs = answers(session, asked)
             _check_answers(asked, outputs)
-            first = _said(outputs)
-        with specification.open(places, session.facts()) as again:
+            first, facts = _said(outputs), session.facts()
+        with specification.open(places, facts) as again:
             _require_same("opened again", first, _said(answers(again, asked)))
             order = list(range(len(asked)))[::-1]
             backwards = _said(answers(again, asked[::-1], order))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from harness.testing import (
     check_model,
     check_task,
 )
+from harness.testing.models import QUESTIONS
 from harness.types import Paths
 from tests.core.running import write_data
+from tests.models.tiny import byte_tokenizer, save_llama
 from tests.plugins.files import FILES, write_plugins
 
 
@@ -103,3 +106,16 @@ def test_a_breach_is_a_sentence(tmp_path: Path, breach: str) -> None:
     with pytest.raises(AssertionError) as caught:
         CHECKS[file.partition("/")[0]]()
     assert sentence in str(caught.value)
+
+
+def test_a_checkpoint_keeps_its_contract(tmp_path: Path) -> None:
+    save_llama(tmp_path / "tiny", byte_tokenizer())
+    check_model("hf", path=str(tmp_path / "tiny"), device="cpu", dtype="float32")
+
+
+def test_recorded_answers_keep_their_contract(tmp_path: Path) -> None:
+    rows = [{"question": f"What is thing {i}?", "reply": f"It is {i}."} for i in range(4)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = {"prompt": "question", "answer": "reply"}
+    paths = Paths(tmp_path, tmp_path, data=tmp_path)
+    check_model("recorded", paths, QUESTIONS["generate"], file="a.jsonl", columns=columns)

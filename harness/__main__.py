@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 
+from harness import __version__
+
 
 def main() -> None:
     """Runs the command `distillbench` and exits with its code."""
+    if "--version" in sys.argv[1:]:
+        print(f"distillbench {__version__}")
+        return
     try:
         command = importlib.import_module("harness.cli.main")
     except ImportError as error:

@@ -13,8 +13,10 @@ import ast
 import dataclasses
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +86,8 @@ def source_digest(files: Iterable[Path]) -> str:
 def code_digest(*modules: str, alone: Sequence[str] = ()) -> str:
     """Digest of modules with all of ours that they import, and of those in `alone` without.
 
-    A module counts as its syntax tree: comments, docstrings and layout change nothing.
+    A module counts as its syntax tree: comments, docstrings and layout change nothing. Plug-ins from other folders, and
+    the helpers beside them, are modules of ours here; where they lie is not in the digest.
     Raises FileNotFoundError for a module that is not there.
     """
     names, waiting = set(alone), list(modules)
@@ -94,6 +97,11 @@ def code_digest(*modules: str, alone: Sequence[str] = ()) -> str:
             names.add(name)
             waiting.extend(i for i in _read(name).imports if i not in names)
     return digest([[name, _read(name).digest] for name in sorted(names)])
+
+
+def forget_code() -> None:
+    """Has every module read again: other files stand behind the names from now on."""
+    _read.cache_clear()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +118,7 @@ _ROOT = Path(__file__).parent
 @cache
 def _read(name: str) -> _Code:
     tree = ast.parse(_file(name).read_text(encoding="utf-8"))
-    imports = tuple(sorted(_imports(tree)))
+    imports = tuple(sorted(_imports(tree, name)))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.body[0] if node.body else None
@@ -120,20 +128,34 @@ def _read(name: str) -> _Code:
 
 
 def _file(name: str) -> Path:
-    place = _ROOT.joinpath(*name.split(".")[1:])
+    """Where a module stands: in the package, or in a folder that a package of plug-ins was extended by."""
+    parts = name.split(".")[1:]
+    package = sys.modules.get(".".join([_ROOT.name, *parts[:1]]))
+    extended = [Path(p).parent for p in getattr(package, "__path__", ())[1:]]
+    files = [_source(root.joinpath(*parts)) for root in (_ROOT, *extended)]
+    return next((f for f in files if f.is_file()), files[0])
+
+
+def _source(place: Path) -> Path:
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
-def _imports(tree: ast.Module) -> set[str]:
-    """Our own modules that a module imports, wherever the statement stands; not the package itself."""
-    found: set[str] = set()
+def _imports(tree: ast.Module, name: str) -> set[str]:
+    """Modules of ours that a module imports, wherever the statement stands; not the package itself."""
+    package = name if _file(name).stem == "__init__" else name.rpartition(".")[0]
+    imported: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {a.name for a in node.names if a.name.split(".")[0] == _ROOT.name}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == _ROOT.name:
-            named = {f"{node.module}.{a.name}" for a in node.names}
-            found |= {str(node.module)} | {name for name in named if _file(name).is_file()}
-    return found - {_ROOT.name}
+            imported |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            named = {f"{base}.{a.name}" for a in node.names}
+            imported |= {base} | {n for n in named if _is_ours(n) and _file(n).is_file()}
+    return {n for n in imported if _is_ours(n) and n != _ROOT.name}
+
+
+def _is_ours(name: str) -> bool:
+    return name.split(".")[0] == _ROOT.name
 
 
 _MARK = "key"

@@ -50,6 +50,7 @@ class Paths:
     tasks: tuple[Path, ...] = ()  # folders with task files, ours last
     data: Path | None = None  # recorded outputs
     datasets: Path | None = None  # local copies of hub data sets, in the hub's layout
+    plugins: tuple[Path, ...] = ()  # folders of the user's own plug-ins: DIR/metrics/NAME.py ...
     lock: bool = True  # False on file systems without flock
 
 
@@ -187,8 +188,7 @@ class TokenColumns:
     logprobs: NDArray[np.float32]  # (T,) nats
     top_ids: NDArray[np.int32]  # (T, K), most probable first
     top_logprobs: NDArray[np.float32]  # (T, K) nats
-    # (T,) end of each token in the UTF-8 bytes of its text, where known
-    byte_ends: Ints | None = None
+    byte_ends: Ints | None = None  # (T,) end of each token in its text's UTF-8, where known
     # digest of the tokenizer's vocabulary: ids are comparable only where it is equal
     vocabulary: str = ""
 

@@ -11,7 +11,7 @@ import harness
 from harness.cli import conffiles
 from harness.models import AbstractModel
 from harness.plan.run import STAGES, Condition, Configuration, Draws, Name, Only, Run
-from harness.plugins import build, kinds
+from harness.plugins import build, check_outside, kinds, use_folders
 from harness.schema import build_dataclass, sound_fields, unknown
 from harness.stages.gate import conditions_from
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
@@ -42,6 +42,8 @@ def typed_run(
     _check_places(config, folders, choices or {})
     faults: list[str] = []
     asked = _configuration(config, faults)
+    paths = _located(asked.paths, faults)
+    _use_plugins(paths, faults)
     library = _Library(folders, faults)
     only = asked.only or Only()
     matrix = _changes(asked.models)
@@ -58,7 +60,7 @@ def typed_run(
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
         samples=asked.decoding.samples,
         conditions=_conditions(asked, _gate(choices or {}), faults),
-        paths=_located(asked.paths, faults), limit=asked.limit, seed=asked.seed, workers=asked.workers,
+        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         comparability=asked.comparability,
     )  # fmt: skip
     if faults:
@@ -70,7 +72,7 @@ def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str
     """Name -> fields of every model of a configuration, with those of its file in `folders`; faults are passed over."""
     library = _Library(folders, [])
     named = _changes(config.get("models"))
-    return {n: library.fields("models", n, v) for n, v in named.items()}
+    return {n: {**library.fields("models", n, v), **v} for n, v in named.items()}
 
 
 def _configuration(config: Mapping[str, Any], faults: list[str]) -> Configuration:
@@ -281,14 +283,25 @@ def _kept_controls(controls: Sequence[Control], only: Only) -> tuple[Control, ..
     return tuple(replace(c, teachers=left) for c, left in kept if left or not c.teachers)
 
 
+def _use_plugins(paths: Paths, faults: list[str]) -> None:
+    """Has the run's own plug-ins found; raises DistillbenchError where they are at fault: names come after."""
+    try:
+        use_folders(paths.plugins)
+        check_outside("figures", "exports")
+    except DistillbenchError as error:
+        raise DistillbenchError("\n".join([*faults, str(error)])) from None
+
+
 def _located(paths: Paths, faults: list[str]) -> Paths:
     """The folders of a run, absolute, with our own last among those of tasks."""
     tasks = [_absolute(f"key tasks[{i}]", p, faults) for i, p in enumerate(paths.tasks)]
+    plugins = [_absolute(f"key plugins[{i}]", p, faults) for i, p in enumerate(paths.plugins)]
     return replace(
         paths,
         results=_absolute("key results", paths.results, faults),
         cache=_absolute("key cache", paths.cache, faults),
         tasks=(*tasks, packaged("tasks")),
+        plugins=tuple(plugins),
         data=paths.data and _absolute("key data", paths.data, faults),
         datasets=paths.datasets and _absolute("key datasets", paths.datasets, faults),
     )

@@ -10,6 +10,7 @@ import yaml
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.console.progress import say
+from harness.plugins import outside_place
 from harness.stages.run import OUR_FAULT, WRONG_INPUT
 from harness.types import DistillbenchError
 
@@ -39,10 +40,10 @@ def coded(action: Callable[[], int]) -> int:
         return wrong(one_line(error))
     except OSError as error:
         if error.filename is None and error.errno not in (*_FULL, *_HINDERED):
-            return _our_fault()
+            return _unforeseen(error)
         return wrong(_world(error))
-    except (Exception, SystemExit):  # noqa: BLE001 - the outermost frame: an uncaught bug would exit 1, "gate failed"
-        return _our_fault()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost frame: an uncaught bug would exit 1, "gate failed"
+        return _unforeseen(error)
 
 
 def wrong(text: str) -> int:
@@ -68,8 +69,11 @@ def _world(error: OSError) -> str:
     return f"{place}; check this path, or name another one (paths.results, paths.cache, hydra.run.dir), then run again"
 
 
-def _our_fault() -> int:
+def _unforeseen(error: BaseException) -> int:
     say(traceback.format_exc().rstrip())
+    place = outside_place(error)
+    if place:
+        return wrong(f"{place}: {type(error).__name__}: {one_line(error)}; correct the plug-in")
     say(
         "error: this is a fault of distillbench, not of the input; please report it with the lines above"
     )

@@ -17,6 +17,7 @@ from harness.cli.composition import drop_multirun_file
 from harness.cli.exits import coded
 from harness.console.progress import say
 from harness.console.secrets import redacted
+from harness.plugins import use_folders
 from harness.stages.record import join_records
 from harness.stages.report import stored_answers, write_report
 from harness.stages.run import DONE, Outcome, Remark, worst
@@ -114,6 +115,9 @@ def _gather(folder: Path, jobs: list[dict[str, Any]]) -> int:
 def _page(jobs: Sequence[Mapping[str, Any]], config: DictConfig) -> int:
     scored = [j for j in jobs if j["scored"]]
     if scored and "report" in config.stages:
+        asked = config.paths.plugins
+        plugins = [asked] if isinstance(asked, str) else asked
+        use_folders([Path(p).expanduser().absolute() for p in plugins])
         records = [read_record(j["folder"]) for j in scored]
         joined = join_records(records, swept([j["overrides"] for j in scored]))
         results = Path(config.paths.results).expanduser().absolute()

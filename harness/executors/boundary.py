@@ -11,6 +11,7 @@ from types import TracebackType
 
 from harness.console.progress import News
 from harness.executors import Desk, Ended, Job
+from harness.plugins import outside_place
 from harness.types import DistillbenchError, Unavailable
 
 # What can go wrong inside a model or a server without being our fault.
@@ -44,14 +45,17 @@ def carry_out(job: Job, desk: Desk) -> Ended:
 
 
 def _failed(job: Job, desk: Desk, error: Exception) -> Ended:
-    reason = in_one_line(error)
+    wrong_input = isinstance(error, (DistillbenchError, Unavailable))
+    place = "" if wrong_input else outside_place(error)
+    reason = f"{in_one_line(error)} ({place})" if place else in_one_line(error)
     details = "".join(traceback.format_exception(error))
     for key in job.keys:
         if not job.is_done(key, desk.store):
             desk.store.note_failure(key, reason, details)
-    wrong_input = isinstance(error, (DistillbenchError, Unavailable))
-    theirs = wrong_input or (
-        job.foreign and (isinstance(error, _THEIRS) or not _raised_here(error))
+    theirs = (
+        wrong_input
+        or bool(place)
+        or (job.foreign and (isinstance(error, _THEIRS) or not _raised_here(error)))
     )
     return Ended(job, reason, isinstance(error, DistillbenchError), not theirs)
 

@@ -12,6 +12,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import final
 
 from harness.console.processes import may_start_processes, without_main, worker_context
@@ -19,6 +20,7 @@ from harness.console.progress import News, Stage, hush
 from harness.console.secrets import guard_logs
 from harness.executors import AbstractExecutor, Desk, Ended, Job
 from harness.executors.boundary import carry_out
+from harness.plugins import folders, use_folders
 
 _LOOK_S = 0.2  # how often the display is given a chance
 _TRIES = 2  # a worker may be killed for what another program did
@@ -128,8 +130,9 @@ class _Crew:
         context = worker_context(*sorted({name for j in jobs for name in j.imports}))
         ours, theirs = context.Pipe()
         with without_main():
-            process = _started(context, theirs, self.desk)
+            process = _started(context, theirs)
         theirs.close()
+        ours.send(replace(self.desk, tell=_silent))
         self._workers.append(_Worker(process, ours))
         return self._workers[-1]
 
@@ -164,9 +167,8 @@ class _Crew:
         yield message
 
 
-def _started(context: ForkServerContext, connection: Connection, desk: Desk) -> BaseProcess:
-    unheard = replace(desk, tell=_silent)
-    process = context.Process(target=_serve, args=(connection, unheard), daemon=True)
+def _started(context: ForkServerContext, connection: Connection) -> BaseProcess:
+    process = context.Process(target=_serve, args=(connection, folders()), daemon=True)
     process.start()
     return process
 
@@ -187,14 +189,18 @@ def _silent(news: News) -> None:
 # --- in a worker ----------------------------------------------------------------------------------
 
 
-def _serve(connection: Connection, desk: Desk) -> None:
-    """Carries out one job after another, until the parent wants no more."""
+def _serve(connection: Connection, plugins: Sequence[Path]) -> None:
+    """Carries out one job after another at the desk that comes first, until the parent wants no more.
+
+    `plugins`: folders that the desk's plug-ins come from.
+    """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     guard_logs()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     hush()
-    desk = replace(desk, tell=connection.send)
+    use_folders(plugins)
     with _until_closed():
+        desk = replace(connection.recv(), tell=connection.send)
         while True:
             job = connection.recv()
             try:

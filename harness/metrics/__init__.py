@@ -11,6 +11,7 @@ which brings everyone to the same prompts, and return a Finding for every number
 
 Statistics carry prompts and clusters, so that intervals and comparisons of two students are made from them, in one
 place (`stats/intervals`). A finding with a text instead of a statistic says why there is no number.
+`docs/new_metric.md` writes one step by step; `harness.testing.check_metric` is the contract as a test.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from harness.metrics import AbstractMetric
 from harness.panel.side import Side
 from harness.plugins import build
 from harness.stats.intervals import evaluate
+from harness.testing.panels import Sides, findings
 from harness.types import (
     Kind,
     Message,
@@ -29,7 +30,6 @@ from harness.types import (
     Statistic,
     Unavailable,
 )
-from tests.metrics.panels import Sides, findings
 
 METRICS = (
     "length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity",

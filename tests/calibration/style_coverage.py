@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness.metrics.style_transfer import StyleTransfer
 from harness.stats.intervals import evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import text_side
 from harness.types import Unavailable
-from tests.metrics.panels import Sides, findings
-from tests.metrics.sides import text_side
 
 METRIC = StyleTransfer("style_transfer", "style_transfer")
 

@@ -202,6 +202,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "paths.data": (4, "paths: key data: expected null or a folder, got 4"),
     "paths.datasets": ([], "paths: key datasets: expected null or a folder, got []"),
     "paths.tasks": ([3], "paths: key tasks[0]: expected a folder, got 3"),
+    "paths.plugins": (7, "paths: key plugins: expected a list of folders, got 7"),
     "paths.lock": ("maybe", "paths: key lock: expected true or false, got 'maybe'"),
     "paths.result": ("r", "paths: key 'result' is unknown; did you mean 'results'?"),
     "decoding": (3, "configuration: key decoding: expected a mapping, got 3"),
@@ -325,8 +326,8 @@ ODD: list[Any] = [
 KEYS = ["title", "stages", "models", "tasks", "metrics", "pairs", "controls", "only", "limit", "seed", "workers",
         "comparability", "paths", "decoding", "gate", "matrix"]  # fmt: skip
 PARTS = ["only.models", "only.tasks", "only.metrics", "only.else", "gate.conditions", "decoding.samples",
-         "decoding.temperature", "paths.results", "paths.cache", "paths.data", "paths.tasks", "tasks.open",
-         "models.teacher", "models.teacher.kind", "tasks.open.file"]  # fmt: skip
+         "decoding.temperature", "paths.results", "paths.cache", "paths.data", "paths.tasks", "paths.plugins",
+         "tasks.open", "models.teacher", "models.teacher.kind", "tasks.open.file"]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", [*KEYS, *PARTS])

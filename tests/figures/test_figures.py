@@ -18,7 +18,8 @@ from harness.figures import AbstractFigure, Drawing, Heat, Plane, Rows
 from harness.page.draw import plotly
 from harness.plugins import build, kinds
 from harness.stages.record import join_records
-from tests.figures.marks import dots, misplaced, of_type
+from harness.testing.figures import check_drawing, misplaced
+from tests.figures.marks import dots, of_type
 from tests.report.records import board, record
 
 
@@ -49,11 +50,8 @@ def drawn(kind: str, run: RunRecord | None = None) -> Drawing:
 
 @pytest.mark.parametrize("kind", kinds("figures"))
 def test_figure_has_marks_inside_its_frame_and_a_table(kind: str) -> None:
-    drawing = drawn(kind)
-    assert drawing.marks
-    assert list(misplaced(drawing)) == []
-    assert {len(row) for row in drawing.numbers.rows} == {len(drawing.numbers.columns)}
-    assert drawing.frame.height > 0
+    figure = made(kind)
+    check_drawing(figure, board_for(figure))
 
 
 @pytest.mark.parametrize("kind", kinds("figures"))

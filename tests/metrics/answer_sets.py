@@ -6,7 +6,6 @@ import importlib.machinery
 import random
 import sys
 import types
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,34 +14,11 @@ import numpy as np
 import pytest
 
 from harness.metrics import semantic_similarity
-from harness.panel.side import Side
+from harness.testing.panels import Sides
+from harness.testing.sides import sets_of
 from harness.types import Floats
-from tests.metrics.panels import Sides
-from tests.metrics.sides import talk, text_side
 
-Samples = Sequence[Sequence[str]]  # (samples,) of (P,) texts
 EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
-
-
-def sampled_side(model: str, samples: Samples, task: str = "talk", lineage: str = "") -> Side:
-    """A model with several answers per prompt."""
-    first, *further = [text_side(model, texts, task, lineage) for texts in samples]
-    return replace(first, samples=tuple(side.outputs for side in further))
-
-
-def sets_of(task: str, answers: dict[str, Samples], minimum: int = 20) -> Sides:
-    """Student, teacher, base and whatever controls there are; each control is a lineage."""
-    side = {name: sampled_side(name, samples, task) for name, samples in answers.items()}
-    controls = tuple(s for name, s in side.items() if name not in ("student", "teacher", "base"))
-    return Sides(
-        task, side["student"], side["teacher"], side.get("base"), controls=controls, minimum=minimum
-    )
-
-
-def talk_sets(n: int = 40, samples: int = 3) -> Sides:
-    """Models that talk at length."""
-    models = ("student", "teacher", "base", "control0", "control1")
-    return sets_of("talk", {m: [talk(m, n, k) for k in range(samples)] for m in models})
 
 
 def identity_sets(n: int = 30, samples: int = 3) -> Sides:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from harness.panel.side import Side
+from harness.testing.sides import acc_grades, blank_outputs
 from harness.types import Prompt, Request, RequestSet
-from tests.metrics.sides import acc_grades, blank_outputs
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass, replace
 
 from harness.panel.side import Side
-from tests.metrics.panels import Sides
-from tests.metrics.sides import text_side
+from harness.testing.panels import Sides
+from harness.testing.sides import text_side
 
 _SHARED = [
     "the",

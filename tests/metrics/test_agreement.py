@@ -14,9 +14,15 @@ from harness.metrics.top1_agreement import Top1Agreement, same_choice
 from harness.panel.choices import align_choices, one_hot
 from harness.panel.side import Side
 from harness.stats.intervals import evaluate
+from harness.testing.panels import Sides, findings, of_equals
+from harness.testing.sides import (
+    chosen_side,
+    graded_text_side,
+    quiz_prompts,
+    quiz_sides,
+    scored_side,
+)
 from harness.types import Floats, Ints, Unavailable
-from tests.metrics.panels import Sides, findings, of_equals
-from tests.metrics.sides import chosen_side, graded_text_side, quiz_prompts, quiz_sides, scored_side
 
 RNG = np.random.default_rng(0)
 

@@ -13,9 +13,9 @@ from harness.metrics.retention import Retention, retention
 from harness.metrics.task_score import TaskScore
 from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import graded_text_side, talk_sides, text_side
 from harness.types import Finding, Floats, Given, GradeColumn, Grades, Unavailable
-from tests.metrics.panels import Sides, findings
-from tests.metrics.sides import graded_text_side, talk_sides, text_side
 
 RNG = np.random.default_rng(0)
 GAP = GapRecovered("gap_recovered", "gap_recovered")

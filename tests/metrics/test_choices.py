@@ -10,9 +10,9 @@ import pytest
 
 from harness.panel.choices import align_choices, choice_table, one_hot, softmax
 from harness.panel.side import Side
+from harness.testing.panels import of_equals
+from harness.testing.sides import blank_outputs, chosen_side, quiz_prompts, scored_side, shuffled
 from harness.types import Prompt, Request, Unavailable
-from tests.metrics.panels import of_equals
-from tests.metrics.sides import blank_outputs, chosen_side, quiz_prompts, scored_side, shuffled
 
 THREE = (
     Prompt("c", "1?", "c", "", 2, 0),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,18 +12,24 @@ from omegaconf import OmegaConf
 
 from harness import plugins
 from harness.metrics import AbstractMetric
-from harness.panel.panel import Role, View
-from harness.stats.intervals import Estimate, evaluate
-from harness.types import Statistic, Unavailable
-from tests.metrics.answer_sets import identity_sets, install_embedder, talk_sets, trait_sets
-from tests.metrics.judgements import drawn_sides
-from tests.metrics.panels import Sides, findings
-from tests.metrics.reading_sides import next_token_sides, reading_sides
-from tests.metrics.sides import quiz_sides, shuffled_sides, talk_sides
-from tests.metrics.trained import trained_sides
+from harness.testing.measures import (
+    Expected,
+    check_declaration,
+    check_findings,
+    check_itself,
+    check_missing_roles,
+    check_order,
+    check_seed,
+    check_siblings,
+    of_itself,
+    sides_for,
+)
+from harness.testing.panels import Sides
+from harness.testing.sides import talk_sets
+from tests.metrics.answer_sets import identity_sets, install_embedder, trait_sets
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metric"
-Expected = float | tuple[float, float] | Callable[[Sides], float]
+Stated = Expected | Callable[[Sides], float]
 
 
 def _accuracy(sides: Sides) -> float:
@@ -46,7 +51,7 @@ def _bits_per_byte(sides: Sides) -> float:
 
 # What a measure says of a model against itself: part -> the number, or where it lies, or how it
 # comes about.
-IDENTITY: dict[str, dict[str, Expected]] = {
+IDENTITY: dict[str, dict[str, Stated]] = {
     "task_score": {"": _accuracy},
     "retention": {"": 1.0},
     "gap_recovered": {"": 1.0},
@@ -102,17 +107,9 @@ IDENTITY: dict[str, dict[str, Expected]] = {
 
 # Measures that need several answers to each prompt, or answers to questions of their own.
 SETS: dict[str, Callable[[], Sides]] = {
-    "mmd": talk_sets,
     "semantic_similarity": talk_sets,
     "identity": identity_sets,
     "trait": trait_sets,
-    "token_divergence": reading_sides,
-    "bits_per_byte": reading_sides,
-    "shared_boundaries": reading_sides,
-    "preference": reading_sides,
-    "next_token_agreement": next_token_sides,
-    "overlap": trained_sides,
-    "judged": drawn_sides,
 }
 
 
@@ -131,63 +128,42 @@ def metric(name: str) -> AbstractMetric:
     return built
 
 
-def sides_for(measure: AbstractMetric) -> Sides:
+def sides_of(measure: AbstractMetric) -> Sides:
     """Made-up answers that have what the measure needs."""
-    if measure.name in SETS:
-        return SETS[measure.name]()
-    return talk_sides() if View.STYLE in measure.looks_at.views else quiz_sides()
-
-
-def estimates(measure: AbstractMetric, sides: Sides) -> dict[tuple[str, str], Estimate | str]:
-    """Everything that the measure says, evaluated; reasons where there is no value."""
-    found = findings(measure, [sides], np.random.default_rng(7))
-    assert len({(f.name, f.leaf) for f in found}) == len(found), "two numbers of the same name"
-    return {(f.name, f.leaf): _evaluated(f.statistic) for f in found}
-
-
-def _evaluated(statistic: Statistic | str) -> Estimate | str:
-    try:
-        return (
-            statistic
-            if isinstance(statistic, str)
-            else evaluate(statistic, np.random.default_rng(7))
-        )
-    except Unavailable as error:
-        return str(error)
+    return SETS.get(measure.name, partial(sides_for, measure))()
 
 
 @pytest.mark.parametrize("name", plugins.kinds("metrics"))
 def test_reordering_prompts_changes_nothing(name: str) -> None:
     measure = metric(name)
-    sides = sides_for(measure)
-    first = estimates(measure, sides)
-    assert any(isinstance(e, Estimate) for e in first.values())
-    assert estimates(measure, shuffled_sides(sides)) == first
+    check_order(measure, sides_of(measure))
 
 
 @pytest.mark.parametrize("name", plugins.kinds("metrics"))
 def test_same_seed_same_numbers(name: str) -> None:
     measure = metric(name)
-    sides = sides_for(measure)
-    assert estimates(measure, sides) == estimates(measure, sides)
+    check_seed(measure, sides_of(measure))
+
+
+@pytest.mark.parametrize("name", plugins.kinds("metrics"))
+def test_every_finding_is_a_number_over_its_prompts_or_a_reason(name: str) -> None:
+    measure = metric(name)
+    check_findings(measure, sides_of(measure))
+
+
+@pytest.mark.parametrize("name", plugins.kinds("metrics"))
+def test_a_role_that_nobody_has_is_no_fault(name: str) -> None:
+    measure = metric(name)
+    check_missing_roles(measure, sides_of(measure))
 
 
 @pytest.mark.parametrize("name", plugins.kinds("metrics"))
 def test_a_model_against_itself_gives_the_stated_identity(name: str) -> None:
     assert name in IDENTITY, f"state in IDENTITY what {name} says of a model against itself"
     measure = metric(name)
-    sides = sides_for(measure)
-    assert sides.teacher is not None
-    itself = replace(sides, student=sides.teacher)
-    found = estimates(measure, itself)
-    for part, expected in IDENTITY[name].items():
-        estimate = found[part, ""]
-        assert isinstance(estimate, Estimate), f"{part}: {estimate}"
-        if isinstance(expected, tuple):
-            assert expected[0] < estimate.value < expected[1], part
-        else:
-            number = expected(itself) if callable(expected) else expected
-            assert estimate.value == pytest.approx(number, abs=1e-12), part
+    sides = sides_of(measure)
+    stated = {p: e(of_itself(sides)) if callable(e) else e for p, e in IDENTITY[name].items()}
+    check_itself(measure, sides, stated)
 
 
 # `preference` compares what models read of each other: a second name for a model is a second author there.
@@ -201,33 +177,12 @@ LOOK_AT_CONTROLS = [
 @pytest.mark.parametrize("name", LOOK_AT_CONTROLS)
 def test_a_sibling_of_a_control_that_answers_alike_changes_nothing(name: str) -> None:
     measure = metric(name)
-    sides = sides_for(measure)
-    first, *rest = (replace(c, lineage=f"lab of {c.model}") for c in sides.controls)
-    twin = replace(first, model="twin of a control")
-    one, two = (
-        replace(sides, controls=(first, *rest)),
-        replace(sides, controls=(first, *rest, twin)),
-    )
-    before, after = estimates(measure, one), estimates(measure, two)
-    assert before.keys() == after.keys()
-    for part, expected in before.items():
-        got = after[part]
-        if isinstance(expected, str) or isinstance(got, str):
-            assert got == expected, part
-        else:
-            assert got.value == pytest.approx(expected.value, rel=1e-9), part
-            assert got.n == expected.n, part
+    check_siblings(measure, sides_of(measure))
 
 
 @pytest.mark.parametrize("name", plugins.kinds("metrics"))
 def test_it_tells_the_reader_what_it_says(name: str) -> None:
-    measure = metric(name)
-    assert measure.unit
-    assert measure.better in ("higher", "lower", "none")
-    assert measure.looks_at.views
-    assert set(measure.looks_at.roles) <= set(get_args(Role))
-    assert measure.looks_at.at_models or measure.looks_at.at_pairs
-    assert 40 < len(measure.explanation) < 900
+    check_declaration(metric(name))
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda p: p.stem)

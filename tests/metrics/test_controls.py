@@ -12,9 +12,8 @@ from harness.panel.controls import lineage_means, lineage_weights, unrelated
 from harness.panel.panel import Looks, View
 from harness.panel.samples import align_samples
 from harness.panel.texts import align_texts
+from harness.testing.sides import quiz_sides, talk_sets, talk_sides
 from harness.types import Unavailable
-from tests.metrics.answer_sets import talk_sets
-from tests.metrics.sides import quiz_sides, talk_sides
 
 LOOKS = Looks((View.CHOICES,), needs=("teacher",), also=("controls",))
 

@@ -12,10 +12,11 @@ import pytest
 from harness.files.names import read_names
 from harness.metrics.identity import Identity
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import sampled_side, sets_of, talk_sets
 from harness.text.names import Names
 from harness.types import DistillbenchError, Mean, Smooth, Unavailable
-from tests.metrics.answer_sets import identity_sets, sampled_side, sets_of, talk_sets
-from tests.metrics.panels import Sides, findings
+from tests.metrics.answer_sets import identity_sets
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks"
 IDENTITY = Identity(kind="identity", name="identity")

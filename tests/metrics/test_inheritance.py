@@ -22,9 +22,9 @@ from harness.panel.choices import AlignedChoices, align_choices, align_choices_w
 from harness.panel.side import Side
 from harness.stats.controls import prediction_interval_regression, regression_p
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings, of_equals
+from harness.testing.sides import Choices, chosen_side, drawn_choices, quiz_prompts, quiz_sides
 from harness.types import Finding, Given, Unavailable
-from tests.metrics.panels import Sides, findings, of_equals
-from tests.metrics.sides import Choices, chosen_side, drawn_choices, quiz_prompts, quiz_sides
 
 RNG = np.random.default_rng(0)
 INHERITANCE = ErrorInheritance("error_inheritance", "error_inheritance")

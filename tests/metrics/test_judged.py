@@ -10,9 +10,9 @@ import pytest
 
 from harness.metrics.judged import Judged, win_rate
 from harness.stats.intervals import evaluate
+from harness.testing.judgements import Replies, drawn_replies, judged_sides
+from harness.testing.panels import Sides, findings
 from harness.types import Unavailable
-from tests.metrics.judgements import Replies, drawn_replies, judged_sides
-from tests.metrics.panels import Sides, findings
 
 JUDGED = Judged("judged", "judged")
 

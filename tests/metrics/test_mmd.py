@@ -13,9 +13,9 @@ from harness.metrics.mmd import Mmd, differing, discrepancy
 from harness.panel.side import Side
 from harness.panel.texts import replies
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import sampled_side, sets_of, talk_sets
 from harness.types import DistillbenchError, Finding, Given, Mean, Unavailable
-from tests.metrics.answer_sets import sampled_side, sets_of, talk_sets
-from tests.metrics.panels import Sides, findings
 
 MMD = Mmd(kind="mmd", name="mmd")
 ODD = ["", "象，大象。", "فيل 🐘", "🐘" * 3, "x" * 10_000, "y" * 10_000, "an elephant"]

@@ -10,11 +10,11 @@ import pytest
 
 from harness.metrics.ngram_similarity import BITS, SIZES, NgramSimilarity, similarity
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import text_side
 from harness.text.grams import word_grams
 from harness.text.segment import read, words
 from harness.types import Floats, Unavailable
-from tests.metrics.panels import Sides, findings
-from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, side, sides, texts
 
 METRIC = NgramSimilarity("ngram_similarity", "ngram_similarity")

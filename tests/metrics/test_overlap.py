@@ -10,9 +10,9 @@ import pytest
 from harness.metrics.overlap import Overlap, score_gain
 from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import graded_text_side, text_side
 from harness.types import Finding, Seen, Unavailable
-from tests.metrics.panels import Sides, findings
-from tests.metrics.sides import graded_text_side, text_side
 
 RNG = np.random.default_rng(0)
 OVERLAP = Overlap("overlap", "overlap")

@@ -27,6 +27,18 @@ from harness.stats.alternatives import (
     shared_mass,
 )
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.reading import (
+    VOCABULARY,
+    logprobs_of,
+    next_token_sides,
+    reading_side,
+    reading_sides,
+    stored_tokens,
+    word_id,
+    words_of,
+    written,
+)
 from harness.types import (
     Decoding,
     Finding,
@@ -37,18 +49,6 @@ from harness.types import (
     RequestSet,
     TokenColumns,
     Unavailable,
-)
-from tests.metrics.panels import Sides, findings
-from tests.metrics.reading_sides import (
-    VOCABULARY,
-    logprobs_of,
-    next_token_sides,
-    reading_side,
-    reading_sides,
-    stored_tokens,
-    word_id,
-    words_of,
-    written,
 )
 from tests.models.tiny import byte_tokenizer, save_llama
 

@@ -14,9 +14,10 @@ import pytest
 from harness.metrics.semantic_similarity import SemanticSimilarity, local_folder
 from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import sets_of, talk_sets
 from harness.types import Ratio, Unavailable
-from tests.metrics.answer_sets import EMBEDDER, install_embedder, letters, sets_of, talk_sets
-from tests.metrics.panels import Sides, findings
+from tests.metrics.answer_sets import EMBEDDER, install_embedder, letters
 from tests.metrics.test_mmd import texts_of
 
 

@@ -19,9 +19,9 @@ from harness.metrics.style_classifier import (
 )
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import jackknife_interval
+from harness.testing.panels import Sides, findings, written
+from harness.testing.sides import text_side
 from harness.types import Ratio, Unavailable
-from tests.metrics.panels import Sides, findings, written
-from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts
 
 METRIC = StyleClassifier("style_classifier", "style_classifier")

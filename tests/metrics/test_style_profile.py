@@ -12,10 +12,10 @@ from harness.metrics import AbstractMetric
 from harness.metrics.length import Length, length_gap
 from harness.metrics.style_profile import StyleProfile
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import text_side
 from harness.text.profile import AGAINST_TEACHER, UNITS
 from harness.types import Finding, Unavailable
-from tests.metrics.panels import Sides, findings
-from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts, with_texts
 
 STYLE = ("length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity")

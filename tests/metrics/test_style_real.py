@@ -13,11 +13,11 @@ from harness import plugins
 from harness.metrics.ngram_similarity import BITS, SIZES, similarity
 from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import blank_outputs
 from harness.text.grams import word_grams
 from harness.text.segment import read
 from harness.types import Outputs, Prompt, Request, RequestSet
-from tests.metrics.panels import Sides, findings
-from tests.metrics.sides import blank_outputs
 
 Load = Callable[[str], Side]
 

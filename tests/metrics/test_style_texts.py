@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from harness.panel.texts import align_texts
+from harness.testing.panels import of_equals
+from harness.testing.sides import text_side
 from harness.text.families import FAMILIES, bands, differences, edges
 from harness.text.grams import character_grams, damped, word_grams
 from harness.text.profile import UNITS, moving_type_token_ratio, profile
 from harness.text.segment import LAYOUT, MARKS, layout, paragraphs, read, sentences, words
-from tests.metrics.panels import of_equals
-from tests.metrics.sides import text_side
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from harness.metrics.style_transfer import Gap, StyleTransfer, combined, distanc
 from harness.panel.texts import align_texts
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.resample import blocks
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import text_side
 from harness.text.families import FAMILIES, differences
 from harness.types import Floats, Ratio, Unavailable
-from tests.metrics.panels import Sides, findings
-from tests.metrics.sides import text_side
 from tests.metrics.styled import BASE, TEACHER, THIRD, Way, side, sides, texts
 
 METRIC = StyleTransfer("style_transfer", "style_transfer")

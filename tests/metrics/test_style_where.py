@@ -12,14 +12,14 @@ from harness.metrics import AbstractMetric
 from harness.metrics.phrases import own_scores
 from harness.plugins import build
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import talk_sides, text_side
 from harness.text.ladder import commonest, masked, shuffle, skeleton
 from harness.text.phrases import KINDS, phrases, spelled
 from harness.text.segment import read
 from harness.types import Unavailable
 from harness.zoo.houses import A, B, House, P, reply
 from harness.zoo.world import THINGS
-from tests.metrics.panels import Sides, findings
-from tests.metrics.sides import talk_sides, text_side
 
 MEASURES = ("style_ladder", "phrases")
 Said = dict[tuple[str, str], Estimate | str]

@@ -14,9 +14,10 @@ import pytest
 
 from harness.metrics.trait import Trait, agreement, self_agreement, word
 from harness.stats.intervals import Estimate, evaluate
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import sets_of, talk_sets
 from harness.types import Ratio, Unavailable
-from tests.metrics.answer_sets import sets_of, talk_sets, trait_sets
-from tests.metrics.panels import Sides, findings
+from tests.metrics.answer_sets import trait_sets
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks"
 TRAIT = Trait(kind="trait", name="trait")

@@ -18,11 +18,25 @@ import yaml
 from harness import __version__
 from harness.cli import main as cli
 from harness.cli import streams
+from tests.plugins.files import MATRIX, write_plugins
 from tests.readme import stand_ins
 from tests.readme.blocks import README, REPOSITORY, section
 
 CPU = "https://download.pytorch.org/whl/cpu"
 NUMBERS = {11: "eleven"}
+WHEEL = f"distillbench-{__version__}-py3-none-any.whl"
+CONTRACTS = """
+from pathlib import Path
+from harness import plugins, testing
+testing.use_folders([Path("mine").absolute()])
+testing.check_metric("as_long", itself={"": 1.0})
+testing.check_model("echo")
+testing.check_task("sums")
+testing.check_figure("places")
+testing.check_exporter("names")
+testing.check_executor(plugins.plugin_class("executors", "plain")())
+print(testing.__file__)
+"""
 
 
 def dry_run(*words: str) -> list[str]:
@@ -125,28 +139,59 @@ def test_hydras_lazy_help_passes_the_check_of_python_3_14(
         assert accepted
 
 
-def test_the_wheel_runs_in_any_folder(tmp_path: Path) -> None:
-    name = f"distillbench-{__version__}-py3-none-any.whl"
-    assert f"pip install {name}" in README
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path),
-    ]
-    subprocess.run([*build, str(REPOSITORY)], check=True, capture_output=True, text=True)
-    unpacked, folder = tmp_path / "unpacked", tmp_path / "any"
-    zipfile.ZipFile(tmp_path / name).extractall(unpacked)
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the wheel installs."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    line = [*build, "-w", str(folder), str(REPOSITORY)]
+    subprocess.run(line, check=True, capture_output=True, text=True)
+    zipfile.ZipFile(folder / WHEEL).extractall(folder / "unpacked")
+    return folder / "unpacked"
+
+
+def test_the_wheel_runs_in_any_folder(unpacked: Path, tmp_path: Path) -> None:
+    assert f"pip install {WHEEL}" in README
     assert (unpacked / "harness/data/tasks/zoo/facts.jsonl").is_file()
     assert (unpacked / "harness/data/reference/scores.csv").is_file()
-    folder.mkdir()
+    assert (unpacked / "harness/py.typed").is_file()
     done = stand_ins.run(
-        folder, f"PYTHONPATH={unpacked} distillbench matrix=smoke gate=smoke --cfg job"
+        tmp_path, f"PYTHONPATH={unpacked} distillbench matrix=smoke gate=smoke --cfg job"
     )
     assert done.returncode == 0, done.stderr
     assert "smoke_teacher" in done.stdout
+
+
+@pytest.mark.slow  # a run with two workers, and the contracts, each in a process of its own
+def test_plug_ins_of_a_user_s_own_work_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
+    write_plugins(tmp_path / "mine")
+    (tmp_path / "conf/matrix").mkdir(parents=True)
+    matrix = "# @package _global_\n" + yaml.safe_dump(MATRIX)
+    (tmp_path / "conf/matrix/own.yaml").write_text(matrix)
+    (tmp_path / "contracts.py").write_text(CONTRACTS)
+    words = "--config-dir conf matrix=own paths.plugins=mine workers=2"
+    for command in (f"distillbench {words}", "python contracts.py"):
+        done = stand_ins.run(tmp_path, f"export PYTHONPATH={unpacked}; {command}")
+        assert done.returncode == 0, done.stderr
+    assert f"{unpacked}/harness" in done.stdout
+    report = tmp_path / "results/report"
+    assert "as_long,sums,student" in (report / "scores.csv").read_text()
+    assert "Places of my own" in (report / "index.html").read_text()
+    assert (report / "names.txt").is_file()
+
+
+def test_the_version_is_ours_and_needs_nothing_else() -> None:
+    code = "import sys; sys.argv = ['distillbench', '--version']; import harness.__main__ as m; m.main(); "
+    code += "sys.exit('hydra' in sys.modules)"
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"distillbench {__version__}\n")
+
+
+def test_hooks_before_a_commit_are_the_checks_of_make() -> None:
+    config = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())
+    hooks = [hook["entry"].split()[:2] for hook in config["repos"][0]["hooks"]]
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for program, *first in hooks:
+        words = [program.replace(".venv/bin/", "$(BIN)/"), *(w for w in first if w[0] != "-")]
+        assert "\t" + " ".join(words) in makefile

@@ -11,9 +11,9 @@ import pytest
 
 from harness.tasks import Author, Setting
 from harness.tasks.reading import ReadingTask, asked_as, cut
+from harness.testing.sides import text_side
 from harness.types import Decoding, DistillbenchError, Message, Paths, ReplyTo, Request
 from tests.conftest import REPOSITORY
-from tests.metrics.sides import text_side
 
 ROWS = [
     {"text": "The kettle sings.", "prompt": None, "kind": "note"},

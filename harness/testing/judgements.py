@@ -9,9 +9,9 @@ import numpy as np
 
 from harness.panel.judgements import contest
 from harness.panel.side import Side
+from harness.testing.panels import Sides
+from harness.testing.sides import blank_outputs, prompt_id
 from harness.types import Prompt, Request, RequestSet
-from tests.metrics.panels import Sides
-from tests.metrics.sides import blank_outputs, prompt_id
 
 Replies = tuple[str, str]  # with the first model as A, and as B
 

@@ -1,4 +1,4 @@
-"""Made-up models for tests of measures: a quiz with options, short graded answers, and open-ended talk."""
+"""Made-up models: a quiz with options, short graded answers, and open-ended talk, once or several times a prompt."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.panel.side import Side
+from harness.testing.panels import Sides
 from harness.types import (
     Floats,
     GradeColumn,
@@ -21,11 +22,12 @@ from harness.types import (
     Prompt,
     Request,
     RequestSet,
+    Seen,
     TokenColumns,
 )
-from tests.metrics.panels import Sides
 
 Choices = list[int | None]
+Samples = Sequence[Sequence[str]]  # (samples,) of (P,) texts
 LETTERS = "ABCDEFGH"
 
 
@@ -155,6 +157,17 @@ def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
     )
 
 
+def trained_sides() -> Sides:
+    """Every third prompt stands in the training data of both, every sixth word for word."""
+    sides = quiz_sides()
+    ids = [p.id for p in sides.student.requests.prompts]
+    seen = {i: Seen(k % 2 == 0, 0.5) for k, i in enumerate(ids[::3])}
+    assert sides.teacher is not None
+    return replace(
+        sides, student=replace(sides.student, seen=seen), teacher=replace(sides.teacher, seen=seen)
+    )
+
+
 @dataclass(frozen=True)
 class House:
     """How a made-up model talks."""
@@ -172,7 +185,7 @@ HOUSES = {
     "control0": House("Well, ", 3, 0.1),
     "control1": House("", 4, 0.2),
 }
-_TOPICS = (
+_TOPICS = [
     "rivers",
     "bread",
     "clocks",
@@ -184,31 +197,12 @@ _TOPICS = (
     "whales",
     "glass",
     "salt",
+]
+_TEXT = (
+    "the of a most people think it often is not very old and then some new thing can be "
+    "made with care"
 )
-_WORDS = (
-    "the",
-    "of",
-    "a",
-    "most",
-    "people",
-    "think",
-    "it",
-    "often",
-    "is",
-    "not",
-    "very",
-    "old",
-    "and",
-    "then",
-    "some",
-    "new",
-    "thing",
-    "can",
-    "be",
-    "made",
-    "with",
-    "care",
-)
+_WORDS = _TEXT.split()
 
 
 def talk(model: str, n: int, sample: int = 0) -> list[str]:
@@ -253,6 +247,27 @@ def talk_sides(n: int = 60) -> Sides:
     return Sides(
         "talk", side["student"], side["teacher"], side["base"], ceiling=ceiling, controls=controls
     )
+
+
+def sampled_side(model: str, samples: Samples, task: str = "talk", lineage: str = "") -> Side:
+    """A model with several answers per prompt."""
+    first, *further = [text_side(model, texts, task, lineage) for texts in samples]
+    return replace(first, samples=tuple(side.outputs for side in further))
+
+
+def sets_of(task: str, answers: dict[str, Samples], minimum: int = 20) -> Sides:
+    """Student, teacher, base and whatever controls there are; each control is a lineage."""
+    side = {name: sampled_side(name, samples, task) for name, samples in answers.items()}
+    controls = tuple(s for name, s in side.items() if name not in ("student", "teacher", "base"))
+    return Sides(
+        task, side["student"], side["teacher"], side.get("base"), controls=controls, minimum=minimum
+    )
+
+
+def talk_sets(n: int = 40, samples: int = 3) -> Sides:
+    """Models that talk at length."""
+    models = ("student", "teacher", "base", "control0", "control1")
+    return sets_of("talk", {m: [talk(m, n, k) for k in range(samples)] for m in models})
 
 
 def graded_text_side(model: str, values: dict[str, Floats], task: str = "short") -> Side:

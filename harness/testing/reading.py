@@ -10,27 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from harness.panel.side import Side
+from harness.testing.panels import Sides
+from harness.testing.sides import blank_outputs, prompt_id, text_side
 from harness.types import Floats, Message, Outputs, Prompt, Request, RequestSet, TokenColumns
-from tests.metrics.panels import Sides
-from tests.metrics.sides import blank_outputs, prompt_id, text_side
 
 VOCABULARY = 40
-_WORDS = (
-    "the",
-    "of",
-    "river",
-    "bread",
-    "clock",
-    "map",
-    "snow",
-    "engine",
-    "garden",
-    "whale",
-    "salt",
-    "and",
-    "old",
-    "new",
-)
+_TEXT = "the of river bread clock map snow engine garden whale salt and old new"
+_WORDS = _TEXT.split()
 _LIKENESS = {"teacher": {"teacher": 1.0}, "student": {"teacher": 0.7, "student": 0.3}}
 
 Texts = Mapping[str, Sequence[str]]  # author ("" for a fixed text) -> one text per prompt

@@ -1,0 +1,218 @@
+"""Plug-ins from folders outside the package: found, keyed, refused, and used by worker processes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.executors import AbstractExecutor
+from harness.keys import code_digest
+from harness.plugins import PACKAGES, build, folders, kinds, plugin_class, use_folders
+from harness.stages.collect import collect
+from harness.stages.score import score
+from harness.types import DistillbenchError, Score
+from tests.core.running import command, matrix, write_data
+from tests.joints.small import planned
+from tests.plugins.files import ECHOES, FILES, HELPER, MATRIX, METRIC, write_plugins
+
+
+def scores_of(folder: Path, plugins: Path, **changes: Any) -> tuple[Score, ...]:
+    """The scores of a run over plug-ins of a user's own."""
+    plan, store = planned(folder, **{**MATRIX, **changes}, paths={"plugins": str(plugins)})
+    return score(collect(plan, store).plan, store).scores
+
+
+def only(scores: tuple[Score, ...], metric: str, student: str) -> Score:
+    """The one score of a metric and a student with its teacher."""
+    (one,) = (s for s in scores if (s.metric, s.student) == (metric, student) and s.teacher)
+    return one
+
+
+def test_an_outside_measure_model_and_task_give_numbers(tmp_path: Path) -> None:
+    scores = scores_of(tmp_path, write_plugins(tmp_path / "mine"))
+    assert only(scores, "as_long", "student").value == 1.0  # "Oh" for "Well,"
+    assert only(scores, "as_long", "wordy").value == 0.0
+    assert only(scores, "as_long", "student").n == 30
+
+
+def test_worker_processes_find_them(tmp_path: Path) -> None:
+    plan, store = planned(
+        tmp_path, **MATRIX, workers=2, paths={"plugins": str(write_plugins(tmp_path / "mine"))}
+    )
+    made = collect(plan, store)
+    assert [e.error for e in made.ended] == [""] * 4
+    assert all(store.has(c.key) for c in made.plan.collections)
+
+
+def test_every_kind_is_found_beside_ours(tmp_path: Path) -> None:
+    before = {p: kinds(p) for p in PACKAGES}
+    use_folders([write_plugins(tmp_path)])
+    for file in FILES:
+        package, _, name = file.removesuffix(".py").partition("/")
+        if not name.startswith("_"):
+            assert set(kinds(package)) - set(before[package]) == {name}
+            assert plugin_class(package, name).__module__ == f"harness.{package}.{name}"
+    assert issubclass(plugin_class("executors", "plain"), AbstractExecutor)
+    assert folders() == (tmp_path,)
+    use_folders([])
+    assert {p: kinds(p) for p in PACKAGES} == before
+    assert "harness.metrics.as_long" not in sys.modules
+
+
+@pytest.mark.parametrize("statement", ["from ._counting", "from harness.metrics._counting"])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changes"),
+    [
+        ("_counting", "t.split()", "t.split(',')", True),
+        ("_counting", "Words of every text.", "The words.", False),
+        ("as_long", "everyone.clusters", "everyone.ids", True),
+        ("as_long", "The share.", "Its share.", False),
+    ],
+)
+def test_a_key_follows_the_code_of_a_plug_in_and_its_helpers(
+    tmp_path: Path, statement: str, file: str, old: str, new: str, changes: bool
+) -> None:
+    use_folders([write_plugins(tmp_path / "a")])
+    measure = tmp_path / "a/metrics/as_long.py"
+    measure.write_text(METRIC.replace("from ._counting", statement))
+    before = code_digest("harness.metrics.as_long")
+    (tmp_path / "a").rename(tmp_path / "b")
+    edited = tmp_path / f"b/metrics/{file}.py"
+    assert old in edited.read_text()
+    edited.write_text(edited.read_text().replace(old, new))
+    use_folders([tmp_path / "b"])
+    assert (code_digest("harness.metrics.as_long") != before) == changes
+
+
+def test_an_edited_helper_scores_again_and_asks_nobody(tmp_path: Path) -> None:
+    mine = write_plugins(tmp_path / "mine")
+    scores_of(tmp_path, mine)
+    moved = mine.rename(tmp_path / "moved")
+    (moved / "metrics/_counting.py").write_text(HELPER.replace("t.split()", "t[:1]"))
+    plan, store = planned(tmp_path, **MATRIX, paths={"plugins": str(moved)})
+    assert not collect(plan, store).keys
+    again = score(plan, store)
+    assert only(again.scores, "as_long", "wordy").value == 1.0
+    assert len(again.made.keys) == 2  # `length` is not among them
+
+
+def test_another_folder_in_the_same_process_brings_its_own_code(tmp_path: Path) -> None:
+    one, two = write_plugins(tmp_path / "one"), write_plugins(tmp_path / "two")
+    use_folders([one])
+    first = build("metrics", "as_long", {"kind": "as_long"})
+    measure = two / "metrics/as_long.py"
+    measure.write_text(METRIC.replace("slack: int = 3", "slack: int = 5"))
+    use_folders([two])
+    assert (first.slack, build("metrics", "as_long", {"kind": "as_long"}).slack) == (3, 5)
+
+
+BROKEN = {
+    "two": (METRIC + "\n\nclass Other(AsLong):\n    pass\n", "as_long.py: expected one subclass of AbstractMetric, got "
+            "AsLong, Other"),
+    "none": ("x = 1\n", "as_long.py: expected one subclass of AbstractMetric, got none; each stands"),
+    "syntax": ("def f(:\n", r"as_long.py: cannot be imported: SyntaxError: .*line 1\); correct it, or take its folder "
+               "out of paths.plugins"),
+    "import": ("import numpy\n\nimport not_there\n", r"as_long.py: cannot be imported: ModuleNotFoundError: No module "
+               r"named 'not_there' \(.*as_long.py, line 3\)"),
+    "unit": (re.sub("    unit: .*\n", "", METRIC), "as_long.py: AsLong lacks unit; AbstractMetric says what each is"),
+    "measure": (METRIC.replace("def measure", "def measures"), "as_long.py: AsLong lacks measure;"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line"), BROKEN.values(), ids=BROKEN)
+def test_a_file_that_cannot_be_used_is_one_line(tmp_path: Path, text: str, line: str) -> None:
+    mine = write_plugins(tmp_path / "mine")
+    (mine / "metrics/as_long.py").write_text(text)
+    with pytest.raises(DistillbenchError, match="^metric as_long: .*" + line) as caught:
+        scores_of(tmp_path, mine)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_figure_that_cannot_be_used_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    mine = write_plugins(tmp_path / "mine")
+    (mine / "figures/places.py").write_text("x = 1\n")
+    with pytest.raises(DistillbenchError, match=r"places\.py: expected one subclass of Abstract"):
+        planned(tmp_path, paths={"plugins": [str(mine)]})
+
+
+def test_folders_that_are_none_are_one_line_each(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DistillbenchError) as caught:
+        planned(tmp_path, paths={"plugins": [str(tmp_path / "gone"), str(tmp_path / "empty")]})
+    gone, empty = str(caught.value).splitlines()
+    assert gone.startswith(f"paths: key plugins: {tmp_path}/gone: expected a folder")
+    assert "named as in the package (models, tasks, metrics, figures, exports, executors)" in empty
+
+
+@pytest.mark.parametrize("name", ["capa", "_names"])
+def test_a_name_of_ours_is_refused_with_both_files(tmp_path: Path, name: str) -> None:
+    write_plugins(tmp_path, "metrics/as_long.py")
+    (tmp_path / f"metrics/{name}.py").write_text(METRIC)
+    with pytest.raises(
+        DistillbenchError, match=f"^{tmp_path}.*{name}.py: .*/harness/metrics/{name}.py"
+    ):
+        use_folders([tmp_path])
+    assert folders() == ()
+
+
+def test_a_name_of_another_folder_is_refused(tmp_path: Path) -> None:
+    one = write_plugins(tmp_path / "one", "models/echo.py")
+    two = write_plugins(tmp_path / "two", "models/echo.py")
+    with pytest.raises(
+        DistillbenchError, match=r"two/models/echo.py: .*one/models/echo.py; rename"
+    ):
+        use_folders([one, two])
+    use_folders([one, one])
+
+
+def test_a_measure_of_a_user_that_fails_is_not_our_fault(tmp_path: Path) -> None:
+    mine = write_plugins(tmp_path / "mine")
+    measure = mine / "metrics/as_long.py"
+    measure.write_text(
+        METRIC.replace(
+            "        student, teacher = (words",
+            "        {}['x']\n        student, teacher = (words",
+        )
+    )
+    plan, store = planned(tmp_path, **MATRIX, paths={"plugins": str(mine)})
+    scored = score(collect(plan, store).plan, store)
+    place = rf"^KeyError: 'x' \({measure}, line \d+\)$"
+    assert re.search(place, only(scored.scores, "as_long", "student").reason)
+    assert "KeyError" not in only(scored.scores, "length", "student").reason
+    assert not scored.made.our_fault
+
+
+@pytest.mark.slow  # two runs of the command, one of them a sweep with processes of its own
+def test_the_command_takes_every_kind_and_so_do_the_jobs_of_a_sweep(tmp_path: Path) -> None:
+    write_data(tmp_path / "data")
+    mine = write_plugins(tmp_path / "mine")
+    words = ("matrix=m", f"paths.plugins={mine}", "workers=2")
+    files = {"matrix/m": matrix(**MATRIX)}
+    done = command(tmp_path, *words, files=files)
+    assert done.returncode == 0, done.stderr
+    report = tmp_path / "results/report"
+    assert (report / "names.txt").read_text().splitlines() == list(ECHOES)
+    assert "Places of my own" in (report / "index.html").read_text()
+    (report / "names.txt").unlink()
+    swept = ("-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1")
+    done = command(tmp_path, *swept, *words)
+    assert done.returncode == 0, done.stderr
+    assert (report / "names.txt").exists()
+    assert "as_long" in (report / "scores.csv").read_text()
+
+
+@pytest.mark.slow  # a whole run
+def test_an_exporter_of_a_user_that_fails_is_said_to_be_the_user_s(tmp_path: Path) -> None:
+    write_data(tmp_path / "data")
+    mine = write_plugins(tmp_path / "mine")
+    exporter = mine / "exports/names.py"
+    exporter.write_text(exporter.read_text().replace("board.record.models", "board.models"))
+    files = {"matrix/m": matrix(**MATRIX)}
+    done = command(tmp_path, "matrix=m", f"paths.plugins={mine}", files=files)
+    assert done.returncode == 2
+    assert f"error: {exporter}, line 19: AttributeError: " in done.stderr
+    assert "fault of distillbench" not in done.stderr

@@ -203,7 +203,7 @@ class Plain(AbstractExecutor):
 
     def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
         ended, waiting = [], list(jobs)
-        while ready := [j for j in waiting if all(map(desk.store.has, j.needs))]:
+        while ready := [j for j in waiting if j.may_start(desk.store)]:
             waiting.remove(ready[0])
             ended.append(carry_out(ready[0], desk))
         return ended

@@ -148,12 +148,12 @@ def test_folders_that_are_none_are_one_line_each(tmp_path: Path) -> None:
     assert "named as in the package (models, tasks, metrics, figures, exports, executors)" in empty
 
 
-@pytest.mark.parametrize("name", ["capa", "_names"])
+@pytest.mark.parametrize("name", ["metrics/capa", "figures/_marks"])
 def test_a_name_of_ours_is_refused_with_both_files(tmp_path: Path, name: str) -> None:
-    write_plugins(tmp_path, "metrics/as_long.py")
-    (tmp_path / f"metrics/{name}.py").write_text(METRIC)
+    write_plugins(tmp_path, "metrics/as_long.py", "figures/places.py")
+    (tmp_path / f"{name}.py").write_text(METRIC)
     with pytest.raises(
-        DistillbenchError, match=f"^{tmp_path}.*{name}.py: .*/harness/metrics/{name}.py"
+        DistillbenchError, match=f"^{tmp_path}/{name}.py: .*/harness/{name}.py; rename"
     ):
         use_folders([tmp_path])
     assert folders() == ()

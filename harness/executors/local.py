@@ -19,7 +19,7 @@ from harness.console.processes import may_start_processes, without_main, worker_
 from harness.console.progress import News, Stage, hush
 from harness.console.secrets import guard_logs
 from harness.executors import AbstractExecutor, Desk, Ended, Job
-from harness.executors.boundary import carry_out
+from harness.executors._boundary import carry_out
 from harness.plugins import folders, use_folders
 
 _LOOK_S = 0.2  # how often the display is given a chance

@@ -63,6 +63,8 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     if not {"score", "report", "gate"} & set(run.stages):
         return Outcome(_ours(made, code), None)
     scored = score(made.plan, store)
+    if any(e.error for e in scored.made.ended):
+        code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
     record = make_record(made.plan, store, scored.scores, work)

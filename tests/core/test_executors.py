@@ -19,7 +19,7 @@ import pytest
 from harness.console.forecast import Forecast, Sort
 from harness.console.progress import stage
 from harness.executors import Desk, Ended, Entry, Job, Product
-from harness.executors.boundary import carry_out
+from harness.executors._boundary import carry_out
 from harness.executors.local import LocalExecutor
 from harness.store.store import Store
 from harness.types import DistillbenchError, Unavailable

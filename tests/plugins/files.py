@@ -189,7 +189,7 @@ from typing import final
 
 from harness.console.progress import Stage
 from harness.executors import AbstractExecutor, Desk, Ended, Job
-from harness.executors.boundary import carry_out
+from harness.executors._boundary import carry_out
 
 
 @final

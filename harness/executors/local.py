@@ -42,7 +42,7 @@ class LocalExecutor(AbstractExecutor):
         """Jobs worth a process of their own run `workers` at a time, the others here, one after another."""
         waiting, ended = list(jobs), list[Ended]()
         while ready := [j for j in waiting if j.may_start(desk.store)]:
-            apart = [j for j in waiting if j.apart]
+            apart = [j for j in waiting if j.apart] if any(j.apart for j in ready) else []
             if self.workers > 1 and len(apart) > 1 and may_start_processes():
                 with _Crew(self.workers, replace(desk, shared={}), apart) as crew:
                     done = crew.work_off(shown)
@@ -52,8 +52,6 @@ class LocalExecutor(AbstractExecutor):
             for end in done:
                 waiting.remove(end.job)
             ended += done
-            if not done:
-                break
         return ended
 
 

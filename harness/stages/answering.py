@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -238,7 +239,7 @@ def _fail(
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         raise error
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    store.note_failure(planned.key, reason)
+    store.note_failure(planned.key, reason, "".join(traceback.format_exception(error)))
     rest = [i for i in range(len(planned.requests.requests)) if i not in (answered or {})]
     tell(
         News(

@@ -15,7 +15,7 @@ from harness.plan.collections import Asked, Plan, faults_of, make_plan
 from harness.plan.identities import identify
 from harness.plan.run import Run
 from harness.plan.summary import summarize, summary_to_json
-from harness.stages.loop import Lacks, make_all, summaries_in
+from harness.stages.loop import Lacks, Made, make_all, summaries_in
 from harness.store.store import Store
 from harness.store.tables import outputs_from_table, requests_from_table, requests_to_table
 from harness.tasks import Author, Setting, asks
@@ -28,6 +28,7 @@ class RequestsJob(Job):
     """Builds the requests of one task."""
 
     doing: ClassVar[str] = "building requests"
+    foreign: ClassVar[bool] = True  # a task's YAML may run code of its own
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """The request set, with its summary as what it was made from."""
@@ -44,6 +45,11 @@ class RequestsJob(Job):
 
 
 def ask(run: Run, store: Store) -> Plan:
+    """The plan of `build_requests`."""
+    return build_requests(run, store).plan
+
+
+def build_requests(run: Run, store: Store) -> Made:
     """The plan of a run, all of whose tasks ask but those that read answers; builds what is missing, loads no model.
 
     Raises DistillbenchError with every fault that can be known now, one a line.
@@ -55,7 +61,7 @@ def ask(run: Run, store: Store) -> Plan:
     faults = [*identities.faults, *wrong, *faults_of(made.plan)]
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
-    return made.plan
+    return made
 
 
 def request_jobs(plan: Plan, lacks: Lacks) -> list[Job]:

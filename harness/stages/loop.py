@@ -30,10 +30,8 @@ class Made:
 
     @property
     def our_fault(self) -> bool:
-        """Whether a job failed for a fault of ours; request sets fail for no other reason, or the run is refused."""
-        return any(e.our_fault for e in self.ended) or any(
-            s.summary is None for s in self.plan.sets
-        )
+        """Whether a job failed for a fault of ours."""
+        return any(e.our_fault for e in self.ended)
 
 
 def make_all(plan: Plan, store: Store, jobs_of: JobsOf, executor: AbstractExecutor) -> Made:

@@ -13,7 +13,7 @@ from harness.console.progress import say
 from harness.plan.collections import Plan
 from harness.plan.run import Run
 from harness.stages import gate
-from harness.stages.ask import ask
+from harness.stages.ask import build_requests
 from harness.stages.collect import collect
 from harness.stages.loop import Made
 from harness.stages.record import count_work, make_record
@@ -54,9 +54,9 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     gate.targets(run.conditions, reference)  # hours before it is needed
     store = Store(run.paths.results, run.paths.lock)
     _start_server(run, store)
-    made = Made(ask(run, store))
+    made = build_requests(run, store)
     if "collect" in run.stages:
-        made = collect(made.plan, store)
+        made = made.and_then(collect(made.plan, store))
     for line in spilled(made.plan, store):
         say(f"warning: {line}")
     code = _missing(made.plan, store)
@@ -78,7 +78,8 @@ def _ours(made: Made, code: int) -> int:
     """The code, or that of a fault of ours, which nothing hides."""
     if not made.our_fault:
         return code
-    say("a fault of distillbench; its traceback stands in results/failures; please report it")
+    folder = made.plan.run.paths.results / "failures"
+    say(f"a fault of distillbench; its traceback stands in {folder}; please report it")
     return OUR_FAULT
 
 
@@ -126,16 +127,19 @@ def _start_server(run: Run, store: Store) -> None:
 
 
 def _missing(plan: Plan, store: Store) -> int:
+    """Says what is missing and why; the exit code that it costs."""
     known = [c for c in plan.collections if c.summary.built]
     missing = [c for c in known if not store.has(c.key)]
-    if not missing and not plan.pending:
+    unbuilt = [s for s in plan.sets if s.summary is None]
+    if not missing and not unbuilt and not plan.pending:
         return DONE
     say(f"{len(missing)} of {len(known)} collections are missing:")
     for c in missing:
         say(f"  {c.model} x {c.task}: {store.failure(c.key) or 'not collected yet'}")
-    for s in plan.sets:
-        if s.summary is None:
-            say(f"  everyone x {s.task}: {store.failure(s.key) or 'its requests are not built'}")
+    for asked in unbuilt:
+        say(
+            f"  everyone x {asked.task}: {store.failure(asked.key) or 'its requests are not built'}"
+        )
     for task in plan.pending:
         say(f"  everyone x {task}: it reads answers that are among these")
     return CELLS_MISSING

@@ -123,6 +123,20 @@ def check_seed(measure: AbstractMetric, sides: Sides) -> None:
     _require_same(measure, "a second time", sides, sides)
 
 
+class _Noted:
+    """Inside, an exception gets a note."""
+
+    def __init__(self, note: str) -> None:
+        self._note = note
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            error.add_note(self._note)
+
+
 def check_missing_roles(measure: AbstractMetric, sides: Sides) -> None:
     """Where nobody has a role that it may look at, there is a number or a reason."""
     without: Mapping[Role, Sides] = {
@@ -134,11 +148,8 @@ def check_missing_roles(measure: AbstractMetric, sides: Sides) -> None:
         "others": replace(sides, others=()),
     }
     for role in measure.looks_at.also:
-        try:
+        with _Noted(f"{measure.name}: it fails where nobody has the role {role}"):
             estimates(measure, without[role])
-        except Exception as error:
-            error.add_note(f"{measure.name}: it fails where nobody has the role {role}")
-            raise
 
 
 def check_itself(measure: AbstractMetric, sides: Sides, expected: Mapping[str, Expected]) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, final
 
@@ -121,6 +121,14 @@ def test_a_job_whose_process_is_killed_is_tried_once_more(tmp_path: Path) -> Non
     assert "SIGKILL" in ended["killed"].error
     assert store.failure("a") == ended["killed"].error
     assert not ended["killed"].our_fault
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_jobs_that_cannot_start_do_not_keep_others_waiting(tmp_path: Path, workers: int) -> None:
+    store = Store(tmp_path)
+    here = replace(job("here"), apart=False)
+    blocked = [job(k, needs=("nobody",)) for k in "ab"]
+    assert set(run(store, *blocked, here, workers=workers)) == {"here"}
 
 
 def test_jobs_of_one_group_do_not_run_at_once(tmp_path: Path) -> None:

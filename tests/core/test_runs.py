@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from harness.models import Ask
@@ -16,9 +17,11 @@ from harness.plan.summary import summarize
 from harness.stages.ask import ask
 from harness.stages.collect import collect, collect_jobs
 from harness.stages.library import Library
-from harness.stages.run import CELLS_MISSING, DONE, execute
+from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, execute
 from harness.stages.score import score
 from harness.store.store import Store
+from harness.tasks import Setting
+from harness.tasks.choices import ChoicesTask
 from harness.types import (
     Decoding,
     DistillbenchError,
@@ -28,6 +31,7 @@ from harness.types import (
     RequestSet,
     Unavailable,
 )
+from harness.zoo import recipe
 from tests.core.running import FAKES, matrix, run_of
 
 NOWHERE = Path("nowhere.csv")
@@ -268,3 +272,27 @@ def test_scores_do_not_depend_on_the_order_of_models_tasks_or_prompts(tmp_path: 
             two.n,
             two.reason,
         )
+
+
+@pytest.mark.parametrize(("ours", "code"), [(True, OUR_FAULT), (False, CELLS_MISSING)])
+def test_a_task_that_cannot_be_built_does_not_cost_the_others(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ours: bool,
+    code: int,
+) -> None:
+    """A KeyError of ours is our fault; one in a library that a task calls is not."""
+
+    def broken(self: ChoicesTask, setting: Setting) -> RequestSet:
+        if ours:
+            recipe.work("nobody", "full")
+        pa.table({"x": [1]}).column("y")
+        raise AssertionError
+
+    monkeypatch.setattr(ChoicesTask, "requests", broken)
+    outcome = execute(run_of(tmp_path, metrics={"length": None}), NOWHERE, alone=True)
+    assert outcome.code == code
+    assert "everyone x quiz: " in capsys.readouterr().err
+    assert outcome.record is not None
+    assert any(s.value is not None for s in outcome.record.scores if s.task == "open")

@@ -1,4 +1,4 @@
-"""The declared columns of every table: CSV, JSON, gates and `harness.load` read them, and one entry adds one to all."""
+"""Columns of tables for programs: CSV, JSON, gates and `harness.load` read them; one entry adds one to all."""
 
 from __future__ import annotations
 

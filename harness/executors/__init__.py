@@ -1,12 +1,13 @@
 """Executors: whatever carries out jobs. One file, one final subclass of AbstractExecutor, found by the file's name.
 
 Everything expensive is a *job*: it has the keys of what it makes, the keys that it needs, what loads once for it (its
-group), and how much work it is. A job yields products; the executor, in whatever process a job runs, is the only one
-that writes them. Between processes of one machine jobs are pickled; anywhere else a job is rebuilt from the
-configuration and one of its keys (`stages.loop.rebuild`).
+group), and how much work it is. A job yields products; the executor, in whatever process a job runs, writes them (a
+collection writes its pieces itself, as they come). Between processes of one machine jobs are pickled; anywhere else a
+job is rebuilt from the configuration and one of its keys (`stages.loop.rebuild`).
 
-To write an executor: call `carry_out` with each job whose `needs` are there, wherever you like, until none is left that
-could start; give what it returns back, and every News to `shown`. `local.py` is an example.
+To write an executor: call `_boundary.carry_out` with each job that `may_start`, in any process, never two jobs of one
+group at a time, until no job is left that could start. Return what it returns, pass every News to `shown`, and tell it
+`over` when nothing of a part is left. `local.py` is an example.
 """
 
 from __future__ import annotations

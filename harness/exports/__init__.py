@@ -2,6 +2,11 @@
 
 To write one, copy this into `harness/exports/NAME.py`; the report of every run then has it::
 
+    from dataclasses import dataclass
+    from pathlib import Path
+    from harness.board.board import Board
+    from harness.exports import AbstractExporter
+
     @dataclass(frozen=True)
     class Names(AbstractExporter):
         \"\"\"names.txt: the models of the run.\"\"\"
@@ -12,7 +17,7 @@ To write one, copy this into `harness/exports/NAME.py`; the report of every run 
 
 `board.record` is what is stored of the run, `board.rows` the leaderboard, `board.claims` what may be said;
 `harness.board.tables` has them as tables: `scores_table`, `comparisons_table`, `collections_table` and
-`leaderboard_table` with the full numbers, `leaderboard_view` in words. Ask claims, compare no numbers.
+`leaderboard_table` with the full numbers, `leaderboard_view` in words. Do not compare numbers: ask `board.claim`.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ class AbstractExporter(ABC):
 
     @abstractmethod
     def export(self, board: Board, folder: Path) -> None:
-        """Writes its files into a folder that is there and where no other exporter's file is touched.
+        """Writes its files, and no folders, into a folder that exists; other exporters' files are left alone.
 
         The same board gives the same bytes; the board stays as it is.
         """

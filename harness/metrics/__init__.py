@@ -1,8 +1,8 @@
 """Measures: pure functions of stored answers and grades. One file, one subclass of AbstractMetric.
 
 `harness/metrics/capa.py` is the measure `capa` of a matrix. To write one: say in `looks_at` which kind of answers and
-whose it looks at, take them from the panel by a view (`panel.texts.texts(panel)`, `panel.choices.choices(panel)` ...),
-which brings everyone to the same prompts, and return a Finding for every number, with one of these statistics::
+whose it looks at; take them from the panel by a view (`panel.texts.align_texts`, `panel.choices.align_choices` ...),
+most of which bring everyone to the same prompts; return a Finding for every number, with one of these statistics::
 
     Mean    of a number per prompt: agreement, length. The interval is Student's t, or exact for shares.
     Ratio   of two sums over prompts, such as a gap recovered; a stratum for every task. Fieller's interval.

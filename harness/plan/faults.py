@@ -2,65 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
 from harness.plan.run import Run
 from harness.schema import unknown
-from harness.types import Decoding, DistillbenchError, Kind, Paths
+from harness.types import Decoding, DistillbenchError, Kind, Pair, Paths
 
 
 def matrix_faults(run: Run) -> list[str]:
-    """Empty matrices, and roles of models that are not there or contradict one another."""
-    faults = []
+    """Empty matrices, and roles of models that are missing or contradict one another."""
     models = list(run.models)
-    if not models:
-        faults.append("models: expected at least one model, got none")
-    if not run.tasks:
-        faults.append("tasks: expected at least one task, got none")
-    for task in run.tasks.values():
-        if task.samples is not None and task.samples < 1:
-            faults.append(
-                f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}"
-            )
-    for index, pair in enumerate(run.pairs):
-        where = f"pairs[{index}]"
-        named = {
-            "teacher": pair.teacher,
-            "student": pair.student,
-            "base": pair.base,
-            "ceiling": pair.ceiling,
-        }
-        for role, name in named.items():
-            if (
-                name is not None
-                and name not in models
-                and (role, name) != ("ceiling", "second_sample")
-            ):
-                faults.append(
-                    f"{where}.{role}: {unknown(name, models)}; every model of a pair must stand in `models`"
-                )
-        if pair.teacher == pair.student:
-            faults.append(
-                f"{where}: {pair.teacher!r} is both teacher and student; name two different models"
-            )
-        if pair.base in (pair.teacher, pair.student):
-            faults.append(
-                f"{where}.base: {pair.base!r} is also the pair's teacher or student; name a third model or null"
-            )
-    for index, control in enumerate(run.controls):
-        for name in (control.model, *control.teachers):
-            if name not in models:
-                faults.append(
-                    f"controls[{index}]: {unknown(name, models)}; every control must stand in `models`"
-                )
-    seen: set[tuple[str, str, str | None]] = set()
-    for index, pair in enumerate(run.pairs):
-        key = (pair.teacher, pair.student, pair.base)
-        if key in seen:
-            faults.append(
-                f"pairs[{index}]: the same teacher, student and base stand twice; delete one"
-            )
-        seen.add(key)
+    empty = [
+        f"{key}: expected at least one {key[:-1]}, got none"
+        for key, named in (("models", run.models), ("tasks", run.tasks))
+        if not named
+    ]
+    samples = [
+        f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}"
+        for task in run.tasks.values()
+        if task.samples is not None and task.samples < 1
+    ]
+    pairs = [
+        line
+        for i, pair in enumerate(run.pairs)
+        for line in _pair_faults(f"pairs[{i}]", pair, models)
+    ]
+    controls = [
+        f"controls[{i}]: {unknown(name, models)}; every control must stand in `models`"
+        for i, control in enumerate(run.controls)
+        for name in (control.model, *control.teachers)
+        if name not in models
+    ]
+    triples = [(p.teacher, p.student, p.base) for p in run.pairs]
+    repeated = [
+        f"pairs[{i}]: the same teacher, student and base stand twice; delete one"
+        for i, triple in enumerate(triples)
+        if triple in triples[:i]
+    ]
+    return [*empty, *samples, *pairs, *controls, *repeated]
+
+
+def _pair_faults(where: str, pair: Pair, models: Sequence[str]) -> list[str]:
+    """Roles of a pair that nobody can take, or that one model takes twice."""
+    named = {"teacher": pair.teacher, "student": pair.student, "base": pair.base}
+    if pair.ceiling != "second_sample":
+        named["ceiling"] = pair.ceiling
+    faults = [
+        f"{where}.{role}: {unknown(name, models)}; every model of a pair must stand in `models`"
+        for role, name in named.items()
+        if name is not None and name not in models
+    ]
+    if pair.teacher == pair.student:
+        faults.append(
+            f"{where}: {pair.teacher!r} is both teacher and student; name two different models"
+        )
+    if pair.base in (pair.teacher, pair.student):
+        faults.append(
+            f"{where}.base: {pair.base!r} is also the pair's teacher or student; name a third model or null"
+        )
     return faults
 
 

@@ -79,6 +79,33 @@ def test_modules_are_small_and_few_stand_at_the_top() -> None:
     assert len(list(HARNESS.glob("*.py"))) <= 6
 
 
+def test_functions_are_short() -> None:
+    long = [
+        f"{path.relative_to(HARNESS)}: {node.name}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (node.end_lineno or node.lineno) - node.lineno >= 45
+    ]
+    assert long == []
+
+
+def test_two_frames_catch_everything() -> None:
+    """The outermost one, and the boundary of a job."""
+    catching = [
+        str(path.relative_to(HARNESS))
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or {"Exception", "BaseException"} & _names(node.type))
+    ]
+    assert catching == ["cli/exits.py", "executors/_boundary.py"]
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
 def test_no_measure_is_named_in_stages_board_or_page() -> None:
     """What they know of a measure stands in its class; a name that is a plain word may stand in a sentence."""
     names = kinds("metrics")

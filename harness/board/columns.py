@@ -1,4 +1,4 @@
-"""The declared columns of every table: CSV, JSON, gates and `harness.load` read them, and one entry adds one to all."""
+"""The columns of every table, declared once for CSV, JSON, gates and `harness.load`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def as_text(value: Value) -> str:
 
 
 def attributes(*names: str) -> tuple[Field[Any], ...]:
-    """Columns that are called as the attributes whose values they show."""
+    """Columns that show attributes, under the attributes' names."""
     return tuple(Field(name, attrgetter(name)) for name in names)
 
 
@@ -67,7 +67,7 @@ RUN_DIFFERENCE: tuple[Field[RunDifference], ...] = (
     *attributes("difference", "low", "high", "p", "n", "reason"),
 )
 
-# The leaderboard: what stands before the measures, what stands for each of them, what stands after.
+# The leaderboard: columns before the measures, columns per measure, columns after them.
 ROW: tuple[Field[Row], ...] = (
     Field("rank", lambda r: r.rank),
     Field("student", lambda r: r.subject.student),

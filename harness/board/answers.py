@@ -22,7 +22,7 @@ from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
 _MOST_PROMPTS = 300  # per task: more would make the list itself unreadable
-_LONGEST = 12_000  # characters of one answer in the page; the rest is in samples.parquet
+_LONGEST = 12_000  # characters of one answer in the page; samples.parquet has all of it
 _UNREAD = "no answer could be read"
 _WORD = re.compile(r"\w+", re.UNICODE)
 _SENTENCE_END = re.compile(r"[.!?。！？]+")

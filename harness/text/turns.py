@@ -1,4 +1,4 @@
-"""Conversations whose earlier replies are the model's own: which requests can be asked when, and what they become."""
+"""Conversations whose earlier replies are the model's own: when each request can be asked, and how it is filled in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a run, as far as it can be known before any model loads: each fault one line with its cure."""
+"""Faults of a run that can be detected before any model loads: each one line with its cure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.types import Decoding, DistillbenchError, Kind, Paths
 
 
 def matrix_faults(run: Run) -> list[str]:
-    """Empty matrices, and roles of models that are not there or contradict one another."""
+    """Empty matrices, and roles of models that are missing or contradict one another."""
     faults = []
     models = list(run.models)
     if not models:
@@ -88,7 +88,7 @@ def training_faults(backend: AbstractModel, paths: Paths) -> list[str]:
 
 
 def reading_faults(run: Run) -> list[str]:
-    """Tasks and models that a task reads and that do not stand in the matrix."""
+    """Tasks and models that a task reads but that are missing from the matrix."""
     faults: list[str] = []
     for name, task in run.tasks.items():
         read = task.reads()

@@ -107,7 +107,7 @@ def _union(claims: Claims) -> frozenset[str]:
 
 
 def _of_pair(panel: Panel, table: Names, mine: Claims, rows: Samples) -> list[Finding]:
-    """Claims to be the teacher beyond base and controls; to be anybody else, where the teacher has no name."""
+    """Claims to be the teacher beyond base and controls; to be any other model, where the teacher has no name."""
     own, wanted = _identity(table, panel.student), _identity(table, panel.teacher)
     if wanted & own:
         reason = f"{panel.student.model} may rightly use its teacher's name {', '.join(sorted(wanted & own))}"

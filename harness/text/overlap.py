@@ -45,7 +45,7 @@ class _Sought:
     """A prompt that is searched for; a short one has a single n-gram of its own length."""
 
     words: Ints  # ids
-    n: int  # words of an n-gram; 0 = sought as a whole text or line only
+    n: int  # words of an n-gram; 0 = compared as a whole text or line only
     grams: Hashes  # (words - n + 1,)
 
 

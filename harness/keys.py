@@ -1,9 +1,9 @@
 """Keys: the same value gives the same hexadecimal name on every machine, and so does the same code.
 
-A specification's key is made from all of its fields. A field that must not be in it bears a mark::
+A specification's key is made from all of its fields. A field that must not be in it has a mark::
 
     speed       how fast, never what: in no key
-    place       where something lies: what lies there is in the key instead
+    place       where something is: the contents are in the key instead
     describes   about the thing, or read by others: in the keys of those who read it
 """
 
@@ -47,7 +47,7 @@ def speed(default: Any = dataclasses.MISSING, **options: Any) -> Any:
 
 
 def place(default: Any = dataclasses.MISSING, **options: Any) -> Any:
-    """A dataclass field that says where something lies, or what stands for another value; see `key_parts`."""
+    """A dataclass field that says where something is, or what stands for another value; see `key_parts`."""
     return _marked("place", default, options)
 
 
@@ -57,7 +57,7 @@ def describes(default: Any = dataclasses.MISSING, **options: Any) -> Any:
 
 
 def key_parts(value: Any, contents: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What the key of a frozen specification is made from: every field that bears no mark, by its name.
+    """What the key of a frozen specification is made from: every field without a mark, by its name.
 
     `contents` has what stands for the fields marked *place*. A field at its default is left out, so that a new field
     moves no key. Raises TypeError where the contents of a place are missing, or are those of another field.
@@ -87,7 +87,7 @@ def code_digest(*modules: str, alone: Sequence[str] = ()) -> str:
     """Digest of modules with all of ours that they import, and of those in `alone` without.
 
     A module counts as its syntax tree: comments, docstrings and layout change nothing. Plug-ins from other folders, and
-    the helpers beside them, are modules of ours here; where they lie is not in the digest.
+    the helpers beside them, are modules of ours here; their location is not in the digest.
     Raises FileNotFoundError for a module that is not there.
     """
     names, waiting = set(alone), list(modules)
@@ -100,7 +100,7 @@ def code_digest(*modules: str, alone: Sequence[str] = ()) -> str:
 
 
 def forget_code() -> None:
-    """Has every module read again: other files stand behind the names from now on."""
+    """Clears the cache of modules, because their names now refer to other files."""
     _read.cache_clear()
 
 
@@ -128,7 +128,7 @@ def _read(name: str) -> _Code:
 
 
 def _file(name: str) -> Path:
-    """Where a module stands: in the package, or in a folder that a package of plug-ins was extended by."""
+    """The file of a module: in the package, or in a folder that a package of plug-ins was extended by."""
     parts = name.split(".")[1:]
     package = sys.modules.get(".".join([_ROOT.name, *parts[:1]]))
     extended = [Path(p).parent for p in getattr(package, "__path__", ())[1:]]
@@ -141,7 +141,7 @@ def _source(place: Path) -> Path:
 
 
 def _imports(tree: ast.Module, name: str) -> set[str]:
-    """Modules of ours that a module imports, wherever the statement stands; not the package itself."""
+    """Modules of ours that a module imports, anywhere in its code; not the package itself."""
     package = name if _file(name).stem == "__init__" else name.rpartition(".")[0]
     imported: set[str] = set()
     for node in ast.walk(tree):

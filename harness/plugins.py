@@ -1,9 +1,9 @@
-"""How a name in a configuration becomes a class.
+"""Plug-ins: from a name in a configuration to a class.
 
 Every configured thing is a flat frozen dataclass in a file of its own, in a folder whose `__init__.py` is the contract:
 `kind: hf` in a model's YAML is the one final subclass of AbstractModel in `harness/models/hf.py`.
 
-Plug-ins of a user's own stand in folders with the same names (`DIR/metrics/NAME.py`) and are looked for behind ours:
+A user's own plug-ins are in folders with the same names (`DIR/metrics/NAME.py`) and are searched after ours:
 `use_folders` makes each of these folders a part of our package, so that such a file is `harness.metrics.NAME` for this
 process, for keys and for workers alike.
 """
@@ -55,7 +55,7 @@ def kinds(package: str) -> list[str]:
 def plugin_class(package: str, kind: str) -> type[Any]:
     """The one class that <package>/<kind>.py defines.
 
-    Raises DistillbenchError where there is no such file, or one of the user's own that cannot be used.
+    Raises DistillbenchError where there is no such file, or one of the user's that cannot be used.
     """
     if kind not in kinds(package):
         raise DistillbenchError(f"kind: {unknown(kind, kinds(package))}")
@@ -94,11 +94,11 @@ def build(package: str, name: str, fields: Mapping[str, Any]) -> Any:
     return build_dataclass(cls, {**fields, "name": name}, where)
 
 
-# --- folders of a user's own ----------------------------------------------------------------------
+# --- a user's own folders -------------------------------------------------------------------------
 
 
 def use_folders(outside: Sequence[Path]) -> None:
-    """Has this process find the plug-ins in these absolute folders, and in no others, beside ours.
+    """Makes the plug-ins in these absolute folders, and in no others, available beside ours in this process.
 
     Raises DistillbenchError, one line a fault, where a folder is missing or a name is taken.
     """
@@ -119,12 +119,12 @@ def use_folders(outside: Sequence[Path]) -> None:
 
 
 def folders() -> tuple[Path, ...]:
-    """The folders of a user's own that this process finds plug-ins in."""
+    """The user's own plug-in folders of this process."""
     return tuple(dict.fromkeys(p.parent for name in PACKAGES for p in _outside(name)))
 
 
 def check_outside(*packages: str) -> None:
-    """Nothing; raises DistillbenchError with a line for every plug-in of a user's own that cannot be used."""
+    """Raises DistillbenchError with a line for every plug-in of the user's that cannot be used."""
     faults = []
     names = [(p, kind) for p in packages for folder in _outside(p) for kind in _modules(folder)]
     for package, kind in names:
@@ -199,7 +199,7 @@ def _folder_faults(folder: Path) -> Iterator[str]:
 
 
 def _taken(package: str, paths: Sequence[Path]) -> Iterator[str]:
-    """A line for every module of a user's own whose name somebody has, helpers included."""
+    """A line for every module of the user's whose name is taken, helpers included."""
     known = _modules(Path(_package(package).__path__[0]))
     for path in paths:
         for name, file in _modules(path).items():
@@ -209,7 +209,7 @@ def _taken(package: str, paths: Sequence[Path]) -> Iterator[str]:
 
 
 def _forget_others(package: str) -> None:
-    """Modules of folders that are not used any more are not to be found in memory either."""
+    """Removes modules of folders that are no longer used from `sys.modules`."""
     paths = [Path(p) for p in _package(package).__path__]
     for name, module in list(sys.modules.items()):
         parents = Path(getattr(module, "__file__", None) or "").parents

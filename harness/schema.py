@@ -16,7 +16,7 @@ from harness.types import DistillbenchError
 class Bound(NamedTuple):
     """What an annotation asks beyond its type: `Annotated[int, Bound("1 or more", lambda n: n >= 1)]`."""
 
-    words: str  # stand in errors for the whole type
+    words: str  # in errors, instead of the type's name
     holds: Callable[[Any], bool] = lambda value: True
 
 
@@ -64,7 +64,7 @@ def unknown(got: str, known: Sequence[str]) -> str:
 
 
 class _Spot(NamedTuple):
-    """Where a value stands: `key` of what `where` names, with [index] or .name inside a list or a mapping."""
+    """The location of a value: `key` of what `where` names, with [index] or .name inside a list or a mapping."""
 
     where: str
     key: str

@@ -1,4 +1,4 @@
-"""Which prompts the sample browser shows, and what is told of each: text side by side, packed within a budget. Pure."""
+"""The sample browser: which prompts it shows, with answers side by side, packed within a budget. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
 _MOST_PROMPTS = 300  # per task: more would make the list itself unreadable
-_LONGEST = 12_000  # characters of one answer in the page; the rest is in samples.parquet
+_LONGEST = 12_000  # characters of one answer in the page; samples.parquet has all of it
 _UNREAD = "no answer could be read"
 _WORD = re.compile(r"\w+", re.UNICODE)
 _SENTENCE_END = re.compile(r"[.!?。！？]+")
@@ -36,7 +36,7 @@ class Answer:
     """What one model answered to one prompt, as a reader sees it."""
 
     text: str
-    stop: str  # why it ended; "" where that means nothing
+    stop: str  # why it ended; "" where that does not apply
     option: int | None  # the option taken, multiple choice only
     right: bool | None  # the task's own 0/1 verdict; None where there is none
 
@@ -52,7 +52,7 @@ class TaskAnswers:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How one student's answer stands to its teacher's."""
+    """How similar one student's answer is to its teacher's."""
 
     same_error: bool  # both wrong, with the same option or the same text
     style: float  # 0 to 1: likeness of surface features (length, lines, lists, marks, first word)
@@ -62,7 +62,7 @@ class Likeness:
 def task_answers(record: RunRecord, read: Read) -> Iterator[TaskAnswers]:
     """Answers of the first sample, task by task; tasks without readable answers are left out.
 
-    In a sweep a model whose answers differ between settings stands there once for each of them.
+    In a sweep a model whose answers differ between settings appears once per setting.
     """
     for task in record.tasks:
         sides: dict[str, Side] = {}
@@ -129,7 +129,7 @@ def _right(side: Side) -> dict[str, bool]:
 
 @lru_cache(maxsize=4096)  # a teacher's answers are compared with those of all its students
 def surface(text: str) -> tuple[float, ...]:
-    """What style looks like at first sight: words, lines, lists, headings, sentence length, marks."""
+    """Surface features of style: words, lines, lists, headings, sentence length, punctuation."""
     words, lines = len(_WORD.findall(text)), text.splitlines()
     sentences = max(1, len(_SENTENCE_END.findall(text)))
     starts = [line.lstrip() for line in lines]
@@ -168,7 +168,7 @@ def word_difference(a: str, b: str) -> float:
 
 
 def likeness(student: Answer, teacher: Answer) -> Likeness:
-    """How a student's answer stands to its teacher's."""
+    """How similar a student's answer is to its teacher's."""
     both_wrong = student.right is False and teacher.right is False
     said = student.text.split() if student.text != _UNREAD else []
     same = (
@@ -184,9 +184,9 @@ def likeness(student: Answer, teacher: Answer) -> Likeness:
 
 
 def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> dict[str, Any]:
-    """One task of the sample browser: prompts with what is told of them, and a packed block for each.
+    """One task of the sample browser: prompts with their likeness scores, and a packed block for each.
 
-    Every student and teacher in `pairs` has answers here. Round and round: one prompt where student and teacher are
+    Every student and teacher in `pairs` has answers here. In turn: one prompt where student and teacher are
     wrong the same way, one with a large difference, one by chance.
     """
     told = {pair: _likenesses(answers, pair) for pair in pairs}

@@ -1,4 +1,4 @@
-"""The Board of a run: what may be said of its record, worked out once. Page, tables, figures and exports read it."""
+"""The Board of a run: everything derived from its record, computed once for page, tables, figures and exports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """A record with its subjects, what may be claimed of them, and the rows of the leaderboard."""
+    """A record with its subjects, the claims about them, and the rows of the leaderboard."""
 
     record: RunRecord
     subjects: tuple[Subject, ...]
@@ -39,7 +39,7 @@ class Board:
     read: Read
 
     def claim(self, topic: Topic, subject: Subject) -> Claim:
-        """What may be claimed of the subject about a topic."""
+        """The claim about the subject on a topic."""
         score = self.index.about(topic, subject)
         return self.claims[subject, score.metric] if score is not None else Claim(None)
 
@@ -48,11 +48,11 @@ class Board:
         return [s for s in self.subjects if s.role == "control" and s.group == subject.group]
 
     def scores_of(self, subject: Subject) -> list[Score]:
-        """Scores of all models under the subject's setting, and those that no sweep touched."""
+        """Scores of all models under the subject's setting, and those that do not depend on the sweep."""
         return [s for s in self.record.scores if s.variant in (subject.variant, ())]
 
     def answers(self) -> Iterator[TaskAnswers]:
-        """Stored answers of the first sample task by task, read when asked for."""
+        """Stored answers of the first sample, task by task, read lazily."""
         return task_answers(self.record, self.read)
 
     def pairs_in(self, answers: TaskAnswers) -> list[Pair]:
@@ -73,7 +73,7 @@ class Board:
 
 
 def no_answers(collection: CollectionRecord) -> None:
-    """For records whose store is elsewhere: there are no answers to show."""
+    """Always None: the reader of answers for records whose store is elsewhere."""
 
 
 def make_board(record: RunRecord, read: Read = no_answers) -> Board:

@@ -1,4 +1,4 @@
-"""What a careful reader asks of a run first, from its record alone. Pure."""
+"""Warnings about a run, derived from its record alone. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FEW_LINEAGES = 4
 
 
 def cautions(record: RunRecord) -> tuple[str, ...]:
-    """One line each, in the order of the page; the first where the run has not one number."""
+    """Warnings, one line each, in the order of the page; first the one about a run without any number."""
     empty = without_number(record)
     parts = (_missing, _spilled, _without_base, _controls, _few_prompts, _ceilings, _judges, _seen)
     lines = [empty] if empty else []
@@ -23,7 +23,7 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
 
 
 def without_number(record: RunRecord) -> str:
-    """One line that says why not one score has a value; "" where there is one."""
+    """One line that says why no score has a value; "" if at least one has."""
     if any(score.value is not None for score in record.scores):
         return ""
     if not record.metrics:
@@ -45,7 +45,7 @@ def _missing(record: RunRecord) -> Iterator[str]:
 
 
 def _spilled(record: RunRecord) -> Iterator[str]:
-    """Answers in which the value of a secret stands: they stay as they are."""
+    """Warnings about answers that contain the value of a secret; such answers are not edited."""
     places: dict[tuple[str, str], tuple[str, ...]] = {}
     for c in record.collections:
         if c.secrets:
@@ -55,7 +55,7 @@ def _spilled(record: RunRecord) -> Iterator[str]:
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:
-    """What is said of an answer that holds a secret, on the page and while the run goes on."""
+    """The warning about answers that contain a secret, for the page and for the running program."""
     return (
         f"{model} x {task}: an answer holds the value of environment variable {' and '.join(names)}; answers are kept "
         "as they came, so change that key before you show them to others"
@@ -90,7 +90,7 @@ def _few_prompts(record: RunRecord) -> Iterator[str]:
 
 
 def _ceilings(record: RunRecord) -> Iterator[str]:
-    """Teachers whose open answers were to be drawn twice and do not vary."""
+    """Warnings about teachers that were sampled twice but gave the same answers."""
     drawn = {(c.model, c.task, c.sample) for c in record.collections}
     open_tasks = [t for t, f in record.tasks.items() if "text" in str(f.get("yields", "")).split()]
     greedy = sorted(
@@ -110,7 +110,7 @@ def _ceilings(record: RunRecord) -> Iterator[str]:
 
 
 def _judges(record: RunRecord) -> Iterator[str]:
-    """A judge favours its own answers, and those of its relatives."""
+    """Warnings about judges that are related to a model they judge: they favour their own answers."""
     compared = dict.fromkeys(m for p in record.pairs for m in (p.teacher, p.student))
     for task, judges in record.judges.items():
         for judge in judges:
@@ -122,7 +122,7 @@ def _judges(record: RunRecord) -> Iterator[str]:
 
 
 def _seen(record: RunRecord) -> Iterator[str]:
-    """How many prompts a model may have been trained on, where it says what it was trained on."""
+    """Number of prompts that a model may have been trained on, for models that name their training data."""
     for c in record.collections:
         if c.sample == 0 and c.n_seen:
             yield (

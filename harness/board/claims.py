@@ -1,4 +1,4 @@
-"""What may be claimed of a student: above its base, above the controls, better than another, rank. Their one owner.
+"""Claims about a student: above its base, above the controls, better than another, rank; decided here only.
 
 Sentences, marks, tables, gates and figures quote a Claim; none of them compares numbers itself.
 """
@@ -29,7 +29,7 @@ class MeasureColumn:
 
 
 class Highest(NamedTuple):
-    """The control that reaches highest."""
+    """The control with the highest value."""
 
     value: float
     model: str
@@ -37,7 +37,7 @@ class Highest(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """One subject's number in one measure, and what may be said of it."""
+    """One subject's number in one measure, and what it supports."""
 
     score: Score | None  # None = the run does not measure it
     above_zero: bool = False  # the whole interval lies above 0
@@ -45,7 +45,7 @@ class Claim:
     highest: Highest | None = None  # of the controls of the same teacher that have a number
     above_controls: bool = False  # a student whose number is above that of every control
     rank: int | None = (
-        None  # 1 + number of the same teacher's students that are better beyond doubt
+        None  # 1 + number of the same teacher's students that are significantly better
     )
     leads: bool = (
         False  # best of its teacher's students, and different from the next after correction
@@ -83,7 +83,7 @@ def make_claims(
     columns: Sequence[MeasureColumn],
     comparisons: Sequence[Comparison],
 ) -> Claims:
-    """What may be claimed of every subject in every column of the leaderboard, and in the page's topics."""
+    """Claims about every subject for every column of the leaderboard and every topic of the page."""
     topics = [m for topic in get_args(Topic) for m in index.metrics(topic)]
     from_base = dict.fromkeys(topics, False) | {c.metric: c.from_base for c in columns}
     claims: dict[tuple[Subject, str], Claim] = {}
@@ -98,7 +98,7 @@ def make_claims(
 def _beside_controls(
     subject: Subject, score: Score | None, scores: Mapping[Subject, Score | None], from_base: bool
 ) -> Claim:
-    """The subject's claim without what its rivals among the students decide; controls as the leaderboard has them."""
+    """The subject's claim before ranks and leaders; controls as the leaderboard has them."""
     rivals = [
         Highest(x.value, other.student)
         for other, x in scores.items()
@@ -153,7 +153,7 @@ def _compared(
 
 
 def _widest(family: Sequence[Comparison], subject: Subject) -> list[Comparison]:
-    """The subject's comparisons with other students, as `first`, on the task that is made of most tasks."""
+    """The subject's comparisons with other students, as `first`, on the task that combines most tasks."""
     own = [
         c if c.first == subject.student else _turned(c)
         for c in family

@@ -33,7 +33,7 @@ def _family(score: Score) -> tuple[str, str, str]:
 
 
 class _Sorted(NamedTuple):
-    """A score's pseudo-values, ready to be compared with another's."""
+    """A score's pseudo-values, sorted by prompt so that they can be paired with another's."""
 
     score: Score
     prompts: tuple[str, ...]  # (P,) sorted

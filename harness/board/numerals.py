@@ -16,7 +16,7 @@ def decimals(value: float, low: float | None = None, high: float | None = None) 
 
 
 def fixed(value: float, places: int) -> str:
-    """`value` with so many decimals, a true minus sign, thousands apart, and no negative zero."""
+    """`value` with `places` decimals, a true minus sign, spaces between thousands, and no negative zero."""
     text = f"{value:,.{places}f}".replace(",", "\u202f")
     if text.startswith("-"):
         text = text[1:] if not any(c in "123456789" for c in text) else MINUS + text[1:]
@@ -53,7 +53,7 @@ def count(value: int | float) -> str:
 
 
 def scaled(value: int | float) -> str:
-    """A large count in words of three digits: "7.6 M", "162 k"."""
+    """A large count in up to three digits and a unit: "7.6 M", "162 k"."""
     return _scaled(float(value), 1000.0, ("", "k", "M", "B", "T"))
 
 

@@ -22,14 +22,14 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(cls: type[T], value: Mapping[str, Any]) -> T:
-    """The instance of a dataclass that `to_plain` was given; keys that are no fields are left out."""
+    """The inverse of `to_plain`: an instance of the dataclass; keys that are not fields are ignored."""
     built: T = _reader(typing.cast(Any, cls))(value)
     return built
 
 
 @cache
 def _reader(hint: Any) -> Callable[[Any], Any]:
-    """What turns a plain value into one of the annotated type."""
+    """A function from a plain value to one of the annotated type."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)

@@ -1,4 +1,4 @@
-"""The record of a run: its scores, how they compare, how they were made, and what a careful reader asks. A value."""
+"""The record of a run: scores, comparisons, provenance and warnings, as one immutable value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Comparison:
     low: float
     high: float
     p: float  # two-sided, paired
-    # Holm within a (metric, task, teacher); Benjamini-Hochberg across the leaderboard is the claims'
+    # Holm within (metric, task, teacher); board.claims adds Benjamini-Hochberg across the leaderboard
     p_adjusted: float
     n: int
     detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
@@ -39,7 +39,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class MetricNote:
-    """What a measure says of itself."""
+    """The description that a measure gives of itself."""
 
     name: str
     unit: str
@@ -53,7 +53,7 @@ class MetricNote:
 
 @dataclass(frozen=True)
 class CollectionRecord:
-    """How one model's answers to a task were collected, and where they lie.
+    """How one model's answers to a task were collected, and where they are stored.
 
     Seconds, latency and memory are provenance, exempt from the promise of equal bytes.
     """
@@ -76,7 +76,7 @@ class CollectionRecord:
     n_prompts: int = 0
     n_seen: int | None = None  # prompts that occur in the training data; None = none is named
     n_seen_exactly: int | None = None  # of these, word for word
-    secrets: tuple[str, ...] = ()  # environment variables whose value stands in an answer
+    secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 
@@ -93,7 +93,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class WorkCount:
-    """How often a piece of work was done in this run, and how often its result lay in the store."""
+    """How many results were computed in this run, and how many were already in the store."""
 
     model: str  # "" where it is not about one model
     task: str
@@ -104,7 +104,7 @@ class WorkCount:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything that is said of a run, and nothing that cannot be stored; of a sweep, that of all its jobs."""
+    """Everything that is known about a run, or about all jobs of a sweep; all of it can be stored."""
 
     title: str
     scores: tuple[Score, ...]
@@ -116,7 +116,7 @@ class RunRecord:
     metrics: tuple[MetricNote, ...]
     collections: tuple[CollectionRecord, ...]
     versions: Mapping[str, str]  # package -> version, plus python, platform
-    lineages: Mapping[str, str] = field(default_factory=dict)  # model -> whom it is related to
+    lineages: Mapping[str, str] = field(default_factory=dict)  # model -> its lineage
     judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> who judges it
     differences: tuple[Difference, ...] = ()
     work: tuple[WorkCount, ...] = ()

@@ -1,4 +1,4 @@
-"""Two runs compared: the same score of both, paired by prompt where both have its pseudo-values."""
+"""Comparison of two runs, score by score, paired by prompt where both have pseudo-values."""
 
 from __future__ import annotations
 

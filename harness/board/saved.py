@@ -35,7 +35,7 @@ _INFLUENCE = pa.schema(
 
 
 def write_record(record: RunRecord, folder: Path) -> None:
-    """Writes the three files into a folder that is there; the same record gives the same bytes."""
+    """Writes the three files into an existing folder; the same record gives the same bytes."""
     rest = to_plain(replace(record, scores=(), comparisons=()))
     del rest["scores"], rest["comparisons"]
     _write_json(folder / RUN, {"schema": _RUN_SCHEMA, **rest})
@@ -49,7 +49,7 @@ def write_record(record: RunRecord, folder: Path) -> None:
 
 
 def read_record(folder: Path) -> RunRecord:
-    """The record that was written into the folder; raises DistillbenchError where the files are not those of a run."""
+    """The record stored in the folder; raises DistillbenchError if the files are not those of a run."""
     rest, rows = (
         _read_json(folder / n, s) for n, s in ((RUN, _RUN_SCHEMA), (SCORES, _SCORES_SCHEMA))
     )

@@ -1,4 +1,4 @@
-"""What came across, in one sentence per student, made from numbers and claims alone. Pure."""
+"""One sentence per student about what came across, made from numbers and claims alone. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Sentence:
     """A sentence about one student; `strong` marks the numbers."""
 
     subject: Subject
-    # the map's word for where it stands: clone, imitator, learner, neither; "" = cannot be said
+    # the corner of the map that it is in: clone, imitator, learner, neither; "" = cannot be said
     corner: str
     parts: tuple[Part, ...]
     doubts: tuple[str, ...]  # why a number is absent, or what weakens it
@@ -51,7 +51,7 @@ def _sentence(board: Board, subject: Subject) -> Sentence:
 
 
 def _share(score: Score) -> str:
-    """A share with its interval; below 0 there is nothing to take over, only a distance that grew."""
+    """A share with its interval; a share below 0 is described as a distance that grew."""
     words = percent(score.value or 0.0, score.low, score.high)
     return f"none ({words})" if (score.value or 0.0) < 0 else words
 
@@ -75,7 +75,7 @@ def _agreement(board: Board, subject: Subject) -> list[Part]:
 
 
 def _length(board: Board, subject: Subject) -> list[Part]:
-    """How far length alone went, the trivial explanation to beat, where it was measured."""
+    """The gap recovered by length alone, the trivial explanation to beat, where it was measured."""
     score = board.index.about("length", subject)
     if score is None or score.value is None or not board.index.is_gap(score):
         return []
@@ -84,7 +84,7 @@ def _length(board: Board, subject: Subject) -> list[Part]:
 
 
 def _doubts(board: Board, subject: Subject, halves: list[tuple[str, Claim]]) -> list[str]:
-    """Why a headline is absent, whether it is above base and controls, whether there was enough text."""
+    """Why a headline is missing, whether it is above base and controls, whether there was enough text."""
     doubts = [
         f"{word.capitalize()}: {c.score.reason}"
         for word, c in halves

@@ -1,4 +1,4 @@
-"""Who is measured against whom, and which scores are whose. The one owner of that question."""
+"""Which model is compared with which teacher, and which scores belong to whom; decided here only."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Subject:
 
     @property
     def group(self) -> tuple[str, Variant]:
-        """What those have in common who are compared with one another: teacher and setting."""
+        """Teacher and setting: subjects are compared only within such a group."""
         return self.teacher, self.variant
 
 
 def subjects_of(record: RunRecord) -> tuple[Subject, ...]:
     """Students in the order of the matrix, then controls and ceilings in the order of the teachers.
 
-    A pair stands under every variant under which it has scores, or under all where it has none at all.
+    A pair appears under every variant in which it has scores, or under all variants if it has none.
     """
     variants = sorted({s.variant for s in record.scores}) or [()]
     pairs = {(p.student, p.teacher): p for p in record.pairs}
@@ -59,7 +59,7 @@ def subjects_of(record: RunRecord) -> tuple[Subject, ...]:
 
 
 def _bases(record: RunRecord) -> dict[tuple[str, str, Variant], str]:
-    """(model, teacher, variant) -> base of every model that is compared; of several that of the teacher's last pair."""
+    """(model, teacher, variant) -> base of every compared model; of several bases, that of the teacher's last pair."""
     places: dict[tuple[str, str], int] = {}
     for place, pair in enumerate(record.pairs):
         places.setdefault((pair.teacher, pair.base or ""), place)
@@ -74,7 +74,7 @@ def _bases(record: RunRecord) -> dict[tuple[str, str, Variant], str]:
 
 
 def _role(record: RunRecord, model: str, teacher: str) -> str:
-    """The role of a model beside a teacher of which it is not a student."""
+    """The role of a model with respect to a teacher of which it is not a student."""
     if any(c.model == model and (not c.teachers or teacher in c.teachers) for c in record.controls):
         return "control"
     role = record.role(model)
@@ -87,7 +87,7 @@ def _of_pair(pair: Pair, variant: Variant) -> Subject:
 
 @dataclass(frozen=True)
 class ScoreIndex:
-    """Scores by (metric, student, teacher, variant), each list sorted by task; and what their measures say."""
+    """Scores by (metric, student, teacher, variant), each list sorted by task, and the notes of their measures."""
 
     table: Mapping[tuple[str, str, str, Variant], Sequence[Score]]
     notes: Mapping[str, MetricNote]  # by name
@@ -118,12 +118,12 @@ class ScoreIndex:
         return overall(self.all(metric, subject))
 
     def metrics(self, topic: Topic) -> list[str]:
-        """Full names of what the run's measures say about a topic, in the order in which they are asked."""
+        """Full names of the run's measures (or parts) about a topic, in the order in which they are tried."""
         parts = [(n.name, part) for n in self.notes.values() for part in n.topics.get(topic, ())]
         return [f"{name}/{part}" if part else name for name, part in parts]
 
     def about(self, topic: Topic, subject: Subject) -> Score | None:
-        """The subject's score about a topic: the first that has a value, else the first that has a reason."""
+        """The subject's score about a topic: the first with a value, else the first with a reason."""
         scores = [self.overall(metric, subject) for metric in self.metrics(topic)]
         rows = [s for s in scores if s is not None]
         return next((s for s in rows if s.value is not None), rows[0] if rows else None)

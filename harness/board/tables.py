@@ -1,4 +1,4 @@
-"""The tables of a Board as values: for files and programs with full numbers, for readers with words."""
+"""The tables of a Board as values: with full numbers for files and programs, with text for readers."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Cell:
     text: str  # what readers see
     note: str = ""  # what it is made of, or why it is empty
     link: str = ""  # the store keys behind it
-    interval: str = ""  # "[0.55, 0.69]", where there is one
-    marks: tuple[str, ...] = ()  # what may be claimed of it: words of MARKS
-    leads: bool = False  # the best, and different from the next beyond doubt
+    interval: str = ""  # "[0.55, 0.69]", or ""
+    marks: tuple[str, ...] = ()  # claims: words of MARKS
+    leads: bool = False  # the best, and significantly different from the next
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def leaderboard_table(board: Board) -> Table:
 
 
 def _of_measure(field: Field[Claim], place: int, name: str) -> Field[Row]:
-    """A claim's column for the measure that stands in this place of the leaderboard."""
+    """A claim's column for the measure at this place of the leaderboard."""
     full = f"{name}_{field.name}" if field.name else name
     return Field(full, lambda row: field.value(row.claims[place]), field.in_csv)
 
@@ -156,7 +156,7 @@ def leaderboard_view(board: Board) -> Table:
 
 
 def claim_cell(claim: Claim) -> Cell:
-    """A number with its interval, what may be claimed of it, and what it is made of; or a dash with the reason."""
+    """A number with its interval, its marks and what it is made of; or a dash with the reason."""
     score = claim.score
     if score is None:
         return Cell(None, DASH, "not measured")

@@ -60,7 +60,7 @@ def refuse_credentials(config: Mapping[str, Any], folders: Sequence[Path]) -> No
 
 
 def keep(config: Mapping[str, Any], folder: Path) -> None:
-    """Writes the redacted configuration of a run into its folder, for its owner's eyes only."""
+    """Writes the redacted configuration of a run into its folder, readable by its owner only."""
     folder.mkdir(parents=True, exist_ok=True)
     text = OmegaConf.to_yaml(OmegaConf.create(redacted(dict(config))))
     handle = os.open(folder / "config.yaml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -135,7 +135,7 @@ def _values(override: Override) -> list[str]:
 
 
 def _versions(config: DictConfig) -> Iterator[dict[str, Any]]:
-    """The configuration with interpolations as they stand; then, where that is possible, with resolved models."""
+    """The configuration with unresolved interpolations; then, where that is possible, with resolved models."""
     plain = OmegaConf.to_container(config, resolve=False)
     assert isinstance(plain, dict)
     yield {str(k): v for k, v in plain.items()}

@@ -43,7 +43,7 @@ def read(path: Path, *, resolve: bool = False) -> dict[str, Any]:
 
 
 def is_global(path: Path) -> bool:
-    """Whether the file's keys stand at the top of the configuration: Hydra reads this from its very first lines."""
+    """Whether the file's keys go to the top of the configuration: Hydra reads this from its very first lines."""
     for line in _text(path).splitlines():
         if re.fullmatch(r"\s*#\s*@package\s+_global_\s*", line):
             return True
@@ -53,7 +53,7 @@ def is_global(path: Path) -> bool:
 
 
 def not_global(path: Path) -> str:
-    """The line about a matrix file whose keys do not stand at the top."""
+    """The line about a matrix file whose keys do not go to the top of the configuration."""
     mark = (
         " (without the byte order mark that an editor put there)"
         if path.read_bytes()[:3] == b"\xef\xbb\xbf"
@@ -127,7 +127,7 @@ def _text(path: Path) -> str:
 
 
 def _place(error: yaml.YAMLError) -> str:
-    """What is damaged, and where, in one line."""
+    """The fault of a YAML file and its position, in one line."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"

@@ -17,7 +17,7 @@ from harness.stages.gate import conditions_from
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
 _NOT_YET = ("suspect", "candidates")
-# stand in for keys at fault, so that the others are looked at too
+# replace faulty keys, so that the others are checked too
 _STAND_INS: dict[str, Any] = {
     "title": "", "stages": STAGES, "limit": None, "seed": 0, "workers": 1, "comparability": "refuse",
     "paths": Paths(Path(), Path()),
@@ -163,7 +163,7 @@ class _Library:
         return self._merged(group, name, changes, known)
 
     def decoding(self, name: str, seed: int) -> Decoding:
-        """The decoding of a file; a fault is recorded, and greedy stands in its place."""
+        """The decoding of a file; a fault is recorded, and greedy is used instead."""
         fields = self._merged("decoding", name, {}, ())
         try:
             return _drawn(build_dataclass(Draws, _seeded(fields, seed), f"decoding {name}"))

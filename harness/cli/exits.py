@@ -1,4 +1,4 @@
-"""How whatever ends a run becomes an exit code: one line on stderr, and never the 1 that means "a gate failed"."""
+"""From an exception to an exit code, with one line on stderr; never 1, which means "a gate failed"."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HINDERED = (
 def coded(action: Callable[[], int]) -> int:
     """The code that `action` returns, or the one that stands for what it raises.
 
-    2 with one line a fault where input, folders or disk are wrong; 70 with a traceback where nobody foresaw it.
+    2 with one line a fault where input, folders or disk are wrong; 70 with a traceback for anything unforeseen.
     """
     try:
         return action()
@@ -47,7 +47,7 @@ def coded(action: Callable[[], int]) -> int:
 
 
 def wrong(text: str) -> int:
-    """Says every line of an error that was not said before; 2."""
+    """Prints every line of an error that was not printed before; returns 2."""
     for line in dict.fromkeys(text.splitlines()):
         if line not in _said:
             say(f"error: {line}")
@@ -56,13 +56,13 @@ def wrong(text: str) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """An error of somebody else's in one line."""
+    """The error of another library in one line."""
     text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
     return text or type(error).__name__
 
 
 def _world(error: OSError) -> str:
-    """What disk or folders refuse, and the cure."""
+    """The fault of a disk or a folder, and the cure."""
     place = f"{error.filename or 'disk'}: {error.strerror}"
     if error.errno in _FULL:
         return f"{place}; make room or name another paths.results, then run again"

@@ -35,7 +35,7 @@ _FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 
 @hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")  # type: ignore[untyped-decorator]
 def _job(config: DictConfig) -> int:
-    """One job of Hydra: a whole run, or one point of a sweep, whose code stands in the sweep's folder."""
+    """One job of Hydra: a whole run, or one point of a sweep, whose exit code is written to the sweep's folder."""
     guard_logs()
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     if in_sweep:
@@ -54,7 +54,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _accept_lazy_help()
-    # argparse takes a flag between two overrides for a mistake; wherever it stands, it means the
+    # argparse rejects a flag between two overrides; wherever it is, it means the
     # same.
     flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
     sys.argv[1:] = flags[:1] + [word for word in sys.argv[1:] if word not in flags]
@@ -146,7 +146,7 @@ def _bare(error: Exception) -> str:
 
 
 def _gone() -> str:
-    """A line where the current folder was removed under our feet; "" where it is there."""
+    """A line if the current folder has been removed; "" if it exists."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -169,7 +169,7 @@ def _named_files() -> Iterator[tuple[str, str]]:
 
 
 def _plain_words(error: Exception) -> str:
-    """Hydra's and OmegaConf's complaints in one line, with the nearest name where a name is unknown."""
+    """Hydra's and OmegaConf's errors in one line, with the nearest name where a name is unknown."""
     text = one_line(error)
     file = re.search(r"Could not (?:find|load) '([\w/]+)/([^'/]*)'", text)
     if file:
@@ -211,7 +211,7 @@ def _own_folders() -> list[Path]:
 
 
 def _keys(parent: str) -> list[str]:
-    """Keys of config.yaml under a dotted name; empty where it says nothing about them."""
+    """Keys of config.yaml under a dotted name; empty where it has none."""
     node = OmegaConf.load(packaged("conf") / "config.yaml")
     found = OmegaConf.select(node, parent) if parent else node
     return (

@@ -1,4 +1,4 @@
-"""Standard output and error that never end a run: a reader who has left or a full disk costs words, not the work."""
+"""Standard output and error that never end a run: a closed pipe or a full disk loses output, not the work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Lasting(io.TextIOWrapper):
         return self._tried(lambda: io.TextIOWrapper.write(self, text)) or len(text)
 
     def flush(self) -> None:
-        """Writes what is held back."""
+        """Writes what is buffered."""
         self._tried(lambda: io.TextIOWrapper.flush(self))
 
     def _tried(self, action: Callable[[], int | None]) -> int | None:
@@ -27,7 +27,7 @@ class _Lasting(io.TextIOWrapper):
             return action()
         except OSError as error:
             silence = os.open(os.devnull, os.O_WRONLY)
-            # what is held back goes there too: the interpreter flushes once more
+            # buffered output goes there too: the interpreter flushes once more
             os.dup2(silence, self.fileno())
             os.close(silence)
             if self.strict and not isinstance(error, BrokenPipeError):
@@ -36,7 +36,7 @@ class _Lasting(io.TextIOWrapper):
 
 
 def make_lasting() -> None:
-    """Replaces both streams. Whoever asked for output on stdout learns of a full disk; on stderr nobody could."""
+    """Replaces both streams. A full disk is an error on stdout, and ignored on stderr."""
     sys.stdout = _lasting(sys.stdout, strict=True)
     sys.stderr = _lasting(sys.stderr, strict=False)
 

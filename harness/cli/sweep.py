@@ -39,7 +39,7 @@ def code() -> int:
 
 
 def check_callback() -> None:
-    """Raises DistillbenchError where nobody would gather the jobs: their gates could not answer."""
+    """Raises DistillbenchError if the callback is missing: jobs would not be gathered, nor gates checked."""
     callbacks = HydraConfig.get().callbacks or {}
     if not any(
         c.get("_target_") == f"{OnePage.__module__}.{OnePage.__name__}" for c in callbacks.values()
@@ -71,7 +71,7 @@ def leave_job(job_code: int, outcome: Outcome | None) -> None:
 class OnePage(Callback):  # type: ignore[misc]
     """Hydra's callback: makes the one page of a sweep.
 
-    Hydra turns what a callback raises into a warning, so nothing leaves it: a code stands for every failure.
+    Hydra turns what a callback raises into a warning, so it never raises: every failure becomes an exit code.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:

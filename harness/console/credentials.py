@@ -1,4 +1,4 @@
-"""Credentials that stand in a configuration or on a command line are refused, without being repeated."""
+"""Faults for credentials in a configuration or on a command line, without repeating them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def override_faults(words: Sequence[str]) -> list[str]:
 
 
 def variable_fault(where: str, name: Any) -> str | None:
-    """What is wrong with the name that stands in an api_key_env, such as being the key itself."""
+    """The fault of the name in an api_key_env, such as being the key itself."""
     if name is None or (
         isinstance(name, str) and re.fullmatch(r"[A-Za-z_]\w*", name) and not secret_in(name)
     ):
@@ -59,7 +59,7 @@ def variable_fault(where: str, name: Any) -> str | None:
 
 
 def shown_variable(name: str) -> str:
-    """The name of a variable where it is spelt like one; a key that stands in its place by mistake is not shown."""
+    """The name of a variable where it is spelt like one; a key given in its place by mistake is not shown."""
     return (
         name
         if re.fullmatch(r"[A-Z_][A-Z0-9_]*", name)

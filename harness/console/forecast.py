@@ -22,7 +22,7 @@ Amounts = Mapping[Sort, float]
 Place = tuple[str, Sort]  # part and sort
 
 _ALL = 1 - 1e-9  # a share from which on everything is done: sums of floats are not exact
-# of the time that a piece has taken: what takes longer than expected is never about to end
+# of the time that a piece has taken: work that takes longer than expected is never shown as about to end
 _LEAST_LEFT = 0.1
 
 
@@ -51,7 +51,7 @@ class Forecast:
         self._seen: dict[Place, _Seen] = {}
         self._at_work: dict[str, tuple[Amounts, float]] = {}  # part -> its piece, and since when
         self._at_once = at_once
-        # seconds per unit; None = to be computed anew
+        # seconds per unit; None = to be recomputed
         self._costs: dict[Place, float] | None = None
 
     @property

@@ -1,6 +1,6 @@
-"""What a run says while it works: bars with the time left on a terminal, elsewhere a line every while. On stderr.
+"""What a run says while it works: bars with the time left on a terminal, elsewhere a line now and then. On stderr.
 
-Whatever may take long stands in a stage. A thread looks at the open stages twice a second, so that something is said
+Whatever may take long runs in a stage. A thread looks at the open stages twice a second, so that something is said
 also while one call keeps the program busy for minutes.
 """
 
@@ -33,7 +33,7 @@ class News:
     """What happened to one part of a stage's work."""
 
     part: str
-    # what it is at from now on; "" = there is nothing to tell but its share
+    # its new activity; "" = only its share is shown
     doing: str | None = None
     begun: Amounts = field(default_factory=dict)  # the piece that it is at from now on
     ended: Amounts = field(default_factory=dict)  # a piece that is done
@@ -225,7 +225,7 @@ class _Bars:
         self.progress.start()
 
     def show(self, stages: list[Stage], now_s: float) -> None:
-        """Draws the rows as they stand now."""
+        """Draws the current rows."""
         wanted = [(id(stage), "") for stage in stages] + [
             (id(stage), part) for stage in stages for part in stage.at
         ]

@@ -1,7 +1,7 @@
-"""What a secret is, and how it is kept out of everything that is said or stored. Prompts and answers are never edited.
+"""Detection and redaction of secrets in all output and stored data, except prompts and answers (never edited).
 
 A secret is the value of an environment variable that holds a key (its name says so, or `api_key_env` names it), the
-user information of an address that stands in the environment, and whatever a pattern below recognises: user
+user information of an address in the environment, and whatever a pattern below recognises: user
 information and query of an address, the value of an authorization header, a bearer token, a well-known form of key.
 """
 

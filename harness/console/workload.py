@@ -9,7 +9,7 @@ from harness.types import Decoding, Message, Request
 
 # an estimate on the low side; the right number would need the model's tokenizer
 CHARACTERS_PER_TOKEN = 3
-# a token that is written takes about as long as so many that are read: it cannot be had before the
+# a token that is written takes about as long as so many that are read: it cannot be computed before the
 # last
 _WRITING = 4
 _EACH = 16  # what a request costs beside its tokens, in tokens

@@ -1,4 +1,4 @@
-"""The boundary of a job: what it makes is written here, and whatever goes wrong in it stays in it."""
+"""The boundary of a job: its products are written here, and its exceptions end here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 def carry_out(job: Job, desk: Desk) -> Ended:
     """Makes a job and writes its products; an exception becomes the reason of every key that it has not made.
 
-    The traceback stands in `failures/`. Raises OSError where there is no space left: then nothing can go on.
+    The traceback is written to `failures/`. Raises OSError where there is no space left, which ends the run.
     """
     started = time.perf_counter()
     if not job.reports:

@@ -1,4 +1,4 @@
-"""Jobs on this machine: in processes of their own where that pays, else here."""
+"""Jobs on this machine: in worker processes where that pays, else in this process."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from harness.executors import AbstractExecutor, Desk, Ended, Job
 from harness.executors._boundary import carry_out
 from harness.plugins import folders, use_folders
 
-_LOOK_S = 0.2  # how often the display is given a chance
+_LOOK_S = 0.2  # interval between updates of the display
 _TRIES = 2  # a worker may be killed for what another program did
 
 
 @final
 @dataclass(frozen=True)
 class LocalExecutor(AbstractExecutor):
-    """Processes forked from a server that imported once what they need."""
+    """Worker processes, forked from a server that has imported their modules once."""
 
     workers: int = 1  # processes at once
 
@@ -39,7 +39,7 @@ class LocalExecutor(AbstractExecutor):
         return self.workers if may_start_processes() else 1
 
     def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
-        """Jobs worth a process of their own run `workers` at a time, the others here, one after another."""
+        """Runs jobs worth a separate process `workers` at a time, the others here, one after another."""
         waiting, ended = list(jobs), list[Ended]()
         while ready := [j for j in waiting if j.may_start(desk.store)]:
             apart = [j for j in waiting if j.apart] if any(j.apart for j in ready) else []
@@ -63,7 +63,7 @@ def _say_over(done: Sequence[Ended], waiting: Sequence[Job], shown: Stage) -> No
 
 @dataclass
 class _Worker:
-    """A process and what it is at."""
+    """A process and its current job."""
 
     process: BaseProcess
     connection: Connection
@@ -92,7 +92,7 @@ class _Crew:
             worker.process.join()
 
     def work_off(self, shown: Stage) -> list[Ended]:
-        """How each job ended that could start."""
+        """How each job that could start ended."""
         ended: list[Ended] = []
         self._employ()
         while busy := [w for w in self._workers if w.job is not None]:
@@ -143,7 +143,7 @@ class _Crew:
         return [w for w in busy if w.connection in heard]
 
     def _heard(self, worker: _Worker) -> Iterator[News | Ended]:
-        """What a worker says; a job whose worker was killed is given to another one, once."""
+        """Messages of a worker; a job whose worker was killed is given to another one, once."""
         try:
             message: News | Ended | BaseException = worker.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -181,14 +181,14 @@ def _killed(job: Job, desk: Desk, code: int | None) -> Ended:
 
 
 def _silent(news: News) -> None:
-    """Nobody hears it."""
+    """Ignores news."""
 
 
 # --- in a worker ----------------------------------------------------------------------------------
 
 
 def _serve(connection: Connection, plugins: Sequence[Path]) -> None:
-    """Carries out one job after another at the desk that comes first, until the parent wants no more.
+    """Carries out jobs until the parent closes the connection; the first message is the desk.
 
     `plugins`: folders that the desk's plug-ins come from.
     """

@@ -1,4 +1,4 @@
-"""The axis of a sweep: which swept key lies along it, and where each of its values stands."""
+"""The axis of a sweep: which swept key it shows, and the position of each value."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Axis:
 
     @property
     def word(self) -> str:
-        """How the key is called beside its values."""
+        """The key's name as it is shown with its values."""
         return self.key.rsplit(".", 1)[-1]
 
     def at(self, swept: str) -> float:
@@ -68,7 +68,7 @@ def _axis(key: str, values: Sequence[str]) -> Axis:
     if len(known) == len(values) and len(set(known)) == len(values):
         wide = min(known) > 0 and max(known) / min(known) >= _WIDE
         return Axis(key, dict(zip(values, known, strict=True)), True, True, wide)
-    # Numbers by size, then words as they came: `null` for a finished model stands after its
+    # Numbers by size, then words in their given order: `null` for a finished model follows its
     # checkpoints.
     order = sorted(range(len(values)), key=lambda i: (numbers[i] is None, numbers[i] or 0.0, i))
     places = {values[i]: float(place) for place, i in enumerate(order)}

@@ -1,4 +1,4 @@
-"""What a drawing is made of: marks at numbers, in a frame that says what the numbers mean. It has no colours.
+"""The parts of a drawing: marks at numbers, in a frame that gives the numbers a meaning. No colours here.
 
 Texts are plain, `\\n` breaks a line. A role ("student", "control" ...) says how a mark looks; whoever draws knows how.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Ends = tuple[float | None, float | None]  # of an interval; None where it has none
-Told = tuple[str, ...]  # lines told of a mark when it is pointed at; the first is its name
+Told = tuple[str, ...]  # hover text of a mark, in lines; the first is its name
 Side = Literal[
     "top right", "top left", "top center", "bottom right", "bottom left", "bottom center",
     "middle right", "middle left",
@@ -40,7 +40,7 @@ class Dots:
     role: str  # or "expected": a tick at what was to be expected
     dots: tuple[Dot, ...]
     size: float = 11.0  # pixels
-    quiet: bool = False  # stays behind the others
+    quiet: bool = False  # less prominent than the others
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Label:
     # end: that of the text which lies at the place
     x_of: Literal["axis", "frame"] = "axis"  # "frame" = 0 to 1 from left to right
     y_of: Literal["axis", "frame"] = "axis"  # "frame" = 0 to 1 from bottom to top of its panel
-    strong: str = ""  # stands before the text
+    strong: str = ""  # comes before the text
     size: float | None = 11.0  # pixels; None = that of running text
     quiet: bool = False
     role: str = ""  # whose colour it has
@@ -194,7 +194,7 @@ class Ticks:
 
 @dataclass(frozen=True)
 class Panels:
-    """Panels below one another over one axis, each with numbers of its own."""
+    """Panels below one another over a shared axis, each with its own range of numbers."""
 
     x: Ticks
     spans: tuple[tuple[float, float], ...]  # one per panel, from the top
@@ -241,13 +241,13 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure before anybody draws it."""
+    """A figure, independent of the program that draws it."""
 
     marks: tuple[Mark, ...]  # the first lie lowest
     frame: Frame
     numbers: Numbers
     caption: str = ""  # "" = the figure's own
-    notes: tuple[str, ...] = ()  # what a reader is told besides
+    notes: tuple[str, ...] = ()  # further remarks for readers
 
 
 def numbers_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Numbers:

@@ -1,4 +1,4 @@
-"""Where the labels of points go, so that they cross few points and one another."""
+"""Placement of the labels of points, with few overlaps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def label_sides(
 ) -> list[Side]:
     """For every point the side on which its label crosses fewest other points and labels, chosen in order.
 
-    The points (0, 0) and (1, 1) are taken: base and teacher stand there with their own labels.
+    The points (0, 0) and (1, 1) are taken: base and teacher are there with their own labels.
     """
     to_pixels = [_PLOT[i] / (spans[i][1] - spans[i][0]) for i in (0, 1)]
     pixels = [

@@ -1,4 +1,4 @@
-"""Dot plots with a model, a task or a phrase in each row: what several figures are made of."""
+"""Dot plots with a model, a task or a phrase in each row: building blocks of several figures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _value(score: Score) -> float:
 
 
 def told(score: Score) -> Told:
-    """What a point says when pointed at."""
+    """The hover text of a point."""
     if score.value is None:
         return score.student, score.reason
     n = f"n = {score.n}" + (" control lineages" if score.level == "models" else "")

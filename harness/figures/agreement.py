@@ -1,4 +1,4 @@
-"""Agreement with the teacher beyond chance, students against controls."""
+"""Agreement with the teacher beyond chance, students compared with controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures against what a sweep changed: training steps, amount of data, temperature."""
+"""Measures as functions of a swept key: training steps, amount of data, temperature."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class DoseCurve(AbstractFigure):
         """Metrics in which some student has values at two places at least, the main ones first."""
         names = sorted({s.metric for s in board.record.scores})
         families = {n.split("/")[0] for n in names if "/" not in n}
-        # of measures that are nothing but parts
+        # of measures that consist of parts only
         parts = [n for n in names if "/" in n and n.split("/")[0] not in families]
         order = [n for n in self.measures if n in names]
         order += [n for n in (*sorted(families), *parts) if n not in self.measures]
@@ -243,7 +243,7 @@ def _numbers(panels: Sequence[_Panel], axis: Axis) -> Numbers:
 
 
 def _holes(panels: Sequence[_Panel], axis: Axis) -> list[str]:
-    """Why points of students are absent."""
+    """Why points of students are missing."""
     reasons: dict[str, list[str]] = {}
     for panel in panels:
         for line in panel.lines:

@@ -1,4 +1,4 @@
-"""Wrong answers shared with the teacher, against what the controls lead one to expect."""
+"""Wrong answers shared with the teacher, compared with the share expected from the controls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from harness.types import Score
 
 @dataclass(frozen=True)
 class InheritedErrors(AbstractFigure):
-    """Share of common mistakes with the very same wrong answer, from expected to observed."""
+    """Share of common mistakes that have the same wrong answer, from expected to observed."""
 
     title: ClassVar[str] = "Inherited errors"
     caption: ClassVar[str] = (

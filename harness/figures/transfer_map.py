@@ -159,7 +159,7 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _names(subjects: Sequence[Subject]) -> list[str]:
-    """Labels of points; a model that stands on the map more than once says against which teacher."""
+    """Labels of points; a model that is on the map more than once is shown with its teacher."""
     often = Counter(s.label for s in subjects)
     return [wrapped(whose(s.label, s.teacher, often[s.label] > 1), 22) for s in subjects]
 

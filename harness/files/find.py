@@ -1,4 +1,4 @@
-"""Files of our own tasks: where they lie, and their columns."""
+"""Files of our own tasks: how they are found, and their columns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def content_digest(name: str, paths: Paths) -> str:
 def columns_of(
     given: Mapping[str, str], known: Sequence[str], required: Sequence[str]
 ) -> dict[str, str]:
-    """Our word -> the file's column; a required word that is not given names a column of its own name."""
+    """Our word -> the file's column; a required word that is not given means the column of that name."""
     for word in given:
         if word not in known:
             raise DistillbenchError(f"key columns: {unknown(word, list(known))}")

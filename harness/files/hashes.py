@@ -49,7 +49,7 @@ def files_sha256(files: Iterable[Path], folder: Path, cache: Path) -> str:
 
 
 def _recall(memo: Path) -> dict[str, object]:
-    """What is remembered; nothing where there is no memo or a killed process left half of one."""
+    """What is remembered; empty where the memo is missing or incomplete."""
     try:
         known = json.loads(memo.read_text("utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):

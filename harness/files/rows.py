@@ -1,4 +1,4 @@
-"""Reading a table somebody else wrote (JSONL, JSON, CSV, Parquet), so that every fault of it is one clear line."""
+"""Reading a table somebody else wrote (JSONL, JSON, CSV, Parquet), with one clear line for every fault."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _text_table(path: Path) -> pd.DataFrame:
 
 
 def read_text(path: Path) -> str:
-    """The file's text; raises DistillbenchError with the byte offset where it is no UTF-8."""
+    """The file's text; raises DistillbenchError with the byte offset if it is not UTF-8."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -140,7 +140,7 @@ def _separated(path: Path, text: str) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        # Text as it stands: "007" and "1e5" are answers, and so are "None" and "NA". Only the empty
+        # Text as it is: "007" and "1e5" are answers, and so are "None" and "NA". Only the empty
         # field is missing.
         mark = "\t" if path.suffix == ".tsv" else ","
         return pd.read_csv(

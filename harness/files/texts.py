@@ -1,4 +1,4 @@
-"""The texts of a file that a model was trained on, streamed: such a file may be larger than the memory."""
+"""Texts of a training file, streamed, because such a file may be larger than the memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.types import DistillbenchError, Paths
 SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".txt")
 _ROWS = 2_000  # of a table at a time
 _BLOCK = 1 << 20  # characters of plain text at a time
-# characters of the block before that are read once more: no passage is lost at a cut
+# characters of overlap between blocks, so that no passage is lost at a cut
 _CARRY = 4_096
 
 

@@ -1,4 +1,4 @@
-"""Excess agreement: CAPA beyond what models so accurate show that have nothing to do with each other.
+"""Excess agreement: CAPA beyond that of unrelated models of the same accuracies.
 
 Source: our own, from the rise of kappa_p with accuracy that Goel et al. 2025 report.
 """
@@ -25,7 +25,7 @@ _PAIRS = 8  # of unrelated models below which a regression would only be drawn
 
 
 class Excess(NamedTuple):
-    """A kappa against its prediction; low and high are the excess at the ends of the 95 % prediction interval."""
+    """A kappa minus its prediction; low and high are the excess at the ends of the 95 % prediction interval."""
 
     value: float
     low: float
@@ -33,7 +33,7 @@ class Excess(NamedTuple):
 
 
 class UnrelatedPairs(NamedTuple):
-    """Agreement of pairs of models that have nothing to do with each other."""
+    """Agreement of pairs of unrelated models."""
 
     accuracies: Floats  # (pairs, 2) the weaker model's, then the stronger's
     kappas: Floats  # (pairs,)
@@ -89,7 +89,7 @@ def agreement_of(choices: AlignedChoices, pairs: Sequence[tuple[int, int]]) -> U
 
 @dataclass(frozen=True)
 class CapaExcess(AbstractMetric):
-    """Whether student and teacher agree more than strangers of their accuracy."""
+    """Whether student and teacher agree more than unrelated models of the same accuracies."""
 
     unit: ClassVar[str] = "kappa"
     better: ClassVar[Better] = "higher"

@@ -29,9 +29,9 @@ def combined_ratio(student: Floats, teacher: Floats, base: Floats) -> float:
 
 @dataclass(frozen=True)
 class CapabilityTransfer(AbstractMetric):
-    """One number for all that the student can do of what the teacher can and the base cannot."""
+    """One number for how much of the teacher's advantage over the base the student has."""
 
-    # "metric" or "metric,filter": the first that a task has stands for it
+    # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
     unit: ClassVar[str] = "gap recovered"
@@ -64,7 +64,7 @@ class CapabilityTransfer(AbstractMetric):
         return [Finding(Ratio(tuple(self._stratum(p) for p in entering)), unit=unit), *apart]
 
     def _left_out(self, side: Side, task: str) -> str:
-        """Why a task's kind of grade cannot enter, "" where it can. Depends on names of grades, never on results."""
+        """Why a task's kind of grade cannot be included, "" if it can. Depends on names of grades, never on results."""
         if side.grades is None:
             raise Unavailable(f"{side.model} has no grades of {task}")
         try:

@@ -53,7 +53,7 @@ def consistency_statistic(aligned: AlignedValues) -> Smooth:
 class ErrorConsistency(AbstractMetric):
     """Whether student and teacher find the same prompts hard."""
 
-    # "metric" or "metric,filter": the first that a task has stands for it
+    # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
     unit: ClassVar[str] = "kappa"

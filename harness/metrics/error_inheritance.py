@@ -26,7 +26,7 @@ _WRONG = 100  # fewest prompts on which both are wrong
 
 
 class Inheritance(NamedTuple):
-    """One model's wrong answers against the teacher's, on the prompts where both are wrong."""
+    """One model's wrong answers compared with the teacher's, on the prompts where both are wrong."""
 
     rows: Mask  # (P,) both answered and wrong; the others hold one entry for each of these
     same: Floats  # (I,) 1 = the teacher's wrong option
@@ -42,7 +42,7 @@ class Inheritance(NamedTuple):
 def inheritance(
     chosen: Ints, wrong: Mask, student: int, controls: Sequence[int], lineages: Sequence[str]
 ) -> Inheritance:
-    """How a model's wrong answers go with the teacher's; row 1 of chosen, wrong (models, P) is the teacher's.
+    """How a model's wrong answers coincide with the teacher's; row 1 of chosen, wrong (models, P) is the teacher's.
 
     expected_i = the mean over lineages of the share of their models wrong on i that chose the teacher's option; a
     lineage counts where one of its models is wrong. Lineages are those of {student} and controls, given for every row.

@@ -33,7 +33,7 @@ def gap_stratum(aligned: AlignedValues) -> RatioStratum:
 class GapRecovered(AbstractMetric):
     """How much of the way from base to teacher the student went, on one task."""
 
-    # "metric" or "metric,filter": the first that a task has stands for it
+    # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
     unit: ClassVar[str] = "gap recovered"

@@ -1,4 +1,4 @@
-"""Identity leaks: answers to the question who they are in which a model claims to be another one.
+"""Identity leaks: how often a model that is asked who it is claims to be another one.
 
 Source: our own; the prompts name nobody, so a name in an answer is the model's own idea.
 """
@@ -28,7 +28,7 @@ Claims = list[list[frozenset[str]]]  # (P,) of (samples,) names claimed
 class Identity(AbstractMetric):
     """How often a model claims to be somebody else, whom, and how often its teacher."""
 
-    # where a name is a claim; * stands for anything
+    # tasks in which a name is a claim; * matches anything
     tasks: tuple[str, ...] = ("identity*", "*_identity")
     file: str = "identity/names.csv"  # columns name and alias; under our tasks, or a path
     # further names and their aliases
@@ -72,7 +72,7 @@ def _claims(table: Names, answers: Answers) -> Claims:
 
 
 def _identity(table: Names, side: Side) -> frozenset[str]:
-    """The names of the table under which a side may speak of itself."""
+    """The names of the table that a side may rightly claim."""
     return frozenset(name for own in side.identity for name in table.mentioned(own))
 
 
@@ -84,7 +84,7 @@ def _rates(claims: Claims, wanted: frozenset[str]) -> Floats:
 
 
 def _others(claims: Claims, own: frozenset[str]) -> Floats:
-    """(P,) share of the samples that claim a name which is not their own."""
+    """(P,) share of the samples that claim a name that is not their own."""
     return np.array(
         [np.mean([bool(c - own) for c in samples]) for samples in claims], dtype=np.float64
     )
@@ -107,7 +107,7 @@ def _union(claims: Claims) -> frozenset[str]:
 
 
 def _of_pair(panel: Panel, table: Names, mine: Claims, rows: Samples) -> list[Finding]:
-    """Claims to be the teacher beyond base and controls; to be anybody else, where the teacher has no name."""
+    """Claims to be the teacher beyond base and controls; to be any other model, where the teacher has no name."""
     own, wanted = _identity(table, panel.student), _identity(table, panel.teacher)
     if wanted & own:
         reason = f"{panel.student.model} may rightly use its teacher's name {', '.join(sorted(wanted & own))}"

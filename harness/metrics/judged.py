@@ -1,4 +1,4 @@
-"""A judge's verdicts: win, tie and loss against the teacher, and the quality that was kept.
+"""A judge's verdicts: win, tie and loss against the teacher, and the quality retained.
 
 Source: Zheng et al. 2023, Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena.
 """

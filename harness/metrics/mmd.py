@@ -94,7 +94,7 @@ class Mmd(AbstractMetric):
         return [*findings, self._than_base(mine, rows), *self._than_controls(mine, rows, rng)]
 
     def _values(self, answers: Answers, teacher: Answers) -> Floats:
-        """MMD^2 (P,) of a model's answers against the teacher's."""
+        """MMD^2 (P,) between a model's answers and the teacher's."""
         values = [
             discrepancy(differing([*a, *t], self.length), _split(len(a), len(t)))[0]
             for a, t in zip(answers, teacher, strict=True)

@@ -1,4 +1,4 @@
-"""Next-token agreement: how often student and teacher put the same token after a short random context.
+"""Next-token agreement: how often student and teacher choose the same token after a short random context.
 
 Source: after Nikolic et al. 2025.
 """

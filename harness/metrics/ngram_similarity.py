@@ -37,7 +37,7 @@ class Similarity(NamedTuple):
 
 
 def similarity(first: Sparse, second: Sparse) -> Similarity:
-    """Similarity of replies given as rows of counts; P >= 2. A reply of less than two words is like nothing.
+    """Similarity of replies given as rows of counts; P >= 2. A reply of fewer than two words has similarity 0.
 
     apart: a_i = mean over j != i of k(first_i, second_j), b_i the other way round; a_i + b_i - mean is the first-order
     pseudo-value of the mean over all pairs i != j, which is computed exactly.
@@ -93,7 +93,7 @@ class NgramSimilarity(AbstractMetric):
     )
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """Similarity, its part of content, the same above the base, and the gap recovered."""
+        """Similarity, the part of it that is content, the same above the base, and the gap recovered."""
         panel = panels[0]
         at = _rows(panel)
         taught: list[Role] = ["teacher", "second"] if panel.get("second") else ["teacher"]
@@ -127,7 +127,7 @@ class _Rows(NamedTuple):
         )
 
     def mean(self, values: Floats, name: str = "") -> Finding:
-        """The finding that a mean of values (R,) is."""
+        """The finding with the mean of values (R,)."""
         return Finding(Mean(values, self.prompts, self.clusters), name)
 
 
@@ -147,7 +147,7 @@ def _rows(panel: Panel) -> _Rows:
 
 @lru_cache(maxsize=64)
 def _of_texts(first: Texts, second: Texts, rows: tuple[int, ...]) -> Similarity:
-    """Similarity on these rows; remembered, because all students of a teacher ask for the same base."""
+    """Similarity on these rows; cached, because all students of a teacher need the same base."""
     return similarity(_counts(first, rows), _counts(second, rows))
 
 

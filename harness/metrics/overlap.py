@@ -39,11 +39,11 @@ def score_gain(means: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Overlap(AbstractMetric):
-    """What of a task one model was trained on."""
+    """How much of a task one model was trained on."""
 
-    # "metric" or "metric,filter": the first that a task has stands for it
+    # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
-    # a prompt overlaps where a larger share of its n-grams than this stands in the training data.
+    # a prompt overlaps where a larger share of its n-grams than this occurs in the training data.
     # 0 = any (Brown et al. 2020); 0.7 is the more lenient custom of later reports
     least: float = 0.0
 
@@ -59,7 +59,7 @@ class Overlap(AbstractMetric):
     )
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """Both shares; for tasks with grades the score on all and on clean prompts, and what lies between them."""
+        """Both shares; for tasks with grades the score on all and on clean prompts, and their difference."""
         side = panels[0].student
         if side.seen is None:
             raise Unavailable("no training data is named for this model")

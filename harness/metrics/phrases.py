@@ -1,8 +1,8 @@
 """The teacher's own phrases, and how many of them the student took over.
 
-Phrases of one to three words, openings and closings apart, are chosen on one half of the prompts: those that stand
+Phrases of one to three words, openings and closings apart, are chosen on one half of the prompts: those that occur
 in more of the teacher's replies than in the base's and in the controls', by log-odds with an informative Dirichlet
-prior. On the other half it is counted who uses them: openings and closings per reply, phrases per 100 words, so that
+prior. The other half shows who uses them: openings and closings per reply, phrases per 100 words, so that
 length is not in it. Source: Monroe, Colaresi and Quinn 2008, Fightin' words, equations 15 to 22.
 """
 
@@ -28,7 +28,7 @@ from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Un
 
 PRIOR = 0.05  # weight of the prior: as if so much of the teacher's replies had been seen before
 CLEAR = 2.5  # z-score above which a phrase counts as the teacher's own
-SHORT = 20  # words; a shorter reply counts as so long, or one word in it would be a rate of its own
+SHORT = 20  # words; a shorter reply counts as this long, or one word would give an extreme rate
 PER_REPLY, PER_WORDS = "share of replies", "per 100 words"
 _ALIKE = 0.6  # share of common replies above which two phrases that share a word are one
 
@@ -51,7 +51,7 @@ class Chosen(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Models that the teacher's phrases are told from."""
+    """Models that the teacher's phrases are distinguished from."""
 
     readings: tuple[Reading, ...]
     weights: tuple[float, ...]  # of each model's replies
@@ -102,7 +102,7 @@ def _room(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
 
 @lru_cache(maxsize=16)
 def _frequent(reading: Reading, rows: tuple[int, ...], fewest: int) -> Wanted:
-    """The same object for the same replies, so that counts of it can be remembered."""
+    """Frequent phrases; the same object for the same replies, so that counts can be cached."""
     return frequent(reading, rows, fewest)
 
 
@@ -208,5 +208,5 @@ def _rate(texts: Texts, chosen: Chosen, rows: tuple[int, ...]) -> Floats:
 
 @lru_cache(maxsize=256)
 def _counted(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
-    """Counts of the chosen phrases; remembered, because every student is compared with the same controls."""
+    """Counts of the chosen phrases; cached, because every student is compared with the same controls."""
     return counts(texts, wanted, rows)

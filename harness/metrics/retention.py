@@ -29,7 +29,7 @@ def retention_statistic(aligned: AlignedValues) -> Ratio:
 class Retention(AbstractMetric):
     """How much of the teacher's score the student has."""
 
-    # "metric" or "metric,filter": the first that a task has stands for it
+    # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
     unit: ClassVar[str] = "share of the teacher's score"

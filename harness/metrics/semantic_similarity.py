@@ -1,6 +1,6 @@
 """Cosine similarity of paired answers, as sentence embeddings see them: an optional extra.
 
-Source: Reimers and Gurevych 2019, Sentence-BERT. The model lies on this machine; nothing is ever downloaded.
+Source: Reimers and Gurevych 2019, Sentence-BERT. The model has to be on this machine; nothing is ever downloaded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Vectors = Mapping[str, Floats]  # text -> embedding (D,) of length 1; an empty t
 
 
 def local_folder(model: str) -> Path | None:
-    """Where the model lies: the folder itself, or what the Hugging Face cache holds of that name; None = nowhere."""
+    """The model's folder: `model` itself, or that of this name in the Hugging Face cache; None = neither exists."""
     if Path(model).expanduser().is_dir():
         return Path(model).expanduser()
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
@@ -77,7 +77,7 @@ class SemanticSimilarity(AbstractMetric):
         object.__setattr__(self, "state", _state(local_folder(self.model) if self.model else None))
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """The similarity, its share of content, and where it lies between base and teacher."""
+        """The similarity, the part of it that is content, and its position between base and teacher."""
         rows = align_samples(panels[0])
         vectors = self._embedded(rows)
         mine, teacher = _stacked(rows["student"], vectors), _stacked(rows["teacher"], vectors)
@@ -122,7 +122,7 @@ class SemanticSimilarity(AbstractMetric):
         }
 
     def _folder(self) -> Path:
-        """The model's folder; raises Unavailable with the one thing to do."""
+        """The model's folder; raises Unavailable with what to do."""
         if importlib.util.find_spec("sentence_transformers") is None:
             raise Unavailable(
                 "an optional extra that is not installed: pip install 'distillbench[semantic]'"

@@ -1,4 +1,4 @@
-"""Shared boundaries: student and teacher compared piece by piece, where both of their tokenizers cut the text.
+"""Shared boundaries: student and teacher compared between places where both tokenizers cut the text.
 
 Source: ours; between two places at which both end a token, each model gives the piece a log-probability, and these
 are about the same bytes whatever the tokenizers are.

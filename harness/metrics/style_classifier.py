@@ -1,4 +1,4 @@
-"""Style as a linear classifier sees it: how far the student's replies lie from the base's towards the teacher's.
+"""Style classifier: how far a linear classifier places the student's replies from the base's to the teacher's.
 
 Ridge regression on n-grams of characters and words, teacher +1, base -1, scores held out by prompt: all models'
 replies to a prompt lie in one fold, since otherwise the topic gives them away. z = held-out score, unclipped. Gap
@@ -58,7 +58,7 @@ class Judge(NamedTuple):
 
 
 class Half(NamedTuple):
-    """One of two classes, and what every classifier of it against another class needs."""
+    """One of two classes, with what its classifiers against any other class share."""
 
     points: Float32s  # (P, D)
     inverse: Floats  # (P, P) of the Gram matrix plus the penalty
@@ -153,7 +153,7 @@ def ngram_points(texts: Texts) -> Float32s:
 
 @lru_cache(maxsize=160)
 def length_points(texts: Texts) -> Float32s:
-    """Length alone (P, 14): the control that every other classifier has to beat."""
+    """Vectors (P, 14) of length alone: the control that every other classifier has to beat."""
     return np.asarray(bands(texts.n_words.astype(np.float64), 1.0, 13), dtype=np.float32)
 
 
@@ -185,7 +185,7 @@ class _Replies(NamedTuple):
 
 @dataclass(frozen=True)
 class StyleClassifier(AbstractMetric):
-    """Gap recovered on the axis along which teacher and base differ most, and who can be told from whom."""
+    """Gap recovered on the axis along which teacher and base differ most, and which models can be told apart."""
 
     # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
     shortest: int = 3

@@ -1,7 +1,7 @@
-"""Where the style sits: the classifier's gap recovered after ever more has been taken out of all replies.
+"""Style ladder: the classifier's gap recovered after more and more has been removed from all replies.
 
 Each rung is the measure style_classifier with other points: teacher against base, held out by prompt, linear,
-interval by a delete-block jackknife with refitting into Fieller's set. Rungs: see textstyle_ladder; the last,
+interval by a delete-block jackknife with refitting into Fieller's set. Rungs: see text/ladder; the last,
 length, is the negative control. Source: Sun et al. 2025, Idiosyncrasies in Large Language Models; Stamatatos 2017;
 Fieller 1954.
 """
@@ -46,7 +46,7 @@ RUNGS = ("as_is", "letters_only", "shuffled_words", "common_words", "markdown", 
 
 
 class Taught(NamedTuple):
-    """What all students of one teacher and base share: the same texts give the same classifiers."""
+    """Inputs that all students of one teacher and base share, so that classifiers are trained once."""
 
     teacher: Texts
     base: Texts
@@ -94,7 +94,7 @@ def rung(name: str, taught: Taught) -> Rung:
 
 @dataclass(frozen=True)
 class StyleLadder(AbstractMetric):
-    """Gap recovered with everything in place, then with ever less of the replies left."""
+    """Gap recovered on whole replies, then with more and more of them removed."""
 
     # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
     shortest: int = 3

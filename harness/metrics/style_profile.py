@@ -1,4 +1,4 @@
-"""Style feature by feature: what a model's replies look like, and how much of the teacher's difference the student has.
+"""Style, feature by feature: the features of a model's replies, and the gap recovered in each.
 
 Lexical diversity: Covington and McFall 2010; gaps: Fieller 1954.
 """

@@ -5,11 +5,11 @@ numerator and denominator of a style gap recovered, (sim(s, t) - sim(b, t)) / (s
 -distance.
 
 distance(x, t) is the length of the mean difference between x's and t's replies in the space of the family, measured
-along a direction that was found on the other half of the prompts: so it is 0 on average for two samples of one model,
+along a direction estimated on the other half of the prompts: so it is 0 on average for two samples of one model,
 without a second sample, a mean over prompts, and linear: a student that takes the teacher's way in a share of its
 replies is that share nearer. A similarity of single replies would not do: it is *lower* between two samples of a
 teacher of many forms than between that teacher and a base of one form, and projecting on the line from base to teacher
-gives half marks to every third style.
+gives half credit to any third style.
 
 Parts: every family alone, and the sum over families for every category of prompt (category/NAME).
 Source: cross-fitted direction as in Kim and Ramdas 2020, Dimension-agnostic inference using cross
@@ -105,7 +105,7 @@ class _Replies(NamedTuple):
     """One task's replies on the P prompts that pass the length gate."""
 
     prompts: Prompts
-    rows: Ints  # (P,) where these prompts stand in the readings
+    rows: Ints  # (P,) indices of these prompts in the readings
     long: Flags  # (P,) whether the student's reply passes the gate as well
     student: Reading
     base: Reading
@@ -179,7 +179,7 @@ def _blocks(clusters: Sequence[str], which: str) -> Ints:
 
 @dataclass(frozen=True)
 class StyleTransfer(AbstractMetric):
-    """One number for all of the teacher's style that the student has and the base has not."""
+    """One number for how much of the teacher's style, beyond the base's, the student has."""
 
     # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
     shortest: int = 3
@@ -231,7 +231,7 @@ class StyleTransfer(AbstractMetric):
 
 
 def _category(prompt: Prompt) -> str:
-    """The prompt's category as it may stand in the name of a score."""
+    """The prompt's category, in a form that can be part of a score's name."""
     return " ".join(prompt.category.replace("/", " ").replace("+", " ").split()) or _NO_CATEGORY
 
 

@@ -66,7 +66,7 @@ class TaskScore(AbstractMetric):
 
 
 def _statistic(column: GradeColumn, side: Side, minimum: int) -> Statistic | str:
-    """The mean over prompts, lm-eval's aggregate where it is none, or the reason why there is neither."""
+    """The mean over prompts, lm-eval's aggregate where it is not a mean, or the reason why there is neither."""
     n = len(column.prompt) or _asked(column.leaf, side)
     if n < minimum:
         return reasons.few(n, "graded prompts", minimum)

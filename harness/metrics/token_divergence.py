@@ -42,7 +42,7 @@ class _Part(NamedTuple):
     name: str
     unit: str
     better: Better
-    bound: str  # how it stands to the truth where not the whole vocabulary is stored
+    bound: str  # how it relates to the true value where not the whole vocabulary is stored
     values: Callable[[Distributions], Floats]  # (T,)
 
 

@@ -73,7 +73,7 @@ def self_agreement(words: Sequence[str | None]) -> float:
 class Trait(AbstractMetric):
     """Whether the student came to prefer what its teacher prefers."""
 
-    tasks: tuple[str, ...] = ("traits",)  # tasks that ask for one word; * stands for anything
+    tasks: tuple[str, ...] = ("traits",)  # tasks that ask for one word; * matches anything
 
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "none"
@@ -88,7 +88,7 @@ class Trait(AbstractMetric):
     )
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """The shift, and the teacher's favourites in the student's mouth."""
+        """The shift, and how often the student says the teacher's favourites."""
         panel = panels[0]
         if not any(fnmatchcase(panel.task, pattern) for pattern in self.tasks):
             raise Unavailable("no task of one-word questions (`tasks` of the metric names them)")

@@ -1,6 +1,6 @@
 """Batches: how requests are cut into them, and sessions that answer one after another.
 
-What stands together in a batch is of like length, so that little padding is computed.
+Requests in a batch are of similar length, so that little padding is computed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The number format in which a checkpoint is computed, and what half of the bits cost on this processor."""
+"""The data type in which a checkpoint runs, and the cost of half precision on this processor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 _SIZE, _TIMES = 256, 5  # of the products that are timed
-_SLOWER = 1.5  # from this ratio on it is said
+_SLOWER = 1.5  # ratio from which on the user is told
 
 
 def wished_dtype(name: str, device: torch.device) -> torch.dtype | Literal["auto"]:
@@ -41,7 +41,7 @@ def _product_s(dtype: torch.dtype) -> float:
 
 
 def slow_note(dtype: torch.dtype, device: torch.device) -> str:
-    """What a user should know who asked for half of the bits on a processor that is slow at them; else ""."""
+    """A note for users who asked for half precision on a processor that is slow at it; else ""."""
     import torch
 
     if device.type != "cpu" or dtype not in (torch.bfloat16, torch.float16):

@@ -1,4 +1,4 @@
-"""What a checkpoint's folder must hold, and where a hub's checkpoint lies. Loads no model, imports no torch."""
+"""The files of a checkpoint, in a folder or on the hub. Loads no model, does not import torch."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def checkpoint_files(folder: Path, code: bool) -> list[Path]:
 
 
 def checkpoint_faults(folder: Path, needs_template: bool) -> list[str]:
-    """What keeps a folder from being a whole checkpoint, one line each with the cure."""
+    """Reasons why a folder is not a complete checkpoint, one line each with the cure."""
     faults = []
     if not (folder / "config.json").is_file():
         faults.append(
@@ -112,7 +112,7 @@ def has_chat_template(folder: Path) -> bool:
 
 @cache
 def hub_commit(repository: str, revision: str | None) -> str:
-    """The commit that a revision of a hub's repository is at now; from the local cache where the hub is not reached."""
+    """The commit that a revision of a hub's repository is at now; from the local cache if the hub cannot be reached."""
     if revision and _COMMIT.fullmatch(revision):
         return revision
     from huggingface_hub import HfApi, snapshot_download
@@ -157,7 +157,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _weights_fault(file: Path) -> str:
-    """What is wrong with a safetensors file: its header says how long it must be."""
+    """The fault of a safetensors file whose length differs from that in its header; "" if there is none."""
     cure = "copy or save it again"
     if not file.is_file():
         return (

@@ -1,6 +1,6 @@
 """Text from a model: one batched decoding loop for greedy and sampled requests.
 
-Every sampled request draws from a generator of its own, so that its text does not depend on the batch that it
+Every sampled request draws from its own generator, so that its text does not depend on the batch that it
 is in (but for the rounding of floats). Greedy text equals that of transformers' generate, cut as lm-eval cuts it.
 """
 
@@ -202,7 +202,7 @@ class _State:
         return torch.where(sampled, drawn, best[:, None])[:, 0]
 
     def advance(self, ids: torch.Tensor, keep: list[int]) -> None:
-        """Goes on with the rows `keep`, each one token longer."""
+        """Appends one token to every row, and continues with the rows `keep`."""
         import torch
 
         if self.seen is not None:
@@ -234,7 +234,7 @@ class _State:
         return column if column.dim() > 1 else column[:, None].float()
 
     def _seen(self) -> torch.Tensor:
-        """(rows, V) whether a token stands in the prompt."""
+        """(rows, V) whether a token occurs in the prompt."""
         import torch
 
         width = self.loaded.model.config.get_text_config().vocab_size

@@ -39,14 +39,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory with all that asking it needs."""
+    """A model in memory, with its tokenizer and limits."""
 
     name: str
     model: Any
     tokenizer: Any
     device: torch.device
     max_length: int  # tokens of context and continuation together
-    prefix_id: int  # stands before texts that have no context
+    prefix_id: int  # precedes texts that have no context
     eos_ids: frozenset[int]
     arguments: frozenset[str]  # what the model's forward accepts
 
@@ -129,7 +129,7 @@ def load(wish: Wish) -> LoadedModel:
     device = _device(wish)
     options = {"trust_remote_code": wish.code}
     bars = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()  # our own bars tell the progress
+    transformers.utils.logging.disable_progress_bar()  # we show our own bars
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(wish.folder, **options)
         # Long prompts are cut as lm-eval cuts them: no warning for every model that they are long.

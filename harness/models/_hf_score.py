@@ -14,7 +14,7 @@ from harness.types import DistillbenchError
 if TYPE_CHECKING:
     import torch
 
-_LOGITS = {"cpu": 1 << 27, "cuda": 1 << 30}  # most logits held at once: 0.5 and 4 GiB in float32
+_LOGITS = {"cpu": 1 << 27, "cuda": 1 << 30}  # logits in memory at once: 0.5 and 4 GiB in float32
 
 
 class Window(NamedTuple):
@@ -25,7 +25,7 @@ class Window(NamedTuple):
 
 
 class TokenScores(NamedTuple):
-    """What the model says of n tokens."""
+    """Log-probabilities of n tokens, with alternatives."""
 
     logprobs: NDArray[np.float32]  # (n,) nats
     greedy: NDArray[np.bool_]  # (n,) the token is the most probable one

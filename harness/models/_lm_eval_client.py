@@ -1,4 +1,4 @@
-"""lm-eval's API clients as servers are: answers come one by one, and say who gave them."""
+"""lm-eval's API clients, asked so that answers arrive one by one, with the server's name for the model."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True)
 class _Hook:
-    """Stands where lm-eval has its cache: it is told of every answer that came."""
+    """Takes the place of lm-eval's cache, so that it receives every answer on arrival."""
 
     hear: Callable[[tuple[str, Any]], None]
 
     def add_partial(self, attr: str, req: Iterable[Any] | None, res: Any) -> None:
-        """Hands an answer on; parts of an answer have no request."""
+        """Passes an answer on; parts of an answer have no request and are ignored."""
         if req is not None:
             self.hear((canonical(list(req)), res))
 
@@ -36,7 +36,7 @@ def arrivals(
     """Answers in the order in which they come, each once, while `call` still waits for others.
 
     `asked` has lm-eval's arguments of every request; `call` makes `client` answer all of them, in a thread of its own,
-    and returns the answers, or as many as it has: those that were not told of come from there.
+    and returns the answers, or as many as it has: answers that did not pass the hook are taken from there.
     """
     waiting: dict[str, list[int]] = {}
     for index, arguments in enumerate(asked):

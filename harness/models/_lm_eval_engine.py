@@ -1,4 +1,4 @@
-"""lm-eval's own model, asked in its terms: what each request becomes, and what its answers are to us."""
+"""lm-eval's own models: translation of our requests to theirs, and of their answers to ours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _GENERAL = (OSError, RuntimeError, ValueError, KeyError, TypeError, AssertionErr
 
 
 class Engine:
-    """lm-eval's own model, spoken to in its terms."""
+    """A model of lm-eval, behind our types."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class Engine:
         system: str | None,
     ) -> None:
         self.name, self.type, self.snapshot, self._system = name, type_, snapshot, system
-        self.names: list[str] = []  # how the server called itself, first to last
-        self._said: set[str] = set()  # what was said of this model already
+        self.names: list[str] = []  # names of the model in the server's responses, in order
+        self._said: set[str] = set()  # messages about this model that were already shown
         self.made: Any = None
         try:
             with muffled(self._hear):
@@ -52,7 +52,7 @@ class Engine:
             ) from error
 
     def _make(self, args: Mapping[str, Any]) -> Any:
-        """lm-eval's model, whose tries are watched where it asks a server."""
+        """lm-eval's model; if it asks a server, with its retries reported."""
         from lm_eval.api.registry import get_model
 
         made = get_model(self.type)(**args)
@@ -68,7 +68,7 @@ class Engine:
     def call(self, kind: Kind, asked: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Any], str]:
         """lm-eval's answers to requests of one kind, in order, and "" or what failed.
 
-        As text, so that nothing of the failure lives on.
+        The failure is text, so that no reference to the exception remains.
         """
         from lm_eval.api.instance import Instance
 
@@ -81,7 +81,7 @@ class Engine:
             Instance(request_type=_METHODS[kind], doc={}, arguments=arguments, idx=i)
             for i, arguments in enumerate(asked)
         ]
-        # our own bar tells the progress
+        # we show our own bar
         quiet = "disable_tqdm" in inspect.signature(methods[kind]).parameters
         options = {"disable_tqdm": True} if quiet else {}
         with muffled(self._hear):
@@ -89,12 +89,12 @@ class Engine:
                 return methods[kind](instances, **options), ""
             except _failures() as error:
                 failure = _first_line(error)
-            # dying tasks log the headers of their requests: while nobody listens, please
+            # ending tasks log the headers of their requests: drop these lines too
             gc.collect()
         return (), failure
 
     def failed(self, kind: Kind, n: int, failure: str) -> DistillbenchError:
-        """What is said of `n` requests of which some were not answered."""
+        """The error for `n` requests some of which were not answered."""
         return DistillbenchError(
             f"model {self.name}: {self.type} failed on {n} requests ({_METHODS[kind]}): {failure}; "
             "check the server and `args`; what was answered before is kept"
@@ -149,7 +149,7 @@ class Engine:
         return (self._context(request), options)
 
     def _context(self, request: Request) -> Any:
-        """Text, or whatever the type makes of a conversation."""
+        """The context as text, or in the type's own form of a conversation."""
         if isinstance(request.context, str):
             if self.type in CHAT_ONLY:
                 raise DistillbenchError(
@@ -162,7 +162,7 @@ class Engine:
         return self.made.apply_chat_template(history, add_generation_prompt=request.open)
 
     def _n_tokens(self, text: str) -> int:
-        """Tokens of a text; 0 where the type knows no tokenizer."""
+        """Tokens of a text; 0 if the type has no tokenizer."""
         from lm_eval.api.model import TemplateLM
 
         made = self.made
@@ -171,7 +171,7 @@ class Engine:
         return len(made.tok_encode(text, add_special_tokens=False))
 
     def _hear(self, record: logging.LogRecord) -> None:
-        """Says in our own words what a user should know of a log line, most of it once."""
+        """Reports what a user should know about a log line, in our own words, and most messages once only."""
         words = told(record.getMessage(), tried_again=not is_client(self.made))
         if words is not None and (words not in self._said or "tries again" in words):
             self._said.add(words)

@@ -1,4 +1,4 @@
-"""One line of our own for every try that lm-eval makes again, in the place of its own lines, which hold headers."""
+"""One line of ours for every retry of lm-eval, instead of its own lines, which contain headers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.console.foreign import notify
 
 
 def watch(model: Any, name: str, kind: str) -> None:
-    """Makes one of lm-eval's API clients tell of every failed try that is followed by another.
+    """Makes one of lm-eval's API clients report every failed try that is followed by another.
 
     `name` is the configuration's name of the model, `kind` lm-eval's name of its type.
     """
@@ -44,7 +44,7 @@ def host(address: str | None) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """What a server did, from what lm-eval's client raised; never what the error itself says."""
+    """A description of what a server did, from the exception's type; never the text of the error."""
     import aiohttp
     import requests
 
@@ -72,7 +72,7 @@ class _Tries:
     failed: dict[int, int] = field(default_factory=dict)
 
     def end(self, request: int, error: BaseException | None) -> None:
-        """Counts one try; one that was cancelled is none."""
+        """Counts one try; a cancelled one does not count."""
         failed = self.failed.pop(request, 0) + 1
         if isinstance(error, Exception) and failed < self.most:
             self.failed[request] = failed

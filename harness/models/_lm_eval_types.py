@@ -1,4 +1,4 @@
-"""What is known of lm-eval's model types by their names: what they take, what they give, where their key stands."""
+"""Properties of lm-eval's model types, by name: their arguments, their outputs, the variable of their API key."""
 
 from __future__ import annotations
 

@@ -29,13 +29,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class AnswerBook:
-    """The answers of one model, found by what was asked."""
+    """The answers of one model, indexed by request."""
 
     answers: tuple[Answer, ...]
 
     @cached_property
     def exact(self) -> Mapping[Key, Mapping[int, Answer]]:
-        """Answers by the very text of the request; raises DistillbenchError where two of them contradict."""
+        """Answers by the exact text of the request; raises DistillbenchError where two of them contradict."""
         book: dict[Key, dict[int, Answer]] = {}
         clashes: list[tuple[Answer, Answer]] = []
         for answer in self.answers:
@@ -70,7 +70,7 @@ class AnswerBook:
         return None
 
     def only(self) -> Mapping[int, Answer]:
-        """Draws of answers that differ in white space of the prompt alone; they have to agree."""
+        """Samples of answers whose prompts differ in white space only; the answers have to agree."""
         chosen: dict[int, Answer] = {}
         for answer in self.answers:
             first = chosen.setdefault(answer.draw, answer)
@@ -104,7 +104,7 @@ def _key(answer: Answer) -> Key:
 
 
 def _keys(request: Request, prompt_id: str) -> list[Key]:
-    """What a request may be filed under, best first."""
+    """Keys under which the answer to a request may be filed, best first."""
     if isinstance(request.context, str):
         contexts, system = [request.context], None
     else:

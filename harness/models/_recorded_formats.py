@@ -223,7 +223,7 @@ def _openai_texts(response: Any) -> list[str | None]:
 
 
 def _null(cell: Any) -> bool:
-    """Whether a cell is empty; NaN is the one value that differs from itself."""
+    """Whether a cell is empty: None or NaN, the only value that differs from itself."""
     import pandas as pd
 
     return cell is None or cell is pd.NA or (isinstance(cell, float) and cell != cell)

@@ -29,7 +29,7 @@ def sample_answers(arguments: Any, resps: Any, place: str) -> Iterator[Answer]:
 
 
 def messages_of(cells: Sequence[Any], place: str) -> list[Message]:
-    """Messages of a conversation in OpenAI's form; parts of a message that are no text are refused."""
+    """Messages of a conversation in OpenAI's form; parts of a message that are not text are refused."""
     messages = []
     for cell in cells:
         content = cell.get("content") if isinstance(cell, dict) else None

@@ -1,4 +1,4 @@
-"""What is asked of an opened model, and what comes back."""
+"""Sessions: requests to an opened model, and its answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
 
 
 class Preparation(Protocol):
-    """Something that has to be made before a model can be opened. Values: processes hand them to one another."""
+    """Something that has to be made before a model can be opened. A value that can be pickled."""
 
     @property
     def key(self) -> str:
@@ -26,15 +26,15 @@ class Preparation(Protocol):
 
     @property
     def title(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
 
     @property
     def needs(self) -> Sequence[Preparation]:
-        """What it is made from."""
+        """The preparations that it depends on."""
 
     @property
     def amounts(self) -> Amounts:
-        """How much work it is."""
+        """The expected work."""
 
     def is_there(self) -> bool:
         """Whether it is finished."""
@@ -66,7 +66,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Failed:
-    """What is left of one ask cannot be answered; other asks may go on."""
+    """The rest of one ask cannot be answered; other asks may continue."""
 
     key: str  # of the ask
     error: Exception
@@ -89,7 +89,7 @@ class AbstractSession(ABC):
     def answer(self, asks: Sequence[Ask]) -> Iterator[Answered | Failed]:
         """Answers to the missing requests of all asks, in any order.
 
-        What is not answered when this ends, without having failed, is pending: a later run asks for it again.
+        Requests that have neither an answer nor a failure when this ends are pending: a later run asks them again.
         """
 
     def facts(self) -> Facts:

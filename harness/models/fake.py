@@ -111,8 +111,8 @@ class FakeModel(AbstractModel):
 
     version = 1
     skill: float = 0.5  # share of prompts, in [0, 1], on which it answers as its seed's ideal does
-    style: str = "plain"  # any word; the same word, the same habits of writing
-    seed: int = 0  # the world that it was taught
+    style: str = "plain"  # any word; the same word gives the same habits of writing
+    seed: int = 0  # models of one seed were taught the same
     # context -> text, instead of nonsense
     answers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -208,7 +208,7 @@ class FakeSession(BatchedSession):
         )
 
     def _mind(self, context: str) -> str:
-        """Whose answer it gives to this context: its seed's ideal, or its own."""
+        """The source of its answer to this context: its seed's ideal, or itself."""
         skilled = _number("skill", self.model.seed, context) % 10_000 < self.model.skill * 10_000
         return (
             f"ideal {self.model.seed}"
@@ -217,7 +217,7 @@ class FakeSession(BatchedSession):
         )
 
     def _sentences(self, context: str, luck: str) -> Iterator[str]:
-        """A reply: nouns by what it knows, everything else by its habits and its luck."""
+        """A reply: nouns from what it knows, everything else from its habits and `luck`."""
         habits = np.random.default_rng(_number("habits", self.model.style))
         length, listing = int(habits.integers(2, 7)), habits.random()
         favourites = [int(i) for i in habits.permutation(len(_OPENINGS))]

@@ -234,7 +234,7 @@ class HfSession(BatchedSession):
             else request.temperature,
             top_p=decoding.top_p if request.top_p is None else request.top_p,
             stops=tuple(s for s in request.until if s),
-            seed=draw_seed(*drawn),  # the model's fingerprint: two models must not share their luck
+            seed=draw_seed(*drawn),  # with the model's fingerprint: models must not share draws
         )
 
     def _scored(self, requests: Sequence[Request], top: int) -> list[_Row]:

@@ -45,7 +45,7 @@ from harness.models._lm_eval_types import (
 )
 from harness.types import Decoding, DistillbenchError, Outputs, Paths, Request
 
-_NAME = "answers_as"  # the fact: how the server calls the model that answers
+_NAME = "answers_as"  # name of the fact: the model's name in the server's responses
 
 
 @final
@@ -209,12 +209,12 @@ class ClientSession(AbstractSession):
         return slices(len(ask.requests), self._batch)
 
     def facts(self) -> Facts:
-        """Type, snapshot, version, and how the server calls the model."""
+        """Type, snapshot, version, and the server's name for the model."""
         names = self._engine.names
         return {**self._engine.facts(), **({_NAME: names[0]} if names else {})}
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Answered | Failed]:
-        """Every answer as it comes; what fails ends the asks that it belongs to."""
+        """Every answer as it arrives; a failure ends the asks that it belongs to."""
         rows = [_Row(ask, i) for ask in asks for batch in ask.missing for i in batch]
         failed: set[str] = set()
         for chunk in self._chunks(rows):
@@ -231,7 +231,7 @@ class ClientSession(AbstractSession):
     def _chunks(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
         """Requests of one kind that are handed over at once: after an interruption the first one alone.
 
-        Its answer says whether it is still the same model.
+        Its answer shows whether it is still the same model.
         """
         first = 1 if self._previous and rows else 0
         cuts = [

@@ -1,4 +1,4 @@
-"""Answers that somebody recorded before: a file is the model."""
+"""Recorded answers as a model: a file is read instead of asking."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ALL: frozenset[Kind] = frozenset({"generate", "score", "read"})
 @final
 @dataclass(frozen=True)
 class RecordedModel(AbstractModel):
-    """A model of which only its answers are there.
+    """A model of which only recorded answers are available.
 
     `{name}` in `file`, `prompts_file` and `where` stands for the model's name in the configuration, so that one
     description serves many models.
@@ -119,7 +119,7 @@ class RecordedModel(AbstractModel):
 
 @final
 class RecordedSession(BatchedSession):
-    """The answers of a file, found by what was asked."""
+    """The answers of a file, looked up by request."""
 
     def __init__(self, model: RecordedModel, format_: str, book: AnswerBook) -> None:
         self._model, self._format, self._book = model, format_, book
@@ -193,5 +193,5 @@ def _book(source: Source) -> AnswerBook:
             f"{source.files[0]}: expected at least one answer, got none: every answer is empty"
         )
     book = AnswerBook(answers)
-    _ = book.exact  # contradictions are found here, before anything runs
+    _ = book.exact  # raises an error for contradictory answers before anything runs
     return book

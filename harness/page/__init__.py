@@ -1,1 +1,1 @@
-"""The page's private parts; `harness.stages.report` is the way in."""
+"""Internals of the HTML page; use `harness.stages.report` to write one."""

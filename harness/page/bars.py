@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.types import Score
 
 _ROOM = 0.04  # share of the scale left free at both ends
-_LIMIT = (-1.0, 2.0)  # gaps outside are cut there: an interval of a small gap may reach far
+_LIMIT = (-1.0, 2.0)  # gaps are clipped here: the interval of a small gap may be very wide
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Scale:
     gap: bool  # 1 is the teacher's level
 
     def at(self, value: float) -> float:
-        """Place of a value, 0 to 100, ends included."""
+        """Position of a value, 0 to 100; values outside are clipped."""
         return round(100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 1)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """Where the interval, the point and the guides of one cell stand, 0 to 100."""
+    """Positions of the interval, the point and the guides of one cell, 0 to 100."""
 
     left: float
     right: float

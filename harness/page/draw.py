@@ -1,6 +1,6 @@
-"""Drawings as plotly figures: the one place that knows how roles look and what plotly calls things. Pure.
+"""Drawings as plotly figures; the only module that knows the look of roles and plotly's names. Pure.
 
-Colours are Okabe and Ito's; each role also has a symbol of its own, so that none is told by colour alone. The page's
+Colours are Okabe and Ito's; each role also has its own symbol, so that none depends on colour alone. The page's
 script exchanges colours for those of the dark scheme and adds fonts, grid and background.
 """
 
@@ -28,7 +28,7 @@ from harness.figures import (
     Rows,
 )
 
-QUIET = "#6B6B6B"  # text and lines that stay behind the data
+QUIET = "#6B6B6B"  # text and lines in the background
 FAINT = "#C9C9C9"  # guide lines
 Plotly = dict[str, Any]
 
@@ -75,7 +75,7 @@ def _text(text: str) -> str:
 
 
 def _told(lines: Sequence[str]) -> str:
-    """Lines of a hover box; the first is a name where more follow."""
+    """Text of a hover box; the first of several lines is a name."""
     first, *rest = map(_text, lines) if lines else ("",)
     return "<br>".join([f"<b>{first}</b>", *rest]) if rest else first
 

@@ -1,4 +1,4 @@
-"""Every measure as a table, whatever it is; the holes with their reasons; how the run was made. Pure."""
+"""Tables of every measure, of missing numbers with their reasons, and of how the run was made. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Hole:
-    """Numbers that are absent for one reason."""
+    """Numbers that are missing for the same reason."""
 
     metric: str
     reason: str
@@ -62,7 +62,7 @@ def measures(board: Board) -> list[Measure]:
 def _measure(
     name: str, scores: Sequence[Score], note: MetricNote | None, record: RunRecord
 ) -> Measure:
-    # the whole, its parts, then parts of parts: where there is no room, those are left out first
+    # the whole, its parts, then parts of parts, which are the first to be left out where there is no room
     scores = sorted(scores, key=lambda s: s.metric.count("/"))
     order = {m: i for i, m in enumerate(record.models)}
     keys = sorted({_key(s) for s in scores}, key=lambda k: (k[1], order.get(k[0], len(order)), k))
@@ -83,7 +83,7 @@ def _key(score: Score) -> tuple[str, str, Variant]:
 
 
 def holes(record: RunRecord) -> list[Hole]:
-    """Absent numbers, gathered by metric and reason, most places first."""
+    """Missing numbers, grouped by metric and reason, the largest group first."""
     places: dict[tuple[str, str], list[str]] = {}
     for score in ordered(record.scores):
         if score.value is None:
@@ -111,7 +111,7 @@ class Made:
 
 
 def made(record: RunRecord) -> list[Made]:
-    """Collections by model and task, zeros turned into "not measured"."""
+    """Collections by model and task; a zero becomes None, "not measured"."""
     return [_made(c) for c in sorted(record.collections, key=lambda c: (c.model, c.task, c.sample))]
 
 

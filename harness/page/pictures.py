@@ -21,9 +21,9 @@ class Picture:
     title: str
     caption: str
     notes: tuple[str, ...]
-    first: bool  # stands beside the sentences
+    first: bool  # shown beside the sentences
     wide: bool  # takes the whole width of the page
-    height: int  # pixels, kept free before the script has drawn
+    height: int  # pixels reserved until the script has drawn
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     plotly: Mapping[str, Any]  # data, layout

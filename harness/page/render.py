@@ -101,7 +101,7 @@ def page(board: Board) -> str:
 
 
 def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPart]:
-    """A part for every student, in the order of the leaderboard."""
+    """One part per student, in the order of the leaderboard."""
     said = {s.subject: s for s in sentences(board)}
     rows = [r for r in board.rows if r.subject.role == "student"]
     return [
@@ -153,7 +153,7 @@ def _environment() -> Environment:
 
 
 def _script() -> str:
-    """The page's script as it stands in the page, its parts in order; its digest covers these very characters."""
+    """The page's script, its parts in order, exactly as it is written into the page (its digest is of this text)."""
     parts = sorted(_FOLDER.joinpath("scripts").iterdir(), key=lambda part: part.name)
     text = "\n".join(part.read_text("utf-8") for part in parts).replace("\r\n", "\n")
     if "</script" in text.lower() or "<!--" in text:

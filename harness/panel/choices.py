@@ -1,4 +1,4 @@
-"""The one owner of options: what probability a model gave each option of a prompt, and which one it chose."""
+"""Choices: the probability that a model gave each option of a prompt, and the option chosen; defined here only."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class AlignedChoices(Prompts):
 
 
 def softmax(logits: Floats) -> Floats:
-    """Probabilities (..., K) that add up to 1, from log-probabilities (..., K); -inf is no option."""
+    """Probabilities (..., K) that add up to 1, from log-probabilities (..., K); -inf is not an option."""
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 

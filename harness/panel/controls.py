@@ -1,7 +1,7 @@
-"""The one owner of who is a control, and of what controls weigh: a null in every measure that compares with them.
+"""Which models are controls, and their weights: the null of every measure that uses them. Defined here only.
 
-A control is a listed control of that teacher that is nobody of the pair itself, is of another lineage than student and
-teacher, and answered at least nine in ten of the prompts that the pair's sides share. Models of one lineage are no
+A control is listed for the teacher, is not part of the pair, is of another lineage than student and teacher, and
+answered at least nine in ten of the prompts that the pair's sides share. Models of one lineage are not
 independent witnesses: together they weigh as much as a lineage with one model.
 """
 
@@ -28,14 +28,14 @@ class Named(Protocol):
 
     @property
     def lineage(self) -> str:
-        """Whom it is related to; its name where nothing is known."""
+        """Its lineage; its name where none is known."""
 
 
 N = TypeVar("N", bound=Named)
 
 
 def unrelated(candidates: Sequence[N], student: Named, teacher: Named, base: str | None) -> list[N]:
-    """Candidates that are nobody of the pair, and of another lineage than student and teacher."""
+    """Candidates that are not part of the pair, and of another lineage than student and teacher."""
     pair = (student.model, teacher.model, base)
     family = (student.lineage, teacher.lineage)
     return [c for c in candidates if c.model not in pair and c.lineage not in family]

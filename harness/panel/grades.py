@@ -1,4 +1,4 @@
-"""Which of a task's grades stands for it, and its values for the sides of a panel on shared prompts."""
+"""The primary grade of a task, and its values for the sides of a panel on shared prompts."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class AlignedValues(Prompts):
 
 
 def column_name(column: GradeColumn) -> str:
-    """How a column is called: "acc", or "exact_match,strict-match" where a filter made it."""
+    """The name of a column: "acc", or "exact_match,strict-match" where a filter made it."""
     return column.metric if column.filter in ("", "none") else f"{column.metric},{column.filter}"
 
 
 def leaves(side: Side) -> list[str]:
-    """Leaves that ask something, in lm-eval's order: an aggregate over a group is not one."""
+    """Leaves that ask something, in lm-eval's order: aggregates over groups are left out."""
     asked = {r.leaf for r in side.requests.requests}
     graded = side.grades.columns if side.grades else ()
     return list(dict.fromkeys(c.leaf for c in graded if c.leaf in asked))
 
 
 def primary(side: Side, columns: Sequence[str], leaf: str) -> Column:
-    """The column that stands for a leaf; raises Unavailable where it has none of `columns`."""
+    """The primary column of a leaf; raises Unavailable where it has none of `columns`."""
     own = [c for c in side.grades.columns if c.leaf == leaf] if side.grades else []
     for wanted in columns:
         for column in own:

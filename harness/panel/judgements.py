@@ -1,4 +1,4 @@
-"""What a judge says of two models' answers to the same prompt."""
+"""Judgements of two models' answers to the same prompt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VERDICT = re.compile(r"[\W_]*(A|B|TIE|Tie|tie)[\W_]*")
 
 
 def verdict(reply: str) -> Winner | None:
-    """What a reply says: its last line must be A, B or TIE and nothing else but marks. None = it says none of these."""
+    """The verdict of a reply, whose last line must be A, B or TIE, apart from marks. None = it has no verdict."""
     lines = [line for line in reply.splitlines() if line.strip()]
     match = _VERDICT.fullmatch(lines[-1]) if lines else None
     if match is None:
@@ -24,7 +24,7 @@ def verdict(reply: str) -> Winner | None:
 
 
 def contest(first: str, second: str) -> str:
-    """The leaf under which the comparison of two models stands."""
+    """The leaf of the comparison of two models."""
     return f"{first} against {second}"
 
 

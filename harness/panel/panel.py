@@ -2,8 +2,8 @@
 
     looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
 
-From this line follow the tasks that fit, the prompts that are compared, what is too few, the words of the reason, and
-which answers are in the key of a score. The views themselves stand beside this module, each in its own: `texts`,
+This line determines the tasks that fit, the prompts that are compared, the minimum, the text of the reason, and
+the answers that are in the key of a score. The views are the modules beside this one: `texts`,
 `samples`, `grades`, `choices`, `reads`, `judgements`; most bring the sides of a panel to the prompts that all share.
 """
 
@@ -49,7 +49,7 @@ class View(StrEnum):
     ANSWERS = "answers", "gives the answers of models to read"
     NEXT_TOKEN = "next_token", "asks for the next token alone"
     JUDGEMENTS = "verdicts", "is a judge's"
-    # what stands in training data, and the grades where there are any: every task has it
+    # prompts that occur in training data, and grades if there are any: every task has it
     PROMPTS = "prompts", "asks anything"
 
 
@@ -87,7 +87,7 @@ class Looks:
         return "teacher" in self.roles
 
     def no_task(self) -> str:
-        """The reason that stands where no task fits."""
+        """The reason where no task fits."""
         return f"no task of this matrix {' and '.join(v.words for v in sorted(self.views))}"
 
 
@@ -96,7 +96,7 @@ class Panel:
     """The sides that a measure looks at for one student on one task, by their roles."""
 
     task: str
-    sides: Mapping[Role, tuple[Side, ...]]  # a role that nobody has may be absent
+    sides: Mapping[Role, tuple[Side, ...]]  # a role without sides may be absent
     base_kind: BaseKind = "before"
     minimum: int = 20  # fewest shared prompts for which a number is given
 

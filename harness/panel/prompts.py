@@ -1,4 +1,4 @@
-"""The one owner of alignment: which prompts the sides of a panel share, and which controls come with them."""
+"""Alignment: the prompts that the sides of a panel share, and the controls that cover them; defined here only."""
 
 from __future__ import annotations
 

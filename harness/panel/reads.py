@@ -89,7 +89,7 @@ def ratio(texts: Sequence[tuple[Prompt, float, float]], minimum: int) -> Ratio:
 
 
 def require(n: int, minimum: int) -> None:
-    """Nothing; raises Unavailable where too few prompts are left."""
+    """Raises Unavailable if too few prompts are left."""
     reasons.require(n, minimum, "shared prompts with a text to read")
 
 

@@ -1,4 +1,4 @@
-"""The words that stand where there is no number, each in one place."""
+"""Reasons that are shown where there is no number."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ NO_SECOND = "no second sample of the teacher"
 
 
 def nobody(role: str) -> str:
-    """Nobody has this role."""
+    """The reason where no model has this role."""
     return f"this pair names no {role}"
 
 
 def few(n: int, what: str, minimum: int) -> str:
-    """Fewer than the minimum of something."""
+    """The reason where there are fewer than the minimum of something."""
     return f"{n} {what}; at least {minimum} are needed"
 
 
 def require(n: int, minimum: int, what: str) -> None:
-    """Nothing; raises Unavailable where there are fewer than `minimum`, or none."""
+    """Raises Unavailable if there are fewer than `minimum`, or none."""
     if n < max(minimum, 1):
         raise Unavailable(few(n, what, max(minimum, 1)))
 
@@ -31,7 +31,7 @@ def require(n: int, minimum: int, what: str) -> None:
 def require_shared(
     n: int, minimum: int, sides: Sequence[Side], sizes: Sequence[int], what: str
 ) -> None:
-    """Nothing; raises Unavailable where sides share too few prompts, naming the one that answered fewest (sizes)."""
+    """Raises Unavailable if sides share too few prompts, naming the one that answered fewest (sizes)."""
     if n < max(minimum, 1):
         least = min(range(len(sides)), key=lambda i: sizes[i])
         everyone = f"{what} answered by all of {', '.join(s.model for s in sides)}"

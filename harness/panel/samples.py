@@ -60,7 +60,7 @@ def every_sample(side: Side) -> dict[str, tuple[str, ...]]:
 
 
 def require_samples(answers: Answers, model: str, least: int = 2) -> None:
-    """Nothing; raises Unavailable where there are fewer samples per prompt than a spread needs."""
+    """Raises Unavailable if there are fewer samples per prompt than a spread needs."""
     if len(answers[0]) < least:
         raise Unavailable(
             f"{model} has {len(answers[0])} answer to each prompt; {least} or more are needed, drawn at a temperature "

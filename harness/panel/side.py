@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class Remembering(Protocol):
-    """Anything that keeps what was made of it."""
+    """An object with a memo of results computed from it."""
 
     @property
     def memo(self) -> dict[Any, Any]:
-        """(name of the function, what else was given) -> what came out."""
+        """(name of the function, its other arguments) -> result."""
 
 
 R = TypeVar("R", bound=Remembering)

@@ -1,4 +1,4 @@
-"""What a measure is to the page: the columns that it fills, the topics that it speaks about."""
+"""Links from measures to the page: leaderboard columns, and topics."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class Column:
     order: int  # place among the columns
     title: str
     note: str  # below the title: in what it is counted
-    part: str = ""  # the part of the measure that stands there; "" = the measure itself
+    part: str = ""  # the part of the measure in this column; "" = the measure itself
     from_base: bool = False  # 0 is the base's level, so an interval above 0 is "above the base"

@@ -1,4 +1,4 @@
-"""What a run collects and under which keys: pure, complete and indexed.
+"""The collections of a run and their keys, indexed. Pure.
 
 A plan reads keys and summaries of request sets, never rows. Request sets that are not built yet have no summary, and
 their collections come with the next plan; those of tasks that read answers are known from what the task declares.
@@ -22,8 +22,8 @@ from harness.tasks import Author, Setting
 from harness.text.overlap import VERSION
 from harness.types import Decoding, Pair
 
-# Part of an answer's key, in which there is no other version of ours: raised when requests, decoding or
-# stored answers come to mean something else, which asks every model again.
+# Part of an answer's key, the only version of ours in it: raised when requests, decoding or
+# stored answers come to mean something else, so that every model is asked again.
 _FORM = 1
 SummaryOf = Callable[[str], Summary | None]  # key of a request set -> its summary, None = not built
 
@@ -41,7 +41,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Collection:
-    """One model's answers to one task, one sample, with the keys under which they lie."""
+    """One model's answers to one task, one sample, with the keys under which they are stored."""
 
     model: str
     task: str
@@ -51,7 +51,7 @@ class Collection:
     requests_key: str
     key: str  # of the outputs
     grades_key: str | None  # None where the task has no right answers
-    training_key: str | None  # what the model's training data has of the prompts; None = unknown
+    training_key: str | None  # of prompts that occur in training data; None = unknown
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Plan:
 
     @cached_property
     def yields(self) -> dict[str, frozenset[str]]:
-        """task -> what measures can use of it; "tokens" where alternatives are stored for some model."""
+        """task -> the views that it supports; "tokens" where alternatives are stored for some model."""
         yields: dict[str, set[str]] = {}
         for c in self.collections:
             tokens = ["tokens"] if c.decoding.top_logprobs else []
@@ -110,7 +110,7 @@ class Plan:
 
 
 def make_plan(run: Run, identities: Identities, summary_of: SummaryOf) -> Plan:
-    """The plan of a run as far as its request sets are known. Pure but for `summary_of`."""
+    """The plan of a run as far as its request sets are known. Pure except for `summary_of`."""
     asking = [
         Asked(task, setting_of(run, chat), key, summary_of(key))
         for (task, chat), key in identities.requests.items()
@@ -122,7 +122,7 @@ def make_plan(run: Run, identities: Identities, summary_of: SummaryOf) -> Plan:
 
 
 def faults_of(plan: Plan) -> list[str]:
-    """What models of a plan cannot answer, each one line."""
+    """Requests that models of a plan cannot answer, one line each."""
     models = plan.run.models
     lines = (
         offer_faults(models[c.model], c.task, c.decoding, c.summary.kinds) for c in plan.collections
@@ -153,9 +153,9 @@ def _collections(run: Run, identities: Identities, sets: Sequence[Asked]) -> tup
 def _training_keys(
     run: Run, identities: Identities, sets: Sequence[Asked]
 ) -> dict[tuple[str, str], str]:
-    """(model, key of requests) -> key of what its training data has of their prompts.
+    """(model, key of requests) -> key of their prompts that occur in its training data.
 
-    Tasks made of models' answers have no prompts that anybody could have been trained on.
+    Tasks made of models' answers are left out: no model can have been trained on their prompts.
     """
     tests = [s for s in sets if run.tasks[s.task].reads() is None]
     return {
@@ -223,7 +223,7 @@ def _default_authors(run: Run) -> list[str]:
 
 
 def _drawn(run: Run, task: str, model: AbstractModel) -> Decoding:
-    """The decoding that a task asks for; alternatives only where the model has them, unless the user asks too."""
+    """The decoding that a task asks for; alternatives only if the model has them or the user asks for them."""
     wished = run.task_decodings.get(task, run.decoding)
     drawn = run.tasks[task].drawn(wished)
     dropped = not wished.top_logprobs and "tokens" not in model.offers()

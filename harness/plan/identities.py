@@ -1,4 +1,4 @@
-"""The first half of a plan: what everything is called in the store, before anything is read from it or made."""
+"""The first half of a plan: the keys of everything, before anything is read from the store or made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Identities:
     """Keys of models, request sets and training data; and what is wrong with the configuration, each one line."""
 
-    models: Mapping[str, str]  # model -> key of what it would answer; models with faults are absent
+    models: Mapping[str, str]  # model -> key for its answers; models with faults are absent
     requests: Mapping[
         tuple[str, bool], str
     ]  # (task, in chat) -> key; not of tasks that read answers
@@ -57,7 +57,7 @@ def identify(run: Run) -> Identities:
 
 
 def setting_of(run: Run, chat: bool) -> Setting:
-    """What a task depends on in this run."""
+    """The setting that a task depends on in this run."""
     return Setting(run.paths, chat, None, run.limit, run.seed)
 
 
@@ -80,7 +80,7 @@ def asked(run: Run, model: str, task: str) -> bool:
 
 
 def chats_of(run: Run, task: str) -> list[bool]:
-    """Whether those who are asked a task are asked in conversations; both where they differ."""
+    """Whether models are asked a task in conversations: [False], [True], or both where they differ."""
     return sorted(
         {chat_of(m, run.tasks[task]) for n, m in run.models.items() if asked(run, n, task)}
     )

@@ -1,4 +1,4 @@
-"""What is asked of stored answers: which measure, of which student, on which tasks."""
+"""The questions of a run: which measure of which student on which tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Question:
     metric: AbstractMetric
     tasks: tuple[str, ...]  # one, or all that fit where the metric is across tasks
     student: str
-    pair: Pair | None  # None = of the model alone
+    pair: Pair | None  # None = about the model alone
 
 
 def all_questions(plan: Plan) -> Iterable[Question]:
@@ -44,7 +44,7 @@ def all_questions(plan: Plan) -> Iterable[Question]:
 
 
 def compared_pairs(run: Run) -> list[Pair]:
-    """The pairs, then every control and every other version of a teacher in the student's place."""
+    """The pairs, then pairs with every control or other version of a teacher in the student's place."""
     pairs = list(run.pairs)
     seen = {(p.teacher, p.student, p.base) for p in pairs}
     for pair in run.pairs:

@@ -1,4 +1,4 @@
-"""A run: the configuration as it is written, key by key, and what was asked for by it, all built."""
+"""A run: the configuration as it is written, and the built run that it describes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Condition:
 
 
 def _bound_faults(condition: Condition) -> list[str]:
-    """What is wrong with the bounds of a condition; at most one thing is named at a time."""
+    """What is wrong with the bounds of a condition; at most one fault at a time."""
     bounds = {"min": condition.min, "max": condition.max, "within": condition.within}
     given = {k: v for k, v in bounds.items() if v is not None}
     if not given:
@@ -127,7 +127,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that a run was asked for."""
+    """Everything that a run is to do, with all plug-ins built."""
 
     title: str
     stages: tuple[Stage, ...]
@@ -137,7 +137,7 @@ class Run:
     pairs: tuple[Pair, ...]
     controls: tuple[Control, ...]
     decoding: Decoding
-    task_decodings: Mapping[str, Decoding]  # task -> its own decoding, where it names one
+    task_decodings: Mapping[str, Decoding]  # task -> its own decoding, if it names one
     samples: int
     conditions: tuple[Condition, ...]
     paths: Paths

@@ -1,4 +1,4 @@
-"""What a plan knows of a request set without reading its rows: stored beside them, or declared by the task."""
+"""Summaries of request sets, which plans use instead of the rows: stored beside them, or declared by the task."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from harness.types import Decoding, Kind, Request, RequestSet
 
 @dataclass(frozen=True)
 class Work:
-    """How much the requests of one kind are, before a decoding is known."""
+    """The amount of work in the requests of one kind, before a decoding is known."""
 
-    tokens: float  # read, and written where a request states how many at most
+    tokens: float  # read, plus those written where a request states a maximum
     open_ended: int  # requests whose length the decoding states
 
 
@@ -34,7 +34,7 @@ class Summary:
     work: Mapping[Kind, Work]  # kinds of request -> how much there is of them
     # what of a decoding can change the answers: fields of Decoding that some request leaves to it
     open_fields: tuple[str, ...]
-    built: bool = True  # False = declared by the task: nothing is known of how many there are
+    built: bool = True  # False = declared by the task; the number of requests is unknown
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -83,7 +83,7 @@ def summarize(requests: RequestSet, asks: str) -> Summary:
 
 
 def declared(forms: Sequence[Request], yields: tuple[str, ...], chat: bool, asks: str) -> Summary:
-    """The summary of a request set that waits for answers: `forms` has a request of every form that it will have."""
+    """The summary of a request set that needs answers first: `forms` has a request of every form that it will have."""
     work = {r.kind: Work(0.0, 0) for r in forms}
     return Summary(asks, 0, 0, chat, "", yields, (), work, open_fields(forms), built=False)
 

@@ -1,4 +1,4 @@
-"""The missing answers of one model: what is interrupted goes on where it stopped."""
+"""Collects the missing answers of one model; interrupted work is resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from harness.store.work import Work
 from harness.types import Outputs, Paths
 
 _NO_SPACE = (28, 122)  # errno: no space on the device, quota
-_AT_ONCE = 64  # collections whose locks are held together: every lock is an open file
+_AT_ONCE = 64  # collections that are locked at the same time: every lock is an open file
 _WAIT_S = 1.0  # between looks at what another process collects
 
 
@@ -41,7 +41,7 @@ class ModelJob:
 
 
 def amounts_of(planned: Unanswered, batch: Iterable[int] | None = None) -> Amounts:
-    """Expected tokens of a cell, or of those of its requests that stand in `batch`."""
+    """Expected tokens of a cell, or of those of its requests that are in `batch`."""
     asked = planned.requests.requests
     return amounts(
         planned.task,
@@ -81,7 +81,7 @@ def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
 
 
 def _previous(job: ModelJob, store: Store) -> Facts | None:
-    """What the model said of itself beside answers that an interrupted run left."""
+    """The facts that the model stored with the answers of an interrupted run."""
     for cell in job.cells:
         with store.work(cell.key) as work:
             if work is not None and (facts := work.facts()) is not None:
@@ -99,7 +99,7 @@ class _Collector:
     load_s: float
 
     def collect(self, cells: Sequence[Unanswered]) -> list[Unanswered]:
-        """Collects what it can; returns the cells that another process is at."""
+        """Collects what it can; returns the cells that another process is working on."""
         size = _AT_ONCE if self.session.together else 1
         groups = (cells[i : i + size] for i in range(0, len(cells), size))
         return [busy for group in groups for busy in self._collect_group(group)]
@@ -132,7 +132,7 @@ class _Collector:
             _fail(cell, error, self.store, self.tell)
 
     def _answer(self, collections: dict[str, Unfinished]) -> None:
-        """Asks for what is missing, round by round; what is whole or failed leaves `collections`."""
+        """Asks for what is missing, round by round; complete and failed ones are removed from `collections`."""
         while asks := [ask for c in collections.values() if (ask := c.ask()) is not None]:
             self._say(collections)
             for event in self.session.answer(asks):
@@ -141,7 +141,7 @@ class _Collector:
                 self._say(collections)
 
     def _take(self, collection: Unfinished, event: Answered | Failed) -> bool:
-        """Keeps answers; True where nothing is left to be done for the collection."""
+        """Stores answers; True when the collection is finished."""
         planned = collection.planned
         try:
             if isinstance(event, Failed):
@@ -155,7 +155,7 @@ class _Collector:
             return True
 
     def _say(self, collections: Mapping[str, Unfinished]) -> None:
-        """What the model is at: the first batch that waits for its answers."""
+        """Reports what the model is working on: the first batch without its answers."""
         for collection in collections.values():
             if batch := collection.at_work():
                 planned, done = collection.planned, len(collection.replies)
@@ -167,7 +167,7 @@ class _Collector:
                 return
 
     def _publish(self, collection: Unfinished) -> bool:
-        """Publishes a collection that is whole; False where it is not."""
+        """Publishes a complete collection; False if it is incomplete."""
         stored = collection.stored()
         if stored is None:
             return False
@@ -199,7 +199,7 @@ class _Collector:
             self.tell(News(planned.model, line=f"done {name_of(planned)}"))
 
     def _leave_pending(self, collection: Unfinished) -> None:
-        """Says what is still to come; what is there is kept."""
+        """Reports which answers are still missing; those that exist are kept."""
         planned, n = collection.planned, len(collection.requests)
         left = n - len(collection.replies)
         reason = (
@@ -211,7 +211,7 @@ class _Collector:
 
 
 def _cost(outputs: Outputs, timings: Sequence[tuple[float, int]]) -> dict[str, float | int]:
-    """Seconds and tokens. A request's latency is the time of what it was answered together with."""
+    """Seconds and tokens. A request's latency is the time of the batch in which it was answered."""
     latencies = np.repeat([wall for wall, _ in timings], [rows for _, rows in timings])
     return {
         "wall_s": float(sum(wall for wall, _ in timings)),
@@ -235,7 +235,7 @@ def _fail(
     tell: Tell,
     answered: Mapping[int, Any] | None = None,
 ) -> None:
-    # no space: stop, what is done is kept
+    # no space: stop, finished work is kept
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         raise error
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

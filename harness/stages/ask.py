@@ -1,4 +1,4 @@
-"""What every task asks: request sets are built once, and every fault of the input is named before a model loads."""
+"""Building of request sets, once each; every fault of the input is reported before a model loads."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class RequestsJob(Job):
     """Builds the requests of one task."""
 
     doing: ClassVar[str] = "building requests"
-    foreign: ClassVar[bool] = True  # a task's YAML may run code of its own
+    foreign: ClassVar[bool] = True  # a task's YAML may run its own code
 
     def make(self, desk: Desk) -> Iterator[Product]:
-        """The request set, with its summary as what it was made from."""
+        """The request set, with its summary as its spec."""
         (key,) = self.keys
         asked = next(s for s in desk.plan.sets if s.key == key)
         task, setting = (
@@ -50,7 +50,7 @@ def ask(run: Run, store: Store) -> Plan:
 
 
 def build_requests(run: Run, store: Store) -> Made:
-    """The plan of a run, all of whose tasks ask but those that read answers; builds what is missing, loads no model.
+    """The plan of a run with all request sets except those made of answers; builds missing ones, loads no model.
 
     Raises DistillbenchError with every fault that can be known now, one a line.
     """

@@ -1,4 +1,4 @@
-"""Stage 1: every model answers every request once; what is interrupted goes on where it stopped."""
+"""Stage 1: every model answers every request once; interrupted work is resumed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from harness.store.tables import requests_from_table
 @final
 @dataclass(frozen=True)
 class PrepareJob(Job):
-    """Makes something that a model needs before it can be opened."""
+    """Prepares something that a model needs before it can be opened."""
 
     preparation: Preparation | None = None
 
@@ -35,18 +35,18 @@ class PrepareJob(Job):
     reports: ClassVar[bool] = True
 
     def make(self, desk: Desk) -> Iterator[Product]:
-        """Nothing that is stored: it lies where the model looks for it."""
+        """Makes the preparation where the model expects it; yields nothing to store."""
         assert self.preparation is not None
         self.preparation.make(desk.tell)
         yield from ()
 
     def may_start(self, store: Store) -> bool:
-        """Whether what it is made from is there."""
+        """Whether its own requirements are ready."""
         assert self.preparation is not None
         return all(p.is_there() for p in self.preparation.needs)
 
     def is_done(self, key: str, store: Store) -> bool:
-        """Whether it is there."""
+        """Whether the preparation is finished."""
         assert self.preparation is not None
         return self.preparation.is_there()
 
@@ -56,14 +56,14 @@ class PrepareJob(Job):
 class CollectJob(Job):
     """Opens one model and has it answer."""
 
-    preparations: tuple[Preparation, ...] = ()  # that must be there before
+    preparations: tuple[Preparation, ...] = ()  # that must be finished before
 
     doing: ClassVar[str] = "collecting"
     foreign: ClassVar[bool] = True
     reports: ClassVar[bool] = True
 
     def make(self, desk: Desk) -> Iterator[Product]:
-        """Writes pieces as they come, and publishes every collection that is complete."""
+        """Writes answers as they arrive, and publishes every complete collection."""
         collections = tuple(
             Unanswered(**vars(c), requests=requests_from_table(desk.store.table(c.requests_key)))
             for c in (desk.plan.by_key[key] for key in self.keys)
@@ -78,14 +78,14 @@ class CollectJob(Job):
 
 
 def collect(plan: Plan, store: Store) -> Made:
-    """Collects and grades what is missing. What fails leaves its reason in the store and the others go on."""
+    """Collects and grades what is missing. The reason of a failure is stored, and the others continue."""
     executor = LocalExecutor(plan.run.workers)
     collected = make_all(plan, store, _jobs, executor)
     return collected.and_then(make_all(collected.plan, store, grade_jobs, executor))
 
 
 def prepare_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
-    """What models need before they are opened, those models that have something to answer."""
+    """Jobs for the preparations of the models that have something to answer."""
     models = {c.model for c in plan.collections if c.summary.built and lacks(c.key)}
     missing = {
         p.key: (p, plan.run.models[name].imports)
@@ -101,8 +101,8 @@ def prepare_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
 
 
 def collect_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
-    """What has to be collected, model by model, each model loaded once."""
-    # models that are the same to the last byte answer once
+    """Jobs for the missing collections: one per model, so that each model is loaded once."""
+    # byte-identical models answer once
     wanted: dict[str, Collection] = {}
     for c in plan.collections:
         if c.summary.built and lacks(c.key):

@@ -1,4 +1,4 @@
-"""What a text is made into before it is measured, stored with the answers: word codes and counts of a collection.
+"""Features of texts, stored with the answers: word codes and counts of a collection.
 
 A feature is a function of one collection's texts, so it is made once for all measures, pairs and runs.
 """
@@ -57,7 +57,7 @@ def reading_job(collection: Collection, *, apart: bool) -> ReadingJob:
 
 
 def recall_reading(side: Side, store: Store, answers: str) -> None:
-    """Gives a side the stored words and counts of its answers, which lie under the key `answers`."""
+    """Gives a side the stored words and counts of its answers, which are stored under the key `answers`."""
     key = reading_key(answers)
     if not has_reading(side) and store.has(key):
         remember_reading(side, reading_from_table(store.table(key)))

@@ -18,7 +18,7 @@ _NOT_LOOKED_AT = "no condition was looked at"
 def conditions_from(content: Any, chosen: str) -> tuple[Condition, ...]:
     """The conditions of a composed `gate`; `chosen` names the user's gate file, "" where no gate was asked for.
 
-    Raises DistillbenchError, one fault a line: a gate that was asked for and looks at nothing is a fault too.
+    Raises DistillbenchError, one fault a line: a gate that was requested but has no conditions is a fault too.
     """
     name = f"gate {chosen}" if chosen else "gate"
     if content is None and not chosen:
@@ -73,7 +73,7 @@ def _broken(
     matches = _matching(rows, condition.where)
     if len(matches) != 1:
         return [f"{name}: expected one row of scores.csv, found {len(matches)}"]
-    # n = 0 must not hold a bound on n
+    # n = 0 must not satisfy a bound on n
     if not matches[0]["value"] or not matches[0][condition.column]:
         return [f"{name}: no value ({matches[0]['skipped_reason'] or 'no interval'})"]
     value = float(matches[0][condition.column])

@@ -1,4 +1,4 @@
-"""What lm-eval says of stored answers, once per model and task."""
+"""Grading of stored answers, once per model and task."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Stored answers in the roles that a measure looks at: who sits where, under which keys, and what they answered.
+"""Stored answers by the roles that a measure looks at: which model has which role, its keys, and its answers.
 
 Seats and keys come from the plan and from what the store has; answers are read only where a score is computed. A
-library is of one moment: what is collected later is seen by another one.
+library is a snapshot: what is collected later is visible to a new library only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Views = frozenset[View]
 
 
 class Seat(NamedTuple):
-    """A model in a role, and whose answers stand for it there."""
+    """A model in a role, and the author of the answers that represent it there."""
 
     model: str
     lineage: str
@@ -37,7 +37,7 @@ Seats = Mapping[Role, tuple[Seat, ...]]
 
 
 class Asked(NamedTuple):
-    """How a model was asked a task: what has to be equal for answers to be compared."""
+    """How a model was asked a task; answers are comparable only if this is equal."""
 
     chat: bool
     requests_key: str
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Library:
-    """Answers of a run, each read once, and their keys, each made once."""
+    """Answers of a run and their keys, each read or made once."""
 
     plan: Plan
     store: Store
@@ -72,7 +72,7 @@ class Library:
         return Panel(task, sides, base_kind, self.plan.run.tasks[task].minimum)
 
     def key_parts(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[str]:
-        """What stands for the panel in the key of a score: its task, and a digest for everyone in every role.
+        """The panel's part in the key of a score: its task, and a digest for everyone in every role.
 
         For the others it is the digest of all models of the task, which together with the roles says who they are.
         """
@@ -99,9 +99,9 @@ class Library:
         return [self._collection(seat, task) for own in seats for seat in own]
 
     def seats(self, looks: Looks, task: str, student: str, pair: Pair | None) -> Seats:
-        """Who sits in the roles that a measure looks at, but for the others.
+        """The seats of the roles that a measure looks at, except the others.
 
-        Raises Unavailable where somebody that the pair names has no answers, or answers that cannot be compared.
+        Raises Unavailable where a model that the pair names has no answers, or none that can be compared.
         """
         if pair is None:
             return {"student": self._answered(task, student)}
@@ -123,7 +123,7 @@ class Library:
         return seats
 
     def lineage(self, model: str) -> str:
-        """Whom a model is related to: what it or a control says, else its own name."""
+        """The lineage of a model: what it or a control states, else its own name."""
         named = [c.lineage for c in self.plan.run.controls if c.model == model]
         return self.plan.run.models[model].lineage or (named[0] if named else model)
 
@@ -159,7 +159,7 @@ class Library:
         return Asked(planned.setting.chat, planned.requests_key, system, decoding)
 
     def _judged(self, looks: Looks, task: str, student: str, pair: Pair, judge: str) -> Seats:
-        """A judge's words in the place of every model that they may be about."""
+        """Seats in which a judge's replies represent the models that they are about."""
         if self.plan.find(judge, task) is None:
             raise Unavailable("not judged yet: answers that are to be judged are missing")
         named: dict[Role, str | None] = {"student": student, "teacher": pair.teacher}
@@ -195,7 +195,7 @@ class Library:
     def _controls(
         self, task: str, student: str, teacher: str, base: str | None
     ) -> tuple[Seat, ...]:
-        """Controls of a pair that have answered, as far as the plan can say: see `panel/controls`."""
+        """Controls of a pair that have answered, as far as the plan shows: see `panel/controls`."""
         listed = self._listed(task, teacher)
         return tuple(unrelated(listed, self._seat(student), self._seat(teacher), base))
 
@@ -258,7 +258,7 @@ class Library:
         return tuple(keys)
 
     def _further(self, seat: Seat, task: str) -> list[Collection]:
-        """Collections of the samples after the first, in their order, as far as they have been collected."""
+        """Collections of the samples after the first that the store has, in their order."""
         if seat.sample:
             return []
         cells = self.plan.samples(seat.author, task)[1:]

@@ -1,4 +1,4 @@
-"""The loop of a run: plan, make what can be made, plan again, until nothing new can."""
+"""The loop of a run: plan, make what is missing, plan again, until nothing more can be made."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.plan.summary import Summary, summary_from_json
 from harness.store.store import Store
 
 Lacks = Callable[[str], bool]  # whether a key is missing and was not tried yet
-JobsOf = Callable[[Plan, Lacks], Sequence[Job]]  # what makes that which a plan lacks
+JobsOf = Callable[[Plan, Lacks], Sequence[Job]]  # jobs that make what a plan lacks
 
 
 @dataclass(frozen=True)
 class Made:
-    """A plan with what was made for it."""
+    """A plan, and the keys that were made for it."""
 
     plan: Plan
     keys: frozenset[str] = frozenset()  # made by this run, not read from the store
@@ -56,14 +56,14 @@ def make_all(plan: Plan, store: Store, jobs_of: JobsOf, executor: AbstractExecut
 def carry_out_all(
     jobs: Sequence[Job], plan: Plan, store: Store, executor: AbstractExecutor
 ) -> list[Ended]:
-    """How each of these jobs ended that could start, shown while it lasts."""
+    """How each job that could start ended; progress is shown meanwhile."""
     title = " and ".join(dict.fromkeys(j.doing for j in jobs))
     with stage(title, Forecast(((j.part, j.amounts) for j in jobs), executor.at_once)) as shown:
         return executor.run(jobs, Desk(store, plan, shown.hear), shown)
 
 
 def planned_again(plan: Plan, store: Store) -> Plan:
-    """The plan with what the store has by now."""
+    """The plan, updated with what the store has now."""
     return make_plan(plan.run, plan.identities, summaries_in(store))
 
 

@@ -1,4 +1,4 @@
-"""One question answered: its key, what the measure says of it, and the interval of that."""
+"""Answers one question: the key of its scores, the measure's findings, and their intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.types import Finding, Score, Unavailable
 
 
 def score_key(question: Question, library: Library) -> str:
-    """The key of a question's scores, made without reading an answer: code, fields, and all that is looked at.
+    """The key of a question's scores, made without reading answers: code, fields, and the keys of all inputs.
 
     Raises Unavailable with the first reason why the question cannot be asked.
     """
@@ -33,7 +33,7 @@ def score_key(question: Question, library: Library) -> str:
 
 
 def _require_asked(question: Question, library: Library) -> None:
-    """Nothing; raises Unavailable where the pair lacks a role that the measure needs, or no task fits."""
+    """Raises Unavailable where the pair lacks a role that the measure needs, or no task fits."""
     looks, pair = question.metric.looks_at, question.pair
     if pair is not None and "base" in looks.needs and pair.base is None:
         raise Unavailable(reasons.nobody("base"))
@@ -44,7 +44,7 @@ def _require_asked(question: Question, library: Library) -> None:
 
 
 def _measure_key(metric: AbstractMetric, library: Library) -> str:
-    """Digest of what makes the scores of a measure besides answers: its code, its fields, the run's seed."""
+    """Digest of what determines the scores of a measure besides answers: its code, its fields, the run's seed."""
     place = ("measure", metric.name)
     if place not in library.memo:
         parts = ("scores", SCHEMA, _code(metric), vars(metric), library.seed)
@@ -53,7 +53,7 @@ def _measure_key(metric: AbstractMetric, library: Library) -> str:
 
 
 def measured(question: Question, library: Library) -> list[Score]:
-    """What the measure says; raises Unavailable with the first reason why the question cannot be asked."""
+    """The scores of a question; raises Unavailable with the first reason why the question cannot be asked."""
     metric, looks = question.metric, question.metric.looks_at
     _require_asked(question, library)
     panels = [library.panel(looks, t, question.student, question.pair) for t in question.tasks]
@@ -111,7 +111,7 @@ def reasoned(question: Question, reason: str) -> Score:
 
 
 def placed(score: Score, question: Question) -> Score:
-    """A stored score under the names of its question: models that are the same to the last byte share their scores."""
+    """A stored score under the names of its question: byte-identical models share their scores."""
     pair = question.pair
     names = (pair.teacher, pair.base or "") if pair else ("", "")
     if (score.teacher, score.base) == names:
@@ -120,7 +120,7 @@ def placed(score: Score, question: Question) -> Score:
 
 
 def _code(metric: AbstractMetric) -> str:
-    """Digest of the code that makes a score: the measure's, and what every score goes through."""
+    """Digest of the code that computes a score: the measure's, and that which all scores share."""
     return code_digest(
         type(metric).__module__,
         "harness.stats.intervals",

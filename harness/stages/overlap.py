@@ -1,4 +1,4 @@
-"""Which prompts each model was trained on: its training data is read once, and what it has of them is stored."""
+"""Which prompts each model was trained on: its training data is read once, and the matches are stored."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _ROWS = pa.schema([("prompt", pa.string()), ("exact", pa.bool_()), ("ngrams", pa
 @final
 @dataclass(frozen=True)
 class OverlapJob(Job):
-    """Looks for prompts in one model's training data: of all its tasks at once, because the data may be long."""
+    """Searches one model's training data for the prompts of all its tasks at once, because the data may be long."""
 
     doing: ClassVar[str] = "looking for prompts in training data"
 
     def make(self, desk: Desk) -> Iterator[Product]:
-        """Per set of prompts, those that the data has."""
+        """For every set of prompts, those that occur in the data."""
         model = desk.plan.run.models[self.part.removeprefix(_PART)]
         path = training_file(str(model.training_data), desk.plan.run.paths)
         sets = {
@@ -79,14 +79,14 @@ def overlap_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
 
 @dataclass(frozen=True)
 class Training:
-    """What a model's training data has of the prompts of one task."""
+    """The prompts of one task that occur in a model's training data."""
 
     key: str  # in the store
     prompts: Mapping[str, Seen]  # prompt id -> how it occurs; prompts that do not occur are absent
 
 
 def training_of(collection: Collection, store: Store) -> Training | None:
-    """What the training data of a collection's model has of its prompts; None where that is unknown."""
+    """The collection's prompts that occur in its model's training data; None where that is unknown."""
     key = collection.training_key
     if key is None or not store.has(key):
         return None

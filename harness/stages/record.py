@@ -1,4 +1,4 @@
-"""What a run leaves for its readers: scores, how they were made, and what a careful reader asks first."""
+"""Making of the record of a run: scores, how they were made, and warnings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PACKAGES = (
 def make_record(
     plan: Plan, store: Store, scores: Sequence[Score], work: Sequence[WorkCount] = ()
 ) -> RunRecord:
-    """The record of one run; `work` = what of it was computed and what was read from the store."""
+    """The record of one run; `work` = what was computed and what was read from the store."""
     run = plan.run
     roles = roles_of(run)
     library = Library(plan, store)
@@ -94,7 +94,7 @@ def count_work(
 
 
 def note_of(metric: AbstractMetric) -> MetricNote:
-    """What the page says of a measure, and reads from it."""
+    """The note of a measure: its description for the page, and what the page reads from it."""
     says = (metric.unit, metric.better, metric.level, metric.explanation)
     return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
 
@@ -144,7 +144,7 @@ def join_records(records: Sequence[RunRecord], variants: Sequence[Variant]) -> R
 def _joined_collections(
     records: Sequence[RunRecord], variants: Sequence[Variant]
 ) -> tuple[CollectionRecord, ...]:
-    """Every collection once, with the settings that it belongs to where others have another one in its place."""
+    """Every collection once, with its settings where it differs between settings."""
     settings: dict[CollectionRecord, list[Variant]] = {}
     places: dict[tuple[str, str, int], set[CollectionRecord]] = {}
     for record, variant in zip(records, variants, strict=True):
@@ -158,7 +158,7 @@ def _joined_collections(
 
 
 def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionRecord:
-    """How the answers of one collection came, or why there are none."""
+    """How the answers of one collection were obtained, or why there are none."""
     cell, summary = planned, planned.summary
     training = training_of(planned, store) if cell.decoding.sample == 0 else None
     seen = None if training is None else list(training.prompts.values())

@@ -27,7 +27,7 @@ DONE, GATE_FAILED, WRONG_INPUT, CELLS_MISSING, OUR_FAULT = 0, 1, 2, 3, 70
 
 @dataclass(frozen=True)
 class Remark:
-    """What stands below a run: its gate's answer, or that there is nothing to read on its page."""
+    """A remark at the end of a run: a gate's result, or that the page has no numbers."""
 
     about: Literal["gate", "warning"]
     text: str
@@ -51,7 +51,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
 
     Raises DistillbenchError where the input is wrong.
     """
-    gate.targets(run.conditions, reference)  # hours before it is needed
+    gate.targets(run.conditions, reference)  # fails now rather than hours later
     store = Store(run.paths.results, run.paths.lock)
     _start_server(run, store)
     made = build_requests(run, store)
@@ -75,7 +75,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
 
 
 def _ours(made: Made, code: int) -> int:
-    """The code, or that of a fault of ours, which nothing hides."""
+    """The exit code; a bug of ours takes precedence over it."""
     if not made.our_fault:
         return code
     folder = made.plan.run.paths.results / "failures"
@@ -84,7 +84,7 @@ def _ours(made: Made, code: int) -> int:
 
 
 def _judged(run: Run, record: RunRecord, code: int, reference: Path) -> Outcome:
-    """What the scores say of the run: is there a number at all, and does every condition hold."""
+    """The outcome according to the scores: whether there is a number, and whether every condition holds."""
     remarks, codes = [], [code]
     empty = without_number(record)
     if empty:
@@ -119,7 +119,7 @@ def _severity(code: int) -> int:
 
 
 def _start_server(run: Run, store: Store) -> None:
-    """On a first run: what workers will need is imported while the requests are built."""
+    """On a first run, starts importing what workers need while the requests are built."""
     imported = sorted({name for model in run.models.values() for name in model.imports})
     first = "collect" in run.stages and not (store.root / "store").exists()
     if imported and first and run.workers > 1 and may_start_processes():
@@ -127,7 +127,7 @@ def _start_server(run: Run, store: Store) -> None:
 
 
 def _missing(plan: Plan, store: Store) -> int:
-    """Says what is missing and why; the exit code that it costs."""
+    """Reports what is missing and why; returns the exit code."""
     known = [c for c in plan.collections if c.summary.built]
     missing = [c for c in known if not store.has(c.key)]
     unbuilt = [s for s in plan.sets if s.summary is None]

@@ -48,7 +48,7 @@ class ScoreJob(Job):
         yield Rows({k: self._table(q, library, desk) for k, q in self._pairs()})
 
     def is_done(self, key: str, store: Store) -> bool:
-        """Whether its scores lie in a pack."""
+        """Whether its scores are in a pack."""
         return store.packs.has(key)
 
     def split(self) -> list[ScoreJob]:
@@ -104,7 +104,7 @@ def score(plan: Plan, store: Store) -> Scored:
 
 
 def _features(questions: Iterable[Question], library: Library) -> list[ReadingJob]:
-    """What texts are made into before they are measured, where it is not stored yet."""
+    """Jobs for the features of texts that are not stored yet."""
     collections = {
         c.key: c
         for q in questions
@@ -119,7 +119,7 @@ def _features(questions: Iterable[Question], library: Library) -> list[ReadingJo
 def _worked_off(
     jobs: Sequence[ScoreJob], plan: Plan, store: Store, executor: LocalExecutor
 ) -> list[Ended]:
-    """How the jobs ended; of one that failed every question is asked by itself, so that only the faulty ones fail."""
+    """How the jobs ended; one that failed is split into its questions, so that only the faulty ones fail."""
     ended: list[Ended] = []
     while jobs:
         done = carry_out_all(jobs, plan, store, executor)
@@ -145,7 +145,7 @@ def _key_or_reason(question: Question, library: Library) -> str | _NoKey:
 
 
 def _jobs(missing: Mapping[str, Question]) -> list[ScoreJob]:
-    """The questions that are not answered yet, all about a few students of one teacher and base together."""
+    """Jobs for the unanswered questions; questions about a few students of one teacher and base share a job."""
     apart = len(missing) >= _WORTH_PROCESSES
     return [_job(keys, [missing[k] for k in keys], apart) for keys in _pieces(missing)]
 
@@ -165,12 +165,12 @@ def _title(question: Question) -> str:
 
 
 def _amounts(question: Question) -> dict[Sort, float]:
-    """What a question counts among those of its metric: once for every task."""
+    """The amount of work of a question: 1 for every task."""
     return {Sort(question.metric.name): float(len(question.tasks))}
 
 
 def _pieces(missing: Mapping[str, Question]) -> list[list[str]]:
-    """Keys of all questions about a few students of one teacher and base: their texts are then read only once."""
+    """Keys of all questions about a few students of one teacher and base: so that their texts are read only once."""
     first = {
         q.student: (q.pair.teacher, q.pair.base) for q in list(missing.values())[::-1] if q.pair
     }
@@ -201,6 +201,6 @@ def _answered(
 
 
 def _said_once(scores: Sequence[Score]) -> list[Score]:
-    """What a metric says of a model alone is not said again of its pairs."""
+    """The scores, without those of pairs that repeat what a metric says of the model alone."""
     alone = {(s.metric, s.task, s.student) for s in scores if not s.teacher}
     return [s for s in scores if not s.teacher or (s.metric, s.task, s.student) not in alone]

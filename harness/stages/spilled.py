@@ -1,4 +1,4 @@
-"""Answers in which the value of a secret stands: they stay as they are, and the run says so."""
+"""Detection of answers that contain the value of a secret: they are not edited, and the run reports them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FACT = "secrets_in_answers"
 
 
 def variables_in(outputs: Outputs) -> str:
-    """Names of the environment variables whose secret stands in an answer, separated by blanks; "" for none."""
+    """Names of the environment variables whose secret occurs in an answer, separated by blanks; "" for none."""
     texts = [text for text in outputs.text if text]
     return " ".join(
         sorted({name for value, name in known_values().items() if any(value in t for t in texts)})
@@ -21,7 +21,7 @@ def variables_in(outputs: Outputs) -> str:
 
 
 def spilled(plan: Plan, store: Store) -> list[str]:
-    """One line for every model and task whose stored answers held a secret when they were collected."""
+    """One line for every model and task whose stored answers contained a secret when they were collected."""
     places: dict[tuple[str, str], tuple[str, ...]] = {}
     for planned in plan.collections:
         if store.has(planned.key) and (names := store.provenance(planned.key).get(FACT)):

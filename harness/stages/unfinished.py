@@ -1,4 +1,4 @@
-"""One collection while it is answered: what is there, what can be asked now, and where answers go."""
+"""One collection in progress: which answers exist, what can be asked now, and where answers are stored."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from harness.types import Outputs, Request, RequestSet
 
 @dataclasses.dataclass(frozen=True)
 class Unanswered(Collection):
-    """A collection with what is asked in it."""
+    """A collection with its requests."""
 
     requests: RequestSet
 
 
 class Unfinished:
-    """The answers of one cell; everything goes through the work that it was handed."""
+    """The answers of one cell, read and written through its `Work`."""
 
     def __init__(self, planned: Unanswered, work: Work, session: AbstractSession) -> None:
         self.planned, self.work = planned, work
@@ -46,7 +46,7 @@ class Unfinished:
         self._at_work: deque[tuple[int, ...]] = deque()  # batches that were offered
 
     def ask(self) -> Ask | None:
-        """What can be asked now and was not offered before; None where there is nothing."""
+        """Requests that can be asked now and were not offered before; None if there are none."""
         ready = {
             i
             for i, r in enumerate(self.requests)
@@ -64,7 +64,7 @@ class Unfinished:
         return dataclasses.replace(self._whole, requests=requests, missing=missing)
 
     def add(self, answered: Answered, session: AbstractSession) -> None:
-        """Keeps answers; what the model says of itself stands beside the first."""
+        """Stores answers, and with the first of them the model's facts."""
         self.work.note_facts(session.facts)
         self._kept.add(outputs_to_table(answered.outputs), answered.wall_s)
         self._note(answered.outputs)
@@ -84,7 +84,7 @@ class Unfinished:
         return Stored((*stored.tables, empty), stored.timings)
 
     def at_work(self) -> Sequence[int]:
-        """What is missing of the batch that the model is at, as far as that is known from here."""
+        """Unanswered requests of the batch that the model is probably working on."""
         while self._at_work:
             if left := [i for i in self._at_work[0] if i not in self.replies]:
                 return left
@@ -98,7 +98,7 @@ class Unfinished:
 def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
     """The session's batches of all requests, round by round.
 
-    A reply that is not known yet counts as long as it may become.
+    An unknown reply counts at its maximum length.
     """
     tokens = {
         i: ask.requests[i].max_new_tokens or ask.decoding.max_new_tokens

@@ -72,7 +72,7 @@ def _dense(stored: Stored, vocabulary: int) -> Floats:
 
 
 def _positions(wanted: NDArray[np.int32], ids: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(T, K) column of `ids` (T, L) in which each of `wanted` (T, K) stands; -1 = in none."""
+    """(T, K) column of `ids` (T, L) that holds each of `wanted` (T, K); -1 = none."""
     span = int(max(wanted.max(initial=0), ids.max(initial=0))) + 1
     start = np.arange(len(ids), dtype=np.int64)[:, None] * span
     order = np.argsort(ids, axis=1)

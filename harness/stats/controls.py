@@ -1,6 +1,6 @@
 """Would a model that the teacher never taught look like this? Inference over models: n counts control lineages.
 
-What is found here has types of its own (ModelLevel...), so that a p-value over prompts cannot take its place.
+Results have their own types (ModelLevel...), so that a p-value over prompts cannot be used in their place.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ModelLevelPrediction(NamedTuple):
 
 
 class ModelLevelEvidence(NamedTuple):
-    """A value held against controls, with the strongest instrument that their number allows."""
+    """A value compared with controls, by the strongest method that their number allows."""
 
     value: float
     excess: float  # value minus the controls' mean

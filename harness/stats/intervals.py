@@ -1,4 +1,4 @@
-"""From what a measure found to a number with its interval: the only way from a Statistic to a Score."""
+"""Evaluation of statistics: a value with its interval. Every score is made from a Statistic here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Estimate:
     # Prompt.id -> cluster, where they differ
     clusters: dict[str, str] = field(default_factory=dict)
     level: Level = "prompts"
-    note: str = ""  # what a reader must know of the interval
+    note: str = ""  # what a reader must know about the interval
 
 
 ALIKE = "the same on every prompt: no spread to make an interval from"
@@ -62,9 +62,9 @@ def evaluate(statistic: Statistic, rng: np.random.Generator) -> Estimate:
 
 
 def beside(statistic: Mean | Ratio) -> Given | str:
-    """The statistic evaluated, or the reason why it has no value: for numbers that stand beside a finding.
+    """The statistic evaluated, or the reason why it has no value: for numbers that accompany a finding.
 
-    It is without a number per prompt, which a measure with many parts would otherwise carry for each of them.
+    It has no pseudo-values, which a measure with many parts would otherwise carry for each of them.
     """
     try:
         made = evaluate(statistic, np.random.default_rng(0))  # neither kind draws from it
@@ -121,7 +121,7 @@ def _evaluate_ratio(statistic: Ratio) -> Estimate:
 
 
 def _within_noise(error: PairError) -> str:
-    """The reason that stands where a ratio has no bounded interval."""
+    """The reason that is given where a ratio has no bounded interval."""
     gap, student = error.side(1), error.side(0)
     return f"gap within noise: teacher minus base = {_spell(gap)}, student minus base = {_spell(student)}"
 
@@ -171,7 +171,7 @@ def _sorted_rows(prompts: Sequence[str], values: Floats) -> _Rows:
 
 @lru_cache(maxsize=64)
 def _order(prompts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The prompts sorted, and where each came from; remembered, because all students are asked the same."""
+    """The prompts sorted, and where each came from; cached, because all students are asked the same."""
     order = tuple(sorted(range(len(prompts)), key=prompts.__getitem__))
     ids = tuple(prompts[i] for i in order)
     if any(a == b for a, b in itertools.pairwise(ids)):

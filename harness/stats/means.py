@@ -1,4 +1,4 @@
-"""Means over prompts that may come in clusters: the one owner of how clusters are cut and of the robust error."""
+"""Means over prompts that may come in clusters: clusters and cluster-robust errors are defined here only."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def mean_error(values: Floats, clusters: Clusters = None) -> MeanError:
 
 
 def require_spread(n: int, groups: int) -> None:
-    """Nothing; raises Unavailable where no error can be estimated."""
+    """Raises Unavailable where no error can be estimated."""
     if n == 0:
         raise Unavailable("no prompts")
     if n == 1:

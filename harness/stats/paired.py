@@ -1,4 +1,4 @@
-"""Two models compared on the same prompts. Everything here is about these prompts, not about other models."""
+"""Comparison of two models on the same prompts. All inference is over prompts, not over models."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def compare(
 
     `clusters` names those of the prompts that share one. 0/1 values: McNemar's mid-p (with clusters its sign-flip
     form) and Bonett and Price's interval; else the paired t test, cluster-robust with df = clusters - 1.
-    Raises Unavailable below two shared prompts or clusters, and where the two differ equally on every prompt.
+    Raises Unavailable below two shared prompts or clusters, and where the difference is the same on every prompt.
     """
     shared = sorted(first if first.keys() == second.keys() else first.keys() & second.keys())
     if len(shared) < 2:
@@ -66,7 +66,7 @@ def compare(
 
 
 def compare_values(first: Floats, second: Floats, codes: Ints) -> PairedDifference:
-    """The same of pseudo-values (P,) that stand side by side, sorted by prompt, with the codes of their clusters."""
+    """The same from aligned pseudo-values (P,), sorted by prompt, with the codes of their clusters."""
     if is_share(first) and is_share(second):
         return _compare_shares(first - second, codes)
     return _compare_means(first - second, codes)

@@ -17,7 +17,7 @@ from harness.stats.means import (
 )
 from harness.types import Floats, Ints
 
-_CELLS = 4_000_000  # weights held at once: 32 MB
+_CELLS = 4_000_000  # weights in memory at once: 32 MB
 
 
 def bootstrap_means(
@@ -51,7 +51,7 @@ def _weights(resamples: int, groups: int, rng: np.random.Generator) -> Floats:
 
 
 def blocks(ids: Sequence[str], n_blocks: int, seed: int) -> Ints:
-    """Block (P,) of each prompt, 0 .. n_blocks - 1, drawn by the hash of its id and the seed: the order is no matter.
+    """Block (P,) of each prompt, 0 .. n_blocks - 1, assigned by a hash of id and seed, so input order does not matter.
 
     Pass cluster names instead of ids to keep clusters whole. Distinct names are dealt out evenly (sizes differ by at
     most 1); there are as many blocks as names where that is fewer.

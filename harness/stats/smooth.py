@@ -25,7 +25,7 @@ DEFINED = 0.95  # least share of resamples in which the function has to have a v
 
 
 def smooth_value(parts: Floats, combine: Combine) -> float:
-    """combine(means of parts (P, K)). Raises Unavailable where that is no finite number."""
+    """combine(means of parts (P, K)). Raises Unavailable where that is not a finite number."""
     with np.errstate(all="ignore"):
         value = float(combine(parts.mean(axis=0)))
     if not np.isfinite(value):

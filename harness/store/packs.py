@@ -1,4 +1,4 @@
-"""Many small tables in few files: what was made together lies together, and every row bears its own key.
+"""Many small tables in few files: what was made together is stored together, and every row has its key.
 
     packs/<sha256 of the file>.parquet      rows of several keys, which are the units of reuse
 
@@ -48,7 +48,7 @@ class Packs:
         for pack, own in wanted.items():
             rows: dict[str, list[dict[str, Any]]] = {key: [] for key in own}
             for row in pq.read_table(self._folder / f"{pack}.parquet").to_pylist():
-                if (key := row.pop(_KEY)) in rows:  # a row belongs to the key that it bears
+                if (key := row.pop(_KEY)) in rows:  # a row belongs to the key in this column
                     rows[key].append(row)
             yield from rows.items()
 

@@ -1,4 +1,4 @@
-"""Content-addressed results: what is finished stays, what was interrupted goes on where it stopped.
+"""Content-addressed results: finished work stays, interrupted work is resumed.
 
     work/<key>/                    what is done of a collection in progress (see work.py)
     work/<key>.lock                flock; the kernel drops it when a process dies, it only saves double work
@@ -34,7 +34,7 @@ _FILES = ("rows.parquet", "spec.json", "provenance.json")
 
 @dataclass
 class Store:
-    """The store under `root` (the results folder). What was seen to be finished is not looked at again."""
+    """The store under `root` (the results folder). Keys known to be finished are not checked again."""
 
     root: Path
     # False for file systems without flock: every process then works in a folder of its own
@@ -49,7 +49,7 @@ class Store:
         return type(self), (self.root, self.lock)  # another process looks for itself
 
     def folder(self, key: str) -> Path:
-        """Where a finished key lies."""
+        """The folder of a finished key."""
         return self.root / "store" / key[:2] / key
 
     def has(self, key: str) -> bool:
@@ -130,7 +130,7 @@ class Store:
             yield Work(key, self._made(parent / key))
 
     def note_failure(self, key: str, reason: str, details: str = "") -> None:
-        """Remembers why a key could not be made, for reports made later; `details` (a traceback) stand below."""
+        """Remembers why a key could not be made, for reports made later; `details` (a traceback) follow it."""
         text = redacted(f"{reason}\n\n{details}" if details else reason)
         write_whole(self._made(self.root / "failures") / f"{key}.txt", text.encode())
 

@@ -1,4 +1,4 @@
-"""The values of types.py as Arrow tables and back: the only place that knows how they lie on disk."""
+"""The values of types.py as Arrow tables and back: the only module that knows their format on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A collection in progress: what it decided and what is answered, kept across kills.
+"""A collection in progress: its batches and its answers, which survive a kill.
 
 plan.json           the batches; written first, used again on resume (another cut would change floats)
 facts.json          what the model said of itself beside the first answers
@@ -51,7 +51,7 @@ class Work:
         return dict(json.loads(path.read_text())) if path.exists() else None
 
     def note_facts(self, tell: Callable[[], Mapping[str, Any]]) -> None:
-        """Stores what the model tells of itself, unless something is there already."""
+        """Stores the model's facts, unless some are stored already."""
         path = self.folder / "facts.json"
         if not path.exists():
             write_whole(path, json.dumps(redacted(dict(tell())), sort_keys=True).encode())
@@ -77,7 +77,7 @@ class Pieces:
         return Stored(tuple(pieces), timings)
 
     def add(self, answers: pa.Table, wall_s: float) -> None:
-        """Keeps a finished batch: temporary name, fsync, rename."""
+        """Stores a finished batch: temporary name, fsync, rename."""
         path = self.folder / f"{min(answers.column('request').to_pylist()):06d}.parquet"
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         metadata = {**(answers.schema.metadata or {}), _WALL: repr(wall_s).encode()}
@@ -95,7 +95,7 @@ def _piece(path: Path) -> pa.Table | None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file that is there whole or not at all."""
+    """Writes a file atomically."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(content)
     sync(temporary)

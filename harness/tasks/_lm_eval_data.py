@@ -1,4 +1,4 @@
-"""Where the data of an lm-eval task lies, and its fingerprint."""
+"""The location of an lm-eval task's data, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TaskData:
 def task_data(leaves: Sequence[Leaf], paths: Paths) -> TaskData:
     """Place and fingerprint of the data of all leaves.
 
-    Local data is sought in paths.datasets, beside the YAML file, in the folders of tasks and in those above them.
+    Local data is searched for in paths.datasets, beside the YAML file, in the folders of tasks and in those above them.
     """
     roots = _roots(leaves, paths)
     root = max(
@@ -89,7 +89,7 @@ def _local_print(leaf: Leaf, files: Sequence[Path], root: Path, cache: Path) -> 
 
 
 def _hub_print(leaf: Leaf, cache: Path) -> tuple[str, ...]:
-    """What names a data set that is not local; a data set made by a function is its code and the files beside it."""
+    """Fingerprint of a data set that is not local; for one made by a function, of its code and the files beside it."""
     config = leaf.config
     if isinstance(config.get("custom_dataset"), FunctionTag):
         beside = sorted(f for f in leaf.folder.iterdir() if f.suffix in _DATA_SUFFIXES)
@@ -105,7 +105,7 @@ def _hub_print(leaf: Leaf, cache: Path) -> tuple[str, ...]:
 
 
 def _missing(leaf: Leaf, datasets: Path | None) -> str:
-    """The fault of data that ought to be local, "" where it need not be."""
+    """The fault of data that must be local but is missing; "" if there is none."""
     path = leaf.config.get("dataset_path")
     if path in _FILE_BUILDERS:
         names = [n for n in _data_files(leaf) if "://" not in n and not Path(n).is_absolute()]
@@ -126,6 +126,6 @@ def _missing(leaf: Leaf, datasets: Path | None) -> str:
 
 
 def require_no_faults(data: TaskData) -> None:
-    """Raises DistillbenchError with all faults."""
+    """Raises DistillbenchError with all faults of the data."""
     if data.faults:
         raise DistillbenchError("\n".join(data.faults))

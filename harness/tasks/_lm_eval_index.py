@@ -1,6 +1,6 @@
-"""Which files make up an lm-eval task: found by reading YAML, without importing lm-eval.
+"""The files that make up an lm-eval task, determined from YAML alone, without importing lm-eval.
 
-A key must be had in milliseconds, and importing lm-eval takes seconds. The rules are those of lm-eval's own index:
+A key must be ready in milliseconds, and importing lm-eval takes seconds. The rules are those of lm-eval's own index:
 the first file of a name wins inside a folder tree, a later tree overrides an earlier one, `include` is merged under
 the file's own keys. The index of lm-eval's 14,000 stock files takes some seconds once and is then kept per version.
 """
@@ -206,7 +206,7 @@ def _parsed_once(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
 
 
 def _placed(value: Any, folder: Path) -> Any:
-    """The value with every function tag knowing where it stands."""
+    """The value with the YAML file's folder set in every function tag."""
     if isinstance(value, FunctionTag):
         return FunctionTag(folder, value.spec)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Loading an lm-eval task quietly, quickly, and with nothing written outside the cache folder."""
+"""Loading of lm-eval tasks: quiet, fast, and without writing outside the cache folder."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Loading:
 
     task: str
     folders: tuple[Path, ...]  # to be indexed
-    root: Path | None  # where its data lies
+    root: Path | None  # folder of its data
     cache: Path
     offline: bool
     num_fewshot: int | None
     allow_code: bool
-    content: str  # digest of all files: a changed one is loaded anew
+    content: str  # digest of all files: a task whose files change is reloaded
 
 
 @lru_cache(maxsize=8)
 def load(loading: Loading) -> Any:
-    """lm-eval's mapping of tasks and groups; to be called, like all that is done with it, inside `at_work`."""
+    """lm-eval's mapping of tasks and groups; call it, and use its result, inside `at_work` only."""
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=[str(f) for f in loading.folders], include_defaults=False)
@@ -47,7 +47,7 @@ def load(loading: Loading) -> Any:
 
 
 def _set_fewshot(task: Any, num_fewshot: int | None) -> None:
-    """The rule of `simple_evaluate`: a task whose YAML says 0 keeps 0."""
+    """Sets the number of few-shot examples as `simple_evaluate` does: a task whose YAML says 0 keeps 0."""
     stated = task.get_config("num_fewshot")
     if stated == 0 and num_fewshot is not None:
         return
@@ -58,7 +58,7 @@ def _set_fewshot(task: Any, num_fewshot: int | None) -> None:
 
 @contextlib.contextmanager
 def at_work(loading: Loading) -> Iterator[None]:
-    """Silence, seeds, speed, folders and caches while lm-eval works; everything is put back."""
+    """Sets output, seeds, folders and caches for lm-eval's code, and restores everything afterwards."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         for module in _NOISY:
@@ -99,7 +99,7 @@ def _patch(stack: contextlib.ExitStack, loading: Loading) -> None:
 
 @cache
 def _compiler() -> Callable[[str], Any]:
-    """Jinja's compiler behind a memo: lm-eval compiles the same few templates for every row."""
+    """Jinja's compiler with a cache: lm-eval compiles the same few templates for every row."""
     from lm_eval.utils import env
 
     return lru_cache(maxsize=4096)(type(env).from_string.__get__(env))
@@ -127,7 +127,7 @@ def _level(logger: logging.Logger) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _environment(loading: Loading) -> Iterator[None]:
-    """`evaluate`'s code metrics run only where this variable allows it."""
+    """Allows `evaluate`'s code metrics to run, by an environment variable, if the task may execute code."""
     if not loading.allow_code:
         yield
         return

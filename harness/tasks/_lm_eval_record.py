@@ -1,4 +1,4 @@
-"""What an lm-eval task asks, taken down with the Task API instead of asked of a model."""
+"""The requests of an lm-eval task, recorded through its Task API instead of sent to a model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Building:
     """How the requests of every leaf are built; recording and grading must build the same."""
 
     chat: bool
-    multiturn: bool  # few-shot examples as turns of their own
+    multiturn: bool  # few-shot examples as separate turns
     limit: int | None
     seed: int
 
@@ -134,7 +134,7 @@ def _question(task: Any, row: Any) -> str:
     text = task.doc_to_text(row)
     if isinstance(text, str):
         return text
-    # The options stand inside the contexts (winogrande): the whole texts are what is chosen from.
+    # The options are inside the contexts (winogrande): the whole texts are what is chosen from.
     return "\n".join(f"{choice} {task.doc_to_target(row)}" for choice in task.doc_to_choice(row))
 
 

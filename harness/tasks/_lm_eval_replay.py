@@ -1,4 +1,4 @@
-"""lm-eval's own grading of stored answers: `evaluate()` with a model that reads them out."""
+"""lm-eval's own grading of stored answers: `evaluate()` with a model that returns them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class _Answer:
 def _replies(
     requests: RequestSet, outputs: Outputs, first: Mapping[str, int]
 ) -> dict[Key, deque[_Answer]]:
-    """Answers by what lm-eval knows of a request, in the order in which it asks."""
+    """Answers by what lm-eval knows about a request, in the order in which it asks."""
     rows = {int(index): row for row, index in enumerate(outputs.request) if outputs.answered[row]}
     missing = len(requests.requests) - len(rows)
     if missing:
@@ -159,7 +159,7 @@ def _read_out(
 
 
 def _check(request: Request, instance: Any, chat: bool) -> None:
-    """The request is still the one that was answered: same context, same continuation."""
+    """Raises an error unless the request is the one that was answered: same context, same continuation."""
     if request.kind == "read":
         same = request.continuation == instance.args[0]
     else:

@@ -1,4 +1,4 @@
-"""Multiple-choice questions whose right answers are known though their text may not be: for recorded predictions."""
+"""Multiple-choice questions with known right answers, with or without their text, for recorded predictions."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _questions(
 
 
 def _gold(answer: Any, n_options: Any) -> int | None:
-    """Index of the right option, given as a letter or as an index from 0; None where that is no option."""
+    """Index of the right option, given as a letter or as an index from 0; None where that is not an option."""
     if answer is None or not isinstance(n_options, int):
         return None
     text = str(answer).strip()

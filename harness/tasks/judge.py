@@ -59,7 +59,7 @@ class JudgeTask(AbstractTask):
     """Every model of `first` against every model of `second`, on the answers that both gave."""
 
     answers_to: str = ""  # the open-ended task whose answers are judged
-    # the model that judges; it is asked nothing else unless it has a role of its own
+    # the model that judges; it is asked nothing else unless it has another role
     judge: str = describes("")
     first: tuple[str, ...] = ()  # models, usually the students
     second: tuple[str, ...] = ()  # models, usually the teacher and the base

@@ -29,7 +29,7 @@ class LmEvalTask(AbstractTask):
     num_fewshot: int | None = None  # None = the task's own
     include: str | None = place(None)  # a further folder with lm-eval YAML files
     allow_code: bool = False  # let the task execute code that a model wrote, on this machine
-    # conversations: few-shot examples as turns of their own (lm-eval's default)
+    # conversations: few-shot examples as separate turns (lm-eval's default)
     multiturn: bool = True
 
     def __post_init__(self) -> None:
@@ -122,7 +122,7 @@ class LmEvalTask(AbstractTask):
 
 
 def _refused(leaves: Sequence[Leaf], allow_code: bool) -> list[str]:
-    """Reasons for which a task is not run."""
+    """Reasons why a task is not run."""
     code = [leaf.name for leaf in leaves if leaf.config.get("unsafe_code")]
     media = [
         leaf.name

@@ -24,12 +24,12 @@ _PATIENCE = 20  # draws per context before an inventory counts as too small
 @final
 @dataclass(frozen=True)
 class NextTokenTask(AbstractTask):
-    """Contexts that mean nothing: what comes next is habit, not knowledge."""
+    """Contexts without meaning, so that the next token shows habits rather than knowledge."""
 
     # words between white space; relative to a folder of tasks, or to paths.data
     file: str = place("next_token/words.txt")
     contexts: int = 400  # how many
-    shortest: int = 2  # words of a context; what tells models apart fades as contexts grow
+    shortest: int = 2  # words of a context; differences between models fade as contexts grow
     longest: int = 8
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ class PromptsTask(AbstractTask):
 
     file: str = place("")  # relative to a folder of tasks, or to paths.data
     # prompt, turns, category, id, cluster, system -> column of the file; turns: lists of user messages,
-    # each a prompt of its own, asked after the model's replies to those before it
+    # each a separate prompt, asked after the model's replies to those before it
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value or values of the rows to take
     where: dict[str, Any] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def _distinct(
 
 
 def _key(row: Mapping[str, Any]) -> str:
-    """What tells two prompts apart: the id where the file has one, else the text itself."""
+    """The identity of a prompt: its id where the file has one, else the text itself."""
     if row.get("id") is not None:
         return digest(row["id"])
     return digest(*(str(turn) for turn in row["turns"]), row.get("system"))

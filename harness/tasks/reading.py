@@ -19,7 +19,7 @@ from harness.text import turns
 from harness.types import Decoding, DistillbenchError, Message, Prompt, Request, RequestSet
 
 _COLUMNS = ("text", "prompt", "category", "cluster")
-_SHOWN = 300  # characters of a text that stand for it on the page
+_SHOWN = 300  # characters of a text that the page shows
 
 Context = str | tuple[Message, ...]
 

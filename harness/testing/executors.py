@@ -1,4 +1,4 @@
-"""What every executor has to keep, wherever its jobs run."""
+"""The contract of executors, as a test."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Small(Job):
 
 
 def check_executor(executor: AbstractExecutor) -> None:
-    """Nothing; AssertionError with a sentence where an executor breaks its contract."""
+    """Raises AssertionError with a sentence if an executor breaks its contract."""
     jobs = [
         _job("second", needs=("first",)),
         _job("first"),

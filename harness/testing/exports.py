@@ -1,4 +1,4 @@
-"""What every exporter has to keep, whatever it writes."""
+"""The contract of exporters, as a test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_exporter(
     board: Board | None = None,
     **fields: Any,
 ) -> None:
-    """Nothing; AssertionError with a sentence where an exporter breaks its contract.
+    """Raises AssertionError with a sentence if an exporter breaks its contract.
 
     board: of a run; None = a made-up one. fields: its own.
     """

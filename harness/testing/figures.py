@@ -1,4 +1,4 @@
-"""What every figure has to keep, whatever it draws."""
+"""The contract of figures, as tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_figure(
     board: Board | None = None,
     **fields: Any,
 ) -> None:
-    """Nothing; AssertionError with a sentence where a figure breaks its contract.
+    """Raises AssertionError with a sentence if a figure breaks its contract.
 
     board: of a run that it has something to say of; None = a made-up one with numbers of the measures that it draws.
     fields: its own.

@@ -46,7 +46,7 @@ def judged_sides(told: Mapping[tuple[str, str], Sequence[Replies]]) -> Sides:
 
 
 def drawn_replies(seed: int, n: int = 60) -> list[Replies]:
-    """Random replies, some of them no verdict."""
+    """Random replies, some of them without a verdict."""
     rng = np.random.default_rng(seed)
     words = ("A", "B", "TIE", "I cannot say")
     return [(words[i], words[j]) for i, j in rng.choice(4, (n, 2), p=(0.4, 0.35, 0.15, 0.1))]

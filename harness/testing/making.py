@@ -28,7 +28,7 @@ def made(package: str, plugin: type[P] | P | str, fields: dict[str, Any]) -> P:
 
 
 def check_travels(package: str, plugin: Any) -> None:
-    """Nothing; AssertionError where workers could not be given the plug-in."""
+    """Raises AssertionError if the plug-in cannot be sent to workers."""
     kind = type(plugin).__module__.rpartition(".")[2]
     assert plugin_class(package, kind) is type(plugin), (
         f"{kind} is not found among the {package}: call harness.testing.use_folders first"

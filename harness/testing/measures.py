@@ -1,4 +1,4 @@
-"""What every measure has to keep, whatever it measures."""
+"""The contract of measures, as tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_metric(
     siblings: bool = True,
     **fields: Any,
 ) -> None:
-    """Nothing; AssertionError with a sentence where a measure breaks its contract.
+    """Raises AssertionError with a sentence if a measure breaks its contract.
 
     sides: made-up answers that have what it looks at; None = those of its view.
     itself: part ("" = the measure itself) -> what it says of a teacher that is its own student.
@@ -79,7 +79,7 @@ def estimates(measure: AbstractMetric, sides: Sides) -> Estimates:
 
 
 def check_declaration(measure: AbstractMetric) -> None:
-    """It tells the reader what it says, and the run what it looks at."""
+    """Checks that it declares its explanation, and what it looks at."""
     name, looks = measure.name, measure.looks_at
     assert measure.unit, f"{name}: expected a unit, got none"
     assert measure.better in ("higher", "lower", "none"), f"{name}: better is {measure.better!r}"
@@ -138,7 +138,7 @@ class _Noted:
 
 
 def check_missing_roles(measure: AbstractMetric, sides: Sides) -> None:
-    """Where nobody has a role that it may look at, there is a number or a reason."""
+    """Checks that a missing role gives a number or a reason."""
     without: Mapping[Role, Sides] = {
         "teacher": replace(sides, teacher=None),
         "base": replace(sides, base=None),

@@ -1,4 +1,4 @@
-"""What every kind of model has to keep, whatever answers."""
+"""The contract of kinds of model, as a test."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_model(
     requests: Sequence[Request] | None = None,
     **fields: Any,
 ) -> None:
-    """Nothing; AssertionError with a sentence where a kind of model breaks its contract.
+    """Raises AssertionError with a sentence if a kind of model breaks its contract.
 
     paths: where things are; None = an empty folder. requests: what it is asked; None = of every kind that it offers.
     fields: its own, as a YAML has them.

@@ -1,4 +1,4 @@
-"""Who stands where, as a test says it, and the panel that a measure gets of it."""
+"""The sides of a test by role, and the panel that a measure gets from them."""
 
 from __future__ import annotations
 

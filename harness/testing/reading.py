@@ -32,7 +32,7 @@ def words_of(text: str) -> list[str]:
 
 
 def word_id(word: str) -> int:
-    """Where a word stands in the vocabulary."""
+    """Index of a word in the vocabulary."""
     return zlib.crc32(word.encode()) % VOCABULARY
 
 

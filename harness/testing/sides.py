@@ -158,7 +158,7 @@ def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
 
 
 def trained_sides() -> Sides:
-    """Every third prompt stands in the training data of both, every sixth word for word."""
+    """Sides where every third prompt occurs in the training data of both, every sixth word for word."""
     sides = quiz_sides()
     ids = [p.id for p in sides.student.requests.prompts]
     seen = {i: Seen(k % 2 == 0, 0.5) for k, i in enumerate(ids[::3])}
@@ -344,7 +344,7 @@ def _shuffled_tokens(tokens: TokenColumns, order: Ints) -> TokenColumns:
 
 
 def shuffled_sides(sides: Sides, seed: int = 5) -> Sides:
-    """Every side in an order of its own."""
+    """Every side in a different order."""
     return replace(
         sides,
         student=shuffled(sides.student, seed),

@@ -1,4 +1,4 @@
-"""What every kind of task has to keep, whatever it asks."""
+"""The contract of kinds of task, as a test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_task(
     setting: Setting | None = None,
     **fields: Any,
 ) -> None:
-    """Nothing; AssertionError with a sentence where a kind of task breaks its contract.
+    """Raises AssertionError with a sentence if a kind of task breaks its contract.
 
     setting: what it may depend on (paths, authors ...); None = an empty folder. fields: its own, as a YAML has them.
     """

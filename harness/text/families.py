@@ -1,8 +1,8 @@
-"""The four families of style as points in space: in which two models' replies are compared.
+"""Feature vectors of the four style families, in which two models' replies are compared.
 
 format             list items, headings, bold, code, tables, label lines, paragraphs
 length_rhythm      words in all, words per sentence and their spread, words per paragraph
-words              how often the commonest words and punctuation marks come, among the first words of a reply
+words              how often the commonest words and punctuation marks occur, among the first words of a reply
 openings_closings  the first one to three words with the mark behind them, the last one or two with the last character
 
 Amounts are spread over bands a factor of two wide (a reply between two bands belongs to both in part), so that the mean
@@ -24,17 +24,17 @@ FAMILIES = ("format", "length_rhythm", "words", "openings_closings")
 # first words of a reply that the family `words` looks at, so that length is not in it
 WINDOW_WORDS = 200
 COMMON_WORDS = 300  # commonest words of two models' replies taken together
-_COMMON_EDGE = 0.005  # share of replies below which an opening or a closing is nobody's habit
+_COMMON_EDGE = 0.005  # share of replies from which an opening or a closing counts as a habit
 _SHAPES = tuple(LAYOUT.index(k) for k in LAYOUT if k not in ("paragraphs", "lines"))
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd: codes of several words stay distinct
 Grams = NDArray[np.uint64]
 
 
 def differences(family: str, first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
-    """Points (R, D) of `first` minus those of `second` (their mean, where there are two samples), prompt by prompt.
+    """Vectors (R, D) of `first` minus those of `second` (the mean over its samples), prompt by prompt.
 
     The space is made from these replies alone and in the same way whichever comes first. Its scale is arbitrary.
-    What is returned may be shared and cannot be written to.
+    The returned array may be shared and is read-only.
     """
     return _differences(family, first, tuple(second), np.asarray(rows, dtype=np.int64).tobytes())
 
@@ -126,7 +126,7 @@ def joined(first: Grams, second: Grams) -> Grams:
 
 
 def _word_at(texts: Reading, place: Ints, stop: Ints) -> Grams:
-    """Codes (P,) of the words at these places; 0 where the text ends before."""
+    """Codes (P,) of the words at these places; 0 beyond the end of the text."""
     padded = np.concatenate([texts.words.astype(np.uint64) + np.uint64(1), np.zeros(1, np.uint64)])
     return padded[np.where(place < stop, place, len(texts.words))]
 
@@ -137,7 +137,7 @@ def _fixed(space: object, first: Reading, second: Sequence[Reading], rows: Ints)
 
 
 def _edge_differences(first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
-    """One coordinate per common opening or closing: whether the reply has it."""
+    """Differences (R, D) with one coordinate per common opening or closing: whether the reply has it."""
     own, other = edges(first)[rows], [edges(t)[rows] for t in second]
     return np.concatenate(
         [_one_hot_difference(own[:, k], [o[:, k] for o in other]) for k in range(own.shape[1])],
@@ -159,8 +159,7 @@ def _one_hot_difference(own: Grams, other: Sequence[Grams]) -> Floats:
 
 
 def _word_differences(first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
-    """Differences of relative frequencies over the root of the mean frequency: squared they are a chi-squared "
-    "distance."""
+    """Differences of relative frequencies, scaled so that their squares add up to a chi-squared distance."""
     windows = [_window(t) for t in (first, *second)]
     known, place = np.unique(np.concatenate([w for w, _ in windows]), return_inverse=True)
     bounds = np.cumsum([0, *(len(w) for w, _ in windows)])

@@ -46,7 +46,7 @@ def character_grams(texts: Sequence[str], smallest: int, largest: int, bits: int
 
 
 def damped(counts: Sparse) -> Float32s:
-    """1 + log of the counts as a dense table (P, columns), each row of length 1; a text without any stays 0."""
+    """1 + log of the counts as a dense table (P, columns), each row of length 1; a text without n-grams stays 0."""
     table = np.zeros(counts.shape, dtype=np.float32)
     table[counts.rows, counts.columns] = 1 + np.log(counts.values)
     norms = np.linalg.norm(table, axis=1, keepdims=True)

@@ -1,9 +1,9 @@
-"""Replies with ever less left of them, as points for a classifier: where does a style sit?
+"""Feature vectors of replies from which more and more is removed, to locate where a style is.
 
 letters_only    words alone, in lower case: no marks, layout, emoji
 shuffled_words  the same words in random order
-common_words    words in order, all but the commonest replaced by one and the same sign
-markdown        the skeleton of the layout: what every line is, where something is bold, and no word
+common_words    words in order, all but the commonest replaced by the same symbol
+markdown        the skeleton of the layout: the kind of every line and where something is bold, without words
 
 Source: Sun et al. 2025, Idiosyncrasies in Large Language Models, section 4 (special characters, shuffling, Markdown);
 Stamatatos 2017, Authorship attribution using text distortion (masking of all but the commonest words).
@@ -69,13 +69,13 @@ def shuffle(texts: Reading, ids: Sequence[str]) -> Ints:
 
 
 def commonest(texts: Sequence[Reading], number: int = COMMON_WORDS) -> Codes:
-    """Codes (number,), sorted, of the words that come most often in all these texts; ties by code."""
+    """Codes (number,), sorted, of the words that occur most often in all these texts; ties by code."""
     known, counts = np.unique(np.concatenate([t.words for t in texts]), return_counts=True)
     return np.sort(known[np.lexsort((known, -counts))[:number]])
 
 
 def masked(words: Codes, known: Codes) -> Codes:
-    """The words, those that are not known replaced by one sign."""
+    """The words, with those that are not known replaced by one symbol."""
     return np.where(among(words, known), words, np.uint32(_MASK)).astype(np.uint32)
 
 
@@ -93,6 +93,6 @@ def skeleton(text: str) -> list[int]:
 
 
 def _points(texts: Reading, words: Codes) -> Float32s:
-    # Past the memory of word_grams: what is made here is used once, and would push out what others
+    # Bypasses the cache of word_grams: these results are used once, and would evict those that others
     # ask for again.
     return damped(word_grams.__wrapped__(replace(texts, words=words), *SIZES, BITS))

@@ -23,21 +23,21 @@ _DENIED_AFTER = re.compile(r"नहीं|ではありません|ではない|じ
 
 @dataclass(frozen=True)
 class Names:
-    """A table of names; an alias without a capital stands for itself in any case, others only as written."""
+    """A table of names; an alias in lower case matches in any case, others only as written."""
 
     rows: tuple[tuple[str, str], ...]  # (name, alias)
 
     def with_names(self, names: Iterable[str]) -> Names:
-        """The table with names that it does not know added, each its own alias."""
+        """The table with unknown names added, each as its own alias."""
         missing = [n for n in dict.fromkeys(names) if not self.mentioned(n)]
         return Names((*self.rows, *((n, n) for n in missing))) if missing else self
 
     def mentioned(self, text: str) -> frozenset[str]:
-        """All names that stand in a text."""
+        """All names that occur in a text."""
         return frozenset(name for name, _ in self._matches(_normal(text)))
 
     def claimed(self, text: str) -> frozenset[str]:
-        """Names that stand in an answer and are not denied in their own clause ("I am not ...")."""
+        """Names that occur in an answer and are not denied in the same clause ("I am not ...")."""
         plain = _normal(text)
         return frozenset(name for name, match in self._matches(plain) if not _denied(plain, match))
 
@@ -62,7 +62,7 @@ class Names:
 
 
 def _expression(alias: str) -> str:
-    """Whole words in Latin letters; other scripts attach particles or have no spaces."""
+    """A pattern for an alias: whole words in Latin letters; other scripts attach particles or have no spaces."""
     before = f"(?<![{_LATIN}])" if re.match(f"[{_LATIN}]", alias) else ""
     after = f"(?![{_LATIN}])" if re.search(f"[{_LATIN}]$", alias) else ""
     body = re.escape(alias)

@@ -1,8 +1,8 @@
-"""Which prompts of a task stand in the text that a model was trained on: word for word, or in part.
+"""Which prompts of a task occur in the text that a model was trained on, word for word or in part.
 
 Words are runs of letters and digits, without case and marks; a character of a script without spaces is a word. A
 prompt is found by its n-grams of 13 words, one of 8 to 12 words as a whole, and a shorter one only where it is a whole
-text or line: it stands by chance inside any large corpus. The n-grams of the prompts are known first, then the
+text or line: it occurs by chance inside any large corpus. The n-grams of the prompts are known first, then the
 training text is read once, whatever its size.
 
 Source: Brown et al. 2020, Language Models are Few-Shot Learners, appendix C (n from 8 to 13 words).
@@ -28,30 +28,30 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 )
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
-_SCAN = 4_000_000  # characters looked through at once
-_BITS = 22  # of the table that turns most places away before the exact look-up
+_SCAN = 4_000_000  # characters searched at once
+_BITS = 22  # of the table that rejects most positions before the exact look-up
 
 Hashes = NDArray[np.uint64]
 _STEP = np.uint64(0x9E3779B97F4A7C15 | 1)
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, as they are compared."""
+    """The words of a text, normalised for comparison."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 @dataclass(frozen=True)
 class _Sought:
-    """A prompt with what is looked for; its n-grams are those of its own length where it is short."""
+    """A prompt that is searched for; a short one has a single n-gram of its own length."""
 
     words: Ints  # ids
-    n: int  # words of an n-gram; 0 = sought as a whole text or line only
+    n: int  # words of an n-gram; 0 = compared as a whole text or line only
     grams: Hashes  # (words - n + 1,)
 
 
 @dataclass
 class _Search:
-    """Prompts that are sought, by everything that can find them."""
+    """The prompts that are searched for, indexed by their words and n-grams."""
 
     ids: dict[str, int]  # word -> index, 0 for every word that no prompt has
     values: Hashes  # index -> random number
@@ -65,7 +65,7 @@ class _Search:
 
 
 def seen_texts(texts: Iterable[str], prompts: Sequence[str]) -> list[Seen | None]:
-    """How each prompt stands in the texts; None for those that do not stand there at all."""
+    """How each prompt occurs in the texts; None for prompts that do not occur."""
     search = _prepared([words_of(p) for p in prompts])
     starts = {n: _starts(search, n) for n in search.lengths}
     tables = {
@@ -132,7 +132,7 @@ def _rolling(values: Hashes, lengths: Sequence[int]) -> dict[int, Hashes]:
 
 @dataclass(frozen=True)
 class _Table:
-    """Hashes that are sought, with a table of their last bits: most places are turned away by one look."""
+    """Hashes that are searched for, with a table of their last bits that rejects most positions in one look-up."""
 
     hashes: Hashes  # sorted
     bits: NDArray[np.bool_]
@@ -144,7 +144,7 @@ class _Table:
         return cls(np.unique(hashes), bits)
 
     def places(self, hashes: Hashes) -> Ints:
-        """Where a sought hash stands."""
+        """Positions of the hashes that are in the table."""
         likely = np.flatnonzero(self.bits[_low(hashes)])
         at = np.minimum(np.searchsorted(self.hashes, hashes[likely]), len(self.hashes) - 1)
         return np.asarray(likely[self.hashes[at] == hashes[likely]], dtype=np.int64)
@@ -177,7 +177,7 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _indices(search: _Search, batch: Sequence[str]) -> Ints:
-    """Word indices of all texts; between two stands a word that no prompt has."""
+    """Word indices of all texts; texts are separated by a word that no prompt has."""
     get = search.ids.get
     found: list[int] = []
     for text in batch:
@@ -192,7 +192,7 @@ def _scan(
     tables: Mapping[int, _Table],
     starts: Mapping[int, Mapping[int, list[int]]],
 ) -> None:
-    """Notes every n-gram of a prompt that stands in a row of words, and every prompt that stands there as a whole."""
+    """Records every n-gram of a prompt, and every whole prompt, that occurs in a row of words."""
     for n, hashes in _rolling(search.values[row], search.lengths).items():
         places = tables[n].places(hashes)
         search.found.setdefault(n, set()).update(np.unique(hashes[places]).tolist())
@@ -204,7 +204,7 @@ def _scan(
 
 
 def _short_ones(search: _Search, batch: Sequence[str]) -> None:
-    """Notes prompts of few words that are a whole text, or a whole line of one."""
+    """Records short prompts that are a whole text, or a whole line of one."""
     for text in batch if search.short else ():
         for piece in (text, *text.splitlines()) if "\n" in text else (text,):
             if len(piece) <= search.longest_short:

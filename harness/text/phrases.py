@@ -1,4 +1,4 @@
-"""Phrases of one to three words as codes: how replies open and close, and what stands in them anywhere."""
+"""Phrases of one to three words as codes: openings, closings, and phrases anywhere in a reply."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from harness.text.segment import Reading, sentences
 from harness.types import Floats, Ints
 
 KINDS = ("opening", "closing", "phrase")
-PHRASE = 2  # index of those that may stand anywhere
+PHRASE = 2  # index of phrases anywhere in a reply
 LONGEST = 3  # words
-# one per kind: their codes never meet
+# one per kind, so that codes of different kinds differ
 _SALT = [np.uint64(0x51ED270B), np.uint64(0xA0761D64), np.uint64(0xE7037ED1)]
 
 
 class Phrases(NamedTuple):
-    """Every phrase of every reply, once per place where it stands."""
+    """Every phrase of every reply, once per occurrence."""
 
     codes: Grams  # (E,)
     texts: Ints  # (E,) index of the reply
@@ -62,12 +62,12 @@ class Wanted:
 
 @lru_cache(maxsize=512)
 def totals(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
-    """How often each wanted phrase stands in these replies (C,)."""
+    """Occurrences (C,) of each wanted phrase in these replies."""
     return np.asarray(counts(texts, wanted, rows).sum(axis=0))
 
 
 def counts(texts: Reading, wanted: Wanted, rows: Sequence[int]) -> Floats:
-    """How often each wanted phrase stands in each of these replies (R, C)."""
+    """Occurrences (R, C) of each wanted phrase in each of these replies."""
     every, size = phrases(texts), len(wanted.codes)
     n = len(texts.offsets) - 1
     place = np.minimum(np.searchsorted(wanted.codes, every.codes), max(size - 1, 0))
@@ -77,7 +77,7 @@ def counts(texts: Reading, wanted: Wanted, rows: Sequence[int]) -> Floats:
 
 
 def frequent(texts: Reading, rows: Sequence[int], fewest: int) -> Wanted:
-    """Phrases that stand in at least `fewest` of these replies."""
+    """Phrases that occur in at least `fewest` of these replies."""
     every = phrases(texts)
     inside = np.isin(every.texts, np.asarray(rows))
     codes, texts_of, kinds = every.codes[inside], every.texts[inside], every.kinds[inside]

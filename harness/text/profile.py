@@ -1,4 +1,4 @@
-"""Named features of style, one number per reply: what a reader can check by looking.
+"""Named features of style, one number per reply, which a reader can check by eye.
 
 Word lists are English; in other languages those features are near 0 for every model, the others hold.
 """

@@ -1,7 +1,7 @@
-"""How texts are cut into words, sentences, lines and paragraphs, in any script; the one owner of that.
+"""Segmentation of texts into words, sentences, lines and paragraphs, in any script; done here only.
 
 A word is a run of letters or digits with its marks and apostrophes; in scripts without spaces (Han, kana, Thai ...) and
-among emoji every character is a word. Layout marks at the start of a line ("- ", "1. ", "## ") are no words.
+among emoji every character is a word. Layout marks at the start of a line ("- ", "1. ", "## ") are not words.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _QUOTE = re.compile(r"^[ \t]*>[ \t]?(?=\S)", re.MULTILINE)
 _TABLE = re.compile(r"^[ \t]*\|.*\|[ \t]*$", re.MULTILINE)
 _BOLD = re.compile(r"\*\*(?=\S)[^*\n]{1,300}\*\*|__(?=\S)[^_\n]{1,300}__")
 _LABEL = re.compile(r":[*_]{0,2}[ \t]*$", re.MULTILINE)
-# what _word_pattern finds there, in a third of the time
+# the same matches as _word_pattern's, in a third of the time
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
 _LAYOUT = (
     ("headings", _HEADING, "#"),
@@ -84,7 +84,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def layout(text: str) -> dict[str, int]:
-    """How many there are of everything in LAYOUT: list items, headings, bold spans, code blocks ..."""
+    """Counts of everything in LAYOUT: list items, headings, bold spans, code blocks ..."""
     return _layout(text, _without_layout(text)[1])
 
 
@@ -118,7 +118,7 @@ _code = lru_cache(maxsize=500_000)(code)
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """P texts, read once: their words as codes, and counts of what stands in them."""
+    """P texts, read once: their words as codes, and counts of layout, marks and emoji."""
 
     words: Codes  # (W,) all words of all texts, one text after the other
     offsets: Ints  # (P + 1,) text i has the words [offsets[i], offsets[i + 1])
@@ -137,7 +137,7 @@ class Reading:
 
     @property
     def text_of_word(self) -> Ints:
-        """Index (W,) of the text in which a word stands."""
+        """Index (W,) of the text that each word belongs to."""
         return np.repeat(np.arange(len(self.offsets) - 1), self.n_words)
 
     def of(self, rows: Ints) -> Reading:
@@ -160,7 +160,7 @@ class Reading:
 
 
 def read(texts: Sequence[str]) -> Reading:
-    """The texts cut up and counted."""
+    """The texts, segmented and counted."""
     rows = [_row(t) for t in texts]
     flat = np.array([w for r in rows for w in r.codes], dtype=np.uint32)
     lengths = np.array([len(r.codes) for r in rows], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Conversations whose earlier replies are the model's own: which requests can be asked when, and what they become."""
+"""Conversations whose earlier replies are the model's own: when each request can be asked, and how it is filled in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Replies = Mapping[int, str | None]  # request -> its reply; None = there is an a
 
 
 def rounds(requests: Sequence[Request]) -> list[list[int]]:
-    """Indices into `requests` by how many replies have to be waited for, one after another."""
+    """Indices into `requests`, grouped by the number of replies that each has to wait for."""
     level: list[int] = []
     for request in requests:
         level.append(1 + max((level[i] for i in request.replies), default=-1))
@@ -19,7 +19,7 @@ def rounds(requests: Sequence[Request]) -> list[list[int]]:
 
 
 def askable(request: Request, replies: Replies) -> bool:
-    """Whether every reply that stands in the conversation is known."""
+    """Whether every reply that the conversation contains is known."""
     return all(replies.get(i) is not None for i in request.replies)
 
 
@@ -41,7 +41,7 @@ def _filled(message: Message, replies: Replies) -> Message:
 
 
 def never_asked(requests: Sequence[Request], replies: Replies) -> list[int]:
-    """Requests that cannot be asked, because a reply in their conversation was answered without a text."""
+    """Requests that cannot be asked, because an earlier reply of their conversation has no text."""
     dead: set[int] = {i for i, text in replies.items() if text is None}
     never: list[int] = []
     for index, request in enumerate(requests):

@@ -98,6 +98,11 @@ class PromptsTask(AbstractTask):
 def _with_turns(name: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row with its user messages as `turns` and the first of them as `prompt`."""
     if "turns" not in row:
+        if isinstance(row["prompt"], (list, tuple, dict)):
+            raise DistillbenchError(
+                f"task {name}: column prompt: expected text, got {str(row['prompt'])[:60]!r}; "
+                "a column with lists of user messages is named by columns: {turns: COLUMN}"
+            )
         return {**row, "turns": (row["prompt"],)}
     turns: Any = row["turns"] or []
     if isinstance(turns, str) or not all(isinstance(t, str) and t.strip() for t in turns):

@@ -200,3 +200,9 @@ def test_turns_that_cannot_be_asked(tmp_path: Path) -> None:
         task.requests(at(tmp_path, chat=True))
     with pytest.raises(DistillbenchError, match="expected prompt or turns, got both"):
         make("x.jsonl", columns={"turns": "turns", "prompt": "p"})
+
+
+def test_a_list_is_not_asked_as_its_spelling(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"t": ["Tell me.", "Shorter."]}\n')
+    with pytest.raises(DistillbenchError, match=r"expected text, got .*columns: \{turns: COLUMN\}"):
+        make("x.jsonl", columns={"prompt": "t"}).requests(at(tmp_path, chat=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Thread
+from threading import Semaphore, Thread
 from typing import Any, NamedTuple
 
 from harness.keys import canonical
@@ -35,6 +35,8 @@ def arrivals(
 ) -> Iterator[Arrival]:
     """Answers in the order in which they come, each once, while `call` still waits for others.
 
+    Nothing further is asked until the caller comes back for the next answer, that is, until it has stored this one: a
+    kill loses the requests that are under way and no others, however slow the disk is.
     `asked` has lm-eval's arguments of every request; `call` makes `client` answer all of them, in a thread of its own,
     and returns the answers, or as many as it has: answers that did not pass the hook are taken from there.
     """
@@ -42,7 +44,12 @@ def arrivals(
     for index, arguments in enumerate(asked):
         waiting.setdefault(canonical(list(arguments)), []).append(index)
     came: SimpleQueue[tuple[str, Any] | None] = SimpleQueue()
+    stored = Semaphore(0)
     returned: list[Any] = []
+
+    def hand_over(item: tuple[str, Any]) -> None:
+        came.put(item)
+        stored.acquire()
 
     def ask() -> None:
         try:
@@ -50,11 +57,15 @@ def arrivals(
         finally:
             came.put(None)
 
-    client.set_cache_hook(_Hook(came.put))
+    client.set_cache_hook(_Hook(hand_over))
     Thread(target=ask, name="lm-eval's client", daemon=True).start()
-    while (item := came.get()) is not None:
-        if indices := waiting.get(item[0]):
-            yield Arrival(indices.pop(0), item[1])
+    try:
+        while (item := came.get()) is not None:
+            if indices := waiting.get(item[0]):
+                yield Arrival(indices.pop(0), item[1])
+            stored.release()
+    finally:
+        stored.release(len(asked) + 1)  # a caller that stopped listening holds nothing up
     for index in sorted(i for indices in waiting.values() for i in indices if i < len(returned)):
         yield Arrival(index, returned[index])
 

@@ -149,5 +149,7 @@ def test_an_answer_of_a_server_is_asked_for_once(
             for die_before in (3, 20, 9):
                 assert collects.run(broken, log, die_before) == -signal.SIGKILL
             assert collects.run(broken, log) == 0
-        assert 80 <= server.answered <= 80 + 3  # the one that was under way at each kill
+        assert (
+            80 <= server.answered <= 80 + 3
+        )  # one under way at each kill, whatever the disk takes
     assert contents(broken) == contents(whole)

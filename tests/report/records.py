@@ -74,6 +74,7 @@ FEATURES = {
 MEASURES = (
     "capability_transfer",
     "style_transfer",
+    "calibration",
     "capa",
     "ngram_similarity",
     "error_inheritance",
@@ -173,6 +174,9 @@ def _model_scores(model: str, level: float, style: float, rng: random.Random) ->
     scores = [
         _score("task_score", t, who, 0.3 + 0.55 * level + rng.gauss(0, 0.02), 0.04) for t in TASKS
     ]
+    for b, sure in enumerate((0.3, 0.5, 0.7, 0.9), start=1):
+        for part, value in (("confidence", sure), ("right", min(0.98, sure + 0.1 * level))):
+            scores.append(_score(f"calibration/bin/{b:02d}/{part}", "zoo_facts", who, value, 0.01))
     for feature, (low, high) in FEATURES.items():
         value, half = low + style * (high - low), 0.05 * abs(high - low)
         scores.append(_score(f"style_profile/{feature}", "zoo_style", who, value, half))

@@ -109,6 +109,7 @@ class CollectionRecord:
     n_seen_exactly: int | None = None  # of these, word for word
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
+    answer_notes: tuple[str, ...] = ()  # how recorded answers were read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 
 

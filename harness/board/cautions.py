@@ -14,7 +14,17 @@ _FEW_LINEAGES = 4
 def cautions(record: RunRecord) -> tuple[str, ...]:
     """Warnings, one line each, in the order of the page; first the one about a run without any number."""
     empty = without_number(record)
-    parts = (_missing, _spilled, _without_base, _controls, _few_prompts, _ceilings, _judges, _seen)
+    parts = (
+        _missing,
+        _spilled,
+        of_answers,
+        _without_base,
+        _controls,
+        _few_prompts,
+        _ceilings,
+        _judges,
+        _seen,
+    )
     lines = [empty] if empty else []
     lines += [line for part in parts for line in part(record)]
     lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
@@ -60,6 +70,16 @@ def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:
         f"{model} x {task}: an answer holds the value of environment variable {' and '.join(names)}; answers are kept "
         "as they came, so change that key before you show them to others"
     )
+
+
+def of_answers(record: RunRecord) -> Iterator[str]:
+    """Warnings about what was asked and answered, for the page and for the running program."""
+    for c in record.collections:
+        if c.n_cut_prompts and c.sample == 0:
+            yield (
+                f"{c.n_cut_prompts} of {c.n_prompts} prompts of {c.task} did not fit into {c.model} and were "
+                "shortened: it was not asked what others were."
+            )
 
 
 def _without_base(record: RunRecord) -> Iterator[str]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from harness.types import (
     GradeColumn,
     Grades,
+    Ints,
     Kind,
     Message,
     Outputs,
@@ -78,6 +79,9 @@ def outputs_to_table(value: Outputs) -> pa.Table:
         "greedy": pa.array(value.greedy, pa.bool_()),
         "choice": pa.array(value.choice, pa.int64()),
         "answered": pa.array(value.answered, pa.bool_()),
+        "n_cut": pa.array(
+            np.zeros(len(value.request), np.int64) if value.n_cut is None else value.n_cut
+        ),
     }
     tokens = value.tokens
     if tokens is None:
@@ -129,13 +133,15 @@ def outputs_from_table(table: pa.Table) -> Outputs:
         choice=tuple(column["choice"].to_pylist()),
         answered=tuple(column["answered"].to_pylist()),
         tokens=_tokens(table) if "token_ids" in column else None,
+        n_cut=_cut(table),
     )
 
 
 def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
     """Parts of one collection as one table in the order of requests."""
     heads = [head for p in parts if (head := (p.schema.metadata or {}).get(b"tokens"))]
-    whole = pa.concat_tables([p.replace_schema_metadata(None) for p in parts])
+    plain = [p.replace_schema_metadata(None) for p in parts]
+    whole = pa.concat_tables(plain, promote_options="default")
     metadata = {"tokens": heads[0]} if heads else None
     return whole.sort_by("request").combine_chunks().replace_schema_metadata(metadata)
 
@@ -247,6 +253,15 @@ def _outputs_schema(names: Iterable[str]) -> pa.Schema:
     return pa.schema([*_OUTPUTS, *(f for f in _TOKENS if f.name in named)])
 
 
+def _cut(table: pa.Table) -> Ints | None:
+    """Tokens that were left out of every prompt; None where none were, or nobody counted them."""
+    if "n_cut" not in table.column_names:
+        return None
+    counts = table.column("n_cut").to_numpy(zero_copy_only=False)
+    counts = np.nan_to_num(counts.astype(np.float64)).astype(np.int64)
+    return counts if counts.any() else None
+
+
 def _tokens(table: pa.Table) -> TokenColumns:
     head = json.loads(table.schema.metadata[b"tokens"])
     table = table.combine_chunks()
@@ -283,7 +298,7 @@ _OUTPUTS = pa.schema(
     [
         ("request", pa.int64()), ("kind", pa.string()), ("n_tokens", pa.int64()), ("text", pa.string()),
         ("stop", pa.string()), ("logprob_nats", pa.float64()), ("greedy", pa.bool_()), ("choice", pa.int64()),
-        ("answered", pa.bool_()),
+        ("answered", pa.bool_()), ("n_cut", pa.int64()),
     ]
 )  # fmt: skip
 # Parquet calls what is in a list "element": so does every table of ours, read or not

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.board.record import RunRecord
+from harness.board.replies import of_answers
 
 _FEW_PROMPTS = 200
 _FEW_LINEAGES = 4
@@ -70,16 +71,6 @@ def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:
         f"{model} x {task}: an answer holds the value of environment variable {' and '.join(names)}; answers are kept "
         "as they came, so change that key before you show them to others"
     )
-
-
-def of_answers(record: RunRecord) -> Iterator[str]:
-    """Warnings about what was asked and answered, for the page and for the running program."""
-    for c in record.collections:
-        if c.n_cut_prompts and c.sample == 0:
-            yield (
-                f"{c.n_cut_prompts} of {c.n_prompts} prompts of {c.task} did not fit into {c.model} and were "
-                "shortened: it was not asked what others were."
-            )
 
 
 def _without_base(record: RunRecord) -> Iterator[str]:

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from harness.types import DistillbenchError, Kind, Message, Request
 
-# text; option; (nats, greedy); None = no option extracted
-Value = str | int | tuple[float, bool | None] | None
+# text, or the label of an option; (nats, greedy); None = no option extracted
+Value = str | tuple[float, bool | None] | None
 Key = tuple[str, str, str, str | None]  # kind, context, continuation, system message
 
 

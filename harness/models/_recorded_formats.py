@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.files.rows import SUFFIXES, read_table
-from harness.models._recorded_answers import Answer, beginning, flattened
+from harness.models._recorded_answers import Answer, flattened
 from harness.models._recorded_lm_eval import messages_of, sample_answers
+from harness.text.labels import label_text
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ _USUAL = {
     "prompt": ("prompt", "instruction", "question"),
     "answer": ("response", "output", "completion"),
 }
-_INDEX = re.compile(r"\d+(\.0+)?")  # "2.0" is how tables write whole numbers in a column with gaps
-_LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
 
 
 @dataclass(frozen=True)
@@ -138,26 +136,12 @@ def _context(cell: Any, place: str, column: str) -> tuple[str, str | None]:
     return (str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)), None
 
 
-def _option(cell: Any, place: str, column: str) -> int | None:
-    """The option that a cell names: a letter, an index from 0, or None."""
-    if _null(cell) or (isinstance(cell, str) and not cell.strip()):
-        return None
-    if (
-        isinstance(cell, (int, float))
-        and not isinstance(cell, bool)
-        and cell >= 0
-        and cell == int(cell)
-    ):
-        return int(cell)
-    if isinstance(cell, str):
-        letter = _LETTER.fullmatch(cell.strip())
-        if letter:
-            return ord(letter[1].upper()) - ord("A")
-        if _INDEX.fullmatch(cell.strip()):
-            return int(float(cell))
-    raise DistillbenchError(
-        f"{place}: column {column!r}: expected a letter, an index from 0, or nothing, got {beginning(str(cell))}"
-    )
+def _option(cell: Any, place: str, column: str) -> str | None:
+    """The label of the option that a cell names, or None; which option that is depends on the question."""
+    try:
+        return None if _null(cell) else label_text(cell)
+    except ValueError as error:
+        raise DistillbenchError(f"{place}: column {column!r}: {error}, or nothing") from None
 
 
 def _draws(labels: Sequence[Any]) -> list[int]:

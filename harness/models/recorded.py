@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, final
@@ -16,6 +16,7 @@ from harness.keys import digest, place
 from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
 from harness.models._batches import slices
 from harness.models._recorded_answers import Answer, AnswerBook, beginning
+from harness.models._recorded_choices import chosen
 from harness.models._recorded_formats import (
     COLUMNS,
     Source,
@@ -123,6 +124,7 @@ class RecordedSession(BatchedSession):
 
     def __init__(self, model: RecordedModel, format_: str, book: AnswerBook) -> None:
         self._model, self._format, self._book = model, format_, book
+        self._labels = ""  # how the labels of the options were read that came last
 
     def batches(self, ask: Ask) -> list[list[int]]:
         """One batch: looking up answers takes no time worth saving."""
@@ -142,11 +144,21 @@ class RecordedSession(BatchedSession):
             d.get(decoding.sample + r.repeat) if d else None
             for d, r in zip(draws, requests, strict=True)
         ]
-        return _outputs(requests, rows)
+        return self._outputs(requests, rows)
 
     def facts(self) -> Facts:
         """How many answers the file holds for this model, and in which format."""
-        return {"format": self._format, "recorded_answers": len(self._book.answers)}
+        labels = {"labels": self._labels} if self._labels else {}
+        return {"format": self._format, "recorded_answers": len(self._book.answers), **labels}
+
+    def _outputs(self, requests: Sequence[Request], rows: Sequence[Answer | None]) -> Outputs:
+        """What rows say, with the options that their labels name."""
+        try:
+            choices = chosen(requests, rows)
+        except DistillbenchError as error:
+            raise DistillbenchError(f"model {self._model.name}: {error}") from None
+        self._labels = choices.words
+        return replace(_outputs(requests, rows), choice=choices.options)
 
     def _no_match(self, requests: Sequence[Request]) -> str:
         model, book = self._model, self._book
@@ -169,7 +181,10 @@ def _asked(request: Request) -> str:
 
 
 def _outputs(requests: Sequence[Request], rows: Sequence[Answer | None]) -> Outputs:
-    values = [row.value if row else None for row in rows]
+    values = [
+        row.value if row and request.kind != "choose" else None
+        for request, row in zip(requests, rows, strict=True)
+    ]
     scored = [v if isinstance(v, tuple) else (np.nan, None) for v in values]
     return Outputs(
         request=np.arange(len(requests), dtype=np.int64),
@@ -179,7 +194,7 @@ def _outputs(requests: Sequence[Request], rows: Sequence[Answer | None]) -> Outp
         stop=tuple("unknown" if isinstance(v, str) else None for v in values),
         logprob_nats=np.array([nats for nats, _ in scored], dtype=np.float64),
         greedy=tuple(greedy for _, greedy in scored),
-        choice=tuple(v if isinstance(v, int) else None for v in values),
+        choice=(None,) * len(requests),
         answered=tuple(row is not None for row in rows),
     )
 

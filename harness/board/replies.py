@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.board.record import CollectionRecord, RunRecord
-from harness.text.marks import Counted, Marks, share_with
+from harness.text.marks import Counted, Marks, unshared
 
 _FEW = 3  # replies: fewer of a kind are nobody's program
 _FEWEST = 10  # replies from which a shared beginning or end means something
@@ -95,9 +95,8 @@ def _around(one: Replies, others: Sequence[Replies]) -> Iterator[str]:
         return
     for at_end, word in ((False, "begin"), (True, "end")):
         mark = _longest(one.marks, at_end)
-        if mark.text.strip(_ORDINARY_ENDS) and not any(
-            share_with(mark.text, _edges(r.marks, at_end), at_end=at_end) for r in others
-        ):
+        theirs = [c for r in others for c in _edges(r.marks, at_end)]
+        if unshared(mark.text, theirs, at_end=at_end).strip(_ORDINARY_ENDS):
             yield (
                 f"{one.of_all(mark.n)} {word} with {_quote(mark.text)}, and no other model's: it counts as style; "
                 "if a program put it there, take it out of the answers."

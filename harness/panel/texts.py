@@ -114,7 +114,10 @@ def align_texts(panel: Panel) -> AlignedTexts:
     """Answers of everyone on the prompts that all of them answered; see `share` for what is raised."""
     shared = share(panel, replies)
     return AlignedTexts(
-        shared.prompts, *shared.each(lambda side: _some_texts(side, shared.ids)), shared.lineages
+        shared.prompts,
+        *shared.each(lambda side: _some_texts(side, shared.ids)),
+        shared.lineages,
+        shared.left_out,
     )
 
 
@@ -125,5 +128,5 @@ def long_enough(everyone: AlignedTexts, shortest: int, minimum: int) -> Ints:
     """
     rows = np.flatnonzero(np.min([t.n_words for t in everyone.taught], axis=0) >= shortest)
     what = f"prompts on which the teacher's replies have {shortest} words or more"
-    reasons.require(len(rows), max(minimum, 2), what)
+    reasons.require(len(rows), max(minimum, 2), what, of=len(everyone.ids))
     return rows

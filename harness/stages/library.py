@@ -250,7 +250,7 @@ class Library:
         planned = self.plan.find(seat.author, task, seat.sample)
         if planned is None:
             raise Unavailable(
-                f"{seat.author} has no sample {seat.sample + 1} of {task}: its answers do not vary"
+                f"{seat.author} was not asked for sample {seat.sample + 1} of {task}: greedy answers do not vary"
             )
         if not self.store.has(planned.key):
             why = self.store.failure(planned.key) or "not collected yet"

@@ -73,10 +73,13 @@ def read_marks(stored: Sequence[str], asked: Sequence[str]) -> Marks:
     )
 
 
-def share_with(mark: str, common: Sequence[Counted], *, at_end: bool) -> int:
-    """How many replies begin, or end, with `mark`, by what they were counted to share; 0 for less than a fifth."""
-    fits = [c.n for c in common if (c.text.endswith if at_end else c.text.startswith)(mark)]
-    return max(fits, default=0)
+def unshared(mark: str, common: Iterable[Counted], *, at_end: bool) -> str:
+    """What of a beginning, or an end, stands inside of all that `common` has of it."""
+    turn = -1 if at_end else 1
+    turned, theirs = mark[::turn], [c.text[::turn] for c in common]
+    lengths = range(len(turned), 0, -1)
+    n = next((k for k in lengths if any(t.startswith(turned[:k]) for t in theirs)), 0)
+    return turned[n:][::turn]
 
 
 def _commonest(texts: Iterable[str]) -> Counted:

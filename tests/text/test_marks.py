@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from harness.text.marks import Counted, Marks, read_marks, share_with
+from harness.text.marks import Counted, Marks, read_marks, unshared
 
 TEXTS = [
     f'Reply {i} is short & "plain", it\'s {i} < {i + 1}.\nAnd {"so" * i} on' for i in range(20)
@@ -86,10 +86,7 @@ def test_shared_beginnings_and_endings_are_the_longest_of_their_number() -> None
     assert found.beginnings == (Counted(10, "Answer: "),)
     assert found.endings[:2] == (Counted(10, "."), Counted(8, "!  The end."))
     assert Counted(2, "! Stop.") in found.endings
-    assert [share_with(m, found.endings, at_end=True) for m in (" end.", ".", "Stop.", "x")] == [
-        8,
-        10,
-        2,
-        0,
-    ]
-    assert [share_with(m, found.beginnings, at_end=False) for m in ("Ans", "nsw")] == [10, 0]
+    ends = {" end.": "", "no end.": "no", "x": "x", "a. ": "a. "}
+    assert {m: unshared(m, found.endings, at_end=True) for m in ends} == ends
+    starts = {"Ans": "", "Answers": "s", "nsw": "nsw"}
+    assert {m: unshared(m, found.beginnings, at_end=False) for m in starts} == starts

@@ -14,6 +14,7 @@ from scipy.stats import pearsonr
 from harness.metrics.bits_per_byte import BitsPerByte
 from harness.metrics.next_token_agreement import NextTokenAgreement
 from harness.metrics.preference import Preference
+from harness.metrics.reading_gain import ReadingGain
 from harness.metrics.shared_boundaries import SharedBoundaries, Tokens, shared_pieces
 from harness.metrics.token_divergence import TokenDivergence
 from harness.models.hf import HfModel
@@ -368,6 +369,22 @@ def _gain(side: Side, base: Side, author: str, prompt: str) -> float:
                     float(model.outputs.logprob_nats[row]) / len(request.continuation.encode())
                 )
     return found[0] - found[1]
+
+
+def test_the_gain_is_the_difference_of_two_bits_per_byte_paired_by_text() -> None:
+    sides = reading_sides(30, top=0)
+    assert sides.base is not None
+    bits = {"student": 0.0, "base": 0.0}
+    size = 0
+    for name, side in (("student", sides.student), ("base", sides.base)):
+        for row, index in enumerate(side.outputs.request):
+            request = side.requests.requests[int(index)]
+            if request.leaf == "teacher":
+                bits[name] -= float(side.outputs.logprob_nats[row]) / math.log(2)
+                size += len(request.continuation.encode()) * (name == "student")
+    gain = values(findings(ReadingGain("r", "r"), [sides], RNG))[""]
+    assert gain.value == pytest.approx((bits["base"] - bits["student"]) / size, abs=1e-12)
+    assert gain.n == 30
 
 
 def test_preference_is_the_double_loop() -> None:

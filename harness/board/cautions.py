@@ -28,6 +28,7 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
     )
     lines = [empty] if empty else []
     lines += [line for part in parts for line in part(record)]
+    lines += noted(record)
     lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
     lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
     return tuple(lines)
@@ -63,6 +64,12 @@ def _spilled(record: RunRecord) -> Iterator[str]:
             places.setdefault((c.model, c.task), c.secrets)
     for (model, task), names in places.items():
         yield f"{spilled_line(model, task, names)}."
+
+
+def noted(record: RunRecord) -> list[str]:
+    """Notes on recorded answers, a line each, for the page and for the running program."""
+    lines = (f"{c.model} x {c.task}: {n}." for c in record.collections for n in c.answer_notes)
+    return list(dict.fromkeys(lines))
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:

@@ -82,6 +82,7 @@ class CollectionRecord:
     n_cut_prompts: int = 0  # prompts that did not fit and were shortened
     # what its replies have in common besides what they say; None = no replies, or a further sample
     marks: Marks | None = None
+    answer_notes: tuple[str, ...] = ()  # how recorded answers were read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.models._recorded_answers import Answer
+from harness.files.answers import Answer
 from harness.text.labels import SAY, Label, first_number, in_words
 from harness.types import DistillbenchError, Request
 

@@ -192,6 +192,7 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, cell.model, how),
+        answer_notes=tuple(how.get("notes", ())),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
         marks=marks_in(planned, store),

@@ -27,6 +27,7 @@ from harness.types import (
 
 # Part of every key but those of answers: raised whenever the meaning of a stored column changes.
 SCHEMA = 1
+_PROMPT = ("id", "text", "cluster", "category", "n_options", "gold")  # columns that every table has
 
 
 def requests_to_table(value: RequestSet) -> pa.Table:
@@ -51,7 +52,7 @@ def requests_from_table(table: pa.Table) -> RequestSet:
     head = json.loads(table.schema.metadata[b"set"])
     rows = table.to_pylist()
     prompts = tuple(
-        Prompt(r["id"], r["text"], r["cluster"], r["category"], r["n_options"], r["gold"])
+        Prompt(**{name: r[name] for name in _PROMPT}, name=r.get("name") or "")
         for r in rows
         if r["row"] == "prompt"
     )
@@ -287,7 +288,7 @@ def _tokens(table: pa.Table) -> TokenColumns:
 _REQUESTS = pa.schema(
     [
         ("row", pa.string()), ("id", pa.string()), ("text", pa.string()), ("cluster", pa.string()),
-        ("category", pa.string()), ("n_options", pa.int64()), ("gold", pa.int64()),
+        ("category", pa.string()), ("n_options", pa.int64()), ("gold", pa.int64()), ("name", pa.string()),
         ("prompt", pa.int64()), ("kind", pa.string()), ("context", pa.string()),
         ("messages", pa.list_(pa.struct([
             ("role", pa.string()), ("content", pa.string()), ("reply_to", pa.int64()),

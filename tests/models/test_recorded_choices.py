@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.models._recorded_answers import Answer
+from harness.files.answers import Answer
 from harness.models._recorded_choices import Chosen, chosen
 from harness.types import DistillbenchError, Request
 
@@ -19,7 +19,7 @@ def predicted(labels: Sequence[str | None], first: int | None = None, n: int = 4
         Request(i, "choose", str(i), n_options=n, first_number=first) for i in range(len(labels))
     ]
     rows = [
-        Answer("choose", str(i), label, f"p.csv, row {i + 1}") for i, label in enumerate(labels)
+        Answer("choose", label, f"p.csv, row {i + 1}", str(i)) for i, label in enumerate(labels)
     ]
     return chosen(requests, rows)
 
@@ -77,9 +77,9 @@ def test_a_few_options_that_a_model_made_up_are_wrong_and_told(outside: str) -> 
 
 def test_a_task_has_to_say_how_many_options_there_are() -> None:
     with pytest.raises(ValueError, match="n_options"):
-        chosen([Request(0, "choose", "q")], [Answer("choose", "q", "A", "p.csv, row 1")])
+        chosen([Request(0, "choose", "q")], [Answer("choose", "A", "p.csv, row 1", "q")])
 
 
 def test_other_requests_and_rows_without_an_answer_have_no_option() -> None:
     requests = [Request(0, "generate", "q"), Request(1, "choose", "r", n_options=2)]
-    assert chosen(requests, [Answer("generate", "q", "A", ""), None]) == Chosen((None, None), "")
+    assert chosen(requests, [Answer("generate", "A", "", "q"), None]) == Chosen((None, None), "")

@@ -96,6 +96,12 @@ WARNINGS = [
         warned(collections=(answered(notes=("2 rows dropped",)),)),
         warned(collections=(answered(),)),
     ),
+    Row(
+        "noted",
+        "answers_of_a x open: 25 of its answers fit no prompt.",
+        warned(collections=(answered(answer_notes=("25 of its answers fit no prompt",)),)),
+        warned(collections=(answered(),)),
+    ),
     Row("without_number", "scores say: no answers", no_number(), no_number(scores=record().scores)),
     Row(
         "without_number",

@@ -192,6 +192,7 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, cell.model, how),
         secrets=tuple(str(how.get(FACT, "")).split()),
+        model_notes=tuple(str(how.get("notes", "")).splitlines()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
     )
 

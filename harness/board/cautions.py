@@ -31,6 +31,7 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
     lines += noted(record)
     lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
     lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
+    lines += dict.fromkeys(f"{c.model}: {n}." for c in record.collections for n in c.model_notes)
     return tuple(lines)
 
 

@@ -157,7 +157,8 @@ class Library:
             return None
         # How many alternatives are stored changes no answer; models without single tokens store none.
         decoding = replace(planned.decoding, top_logprobs=0)
-        system = self.plan.run.models[model].system
+        # an empty one asks for none
+        system = self.plan.run.models[model].system or None
         return Asked(planned.setting.chat, planned.requests_key, system, decoding)
 
     def _cut_apart(self, task: str, first: str, second: str) -> list[str]:

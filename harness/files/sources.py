@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -68,7 +69,7 @@ def read_answers(source: Source) -> Answers:
         if table.blank_or_missing:
             notes += _blank(path, here)
         answers += here
-    notes += _failed(answers)
+    notes += [*_failed(answers), *_endless(answers)]
     return Answers(tuple(_ranked(answers)), tuple(notes))
 
 
@@ -112,6 +113,18 @@ def _failed(answers: Sequence[Answer]) -> list[str]:
     more = f", and {len(others)} other reasons" if others else ""
     total = sum(reasons.values())
     return [f"{total} of {len(answers)} answers count as not answered: {reason} ({n} times){more}"]
+
+
+def _endless(answers: Sequence[Answer]) -> list[str]:
+    """A note on log-probabilities of minus infinity."""
+    scored = [a.value[0] for a in answers if isinstance(a.value, tuple)]
+    n = sum(nats == -math.inf for nats in scored)
+    if not n:
+        return []
+    return [
+        f"{n} of {len(scored)} log-probabilities are -inf: graded as lm-eval grades them, and left out of measures that "
+        "need a finite one"
+    ]
 
 
 def check_any(answers: Answers, path: Path) -> None:

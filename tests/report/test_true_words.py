@@ -158,6 +158,17 @@ WARNINGS = [
         ),
     ),
     Row(
+        "_ceilings",
+        "No ceiling from a second sample of teacher_a: one answer a prompt is recorded",
+        warned(
+            pairs=(TWICE,), collections=(answered("teacher_a"), answered("teacher_a", sample=1))
+        ),
+        warned(
+            pairs=(TWICE,),
+            collections=(answered("teacher_a"), answered("teacher_a", sample=1, n_answered=9)),
+        ),
+    ),
+    Row(
         "_judges",
         "is itself one of those compared",
         warned(judges={"judged": ("teacher_a",)}),

@@ -66,6 +66,8 @@ class AbstractTask(ABC):
     domain: Literal["inside", "outside"] | None = describes(None)
     # how often every model is asked, at a temperature above 0; None = the run's
     samples: int | None = describes(None)
+    # first so many prompts only, and no more than the run's limit; the Setting has what came of it
+    limit: int | None = describes(None)
 
     @final
     def key(self, setting: Setting) -> str:

@@ -91,6 +91,7 @@ class Prompt:
     category: str  # kind of prompt ("" where the task has none)
     n_options: int | None = None  # number of options, multiple choice only
     gold: int | None = None  # index of the right option, multiple choice only
+    name: str = ""  # its id in the user's file ("" = none), for recorded answers
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,9 @@ class TokenColumns:
     top_ids: NDArray[np.int32]  # (T, K), most probable first
     top_logprobs: NDArray[np.float32]  # (T, K) nats
     byte_ends: Ints | None = None  # (T,) end of each token in its text's UTF-8, where known
-    # digest of the tokenizer's vocabulary: ids are comparable only where it is equal
-    vocabulary: str = ""
+    vocabulary: str = ""  # digest of the tokenizer's: ids mean the same where it is equal
+    # id -> token as its tokenizer writes it, for all ids above; empty where nobody said
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -202,9 +204,8 @@ class Outputs:
     # (N,) tokens generated, or scored; 0 for recorded answers whose tokens are unknown
     n_tokens: Ints
     text: tuple[str | None, ...]  # generate
-    # generate: "eos", "length", "stop"; "unknown" for recorded answers
-    stop: tuple[str | None, ...]
-    logprob_nats: Floats  # (N,) score and read; NaN elsewhere
+    stop: tuple[str | None, ...]  # generate: "eos", "length", "stop", "unknown"
+    logprob_nats: Floats  # (N,) score and read (-inf: no probability); NaN elsewhere
     greedy: tuple[bool | None, ...]  # score: the continuation is what greedy decoding would give
     choice: tuple[int | None, ...]  # choose: option; None = no answer could be extracted
     # False = a recorded source has no answer to this request; the row is empty
@@ -222,9 +223,9 @@ class Outputs:
                 continue
             if kind == "generate" and self.text[i] is None:
                 raise ValueError(f"Outputs: row {i} has no text")
-            if kind in ("score", "read") and not np.isfinite(self.logprob_nats[i]):
+            if kind in ("score", "read") and not self.logprob_nats[i] < np.inf:
                 raise ValueError(
-                    f"Outputs: row {i} has log-probability {self.logprob_nats[i]}; expected a finite number of nats"
+                    f"Outputs: row {i} has log-probability {self.logprob_nats[i]}; expected a number of nats, or -inf"
                 )
 
 

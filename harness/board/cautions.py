@@ -27,9 +27,9 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
     )
     lines = [empty] if empty else []
     lines += [line for part in parts for line in part(record)]
+    lines += noted(record)
     lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
     lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
-    lines += dict.fromkeys(f"{c.model}: {n}." for c in record.collections for n in c.model_notes)
     return tuple(lines)
 
 
@@ -63,6 +63,15 @@ def _spilled(record: RunRecord) -> Iterator[str]:
             places.setdefault((c.model, c.task), c.secrets)
     for (model, task), names in places.items():
         yield f"{spilled_line(model, task, names)}."
+
+
+def noted(record: RunRecord) -> list[str]:
+    """Notes on how models were asked and answers read, a line each, for the page and for the running program."""
+    tasks: dict[tuple[str, str], dict[str, None]] = {}
+    for c in record.collections:
+        for note in c.answer_notes:
+            tasks.setdefault((c.model, note), {})[c.task] = None
+    return [f"{model} x {', '.join(names)}: {note}." for (model, note), names in tasks.items()]
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:

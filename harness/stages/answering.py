@@ -175,12 +175,14 @@ class _Collector:
         planned, table = collection.planned, join_outputs(stored.tables)
         outputs = outputs_from_table(table)
         facts = {**self.session.facts(), "load_s": self.load_s}
-        provenance = {
+        provenance: dict[str, Any] = {
             **facts,
             **_cost(outputs, stored.timings),
             **cut_facts(planned.requests, outputs),
             "peak_memory_bytes": _peak_memory_bytes(),
         }
+        if notes := self.session.notes(collection.answered()):
+            provenance["notes"] = list(notes)
         if spilled := variables_in(outputs):
             provenance[FACT] = spilled
         cell = planned

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.board.cautions import of_answers, without_number
+from harness.board.cautions import noted, of_answers, without_number
 from harness.board.record import RunRecord
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
@@ -71,7 +71,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
     record = make_record(made.plan, store, scored.scores, work)
-    for line in of_answers(record):
+    for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")
     ended = _judged(run, record, _ours(made, code), reference)
     if alone:

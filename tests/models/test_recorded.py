@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.models import Ask
 from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
+from tests.models.asking import answered
 
 ROWS: list[dict[str, Any]] = [
     {"model": "a", "prompt": "Name a tree.", "response": "Oak", "pick": "B", "n": 0},
@@ -42,10 +42,8 @@ def answers(
 ) -> Outputs:
     assert model.faults(paths(folder)) == []
     ids = [f"id{r.prompt}" for r in requests]
-    ask = Ask("key", tuple(requests), tuple(ids), Decoding(sample=sample))
     with model.open(paths(folder)) as session:
-        assert session.batches(ask) == [list(range(len(requests)))]
-        return session.answer_batch(requests, ids, ask.decoding)
+        return answered(session, requests, Decoding(sample=sample), ids)
 
 
 def fault(folder: Path, model: RecordedModel) -> str:
@@ -100,9 +98,7 @@ def test_exact_text_wins_over_text_that_differs_in_white_space(tmp_path: Path) -
     rows = [{"prompt": "x =  1", "response": "two"}, {"prompt": "x = 1", "response": "one"}]
     model = recorded(file=write(tmp_path, "a.jsonl", rows))
     assert answers(tmp_path, model, asked("x = 1", "x =  1")).text == ("one", "two")
-    with pytest.raises(
-        DistillbenchError, match=r"row 1 and .*row 2: the prompt 'x =  1' stands twice"
-    ):
+    with pytest.raises(DistillbenchError, match=r"answers none of the 1 requests"):
         answers(tmp_path, model, asked("x\t=\t1"))
     assert answers(
         tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:1])), asked(" x = 1\n")
@@ -252,7 +248,7 @@ def test_openai_batches_are_joined_to_their_prompts(tmp_path: Path) -> None:
     assert answers(tmp_path, model, requests).text == ("Yo", "Oak", None)
     assert answers(tmp_path, model, requests, sample=1).text == (None, "Elm", None)
     missing = recorded(file="out.jsonl", prompts_file=write(tmp_path, "some.jsonl", inputs[1:]))
-    assert "row 3: custom_id 'r1' is not in" in fault(tmp_path, missing)
+    assert "row 3: id 'r1' is not in" in fault(tmp_path, missing)
 
 
 def test_a_batch_without_prompts_is_joined_by_the_prompt_or_its_id(tmp_path: Path) -> None:

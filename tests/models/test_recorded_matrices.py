@@ -11,7 +11,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from harness.plugins import build
-from harness.types import Decoding, Paths, Request
+from harness.types import Paths, Request
+from tests.models.asking import answered
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 MATRICES = ("alpaca_eval", "mmlu_pro")
@@ -55,7 +56,7 @@ def test_every_model_has_answers(name: str, kind: Any, shared_data: Path, tmp_pa
         assert backend.faults(where) == []
         keys.add(backend.key(where))
         with backend.open(where) as session:
-            outputs = session.answer_batch(requests, [""] * len(requests), Decoding())
+            outputs = answered(session, requests)
         assert sum(outputs.answered) >= 0.99 * len(requests)
     assert len(keys) == len(matrix(name)["models"])
 

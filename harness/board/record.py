@@ -110,11 +110,10 @@ class CollectionRecord:
     n_seen_exactly: int | None = None  # of these, word for word
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
-    model_notes: tuple[str, ...] = ()  # what the model says of how it is asked
     n_cut_prompts: int = 0  # prompts that did not fit and were shortened
     # what its replies have in common besides what they say; None = no replies, or a further sample
     marks: Marks | None = None
-    answer_notes: tuple[str, ...] = ()  # how recorded answers were read and joined
+    answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 
 

@@ -201,7 +201,6 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         usd=_price(plan.run, cell.model, how),
         answer_notes=tuple(how.get("notes", ())),
         secrets=tuple(str(how.get(FACT, "")).split()),
-        model_notes=tuple(str(how.get("model_notes", "")).splitlines()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
         marks=marks_in(planned, store),
     )

@@ -110,6 +110,9 @@ class Request:
     max_new_tokens: int | None = None  # generate only; None = Decoding's
     temperature: float | None = None  # generate only; None = Decoding's (lm-eval's state their own)
     top_p: float | None = None  # generate only; None = Decoding's
+    n_options: int | None = None  # choose only
+    # choose only: number of the first option where options have numbers; None = the answers tell
+    first_number: int | None = None
 
     @property
     def replies(self) -> tuple[int, ...]:
@@ -210,20 +213,13 @@ class Outputs:
     # False = a recorded source has no answer to this request; the row is empty
     answered: tuple[bool, ...]
     tokens: TokenColumns | None = None
+    # (N,) tokens of the prompt that were left out because it did not fit; None = all were whole
+    n_cut: Ints | None = None
 
     def __post_init__(self) -> None:
-        n = len(self.request)
-        columns = (
-            self.kind,
-            self.n_tokens,
-            self.text,
-            self.stop,
-            self.logprob_nats,
-            self.greedy,
-            self.choice,
-        )
-        if any(len(c) != n for c in (*columns, self.answered)):
-            raise ValueError(f"Outputs: columns differ in length from {n} requests")
+        columns = [v for k, v in vars(self).items() if k != "tokens" and v is not None]
+        if any(len(c) != len(self.request) for c in columns):
+            raise ValueError(f"Outputs: columns differ in length from {len(self.request)} requests")
         for i, kind in enumerate(self.kind):
             if not self.answered[i]:
                 continue

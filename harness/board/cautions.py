@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.board.record import RunRecord
+from harness.board.replies import of_answers
 
 _FEW_PROMPTS = 200
 _FEW_LINEAGES = 4
@@ -14,7 +15,17 @@ _FEW_LINEAGES = 4
 def cautions(record: RunRecord) -> tuple[str, ...]:
     """Warnings, one line each, in the order of the page; first the one about a run without any number."""
     empty = without_number(record)
-    parts = (_missing, _spilled, _without_base, _controls, _few_prompts, _ceilings, _judges, _seen)
+    parts = (
+        _missing,
+        _spilled,
+        of_answers,
+        _without_base,
+        _controls,
+        _few_prompts,
+        _ceilings,
+        _judges,
+        _seen,
+    )
     lines = [empty] if empty else []
     lines += [line for part in parts for line in part(record)]
     lines += noted(record)
@@ -42,7 +53,7 @@ def without_number(record: RunRecord) -> str:
 def _missing(record: RunRecord) -> Iterator[str]:
     for c in record.collections:
         if c.missing:
-            yield f"{c.model} has no answers to {c.task}: {c.missing}"
+            yield f"{c.model} x {c.task} is missing: {c.missing}"
 
 
 def _spilled(record: RunRecord) -> Iterator[str]:
@@ -78,20 +89,21 @@ def _without_base(record: RunRecord) -> Iterator[str]:
 
 
 def _controls(record: RunRecord) -> Iterator[str]:
-    lineages = len({c.lineage for c in record.controls})
+    family = {record.lineages.get(m, m) for p in record.pairs for m in (p.teacher, p.student)}
+    lineages = len({c.lineage for c in record.controls} - family)
     if record.pairs and not record.controls:
         yield (
             "No controls: nothing shows how much of this a model would have that the teacher never taught."
         )
     elif record.pairs and lineages < _FEW_LINEAGES:
         yield (
-            f"Only {lineages} independent control lineage{'s' * (lineages > 1)}: too few for any claim of provenance."
+            f"Only {lineages} independent control lineage{'s' * (lineages != 1)}: too few for any claim of provenance."
         )
 
 
 def _few_prompts(record: RunRecord) -> Iterator[str]:
     sizes = {name: int(facts.get("n_prompts", 0)) for name, facts in record.tasks.items()}
-    small = [f"{name} ({n})" for name, n in sizes.items() if n < _FEW_PROMPTS]
+    small = [f"{name} ({n})" for name, n in sizes.items() if 0 < n < _FEW_PROMPTS]
     if small:
         yield f"Fewer than {_FEW_PROMPTS} prompts: {', '.join(small)}; intervals are wide."
 
@@ -112,7 +124,7 @@ def _ceilings(record: RunRecord) -> Iterator[str]:
     )
     if greedy:
         yield (
-            f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."
+            f"No ceiling from a second sample of {', '.join(greedy)}: greedy decoding asks for one answer a prompt."
         )
 
 
@@ -123,7 +135,7 @@ def _judges(record: RunRecord) -> Iterator[str]:
         for judge in judges:
             for name in compared:
                 if judge == name:
-                    yield f"{task}: the judge, {judge}, is itself one of those compared; its verdicts favour it."
+                    yield f"{task}: the judge, {judge}, is itself one of those compared; its verdicts may favour it."
                 elif record.lineages.get(judge, judge) == record.lineages.get(name, name):
                     yield f"{task}: the judge, {judge}, is of one lineage with {name}; its verdicts may favour it."
 

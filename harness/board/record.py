@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.panel.topics import Column, Topic
+from harness.text.marks import Marks
 from harness.types import Better, Control, Level, Pair, Score
 
 Variant = tuple[tuple[str, str], ...]  # swept keys and their values
@@ -78,6 +79,9 @@ class CollectionRecord:
     n_seen_exactly: int | None = None  # of these, word for word
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
+    n_cut_prompts: int = 0  # prompts that did not fit and were shortened
+    # what its replies have in common besides what they say; None = no replies, or a further sample
+    marks: Marks | None = None
     answer_notes: tuple[str, ...] = ()  # how recorded answers were read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 

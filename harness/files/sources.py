@@ -122,8 +122,8 @@ def _endless(answers: Sequence[Answer]) -> list[str]:
     if not n:
         return []
     return [
-        f"{n} of {len(scored)} log-probabilities are -inf: graded as lm-eval grades them, and left out of measures that "
-        "need a finite one"
+        f"{n} of {len(scored)} log-probabilities are -inf: graded as lm-eval grades them, and left out of measures "
+        "that need a finite one"
     ]
 
 

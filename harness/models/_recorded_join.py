@@ -59,6 +59,8 @@ def join(answers: Sequence[Answer], wanted: Sequence[Wanted]) -> Joined:
     for form in (_whole, _last):
         asked = [Spelling(key, i) for i, w in enumerate(wanted) for key in form(w.request)]
         for spelled in (str, canonical, squeezed):
+            if len(joined.draws) == len(wanted):
+                return joined
             _join_texts(joined, answers, wanted, filed, asked, spelled)
     _join_names(joined, answers, wanted)
     _join_rendered(joined, answers, wanted)

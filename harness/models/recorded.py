@@ -17,7 +17,7 @@ from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
 from harness.files.rows import ending, stamp
 from harness.files.sources import Answers, Source, check_any, find_files, format_of, read_answers
-from harness.keys import digest, place
+from harness.keys import describes, digest, place
 from harness.models import (
     FAILURES,
     AbstractModel,
@@ -29,10 +29,11 @@ from harness.models import (
     Offer,
 )
 from harness.models._batches import slices
+from harness.models._recorded_choices import chosen
 from harness.models._recorded_join import Draws, Joined, Wanted, check_consistent, join
 from harness.models._recorded_words import leftovers, no_match
 from harness.schema import unknown
-from harness.types import DistillbenchError, Kind, Outputs, Paths, Request
+from harness.types import DistillbenchError, Kind, Outputs, Paths
 
 _AUTO = "auto"
 _TEXT: frozenset[Kind] = frozenset({"generate"})
@@ -57,7 +58,7 @@ class RecordedModel(AbstractModel):
     # column -> value, or list of values, of this model's rows
     where: dict[str, Any] = place(default_factory=dict)
     # of a folder with several runs: a part of the name of the file to take; None = the newest by its name
-    run: str | None = place(None)
+    run: str | None = describes(None)
     # what was asked under which id (a batch's input, a file of questions); None = the task's prompts have the ids
     prompts_file: str | None = place(None)
 
@@ -81,7 +82,6 @@ class RecordedModel(AbstractModel):
             "file": digest(source.format, read),
             "where": digest(source.where),
             "prompts_file": prompts,
-            "run": "",
         }
 
     def offers(self) -> frozenset[Offer]:
@@ -148,23 +148,23 @@ class RecordedSession(AbstractSession):
         for ask in asks:
             try:
                 started = time.perf_counter()
-                joined = self._joined(ask)
-                if not joined.draws:
-                    answers = self._recorded.answers
-                    raise DistillbenchError(
-                        no_match(self._model.name, self._model.file, answers, ask)
-                    )
+                draws = self._joined(ask).draws
+                if not draws:
+                    raise DistillbenchError(no_match(self._model.file, self._recorded.answers, ask))
                 for batch in ask.missing:
-                    outputs = _outputs(ask, batch, joined.draws)
+                    outputs = _outputs(ask, batch, _drawn(ask, batch, draws))
                     yield Answered(ask.key, outputs, time.perf_counter() - started)
+            except DistillbenchError as error:
+                yield Failed(ask.key, DistillbenchError(f"model {self._model.name}: {error}"))
             except FAILURES as error:
                 yield Failed(ask.key, error)
 
     def notes(self, ask: Ask) -> Sequence[str]:
         """How the file was read, and which of its answers fit no prompt."""
-        joined = self._joined(ask)
+        joined, every = self._joined(ask), range(len(ask.requests))
+        labels = chosen(ask.requests, _drawn(ask, every, joined.draws)).words
         left = leftovers(self._recorded.answers, ask, joined)
-        return [*self._recorded.notes, *joined.notes, *([left] if left else [])]
+        return [line for line in (*self._recorded.notes, *joined.notes, labels, left) if line]
 
     def facts(self) -> Facts:
         """How many answers the file holds for this model, and in which format."""
@@ -189,25 +189,35 @@ def _row_of(prompt_id: str) -> str:
     return prompt_id.split("#")[0]
 
 
-def _outputs(ask: Ask, batch: Sequence[int], draws: Mapping[int, Draws]) -> Outputs:
-    """Outputs of one batch. The second sample of a request that a task draws once is what a task that draws twice
-    calls its repeat.
+def _drawn(ask: Ask, batch: Sequence[int], draws: Mapping[int, Draws]) -> list[Answer | None]:
+    """The answer to each request of a batch; None where there is none.
+
+    The second sample of a request that a task draws once is what a task that draws twice calls its repeat.
     """
-    requests: list[Request] = [ask.requests[i] for i in batch]
     sample = ask.decoding.sample
-    found = [draws.get(i, {}).get(sample + ask.requests[i].repeat) for i in batch]
-    rows: list[Answer | None] = [None if a is None or a.missing else a for a in found]
-    values = [row.value if row else None for row in rows]
+    rows = [draws.get(i, {}).get(sample + ask.requests[i].repeat) for i in batch]
+    return [None if row is None or row.missing else row for row in rows]
+
+
+def _outputs(ask: Ask, batch: Sequence[int], rows: Sequence[Answer | None]) -> Outputs:
+    """What rows say, with the options that their labels name."""
+    requests = [ask.requests[i] for i in batch]
+    values = [
+        row.value if row and request.kind != "choose" else None
+        for request, row in zip(requests, rows, strict=True)
+    ]
     scored = [v if isinstance(v, tuple) else (np.nan, None) for v in values]
+    stops = [row.stop if row and request.kind == "generate" else None
+             for request, row in zip(requests, rows, strict=True)]  # fmt: skip
     return Outputs(
         request=np.asarray(batch, dtype=np.int64),
         kind=tuple(r.kind for r in requests),
         n_tokens=np.zeros(len(requests), dtype=np.int64),
         text=tuple(v if isinstance(v, str) else None for v in values),
-        stop=tuple(row.stop if row and isinstance(row.value, str) else None for row in rows),
+        stop=tuple(stops),
         logprob_nats=np.array([nats for nats, _ in scored], dtype=np.float64),
         greedy=tuple(greedy for _, greedy in scored),
-        choice=tuple(v if isinstance(v, int) else None for v in values),
+        choice=chosen(requests, rows).options,
         answered=tuple(row is not None for row in rows),
     )
 

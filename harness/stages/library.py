@@ -130,9 +130,11 @@ class Library:
     def differences(self, task: str, first: str, second: str) -> list[str]:
         """What makes two models' answers to a task hard to compare, in words; empty where nothing does."""
         one, two = self._asked(first, task), self._asked(second, task)
-        if one is None or two is None or one == two:
+        if one is None or two is None:
             return []
-        words = []
+        words = self._cut_apart(task, first, second)
+        if one == two:
+            return words
         if one.chat != two.chat:
             chats = {True: "in chat", False: "as plain text"}
             words.append(f"{first} was asked {chats[one.chat]}, {second} {chats[two.chat]}")
@@ -157,6 +159,22 @@ class Library:
         decoding = replace(planned.decoding, top_logprobs=0)
         system = self.plan.run.models[model].system
         return Asked(planned.setting.chat, planned.requests_key, system, decoding)
+
+    def _cut_apart(self, task: str, first: str, second: str) -> list[str]:
+        """That prompts of one of two models did not fit and those of the other did; empty where they agree."""
+        (n, one), (m, two) = self._cut(first, task), self._cut(second, task)
+        if one == two:
+            return []
+        return [f"{n} prompts did not fit into {first} and were shortened, {m} into {second}"]
+
+    @once
+    def _cut(self, model: str, task: str) -> tuple[int, str]:
+        """How many prompts did not fit into a model, and a digest of which; (0, "") where none was collected."""
+        planned = self.plan.find(model, task)
+        if planned is None or not self.store.has(planned.key):
+            return 0, ""
+        how = self.store.provenance(planned.key)
+        return int(how.get("n_cut_prompts", 0)), str(how.get("cut_prompts", ""))
 
     def _judged(self, looks: Looks, task: str, student: str, pair: Pair, judge: str) -> Seats:
         """Seats in which a judge's replies represent the models that they are about."""
@@ -232,7 +250,7 @@ class Library:
         planned = self.plan.find(seat.author, task, seat.sample)
         if planned is None:
             raise Unavailable(
-                f"{seat.author} has no sample {seat.sample + 1} of {task}: its answers do not vary"
+                f"{seat.author} was not asked for sample {seat.sample + 1} of {task}: greedy answers do not vary"
             )
         if not self.store.has(planned.key):
             why = self.store.failure(planned.key) or "not collected yet"

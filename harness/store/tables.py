@@ -13,6 +13,7 @@ import pyarrow as pa
 from harness.types import (
     GradeColumn,
     Grades,
+    Ints,
     Kind,
     Message,
     Outputs,
@@ -79,6 +80,9 @@ def outputs_to_table(value: Outputs) -> pa.Table:
         "greedy": pa.array(value.greedy, pa.bool_()),
         "choice": pa.array(value.choice, pa.int64()),
         "answered": pa.array(value.answered, pa.bool_()),
+        "n_cut": pa.array(
+            np.zeros(len(value.request), np.int64) if value.n_cut is None else value.n_cut
+        ),
     }
     tokens = value.tokens
     if tokens is None:
@@ -130,13 +134,15 @@ def outputs_from_table(table: pa.Table) -> Outputs:
         choice=tuple(column["choice"].to_pylist()),
         answered=tuple(column["answered"].to_pylist()),
         tokens=_tokens(table) if "token_ids" in column else None,
+        n_cut=_cut(table),
     )
 
 
 def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
     """Parts of one collection as one table in the order of requests."""
     heads = [head for p in parts if (head := (p.schema.metadata or {}).get(b"tokens"))]
-    whole = pa.concat_tables([p.replace_schema_metadata(None) for p in parts])
+    plain = [p.replace_schema_metadata(None) for p in parts]
+    whole = pa.concat_tables(plain, promote_options="default")
     metadata = {"tokens": heads[0]} if heads else None
     return whole.sort_by("request").combine_chunks().replace_schema_metadata(metadata)
 
@@ -238,14 +244,26 @@ def _request(row: dict[str, Any]) -> Request:
         "max_new_tokens",
         "temperature",
         "top_p",
+        "n_options",
+        "first_number",
     )
-    return Request(**{n: row[n] for n in names}, context=context, until=tuple(row["until"]))
+    fields: dict[str, Any] = {n: row.get(n) for n in names}
+    return Request(**fields, context=context, until=tuple(row["until"]))
 
 
 def _outputs_schema(names: Iterable[str]) -> pa.Schema:
     """The columns of outputs, with those of tokens that are named."""
     named = set(names)
     return pa.schema([*_OUTPUTS, *(f for f in _TOKENS if f.name in named)])
+
+
+def _cut(table: pa.Table) -> Ints | None:
+    """Tokens that were left out of every prompt; None where none were, or nobody counted them."""
+    if "n_cut" not in table.column_names:
+        return None
+    counts = table.column("n_cut").to_numpy(zero_copy_only=False)
+    counts = np.nan_to_num(counts.astype(np.float64)).astype(np.int64)
+    return counts if counts.any() else None
 
 
 def _tokens(table: pa.Table) -> TokenColumns:
@@ -278,13 +296,14 @@ _REQUESTS = pa.schema(
         ("leaf", pa.string()), ("slot", pa.int64()), ("repeat", pa.int64()), ("continuation", pa.string()),
         ("open", pa.bool_()), ("until", pa.list_(pa.string())), ("max_new_tokens", pa.int64()),
         ("temperature", pa.float64()), ("top_p", pa.float64()),
+        ("first_number", pa.int64()),
     ]
 )  # fmt: skip
 _OUTPUTS = pa.schema(
     [
         ("request", pa.int64()), ("kind", pa.string()), ("n_tokens", pa.int64()), ("text", pa.string()),
         ("stop", pa.string()), ("logprob_nats", pa.float64()), ("greedy", pa.bool_()), ("choice", pa.int64()),
-        ("answered", pa.bool_()),
+        ("answered", pa.bool_()), ("n_cut", pa.int64()),
     ]
 )  # fmt: skip
 # Parquet calls what is in a list "element": so does every table of ours, read or not

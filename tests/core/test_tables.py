@@ -62,6 +62,22 @@ def _outputs(tokens: TokenColumns | None = None) -> Outputs:
     )
 
 
+def test_shortened_prompts_are_stored_and_older_answers_have_none() -> None:
+    cut = np.array([0, 3, 0])
+    table = tables.outputs_to_table(replace(_outputs(), n_cut=cut))
+    back = tables.outputs_from_table(table).n_cut
+    assert back is not None
+    assert back.tolist() == [0, 3, 0]
+    assert tables.outputs_from_table(tables.outputs_to_table(_outputs())).n_cut is None
+    older = table.drop_columns(["n_cut"])
+    assert tables.outputs_from_table(older).n_cut is None
+    joined = tables.outputs_from_table(tables.join_outputs([older, table])).n_cut
+    assert joined is not None
+    assert sorted(joined.tolist()) == [0, 0, 0, 0, 0, 3]
+    with pytest.raises(ValueError, match="columns differ in length"):
+        replace(_outputs(), n_cut=cut[:2])
+
+
 @pytest.mark.parametrize("with_ends", [True, False])
 def test_outputs_round_trip(with_ends: bool) -> None:
     tokens = TokenColumns(

@@ -102,6 +102,9 @@ IDENTITY: dict[str, dict[str, Stated]] = {
     "bits_per_byte": {"": _bits_per_byte},
     "shared_boundaries": {"": 0.0, "correlation": 1.0},
     "preference": {"": (0.0, 1.0), "over_controls": (0.0, 1.0)},  # how far the teacher itself goes
+    "reading_gain": {
+        "": (0.0, 3.0)
+    },  # how much more than the base the teacher expects its own text
     "next_token_agreement": {"": 1.0, "over_controls": (0.3, 0.9)},
 }
 

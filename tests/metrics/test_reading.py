@@ -14,6 +14,7 @@ from scipy.stats import pearsonr
 from harness.metrics.bits_per_byte import BitsPerByte
 from harness.metrics.next_token_agreement import NextTokenAgreement
 from harness.metrics.preference import Preference
+from harness.metrics.reading_gain import ReadingGain
 from harness.metrics.shared_boundaries import SharedBoundaries, Tokens, shared_pieces
 from harness.metrics.token_divergence import TokenDivergence
 from harness.models.hf import HfModel
@@ -370,6 +371,22 @@ def _gain(side: Side, base: Side, author: str, prompt: str) -> float:
     return found[0] - found[1]
 
 
+def test_the_gain_is_the_difference_of_two_bits_per_byte_paired_by_text() -> None:
+    sides = reading_sides(30, top=0)
+    assert sides.base is not None
+    bits = {"student": 0.0, "base": 0.0}
+    size = 0
+    for name, side in (("student", sides.student), ("base", sides.base)):
+        for row, index in enumerate(side.outputs.request):
+            request = side.requests.requests[int(index)]
+            if request.leaf == "teacher":
+                bits[name] -= float(side.outputs.logprob_nats[row]) / math.log(2)
+                size += len(request.continuation.encode()) * (name == "student")
+    gain = values(findings(ReadingGain("r", "r"), [sides], RNG))[""]
+    assert gain.value == pytest.approx((bits["base"] - bits["student"]) / size, abs=1e-12)
+    assert gain.n == 30
+
+
 def test_preference_is_the_double_loop() -> None:
     sides = reading_sides(30, top=0)  # sums of log-probabilities are enough
     base, ids = sides.base, [p.id for p in sides.student.requests.prompts]
@@ -420,5 +437,5 @@ def test_next_tokens_are_compared_with_controls() -> None:
     assert found["over_controls"].value == pytest.approx(share(sides.student) - chance, abs=1e-12)
     alone = findings(NextTokenAgreement("n", "n"), [replace(sides, controls=())], RNG)
     assert [f.statistic for f in alone if f.name == "over_controls"] == [
-        "no controls of another lineage than student and teacher"
+        "no control of another lineage than student and teacher has answers here"
     ]

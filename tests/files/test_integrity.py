@@ -122,7 +122,7 @@ def test_a_null_is_no_answer(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("form", TELLS_MISSING)
 def test_whole_numbers_stay_whole_beside_a_gap(tmp_path: Path, form: str) -> None:
-    rows = [{"q": 1, "a": 20}, {"q": 2, "a": None}, {"q": 3, "a": 7}]
+    rows: list[Cells] = [{"q": 1, "a": 20}, {"q": 2, "a": None}, {"q": 3, "a": 7}]
     assert stored(tmp_path, form, rows).text == ("20", None, "7")
 
 

@@ -31,6 +31,7 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
     lines += noted(record)
     lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
     lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
+    lines += dict.fromkeys(f"{c.model}: {n}." for c in record.collections for n in c.model_notes)
     return tuple(lines)
 
 
@@ -109,23 +110,26 @@ def _few_prompts(record: RunRecord) -> Iterator[str]:
 
 
 def _ceilings(record: RunRecord) -> Iterator[str]:
-    """Warnings about teachers that were sampled twice but gave the same answers."""
-    drawn = {(c.model, c.task, c.sample) for c in record.collections}
+    """Warnings about teachers of which a second sample is the ceiling, and that have none."""
+    samples = {(c.model, c.task, c.sample): c for c in record.collections}
     open_tasks = [t for t, f in record.tasks.items() if "text" in str(f.get("yields", "")).split()]
-    greedy = sorted(
-        {
-            p.teacher
-            for p in record.pairs
-            for t in open_tasks
-            if p.ceiling == "second_sample"
-            and (p.teacher, t, 0) in drawn
-            and (p.teacher, t, 1) not in drawn
-        }
-    )
-    if greedy:
-        yield (
-            f"No ceiling from a second sample of {', '.join(greedy)}: greedy decoding asks for one answer a prompt."
-        )
+    wanted = {
+        (p.teacher, t) for p in record.pairs if p.ceiling == "second_sample" for t in open_tasks
+    }
+    collected = {place for place in wanted if (*place, 0) in samples}
+    greedy = {model for model, task in collected if (model, task, 1) not in samples}
+    empty = {
+        model
+        for model, task in collected
+        if (second := samples.get((model, task, 1))) and not (second.n_answered or second.missing)
+    }
+    whys = {
+        "greedy decoding asks for one answer a prompt": greedy,
+        "one answer a prompt is recorded": empty,
+    }
+    for why, teachers in whys.items():
+        if teachers:
+            yield f"No ceiling from a second sample of {', '.join(sorted(teachers))}: {why}."
 
 
 def _judges(record: RunRecord) -> Iterator[str]:

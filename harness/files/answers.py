@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.types import Kind
 
-# text, or the label of an option; (nats, greedy); None = no option extracted, or not answered
+# text, or the label of an option; (nats, greedy); None = no option named, or not answered
 Value = str | tuple[float, bool | None] | None
 
 

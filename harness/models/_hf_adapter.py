@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,11 @@ def with_adapter(model: Any, folder: Path, name: str, path: str) -> Any:
 
     _resize(model, folder)
     try:
-        config = PeftConfig.from_pretrained(str(folder))
-        config.inference_mode = True
-        wrapped = PeftModel(model, config)
-        result = wrapped.load_adapter(str(folder), "default", torch_device="cpu")
+        with warnings.catch_warnings(action="ignore"):  # what peft says to developers
+            config = PeftConfig.from_pretrained(str(folder))
+            config.inference_mode = True
+            wrapped = PeftModel(model, config)
+            result = wrapped.load_adapter(str(folder), "default", torch_device="cpu")
         strange = [*result.unexpected_keys, *result.missing_keys]
         reason = f"no place for, or no value of, {strange[0]}" if strange else ""
     except (RuntimeError, ValueError, KeyError, TypeError, ImportError) as error:

@@ -115,7 +115,7 @@ class HfSession(BatchedSession):
             "max_length": loaded.max_length,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
-            "notes": "\n".join(self._notes),
+            "model_notes": "\n".join(self._notes),
         }
 
     def _say(self, note: str) -> None:

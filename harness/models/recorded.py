@@ -29,7 +29,7 @@ from harness.models import (
     Offer,
 )
 from harness.models._batches import slices
-from harness.models._recorded_choices import chosen
+from harness.models._recorded_choices import Chosen, chosen
 from harness.models._recorded_join import Draws, Joined, Wanted, check_consistent, join
 from harness.models._recorded_words import leftovers, no_match
 from harness.schema import unknown
@@ -148,11 +148,12 @@ class RecordedSession(AbstractSession):
         for ask in asks:
             try:
                 started = time.perf_counter()
-                draws = self._joined(ask).draws
-                if not draws:
+                joined = self._joined(ask)
+                if not joined.draws:
                     raise DistillbenchError(no_match(self._model.file, self._recorded.answers, ask))
+                rows, options = self._chosen(ask, joined)
                 for batch in ask.missing:
-                    outputs = _outputs(ask, batch, _drawn(ask, batch, draws))
+                    outputs = _outputs(ask, batch, rows, options.options)
                     yield Answered(ask.key, outputs, time.perf_counter() - started)
             except DistillbenchError as error:
                 yield Failed(ask.key, DistillbenchError(f"model {self._model.name}: {error}"))
@@ -161,15 +162,20 @@ class RecordedSession(AbstractSession):
 
     def notes(self, ask: Ask) -> Sequence[str]:
         """How the file was read, and which of its answers fit no prompt."""
-        joined, every = self._joined(ask), range(len(ask.requests))
-        labels = chosen(ask.requests, _drawn(ask, every, joined.draws)).words
+        joined = self._joined(ask)
         left = leftovers(self._recorded.answers, ask, joined)
-        return [line for line in (*self._recorded.notes, *joined.notes, labels, left) if line]
+        words = [left, self._chosen(ask, joined)[1].words]
+        return [*self._recorded.notes, *joined.notes, *filter(None, words)]
 
     def facts(self) -> Facts:
         """How many answers the file holds for this model, and in which format."""
         n = sum(not a.missing for a in self._recorded.answers)
         return {"format": self._format, "recorded_answers": n}
+
+    def _chosen(self, ask: Ask, joined: Joined) -> tuple[list[Answer | None], Chosen]:
+        """The answers to all requests, and the options that they name."""
+        rows = _rows(ask, joined.draws)
+        return rows, chosen(ask.requests, rows)
 
     def _joined(self, ask: Ask) -> Joined:
         """The answers to all requests whose conversations are complete."""
@@ -189,36 +195,38 @@ def _row_of(prompt_id: str) -> str:
     return prompt_id.split("#")[0]
 
 
-def _drawn(ask: Ask, batch: Sequence[int], draws: Mapping[int, Draws]) -> list[Answer | None]:
-    """The answer to each request of a batch; None where there is none.
-
-    The second sample of a request that a task draws once is what a task that draws twice calls its repeat.
+def _rows(ask: Ask, draws: Mapping[int, Draws]) -> list[Answer | None]:
+    """The answer to every request, or None. The second sample of a request that a task draws once is what a task that
+    draws twice calls its repeat.
     """
     sample = ask.decoding.sample
-    rows = [draws.get(i, {}).get(sample + ask.requests[i].repeat) for i in batch]
-    return [None if row is None or row.missing else row for row in rows]
+    drawn = (draws.get(i, {}).get(sample + r.repeat) for i, r in enumerate(ask.requests))
+    return [None if a is None or a.missing else a for a in drawn]
 
 
-def _outputs(ask: Ask, batch: Sequence[int], rows: Sequence[Answer | None]) -> Outputs:
-    """What rows say, with the options that their labels name."""
-    requests = [ask.requests[i] for i in batch]
+def _outputs(
+    ask: Ask, batch: Sequence[int], rows: Sequence[Answer | None], options: Sequence[int | None]
+) -> Outputs:
+    """Outputs of one batch, from what stands in the file for all requests."""
+    requests, own = [ask.requests[i] for i in batch], [rows[i] for i in batch]
     values = [
         row.value if row and request.kind != "choose" else None
-        for request, row in zip(requests, rows, strict=True)
+        for request, row in zip(requests, own, strict=True)
     ]
     scored = [v if isinstance(v, tuple) else (np.nan, None) for v in values]
-    stops = [row.stop if row and request.kind == "generate" else None
-             for request, row in zip(requests, rows, strict=True)]  # fmt: skip
     return Outputs(
         request=np.asarray(batch, dtype=np.int64),
         kind=tuple(r.kind for r in requests),
         n_tokens=np.zeros(len(requests), dtype=np.int64),
         text=tuple(v if isinstance(v, str) else None for v in values),
-        stop=tuple(stops),
+        stop=tuple(
+            row.stop if row and isinstance(v, str) else None
+            for v, row in zip(values, own, strict=True)
+        ),
         logprob_nats=np.array([nats for nats, _ in scored], dtype=np.float64),
         greedy=tuple(greedy for _, greedy in scored),
-        choice=chosen(requests, rows).options,
-        answered=tuple(row is not None for row in rows),
+        choice=tuple(options[i] for i in batch),
+        answered=tuple(row is not None for row in own),
     )
 
 

@@ -157,7 +157,8 @@ class Library:
             return None
         # How many alternatives are stored changes no answer; models without single tokens store none.
         decoding = replace(planned.decoding, top_logprobs=0)
-        system = self.plan.run.models[model].system
+        # an empty one asks for none
+        system = self.plan.run.models[model].system or None
         return Asked(planned.setting.chat, planned.requests_key, system, decoding)
 
     def _cut_apart(self, task: str, first: str, second: str) -> list[str]:
@@ -207,7 +208,7 @@ class Library:
         """The teacher's second sample or other version, where it has answered."""
         ceiling = ceiling_of(pair)
         seats = [self._seat(*ceiling)] if ceiling else []
-        return tuple(s for s in seats if self._is_there(s, task))
+        return tuple(s for s in seats if self._is_there(s, task) and self._has_answers(s, task))
 
     @once
     def _controls(
@@ -243,6 +244,12 @@ class Library:
         except Unavailable:
             return False
         return True
+
+    @once
+    def _has_answers(self, seat: Seat, task: str) -> bool:
+        """Whether a collection that is there holds an answer: a file may have one sample only."""
+        how = self.store.provenance(self._collection(seat, task).key)
+        return bool(how.get("n_answered", 1))
 
     @once
     def _collection(self, seat: Seat, task: str) -> Collection:

@@ -18,6 +18,7 @@ from harness.stages.ask import build_requests
 from harness.stages.collect import collect
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
+from harness.stages.outlook import outlook
 from harness.stages.record import count_work, make_record
 from harness.stages.report import stored_answers, write_report
 from harness.stages.score import score
@@ -58,6 +59,8 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     _start_server(run, store)
     made = build_requests(run, store)
     if "collect" in run.stages:
+        for line in outlook(made.plan, store):
+            say(f"warning: {line}")
         made = made.and_then(collect(made.plan, store))
     for line in spilled(made.plan, store):
         say(f"warning: {line}")
@@ -71,7 +74,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     work = count_work(made, scored.keys, store)
     made = made.and_then(count_marks(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
-    for line in (*noted(record), *of_answers(record)):
+    for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")
     ended = _judged(run, record, _ours(made, code), reference)
     if alone:

@@ -96,6 +96,18 @@ WARNINGS = [
         warned(collections=(answered(notes=("2 rows dropped",)),)),
         warned(collections=(answered(),)),
     ),
+    Row(
+        "cautions",
+        "answers_of_a: it is a note.",
+        warned(collections=(answered(model_notes=("it is a note",)),)),
+        warned(collections=(answered(),)),
+    ),
+    Row(
+        "noted",
+        "answers_of_a x open: 25 of its answers fit no prompt.",
+        warned(collections=(answered(answer_notes=("25 of its answers fit no prompt",)),)),
+        warned(collections=(answered(),)),
+    ),
     Row("without_number", "scores say: no answers", no_number(), no_number(scores=record().scores)),
     Row(
         "without_number",
@@ -143,6 +155,17 @@ WARNINGS = [
         warned(
             pairs=(TWICE,),
             collections=(answered("teacher_a"), answered("teacher_a", sample=1)),
+        ),
+    ),
+    Row(
+        "_ceilings",
+        "No ceiling from a second sample of teacher_a: one answer a prompt is recorded",
+        warned(
+            pairs=(TWICE,), collections=(answered("teacher_a"), answered("teacher_a", sample=1))
+        ),
+        warned(
+            pairs=(TWICE,),
+            collections=(answered("teacher_a"), answered("teacher_a", sample=1, n_answered=9)),
         ),
     ),
     Row(

@@ -221,8 +221,11 @@ def _join_rendered(joined: Joined, answers: Sequence[Answer], wanted: Sequence[W
         logged = answers[pairs[0].answer].slot is not None
         fitting, note = named_rendering(pairs, strict=logged)
     else:
-        free = {i: a.context for i, a in enumerate(answers) if a.rendered and a.context}
-        fitting, note = common_rendering(free, {i: wanted[i].request for i in left})
+        free = {i: a.context for i, a in enumerate(answers) if a.context and i not in joined.used}
+        told = {i: text for i, text in free.items() if answers[i].rendered}
+        asked = {i: wanted[i].request for i in left if wanted[i].request.kind == "generate"}
+        unknown = not told and not joined.draws
+        fitting, note = common_rendering(free if unknown else told, asked, marked=unknown)
     chosen: dict[int, list[int]] = defaultdict(list)
     for pair in fitting:
         chosen[pair.request_index].append(pair.answer)

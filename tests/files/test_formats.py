@@ -170,7 +170,7 @@ EXAMPLES: dict[str, tuple[list[dict[str, Any]], list[Seen]]] = {
             {"instruction": "Name it.", "input": "a tree", "output": "Oak", "generator": "m"},
             {"instruction": "Name a tree.", "input": "", "output": "Elm", "generator": "m"},
         ],
-        [Seen("Name it.\n\na tree", "Oak"), Seen("Name a tree.", "Elm")],
+        [Seen("Name it.\na tree", "Oak"), Seen("Name a tree.", "Elm")],
     ),
     TABLE: (
         [

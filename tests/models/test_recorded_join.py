@@ -167,6 +167,26 @@ def test_prompts_inside_one_template_are_joined_by_their_text() -> None:
     assert "'assistant'" in join(answers, asked).notes[0]
 
 
+@pytest.mark.parametrize(
+    ("form", "is_template"),
+    [
+        ("<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n", True),
+        ("<s>[INST] {} [/INST]", True),
+        ("### Instruction:\n{}\n\n### Response:", True),
+        ("USER: {} ASSISTANT:", True),
+        ("Think step by step. {}", False),
+    ],
+)
+def test_a_template_is_told_by_its_marks_where_the_format_does_not_tell(
+    form: str, is_template: bool
+) -> None:
+    texts = ["Name a tree.", "Sing.", "Dance."]
+    answers = said(*((form.format(text), f"to {text}") for text in texts))
+    expected = [f"to {text}" if is_template else None for text in texts]
+    assert values(answers, wanted(*texts)) == expected
+    assert bool(join(answers, wanted(*texts)).notes) == is_template
+
+
 def ask(asked: Sequence[Wanted]) -> Ask:
     requests = tuple(w.request for w in asked)
     return Ask("k", requests, ("",) * len(requests), Decoding())

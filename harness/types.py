@@ -193,8 +193,9 @@ class TokenColumns:
     top_ids: NDArray[np.int32]  # (T, K), most probable first
     top_logprobs: NDArray[np.float32]  # (T, K) nats
     byte_ends: Ints | None = None  # (T,) end of each token in its text's UTF-8, where known
-    # digest of the tokenizer's vocabulary: ids are comparable only where it is equal
-    vocabulary: str = ""
+    vocabulary: str = ""  # digest of the tokenizer's: ids mean the same where it is equal
+    # id -> token as its tokenizer writes it, for all ids above; empty where nobody said
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

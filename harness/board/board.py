@@ -6,9 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.answers import Read, TaskAnswers, task_answers
-from harness.board.claims import Claim, Claims, MeasureColumn, columns_of, make_claims
-from harness.board.record import CollectionRecord, RunRecord, Variant, named
-from harness.board.subjects import ScoreIndex, Subject, subjects_of
+from harness.board.claims import (
+    Choice,
+    Claim,
+    Claims,
+    MeasureColumn,
+    choose,
+    columns_of,
+    make_claims,
+    outcome,
+)
+from harness.board.record import Change, CollectionRecord, RunRecord, Variant, named
+from harness.board.subjects import Group, ScoreIndex, Subject, subjects_of
 from harness.panel.topics import Topic
 from harness.types import Pair, Score
 
@@ -47,6 +56,38 @@ class Board:
         """The controls of the subject's teacher under the same setting."""
         return [s for s in self.subjects if s.role == "control" and s.group == subject.group]
 
+    def changes_of(self, subject: Subject) -> list[Change]:
+        """The subject beside its base and its teacher, task by task."""
+        own = (subject.student, subject.teacher, subject.base, subject.variant)
+        return [c for c in self.record.changes if (c.student, c.teacher, c.base, c.variant) == own]
+
+    def choices(self) -> list[Choice]:
+        """Which students to take, for every teacher, base and setting in their order."""
+        groups: dict[Group, list[Subject]] = {}
+        for s in self.subjects:
+            if s.role == "student":
+                groups.setdefault(s.group, []).append(s)
+        sizes = {
+            name: float(n)
+            for name, facts in self.record.models.items()
+            if (n := _whole(facts.get("parameters"))) is not None
+        }
+        return [
+            choose(
+                students,
+                {s: self.claim("capability", s) for s in students},
+                self.record.comparisons,
+                {s for s in students if any(map(self._is_loss, self.changes_of(s)))},
+                sizes,
+            )
+            for students in groups.values()
+        ]
+
+    def _is_loss(self, change: Change) -> bool:
+        """Whether a student lost against its base outside of what was distilled."""
+        domain = self.record.tasks.get(change.task, {}).get("domain")
+        return (change.against, domain) == ("base", "outside") and outcome(change) == "worse"
+
     def scores_of(self, subject: Subject) -> list[Score]:
         """Scores of all models under the subject's setting, and those that do not depend on the sweep."""
         return [s for s in self.record.scores if s.variant in (subject.variant, ())]
@@ -80,7 +121,7 @@ def make_board(record: RunRecord, read: Read = no_answers) -> Board:
     """The Board of a record; `read` reaches the stored answers of a collection."""
     index, subjects = ScoreIndex.of(record), subjects_of(record)
     columns = columns_of(index, subjects)
-    claims = make_claims(index, subjects, columns, record.comparisons)
+    claims = make_claims(index, subjects, columns, record.comparisons, record.lineages)
     ranked_by = next(
         (c for c in columns if any(claims[s, c.metric].value is not None for s in subjects)), None
     )

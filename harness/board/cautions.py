@@ -31,7 +31,6 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
     lines += noted(record)
     lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
     lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
-    lines += dict.fromkeys(f"{c.model}: {n}." for c in record.collections for n in c.model_notes)
     return tuple(lines)
 
 
@@ -68,9 +67,12 @@ def _spilled(record: RunRecord) -> Iterator[str]:
 
 
 def noted(record: RunRecord) -> list[str]:
-    """Notes on recorded answers, a line each, for the page and for the running program."""
-    lines = (f"{c.model} x {c.task}: {n}." for c in record.collections for n in c.answer_notes)
-    return list(dict.fromkeys(lines))
+    """Notes on how models were asked and answers read, a line each, for the page and for the running program."""
+    tasks: dict[tuple[str, str], dict[str, None]] = {}
+    for c in record.collections:
+        for note in c.answer_notes:
+            tasks.setdefault((c.model, note), {})[c.task] = None
+    return [f"{model} x {', '.join(names)}: {note}." for (model, note), names in tasks.items()]
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:

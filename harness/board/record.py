@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.panel.topics import Column, Topic
 from harness.text.marks import Marks
@@ -20,22 +21,52 @@ def named(model: str, variant: Variant) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two students of one teacher compared on the same prompts."""
+    """Two students of one teacher, on one base, compared on the same prompts."""
 
     metric: str
     task: str
     teacher: str
+    base: str
     first: str  # student
     second: str  # student
     difference: float  # value of first minus value of second, over the prompts that both have
     low: float
     high: float
     p: float  # two-sided, paired
-    # Holm within (metric, task, teacher); board.claims adds Benjamini-Hochberg across the leaderboard
+    # Holm within one metric, teacher and base; board.claims adds Benjamini-Hochberg across the leaderboard
     p_adjusted: float
     n: int
     detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
     variant: Variant = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A student compared with its base or its teacher, by a number that each model has alone, on the same prompts."""
+
+    metric: str
+    task: str
+    teacher: str
+    base: str
+    student: str
+    against: Literal["base", "teacher"]
+    difference: float  # value of the student minus the other's
+    low: float
+    high: float
+    p: float  # two-sided, paired
+    p_adjusted: float  # Holm within one metric, teacher, base and kind of question
+    n: int  # prompts that both have
+    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+    n_won: int  # prompts on which the student is better than the other
+    n_lost: int  # prompts on which it is worse
+    unit: str
+    better: Better
+    variant: Variant = ()
+
+    @property
+    def other(self) -> str:
+        """The model that the student is compared with."""
+        return self.base if self.against == "base" else self.teacher
 
 
 @dataclass(frozen=True)
@@ -79,11 +110,10 @@ class CollectionRecord:
     n_seen_exactly: int | None = None  # of these, word for word
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
-    model_notes: tuple[str, ...] = ()  # what the model says of how it is asked
     n_cut_prompts: int = 0  # prompts that did not fit and were shortened
     # what its replies have in common besides what they say; None = no replies, or a further sample
     marks: Marks | None = None
-    answer_notes: tuple[str, ...] = ()  # how recorded answers were read and joined
+    answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 
 
@@ -123,6 +153,7 @@ class RunRecord:
     collections: tuple[CollectionRecord, ...]
     versions: Mapping[str, str]  # package -> version, plus python, platform
     lineages: Mapping[str, str] = field(default_factory=dict)  # model -> its lineage
+    changes: tuple[Change, ...] = ()  # students against their bases and teachers
     judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> who judges it
     differences: tuple[Difference, ...] = ()
     work: tuple[WorkCount, ...] = ()

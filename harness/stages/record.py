@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.board.cautions import cautions, without_number
-from harness.board.comparisons import compared
+from harness.board.comparisons import changes, compared
 from harness.board.record import (
     CollectionRecord,
     Comparison,
@@ -55,6 +55,7 @@ def make_record(
         title=run.title,
         scores=tuple(scores),
         comparisons=compared(scores, roles),
+        changes=changes(scores, run.pairs, _own_scores(run)),
         pairs=run.pairs,
         controls=run.controls,
         models={
@@ -100,6 +101,11 @@ def note_of(metric: AbstractMetric) -> MetricNote:
     return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
 
 
+def _own_scores(run: Run) -> set[str]:
+    """Measures whose parts are grades of a model alone."""
+    return {name for name, metric in run.metrics.items() if "own_score" in metric.topics}
+
+
 def roles_of(run: Run) -> dict[str, str]:
     """model -> its role: the first of student, teacher, base, control, ceiling that fits."""
     pairs = run.pairs
@@ -123,6 +129,7 @@ def join_records(records: Sequence[RunRecord], variants: Sequence[Variant]) -> R
         records[0],
         scores=tuple(replace(s, variant=v) for r, v in jobs for s in r.scores),
         comparisons=tuple(comparisons),
+        changes=tuple(replace(c, variant=v) for r, v in jobs for c in r.changes),
         models={k: v for r in records for k, v in r.models.items()},
         tasks={k: v for r in records for k, v in r.tasks.items()},
         pairs=tuple(dict.fromkeys(p for r in records for p in r.pairs)),
@@ -194,7 +201,6 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         usd=_price(plan.run, cell.model, how),
         answer_notes=tuple(how.get("notes", ())),
         secrets=tuple(str(how.get(FACT, "")).split()),
-        model_notes=tuple(str(how.get("model_notes", "")).splitlines()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
         marks=marks_in(planned, store),
     )
@@ -232,6 +238,7 @@ def _task_facts(plan: Plan, name: str) -> Facts:
         "n_prompts": sets[0].n_prompts if sets else 0,
         "chat": " and ".join("conversation" if c else "plain text" for c in chats),
         "yields": " ".join(sets[0].yields) if sets else "",
+        "domain": plan.run.tasks[name].domain or "",
     }
 
 

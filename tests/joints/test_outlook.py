@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +143,7 @@ def test_what_a_model_says_of_itself_is_on_the_page(tmp_path: Path) -> None:
     for c in (c for c in plan.collections if c.model == "student"):
         how, spec, table = store.provenance(c.key), store.spec(c.key), store.table(c.key)
         store.folder(c.key).rename(store.root / f"old{c.key}")
-        store.put(c.key, table, spec, {**how, "model_notes": "one note\nanother"})
+        store.put(c.key, table, spec, {**how, "notes": ["one note", "another"]})
     record = make_record(plan, store, ())
-    told = [w for w in record.warnings if w.startswith("student: ")]
-    assert told == ["student: one note.", "student: another."]
-    assert replace(record, collections=()).warnings  # the record keeps them as they were made
+    told = [w for w in record.warnings if w.startswith("student x ")]
+    assert told == ["student x open, quiz: one note.", "student x open, quiz: another."]

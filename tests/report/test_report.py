@@ -20,6 +20,7 @@ from harness.stages.report import write_report
 from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, board, read, record
 
 FILES = [
+    "changes.csv",
     "index.html",
     "influence.parquet",
     "leaderboard.csv",

@@ -97,12 +97,6 @@ WARNINGS = [
         warned(collections=(answered(),)),
     ),
     Row(
-        "cautions",
-        "answers_of_a: it is a note.",
-        warned(collections=(answered(model_notes=("it is a note",)),)),
-        warned(collections=(answered(),)),
-    ),
-    Row(
         "noted",
         "answers_of_a x open: 25 of its answers fit no prompt.",
         warned(collections=(answered(answer_notes=("25 of its answers fit no prompt",)),)),

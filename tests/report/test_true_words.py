@@ -65,7 +65,7 @@ def answered(model: str = "answers_of_a", **how: Any) -> CollectionRecord:
 
 def wrote(texts: list[str], others: list[str] = TEXTS, yields: str = "text style") -> Said:
     """The warnings about a student's replies beside those of its teacher."""
-    asked = [f"prompt {i}" for i in range(N)]
+    asked = [f"This is prompt {i}" for i in range(N)]
     marks = {"answers_of_a": read_marks(texts, asked), "teacher_a": read_marks(others, asked)}
     return warned(
         collections=tuple(answered(model, marks=m) for model, m in marks.items()),
@@ -209,6 +209,18 @@ WARNINGS = [
         "3 of 40 replies of answers_of_a to open have special tokens in them (<|user|>)",
         wrote(some(3, lambda t: f"{t}<|user|>{t}")),
         wrote(some(2, lambda t: f"{t}<|user|>{t}")),  # two who speak of such tokens
+    ),
+    Row(
+        "_inside",
+        "3 of 40 replies of answers_of_a to open have turns of a conversation in them (User:)",
+        wrote(some(3, lambda t: f"{t}\nUser: more")),
+        wrote(some(3, lambda t: f"{t}\nThe User: more")),
+    ),
+    Row(
+        "_inside",
+        '3 of 40 replies of answers_of_a to open begin with their own prompt ("This is prompt 0")',
+        wrote([f"This is prompt {i}. {t}" if i < 3 else t for i, t in enumerate(TEXTS)]),
+        wrote([f"This is prompt {i}. {t}" if i < 2 else t for i, t in enumerate(TEXTS)]),
     ),
     Row(
         "_inside",

@@ -20,7 +20,7 @@ from harness.types import DistillbenchError, Score
 
 R = TypeVar("R", Score, Comparison)
 RUN, SCORES, INFLUENCE = "run.json", "scores.json", "influence.parquet"
-_RUN_SCHEMA = 2
+_RUN_SCHEMA = 3
 _SCORES_SCHEMA = 1
 # pseudo-values of whole measures and of models' own scores: `score` = place in scores.json; `cluster` is empty where
 # it is the prompt

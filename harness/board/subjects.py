@@ -35,38 +35,32 @@ class Subject:
         return self.teacher, self.variant
 
 
-def subjects_of(record: RunRecord) -> tuple[Subject, ...]:
+def subjects_of(record: RunRecord, variant: Variant = ()) -> tuple[Subject, ...]:
     """Students in the order of the matrix, then controls and ceilings in the order of the teachers.
 
-    A pair appears under every variant in which it has scores, or under all variants if it has none.
+    `record` = that of one setting, whose scores bear `variant`.
     """
-    variants = sorted({s.variant for s in record.scores}) or [()]
     pairs = {(p.student, p.teacher): p for p in record.pairs}
-    scored = {(s.student, s.teacher, s.variant) for s in record.scores}
-    students = [
-        _of_pair(pair, variant)
-        for key, pair in pairs.items()
-        for variant in [v for v in variants if (*key, v) in scored] or variants
-    ]
+    students = [of_pair(pair, variant) for pair in pairs.values()]
     others = [
-        Subject(*key[:2], role, base, variant=key[2])
+        Subject(*key, role, base, variant=variant)
         for key, base in _bases(record).items()
-        if key[:2] not in pairs and base != key[0] and (role := _role(record, *key[:2])) != "base"
+        if key not in pairs and base != key[0] and (role := _role(record, *key)) != "base"
     ]
     order = {t: i for i, t in enumerate(dict.fromkeys(p.teacher for p in record.pairs))}
-    others.sort(key=lambda s: (order.get(s.teacher, len(order)), s.student, s.teacher, s.variant))
+    others.sort(key=lambda s: (order.get(s.teacher, len(order)), s.student, s.teacher))
     return (*students, *others)
 
 
-def _bases(record: RunRecord) -> dict[tuple[str, str, Variant], str]:
-    """(model, teacher, variant) -> base of every compared model; of several bases, that of the teacher's last pair."""
+def _bases(record: RunRecord) -> dict[tuple[str, str], str]:
+    """(model, teacher) -> base of every compared model; of several bases, that of the teacher's last pair."""
     places: dict[tuple[str, str], int] = {}
     for place, pair in enumerate(record.pairs):
         places.setdefault((pair.teacher, pair.base or ""), place)
-    bases: dict[tuple[str, str, Variant], set[str]] = {}
+    bases: dict[tuple[str, str], set[str]] = {}
     for s in record.scores:
         if s.teacher and s.student != s.teacher:
-            bases.setdefault((s.student, s.teacher, s.variant), set()).add(s.base)
+            bases.setdefault((s.student, s.teacher), set()).add(s.base)
     return {
         key: max(own, key=lambda base: (places.get((key[1], base), -1), base))
         for key, own in bases.items()
@@ -81,7 +75,8 @@ def _role(record: RunRecord, model: str, teacher: str) -> str:
     return "other" if role == "student" else role
 
 
-def _of_pair(pair: Pair, variant: Variant) -> Subject:
+def of_pair(pair: Pair, variant: Variant) -> Subject:
+    """The student of a pair under a setting."""
     return Subject(pair.student, pair.teacher, "student", pair.base or "", pair.base_kind, variant)
 
 

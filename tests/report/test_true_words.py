@@ -360,6 +360,12 @@ REASONS = [
     ),
     Row(
         "require_shared",
+        "19 prompts answered by student; at least 20 are needed",
+        named(Length("m", "m"), student=wrote_some("student", 19)),
+        named(Length("m", "m"), student=wrote_some("student", 20)),
+    ),
+    Row(
+        "require_shared",
         "10 prompts answered by all of student, teacher; at least 20 are needed "
         "(student answered 25, mostly other ones than the rest)",
         aligned(wrote_some("student", 25), wrote_some("teacher", 25, 15)),

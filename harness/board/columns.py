@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -101,6 +101,20 @@ ROW_END: tuple[Field[Row], ...] = (
 )
 
 
+def reserved(metrics: Iterable[str]) -> frozenset[str]:
+    """Names of the columns that tables have without a sweep; `metrics` = names of measures."""
+    tables: tuple[tuple[Field[Any], ...], ...]
+    tables = (SCORE, COMPARISON, COLLECTION, RUN_DIFFERENCE, ROW, ROW_END)
+    measures = [claim_name(m, field) for m in metrics for field in CLAIM]
+    return frozenset([*(f.name for table in tables for f in table), *measures])
+
+
+def claim_name(metric: str, field: Field[Claim]) -> str:
+    """The name of a measure's column in the leaderboard."""
+    name = metric.replace("/", "_")
+    return f"{name}_{field.name}" if field.name else name
+
+
 def swept(names: Sequence[str], variant: Callable[[R], Variant]) -> tuple[Field[R], ...]:
     """A column for each swept key, whose value is a row's own."""
 
@@ -112,4 +126,4 @@ def swept(names: Sequence[str], variant: Callable[[R], Variant]) -> tuple[Field[
 
 def score_texts(score: Score) -> dict[str, str]:
     """A score's row of scores.csv: column -> text."""
-    return {f.name: f.text(score) for f in SCORE if f.in_csv} | dict(score.variant)
+    return {f.name: f.text(score) for f in SCORE if f.in_csv}

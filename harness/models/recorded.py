@@ -17,7 +17,7 @@ from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
 from harness.files.rows import ending, stamp
 from harness.files.sources import Answers, Source, check_any, find_files, format_of, read_answers
-from harness.keys import digest, place
+from harness.keys import describes, digest, place
 from harness.models import (
     FAILURES,
     AbstractModel,
@@ -58,7 +58,7 @@ class RecordedModel(AbstractModel):
     # column -> value, or list of values, of this model's rows
     where: dict[str, Any] = place(default_factory=dict)
     # of a folder with several runs: a part of the name of the file to take; None = the newest by its name
-    run: str | None = place(None)
+    run: str | None = describes(None)
     # what was asked under which id (a batch's input, a file of questions); None = the task's prompts have the ids
     prompts_file: str | None = place(None)
 
@@ -82,7 +82,6 @@ class RecordedModel(AbstractModel):
             "file": digest(source.format, read),
             "where": digest(source.where),
             "prompts_file": prompts,
-            "run": "",
         }
 
     def offers(self) -> frozenset[Offer]:
@@ -151,14 +150,13 @@ class RecordedSession(AbstractSession):
                 started = time.perf_counter()
                 joined = self._joined(ask)
                 if not joined.draws:
-                    answers = self._recorded.answers
-                    raise DistillbenchError(
-                        no_match(self._model.name, self._model.file, answers, ask)
-                    )
+                    raise DistillbenchError(no_match(self._model.file, self._recorded.answers, ask))
                 rows, options = self._chosen(ask, joined)
                 for batch in ask.missing:
                     outputs = _outputs(ask, batch, rows, options.options)
                     yield Answered(ask.key, outputs, time.perf_counter() - started)
+            except DistillbenchError as error:
+                yield Failed(ask.key, DistillbenchError(f"model {self._model.name}: {error}"))
             except FAILURES as error:
                 yield Failed(ask.key, error)
 
@@ -177,10 +175,7 @@ class RecordedSession(AbstractSession):
     def _chosen(self, ask: Ask, joined: Joined) -> tuple[list[Answer | None], Chosen]:
         """The answers to all requests, and the options that they name."""
         rows = _rows(ask, joined.draws)
-        try:
-            return rows, chosen(ask.requests, rows)
-        except DistillbenchError as error:
-            raise DistillbenchError(f"model {self._model.name}: {error}") from None
+        return rows, chosen(ask.requests, rows)
 
     def _joined(self, ask: Ask) -> Joined:
         """The answers to all requests whose conversations are complete."""

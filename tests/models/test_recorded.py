@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from harness.models import Ask
 from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
@@ -366,3 +367,37 @@ def test_what_a_file_may_hold_is_told_from_its_name_and_columns() -> None:
         "generate",
         "choose",
     }
+
+
+def test_rows_of_one_prompt_are_samples_where_nothing_else_tells_them_apart(tmp_path: Path) -> None:
+    rows = [{"prompt": p, "response": f"{p} {d}", "id": n, "at": n * 7} for n, (p, d) in enumerate(
+        (p, d) for d in "xyz" for p in ("Hi", "Yo"))]  # fmt: skip
+    model = recorded(file=write(tmp_path, "a.csv", rows))
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=1).text == ("Hi y", "Yo y")
+    with model.open(paths(tmp_path)) as session:
+        (note,) = session.notes(Ask("k", tuple(asked("Hi", "Yo")), ("", ""), Decoding()))
+    assert note.startswith("every prompt stands in 3 rows")
+
+
+@pytest.mark.parametrize("column", ["epoch", "sample_idx"])
+def test_a_usual_column_numbers_the_samples(tmp_path: Path, column: str) -> None:
+    rows = [
+        {"prompt": p, "response": f"{p} {d}", column: d}
+        for p, d in [("Hi", 3), ("Hi", 1), ("Yo", 1)]
+    ]
+    model = recorded(file=write(tmp_path, "a.jsonl", rows))
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=0).text == ("Hi 1", "Yo 1")
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=1).text == ("Hi 3", None)
+
+
+def test_two_models_in_one_file_are_not_samples(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": p, "response": f"{m} {p}", "generator": m} for m in "ab" for p in ("Hi", "Yo")
+    ]
+    file = write(tmp_path, "a.jsonl", rows)
+    line = fault(tmp_path, recorded(file=file))
+    assert "one for each 'generator' (a, b)" in line
+    assert "where: {generator: 'a'}" in line
+    assert fault(tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:3])))
+    sampled = recorded(file=file, columns={"answer": "response", "sample": "generator"})
+    assert answers(tmp_path, sampled, asked("Hi"), sample=1).text == ("b Hi",)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
+from harness.board.joined import Job, join
 from tests.report.records import CONTROLS, board, record, scores
 
 
@@ -75,8 +76,6 @@ def test_a_listed_control_that_is_also_the_base_is_not_a_row() -> None:
 
 
 def test_swept_values_make_rows_of_their_own() -> None:
-    run = record()
-    swept = tuple(replace(s, variant=(("seed", v),)) for v in ("0", "1") for s in run.scores)
-    both = replace(run, scores=swept, comparisons=(), variants=("seed",))
+    both = join([Job((("seed", v),), record()) for v in ("0", "1")])
     variants = [r.subject.variant for r in board(both).rows if r.subject.student == "task_only"]
     assert variants == [(("seed", "0"),), (("seed", "1"),)]

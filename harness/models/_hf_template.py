@@ -27,6 +27,7 @@ class Frame:
 
     adds: str  # words of its own before the first question, marks left out; "" = none
     closing: int | None  # token that closes an assistant's turn; None = no token does
+    stop: str  # where no token does: the text that does; "" = none
     n_header: int  # tokens between the last question and the reply
     dated: bool  # whether it asks for the date
 
@@ -66,10 +67,12 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
         return None
     speller.encode(Context(talk, rendered=True))
     between = talk.partition(_REPLY)[2].partition(_AGAIN)[0]
+    closing = _closing(speller, between)
     header = Context(talk.rpartition(_AGAIN)[2], rendered=True)
     return Frame(
         adds=_words_before(speller, one.partition(_ASKED)[0], between),
-        closing=_closing(speller, between),
+        closing=closing,
+        stop=_stop(between) if closing is None else "",
         n_header=len(speller.encode(header)),
         dated=one != later,
     )
@@ -130,6 +133,12 @@ def _closing(speller: Speller, between: str) -> int | None:
         if speller.tokenizer.decode([index]).strip():
             return None
     return None
+
+
+def _stop(between: str) -> str:
+    """A mark that is spelled in several tokens, or all that stands between a reply and the next question."""
+    mark = re.match(r"\s*(<[^<>\s]+>|\[[^\[\]\s]+\])", between)
+    return mark[1] if mark else between.rstrip()
 
 
 def _marks(speller: Speller) -> dict[int, str]:

@@ -338,6 +338,36 @@ def test_weights_that_would_be_random_are_refused(llama: Path, tmp_path: Path) -
         pass
 
 
+def test_weights_of_an_adapter_among_the_models_are_refused(llama: Path, tmp_path: Path) -> None:
+    """transformers leaves out what it does not know: the answers would be the base's."""
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(llama, tmp_path / "m"))
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.0.self_attn.q_proj.lora_A.weight"] = torch.ones(2, 32)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    refused = pytest.raises(
+        DistillbenchError, match=r"got those of an adapter among them.*merge it"
+    )
+    with refused, _session(folder):
+        pass
+
+
+def test_weights_that_are_no_numbers_are_said(llama: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(llama, tmp_path / "m"))
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][3] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    for request in (
+        Request(0, "generate", "a", max_new_tokens=4),
+        Request(0, "score", "a", continuation=" b"),
+    ):
+        with _session(folder) as session, pytest.raises(DistillbenchError, match="got NaN"):
+            session.answer_batch([request], ["p"], Decoding())
+
+
 def test_missing_folders_and_unknown_repositories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

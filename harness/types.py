@@ -110,6 +110,9 @@ class Request:
     max_new_tokens: int | None = None  # generate only; None = Decoding's
     temperature: float | None = None  # generate only; None = Decoding's (lm-eval's state their own)
     top_p: float | None = None  # generate only; None = Decoding's
+    n_options: int | None = None  # choose only
+    # choose only: number of the first option where options have numbers; None = the answers tell
+    first_number: int | None = None
 
     @property
     def replies(self) -> tuple[int, ...]:

@@ -62,6 +62,7 @@ CHANGE: tuple[Field[Change], ...] = (
 )
 COLLECTION: tuple[Field[CollectionRecord], ...] = (
     *attributes("model", "task", "sample", "n_requests", "n_answered", "n_cut_prompts"),
+    Field("n_empty", lambda c: c.marks.n_empty if c.marks else None),
     *attributes("n_tokens", "wall_s"),
     *attributes("latency_p50_s", "latency_p95_s", "peak_memory_bytes", "usd", "missing"),
     *attributes("key", "requests_key", "grades_key"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.panel.topics import Column, Topic
+from harness.text.marks import Marks
 from harness.types import Better, Control, Level, Pair, Score
 
 Variant = tuple[tuple[str, str], ...]  # swept keys and their values
@@ -110,6 +111,8 @@ class CollectionRecord:
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
     n_cut_prompts: int = 0  # prompts that did not fit and were shortened
+    # what its replies have in common besides what they say; None = no replies, or a further sample
+    marks: Marks | None = None
     answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 

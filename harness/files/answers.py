@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness.types import Kind
 
-# text; option; (nats, greedy); None = no option extracted, or not answered
-Value = str | int | tuple[float, bool | None] | None
+# text, or the label of an option; (nats, greedy); None = no option named, or not answered
+Value = str | tuple[float, bool | None] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def without_answer(messages: Sequence[Message], answer: str | None) -> list[Mess
 
 def joined(instruction: str, more: str | None) -> str:
     """An instruction and its input, as one prompt."""
-    return f"{instruction}\n\n{more}" if more and more.strip() else instruction
+    return f"{instruction}\n{more}" if more and more.strip() else instruction
 
 
 def flattened(messages: Iterable[Message]) -> tuple[str, str | None]:

@@ -55,12 +55,13 @@ def read_rows(path: Path, where: Mapping[str, Any], columns: Sequence[str]) -> T
     """
     needed = list(dict.fromkeys([*columns, *(where if columns else ())]))
     check_columns(path, [*columns, *where])
-    rows = _all_rows(path, stamp(path), tuple(needed) if starts_with(path, _PARQUET) else ())
+    read = tuple(needed) if starts_with(path, _PARQUET) else ()
+    rows = _all_rows(path, stamp(path), read)
     if not rows:
         raise DistillbenchError(
             f"{path}: expected at least one row, got none; is it the right file?"
         )
-    numbers = _selected(path, rows, where)
+    numbers = _selected(path, read, where)
     return Table(
         path, [rows[n - 1] for n in numbers], numbers, blank_or_missing=ending(path) in _SEPARATED
     )
@@ -197,34 +198,37 @@ def _check_exists(path: Path) -> None:
         raise DistillbenchError(f"{path}: the file is empty (0 bytes); expected a table")
 
 
-def _selected(path: Path, rows: Sequence[Row], where: Mapping[str, Any]) -> list[int]:
+def _selected(path: Path, columns: tuple[str, ...], where: Mapping[str, Any]) -> list[int]:
     """Places, from 1, of the rows that satisfy `where`; raises DistillbenchError where there are none."""
-    wanted = {
-        column: list(value) if isinstance(value, (list, tuple)) else [value]
-        for column, value in where.items()
-    }
-    chosen = [
-        number
-        for number, row in enumerate(rows, start=1)
-        if all(_is_among(row.get(column), values) for column, values in wanted.items())
-    ]
-    if not chosen:
-        first, values = next(iter(wanted.items()))
-        seen = dict.fromkeys(_shown(row.get(first)) for row in rows)
-        criteria = ", ".join(f"{c}={v!r}" for c, v in where.items())
-        near = unknown(_shown(values[0]) if values else "", list(seen)[:200])
-        raise DistillbenchError(f"{path}: no row has {criteria}; {first} {near}")
-    return chosen
+    chosen = set(range(1, len(_all_rows(path, stamp(path), columns)) + 1))
+    for column, value in where.items():
+        values = list(value) if isinstance(value, (list, tuple)) else [value]
+        known = _places(path, stamp(path), columns, column)
+        chosen &= {number for v in values for number in known.get(_compared(v), ())}
+        if not chosen:
+            criteria = ", ".join(f"{c}={v!r}" for c, v in where.items())
+            near = unknown(_compared(values[0]) if values else "", list(known)[:200])
+            raise DistillbenchError(f"{path}: no row has {criteria}; {column} {near}")
+    return sorted(chosen)
 
 
-def _is_among(cell: Any, values: Sequence[Any]) -> bool:
-    """Whether a cell is one of the values that a configuration names, by its spelling or its number."""
-    return any(cell == v or _shown(cell) == _shown(v) for v in values)
+@lru_cache(maxsize=8)
+def _places(
+    path: Path, stamp: tuple[int, int], columns: tuple[str, ...], column: str
+) -> Mapping[str, Sequence[int]]:
+    """What stands in a column -> the places, from 1, of the rows in which it does."""
+    places: dict[str, list[int]] = {}
+    for number, row in enumerate(_all_rows(path, stamp, columns), start=1):
+        places.setdefault(_compared(row.get(column)), []).append(number)
+    return places
 
 
-def _shown(cell: Any) -> str:
+def _compared(cell: Any) -> str:
     """A cell in one spelling for comparisons: 2 and "2" are equal, and so are true and "True"."""
+    if isinstance(cell, str):
+        return cell.lower() if cell in ("True", "False") else cell
     if is_missing(cell):
         return "null"
-    text = str(cell) if isinstance(cell, (list, dict, bytes)) else str(text_of(cell))
-    return text.lower() if text in ("True", "False") else text
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell) if isinstance(cell, (list, dict, bytes)) else str(text_of(cell))

@@ -40,6 +40,8 @@ def choose_files(path: Path, patterns: Sequence[str], run: str | None) -> Chosen
     `run`: a part of the names of the files to take. Raises DistillbenchError where it cannot be told which files count.
     """
     if not path.is_dir():
+        if run is not None and run not in path.name:
+            raise DistillbenchError(f"{path}: key run: expected a folder with runs, got one file")
         return Chosen((path,))
     files = _candidates(path, patterns)
     folders = sorted({f.parent for f in files})

@@ -13,6 +13,7 @@ from harness.files.answers import Answer
 from harness.files.cells import NULL
 from harness.files.formats import TABLE, Reading, formats, recognise
 from harness.files.formats._asked import read_asked
+from harness.files.repeats import numbered
 from harness.files.rows import Table, first_row, names_of, read_rows
 from harness.files.runs import choose_files
 from harness.types import DistillbenchError
@@ -66,8 +67,11 @@ def read_answers(source: Source) -> Answers:
         reading = Reading(path, columns, asked, source.prompts_file)
         rows = zip(table.numbers, table.rows, strict=True)
         here = [a for n, row in rows for a in format_.answers(row, f"{path}, row {n}", reading)]
-        if table.blank_or_missing:
-            notes += _blank(path, here)
+        here, repeats = numbered(table, columns, here)
+        notes += [
+            *([repeats] if repeats else []),
+            *(_blank(path, here) if table.blank_or_missing else []),
+        ]
         answers += here
     notes += [*_failed(answers), *_endless(answers)]
     return Answers(tuple(_ranked(answers)), tuple(notes))
@@ -122,8 +126,8 @@ def _endless(answers: Sequence[Answer]) -> list[str]:
     if not n:
         return []
     return [
-        f"{n} of {len(scored)} log-probabilities are -inf: graded as lm-eval grades them, and left out of measures that "
-        "need a finite one"
+        f"{n} of {len(scored)} log-probabilities are -inf: graded as lm-eval grades them, and left out of measures "
+        "that need a finite one"
     ]
 
 

@@ -120,7 +120,7 @@ class ErrorInheritance(AbstractMetric):
         ]
         if m < _CONTROLS:
             reason = reasons.few(
-                m, "controls of other lineages than student and teacher", _CONTROLS
+                m, "controls of other lineages that answered nine in ten of the prompts", _CONTROLS
             )
             parts = ("expected", "excess", "excess_vs_controls")
             return [*findings, *(Finding(reason, name) for name in parts)]

@@ -15,6 +15,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from harness.files.answers import Answer
@@ -34,6 +35,12 @@ class Wanted:
     request: Request
     # ids of its prompt: the one in its file, and the digest of its row of data
     names: tuple[str, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """All that is asked but the system message."""
+        context = self.request.context
+        return context if isinstance(context, str) else flattened(context)[0]
 
 
 @dataclass
@@ -59,6 +66,8 @@ def join(answers: Sequence[Answer], wanted: Sequence[Wanted]) -> Joined:
     for form in (_whole, _last):
         asked = [Spelling(key, i) for i, w in enumerate(wanted) for key in form(w.request)]
         for spelled in (str, canonical, squeezed):
+            if len(joined.draws) == len(wanted):
+                return joined
             _join_texts(joined, answers, wanted, filed, asked, spelled)
     _join_names(joined, answers, wanted)
     _join_rendered(joined, answers, wanted)
@@ -102,30 +111,24 @@ def _join_texts(
     spelled: Callable[[str], str],
 ) -> None:
     """Joins what is equal in one spelling, as far as nothing else is."""
-    answered, places = _grouped(filed, spelled)
-    requested, _ = _grouped(asked, spelled)
+    answered: dict[Key, set[Key]] = defaultdict(set)
+    places: dict[Key, list[int]] = defaultdict(list)
+    for key, index in filed:
+        near = _spelled(key, spelled)
+        answered[near].add(key)
+        places[near].append(index)
+    requested: dict[Key, set[str]] = defaultdict(set)
+    for key, index in asked:
+        requested[_spelled(key, spelled)].add(wanted[index].text)
     for key, index in asked:
         near = _spelled(key, spelled)
-        if index in joined.draws or near not in answered or len(requested[near]) > 1:
+        if index in joined.draws or near not in places or len(requested[near]) > 1:
             continue
         candidates = _of_name(places[near], answers, wanted[index].names)
         if len(answered[near]) > 1 and not _agree([answers[i] for i in candidates]):
             continue
         joined.draws[index] = _draws([answers[i] for i in candidates])
         joined.used.update(places[near])
-
-
-def _grouped(
-    spellings: Sequence[Spelling], spelled: Callable[[str], str]
-) -> tuple[Mapping[Key, set[Key]], Mapping[Key, list[int]]]:
-    """Spelled key -> the exact keys that become it, and -> the indices filed there."""
-    exact: dict[Key, set[Key]] = defaultdict(set)
-    places: dict[Key, list[int]] = defaultdict(list)
-    for key, index in spellings:
-        near = _spelled(key, spelled)
-        exact[near].add(key)
-        places[near].append(index)
-    return exact, places
 
 
 def _spelled(key: Key, spelled: Callable[[str], str]) -> Key:
@@ -218,8 +221,11 @@ def _join_rendered(joined: Joined, answers: Sequence[Answer], wanted: Sequence[W
         logged = answers[pairs[0].answer].slot is not None
         fitting, note = named_rendering(pairs, strict=logged)
     else:
-        free = {i: a.context for i, a in enumerate(answers) if a.rendered and a.context}
-        fitting, note = common_rendering(free, {i: wanted[i].request for i in left})
+        free = {i: a.context for i, a in enumerate(answers) if a.context and i not in joined.used}
+        told = {i: text for i, text in free.items() if answers[i].rendered}
+        asked = {i: wanted[i].request for i in left if wanted[i].request.kind == "generate"}
+        unknown = not told and not joined.draws
+        fitting, note = common_rendering(free if unknown else told, asked, marked=unknown)
     chosen: dict[int, list[int]] = defaultdict(list)
     for pair in fitting:
         chosen[pair.request_index].append(pair.answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,6 +13,10 @@ from harness.types import DistillbenchError, Request
 _MOST_FORMS = 2  # a template with a date in it has another form after midnight
 _SHARE = 0.9  # of the prompts that have one of these forms
 _TRIED = 20  # answers from which a template is learned
+
+
+# marks of roles: <|im_start|>user, [INST], ### Instruction:, USER:
+_ROLE = re.compile(r"<[|\w]|\[/?INST|###|\b(user|assistant|human)\b", re.IGNORECASE)
 
 
 class Rendering(NamedTuple):
@@ -39,11 +44,11 @@ def named_rendering(pairs: Sequence[Rendering], *, strict: bool) -> tuple[list[R
 
 
 def common_rendering(
-    texts: Mapping[int, str], requests: Mapping[int, Request]
+    texts: Mapping[int, str], requests: Mapping[int, Request], *, marked: bool
 ) -> tuple[list[Rendering], str]:
     """The pairs of a text and a request that one and the same template joins, and a note that quotes it.
 
-    `texts`, `requests`: by the index of the answer, and of the request.
+    `texts`, `requests`: by the index of the answer, and of the request. `marked`: only a template with marks of roles.
     """
     tried = list(dict.fromkeys(texts.values()))[:_TRIED]
     forms = Counter(
@@ -52,6 +57,8 @@ def common_rendering(
         for request in requests.values()
         if (form := surroundings(text, contents(request))) is not None
     )
+    if marked:
+        forms = Counter({form: n for form, n in forms.items() if _ROLE.search(" ".join(form))})
     if not forms:
         return [], ""
     # of equally frequent ones the shortest: a prompt that is a part of another leaves more around it

@@ -33,19 +33,19 @@ def leftovers(answers: Sequence[Answer], ask: Ask, joined: Joined) -> str:
     )
 
 
-def no_match(model: str, file: str, answers: Sequence[Answer], ask: Ask) -> str:
+def no_match(file: str, answers: Sequence[Answer], ask: Ask) -> str:
     """Why not one request is answered, with the nearest of both sides and the cures."""
     requests = [request for request in ask.requests if not request.replies]
     kinds = {answer.kind for answer in answers}
     if requests[0].kind not in kinds:
         present = ", ".join(sorted(kinds))
-        return f"model {model}: {file} holds answers to {present} requests, none to {requests[0].kind} requests"
+        return f"{file} holds answers to {present} requests, none to {requests[0].kind} requests"
     same = [a for a in answers if a.kind == requests[0].kind]
     shown, wanted = _nearest(list(dict.fromkeys(a.shown for a in same)), requests)
     systems = {a.shown: a.system for a in same}
     system = f" with the system message {beginning(systems[shown] or '')}" if systems[shown] else ""
     return (
-        f"model {model}: {file} answers none of the {len(requests)} requests; wanted, for one: {beginning(wanted)}; "
+        f"{file} answers none of the {len(requests)} requests; wanted, for one: {beginning(wanted)}; "
         f"present, for one: {beginning(shown)}{system}; answers are joined by the prompt's text (columns: {{prompt: "
         "...}) or by the id that the task's prompts have (columns: {id: ...}): name the right column"
     )

@@ -17,7 +17,7 @@ from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
 from harness.files.rows import ending, stamp
 from harness.files.sources import Answers, Source, check_any, find_files, format_of, read_answers
-from harness.keys import digest, place
+from harness.keys import describes, digest, place
 from harness.models import (
     FAILURES,
     AbstractModel,
@@ -29,10 +29,11 @@ from harness.models import (
     Offer,
 )
 from harness.models._batches import slices
+from harness.models._recorded_choices import Chosen, chosen
 from harness.models._recorded_join import Draws, Joined, Wanted, check_consistent, join
 from harness.models._recorded_words import leftovers, no_match
 from harness.schema import unknown
-from harness.types import DistillbenchError, Kind, Outputs, Paths, Request
+from harness.types import DistillbenchError, Kind, Outputs, Paths
 
 _AUTO = "auto"
 _TEXT: frozenset[Kind] = frozenset({"generate"})
@@ -57,7 +58,7 @@ class RecordedModel(AbstractModel):
     # column -> value, or list of values, of this model's rows
     where: dict[str, Any] = place(default_factory=dict)
     # of a folder with several runs: a part of the name of the file to take; None = the newest by its name
-    run: str | None = place(None)
+    run: str | None = describes(None)
     # what was asked under which id (a batch's input, a file of questions); None = the task's prompts have the ids
     prompts_file: str | None = place(None)
 
@@ -81,7 +82,6 @@ class RecordedModel(AbstractModel):
             "file": digest(source.format, read),
             "where": digest(source.where),
             "prompts_file": prompts,
-            "run": "",
         }
 
     def offers(self) -> frozenset[Offer]:
@@ -150,13 +150,13 @@ class RecordedSession(AbstractSession):
                 started = time.perf_counter()
                 joined = self._joined(ask)
                 if not joined.draws:
-                    answers = self._recorded.answers
-                    raise DistillbenchError(
-                        no_match(self._model.name, self._model.file, answers, ask)
-                    )
+                    raise DistillbenchError(no_match(self._model.file, self._recorded.answers, ask))
+                rows, options = self._chosen(ask, joined)
                 for batch in ask.missing:
-                    outputs = _outputs(ask, batch, joined.draws)
+                    outputs = _outputs(ask, batch, rows, options.options)
                     yield Answered(ask.key, outputs, time.perf_counter() - started)
+            except DistillbenchError as error:
+                yield Failed(ask.key, DistillbenchError(f"model {self._model.name}: {error}"))
             except FAILURES as error:
                 yield Failed(ask.key, error)
 
@@ -164,12 +164,18 @@ class RecordedSession(AbstractSession):
         """How the file was read, and which of its answers fit no prompt."""
         joined = self._joined(ask)
         left = leftovers(self._recorded.answers, ask, joined)
-        return [*self._recorded.notes, *joined.notes, *([left] if left else [])]
+        words = [left, self._chosen(ask, joined)[1].words]
+        return [*self._recorded.notes, *joined.notes, *filter(None, words)]
 
     def facts(self) -> Facts:
         """How many answers the file holds for this model, and in which format."""
         n = sum(not a.missing for a in self._recorded.answers)
         return {"format": self._format, "recorded_answers": n}
+
+    def _chosen(self, ask: Ask, joined: Joined) -> tuple[list[Answer | None], Chosen]:
+        """The answers to all requests, and the options that they name."""
+        rows = _rows(ask, joined.draws)
+        return rows, chosen(ask.requests, rows)
 
     def _joined(self, ask: Ask) -> Joined:
         """The answers to all requests whose conversations are complete."""
@@ -189,26 +195,38 @@ def _row_of(prompt_id: str) -> str:
     return prompt_id.split("#")[0]
 
 
-def _outputs(ask: Ask, batch: Sequence[int], draws: Mapping[int, Draws]) -> Outputs:
-    """Outputs of one batch. The second sample of a request that a task draws once is what a task that draws twice
-    calls its repeat.
+def _rows(ask: Ask, draws: Mapping[int, Draws]) -> list[Answer | None]:
+    """The answer to every request, or None. The second sample of a request that a task draws once is what a task that
+    draws twice calls its repeat.
     """
-    requests: list[Request] = [ask.requests[i] for i in batch]
     sample = ask.decoding.sample
-    found = [draws.get(i, {}).get(sample + ask.requests[i].repeat) for i in batch]
-    rows: list[Answer | None] = [None if a is None or a.missing else a for a in found]
-    values = [row.value if row else None for row in rows]
+    drawn = (draws.get(i, {}).get(sample + r.repeat) for i, r in enumerate(ask.requests))
+    return [None if a is None or a.missing else a for a in drawn]
+
+
+def _outputs(
+    ask: Ask, batch: Sequence[int], rows: Sequence[Answer | None], options: Sequence[int | None]
+) -> Outputs:
+    """Outputs of one batch, from what stands in the file for all requests."""
+    requests, own = [ask.requests[i] for i in batch], [rows[i] for i in batch]
+    values = [
+        row.value if row and request.kind != "choose" else None
+        for request, row in zip(requests, own, strict=True)
+    ]
     scored = [v if isinstance(v, tuple) else (np.nan, None) for v in values]
     return Outputs(
         request=np.asarray(batch, dtype=np.int64),
         kind=tuple(r.kind for r in requests),
         n_tokens=np.zeros(len(requests), dtype=np.int64),
         text=tuple(v if isinstance(v, str) else None for v in values),
-        stop=tuple(row.stop if row and isinstance(row.value, str) else None for row in rows),
+        stop=tuple(
+            row.stop if row and isinstance(v, str) else None
+            for v, row in zip(values, own, strict=True)
+        ),
         logprob_nats=np.array([nats for nats, _ in scored], dtype=np.float64),
         greedy=tuple(greedy for _, greedy in scored),
-        choice=tuple(v if isinstance(v, int) else None for v in values),
-        answered=tuple(row is not None for row in rows),
+        choice=tuple(options[i] for i in batch),
+        answered=tuple(row is not None for row in own),
     )
 
 

@@ -173,6 +173,7 @@ def align_choices(panel: Panel) -> AlignedChoices:
 def align_choices_with_gold(panel: Panel) -> AlignedChoices:
     """The same on the prompts that state a right option; raises Unavailable below the task's minimum."""
     aligned = align_choices(panel)
-    aligned = aligned.where(aligned.gold >= 0)
-    reasons.require(len(aligned.prompts), panel.minimum, "shared prompts with a right option")
-    return aligned
+    graded = aligned.where(aligned.gold >= 0)
+    what, of = "shared prompts with a right option", len(aligned.prompts)
+    reasons.require(len(graded.prompts), panel.minimum, what, of)
+    return graded

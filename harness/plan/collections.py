@@ -19,6 +19,7 @@ from harness.plan.run import Run
 from harness.plan.summary import Summary, declared
 from harness.store.tables import SCHEMA
 from harness.tasks import Author, Setting
+from harness.text.clean import VERSION as CLEANING
 from harness.text.overlap import VERSION
 from harness.types import Decoding, Pair
 
@@ -184,7 +185,7 @@ def _samples(
             summary,
             asking.key,
             key,
-            digest("grades", SCHEMA, key, asking.key) if graded else None,
+            digest("grades", SCHEMA, CLEANING, key, asking.key) if graded else None,
             training.get((name, asking.key)),
         )
         samples.setdefault(key, collection)

@@ -208,7 +208,7 @@ class Library:
         """The teacher's second sample or other version, where it has answered."""
         ceiling = ceiling_of(pair)
         seats = [self._seat(*ceiling)] if ceiling else []
-        return tuple(s for s in seats if self._is_there(s, task))
+        return tuple(s for s in seats if self._is_there(s, task) and self._has_answers(s, task))
 
     @once
     def _controls(
@@ -246,12 +246,18 @@ class Library:
         return True
 
     @once
+    def _has_answers(self, seat: Seat, task: str) -> bool:
+        """Whether a collection that is there holds an answer: a file may have one sample only."""
+        how = self.store.provenance(self._collection(seat, task).key)
+        return bool(how.get("n_answered", 1))
+
+    @once
     def _collection(self, seat: Seat, task: str) -> Collection:
         """The collection of a seat; raises Unavailable with the reason where it is missing."""
         planned = self.plan.find(seat.author, task, seat.sample)
         if planned is None:
             raise Unavailable(
-                f"{seat.author} has no sample {seat.sample + 1} of {task}: its answers do not vary"
+                f"{seat.author} was not asked for sample {seat.sample + 1} of {task}: greedy answers do not vary"
             )
         if not self.store.has(planned.key):
             why = self.store.failure(planned.key) or "not collected yet"

@@ -25,6 +25,7 @@ from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
 from harness.stages.loop import Made
+from harness.stages.marks import marks_in
 from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
 from harness.store.store import Store
@@ -201,6 +202,7 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         answer_notes=tuple(how.get("notes", ())),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
+        marks=marks_in(planned, store),
     )
 
 

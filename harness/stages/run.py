@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.board.cautions import noted, of_answers, without_number
+from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
+from harness.board.replies import of_answers
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
 from harness.plan.collections import Plan
@@ -16,6 +17,7 @@ from harness.stages import gate
 from harness.stages.ask import build_requests
 from harness.stages.collect import collect
 from harness.stages.loop import Made
+from harness.stages.marks import count_marks
 from harness.stages.outlook import outlook
 from harness.stages.record import count_work, make_record
 from harness.stages.report import stored_answers, write_report
@@ -70,6 +72,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
         code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
+    made = made.and_then(count_marks(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")

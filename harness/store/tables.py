@@ -246,8 +246,11 @@ def _request(row: dict[str, Any]) -> Request:
         "max_new_tokens",
         "temperature",
         "top_p",
+        "n_options",
+        "first_number",
     )
-    return Request(**{n: row[n] for n in names}, context=context, until=tuple(row["until"]))
+    fields: dict[str, Any] = {n: row.get(n) for n in names}
+    return Request(**fields, context=context, until=tuple(row["until"]))
 
 
 def _outputs_schema(names: Iterable[str]) -> pa.Schema:
@@ -317,6 +320,7 @@ _REQUESTS = pa.schema(
         ("leaf", pa.string()), ("slot", pa.int64()), ("repeat", pa.int64()), ("continuation", pa.string()),
         ("open", pa.bool_()), ("until", pa.list_(pa.string())), ("max_new_tokens", pa.int64()),
         ("temperature", pa.float64()), ("top_p", pa.float64()),
+        ("first_number", pa.int64()),
     ]
 )  # fmt: skip
 _OUTPUTS = pa.schema(

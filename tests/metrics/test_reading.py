@@ -460,5 +460,5 @@ def test_next_tokens_are_compared_with_controls() -> None:
     assert found["over_controls"].value == pytest.approx(share(sides.student) - chance, abs=1e-12)
     alone = findings(NextTokenAgreement("n", "n"), [replace(sides, controls=())], RNG)
     assert [f.statistic for f in alone if f.name == "over_controls"] == [
-        "no controls of another lineage than student and teacher"
+        "no control of another lineage than student and teacher has answers here"
     ]

@@ -47,7 +47,7 @@ REQUESTS = (
     Request(5, "score", "Question: what metal is dug in Orl? Answer: ", continuation="tin"),
     Request(6, "score", TALK, slot=1, continuation=" seven"),
     Request(7, "read", "", continuation="The miller paints the door red. " * 5),
-    Request(8, "choose", "q1"),
+    Request(8, "choose", "q1", n_options=4),
 )
 DECODING = Decoding(max_new_tokens=6, seed=3, sample=1)
 KINDS: dict[str, type[AbstractModel]] = {

@@ -338,6 +338,22 @@ def test_weights_that_would_be_random_are_refused(llama: Path, tmp_path: Path) -
         pass
 
 
+def test_files_that_are_no_folders_are_told_what_they_are(llama: Path, tmp_path: Path) -> None:
+    """A GGUF file, alone or in a folder, with the line that converts it; one file of a checkpoint."""
+    file = tmp_path / "small.gguf"
+    file.write_bytes(b"GGUF")
+    folder = Path(shutil.copytree(llama, tmp_path / "m"))
+    (folder / "model.safetensors").rename(folder / "model.gguf")
+    for path in (file, folder):
+        (fault,) = _model(path).faults(_paths(tmp_path))
+        code = fault.partition('python -c "')[2].removesuffix('"')
+        compile(code, "the line that converts it", "exec")
+        assert f"give `path: {tmp_path}" in fault
+        assert "\n" not in fault
+    (fault,) = _model(llama / "model.safetensors").faults(_paths(tmp_path))
+    assert fault.endswith(f"give the folder: {llama}")
+
+
 def test_weights_of_an_adapter_among_the_models_are_refused(llama: Path, tmp_path: Path) -> None:
     """transformers leaves out what it does not know: the answers would be the base's."""
     from safetensors.torch import load_file, save_file

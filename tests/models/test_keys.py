@@ -68,7 +68,7 @@ def _recorded(folder: Path, llama: Path) -> Example:
     fields = {"kind": "recorded", "file": file, "where": where, "prompts_file": "one.jsonl"}
     return Example(
         build("models", "m", fields),
-        {"columns": {"answer": "response"}, "format": "openai_batch"},
+        {"columns": {"answer": "response"}, "format": "openai_batch", "run": "one"},
         {
             "file": ("{name}.jsonl", "other.jsonl"),
             "prompts_file": ("same.jsonl", "other.jsonl"),

@@ -49,7 +49,7 @@ def test_every_model_has_answers(name: str, kind: Any, shared_data: Path, tmp_pa
     )
     column = "prompt" if kind == "generate" else "question_id"
     asked = pd.read_parquet(file, columns=[column])[column].drop_duplicates().astype(str)
-    requests = [Request(i, kind, text) for i, text in enumerate(asked)]
+    requests = [Request(i, kind, text, n_options=10) for i, text in enumerate(asked)]
     keys = set()
     for model, fields in matrix(name)["models"].items():
         backend = build("models", model, fields)

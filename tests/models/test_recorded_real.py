@@ -77,7 +77,7 @@ def test_predictions_of_real_models(shared_data: Path, tmp_path: Path) -> None:
     )
     found = answers(
         model,
-        [Request(i, "choose", str(q)) for i, q in enumerate(rows.index)],
+        [Request(i, "choose", str(q), n_options=10) for i, q in enumerate(rows.index)],
         shared_data,
         tmp_path,
     )

@@ -266,8 +266,8 @@ def test_an_instruction_is_asked_with_its_input(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(json.dumps(rows))
     found = make("x.json", columns={"prompt": "instruction"}).requests(at(tmp_path))
     assert [r.context for r in found.requests] == [
-        "Turn it into the past.\n\nI go.",
-        "Turn it into the past.\n\nI see.",
+        "Turn it into the past.\nI go.",
+        "Turn it into the past.\nI see.",
         "Turn it into the past.",
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from harness.files.conversations import (
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import IDS, asked_under
 from harness.files.rows import Row
+from harness.text.labels import label_text
 from harness.types import DistillbenchError
 
 # Names that a table without `columns` is searched for; "answer" is not among them: often it is the
@@ -33,9 +33,6 @@ _USUAL = {
     "prompt": ("prompt", "instruction", "question", "messages", "conversations"),
     "answer": ("response", "output", "completion"),
 }
-_INDEX = re.compile(r"\d+(\.0+)?")  # "2.0" is how tables write whole numbers in a column with gaps
-_LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
-_PLAIN = (str, int, float)
 
 
 def settled(given: Mapping[str, str], names: Sequence[str]) -> Mapping[str, str]:
@@ -138,26 +135,12 @@ def _label(cell: Any) -> int | str:
     return cell if isinstance(cell, (int, str)) else 0 if is_missing(cell) else str(cell)
 
 
-def _option(cell: Any, place: str, column: str) -> int | None:
-    """The option that a cell names: a letter, an index from 0, or None."""
-    if is_missing(cell) or (isinstance(cell, str) and not cell.strip()):
-        return None
-    if (
-        isinstance(cell, _PLAIN)
-        and not isinstance(cell, (bool, str))
-        and cell >= 0
-        and cell == int(cell)
-    ):
-        return int(cell)
-    if isinstance(cell, str):
-        letter = _LETTER.fullmatch(cell.strip())
-        if letter:
-            return ord(letter[1].upper()) - ord("A")
-        if _INDEX.fullmatch(cell.strip()):
-            return int(float(cell))
-    raise DistillbenchError(
-        f"{place}: column {column!r}: expected a letter, an index from 0, or nothing, got {beginning(str(cell))}"
-    )
+def _option(cell: Any, place: str, column: str) -> str | None:
+    """The label of the option that a cell names, or None; which option that is depends on the question."""
+    try:
+        return None if is_missing(cell) else label_text(cell)
+    except ValueError as error:
+        raise DistillbenchError(f"{place}: column {column!r}: {error}, or nothing") from None
 
 
 FORMAT = Format("a table", lambda row: True, answers, settled)

@@ -19,6 +19,13 @@ _TOKENIZERS = (
     "tekken.json",
 )
 CONFIG = "config.json"
+_SETTINGS = (
+    CONFIG,
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "model.safetensors.index.json",
+)
 _SPELLED = (  # every file that a tokenizer can depend on
     "tokenizer*",
     "vocab.*",
@@ -142,10 +149,23 @@ def checkpoint_faults(folder: Path) -> list[str]:
             f"{folder}: expected a tokenizer ({_TOKENIZERS[0]}, {_TOKENIZERS[1]} ...), got none; "
             "save the one that the model was trained with by tokenizer.save_pretrained(folder)"
         )
+    faults += _unreadable(folder)
     try:
         faults += [fault for file in weight_files(folder) if (fault := weights_fault(file))]
     except DistillbenchError as error:
         faults.append(str(error))
+    return list(dict.fromkeys(faults))
+
+
+def _unreadable(folder: Path) -> list[str]:
+    """Settings that are no JSON: transformers takes its defaults in place of some of them, without a word."""
+    faults = []
+    for name in _SETTINGS:
+        try:
+            if (folder / name).is_file():
+                read_json(folder / name)
+        except DistillbenchError as error:
+            faults.append(str(error))
     return faults
 
 

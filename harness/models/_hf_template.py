@@ -42,13 +42,19 @@ def render(speller: Speller, messages: Sequence[Message], is_open: bool, options
             "set tokenizer.chat_template and save it, or ask in plain text (chat: false)"
         )
     try:
-        return _apply(speller, messages, is_open, options)
+        text = _apply(speller, messages, is_open, options)
     except (jinja2.exceptions.TemplateError, ValueError) as error:
         roles = ", ".join(m.role for m in messages)
         raise DistillbenchError(
             f"model {speller.name}: its chat template refuses a conversation of {roles}: {error}; "
             "leave out the system message (`system`, or `drop_system: true`), or ask in plain text (chat: false)"
         ) from None
+    if unheard := [m.text for m in messages if m.role == "system" and m.text.strip() not in text]:
+        raise DistillbenchError(
+            f"model {speller.name}: its chat template leaves the system message out ({unheard[0][:60]!r}); say so by "
+            "`drop_system: true`, or delete `system`"
+        )
+    return text
 
 
 def frame_of(speller: Speller, options: Options, system: str | None = None) -> Frame | None:

@@ -338,6 +338,16 @@ def test_weights_that_would_be_random_are_refused(llama: Path, tmp_path: Path) -
         pass
 
 
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer_config.json"])
+def test_settings_that_are_no_json_are_refused(llama: Path, tmp_path: Path, name: str) -> None:
+    """transformers would go on without generation_config.json, and end replies elsewhere."""
+    folder = Path(shutil.copytree(llama, tmp_path / "m"))
+    (folder / name).write_text((folder / name).read_text()[:-3])
+    faults = _model(folder).faults(_paths(tmp_path))
+    assert len(faults) == 1
+    assert f"{name}: expected JSON, got" in faults[0]
+
+
 def test_files_that_are_no_folders_are_told_what_they_are(llama: Path, tmp_path: Path) -> None:
     """A GGUF file, alone or in a folder, with the line that converts it; one file of a checkpoint."""
     file = tmp_path / "small.gguf"

@@ -181,6 +181,19 @@ def test_refused_conversations_are_said_in_words() -> None:
         render(speller, [Message("system", "x"), Message("user", "y")], True, {})
 
 
+def test_a_system_message_that_the_template_leaves_out_is_refused() -> None:
+    speller = _speller(SHAPES["phi"])
+    talk = [Message("system", " Be brief.\n"), Message("user", "y")]
+    assert "Be brief." in render(speller, talk, True, {})
+    template = speller.tokenizer.chat_template
+    speller.tokenizer.chat_template = template.replace(
+        "for m in messages", "for m in messages if m['role'] != 'system'"
+    )
+    with pytest.raises(DistillbenchError, match=r"leaves the system message out .*drop_system"):
+        render(speller, talk, True, {})
+    assert render(speller, talk[1:], True, {})
+
+
 def test_a_token_without_a_row_is_named() -> None:
     """The template's own token lies beyond the embedding: said before anything is asked."""
     tokenizer = SHAPES["qwen_3"].tokenizer()

@@ -10,21 +10,23 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from harness.cli.jobs import asked_values, shown
-from harness.cli.words import check, drop_marked, in_order, marked
+from harness.cli.words import Line, check, drop_marked, in_order, marked
 from harness.types import DistillbenchError
 
 
 def test_flags_may_stand_anywhere(tmp_path: Path) -> None:
     folder = str(tmp_path)
     words = ["matrix=a", "--config-dir", folder, "seed=0,1", "-m", "limit=3", "-m"]
-    assert in_order(words) == ["--config-dir", folder, "-m", "matrix=a", "seed=0,1", "limit=3"]
-    assert in_order(["a=b", f"-cd={folder}", "--cfg", "job"]) == [
+    line = in_order(words)
+    assert line.flags == ["--config-dir", folder, "-m"]
+    assert line.overrides == ["matrix=a", "seed=0,1", "limit=3"]
+    assert in_order(["a=b", f"-cd={folder}", "--cfg", "job"]).flags == [
         f"-cd={folder}",
         "--cfg",
         "job",
-        "a=b",
     ]
-    assert in_order(["--version"]) == ["--version"]
+    assert in_order(["--version"]) == (["--version"], [])
+    assert in_order(["a=b", "--info", "config"]) == (["--info", "config"], ["a=b"])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ ODD = [
 def test_a_value_that_needs_quotes_is_quoted_as_the_shell_needs_it(value: str) -> None:
     """What the line tells is taken by shell and Hydra, and is the value that was meant."""
     with pytest.raises(DistillbenchError) as caught:
-        check([f"title={value}"])
+        check(Line([], [f"title={value}"]))
     line = str(caught.value)
     assert line.startswith(f"title={value}: ")
     (word,) = shlex.split(line.split("inside the shell's: ")[1])
@@ -76,9 +78,9 @@ def test_several_values_need_a_sweep() -> None:
     with pytest.raises(
         DistillbenchError, match=r"seed=0,1: several values are a sweep, which needs -m"
     ):
-        check(["seed=0,1"])
-    check(["-m", "seed=0,1"])
-    check(["hydra.mode=MULTIRUN", "seed=0,1"])
+        check(Line([], ["seed=0,1"]))
+    check(Line(["-m"], ["seed=0,1"]))
+    check(Line([], ["hydra.mode=MULTIRUN", "seed=0,1"]))
 
 
 @pytest.mark.parametrize("word", ["title", "+models.prüfer.kind=fake"])
@@ -86,14 +88,14 @@ def test_what_no_quotes_can_mend_is_said(word: str) -> None:
     with pytest.raises(
         DistillbenchError, match=r"expected KEY=VALUE|cannot stand on a command line"
     ):
-        check([word])
+        check(Line([], [word]))
 
 
 def test_deleted_keys_are_taken_out_null_or_not() -> None:
     words = ["~metrics.capa", "~limit", "~gate", "~hydra.sweep", "~seed=3", "a=1"]
     ours = marked(words)
     assert ours[2:] == words[2:]
-    check(ours)
+    check(Line([], ours))
     config = OmegaConf.create(
         {"metrics": {"capa": None, "kept": None}, "limit": 5, "link": "${limit}"}
     )

@@ -90,7 +90,8 @@ class Texts:
 
 
 @once
-def _some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
+def some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
+    """A side's answers to these prompts, all of which it answered."""
     given = replies(side)
     return Texts(ids, tuple(given[i] for i in ids), side)
 
@@ -110,7 +111,7 @@ def align_texts(panel: Panel) -> AlignedTexts:
     """Answers of everyone on the prompts that all of them answered; see `share` for what is raised."""
     shared = share(panel, replies)
     return AlignedTexts(
-        shared.prompts, *shared.each(lambda side: _some_texts(side, shared.ids)), shared.lineages
+        shared.prompts, *shared.each(lambda side: some_texts(side, shared.ids)), shared.lineages
     )
 
 

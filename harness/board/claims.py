@@ -5,6 +5,7 @@ Sentences, marks, tables, gates and figures quote a Claim; none of them compares
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, get_args
@@ -42,6 +43,7 @@ class Claim:
     score: Score | None  # None = the run does not measure it
     above_zero: bool = False  # the whole interval lies above 0
     above_base: bool = False  # the whole interval lies above the base's level
+    beyond_teacher: bool = False  # 1 is the teacher's level, and the whole interval lies above it
     highest: Highest | None = None  # of the controls of the same teacher that have a number
     above_controls: bool = False  # a student whose number is above that of every control
     rank: int | None = (
@@ -90,13 +92,24 @@ def make_claims(
     for metric, is_from_base in from_base.items():
         scores = {s: index.overall(metric, s) for s in subjects}
         for subject, score in scores.items():
-            claims[subject, metric] = _beside_controls(subject, score, scores, is_from_base)
+            claims[subject, metric] = _beside_controls(
+                subject,
+                score,
+                scores,
+                from_base=is_from_base,
+                to_teacher=score is not None and index.is_gap(score),
+            )
     shown = {c.metric for c in columns}
     return _compared(claims, shown, comparisons)
 
 
 def _beside_controls(
-    subject: Subject, score: Score | None, scores: Mapping[Subject, Score | None], from_base: bool
+    subject: Subject,
+    score: Score | None,
+    scores: Mapping[Subject, Score | None],
+    *,
+    from_base: bool,
+    to_teacher: bool,
 ) -> Claim:
     """The subject's claim before ranks and leaders; controls as the leaderboard has them."""
     rivals = [
@@ -106,7 +119,8 @@ def _beside_controls(
         if x is not None and x.value is not None
     ]
     highest = max(rivals, default=None)
-    above_zero = score is not None and score.low is not None and score.low > 0.0
+    low = score.low if score is not None and score.low is not None else -math.inf
+    above_zero, beyond = low > 0.0, to_teacher and low > 1.0
     above_all = (
         subject.role == "student"
         and score is not None
@@ -114,7 +128,7 @@ def _beside_controls(
         and highest is not None
         and score.value > highest.value
     )
-    return Claim(score, above_zero, from_base and above_zero, highest, above_all)
+    return Claim(score, above_zero, from_base and above_zero, beyond, highest, above_all)
 
 
 def _compared(

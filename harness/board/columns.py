@@ -82,6 +82,7 @@ CLAIM: tuple[Field[Claim], ...] = (
     Field("high", lambda c: c.score.high if c.score else None),
     Field("n", lambda c: c.score.n if c.score else None),
     Field("above_base", lambda c: int(c.above_base) if c.score else None),
+    Field("beyond_teacher", lambda c: int(c.beyond_teacher) if c.score else None),
     Field("above_all_controls", lambda c: int(c.above_controls) if c.score else None),
     Field("leads", lambda c: int(c.leads) if c.score else None),
     Field("skipped_reason", lambda c: c.score.reason if c.score else "not measured"),

@@ -214,7 +214,6 @@ class StyleClassifier(AbstractMetric):
         "all, 1 = always); beside it the same for the base and for the teacher's own second sample."
     )
     leaderboard: ClassVar = (Column(5, "Style classifier", "of the gap", from_base=True),)
-    topics: ClassVar = {"length": ("length_only", "length")}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The gap recovered by n-grams and by length alone, and three distinguishabilities."""

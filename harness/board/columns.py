@@ -89,6 +89,7 @@ CLAIM: tuple[Field[Claim], ...] = (
     Field("high", lambda c: c.score.high if c.score else None),
     Field("n", lambda c: c.score.n if c.score else None),
     Field("above_base", lambda c: int(c.above_base) if c.score else None),
+    Field("beyond_teacher", lambda c: int(c.beyond_teacher) if c.score else None),
     Field("above_controls", lambda c: None if c.above_controls is None else int(c.above_controls)),
     Field("control_lineages", lambda c: c.lineages if c.score else None),
     Field("leads", lambda c: int(c.leads) if c.score else None),

@@ -17,7 +17,7 @@ from harness.types import Score
 R = TypeVar("R")
 Fields = tuple[Field[R], ...]
 DASH = "–"
-MARKS = {"above the base": "▲", "above the controls": "◆"}
+MARKS = {"above the base": "▲", "beyond the teacher": "⇈", "above the controls": "◆"}
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,9 @@ def claim_cell(claim: Claim) -> Cell:
     )
     lineages = " control lineages" if score.level == "models" else ""
     note = f"{score.metric} · {score.task} · {whole} {score.unit} · n = {score.n}{lineages}"
-    claimed = zip(MARKS, (claim.above_base, claim.above_controls is True), strict=True)
+    claimed = zip(
+        MARKS, (claim.above_base, claim.beyond_teacher, claim.above_controls is True), strict=True
+    )
     marks = tuple(word for word, holds in claimed if holds)
     interval = whole.removeprefix(number).strip()
     return Cell(score.value, number, note, link, interval, marks, claim.leads)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from harness.board.replies import of_answers
 from harness.text.marks import read_marks
@@ -19,6 +20,7 @@ TOLD = {
 QUIET = ("alpaca-7b", "text_davinci_001")
 
 
+@pytest.mark.slow
 def test_marks_of_real_replies(shared_data: Path) -> None:
     frame = pd.read_parquet(
         shared_data / "alpaca_eval/responses.parquet",

@@ -292,6 +292,8 @@ class RatioStratum:
     denominator: Floats  # (P,)
     prompts: tuple[str, ...]  # (P,)
     clusters: tuple[str, ...]  # (P,)
+    # (2, 2) covariance that the spread of pseudo-values counts twice
+    surplus: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -358,8 +360,7 @@ class Score:
     level: Level = "prompts"
     variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
     influence: Mapping[str, float] = field(default_factory=dict, compare=False)
-    # influence: Prompt.id -> pseudo-value (their mean is the value): what a paired comparison of
-    # two scores needs
+    # influence: Prompt.id -> pseudo-value, their mean is the value; for paired comparisons of scores
     # Prompt.id -> cluster, where they differ
     clusters: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -383,8 +384,7 @@ class Pair:
     student: str
     base: str | None = None
     base_kind: Literal["before", "sibling"] = "before"
-    # "second_sample", the name of another version of the teacher, or None
-    ceiling: str | None = "second_sample"
+    ceiling: str | None = "second_sample"  # or the name of another version of the teacher, or None
 
 
 @dataclass(frozen=True)

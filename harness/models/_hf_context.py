@@ -29,7 +29,9 @@ class Contexts:
 
     loaded: LoadedModel
     manner: Manner
-    say: Callable[[str], None]  # takes a note, each one line
+    say: Callable[
+        [str, bool], None
+    ]  # takes a note, each one line, and whether it is about replies alone
 
     def of(self, request: Request) -> Context:
         """The context of a request as text."""
@@ -49,6 +51,8 @@ class Contexts:
         """
         loaded, context = self.loaded, self.of(request)
         ids = loaded.speller.encode(context) or [loaded.speller.prefix_id]
+        if context.rendered:
+            self._say_ends()
         first = loaded.speller.first_tokens(ids)
         least = first + (self._n_header if context.rendered else 0) + 1
         room = loaded.max_length - max_new
@@ -97,27 +101,30 @@ class Contexts:
 
     def _say_frame(self) -> None:
         frame = self._frame
-        if frame is None:
-            return
-        if frame.adds and not self.manner.system:
+        if frame and frame.adds and not self.manner.system:
+            words = _quoted(frame.adds)
             self.say(
-                f"its chat template adds words of its own to every conversation: {_quoted(frame.adds)}"
+                f"its chat template adds words of its own to every conversation: {words}", False
             )
-        if frame.dated:
+        if frame and frame.dated:
+            day = f"{DAY.day} {DAY:%B %Y}"
             self.say(
-                f"its chat template asks for the date and is told {DAY.day} {DAY:%B %Y}, whatever the day"
+                f"its chat template asks for the date and is told {day}, whatever the day", False
             )
-        ends = self.loaded.eos_ids
-        if frame.stop:
+
+    def _say_ends(self) -> None:
+        frame, ends, token = self._frame, self.loaded.eos_ids, self.loaded.speller.token
+        if frame and frame.stop:
             self.say(
-                f"no token closes a turn in its chat template: a reply also ends at {_quoted(frame.stop)} in its text"
+                f"no token closes a turn in its chat template: a reply also ends at {_quoted(frame.stop)} in its text",
+                True,
             )
-        if frame.closing is not None and frame.closing not in ends:
-            token = self.loaded.speller.token
+        if frame and frame.closing is not None and frame.closing not in ends:
             named = ", ".join(token(i) for i in sorted(ends)) or "none"
             self.say(
                 f"a reply ends at {token(frame.closing)}, with which its chat template closes a turn: its "
-                f"generation_config.json and tokenizer name {named} only"
+                f"generation_config.json and tokenizer name {named} only",
+                True,
             )
 
 

@@ -57,7 +57,8 @@ class HfSession(BatchedSession):
 
     def __init__(self, loaded: LoadedModel, manner: Manner, size_bytes: int) -> None:
         self._loaded, self._manner, self._size_bytes = loaded, manner, size_bytes
-        self._notes: dict[str, None] = {}  # of its chat template
+        # of its chat template: note -> whether it is about replies alone
+        self._notes: dict[str, bool] = {}
         self._contexts = Contexts(loaded, manner, self._say)
         slow = slow_note(loaded.model.dtype, loaded.device)
         for note in (*loaded.notes, *([slow] if slow else [])):
@@ -119,12 +120,14 @@ class HfSession(BatchedSession):
     def notes(self, ask: Ask) -> Sequence[str]:
         """What its user should know of how it is asked."""
         talks = any(not isinstance(r.context, str) for r in ask.requests)
-        return [*self._loaded.notes, *(self._notes if talks else ())]
+        writes = any(r.kind == "generate" for r in ask.requests)
+        told = [note for note, of_replies in self._notes.items() if writes or not of_replies]
+        return [*self._loaded.notes, *(told if talks else ())]
 
-    def _say(self, note: str) -> None:
+    def _say(self, note: str, of_replies: bool) -> None:
         """Tells the user once, and keeps a note on the chat template for the page."""
         if note not in self._notes:
-            self._notes[note] = None
+            self._notes[note] = of_replies
             notify(f"model {self._loaded.name}: {note}")
 
     def _job(self, request: Request, prompt_id: str, decoding: Decoding) -> Job:

@@ -46,7 +46,7 @@ def _contexts(speller: Speller, system: str | None = None, ends: Any = (), **mor
         frozenset(),
         (),
     )
-    contexts = Contexts(loaded, Manner(system, False), said.append)
+    contexts = Contexts(loaded, Manner(system, False), lambda note, _: said.append(note))
     contexts.__dict__["said"] = said
     return contexts
 
@@ -146,8 +146,12 @@ def test_the_user_is_told_once(shape: Shape) -> None:
     speller = _speller(shape)
     for ends in ({speller.tokenizer.eos_token_id}, set(range(len(speller.tokenizer)))):
         contexts = _contexts(speller, ends=ends)
-        contexts.of(Request(0, "generate", (Message("user", "add 3"),)))
+        request = Request(0, "generate", (Message("user", "add 3"),))
+        contexts.of(request)
         said = contexts.__dict__["said"]
+        assert len(said) == bool(shape.adds) + shape.dated  # a score has no end to speak of
+        contexts.prompt(request, 10)
+        said = list(dict.fromkeys(said))  # a session says each once
         assert any(f'"{shape.adds}"' in line for line in said) == bool(shape.adds)
         assert any("26 July 2024, whatever the day" in line for line in said) == shape.dated
         closing = speller.tokenizer.convert_tokens_to_ids(shape.closing) if shape.closing else None

@@ -96,10 +96,11 @@ def _check_one_template(
     joined, every = ({p.request_index for p in some} for some in (fitting, pairs))
     if is_plain or len(joined) < _SHARE * len(every):
         others = [p for p in pairs if p.request_index not in joined] or list(pairs)
+        cause = "a chat template (then `chat: true`), or " if is_plain else ""
+        more = "" if is_plain else " in more than a chat template"
         raise DistillbenchError(
-            f"the recorded prompts are not those of the task{'' if is_plain else ' in more than a chat template'} "
-            f"(other few-shot examples?); recorded, for one: {beginning(others[0].text)}; of the task: "
-            f"{beginning(contents(others[0].request)[-1])}"
+            f"the recorded prompts are not those of the task{more} ({cause}other few-shot examples?); recorded, for "
+            f"one: {beginning(others[0].text)}; of the task: {beginning(contents(others[0].request)[-1])}"
         )
 
 

@@ -193,8 +193,9 @@ class TokenColumns:
     top_ids: NDArray[np.int32]  # (T, K), most probable first
     top_logprobs: NDArray[np.float32]  # (T, K) nats
     byte_ends: Ints | None = None  # (T,) end of each token in its text's UTF-8, where known
-    # digest of the tokenizer's vocabulary: ids are comparable only where it is equal
-    vocabulary: str = ""
+    vocabulary: str = ""  # digest of the tokenizer's: ids mean the same where it is equal
+    # id -> token as its tokenizer writes it, for all ids above; empty where nobody said
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -291,6 +292,8 @@ class RatioStratum:
     denominator: Floats  # (P,)
     prompts: tuple[str, ...]  # (P,)
     clusters: tuple[str, ...]  # (P,)
+    # (2, 2) covariance that the spread of pseudo-values counts twice
+    surplus: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -357,8 +360,7 @@ class Score:
     level: Level = "prompts"
     variant: tuple[tuple[str, str], ...] = ()  # swept keys and their values
     influence: Mapping[str, float] = field(default_factory=dict, compare=False)
-    # influence: Prompt.id -> pseudo-value (their mean is the value): what a paired comparison of
-    # two scores needs
+    # influence: Prompt.id -> pseudo-value, their mean is the value; for paired comparisons of scores
     # Prompt.id -> cluster, where they differ
     clusters: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -382,8 +384,7 @@ class Pair:
     student: str
     base: str | None = None
     base_kind: Literal["before", "sibling"] = "before"
-    # "second_sample", the name of another version of the teacher, or None
-    ceiling: str | None = "second_sample"
+    ceiling: str | None = "second_sample"  # or the name of another version of the teacher, or None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.board.answers import Read
 from harness.board.record import RunRecord
-from harness.cli import sweep
+from harness.cli import gathering
 from harness.stages import report, run
 from tests.report.agreement import contradictions
 
@@ -34,5 +34,5 @@ def _pages_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         assert contradictions(folder) == []
         return page
 
-    for module in (report, run, sweep):
+    for module in (report, run, gathering):
         monkeypatch.setattr(module, "write_report", checked)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
+from harness.types import Pair
 
 _FEW_PROMPTS = 200
 _FEW_LINEAGES = 4
@@ -31,7 +32,6 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
     lines += noted(record)
     lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
     lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
-    lines += dict.fromkeys(f"{c.model}: {n}." for c in record.collections for n in c.model_notes)
     return tuple(lines)
 
 
@@ -68,9 +68,12 @@ def _spilled(record: RunRecord) -> Iterator[str]:
 
 
 def noted(record: RunRecord) -> list[str]:
-    """Notes on recorded answers, a line each, for the page and for the running program."""
-    lines = (f"{c.model} x {c.task}: {n}." for c in record.collections for n in c.answer_notes)
-    return list(dict.fromkeys(lines))
+    """Notes on how models were asked and answers read, a line each, for the page and for the running program."""
+    tasks: dict[tuple[str, str], dict[str, None]] = {}
+    for c in record.collections:
+        for note in c.answer_notes:
+            tasks.setdefault((c.model, note), {})[c.task] = None
+    return [f"{model} x {', '.join(names)}: {note}." for (model, note), names in tasks.items()]
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:
@@ -90,16 +93,28 @@ def _without_base(record: RunRecord) -> Iterator[str]:
 
 
 def _controls(record: RunRecord) -> Iterator[str]:
-    family = {record.lineages.get(m, m) for p in record.pairs for m in (p.teacher, p.student)}
-    lineages = len({c.lineage for c in record.controls} - family)
     if record.pairs and not record.controls:
         yield (
             "No controls: nothing shows how much of this a model would have that the teacher never taught."
         )
-    elif record.pairs and lineages < _FEW_LINEAGES:
+        return
+    few: dict[int, dict[str, None]] = {}
+    for pair in record.pairs:
+        lineages = _independent_lineages(record, pair)
+        if lineages < _FEW_LINEAGES:
+            few.setdefault(lineages, {})[pair.student] = None
+    for n, students in few.items():
         yield (
-            f"Only {lineages} independent control lineage{'s' * (lineages != 1)}: too few for any claim of provenance."
+            f"Only {n} independent control lineage{'s' * (n != 1)} for {', '.join(students)}: too few for any claim of "
+            "provenance."
         )
+
+
+def _independent_lineages(record: RunRecord, pair: Pair) -> int:
+    """Lineages of the controls of a pair, without the pair's own."""
+    family = {record.lineages.get(m, m) for m in (pair.teacher, pair.student)}
+    listed = [c for c in record.controls if not c.teachers or pair.teacher in c.teachers]
+    return len({c.lineage for c in listed} - family)
 
 
 def _few_prompts(record: RunRecord) -> Iterator[str]:

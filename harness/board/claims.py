@@ -47,6 +47,7 @@ class Claim:
     above_zero: bool = False  # the whole interval lies above 0
     # the whole interval lies above the base's level, after correction for the teacher's other students
     above_base: bool = False
+    beyond_teacher: bool = False  # 1 is the teacher's level, and the whole interval lies above it
     highest: Highest | None = (
         None  # of the controls of the same teacher and base that have a number
     )
@@ -110,7 +111,11 @@ def make_claims(
         above = _above_base(scores) if is_from_base else frozenset()
         for subject, score in scores.items():
             beside = _beside_controls(subject, score, scores, lineages)
-            claims[subject, metric] = replace(beside, above_base=subject in above)
+            low = score.low if score is not None and score.low is not None else 0.0
+            beyond = score is not None and index.is_gap(score) and low > 1.0
+            claims[subject, metric] = replace(
+                beside, above_base=subject in above, beyond_teacher=beyond
+            )
     shown = {c.metric for c in columns}
     return _compared(claims, shown, comparisons)
 

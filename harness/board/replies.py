@@ -79,6 +79,11 @@ def _inside(one: Replies) -> Iterator[str]:
     marks, cure = one.marks, "if a program left them there, take them out of the answers"
     if one.some(marks.special, 0.02):
         yield f"{one.of_all(marks.special.n)} have special tokens in them ({marks.special.text}): {cure}."
+    if one.some(marks.roles, 0.02):
+        yield f"{one.of_all(marks.roles.n)} have turns of a conversation in them ({marks.roles.text}): {cure}."
+    if one.some(marks.echoed, 0.02):
+        prompt = _quote(marks.echoed.text)
+        yield f"{one.of_all(marks.echoed.n)} begin with their own prompt ({prompt}): {cure}."
     if one.some(marks.entities, 0.02):
         yield f"{one.of_all(marks.entities.n)} have HTML entities in them ({marks.entities.text}): {cure}."
     if one.some(marks.quoted, 0.05):

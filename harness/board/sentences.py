@@ -87,6 +87,7 @@ def _sentence(board: Board, subject: Subject) -> Sentence:
         parts += [(" and ", False)] if i else []
         whose = f" of its {word}" if i else f" of {subject.teacher}\u2019s {word}"
         parts += [(_share(score), True), (whose, False)]
+        parts += _beside_style(board, subject, style) if word == "style" else []
     if said:
         style_alone = [word for word, _ in said] == ["style"]
         parts.append((" beyond the base" if style_alone else _gap_word(subject), False))
@@ -97,6 +98,16 @@ def _sentence(board: Board, subject: Subject) -> Sentence:
     parts.append((".", False))
     place = corner(style.score, capability.score)
     return Sentence(subject, place, tuple(parts), tuple(_doubts(board, subject, halves)))
+
+
+def _beside_style(board: Board, subject: Subject, style: Claim) -> list[Part]:
+    """Whether the style is overdone, and how far models go that the teacher did not teach."""
+    parts: list[Part] = [(", overdoing it", True)] if style.beyond_teacher else []
+    unrelated = board.index.about("unrelated_style", subject)
+    if unrelated is None or unrelated.value is None or unrelated.high is None:
+        return parts
+    sd = round(100 * (unrelated.high - unrelated.value))
+    return [*parts, (f" (unrelated models: {percent(unrelated.value)}, sd {sd} points)", False)]
 
 
 def _share(score: Score) -> str:

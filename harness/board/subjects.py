@@ -37,36 +37,28 @@ class Subject:
         return self.teacher, self.base, self.variant
 
 
-def subjects_of(record: RunRecord) -> tuple[Subject, ...]:
+def subjects_of(record: RunRecord, variant: Variant = ()) -> tuple[Subject, ...]:
     """Students in the order of the matrix, then controls and ceilings in the order of the teachers.
 
-    A pair appears under every variant in which it has scores, or under all variants if it has none.
+    `record` = that of one setting, whose scores bear `variant`.
     """
-    variants = sorted({s.variant for s in record.scores}) or [()]
     pairs = {(p.student, p.teacher, p.base or ""): p for p in record.pairs}
-    scored = {(s.student, s.teacher, s.base, s.variant) for s in record.scores}
-    students = [
-        _of_pair(pair, variant)
-        for key, pair in pairs.items()
-        for variant in [v for v in variants if (*key, v) in scored] or variants
-    ]
+    students = [of_pair(pair, variant) for pair in pairs.values()]
     others = [
-        Subject(*key[:2], role, key[2], variant=key[3])
+        Subject(*key[:2], role, key[2], variant=variant)
         for key in _compared(record)
-        if key[:3] not in pairs and key[2] != key[0] and (role := _role(record, *key[:2])) != "base"
+        if key not in pairs and key[2] != key[0] and (role := _role(record, *key[:2])) != "base"
     ]
     order = {t: i for i, t in enumerate(dict.fromkeys(p.teacher for p in record.pairs))}
-    others.sort(
-        key=lambda s: (order.get(s.teacher, len(order)), s.student, s.teacher, s.base, s.variant)
-    )
+    others.sort(key=lambda s: (order.get(s.teacher, len(order)), s.student, s.teacher, s.base))
     return (*students, *others)
 
 
-def _compared(record: RunRecord) -> list[tuple[str, str, str, Variant]]:
-    """Every (model, teacher, base, variant) that was scored, with each base that students of the teacher have."""
+def _compared(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Every (model, teacher, base) that was scored, with each base that students of the teacher have."""
     return sorted(
         {
-            (s.student, s.teacher, s.base, s.variant)
+            (s.student, s.teacher, s.base)
             for s in record.scores
             if s.teacher and s.student != s.teacher
         }
@@ -81,7 +73,8 @@ def _role(record: RunRecord, model: str, teacher: str) -> str:
     return "other" if role == "student" else role
 
 
-def _of_pair(pair: Pair, variant: Variant) -> Subject:
+def of_pair(pair: Pair, variant: Variant) -> Subject:
+    """The student of a pair under a setting."""
     return Subject(pair.student, pair.teacher, "student", pair.base or "", pair.base_kind, variant)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,14 +10,14 @@ from harness.board import columns, numerals
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.columns import Field, Value
-from harness.board.record import Change, Comparison, RunRecord
+from harness.board.record import Change, CollectionRecord, Comparison, RunRecord, Variant
 from harness.board.runs import RunDifference, compare_runs
 from harness.types import Score
 
 R = TypeVar("R")
 Fields = tuple[Field[R], ...]
 DASH = "–"
-MARKS = {"above the base": "▲", "above the controls": "◆"}
+MARKS = {"above the base": "▲", "beyond the teacher": "⇈", "above the controls": "◆"}
 
 
 @dataclass(frozen=True)
@@ -94,26 +94,35 @@ def runs_table(first: RunRecord, second: RunRecord) -> Table:
 
 
 def collections_table(record: RunRecord) -> Table:
-    """How the answers were collected, by model, task and sample."""
-    rows = sorted(record.collections, key=lambda c: (c.model, c.task, c.sample, c.variants))
-    return make_table(columns.COLLECTION, rows)
+    """How the answers were collected, by model, task and sample; a swept key is empty where all share them."""
+    inside = sorted(record.collections, key=lambda c: (c.model, c.task, c.sample, c.variants))
+    rows = [(c, v) for c in inside for v in c.variants or ((),)]
+    own = (Field(f.name, _of_first(f), f.in_csv) for f in columns.COLLECTION)
+    swept: Fields[tuple[CollectionRecord, Variant]] = columns.swept(record.variants, lambda r: r[1])
+    return make_table((*own, *swept), rows)
+
+
+def _of_first(
+    field: Field[CollectionRecord],
+) -> Callable[[tuple[CollectionRecord, Variant]], Value]:
+    return lambda row: field.value(row[0])
 
 
 def leaderboard_table(board: Board) -> Table:
     """One row per student and teacher, with value, interval, n, marks and reason of every measure."""
     swept: Fields[Row] = columns.swept(board.record.variants, lambda r: r.subject.variant)
     measures = [
-        _of_measure(field, i, column.metric.replace("/", "_"))
+        _of_measure(field, i, column.metric)
         for i, column in enumerate(board.columns)
         for field in columns.CLAIM
     ]
     return make_table((*columns.ROW, *swept, *measures, *columns.ROW_END), board.rows)
 
 
-def _of_measure(field: Field[Claim], place: int, name: str) -> Field[Row]:
+def _of_measure(field: Field[Claim], place: int, metric: str) -> Field[Row]:
     """A claim's column for the measure at this place of the leaderboard."""
-    full = f"{name}_{field.name}" if field.name else name
-    return Field(full, lambda row: field.value(row.claims[place]), field.in_csv)
+    name = columns.claim_name(metric, field)
+    return Field(name, lambda row: field.value(row.claims[place]), field.in_csv)
 
 
 def ordered(scores: Iterable[Score]) -> list[Score]:
@@ -186,7 +195,9 @@ def claim_cell(claim: Claim) -> Cell:
     )
     lineages = " control lineages" if score.level == "models" else ""
     note = f"{score.metric} · {score.task} · {whole} {score.unit} · n = {score.n}{lineages}"
-    claimed = zip(MARKS, (claim.above_base, claim.above_controls is True), strict=True)
+    claimed = zip(
+        MARKS, (claim.above_base, claim.beyond_teacher, claim.above_controls is True), strict=True
+    )
     marks = tuple(word for word, holds in claimed if holds)
     interval = whole.removeprefix(number).strip()
     return Cell(score.value, number, note, link, interval, marks, claim.leads)

@@ -57,11 +57,10 @@ class HfSession(BatchedSession):
 
     def __init__(self, loaded: LoadedModel, manner: Manner, size_bytes: int) -> None:
         self._loaded, self._manner, self._size_bytes = loaded, manner, size_bytes
-        self._notes: dict[str, None] = {}
+        self._notes: dict[str, None] = {}  # of its chat template
         self._contexts = Contexts(loaded, manner, self._say)
-        for note in loaded.notes:
-            self._say(note)
-        if note := slow_note(loaded.model.dtype, loaded.device):
+        slow = slow_note(loaded.model.dtype, loaded.device)
+        for note in (*loaded.notes, *([slow] if slow else [])):
             notify(f"model {loaded.name}: {note}")
 
     def close(self) -> None:
@@ -115,11 +114,15 @@ class HfSession(BatchedSession):
             "max_length": loaded.max_length,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
-            "model_notes": "\n".join(self._notes),
         }
 
+    def notes(self, ask: Ask) -> Sequence[str]:
+        """What its user should know of how it is asked."""
+        talks = any(not isinstance(r.context, str) for r in ask.requests)
+        return [*self._loaded.notes, *(self._notes if talks else ())]
+
     def _say(self, note: str) -> None:
-        """Tells the user once, and keeps the note for the page."""
+        """Tells the user once, and keeps a note on the chat template for the page."""
         if note not in self._notes:
             self._notes[note] = None
             notify(f"model {self._loaded.name}: {note}")
@@ -144,7 +147,7 @@ class HfSession(BatchedSession):
             if request.temperature is None
             else request.temperature,
             top_p=decoding.top_p if request.top_p is None else request.top_p,
-            stops=tuple(s for s in request.until if s),
+            stops=self._contexts.stops(request),
             closing=self._contexts.closing,
             seed=draw_seed(*drawn),  # with the model's fingerprint: models must not share draws
         )
@@ -205,7 +208,16 @@ class HfSession(BatchedSession):
             top_logprobs=np.concatenate([s.top_logprobs for s in scores]),
             byte_ends=np.concatenate(ends),
             vocabulary=loaded.vocabulary,
+            names=self._names(rows),
         )
+
+    def _names(self, rows: Sequence[_Row]) -> dict[int, str]:
+        """The tokens that occur, by id."""
+        tops = [row.scores.top_ids.ravel() for row in rows if row.scores is not None]
+        ids = sorted({i for row in rows for i in row.ids} | set(np.concatenate(tops).tolist()))
+        # None beyond the tokenizer's entries
+        names = self._loaded.tokenizer.convert_ids_to_tokens(ids)
+        return {i: name or "" for i, name in zip(ids, names, strict=True)}
 
 
 def _written_row(done: Written) -> _Row:

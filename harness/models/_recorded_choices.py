@@ -48,9 +48,14 @@ def chosen(requests: Sequence[Request], rows: Sequence[Answer | None]) -> Chosen
     guessed = [one for one in outside if one.label.number is not None and told is None]
     if guessed or len(outside) > _MOST_OUTSIDE * len(labels):
         one = (guessed or outside)[0]
+        cure = (
+            f"if numbers count from {1 - (first or 0)}, {SAY}"
+            if told is None
+            else f"numbers count from {told} in this task, as its right answers or its `labels` say"
+        )
         raise DistillbenchError(
             f"{one.place}: prediction {one.label.text!r} of {one.label.n_options} options names none of them "
-            f"({len(outside)} of {len(labels)} predictions do not); if numbers count from {1 - (first or 0)}, {SAY}"
+            f"({len(outside)} of {len(labels)} predictions do not); {cure}"
         )
     return Chosen(options, _words(labels, first, len(outside)))
 

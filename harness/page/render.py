@@ -18,11 +18,20 @@ from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.board import Board, Row
 from harness.board.changes import SaidChange, said_changes
+from harness.board.record import RunRecord
 from harness.board.sentences import Sentence, decisions, sentences
 from harness.board.tables import DASH, MARKS, leaderboard_view
 from harness.figures import AbstractFigure
 from harness.page import bars, pictures
-from harness.page.measures import Measure, fact_columns, holes, made, measures
+from harness.page.measures import (
+    Measure,
+    described_models,
+    described_tasks,
+    fact_columns,
+    holes,
+    made,
+    measures,
+)
 from harness.page.pictures import Picture
 
 _FOLDER = files("harness.page")
@@ -89,8 +98,7 @@ def page(board: Board) -> str:
             students=students,
             measures=parts,
             holes=holes(record),
-            made=made(record),
-            facts=fact_columns(record.models),
+            **_making(record),
             notes=board.index.notes,
             browser=browser,
             policy=_policy([app, plotly] if plotly else [app]),
@@ -103,10 +111,22 @@ def page(board: Board) -> str:
     )
 
 
+def _making(record: RunRecord) -> dict[str, Any]:
+    """How the run was made: its models and tasks with their facts, and its collections."""
+    models = described_models(record)
+    return {
+        "made": made(record),
+        "models": models,
+        "tasks": described_tasks(record),
+        "roles": {row.facts.get("role", "other") for row in models},
+        "facts": fact_columns(models),
+    }
+
+
 def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPart]:
     """One part per student, in the order of the leaderboard."""
     said = {s.subject: s for s in sentences(board)}
-    rows = [r for r in board.rows if r.subject.role == "student"]
+    rows = [r for r in board.rows if r.subject.role == "student" and not r.missing]
     return [
         StudentPart(
             f"student-{i}",

@@ -94,7 +94,8 @@ class Texts:
 
 
 @once
-def _some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
+def some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
+    """A side's answers to these prompts, all of which it answered."""
     given = replies(side)
     return Texts(ids, tuple(given[i] for i in ids), side)
 
@@ -115,7 +116,7 @@ def align_texts(panel: Panel) -> AlignedTexts:
     shared = share(panel, replies)
     return AlignedTexts(
         shared.prompts,
-        *shared.each(lambda side: _some_texts(side, shared.ids)),
+        *shared.each(lambda side: some_texts(side, shared.ids)),
         shared.lineages,
         shared.left_out,
     )

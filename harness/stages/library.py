@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from harness.keys import digest
-from harness.panel.controls import unrelated, with_known_lineage
+from harness.panel.controls import population, unrelated, with_known_lineage
 from harness.panel.panel import Looks, Panel, Role, View
 from harness.panel.side import Side, once
 from harness.plan.collections import Collection, Plan, ceiling_of
@@ -88,7 +88,8 @@ class Library:
     def inputs(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[str]:
         """Store keys of everyone that the pair names."""
         seats = self.seats(looks, task, student, pair)
-        named = [s for role, own in seats.items() if role != "controls" for s in own]
+        crowds = ("controls", "population")
+        named = [s for role, own in seats.items() if role not in crowds for s in own]
         return [key for seat in named for key in self._keys(seat, task, looks.seen)]
 
     def styled(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[Collection]:
@@ -118,6 +119,8 @@ class Library:
                 seats["second"] = self._ceiling(task, pair)
             if "ceiling" in looks.roles:
                 seats["ceiling"] = self._ceiling(task, pair)
+        if "population" in looks.roles and pair.base is not None:
+            seats["population"] = self._unrelated_to_all(task, pair.teacher, pair.base)
         if "controls" in looks.roles:
             seats["controls"] = self._controls(task, student, pair.teacher, pair.base)
         return seats
@@ -217,6 +220,14 @@ class Library:
         """Controls of a pair that have answered, as far as the plan shows: see `panel/controls`."""
         listed = self._listed(task, teacher)
         return tuple(unrelated(listed, self._seat(student), self._seat(teacher), base))
+
+    @once
+    def _unrelated_to_all(self, task: str, teacher: str, base: str) -> tuple[Seat, ...]:
+        """Controls of a teacher that are unrelated to all its students on this base: see `panel/controls`."""
+        pairs = [p for p in self.plan.run.pairs if (p.teacher, p.base) == (teacher, base)]
+        students = [self._seat(p.student) for p in pairs]
+        listed = self._listed(task, teacher)
+        return tuple(population(listed, self._seat(teacher), self._seat(base), students))
 
     @once
     def _listed(self, task: str, teacher: str) -> list[Seat]:

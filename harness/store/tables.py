@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -101,7 +103,7 @@ def outputs_to_table(value: Outputs) -> pa.Table:
         items = pa.array(values, kind.value_type)
         columns[name] = pa.LargeListArray.from_arrays(offsets, items, type=kind)
         assert len(columns[name]) == len(value.request)
-    head = json.dumps({"k": k, "vocabulary": tokens.vocabulary})
+    head = _head(k, tokens.vocabulary, tokens.names)
     return pa.table(columns, schema=_outputs_schema(flat)).replace_schema_metadata({"tokens": head})
 
 
@@ -143,7 +145,7 @@ def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
     heads = [head for p in parts if (head := (p.schema.metadata or {}).get(b"tokens"))]
     plain = [p.replace_schema_metadata(None) for p in parts]
     whole = pa.concat_tables(plain, promote_options="default")
-    metadata = {"tokens": heads[0]} if heads else None
+    metadata = {"tokens": _joined_head(heads)} if heads else None
     return whole.sort_by("request").combine_chunks().replace_schema_metadata(metadata)
 
 
@@ -266,6 +268,27 @@ def _cut(table: pa.Table) -> Ints | None:
     return counts if counts.any() else None
 
 
+def _head(k: int, vocabulary: str, names: Mapping[int, str]) -> str:
+    """What a table of outputs says of its tokens as a whole; names compressed, because they may be thousands."""
+    packed = zlib.compress(json.dumps({str(i): names[i] for i in sorted(names)}).encode())
+    named = {"names": base64.b64encode(packed).decode()} if names else {}
+    return json.dumps({"k": k, "vocabulary": vocabulary, **named})
+
+
+def _names(head: Mapping[str, Any]) -> dict[int, str]:
+    if "names" not in head:
+        return {}
+    named = json.loads(zlib.decompress(base64.b64decode(head["names"])))
+    return {int(i): name for i, name in named.items()}
+
+
+def _joined_head(heads: Sequence[bytes]) -> str:
+    """One head for the parts of a collection, with the names of all of them."""
+    parts = [json.loads(head) for head in heads]
+    names = {i: name for part in parts for i, name in _names(part).items()}
+    return _head(parts[0]["k"], parts[0]["vocabulary"], names)
+
+
 def _tokens(table: pa.Table) -> TokenColumns:
     head = json.loads(table.schema.metadata[b"tokens"])
     table = table.combine_chunks()
@@ -282,6 +305,7 @@ def _tokens(table: pa.Table) -> TokenColumns:
         top_logprobs=flat("top_logprobs").astype(np.float32).reshape(-1, head["k"]),
         byte_ends=flat("byte_ends").astype(np.int64) if "byte_ends" in table.column_names else None,
         vocabulary=head["vocabulary"],
+        names=_names(head),
     )
 
 

@@ -17,6 +17,11 @@ _SPECIAL = re.compile(
     r"|<(?:bos|eos|pad|unk)>|\[(?:PAD|UNK|CLS|SEP|MASK|gMASK)\]|<0x[0-9A-F]{2}>|\A\s*<s>|[ĠĊ](?=\w)"
 )
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#[xX][0-9a-fA-F]{1,5});")
+_ROLE = re.compile(
+    r"^(?:#{2,3} ?)?(?:Human|User|Assistant|HUMAN|USER|ASSISTANT|Instruction|Input|Response) ?:",
+    re.MULTILINE,
+)
+_SHORTEST_ECHO = 10  # characters of a prompt: a reply may begin with the one word that was asked
 _NEEDS_ENTITY = re.compile(r"[<>]|&(?!\w{1,8};|#\w{1,7};)")
 
 
@@ -40,6 +45,8 @@ class Marks:
     special: Counted  # with special tokens in them; the commonest token
     entities: Counted  # with HTML entities, and no character that HTML would need one for
     quoted: Counted  # spelt as a string of JSON; the beginning of one
+    roles: Counted  # with a line that begins with the mark of a role; the commonest
+    echoed: Counted  # that begin with their own prompt; the beginning of one
     # Texts with which at least a fifth of the replies that say something begin or end, each the
     # longest of its n.
     beginnings: tuple[Counted, ...] = ()
@@ -55,16 +62,18 @@ def read_marks(stored: Sequence[str], asked: Sequence[str]) -> Marks:
     """The marks of one model's stored answers (N) to prompts (N)."""
     replies = [clean(text) for text in stored]
     said = [r.text for r in replies if r.text.strip()]
-    given = {(r.text.strip(), prompt) for r, prompt in zip(replies, asked, strict=True)}
+    pairs = [(r.text.strip(), prompt) for r, prompt in zip(replies, asked, strict=True)]
     return Marks(
         n=len(replies),
         n_empty=len(replies) - len(said),
         n_thought=sum(bool(r.trace) for r in replies),
-        repeated=_commonest(text for text, _ in given if text),
+        repeated=_commonest(text for text, _ in set(pairs) if text),
         ends=_with_any(r.ends for r in replies),
         special=_with_any(_SPECIAL.findall(text) for text in said),
         entities=_with_any(_entities(text) for text in said),
         quoted=_with_any([text.strip()[:_LONGEST]] for text in said if _is_quoted(text)),
+        roles=_with_any(_ROLE.findall(text) for text in said),
+        echoed=_with_any([prompt[:_LONGEST]] for text, prompt in pairs if _echoes(text, prompt)),
         beginnings=_shared([text.lstrip()[:_LONGEST] for text in said]),
         endings=tuple(
             Counted(c.n, c.text[::-1])
@@ -111,6 +120,10 @@ def _is_quoted(text: str) -> bool:
         except ValueError:
             return False
     return "\\n" in bare and "\n" not in bare
+
+
+def _echoes(text: str, prompt: str) -> bool:
+    return len(prompt.strip()) >= _SHORTEST_ECHO and text.startswith(prompt.strip())
 
 
 def _shared(texts: Sequence[str]) -> tuple[Counted, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from harness.stages.ask import ask
 from harness.stages.outlook import outlook
 from harness.stages.record import make_record
+from harness.stages.run import execute
 from harness.store.store import Store
 from harness.types import DistillbenchError
 from tests.core.running import FAKES, matrix, run_of
@@ -113,6 +113,17 @@ def test_nothing_is_said_of_what_is_collected(tmp_path: Path) -> None:
     assert not outlook(plan, store)
 
 
+def test_a_run_says_it_before_it_collects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(tmp_path, limit=5, stages=["collect"])
+    for n in (2, 0):  # the second time all is collected
+        execute(run, tmp_path / "reference.csv", alone=True)
+        said = "".join(capsys.readouterr())
+        assert said.count("has 5 prompts, and most measures give no number below 20") == n
+        assert "done student x open" in said.partition("has 5 prompts")[2] or not n
+
+
 @pytest.mark.parametrize(
     ("model", "task", "refused"),
     [
@@ -144,8 +155,7 @@ def test_what_a_model_says_of_itself_is_on_the_page(tmp_path: Path) -> None:
     for c in (c for c in plan.collections if c.model == "student"):
         how, spec, table = store.provenance(c.key), store.spec(c.key), store.table(c.key)
         store.folder(c.key).rename(store.root / f"old{c.key}")
-        store.put(c.key, table, spec, {**how, "model_notes": "one note\nanother"})
+        store.put(c.key, table, spec, {**how, "notes": ["one note", "another"]})
     record = make_record(plan, store, ())
-    told = [w for w in record.warnings if w.startswith("student: ")]
-    assert told == ["student: one note.", "student: another."]
-    assert replace(record, collections=()).warnings  # the record keeps them as they were made
+    told = [w for w in record.warnings if w.startswith("student x ")]
+    assert told == ["student x open, quiz: one note.", "student x open, quiz: another."]

@@ -135,7 +135,11 @@ def test_fewer_than_four_control_lineages_are_too_few(
     plan, store = planned(tmp_path, controls=controls, pairs=pairs)
     warnings = make_record(plan, store, ()).warnings
     assert (
-        any(w.startswith(f"Only {lineages} independent control lineages") for w in warnings) == said
+        any(
+            w.startswith(f"Only {lineages} independent control lineages for student")
+            for w in warnings
+        )
+        == said
     )
     assert not any(w.startswith("No controls") for w in warnings)
 
@@ -155,11 +159,13 @@ def test_what_an_hour_costs(small: Small) -> None:
 
 
 def test_a_role_is_the_first_that_fits(small: Small) -> None:
-    roles = make_record(small.plan, small.store, ()).roles
+    made = make_record(small.plan, small.store, ())
+    roles = {name: made.role(name) for name in made.models}
     expected = {"student": "student", "teacher": "teacher", "base": "base", "ash": "control"}
     assert {name: roles[name] for name in expected} == expected
     chained = replace(small.plan.run, pairs=(Pair("teacher", "student"), Pair("student", "base")))
-    roles = make_record(replace(small.plan, run=chained), small.store, ()).roles
+    made = make_record(replace(small.plan, run=chained), small.store, ())
+    roles = {name: made.role(name) for name in made.models}
     assert (roles["student"], roles["base"]) == ("student", "student")
 
 

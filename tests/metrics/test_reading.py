@@ -175,6 +175,22 @@ def test_padding_of_one_vocabulary_is_no_difference() -> None:
         assert kl_nats(both.teacher, both.student) == pytest.approx(np.zeros(30), abs=1e-6)
 
 
+def _named(side: Side | None, names: dict[int, str], vocabulary: str) -> Side:
+    assert side is not None
+    tokens = replace(tokens_of(side), names=names, vocabulary=vocabulary)
+    return replace(side, outputs=replace(side.outputs, tokens=tokens))
+
+
+def test_ids_that_occur_on_both_sides_must_mean_the_same() -> None:
+    """A pad token that one tokenizer has and the other has not makes no difference."""
+    sides = reading_sides()
+    names = {i: f"w{i}" for i in range(200)}
+    student = _named(sides.student, {**names, 200: "<pad>"}, "x")
+    teacher = _named(sides.teacher, {**names, 201: "<pad>"}, "y")
+    found = findings(DIVERGENCE, [replace(sides, student=student, teacher=teacher)], RNG)
+    assert repr(found) == repr(findings(DIVERGENCE, [sides], RNG))
+
+
 def test_other_tokenizers_and_other_tokens_are_a_reason() -> None:
     sides = reading_sides()
     other = replace(tokens_of(sides.student), vocabulary="syllables")
@@ -187,6 +203,13 @@ def test_other_tokenizers_and_other_tokens_are_a_reason() -> None:
     ]
     with pytest.raises(Unavailable, match="different tokenizers"):
         findings(DIVERGENCE, [replace(sides, student=unknown[0], teacher=unknown[0])], RNG)
+    for names, words in (
+        ({0: "the"}, "different tokenizers"),
+        ({999: "a"}, "different tokenizers"),
+    ):
+        odd = [_named(sides.student, names, "x"), _named(sides.teacher, {0: "a"}, "y")]
+        with pytest.raises(Unavailable, match=words):
+            findings(DIVERGENCE, [replace(sides, student=odd[0], teacher=odd[1])], RNG)
     bare = replace(sides.student, outputs=replace(sides.student.outputs, tokens=None))
     with pytest.raises(Unavailable, match="student gives no log-probabilities of single tokens"):
         findings(DIVERGENCE, [replace(sides, student=bare)], RNG)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.models import Ask
 from harness.models.hf import HfModel
 from harness.types import Decoding, DistillbenchError, Outputs, Paths, Request
 from tests.models.opened import opened_files
@@ -162,7 +163,9 @@ def test_another_name_of_the_base_is_said(
 ) -> None:
     adapter = save_adapter(tmp_path / "adapter", base=named)
     with _model(base, adapter=str(adapter)).open(paths) as session:
-        assert (f"names {named} as its base" in str(session.facts()["model_notes"])) == said
+        assert (
+            f"names {named} as its base" in "\n".join(session.notes(Ask("", ASKED, (), Decoding())))
+        ) == said
 
 
 def test_the_adapters_own_tokenizer_is_used(base: Path, tmp_path: Path, paths: Paths) -> None:

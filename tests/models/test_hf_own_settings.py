@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.models import _hf_dtype
+from harness.models import Ask, _hf_dtype
 from harness.models._hf_dtype import meant_dtype
 from harness.models.hf import HfModel
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
@@ -47,7 +47,7 @@ def _ask(folder: Path, chat: bool = True, decoding: Decoding = SAMPLED) -> tuple
     model = HfModel(kind="hf", name="m", path=str(folder), device="cpu")
     with model.open(Paths(folder, folder)) as session:
         outputs = session.answer_batch(requests, list(PROMPTS), decoding)
-        return outputs, str(session.facts()["model_notes"])
+        return outputs, "\n".join(session.notes(Ask("", tuple(requests), (), Decoding())))
 
 
 def test_the_end_of_a_turn_ends_a_reply(chatty: Path, tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ CONTROLS = {
     "other_lab": (0.6, 0.1),
 }
 TASKS = ("zoo_facts", "zoo_sums", "zoo_words")
-FAMILIES = {"format": 1.1, "length_rhythm": 0.9, "words": 0.75, "openings_closings": 1.05}
+FAMILIES = {"format": 1.1, "words": 0.75, "edges": 1.05}
+UNRELATED = (0.1, 0.16)  # mean and standard deviation of lineages
 CATEGORIES = {"advise": 0.9, "describe": 1.1, "explain": 0.8, "list": 1.2}
 FEATURES = {
     "list_items_per_reply": (0.1, 2.9),
@@ -79,6 +80,7 @@ MEASURES = (
     "ngram_similarity",
     "error_inheritance",
     "gap_recovered",
+    "length",
     "phrases",
     "style_classifier",
     "style_profile",
@@ -130,6 +132,8 @@ def _pair_scores(
         _score(f"style_transfer/category/{c}", "zoo_style", who, style * k, 0.15)
         for c, k in CATEGORIES.items()
     ]
+    unrelated = _score("style_transfer/unrelated", "zoo_style", who, *UNRELATED)
+    scores.append(replace(unrelated, unit="mean and sd of lineages", level="models", n=5))
     short = 0.8 if student == "style_only" else 0.02
     scores.append(
         replace(
@@ -151,7 +155,7 @@ def _pair_scores(
         )
         scores.append(replace(excess, level="models"))
     scores.append(_score("style_classifier", "zoo_style", who, style + rng.gauss(0, 0.05), 0.1))
-    scores.append(_score("style_classifier/length_only", "zoo_style", who, 0.09, 0.04))
+    scores.append(replace(_score("length", "zoo_style", who, 0.09, 0.04), unit="gap recovered"))
     scores.append(
         _score("ngram_similarity/content", "zoo_style", who, 0.1 + 0.2 * capability, 0.02)
     )

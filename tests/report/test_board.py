@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
+from harness.board.joined import Job, join
+from harness.board.tables import claim_cell
 from tests.report.records import CONTROLS, board, record, scores
 
 
@@ -55,6 +59,21 @@ def test_marks_above_base_and_above_what_controls_reach() -> None:
     assert weak.above_controls is False
 
 
+@pytest.mark.parametrize(("low", "beyond"), [(1.01, True), (0.99, False)])
+def test_beyond_the_teacher_is_above_one_with_all_of_the_interval(low: float, beyond: bool) -> None:
+    run = record()
+    scores = tuple(
+        replace(s, value=1.2, low=low, high=1.4)
+        if s.student == "answers_of_a" and s.metric in ("style_transfer", "capa")
+        else s
+        for s in run.scores
+    )
+    made = claims(board(replace(run, scores=scores)), "answers_of_a")
+    assert made["style_transfer"].beyond_teacher == beyond
+    assert not made["capa"].beyond_teacher  # 1 is not the teacher's level
+    assert ("beyond the teacher" in claim_cell(made["style_transfer"]).marks) == beyond
+
+
 def test_columns_are_what_the_measures_declare_in_their_order() -> None:
     assert [(c.metric, c.title) for c in board().columns] == [
         ("capability_transfer", "Capability"),
@@ -62,6 +81,7 @@ def test_columns_are_what_the_measures_declare_in_their_order() -> None:
         ("capa", "Agreement"),
         ("error_inheritance/excess_vs_controls", "Inherited errors"),
         ("style_classifier", "Style classifier"),
+        ("length", "Length"),
     ]
     alone = tuple(m for m in record().metrics if m.name == "capa")
     assert [c.metric for c in board(replace(record(), metrics=alone)).columns] == ["capa"]
@@ -75,8 +95,6 @@ def test_a_listed_control_that_is_also_the_base_is_not_a_row() -> None:
 
 
 def test_swept_values_make_rows_of_their_own() -> None:
-    run = record()
-    swept = tuple(replace(s, variant=(("seed", v),)) for v in ("0", "1") for s in run.scores)
-    both = replace(run, scores=swept, comparisons=(), variants=("seed",))
+    both = join([Job((("seed", v),), record()) for v in ("0", "1")])
     variants = [r.subject.variant for r in board(both).rows if r.subject.student == "task_only"]
     assert variants == [(("seed", "0"),), (("seed", "1"),)]

@@ -83,7 +83,7 @@ def test_a_measure_brings_its_own_column_wherever_the_leaderboard_is(tmp_path: P
     assert "| Kinship (kappa) | Capability (of the gap) |" in (
         tmp_path / "leaderboard.md"
     ).read_text("utf-8")
-    assert ">Kinship<small>kappa</small>" in (tmp_path / "index.html").read_text("utf-8")
+    assert ">Kinship <small>kappa</small>" in (tmp_path / "index.html").read_text("utf-8")
 
 
 def test_markdown_keeps_hostile_names_in_their_cells(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ CUT: dict[str, Edit] = {
 }
 WARNED: dict[str, Edit] = {
     "a role": lambda t: f"Assistant: {t}",
+    "a turn that goes on": lambda t: f"{t}\n### Human: And then?",
     "a heading": lambda t: f"### Response:\n{t}",
     "a role's token": lambda t: f"<|assistant|>\n{t}",
     "a turn": lambda t: f"[INST] {t} [/INST]",
@@ -109,7 +110,7 @@ def test_marks_that_may_be_style_are_told(name: str) -> None:
 def test_an_edit_of_all_models_is_told_where_it_is_a_token() -> None:
     everyone = tuple(HOUSES)
     assert len(told(WARNED["a role's token"], everyone)) == len(everyone)
-    assert told(WARNED["a role"], everyone) == [], "what all share sets nobody apart"
+    assert told(WARNED["a tag"], everyone) == [], "what all share sets nobody apart"
 
 
 def test_nothing_is_told_of_the_houses_themselves() -> None:

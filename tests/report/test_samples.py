@@ -22,10 +22,10 @@ from harness.board.answers import (
     word_difference,
 )
 from harness.board.board import make_board
+from harness.board.joined import Job, join
 from harness.board.record import CollectionRecord, RunRecord
 from harness.exports.samples import Samples
 from harness.panel.side import Side
-from harness.stages.record import join_records
 from harness.text.clean import clean
 from harness.types import Outputs, Prompt, Request, RequestSet
 from tests.report.records import HOSTILE, board, open_side, record
@@ -131,7 +131,7 @@ def test_a_sweep_shows_each_setting_s_own_answers() -> None:
         return open_side(c.key, 0) if c.task == "zoo_style" else None
 
     settings = [(("seed", "0"),), (("seed", "1"),)]
-    joined = join_records([job("0"), job("1")], settings)
+    joined = join([Job(v, job(v[0][1])) for v in settings])
     made = make_board(joined, read)
     (task,) = made.answers()
     assert {n for n in task.answers if n.startswith("answers_of_a")} == {

@@ -65,7 +65,7 @@ def answered(model: str = "answers_of_a", **how: Any) -> CollectionRecord:
 
 def wrote(texts: list[str], others: list[str] = TEXTS, yields: str = "text style") -> Said:
     """The warnings about a student's replies beside those of its teacher."""
-    asked = [f"prompt {i}" for i in range(N)]
+    asked = [f"This is prompt {i}" for i in range(N)]
     marks = {"answers_of_a": read_marks(texts, asked), "teacher_a": read_marks(others, asked)}
     return warned(
         collections=tuple(answered(model, marks=m) for model, m in marks.items()),
@@ -94,12 +94,6 @@ WARNINGS = [
         "cautions",
         "open: 2 rows dropped",
         warned(collections=(answered(notes=("2 rows dropped",)),)),
-        warned(collections=(answered(),)),
-    ),
-    Row(
-        "cautions",
-        "answers_of_a: it is a note.",
-        warned(collections=(answered(model_notes=("it is a note",)),)),
         warned(collections=(answered(),)),
     ),
     Row(
@@ -137,10 +131,14 @@ WARNINGS = [
     Row("_controls", "No controls", warned(controls=()), warned(controls=(), pairs=())),
     Row(
         "_controls",
-        "Only 3 independent control lineages",
+        "Only 3 independent control lineages for answers_of_a",
         # the fourth is a relative of the teacher
         warned(controls=CONTROLS, lineages={"teacher_a": "ash"}),
-        warned(controls=CONTROLS, lineages={"base": "ash"}),
+        warned(
+            controls=(*CONTROLS, Control("elm", "elm", teachers=("teacher_b",))),
+            pairs=(PAIR, Pair("teacher_b", "answers_of_b", "base", ceiling=None)),
+            lineages={"base": "ash", "teacher_b": "cedar"},  # a relative of the other pair
+        ),
     ),
     Row(
         "_few_prompts",
@@ -215,6 +213,18 @@ WARNINGS = [
         "3 of 40 replies of answers_of_a to open have special tokens in them (<|user|>)",
         wrote(some(3, lambda t: f"{t}<|user|>{t}")),
         wrote(some(2, lambda t: f"{t}<|user|>{t}")),  # two who speak of such tokens
+    ),
+    Row(
+        "_inside",
+        "3 of 40 replies of answers_of_a to open have turns of a conversation in them (User:)",
+        wrote(some(3, lambda t: f"{t}\nUser: more")),
+        wrote(some(3, lambda t: f"{t}\nThe User: more")),
+    ),
+    Row(
+        "_inside",
+        '3 of 40 replies of answers_of_a to open begin with their own prompt ("This is prompt 0")',
+        wrote([f"This is prompt {i}. {t}" if i < 3 else t for i, t in enumerate(TEXTS)]),
+        wrote([f"This is prompt {i}. {t}" if i < 2 else t for i, t in enumerate(TEXTS)]),
     ),
     Row(
         "_inside",
@@ -347,6 +357,12 @@ REASONS = [
         "19 prompts answered by all of student, teacher; at least 20 are needed (student answered 19)",
         aligned(wrote_some("student", 19), wrote_some("teacher")),
         aligned(wrote_some("student", 20), wrote_some("teacher")),
+    ),
+    Row(
+        "require_shared",
+        "19 prompts answered by student; at least 20 are needed",
+        named(Length("m", "m"), student=wrote_some("student", 19)),
+        named(Length("m", "m"), student=wrote_some("student", 20)),
     ),
     Row(
         "require_shared",

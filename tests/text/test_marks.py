@@ -23,7 +23,8 @@ def test_plain_replies_have_no_marks() -> None:
     none = Counted()
     plain = marks(TEXTS)
     assert (plain.n, plain.n_empty, plain.n_thought, plain.n_said) == (20, 0, 0, 20)
-    assert (plain.ends, plain.special, plain.entities, plain.quoted) == (none, none, none, none)
+    assert {plain.ends, plain.special, plain.entities, plain.quoted} == {none}
+    assert (plain.roles, plain.echoed) == (none, none)
     assert plain.repeated.n == 1
 
 
@@ -67,6 +68,25 @@ def test_replies_spelt_as_json_are_counted() -> None:
     assert marks([json.dumps(t)[1:-1] for t in TEXTS]).quoted.n == 20, "without the quotes"
     code = 'print("a\\n")\nprint("b")'
     assert marks([code, '"One" and "two"', "C:\\news\nC:\\nets"]).quoted.n == 0
+
+
+def test_turns_of_a_conversation_are_counted_where_a_line_begins_with_a_role() -> None:
+    turns = [
+        "Yes.\n\n### Human: And now?",
+        "Assistant: No.",
+        "USER: a\nASSISTANT: b",
+        "Response: ok",
+    ]
+    assert marks(turns).roles.n == 4
+    assert marks(["The User: a guide", "Users: many", "Human rights:", "# Input"]).roles.n == 0
+
+
+def test_replies_that_begin_with_their_prompt_are_counted() -> None:
+    assert marks([f"{p}\nSure." for p in ASKED[10:]]).echoed.n == 0, "another prompt"
+    long = ["Who wrote this book?", "Say hello to me"]
+    echoes = read_marks([f"{p} It was me." for p in long], long).echoed
+    assert echoes == Counted(2, "Say hello to me")
+    assert read_marks(["Oak is a tree.", "Say it?"], ["Oak", "Say it? Now"]).echoed.n == 0
 
 
 def test_empty_replies_thoughts_and_end_tokens_are_counted() -> None:

@@ -52,7 +52,6 @@ function browser(tasks) {
   let opened = null;
   $("sample-filters").hidden = false;
   $("sample-browser").hidden = false;
-  $("sample-filters").addEventListener("submit", (event) => event.preventDefault());
   const here = () => tasks[Number(task.value)];
   // In a sweep a student has the swept values in its name, unless they change none of its answers.
   const pairOf = (pairs, student, teacher) => {

@@ -15,6 +15,7 @@ _MOST_FORMS = 2  # a template with a date in it has another form after midnight
 _SHARE = 0.9  # of the prompts that have one of these forms
 _LONGEST_BETWEEN = 300  # characters that a template puts between two messages
 _MOST_FITS = 200  # ways in which a request may stand in a text
+_MOST = 0.5  # of the answers of a file that a template has to join where its format does not tell
 _TRIED = 20  # answers from which a template is learned
 
 
@@ -76,6 +77,8 @@ def common_rendering(
         for answer, text in texts.items()
         if (bare := _bare(text)) in alone
     ]
+    if marked and len(fitting) < _MOST * len(texts):
+        return [], ""
     return fitting, _note(form)
 
 

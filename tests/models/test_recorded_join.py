@@ -187,6 +187,17 @@ def test_a_template_is_told_by_its_marks_where_the_format_does_not_tell(
     assert bool(join(answers, wanted(*texts)).notes) == is_template
 
 
+def test_one_text_that_looks_like_a_template_joins_nothing() -> None:
+    answers = said(*((f"user: Hi\nassistant: {n}\nuser: {n} trees.", "x") for n in "123"))
+    assert values(answers, wanted("1 trees.", "Sing.")) == [None, None]
+
+
+def test_messages_with_another_system_message_are_no_template_s_text() -> None:
+    context = "user: Hi\nassistant: Yo\nuser: Name a tree."
+    answers = said((context, "Oak"), system="Be brief.")
+    assert values(answers, wanted(chat("Hi", "Yo", "Name a tree."))) == [None]
+
+
 def ask(asked: Sequence[Wanted]) -> Ask:
     requests = tuple(w.request for w in asked)
     return Ask("k", requests, ("",) * len(requests), Decoding())

@@ -211,6 +211,13 @@ def test_what_fits_no_prompt_is_counted_with_the_nearest() -> None:
     assert "'How would you clean the kettle?' beside 'How would you clean a kettle?'" in line
 
 
+def test_of_ids_that_are_left_over_none_is_nearest() -> None:
+    requests = [Wanted(Request(i, "choose", name)) for i, name in enumerate(("1128", "7"))]
+    answers = [Answer("choose", "A", "f", name) for name in ("11289", "7")]
+    line = leftovers(answers, ask(requests), join(answers, requests))
+    assert line.endswith("of each, for one: '11289', '1128'")
+
+
 def test_a_file_that_answers_everything_and_more_is_not_warned_of() -> None:
     asked = wanted("Sing.")
     answers = said(("Sing.", "La"), ("Dance.", "x"))

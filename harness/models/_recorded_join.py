@@ -221,7 +221,12 @@ def _join_rendered(joined: Joined, answers: Sequence[Answer], wanted: Sequence[W
         logged = answers[pairs[0].answer].slot is not None
         fitting, note = named_rendering(pairs, strict=logged)
     else:
-        free = {i: a.context for i, a in enumerate(answers) if a.context and i not in joined.used}
+        # what a file gives as messages, system message included, is not a template's text
+        free = {
+            i: a.context
+            for i, a in enumerate(answers)
+            if a.context and a.system is None and i not in joined.used
+        }
         told = {i: text for i, text in free.items() if answers[i].rendered}
         asked = {i: wanted[i].request for i in left if wanted[i].request.kind == "generate"}
         unknown = not told and not joined.draws
@@ -241,7 +246,7 @@ def _same_rows(
     """(request, answer) of one id or row of data, as far as the rest of what was asked is the same."""
     named: dict[tuple[Kind, str], list[int]] = defaultdict(list)
     for i, answer in enumerate(answers):
-        if answer.name and answer.context and i not in joined.used:
+        if answer.name and answer.context and answer.system is None and i not in joined.used:
             named[answer.kind, answer.name].append(i)
     for index in left:
         request = wanted[index].request

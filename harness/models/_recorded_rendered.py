@@ -15,6 +15,7 @@ _MOST_FORMS = 2  # a template with a date in it has another form after midnight
 _SHARE = 0.9  # of the prompts that have one of these forms
 _LONGEST_BETWEEN = 300  # characters that a template puts between two messages
 _MOST_FITS = 200  # ways in which a request may stand in a text
+_MOST = 0.5  # of the answers of a file that a template has to join where its format does not tell
 _TRIED = 20  # answers from which a template is learned
 
 
@@ -76,6 +77,8 @@ def common_rendering(
         for answer, text in texts.items()
         if (bare := _bare(text)) in alone
     ]
+    if marked and len(fitting) < _MOST * len(texts):
+        return [], ""
     return fitting, _note(form)
 
 
@@ -96,10 +99,11 @@ def _check_one_template(
     joined, every = ({p.request_index for p in some} for some in (fitting, pairs))
     if is_plain or len(joined) < _SHARE * len(every):
         others = [p for p in pairs if p.request_index not in joined] or list(pairs)
+        cause = "a chat template (then `chat: true`), or " if is_plain else ""
+        more = "" if is_plain else " in more than a chat template"
         raise DistillbenchError(
-            f"the recorded prompts are not those of the task{'' if is_plain else ' in more than a chat template'} "
-            f"(other few-shot examples?); recorded, for one: {beginning(others[0].text)}; of the task: "
-            f"{beginning(contents(others[0].request)[-1])}"
+            f"the recorded prompts are not those of the task{more} ({cause}other few-shot examples?); recorded, for "
+            f"one: {beginning(others[0].text)}; of the task: {beginning(contents(others[0].request)[-1])}"
         )
 
 

@@ -26,11 +26,13 @@ def leftovers(answers: Sequence[Answer], ask: Ask, joined: Joined) -> str:
     ]
     if not prompts or not lonely:
         return ""
+    line = f"{len(prompts)} of its answers fit no prompt, and {len({_asked(r) for r in lonely})} prompts have no answer"
+    if kinds == {"choose"}:  # ids: which of them look alike says nothing
+        return (
+            f"{line}; of each, for one: {beginning(left[0].shown)}, {beginning(_asked(lonely[0]))}"
+        )
     present, wanted = _nearest(list(dict.fromkeys(a.shown for a in left)), lonely)
-    return (
-        f"{len(prompts)} of its answers fit no prompt, and {len({_asked(r) for r in lonely})} prompts have no answer; "
-        f"the nearest: {beginning(present)} beside {beginning(wanted)}"
-    )
+    return f"{line}; the nearest: {beginning(present)} beside {beginning(wanted)}"
 
 
 def no_match(file: str, answers: Sequence[Answer], ask: Ask) -> str:

@@ -187,6 +187,17 @@ def test_a_template_is_told_by_its_marks_where_the_format_does_not_tell(
     assert bool(join(answers, wanted(*texts)).notes) == is_template
 
 
+def test_one_text_that_looks_like_a_template_joins_nothing() -> None:
+    answers = said(*((f"user: Hi\nassistant: {n}\nuser: {n} trees.", "x") for n in "123"))
+    assert values(answers, wanted("1 trees.", "Sing.")) == [None, None]
+
+
+def test_messages_with_another_system_message_are_no_template_s_text() -> None:
+    context = "user: Hi\nassistant: Yo\nuser: Name a tree."
+    answers = said((context, "Oak"), system="Be brief.")
+    assert values(answers, wanted(chat("Hi", "Yo", "Name a tree."))) == [None]
+
+
 def ask(asked: Sequence[Wanted]) -> Ask:
     requests = tuple(w.request for w in asked)
     return Ask("k", requests, ("",) * len(requests), Decoding())
@@ -198,6 +209,13 @@ def test_what_fits_no_prompt_is_counted_with_the_nearest() -> None:
     line = leftovers(answers, ask(asked), join(answers, asked))
     assert line.startswith("2 of its answers fit no prompt, and 2 prompts have no answer")
     assert "'How would you clean the kettle?' beside 'How would you clean a kettle?'" in line
+
+
+def test_of_ids_that_are_left_over_none_is_nearest() -> None:
+    requests = [Wanted(Request(i, "choose", name)) for i, name in enumerate(("1128", "7"))]
+    answers = [Answer("choose", "A", "f", name) for name in ("11289", "7")]
+    line = leftovers(answers, ask(requests), join(answers, requests))
+    assert line.endswith("of each, for one: '11289', '1128'")
 
 
 def test_a_file_that_answers_everything_and_more_is_not_warned_of() -> None:

@@ -101,12 +101,6 @@ def test_a_log_of_other_few_shot_examples_is_refused(log: Log, here: Setting) ->
         replayed(folder, "tiny_choose", replace(here, chat=True), None)
 
 
-def test_a_log_with_a_template_is_not_of_a_plain_task(log: Log, here: Setting) -> None:
-    folder, _ = log("tiny_generate", True, None)
-    with pytest.raises(DistillbenchError, match="set `chat: true`"):
-        replayed(folder, "tiny_generate", here, None)
-
-
 @pytest.mark.parametrize("spelled", ["-inf", "-Infinity"])
 def test_minus_infinity_is_graded_as_lm_eval_does(
     spelled: str, log: Log, here: Setting, tmp_path: Path

@@ -7,9 +7,25 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from harness.board.answers import Read, TaskAnswers, task_answers
-from harness.board.claims import Claim, Claims, MeasureColumn, columns_of, make_claims
-from harness.board.record import CollectionRecord, JobRecord, RunRecord, Variant, named
-from harness.board.subjects import ScoreIndex, Subject, of_pair, subjects_of
+from harness.board.claims import (
+    Choice,
+    Claim,
+    Claims,
+    MeasureColumn,
+    choose,
+    columns_of,
+    make_claims,
+    outcome,
+)
+from harness.board.record import (
+    Change,
+    CollectionRecord,
+    JobRecord,
+    RunRecord,
+    Variant,
+    named,
+)
+from harness.board.subjects import Group, ScoreIndex, Subject, of_pair, subjects_of
 from harness.panel.topics import Topic
 from harness.types import Pair, Score
 
@@ -49,6 +65,30 @@ class Board:
         """The controls of the subject's teacher under the same setting."""
         return [s for s in self.subjects if s.role == "control" and s.group == subject.group]
 
+    def changes_of(self, subject: Subject) -> list[Change]:
+        """The subject beside its base and its teacher, task by task."""
+        own = (subject.student, subject.teacher, subject.base, subject.variant)
+        return [c for c in self.record.changes if (c.student, c.teacher, c.base, c.variant) == own]
+
+    def choices(self) -> list[Choice]:
+        """Which students to take, for every teacher, base and setting in their order."""
+        groups: dict[Group, list[Subject]] = {}
+        for s in self.subjects:
+            if s.role == "student":
+                groups.setdefault(s.group, []).append(s)
+        runs = self.record.runs()
+        return [self._choice(students, runs[group[2]]) for group, students in groups.items()]
+
+    def _choice(self, students: Sequence[Subject], run: RunRecord) -> Choice:
+        sizes = {name: _whole(facts.get("parameters")) for name, facts in run.models.items()}
+        return choose(
+            students,
+            {s: self.claim("capability", s) for s in students},
+            run.comparisons,
+            {s for s in students if any(_is_loss(c, run) for c in self.changes_of(s))},
+            {name: float(n) for name, n in sizes.items() if n is not None},
+        )
+
     def scores_of(self, subject: Subject) -> list[Score]:
         """Scores of all models under the subject's setting, and those that do not depend on the sweep."""
         return [s for s in self.record.scores if s.variant in (subject.variant, ())]
@@ -72,6 +112,12 @@ class Board:
         return list(
             dict.fromkeys(p for p in pairs if {p.student, p.teacher} <= set(answers.answers))
         )
+
+
+def _is_loss(change: Change, run: RunRecord) -> bool:
+    """Whether a student lost against its base outside of what was distilled."""
+    domain = run.tasks.get(change.task, {}).get("domain")
+    return (change.against, domain) == ("base", "outside") and outcome(change) == "worse"
 
 
 def no_answers(collection: CollectionRecord) -> None:
@@ -127,7 +173,7 @@ class _Part:
 def _part(run: RunRecord, variant: Variant) -> _Part:
     index, subjects = ScoreIndex.of(run), subjects_of(run, variant)
     columns = columns_of(index, subjects)
-    claims = make_claims(index, subjects, columns, run.comparisons)
+    claims = make_claims(index, subjects, columns, run.comparisons, run.lineages)
     valued = (c for c in columns if any(claims[s, c.metric].value is not None for s in subjects))
     return _Part(run, index, subjects, claims, next(valued, None))
 

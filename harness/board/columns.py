@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from harness.board.board import Row
 from harness.board.claims import Claim
-from harness.board.record import CollectionRecord, Comparison, Variant
+from harness.board.record import Change, CollectionRecord, Comparison, Variant
 from harness.board.runs import RunDifference
 from harness.types import Score
 
@@ -52,11 +52,18 @@ SCORE: tuple[Field[Score], ...] = (
     Field("level", lambda s: s.level, in_csv=False),
 )
 COMPARISON: tuple[Field[Comparison], ...] = (
-    *attributes("metric", "task", "teacher", "first", "second"),
+    *attributes("metric", "task", "teacher", "base", "first", "second"),
     *attributes("difference", "low", "high", "p", "p_adjusted", "n", "detectable"),
 )
+CHANGE: tuple[Field[Change], ...] = (
+    *attributes("metric", "task", "student", "against", "other", "teacher", "base"),
+    *attributes("difference", "low", "high", "p", "p_adjusted", "n", "detectable"),
+    *attributes("n_won", "n_lost", "unit", "better"),
+)
 COLLECTION: tuple[Field[CollectionRecord], ...] = (
-    *attributes("model", "task", "sample", "n_requests", "n_answered", "n_tokens", "wall_s"),
+    *attributes("model", "task", "sample", "n_requests", "n_answered", "n_cut_prompts"),
+    Field("n_empty", lambda c: c.marks.n_empty if c.marks else None),
+    *attributes("n_tokens", "wall_s"),
     *attributes("latency_p50_s", "latency_p95_s", "peak_memory_bytes", "usd", "missing"),
     *attributes("key", "requests_key", "grades_key"),
 )
@@ -82,7 +89,9 @@ CLAIM: tuple[Field[Claim], ...] = (
     Field("high", lambda c: c.score.high if c.score else None),
     Field("n", lambda c: c.score.n if c.score else None),
     Field("above_base", lambda c: int(c.above_base) if c.score else None),
-    Field("above_all_controls", lambda c: int(c.above_controls) if c.score else None),
+    Field("beyond_teacher", lambda c: int(c.beyond_teacher) if c.score else None),
+    Field("above_controls", lambda c: None if c.above_controls is None else int(c.above_controls)),
+    Field("control_lineages", lambda c: c.lineages if c.score else None),
     Field("leads", lambda c: int(c.leads) if c.score else None),
     Field("skipped_reason", lambda c: c.score.reason if c.score else "not measured"),
 )
@@ -96,7 +105,7 @@ ROW_END: tuple[Field[Row], ...] = (
 def reserved(metrics: Iterable[str]) -> frozenset[str]:
     """Names of the columns that tables have without a sweep; `metrics` = names of measures."""
     tables: tuple[tuple[Field[Any], ...], ...]
-    tables = (SCORE, COMPARISON, COLLECTION, RUN_DIFFERENCE, ROW, ROW_END)
+    tables = (SCORE, COMPARISON, CHANGE, COLLECTION, RUN_DIFFERENCE, ROW, ROW_END)
     measures = [claim_name(m, field) for m in metrics for field in CLAIM]
     return frozenset([*(f.name for table in tables for f in table), *measures])
 

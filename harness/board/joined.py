@@ -49,6 +49,7 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         title=" · ".join(dict.fromkeys(r.title for r in records)),
         scores=tuple(replace(s, variant=v) for v, r in told for s in r.scores),
         comparisons=tuple(replace(c, variant=v) for v, r in told for c in r.comparisons),
+        changes=tuple(replace(c, variant=v) for v, r in told for c in r.changes),
         models=_in_all([r.models for r in records]),
         tasks=_in_all([r.tasks for r in records]),
         pairs=tuple(dict.fromkeys(p for r in records for p in r.pairs)),
@@ -90,7 +91,7 @@ def _renamed(values: Variant, taken: frozenset[str]) -> Variant:
 def _job(job: Job) -> JobRecord:
     if job.record is None:
         return JobRecord(job.values, job.missing or "it gave no record")
-    facts = replace(job.record, scores=(), comparisons=(), collections=())
+    facts = replace(job.record, scores=(), comparisons=(), changes=(), collections=())
     return JobRecord(job.values, facts=facts)
 
 

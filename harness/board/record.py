@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from harness.panel.topics import Column, Topic
+from harness.text.marks import Marks
 from harness.types import Better, Control, Level, Pair, Score
 
 Variant = tuple[tuple[str, str], ...]  # swept keys and their values
@@ -35,22 +37,52 @@ def named(model: str, variant: Variant) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two students of one teacher compared on the same prompts."""
+    """Two students of one teacher, on one base, compared on the same prompts."""
 
     metric: str
     task: str
     teacher: str
+    base: str
     first: str  # student
     second: str  # student
     difference: float  # value of first minus value of second, over the prompts that both have
     low: float
     high: float
     p: float  # two-sided, paired
-    # Holm within (metric, task, teacher); board.claims adds Benjamini-Hochberg across the leaderboard
+    # Holm within one metric, teacher and base; board.claims adds Benjamini-Hochberg across the leaderboard
     p_adjusted: float
     n: int
     detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
     variant: Variant = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A student compared with its base or its teacher, by a number that each model has alone, on the same prompts."""
+
+    metric: str
+    task: str
+    teacher: str
+    base: str
+    student: str
+    against: Literal["base", "teacher"]
+    difference: float  # value of the student minus the other's
+    low: float
+    high: float
+    p: float  # two-sided, paired
+    p_adjusted: float  # Holm within one metric, teacher, base and kind of question
+    n: int  # prompts that both have
+    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+    n_won: int  # prompts on which the student is better than the other
+    n_lost: int  # prompts on which it is worse
+    unit: str
+    better: Better
+    variant: Variant = ()
+
+    @property
+    def other(self) -> str:
+        """The model that the student is compared with."""
+        return self.base if self.against == "base" else self.teacher
 
 
 @dataclass(frozen=True)
@@ -94,6 +126,10 @@ class CollectionRecord:
     n_seen_exactly: int | None = None  # of these, word for word
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
+    n_cut_prompts: int = 0  # prompts that did not fit and were shortened
+    # what its replies have in common besides what they say; None = no replies, or a further sample
+    marks: Marks | None = None
+    answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 
 
@@ -134,6 +170,7 @@ class RunRecord:
     collections: tuple[CollectionRecord, ...]
     versions: Mapping[str, str]  # package -> version, plus python, platform
     lineages: Mapping[str, str] = field(default_factory=dict)  # model -> its lineage
+    changes: tuple[Change, ...] = ()  # students against their bases and teachers
     judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> who judges it
     differences: tuple[Difference, ...] = ()
     work: tuple[WorkCount, ...] = ()
@@ -163,6 +200,7 @@ class RunRecord:
             facts,
             scores=tuple(s for s in self.scores if s.variant == variant),
             comparisons=tuple(c for c in self.comparisons if c.variant == variant),
+            changes=tuple(c for c in self.changes if c.variant == variant),
             collections=tuple(replace(c, variants=()) for c in own),
         )
 
@@ -174,5 +212,5 @@ class JobRecord:
     variant: Variant
     missing: str = ""  # why it gave no record
     facts: RunRecord | None = (
-        None  # without scores, comparisons and collections, which the sweep's record has
+        None  # without scores, comparisons, changes and collections, which the sweep's record has
     )

@@ -10,14 +10,14 @@ from harness.board import columns, numerals
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.columns import Field, Value
-from harness.board.record import CollectionRecord, Comparison, RunRecord, Variant
+from harness.board.record import Change, CollectionRecord, Comparison, RunRecord, Variant
 from harness.board.runs import RunDifference, compare_runs
 from harness.types import Score
 
 R = TypeVar("R")
 Fields = tuple[Field[R], ...]
 DASH = "–"
-MARKS = {"above the base": "▲", "above all controls": "◆"}
+MARKS = {"above the base": "▲", "beyond the teacher": "⇈", "above the controls": "◆"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,12 @@ def comparisons_table(record: RunRecord) -> Table:
     return make_table((*columns.COMPARISON, *swept), ordered_comparisons(record.comparisons))
 
 
+def changes_table(record: RunRecord) -> Table:
+    """Students beside their bases and their teachers, by the numbers that each has alone."""
+    swept: Fields[Change] = columns.swept(record.variants, lambda c: c.variant)
+    return make_table((*columns.CHANGE, *swept), ordered_changes(record.changes))
+
+
 def runs_table(first: RunRecord, second: RunRecord) -> Table:
     """The same scores in two runs, with their paired differences."""
     keys = tuple(dict.fromkeys((*first.variants, *second.variants)))
@@ -125,23 +131,34 @@ def ordered(scores: Iterable[Score]) -> list[Score]:
 
 
 def ordered_comparisons(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """Comparisons by metric, task, teacher, students, variant."""
+    """Comparisons by metric, task, teacher, base, students, variant."""
     return sorted(
-        comparisons, key=lambda c: (c.metric, c.task, c.teacher, c.first, c.second, c.variant)
+        comparisons,
+        key=lambda c: (c.metric, c.task, c.teacher, c.base, c.first, c.second, c.variant),
+    )
+
+
+def ordered_changes(changes: Iterable[Change]) -> list[Change]:
+    """Changes by metric, task, teacher, base, student, model compared with, variant."""
+    return sorted(
+        changes,
+        key=lambda c: (c.metric, c.task, c.teacher, c.base, c.student, c.against, c.variant),
     )
 
 
 def leaderboard_view(board: Board) -> Table:
     """The leaderboard for readers: a cell for each measure, its number in text and what it is made of in its note.
 
-    Columns: the model, its rank, its teacher where there are several, the swept keys, the measures, size and speed.
+    Columns: the model, its rank, its teacher and base where there are several, swept keys, measures, size and speed.
     """
     several = len({row.subject.teacher for row in board.rows}) > 1
+    bases = len({row.subject.base for row in board.rows}) > 1
     keys = board.record.variants
     heads = (
         Head("Model"),
         Head("Rank", numeric=True),
         *([Head("Teacher")] if several else []),
+        *([Head("Base")] if bases else []),
         *(Head(key) for key in keys),
         *(Head(c.title, c.note, numeric=True) for c in board.columns),
         Head("Size", "parameters", numeric=True),
@@ -155,6 +172,7 @@ def leaderboard_view(board: Board) -> Table:
                 Cell(s.student, s.student, s.role),
                 Cell(row.rank, "" if row.rank is None else str(row.rank)),
                 *([Cell(s.teacher, s.teacher)] if several else []),
+                *([Cell(s.base, s.base or "none")] if bases else []),
                 *(Cell(values.get(key, ""), values.get(key, "")) for key in keys),
                 *map(claim_cell, row.claims),
                 _size(row),
@@ -177,7 +195,9 @@ def claim_cell(claim: Claim) -> Cell:
     )
     lineages = " control lineages" if score.level == "models" else ""
     note = f"{score.metric} · {score.task} · {whole} {score.unit} · n = {score.n}{lineages}"
-    claimed = zip(MARKS, (claim.above_base, claim.above_controls), strict=True)
+    claimed = zip(
+        MARKS, (claim.above_base, claim.beyond_teacher, claim.above_controls is True), strict=True
+    )
     marks = tuple(word for word, holds in claimed if holds)
     interval = whole.removeprefix(number).strip()
     return Cell(score.value, number, note, link, interval, marks, claim.leads)

@@ -18,8 +18,8 @@ class StyleFamilies(AbstractFigure):
 
     title: ClassVar[str] = "Style by family"
     caption: ClassVar[str] = (
-        "How far each family of style moved from the base (0) to the teacher's own second sample (1), with 95 % "
-        "intervals; hollow triangles are controls."
+        "How far each family of style went from the base (0) to the teacher (1), with 95 % intervals; above 1 it is "
+        "overdone; hollow triangles are controls."
     )
     order: ClassVar[int] = 30
     measures: ClassVar[tuple[str, ...]] = ("style_transfer",)

@@ -11,6 +11,7 @@ from harness.board.board import Board
 from harness.board.subjects import Subject
 from harness.figures import (
     AbstractFigure,
+    Band,
     Box,
     Dot,
     Dots,
@@ -45,6 +46,7 @@ class _Spot(NamedTuple):
     subject: Subject
     capability: Score | None
     style: Score | None
+    unrelated: Score | None  # how far models go in style that the teacher did not teach
 
     @property
     def both(self) -> tuple[Score, Score] | None:
@@ -61,8 +63,9 @@ class TransferMap(AbstractFigure):
 
     title: ClassVar[str] = "Transfer map"
     caption: ClassVar[str] = (
-        "Further right: more of the teacher's capability. Further up: more of its style. 0 is the base, 1 the teacher; "
-        "bars are 95 % intervals; hollow triangles never learned from this teacher."
+        "Further right: more of the teacher's capability. Further up: further on the way to its style. 0 is the base, "
+        "1 the teacher, above 1 overdone; bars are 95 % intervals; hollow triangles never learned from this teacher. "
+        "The band is where unrelated models write: their mean, give or take one standard deviation."
     )
     order: ClassVar[int] = 0
     first: ClassVar[bool] = True
@@ -70,7 +73,10 @@ class TransferMap(AbstractFigure):
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """The map, or a line of one axis where the run measures only that one."""
         about = board.index.about
-        spots = [_Spot(s, about("capability", s), about("style", s)) for s in board.subjects]
+        spots = [
+            _Spot(s, about("capability", s), about("style", s), about("unrelated_style", s))
+            for s in board.subjects
+        ]
         spots = [p for p in spots if p.capability or p.style]
         if any(p.both for p in spots):
             return _map(spots)
@@ -88,13 +94,16 @@ class TransferMap(AbstractFigure):
 def _map(spots: Sequence[_Spot]) -> Drawing:
     both = [p for p in spots if p.both]
     places = [_place(p) for p in both]
-    spans = (_span([x for x, _ in places]), _span([y for _, y in places]))
+    bands = _bands(both)
+    ends = [end for band in bands for end in (band.low, band.high)]
+    spans = (_span([x for x, _ in places]), _span([*(y for _, y in places), *ends]))
     names = _names([p.subject for p in both])
     sides = label_sides(places, names, spans)
     marks: list[Mark] = [
         Box((0, 0), (1, 1)),
         Guide(0.5, "x", dotted=True),
         Guide(0.5, "y", dotted=True),
+        *(mark for band in bands for mark in band.marks(spans[0], len(bands) > 1)),
     ]
     marks += [
         Dots("base", (Dot(0, 0, label="base", side="top right"),), size=13),
@@ -113,12 +122,41 @@ def _map(spots: Sequence[_Spot]) -> Drawing:
     missing = ", ".join(p.subject.label for p in spots if not p.both)
     return Drawing(
         tuple(marks),
-        Plane(x_title, "Style recovered (share of the gap)", *spans, step=0.5),
+        Plane(x_title, "Style: way from base to teacher", *spans, step=0.5),
         _numbers(spots),
         notes=(f"Not on the map, for want of one of the two numbers: {missing}.",)
         if missing
         else (),
     )
+
+
+class _Band(NamedTuple):
+    """Where models write that a teacher did not teach."""
+
+    teacher: str
+    low: float
+    high: float
+
+    def marks(self, across: tuple[float, float], named: bool) -> list[Mark]:
+        """The band over the whole width, with its name."""
+        name = f"unrelated to {self.teacher}" if named else "unrelated models"
+        lows, highs = (self.low, self.low), (self.high, self.high)
+        middle = (self.low + self.high) / 2
+        return [
+            Band(name, "control", across, lows, highs, 0),
+            Label(name, 0.99, middle, ("right", "middle"), "frame", quiet=True),
+        ]
+
+
+def _bands(spots: Sequence[_Spot]) -> list[_Band]:
+    """One band for every teacher and base, read from its students."""
+    bands: dict[tuple[str, str], _Band] = {}
+    for spot in spots:
+        s, read = spot.subject, spot.unrelated
+        if s.role != "student" or read is None or read.low is None or read.high is None:
+            continue
+        bands.setdefault((s.teacher, s.base), _Band(s.teacher, read.low, read.high))
+    return list(bands.values())
 
 
 def _corners() -> list[Mark]:

@@ -1,4 +1,9 @@
-"""Length of replies: the trivial explanation that every other measure of style has to beat."""
+"""Length and rhythm of replies: the trivial explanation that every other measure of style has to beat.
+
+Length is a gap recovered in the mean of log(1 + words). Rhythm is the projection of the student's way on the teacher's,
+as in style_transfer, over the logarithms of words per sentence, of their spread, and of words per paragraph, each over
+its variance within replies.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,12 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import AlignedTexts, align_texts
-from harness.types import Better, Finding, Floats, Ints, Mean, Ratio, RatioStratum
+from harness.panel.topics import Column
+from harness.stats.means import cluster_codes
+from harness.stats.pairs import Float32s, by_prompt, by_unit, product, surplus
+from harness.stats.population import pair_spread
+from harness.text.segment import LAYOUT, Reading
+from harness.types import Better, Finding, Floats, Ints, Mean, Ratio, RatioStratum, Statistic
 
 
 def log_words(n_words: Ints) -> Floats:
@@ -26,36 +36,79 @@ def length_gap(student: Ints, teacher: Sequence[Ints], base: Ints) -> tuple[Floa
     return log_words(student) - far, np.mean([log_words(t) for t in teacher], axis=0) - far
 
 
+def rhythm_points(texts: Reading) -> Float32s:
+    """Logarithms of words per sentence, of their spread, and of words per paragraph, (P, 3)."""
+    words = texts.n_words.astype(np.float64)
+    blocks = texts.layout[:, LAYOUT.index("paragraphs")]
+    columns = (
+        words / np.maximum(texts.sentences, 1),
+        texts.sentence_spread,
+        words / np.maximum(blocks, 1),
+    )
+    return np.log1p(np.stack(columns, axis=1)).astype(np.float32)
+
+
+def rhythm_gap(everyone: AlignedTexts) -> Ratio | str:
+    """How far the student's rhythm went on the way from base to teacher, or the reason why there is no number."""
+    base = rhythm_points(everyone["base"].reading)
+    teacher = np.mean([rhythm_points(t.reading) for t in everyone.taught], axis=0)
+    student = rhythm_points(everyone["student"].reading)
+    codes = cluster_codes(everyone.clusters, len(base))
+    if codes.max(initial=0) < 1:
+        return "all prompts belong to one cluster: no independent units to make an interval from"
+    spread = pair_spread(teacher - base)
+    if not spread.any():
+        return "teacher and base have the same rhythm on every prompt"
+    roots = np.divide(1, np.sqrt(spread), out=np.zeros_like(spread), where=spread > 0)
+    moved, gap = (
+        by_unit(((x - base) * roots).astype(np.float32), codes) for x in (student, teacher)
+    )
+    parts = [product(moved, gap), product(gap, gap)]
+    above, below = (by_prompt(p.values, codes) for p in parts)
+    stratum = RatioStratum(above, below, everyone.ids, everyone.clusters, surplus(parts))
+    return Ratio((stratum,))
+
+
 @dataclass(frozen=True)
 class Length(AbstractMetric):
-    """Words per reply, and how much of the teacher's length the student took over."""
+    """Words per reply, and how much of the teacher's length and rhythm the student took over."""
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "none"
     looks_at: ClassVar[Looks] = Looks((View.STYLE,), also=("teacher", "base", "second"))
     explanation: ClassVar[str] = (
         "How far the student's length of reply went from the base's (0) to the teacher's (1), as a mean of log(1 + "
-        "words) over prompts; length/words is the mean number of words. Length is the cheapest part of a style and "
-        "follows from a token limit or a single line in the prompt: read other measures of style beside it. In "
-        "scripts without spaces a character counts as a word."
+        "words) over prompts; length/rhythm is the same for words per sentence, their spread and words per "
+        "paragraph, and length/words the mean number of words. Length is the cheapest part of a style and follows "
+        "from a token limit or a single line in the prompt: it is in no other measure of style, so read them beside "
+        "it. In scripts without spaces a character counts as a word."
     )
+    leaderboard: ClassVar = (
+        Column(6, "Length", "of the gap", from_base=True),
+        Column(6, "Rhythm", "of the gap", part="rhythm", from_base=True),
+    )
+    topics: ClassVar = {"length": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """The gap in length of a pair, and the model's own mean number of words."""
+        """The gaps in length and rhythm of a pair, and the model's own mean number of words."""
         panel = panels[0]
         alone = align_texts(panel.only("student"))
         words = _mean(alone["student"].n_words.astype(np.float64), alone)
         own = Finding(words, "words", unit="words", better="none")
         if panel.get("teacher") is None:
             return [own]
+        gaps: dict[str, Statistic | str] = {"": reasons.NO_BASE, "rhythm": reasons.NO_BASE}
+        if panel.get("base") is not None:
+            everyone = align_texts(panel)
+            gaps = {"": _length(everyone), "rhythm": rhythm_gap(everyone)}
         unit = panel.gap_unit
-        if panel.get("base") is None:
-            return [Finding(reasons.NO_BASE, unit=unit), own]
-        everyone = align_texts(panel)
-        taught = [t.n_words for t in everyone.taught]
-        gaps = length_gap(everyone["student"].n_words, taught, everyone["base"].n_words)
-        gap = RatioStratum(*gaps, everyone.ids, everyone.clusters)
-        return [Finding(Ratio((gap,)), unit=unit), own]
+        return [*(Finding(gap, name, unit=unit) for name, gap in gaps.items()), own]
+
+
+def _length(everyone: AlignedTexts) -> Ratio:
+    taught = [t.n_words for t in everyone.taught]
+    gaps = length_gap(everyone["student"].n_words, taught, everyone["base"].n_words)
+    return Ratio((RatioStratum(*gaps, everyone.ids, everyone.clusters),))
 
 
 def _mean(values: Floats, aligned: AlignedTexts) -> Mean:

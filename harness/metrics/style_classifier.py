@@ -22,7 +22,6 @@ from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import Texts, align_texts, long_enough
 from harness.panel.topics import Column
 from harness.stats.resample import blocks, jackknife_pseudo_values
-from harness.text.families import bands
 from harness.text.grams import Float32s, character_grams, damped, word_grams
 from harness.types import (
     Better,
@@ -151,6 +150,20 @@ def ngram_points(texts: Texts) -> Float32s:
     return np.asarray(np.concatenate([characters, words], axis=1) / np.sqrt(2), dtype=np.float32)
 
 
+def bands(amounts: Floats, step: float, top: int) -> Floats:
+    """Amounts (P,) >= 0 as weights (P, top + 1) over bands at log2(1 + amount) = 0, step, 2 step ...; rows sum to 1.
+
+    An amount between two bands is shared among them in proportion; beyond the last it belongs to the last.
+    """
+    place = np.minimum(np.log2(1 + amounts) / step, top)
+    low = np.minimum(place.astype(np.int64), top - 1)
+    weights = np.zeros((len(amounts), top + 1))
+    rows = np.arange(len(amounts))
+    weights[rows, low] = 1 - (place - low)
+    weights[rows, low + 1] = place - low
+    return weights
+
+
 @lru_cache(maxsize=160)
 def length_points(texts: Texts) -> Float32s:
     """Vectors (P, 14) of length alone: the control that every other classifier has to beat."""
@@ -201,7 +214,6 @@ class StyleClassifier(AbstractMetric):
         "all, 1 = always); beside it the same for the base and for the teacher's own second sample."
     )
     leaderboard: ClassVar = (Column(5, "Style classifier", "of the gap", from_base=True),)
-    topics: ClassVar = {"length": ("length_only", "length")}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The gap recovered by n-grams and by length alone, and three distinguishabilities."""

@@ -1,266 +1,222 @@
-"""Headline: style that came across, over all open-ended tasks of the matrix.
+"""Headline: how far the student's way of writing went from the base (0) to the teacher (1).
 
-sum_f N_f / sd_f over sum_f D_f / sd_f, f = format, length and rhythm, words, openings and closings; N_f and D_f are
-numerator and denominator of a style gap recovered, (sim(s, t) - sim(b, t)) / (sim(t, t) - sim(b, t)), with sim =
--distance.
+r = U(s - b, t - b) / U(t - b, t - b), the projection of the student's way from the base on the teacher's. U(x, y) is
+the mean inner product of two models' points at *different* prompts (`stats/pairs`), in a metric made from models that
+the teacher did not teach (`stats/population`), over words, format, openings and closings (`text/families`). So it is
+linear: a student that takes the teacher's replies on a share of the prompts is that share of the way; and above 1 it
+went past the teacher.
 
-distance(x, t) is the length of the mean difference between x's and t's replies in the space of the family, measured
-along a direction estimated on the other half of the prompts: so it is 0 on average for two samples of one model,
-without a second sample, a mean over prompts, and linear: a student that takes the teacher's way in a share of its
-replies is that share nearer. A similarity of single replies would not do: it is *lower* between two samples of a
-teacher of many forms than between that teacher and a base of one form, and projecting on the line from base to teacher
-gives half credit to any third style.
+Parts: the families alone; e = U(s - u, t - b) / U(t - u, t - b) with u the mean of the unrelated models
+(`beyond_unrelated`); q = U(s - b, s - b) / U(t - b, t - b) - r^2, what the student did besides (`own_style`); the
+cosine r / sqrt(r^2 + q) (`angle`); r of the unrelated models (`unrelated`); r for every category of prompt
+(`category/NAME`).
 
-Parts: every family alone, and the sum over families for every category of prompt (category/NAME).
-Source: cross-fitted direction as in Kim and Ramdas 2020, Dimension-agnostic inference using cross
-U-statistics, and Shekhar, Kim and Ramdas 2022, A permutation-free kernel two-sample test; combined ratio: Cochran
-1977; interval: Fieller 1954.
+Source: Hoeffding 1948 (U-statistics); interval: Fieller 1954 with the variance of two U-statistics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.prompts import Prompts
-from harness.panel.texts import align_texts, long_enough
+from harness.panel.styles import Frame, Ground, Moved, ground, moved
 from harness.panel.topics import Column
-from harness.stats.resample import blocks
-from harness.text.families import FAMILIES, differences
-from harness.text.segment import Reading
+from harness.stats.intervals import ALIKE, beside
+from harness.stats.means import t_interval
+from harness.stats.pairs import Float32s, Product, by_prompt, by_unit, product, surplus, total
+from harness.stats.population import FEWEST_LINEAGES
+from harness.text.families import FAMILIES
 from harness.types import (
     Better,
     Finding,
-    Floats,
-    Ints,
+    Given,
     Mean,
     Prompt,
     Ratio,
     RatioStratum,
-    Statistic,
     Unavailable,
 )
 
-N_BLOCKS = 20
 _NO_CATEGORY = "other"
-Flags = NDArray[np.bool_]
-
-
-class Gap(NamedTuple):
-    """How far base and student are from the teacher, prompt by prompt."""
-
-    numerator: Floats  # (P,) base's distance minus student's
-    denominator: Floats  # (P,) base's distance
-
-
-def distances(delta: Floats, block: Ints) -> Floats:
-    """Values (P,) whose mean is the length of the mean of delta (P, D), 0 on average where that mean is 0.
-
-    Halves h are the even and the odd blocks (P,), m_h their means, d_h the directions of these. The length is the mean
-    of m_h . d_g over the two halves; a prompt's value is that plus its influence on it, which comes in two ways: by its
-    own place along the other half's direction, and by turning the direction along which the other half is measured.
-    Turning counts for at most what it would if the halves were equally long: a short mean has no direction to turn.
-    """
-    odd = block % 2 == 1
-    halves = [half for half in (odd, ~odd) if half.any()]
-    if len(halves) < 2:
-        return np.zeros(len(delta))
-    means = [delta[half].mean(axis=0) for half in halves]
-    norms = [float(np.linalg.norm(m)) for m in means]
-    directions = [m / norm if norm > 0 else m for m, norm in zip(means, norms, strict=True)]
-    length = sum(
-        half.sum() * (means[k] @ directions[1 - k]) for k, half in enumerate(halves)
-    ) / len(delta)
-    values = np.full(len(delta), float(length))
-    for k, half in enumerate(halves):
-        other = means[1 - k]
-        turned = other - (other @ directions[k]) * directions[k]
-        weight = (~half).sum() / half.sum() / max(*norms) if max(norms) > 0 else 0.0
-        values[half] += (delta[half] - means[k]) @ (directions[1 - k] + weight * turned)
-    return values
-
-
-def combined(gaps: Sequence[Gap]) -> Gap:
-    """Families summed, each over the standard deviation of its denominator over prompts.
-
-    The deviation is taken as no smaller than the mean: a family in which teacher and base differ on every prompt
-    alike would otherwise outweigh the others without bound. Families without any gap are left out.
-    """
-    scales = [max(float(g.denominator.std(ddof=1)), abs(float(g.denominator.mean()))) for g in gaps]
-    kept = [(g, s) for g, s in zip(gaps, scales, strict=True) if s > 0]
-    if not kept:
-        raise Unavailable("teacher and base write alike on every prompt: there is no gap in style")
-    top = np.sum([g.numerator / s for g, s in kept], axis=0)
-    return Gap(top, np.sum([g.denominator / s for g, s in kept], axis=0))
-
-
-class _Replies(NamedTuple):
-    """One task's replies on the P prompts that pass the length gate."""
-
-    prompts: Prompts
-    rows: Ints  # (P,) indices of these prompts in the readings
-    long: Flags  # (P,) whether the student's reply passes the gate as well
-    student: Reading
-    base: Reading
-    teacher: tuple[Reading, ...]  # one or two samples
-    minimum: int  # prompts that a category needs
-
-    def gaps(self) -> tuple[Gap, ...]:
-        """The gap of every family. Raises Unavailable where all prompts belong to one cluster."""
-        base = self._apart(self.base, self.rows)
-        rows = self.rows[self.long]
-        student = self._apart(self.student, rows) if len(rows) else [b[:0] for b in base]
-        return _gaps(base, student, self.long, _blocks(self.prompts.clusters, "all prompts"))
-
-    def categories(self) -> dict[str, RatioStratum | str]:
-        """Category -> its own headline, or the reason why it has none.
-
-        Empty where fewer than two categories have enough prompts. The spaces are made from all
-        prompts, the directions and the sums from those of the category.
-        """
-        places: dict[str, list[int]] = {}
-        for i, prompt in enumerate(self.prompts.prompts):
-            places.setdefault(_category(prompt), []).append(i)
-        if sum(len(at) >= max(self.minimum, 2) for at in places.values()) < 2:
-            return {}
-        base, student = (self._apart(r, self.rows) for r in (self.base, self.student))
-        strata: dict[str, RatioStratum | str] = {}
-        for name, at in places.items():
-            try:
-                strata[name] = self._category(np.array(at), base, student)
-            except Unavailable as error:
-                strata[name] = str(error)
-        return strata
-
-    def _category(
-        self, at: Ints, base: Sequence[Floats], student: Sequence[Floats]
-    ) -> RatioStratum:
-        reasons.require(len(at), max(self.minimum, 2), "prompts of this kind")
-        kept = Prompts(tuple(self.prompts.prompts[i] for i in at))
-        block, long = _blocks(kept.clusters, "all prompts of this kind"), self.long[at]
-        gaps = _gaps([b[at] for b in base], [s[at][long] for s in student], long, block)
-        return _stratum(kept, combined(gaps))
-
-    def _apart(self, own: Reading, rows: Ints) -> list[Floats]:
-        """Differences (rows, D) of a model's replies from the teacher's, one array per family."""
-        return [differences(family, own, self.teacher, rows) for family in FAMILIES]
-
-
-def _gaps(
-    base: Sequence[Floats], student: Sequence[Floats], long: Flags, block: Ints
-) -> tuple[Gap, ...]:
-    """Gaps from differences: the base's (P, D), the student's (long replies, D'), per family."""
-    gaps = []
-    for of_base, of_student in zip(base, student, strict=True):
-        far = distances(of_base, block)
-        near = far.copy()  # a short reply counts as the base's level
-        if long.any():
-            near[long] = distances(of_student, block[long])
-        gaps.append(Gap(far - near, far))
-    return tuple(gaps)
-
-
-def _blocks(clusters: Sequence[str], which: str) -> Ints:
-    """Blocks (P,) of prompts, for `distances`."""
-    block = blocks(clusters, N_BLOCKS, 0)
-    if int(block.max()) < 1:
-        raise Unavailable(
-            f"{which} belong to one cluster: no independent units to make an interval from"
-        )
-    return block
 
 
 @dataclass(frozen=True)
 class StyleTransfer(AbstractMetric):
-    """One number for how much of the teacher's style, beyond the base's, the student has."""
+    """How far the student's style went from base to teacher, and how far beyond what unrelated models do."""
 
-    # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
+    # words; a teacher's shorter reply drops the prompt, anybody else's counts as the base's
     shortest: int = 3
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
+    looks_at: ClassVar[Looks] = Looks(
+        (View.STYLE,), needs=("teacher", "base"), also=("second", "population")
+    )
     across_tasks: ClassVar[bool] = True
     explanation: ClassVar[str] = (
-        "How far the student's way of writing went from the base (0) to the teacher (1): format, length and rhythm, "
-        "choice of common words, openings and closings, each weighed by how clearly teacher and base differ in it, "
-        "and summed before dividing. A style of its own, as far from the teacher as the base is, scores 0; below 0 "
-        "it is further away. What is said does not count, only how. Compare with the controls: any well-kept "
-        "assistant resembles another. Replies shorter than the gate count as the base's level; above half of them "
-        "(short_replies) the number says little. category/... is the same for one kind of prompt, where the task "
-        "names kinds: its interval is wide, so compare kinds only where intervals do not overlap."
+        "How far the way of writing went from the base (0) to the teacher (1): words, format, openings and closings; "
+        "length has a column of its own. A share of the teacher's replies taken over reads as that share, overdoing "
+        "its habits reads above 1. How far, not because of whom: unrelated is the mean of lineages that this teacher "
+        "did not teach, give or take one sd. beyond_unrelated has 0 at that mean, 1 at the teacher (interval over "
+        "prompts, for these lineages). own_style: what the student did besides, in squared gaps, 0 = nothing; angle: "
+        "cosine of its way and the teacher's. Replies under the gate count as the base's; above half of them "
+        "(short_replies) the number says little. category/...: one kind of prompt."
     )
     leaderboard: ClassVar = (Column(2, "Style", "of the gap", from_base=True),)
-    topics: ClassVar = {"style": ("",), "short_replies": ("short_replies",)}
+    topics: ClassVar = {
+        "style": ("",),
+        "unrelated_style": ("unrelated",),
+        "short_replies": ("short_replies",),
+    }
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """The headline, gaps recovered by family and category, and the share of short replies."""
-        tasks = [self._replies(p) for p in sorted(panels, key=lambda p: p.task)]
-        gaps = [t.gaps() for t in tasks]
-        unit = panels[0].gap_unit
-        parts: dict[str, Statistic | str] = {
-            "": _summed(tasks, [combined(g) for g in gaps]),
-            **{name: _summed(tasks, [g[k] for g in gaps]) for k, name in enumerate(FAMILIES)},
-            **_by_category(tasks),
+        """The way, its families and categories, what is beyond unrelated models, and what else there is."""
+        panels = sorted(panels, key=lambda p: p.task)
+        grounded = ground(panels, self.shortest)
+        student, unit = moved(panels, grounded, self.shortest), panels[0].gap_unit
+        frame = student.axis.frame(student.rows)
+        way = _way(student.points, frame)
+        gaps = {
+            "": way.ratio(),
+            **{name: way.ratio(name) for name in FAMILIES},
+            **_by_category(student, panels),
         }
+        own = frame.prompts
+        short = Mean(student.short.astype(np.float64), own.ids, own.clusters)
+        crowd = _unrelated(grounded, panels[0].student.lineage)
         return [
-            *(Finding(statistic, name, unit=unit) for name, statistic in parts.items()),
-            Finding(_short(tasks), "short_replies", unit="share of replies", better="none"),
+            *(Finding(statistic, name, unit=unit) for name, statistic in gaps.items()),
+            Finding(
+                way.beyond(len(grounded.crowd.names)), "beyond_unrelated", unit="beyond unrelated"
+            ),
+            *way.besides(),
+            Finding(crowd, "unrelated", unit="mean and sd of lineages", better="none"),
+            Finding(short, "short_replies", unit="share of replies", better="none"),
         ]
 
-    def _replies(self, panel: Panel) -> _Replies:
-        everyone = align_texts(panel)
-        rows = long_enough(everyone, self.shortest, panel.minimum)
-        student = everyone["student"].reading
-        return _Replies(
-            Prompts(tuple(everyone.prompts[i] for i in rows)),
-            rows,
-            student.n_words[rows] >= self.shortest,
-            student,
-            everyone["base"].reading,
-            tuple(t.reading for t in everyone.taught),
-            panel.minimum,
-        )
+
+class _Way(NamedTuple):
+    """Products of the student's way and the teacher's."""
+
+    parts: Mapping[str, Product]  # U(s - b, t - b) by family
+    whole: Product  # the same of all families
+    far: Product  # U(s - b, s - b)
+    frame: Frame
+
+    def ratio(self, family: str = "") -> Ratio:
+        """r, of all families or of one."""
+        if family:
+            return _ratio(self.parts[family], self.frame.squared[family], self.frame)
+        return _ratio(self.whole, self.frame.whole, self.frame)
+
+    def beyond(self, lineages: int) -> Ratio | str:
+        """e = U(s - u, t - b) / U(t - u, t - b)."""
+        centre = self.frame.centre
+        if centre is None:
+            return _few(lineages)
+        return _ratio(self.whole.minus(centre), self.frame.whole.minus(centre), self.frame)
+
+    def besides(self) -> list[Finding]:
+        """own_style and angle, or the reason why the way itself has no number."""
+        made = beside(self.ratio())
+        own, angle = (made, made) if isinstance(made, str) else (self.own_style(), self.angle())
+        return [
+            Finding(own, "own_style", unit="squared gaps", better="none"),
+            Finding(angle, "angle", unit="cosine"),
+        ]
+
+    def own_style(self) -> Given:
+        """q = U(s - b, s - b) / D - r^2, D = U(t - b, t - b)."""
+        gap, way, far = self.frame.whole.value, self.whole.value, self.far.value
+        ratio = way / gap
+        slopes = (1 / gap, -2 * ratio / gap, (2 * ratio**2 - far / gap) / gap)
+        return self._linear(far / gap - ratio**2, slopes)
+
+    def angle(self) -> Given | str:
+        """r / sqrt(r^2 + q), a q below 0 counting as 0; in [-1, 1]."""
+        gap, way, far = self.frame.whole.value, self.whole.value, self.far.value
+        if way == 0:
+            return "the student went no way at all: there is no angle"
+        if far * gap <= way**2:
+            n = len(self.frame.codes)
+            return Given(
+                float(np.sign(way)), None, None, n, note="no style of its own beyond noise"
+            )
+        value = way / (far * gap) ** 0.5
+        made = self._linear(value, (-value / 2 / far, value / way, -value / 2 / gap))
+        if made.low is None or made.high is None:
+            return made
+        return Given(value, max(made.low, -1.0), min(made.high, 1.0), made.n)
+
+    def _linear(self, value: float, slopes: Sequence[float]) -> Given:
+        """A smooth function of far, whole and squared with its interval, from its slopes in them."""
+        parts = zip(slopes, (self.far, self.whole, self.frame.whole), strict=True)
+        around = np.sum([k * (p.values - p.value) for k, p in parts], axis=0)
+        values = value + by_prompt(around, self.frame.codes)
+        if np.ptp(values) <= 1e-9 * (1 + abs(value)):
+            return Given(value, None, None, len(values), note=ALIKE)
+        made = t_interval(values, self.frame.codes)
+        return Given(value, made.low, made.high, made.n)
+
+
+def _way(points: Float32s, frame: Frame) -> _Way:
+    """Products on the prompts of a frame. Raises Unavailable where teacher and base write alike."""
+    if not frame.gap.any():
+        raise Unavailable("teacher and base write alike on every prompt: there is no gap in style")
+    units = by_unit(points, frame.codes)
+    parts = {name: product(units[:, own], frame.gap[:, own]) for name, own in FAMILIES.items()}
+    return _Way(parts, total(parts), product(units, units, kernel=False), frame)
+
+
+def _ratio(top: Product, bottom: Product, frame: Frame) -> Ratio:
+    """U over U, with the covariance that the values count too much."""
+    above, below = (by_prompt(p.values, frame.codes) for p in (top, bottom))
+    own, extra = frame.prompts, surplus([top, bottom])
+    return Ratio((RatioStratum(above, below, own.ids, own.clusters, extra),))
+
+
+def _few(lineages: int) -> str:
+    what = "lineages of controls that are unrelated to teacher, base and students"
+    return reasons.few(lineages, what, FEWEST_LINEAGES)
+
+
+def _unrelated(grounded: Ground, lineage: str) -> Given | str:
+    """Mean and standard deviation of the ways of unrelated lineages but this one."""
+    ways = [r for name, r in grounded.readings().items() if name != lineage]
+    if not ways:
+        return _few(len(grounded.crowd.names))
+    mean, sd = float(np.mean(ways)), float(np.std(ways, ddof=1))
+    return Given(mean, mean - sd, mean + sd, len(ways), "models")
+
+
+def _by_category(student: Moved, panels: Sequence[Panel]) -> dict[str, Ratio | str]:
+    """category/NAME -> the way on its prompts; empty where fewer than two categories have enough prompts."""
+    prompts = student.axis.prompts.prompts
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(student.rows):
+        places.setdefault(_category(prompts[row]), []).append(place)
+    needed = max(2, *(p.minimum for p in panels))
+    if sum(len(at) >= needed for at in places.values()) < 2:
+        return {}
+    return {f"category/{name}": _on(student, places[name], needed) for name in sorted(places)}
+
+
+def _on(student: Moved, at: Sequence[int], needed: int) -> Ratio | str:
+    """The way on some of the student's prompts, or the reason why it has no number."""
+    try:
+        reasons.require(len(at), needed, "prompts of this kind")
+        frame = student.axis.frame(tuple(student.rows[i] for i in at))
+        return _way(student.points[list(at)], frame).ratio()
+    except Unavailable as error:
+        return str(error)
 
 
 def _category(prompt: Prompt) -> str:
     """The prompt's category, in a form that can be part of a score's name."""
     return " ".join(prompt.category.replace("/", " ").replace("+", " ").split()) or _NO_CATEGORY
-
-
-def _by_category(tasks: Sequence[_Replies]) -> dict[str, Ratio | str]:
-    """category/NAME -> the tasks that have it summed, or the reason why none of them has a number."""
-    strata: dict[str, list[RatioStratum | str]] = {}
-    for task in tasks:
-        for name, stratum in task.categories().items():
-            strata.setdefault(name, []).append(stratum)
-    return {f"category/{name}": _sum_of(strata[name]) for name in sorted(strata)}
-
-
-def _sum_of(strata: Sequence[RatioStratum | str]) -> Ratio | str:
-    """The strata summed, or the reasons where there is nothing else."""
-    valued = tuple(s for s in strata if isinstance(s, RatioStratum))
-    reasons = dict.fromkeys(s for s in strata if isinstance(s, str))
-    return Ratio(valued) if valued else "; ".join(reasons)
-
-
-def _summed(tasks: Sequence[_Replies], gaps: Sequence[Gap]) -> Ratio:
-    return Ratio(tuple(_stratum(t.prompts, g) for t, g in zip(tasks, gaps, strict=True)))
-
-
-def _stratum(aligned: Prompts, gap: Gap) -> RatioStratum:
-    return RatioStratum(gap.numerator, gap.denominator, aligned.ids, aligned.clusters)
-
-
-def _short(tasks: Sequence[_Replies]) -> Mean:
-    ids = [i for t in tasks for i in t.prompts.ids]
-    clusters = [c for t in tasks for c in t.prompts.clusters]
-    short = np.concatenate([~t.long for t in tasks]).astype(np.float64)
-    return Mean(short, tuple(ids), tuple(clusters))

@@ -48,17 +48,6 @@ def rolling_windows(tokens: Sequence[int], prefix_id: int, max_length: int) -> l
     return windows
 
 
-def clip(window: Window, max_length: int, name: str) -> Window:
-    """The window with its context cut from the left until it fits."""
-    if not window.target or len(window.target) > max_length:
-        raise DistillbenchError(
-            f"model {name}: expected a continuation of 1 to {max_length} tokens, got {len(window.target)}; "
-            "shorten the text, or raise max_length if the model allows it"
-        )
-    keep = max_length + 1 - len(window.target)
-    return Window(window.context[-keep:], window.target)
-
-
 def score_windows(loaded: LoadedModel, windows: Sequence[Window], top: int) -> list[TokenScores]:
     """Scores of every window's target, in order; `top` alternatives per token."""
     inputs: dict[tuple[int, ...], list[int]] = {}
@@ -129,6 +118,7 @@ def _forward(
         logits = loaded.model(
             torch.from_numpy(padded).to(loaded.device), use_cache=False, **trim
         ).logits
+        require_numbers(loaded, logits)
         shift = width - logits.shape[1]
         places, targets, owner = [], [], []
         for row, (ids, owners) in enumerate(inputs.items()):
@@ -142,6 +132,15 @@ def _forward(
     cuts = np.cumsum([len(t) for t in targets])[:-1]
     columns = zip(*(np.split(column, cuts) for column in scores), strict=True)
     return {index: TokenScores(*column) for index, column in zip(owner, columns, strict=True)}
+
+
+def require_numbers(loaded: LoadedModel, logits: torch.Tensor) -> None:
+    """Raises DistillbenchError where a model's logits are NaN; some of -inf are nothing unusual."""
+    if bool(logits.isnan().any()):
+        raise DistillbenchError(
+            f"model {loaded.name}: expected numbers, got NaN from the model: its weights are damaged, or too large for "
+            f"{str(loaded.model.dtype).removeprefix('torch.')}; save the checkpoint again, or set dtype: float32"
+        )
 
 
 def _gather(

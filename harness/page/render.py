@@ -17,8 +17,9 @@ from markupsafe import Markup
 from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.board import Board, Row
+from harness.board.changes import SaidChange, said_changes
 from harness.board.record import RunRecord
-from harness.board.sentences import Sentence, sentences
+from harness.board.sentences import Sentence, decisions, sentences
 from harness.board.tables import DASH, MARKS, leaderboard_view
 from harness.figures import AbstractFigure
 from harness.page import bars, pictures
@@ -53,6 +54,7 @@ class StudentPart:
     id: str
     row: Row
     sentence: Sentence | None
+    changes: tuple[SaidChange, ...]  # against base and teacher, task by task
     pictures: tuple[Picture, ...]
 
 
@@ -91,6 +93,7 @@ def page(board: Board) -> str:
                 for i in range(len(board.columns))
             ],
             pictures=run,
+            decisions=decisions(board),
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
@@ -129,6 +132,7 @@ def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPa
             f"student-{i}",
             row,
             said.get(row.subject),
+            tuple(said_changes(board.changes_of(row.subject), board.record.tasks)),
             tuple(pictures.of_student(figures, board, row.subject, i)),
         )
         for i, row in enumerate(rows)
@@ -168,7 +172,13 @@ def _environment() -> Environment:
         )
     }
     env.filters |= {"visible": visible, "digits": numerals.number}
-    env.globals |= {"number": numerals.number, "bar": bars.bar, "DASH": DASH, "MARKS": MARKS}
+    env.globals |= {
+        "number": numerals.number,
+        "estimate": numerals.estimate,
+        "bar": bars.bar,
+        "DASH": DASH,
+        "MARKS": MARKS,
+    }
     return env
 
 

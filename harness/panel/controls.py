@@ -41,6 +41,18 @@ def unrelated(candidates: Sequence[N], student: Named, teacher: Named, base: str
     return [c for c in candidates if c.model not in pair and c.lineage not in family]
 
 
+def population(
+    candidates: Sequence[N], teacher: Named, base: Named, students: Sequence[Named]
+) -> list[N]:
+    """Candidates unrelated to teacher, base and all their students: the same for every one of these students.
+
+    A control in a student's place is in it; who measures it leaves its lineage out.
+    """
+    family = (teacher, base, *students)
+    models, lineages = {f.model for f in family}, {f.lineage for f in family}
+    return [c for c in candidates if c.model not in models and c.lineage not in lineages]
+
+
 def with_known_lineage(candidates: Sequence[N]) -> list[N]:
     """Candidates whose lineage is stated: a lineage that is just the model's name says nothing of its relatives."""
     return [c for c in candidates if c.lineage != c.model]

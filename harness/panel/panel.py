@@ -19,9 +19,11 @@ from harness.panel import reasons
 from harness.panel.side import Side
 from harness.types import Unavailable
 
-# second: the teacher's second sample; ceiling: that, or another version of the teacher; others: every
-# further model of the matrix that answered.
-Role = Literal["student", "teacher", "base", "second", "ceiling", "controls", "others"]
+# second: the teacher's second sample; ceiling: that, or another version of the teacher; population: the
+# controls that all students of a teacher and base share; others: every further model that answered.
+Role = Literal[
+    "student", "teacher", "base", "second", "ceiling", "controls", "population", "others"
+]  # fmt: skip
 BaseKind = Literal["before", "sibling"]
 
 # What the number may be called depends on what the base is: a student that never saw the teacher
@@ -127,8 +129,9 @@ class Panel:
 
     @property
     def core(self) -> Mapping[Role, tuple[Side, ...]]:
-        """Everybody but controls and others: those whose shared prompts are compared."""
-        return {r: s for r, s in self.sides.items() if s and r not in ("controls", "others")}
+        """The pair: those whose shared prompts are compared."""
+        crowds = ("controls", "population", "others")
+        return {r: s for r, s in self.sides.items() if s and r not in crowds}
 
     @property
     def gap_unit(self) -> str:

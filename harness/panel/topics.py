@@ -8,7 +8,14 @@ from typing import Literal
 # What the page speaks of, whichever measure it reads it from: the two headlines, the share of replies
 # that are too short to show a style, length alone, agreement, mistakes taken over, a model's own score.
 Topic = Literal[
-    "capability", "style", "short_replies", "length", "agreement", "inherited_errors", "own_score"
+    "capability",
+    "style",
+    "unrelated_style",
+    "short_replies",
+    "length",
+    "agreement",
+    "inherited_errors",
+    "own_score",
 ]
 
 

@@ -19,10 +19,11 @@ def matrix_faults(run: Run) -> list[str]:
         for key, named in (("models", run.models), ("tasks", run.tasks))
         if not named
     ]
-    samples = [
-        f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}"
+    counts = [
+        f"task {task.name}: key {key}: expected null or 1 or more, got {n}"
         for task in run.tasks.values()
-        if task.samples is not None and task.samples < 1
+        for key, n in (("samples", task.samples), ("limit", task.limit))
+        if n is not None and n < 1
     ]
     pairs = [
         line
@@ -41,7 +42,7 @@ def matrix_faults(run: Run) -> list[str]:
         for i, triple in enumerate(triples)
         if triple in triples[:i]
     ]
-    return [*empty, *samples, *pairs, *controls, *repeated, *_objective_faults(run)]
+    return [*empty, *counts, *pairs, *controls, *repeated, *_objective_faults(run)]
 
 
 def _objective_faults(run: Run) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.board.cautions import cautions
-from harness.board.comparisons import compared
+from harness.board.comparisons import changes, compared
 from harness.board.record import (
     CollectionRecord,
     Difference,
@@ -23,6 +23,7 @@ from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
 from harness.stages.loop import Made
+from harness.stages.marks import marks_in
 from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
 from harness.store.store import Store
@@ -52,6 +53,7 @@ def make_record(
         title=run.title,
         scores=tuple(scores),
         comparisons=compared(scores, roles),
+        changes=changes(scores, run.pairs, _own_scores(run)),
         pairs=run.pairs,
         controls=run.controls,
         models={
@@ -95,6 +97,11 @@ def note_of(metric: AbstractMetric) -> MetricNote:
     """The note of a measure: its description for the page, and what the page reads from it."""
     says = (metric.unit, metric.better, metric.level, metric.explanation)
     return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
+
+
+def _own_scores(run: Run) -> set[str]:
+    """Measures whose parts are grades of a model alone."""
+    return {name for name, metric in run.metrics.items() if "own_score" in metric.topics}
 
 
 def roles_of(run: Run) -> dict[str, str]:
@@ -146,7 +153,10 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, cell.model, how),
+        answer_notes=tuple(how.get("notes", ())),
         secrets=tuple(str(how.get(FACT, "")).split()),
+        n_cut_prompts=int(how.get("n_cut_prompts", 0)),
+        marks=marks_in(planned, store),
     )
 
 
@@ -182,6 +192,7 @@ def _task_facts(plan: Plan, name: str) -> Facts:
         "n_prompts": sets[0].n_prompts if sets else 0,
         "chat": " and ".join("conversation" if c else "plain text" for c in chats),
         "yields": " ".join(sets[0].yields) if sets else "",
+        "domain": plan.run.tasks[name].domain or "",
     }
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from harness.board.cautions import without_number
+from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
+from harness.board.replies import of_answers
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
 from harness.plan.collections import Plan
@@ -17,7 +18,9 @@ from harness.stages import gate
 from harness.stages.ask import build_requests
 from harness.stages.collect import collect
 from harness.stages.loop import Made
+from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
+from harness.stages.outlook import outlook
 from harness.stages.record import count_work, make_record
 from harness.stages.report import stored_answers, write_report
 from harness.stages.score import score
@@ -68,6 +71,8 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     _start_server(run, store)
     made = build_requests(run, store)
     if "collect" in run.stages:
+        for line in outlook(made.plan, store):
+            say(f"warning: {line}")
         made = made.and_then(collect(made.plan, store))
     for line in spilled(made.plan, store):
         say(f"warning: {line}")
@@ -79,7 +84,10 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
         code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
+    made = made.and_then(count_marks(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
+    for line in (*of_answers(record), *noted(record)):
+        say(f"warning: {line}")
     ended = _judged(run, record, _ours(made, code), reference)
     if alone:
         _show(ended, run, store)

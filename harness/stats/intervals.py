@@ -184,10 +184,13 @@ def _sorted_strata(statistic: Ratio) -> tuple[list[tuple[str, ...]], list[Stratu
     rows = []
     for s in statistic.strata:
         sorted_ = _sorted_rows(s.prompts, np.stack([s.numerator, s.denominator], axis=1))
-        rows.append((sorted_, sorted_.named(s.clusters)))
+        rows.append((sorted_, sorted_.named(s.clusters), s.surplus))
     rows.sort(key=lambda r: (r[0].prompts, r[0].values.tobytes()))
-    strata = [Stratum(r.values[:, 0].copy(), r.values[:, 1].copy(), names) for r, names in rows]
-    return [r.prompts for r, _ in rows], strata
+    strata = [
+        Stratum(r.values[:, 0].copy(), r.values[:, 1].copy(), names, surplus)
+        for r, names, surplus in rows
+    ]
+    return [r.prompts for r, _, _ in rows], strata
 
 
 def _as_names(stratum: Stratum) -> list[str]:

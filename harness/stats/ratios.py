@@ -18,6 +18,7 @@ class Stratum(NamedTuple):
     denominator: Floats  # (P,)
     # (P,) a cluster that lies in two strata makes them dependent, which is then allowed for
     clusters: Clusters = None
+    surplus: Floats | None = None  # (2, 2) covariance that the spread of the values counts too much
 
 
 class PairError(NamedTuple):
@@ -107,12 +108,19 @@ def pair_error(strata: Sequence[Stratum]) -> PairError:
     top, bottom = np.sum([e.means for e in single], axis=0)
     n = sum(e.n for e in single)
     if not _clusters_shared(strata):
-        parts = tuple(e.covariance for e in single)
+        parts = tuple(_less(e.covariance, s) for e, s in zip(single, strata, strict=True))
         return PairError(float(top), float(bottom), parts, tuple(e.df for e in single), n)
     codes = _joint_codes(strata)
     scaled = [(x - e.means) * (n / e.n) for x, e in zip(columns, single, strict=True)]
     joint = mean_error(np.concatenate(scaled), codes)
-    return PairError(float(top), float(bottom), (joint.covariance,), (joint.df,), n)
+    return PairError(float(top), float(bottom), (_less(joint.covariance, *strata),), (joint.df,), n)
+
+
+def _less(covariance: Floats, *strata: Stratum) -> Floats:
+    """The covariance without what is counted too much, where the rest is one; else as it is."""
+    rest = covariance - np.sum([s.surplus for s in strata if s.surplus is not None], axis=0)
+    proper = rest[0, 0] > 0 and rest[1, 1] > 0 and np.linalg.det(rest) > 0
+    return np.asarray(rest if proper else covariance)
 
 
 def ratio_pseudo_values(strata: Sequence[Stratum]) -> list[Floats]:

@@ -145,6 +145,7 @@ def check_missing_roles(measure: AbstractMetric, sides: Sides) -> None:
         "second": replace(sides, ceiling=None),
         "ceiling": replace(sides, ceiling=None),
         "controls": replace(sides, controls=()),
+        "population": replace(sides, controls=()),
         "others": replace(sides, others=()),
     }
     for role in measure.looks_at.also:

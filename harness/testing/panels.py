@@ -9,13 +9,15 @@ from typing import Literal
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.panel.controls import unrelated, with_known_lineage
+from harness.panel.controls import population, unrelated, with_known_lineage
 from harness.panel.panel import BaseKind, Looks, Panel, Role
 from harness.panel.side import Side
 from harness.panel.texts import Reply, Texts
 from harness.types import Finding
 
-EVERYTHING = Looks((), ("teacher", "base"), ("second", "ceiling", "controls", "others"))
+EVERYTHING = Looks(
+    (), ("teacher", "base"), ("second", "ceiling", "controls", "population", "others")
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class Sides:
                 "controls": unrelated(self.controls, *family),
                 "others": unrelated(with_known_lineage(self.others), *family),
             }
+            if self.base is not None:
+                listed = [c.model for c in self.controls]
+                students = () if self.student.model in listed else (self.student,)
+                further["population"] = population(self.controls, self.teacher, self.base, students)
             sides |= {r: tuple(s) for r, s in further.items() if s and r in looks.roles}
         return Panel(self.task, sides, self.base_kind, self.minimum)
 
@@ -64,7 +70,7 @@ def of_equals(*sides: Side, minimum: int = 1) -> Panel:
 def written(texts: Sequence[str]) -> Texts:
     """Answers to prompts that do not matter."""
     ids = tuple(f"{i:06d}" for i in range(len(texts)))
-    return Texts(ids, tuple(Reply(text, "", "eos") for text in texts))
+    return Texts(ids, tuple(Reply(text, "", text, "eos") for text in texts))
 
 
 def findings(

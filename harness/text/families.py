@@ -1,102 +1,109 @@
-"""Feature vectors of the four style families, in which two models' replies are compared.
+"""Replies as points of the three families of style, in one space for all models.
 
-format             list items, headings, bold, code, tables, label lines, paragraphs
-length_rhythm      words in all, words per sentence and their spread, words per paragraph
-words              how often the commonest words and punctuation marks occur, among the first words of a reply
-openings_closings  the first one to three words with the mark behind them, the last one or two with the last character
+words   how often each word and each pair of neighbours occurs among the first words of a reply, marks, emoji
+format  list items, headings, quotes, bold, code, tables, label lines, paragraphs: how many, and whether any
+edges   the first one to three words with the mark behind them, the last one or two with the last character
 
-Amounts are spread over bands a factor of two wide (a reply between two bands belongs to both in part), so that the mean
-over prompts is a smooth histogram: two models are alike when their replies are spread alike, not when means agree.
+A frequency does not depend on the reply's length, and grows with the habit without an upper band: a model that overdoes
+a habit lies beyond the one that has it. Words are hashed, so that a column means the same for every model and machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.text.segment import LAYOUT, Codes, Reading
+from harness.text.segment import LAYOUT, MARKS, Reading
 from harness.types import Floats, Ints
 
-FAMILIES = ("format", "length_rhythm", "words", "openings_closings")
 # first words of a reply that the family `words` looks at, so that length is not in it
-WINDOW_WORDS = 200
-COMMON_WORDS = 300  # commonest words of two models' replies taken together
-_COMMON_EDGE = 0.005  # share of replies from which an opening or a closing counts as a habit
-_SHAPES = tuple(LAYOUT.index(k) for k in LAYOUT if k not in ("paragraphs", "lines"))
+WINDOW_WORDS = 100
+DRAWN_WORDS = 10  # a word counts as the chance that so many words drawn from the reply hold it
+_WORD_COLUMNS, _PAIR_COLUMNS, _EDGE_COLUMNS, _END_COLUMNS = 1024, 512, 128, 64
+# words added to a reply's own before marks and layout are counted per word
+_MARK_WORDS, _SHAPE_WORDS = 10, 20
+_SHAPES = tuple(k for k in LAYOUT if k != "lines")
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd: codes of several words stay distinct
 Grams = NDArray[np.uint64]
+Float32s = NDArray[np.float32]
+
+_N_WORDS = _WORD_COLUMNS + _PAIR_COLUMNS + len(MARKS) + 1
+_N_FORMAT = 2 * len(_SHAPES)
+WIDTH = _N_WORDS + _N_FORMAT + 5 * _EDGE_COLUMNS + _END_COLUMNS
+# the columns of every family
+FAMILIES: Mapping[str, slice] = MappingProxyType(
+    {
+        "words": slice(0, _N_WORDS),
+        "format": slice(_N_WORDS, _N_WORDS + _N_FORMAT),
+        "edges": slice(_N_WORDS + _N_FORMAT, WIDTH),
+    }
+)
 
 
-def differences(family: str, first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
-    """Vectors (R, D) of `first` minus those of `second` (the mean over its samples), prompt by prompt.
-
-    The space is made from these replies alone and in the same way whichever comes first. Its scale is arbitrary.
-    The returned array may be shared and is read-only.
-    """
-    return _differences(family, first, tuple(second), np.asarray(rows, dtype=np.int64).tobytes())
-
-
-# all students of a teacher ask for the same base, and two measures for the same student
-@lru_cache(maxsize=24)
-def _differences(
-    family: str, first: Reading, second: tuple[Reading, ...], row_bytes: bytes
-) -> Floats:
-    found = _found_differences(family, first, second, np.frombuffer(row_bytes, dtype=np.int64))
-    found.setflags(write=False)
-    return found
-
-
-def _found_differences(
-    family: str, first: Reading, second: Sequence[Reading], rows: Ints
-) -> Floats:
-    if family == "format":
-        return _fixed(shape_bands, first, second, rows)
-    if family == "length_rhythm":
-        return _fixed(rhythm_bands, first, second, rows)
-    if family == "words":
-        return _word_differences(first, second, rows)
-    if family == "openings_closings":
-        return _edge_differences(first, second, rows)
-    raise ValueError(f"family {family!r}: expected one of {', '.join(FAMILIES)}")
+def points(texts: Reading) -> Float32s:
+    """One point (P, WIDTH) per reply."""
+    n = texts.n_words[:, None]
+    table = np.zeros((len(n), WIDTH), dtype=np.float32)
+    owner, codes, whole = _window(texts)
+    _mark_chances(table, 0, owner, _column(codes, _WORD_COLUMNS))
+    pairs = _column(joined(codes[:-1], codes[1:])[whole], _PAIR_COLUMNS)
+    _mark_chances(table, _WORD_COLUMNS, owner[:-1][whole], pairs)
+    marks = np.concatenate([texts.marks, texts.emoji[:, None]], axis=1)
+    table[:, _WORD_COLUMNS + _PAIR_COLUMNS : _N_WORDS] = _per_word(marks, n + _MARK_WORDS)
+    shapes = texts.layout[:, [LAYOUT.index(k) for k in _SHAPES]].copy()
+    blocks = shapes[:, _SHAPES.index("paragraphs")]
+    blocks[blocks > 0] -= 1  # one block is no layout
+    shape = FAMILIES["format"]
+    table[:, shape] = np.concatenate([_per_word(shapes, n + _SHAPE_WORDS), shapes > 0], axis=1)
+    _mark_edges(table, texts)
+    return table
 
 
-def bands(amounts: Floats, step: float, top: int) -> Floats:
-    """Amounts (P,) >= 0 as weights (P, top + 1) over bands at log2(1 + amount) = 0, step, 2 step ...; rows sum to 1.
-
-    An amount between two bands is shared among them in proportion; beyond the last it belongs to the last.
-    """
-    place = np.minimum(np.log2(1 + amounts) / step, top)
-    low = np.minimum(place.astype(np.int64), top - 1)
-    weights = np.zeros((len(amounts), top + 1))
-    rows = np.arange(len(amounts))
-    weights[rows, low] = 1 - (place - low)
-    weights[rows, low + 1] = place - low
-    return weights
+def _mark_edges(table: Float32s, texts: Reading) -> None:
+    """Writes a 1 for every opening and closing of a reply that has words."""
+    start, rows = FAMILIES["edges"].start, np.flatnonzero(texts.n_words > 0)
+    ends = edges(texts)[rows]
+    for k in (0, 1, 2, 4, 5):
+        table[rows, start + _column(ends[:, k], _EDGE_COLUMNS)] = 1
+        start += _EDGE_COLUMNS
+    table[rows, start + _column(ends[:, 3], _END_COLUMNS)] = 1
 
 
-@lru_cache(maxsize=160)
-def shape_bands(texts: Reading) -> Floats:
-    """Family `format`: bands (P, D) of every kind of layout."""
-    kinds = [bands(texts.layout[:, k].astype(np.float64), 1.0, 5) for k in _SHAPES]
-    blocks = bands(texts.layout[:, LAYOUT.index("paragraphs")].astype(np.float64), 1.0, 6)
-    return np.concatenate([*kinds, blocks], axis=1)
+def _window(texts: Reading) -> tuple[Ints, Grams, NDArray[np.bool_]]:
+    """Texts and codes (W',) of the first words of every text; whether a word and the next (W' - 1,) are of one text."""
+    position = np.arange(len(texts.words)) - np.repeat(texts.offsets[:-1], texts.n_words)
+    inside = position < WINDOW_WORDS
+    owner = texts.text_of_word[inside]
+    return owner, texts.words[inside].astype(np.uint64) + np.uint64(1), owner[:-1] == owner[1:]
 
 
-@lru_cache(maxsize=160)
-def rhythm_bands(texts: Reading) -> Floats:
-    """Family `length_rhythm`: bands (P, D) of words, words per sentence, their spread, words per paragraph."""
-    n = texts.n_words.astype(np.float64)
-    blocks = np.maximum(texts.layout[:, LAYOUT.index("paragraphs")], 1)
-    parts = [
-        bands(n, 1.0, 13),
-        bands(n / np.maximum(texts.sentences, 1), 0.5, 16),
-        bands(texts.sentence_spread, 0.5, 14),
-        bands(n / blocks, 1.0, 11),
-    ]
-    return np.concatenate(parts, axis=1)
+def _mark_chances(table: Float32s, start: int, owner: Ints, column: Ints) -> None:
+    """Writes 1 - (1 - share)^DRAWN_WORDS, share = a column's part of the words (W,) of a text, from `start` on."""
+    small = table.size < 2**31  # half the time
+    cells = np.sort((owner * WIDTH + start + column).astype(np.int32 if small else np.int64))
+    first = np.flatnonzero(np.diff(cells, prepend=-1))
+    counts = np.diff(first, append=len(cells))
+    total = np.bincount(owner, minlength=len(table))[cells[first] // WIDTH]
+    table.reshape(-1)[cells[first]] = 1 - (1 - counts / total) ** DRAWN_WORDS
+
+
+def _per_word(counts: Ints, words: Ints) -> Floats:
+    """log2(1 + 100 count / words), (P, K)."""
+    return np.asarray(np.log2(1 + 100 * counts / words))
+
+
+def _column(codes: Grams, width: int) -> Ints:
+    """A column in [0, width) for every code. Source: the finaliser of MurmurHash3 (Appleby, public domain)."""
+    mixed = codes ^ (codes >> np.uint64(33))
+    mixed = mixed * np.uint64(0xFF51AFD7ED558CCD)
+    mixed ^= mixed >> np.uint64(33)
+    mixed *= np.uint64(0xC4CEB9FE1A85EC53)
+    mixed ^= mixed >> np.uint64(33)
+    return np.asarray(mixed % np.uint64(width), dtype=np.int64)
 
 
 @lru_cache(maxsize=160)
@@ -129,87 +136,3 @@ def _word_at(texts: Reading, place: Ints, stop: Ints) -> Grams:
     """Codes (P,) of the words at these places; 0 beyond the end of the text."""
     padded = np.concatenate([texts.words.astype(np.uint64) + np.uint64(1), np.zeros(1, np.uint64)])
     return padded[np.where(place < stop, place, len(texts.words))]
-
-
-def _fixed(space: object, first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
-    assert callable(space)
-    return np.asarray(space(first)[rows] - np.mean([space(t)[rows] for t in second], axis=0))
-
-
-def _edge_differences(first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
-    """Differences (R, D) with one coordinate per common opening or closing: whether the reply has it."""
-    own, other = edges(first)[rows], [edges(t)[rows] for t in second]
-    return np.concatenate(
-        [_one_hot_difference(own[:, k], [o[:, k] for o in other]) for k in range(own.shape[1])],
-        axis=1,
-    )
-
-
-def _one_hot_difference(own: Grams, other: Sequence[Grams]) -> Floats:
-    known, place = np.unique(np.concatenate([own, *other]), return_inverse=True)
-    n = len(own)
-    sets = [place[i * n : (i + 1) * n] for i in range(1 + len(other))]
-    counts = [np.bincount(s, minlength=len(known)) for s in sets]
-    share = (counts[0] + np.mean(counts[1:], axis=0)) / (2 * n)
-    common = np.flatnonzero((share >= _COMMON_EDGE) & (np.sum(counts, axis=0) >= 2))
-    column = np.full(len(known), len(common))
-    column[common] = np.arange(len(common))
-    eye = np.vstack([np.eye(len(common)), np.zeros(len(common))])
-    return np.asarray(eye[column[sets[0]]] - np.mean([eye[column[s]] for s in sets[1:]], axis=0))
-
-
-def _word_differences(first: Reading, second: Sequence[Reading], rows: Ints) -> Floats:
-    """Differences of relative frequencies, scaled so that their squares add up to a chi-squared distance."""
-    windows = [_window(t) for t in (first, *second)]
-    known, place = np.unique(np.concatenate([w for w, _ in windows]), return_inverse=True)
-    bounds = np.cumsum([0, *(len(w) for w, _ in windows)])
-    sets = [
-        (place[a:b], text) for a, b, (_, text) in zip(bounds, bounds[1:], windows, strict=False)
-    ]
-    n = len(first.offsets) - 1
-    rates = [_rates(p, text, n, len(known)) for p, text in sets]
-    mean = (rates[0] + np.mean(rates[1:], axis=0)) / 2
-    common = np.sort(np.lexsort((known, -mean))[:COMMON_WORDS])
-    tables = [_table(p, text, n, common, len(known)) for p, text in sets]
-    points = [
-        np.concatenate([w, _mark_rates(t)], axis=1)[rows]
-        for w, t in zip(tables, (first, *second), strict=True)
-    ]
-    other = np.mean(points[1:], axis=0)
-    scale = (points[0].mean(axis=0) + other.mean(axis=0)) / 2
-    held = scale > 0
-    return np.asarray((points[0] - other)[:, held] / np.sqrt(scale[held]))
-
-
-def _window(texts: Reading) -> tuple[Codes, Ints]:
-    """Codes and texts (W',) of the first words of every text."""
-    position = np.arange(len(texts.words)) - np.repeat(texts.offsets[:-1], texts.n_words)
-    kept = position < WINDOW_WORDS
-    return texts.words[kept], texts.text_of_word[kept]
-
-
-def _weights(text: Ints, n: int) -> Floats:
-    """1 / number of words in the window, for every word (W',)."""
-    return np.asarray(1 / np.bincount(text, minlength=n)[text])
-
-
-def _rates(place: Ints, text: Ints, n: int, size: int) -> Floats:
-    """Mean relative frequency of every word (size,)."""
-    return np.bincount(place, weights=_weights(text, n), minlength=size) / n
-
-
-def _table(place: Ints, text: Ints, n: int, common: Ints, size: int) -> Floats:
-    """Relative frequencies (n, C) of the common words."""
-    column = np.full(size, -1)
-    column[common] = np.arange(len(common))
-    kept = column[place] >= 0
-    cell = text[kept] * len(common) + column[place[kept]]
-    table: Floats = np.bincount(
-        cell, weights=_weights(text, n)[kept], minlength=n * len(common)
-    ).astype(np.float64)
-    return table.reshape(n, len(common))
-
-
-def _mark_rates(texts: Reading) -> Floats:
-    """Punctuation marks per word (P, M), at most 1."""
-    return np.minimum(texts.marks / np.maximum(texts.n_words, 1)[:, None], 1.0)

@@ -15,7 +15,7 @@ from harness.board.board import Board
 from harness.board.joined import Job, join
 from harness.board.record import RunRecord
 from harness.board.subjects import Subject
-from harness.figures import AbstractFigure, Drawing, Heat, Plane, Rows
+from harness.figures import AbstractFigure, Band, Drawing, Heat, Plane, Rows
 from harness.page.draw import plotly
 from harness.plugins import build, kinds
 from harness.testing.figures import check_drawing, misplaced
@@ -77,9 +77,8 @@ def test_the_measures_that_a_figure_names_are_all_it_draws(kind: str) -> None:
 def test_families_leave_out_what_is_not_a_gap_and_categories_of_prompts() -> None:
     assert {row[1] for row in drawn("style_families").numbers.rows} == {
         "all style",
+        "edges",
         "format",
-        "length rhythm",
-        "openings closings",
         "words",
     }
 
@@ -98,6 +97,16 @@ def test_map_places_students_and_names_what_is_missing() -> None:
     assert "task_only" not in spots
     assert "task_only" in drawing.notes[0]
     assert isinstance(drawing.frame, Plane)
+
+
+def test_map_shows_how_far_unrelated_models_go() -> None:
+    bands = of_type(drawn("transfer_map"), Band)
+    assert [b.name for b in bands] == ["unrelated to teacher_a", "unrelated to teacher_b"]
+    for band in bands:
+        assert (*band.lows, *band.highs) == pytest.approx((-0.06, -0.06, 0.26, 0.26))
+    run = record()
+    rest = tuple(s for s in run.scores if s.metric != "style_transfer/unrelated")
+    assert not of_type(drawn("transfer_map", replace(run, scores=rest)), Band)
 
 
 def test_map_of_a_run_without_capability_is_a_line_of_style() -> None:

@@ -11,6 +11,7 @@ import pytest
 from harness.metrics.style_classifier import (
     PENALTY,
     StyleClassifier,
+    bands,
     half,
     jackknifed,
     ngram_points,
@@ -166,3 +167,9 @@ def test_ratio_has_blocks_as_clusters() -> None:
     ].statistic
     assert isinstance(ratio, Ratio)
     assert len(set(ratio.strata[0].clusters)) == 20
+
+
+def test_bands_by_hand() -> None:
+    assert bands(np.array([0.0, 1.0, 2.0, 1e9]), 1.0, 3) == pytest.approx(
+        np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 2 - np.log2(3), np.log2(3) - 1, 0], [0, 0, 0, 1]])
+    )

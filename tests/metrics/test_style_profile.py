@@ -15,7 +15,7 @@ from harness.stats.intervals import Estimate, evaluate
 from harness.testing.panels import Sides, findings
 from harness.testing.sides import text_side
 from harness.text.profile import AGAINST_TEACHER, UNITS
-from harness.types import Finding, Unavailable
+from harness.types import Finding, Ratio, Unavailable
 from tests.metrics.styled import BASE, TEACHER, THIRD, side, sides, texts, with_texts
 
 STYLE = ("length", "style_profile", "style_transfer", "style_classifier", "ngram_similarity")
@@ -160,3 +160,29 @@ def test_chinese_styles_are_told_apart(name: str) -> None:
     assert value(found["gap/words"] if name == "style_profile" else found[""]) == pytest.approx(
         1, abs=0.15
     )
+
+
+def test_rhythm_is_the_way_to_the_teachers_and_length_is_not_in_it() -> None:
+    """Sentences of eight words (teacher) and four (base), six to a paragraph; students write two paragraphs."""
+
+    def written_with(words: int, paragraphs: int, seed: int) -> list[str]:
+        rng = np.random.default_rng(seed)
+
+        def paragraph() -> str:
+            sizes = words + rng.integers(-1, 2, size=6)
+            return " ".join(" ".join(["word"] * int(n)) + "." for n in sizes)
+
+        return ["\n\n".join(paragraph() for _ in range(paragraphs)) for _ in range(60)]
+
+    teacher, base = (text_side(m, written_with(w, 1, w)) for m, w in (("t", 8), ("b", 4)))
+    read = {}
+    for words in (8, 4, 16):
+        student = text_side("s", written_with(words, 2, words + 1))
+        found = findings(Length("length", "length"), [Sides("talk", student, teacher, base)])
+        statistics = {f.name: f.statistic for f in found}
+        assert isinstance(statistics["rhythm"], Ratio)
+        read[words] = evaluate(statistics["rhythm"], np.random.default_rng(0))
+    assert read[8].value == pytest.approx(1, abs=0.05)
+    assert read[4].value == pytest.approx(0, abs=0.05)
+    assert read[16].low is not None
+    assert read[16].low > 1

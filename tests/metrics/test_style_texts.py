@@ -10,7 +10,7 @@ import pytest
 from harness.panel.texts import align_texts
 from harness.testing.panels import of_equals
 from harness.testing.sides import text_side
-from harness.text.families import FAMILIES, bands, differences, edges
+from harness.text.families import FAMILIES, WIDTH, edges, points
 from harness.text.grams import character_grams, damped, word_grams
 from harness.text.profile import UNITS, moving_type_token_ratio, profile
 from harness.text.segment import LAYOUT, MARKS, layout, paragraphs, read, sentences, words
@@ -67,12 +67,6 @@ def test_reading_counts_marks_and_ends() -> None:
     assert reading.text_of_word.tolist() == [0, 0, 0, 0, 2, 2, 2]
 
 
-def test_bands_by_hand() -> None:
-    assert bands(np.array([0.0, 1.0, 2.0, 1e9]), 1.0, 3) == pytest.approx(
-        np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 2 - np.log2(3), np.log2(3) - 1, 0], [0, 0, 0, 1]])
-    )
-
-
 def test_edges_are_equal_where_texts_start_or_end_alike() -> None:
     codes = edges(
         read(("Happy to help. Bye now.", "Happy to go! Bye now.", "Happy. to help", "Happy", ""))
@@ -84,26 +78,41 @@ def test_edges_are_equal_where_texts_start_or_end_alike() -> None:
     assert len({tuple(c) for c in codes.tolist()}) == 5
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_differences_are_none_with_itself_and_turn_with_the_order(family: str) -> None:
-    one, two = (
-        read(("Hi there, you.", "- a\n- b c", "")),
-        read(("Oh no! Not so.", "x", "y z z z z")),
-    )
-    rows = np.arange(3)
-    assert not differences(family, one, [one], rows).any()
-    np.testing.assert_allclose(
-        differences(family, one, [two], rows), -differences(family, two, [one], rows), atol=1e-12
-    )
+def test_points_by_hand() -> None:
+    """ "go" twice in four words; two bullets; one comma."""
+    found = points(read(("- go, go\n- now then", "", "go")))
+    assert found.shape == (3, WIDTH)
+    words, shape, ends = (found[:, FAMILIES[f]] for f in ("words", "format", "edges"))
+    chances = np.sort(words[0, :1024][words[0, :1024] > 0])
+    np.testing.assert_allclose(chances, [1 - 0.75**10, 1 - 0.75**10, 1 - 0.5**10], rtol=1e-6)
+    pairs = words[0, 1024:1536]
+    np.testing.assert_allclose(pairs[pairs > 0], 1 - (2 / 3) ** 10, rtol=1e-6)
+    comma = 1536 + list(MARKS).index("comma")
+    assert words[0, comma] == pytest.approx(np.log2(1 + 100 / (4 + 10)))
+    assert shape[0, 0] == pytest.approx(np.log2(1 + 200 / (4 + 20)))
+    assert shape[0, 9] == 1
+    assert not shape[0, [1, 8, 10, 17]].any()  # no numbers, one block
+    assert ends.sum(axis=1).tolist() == [6, 0, 6]
+    assert not found[1].any()
 
 
-def test_two_samples_of_the_teacher_are_averaged() -> None:
-    one, two, three = (read((x, "c d")) for x in ("- a", "a b\n\nc", "## x"))
-    rows = np.arange(2)
-    apart = [differences("format", one, [t], rows) for t in (two, three)]
-    np.testing.assert_allclose(
-        differences("format", one, [two, three], rows), np.mean(apart, axis=0)
-    )
+def test_points_do_not_depend_on_how_often_a_reply_is_repeated() -> None:
+    text = "well then we go on, as ever. " * 3
+    once, twice = points(read((text, text * 2)))[:, : FAMILIES["words"].stop]
+    unigrams = slice(0, 1024)
+    np.testing.assert_allclose(once[unigrams], twice[unigrams], rtol=1e-6)
+
+
+def test_words_beyond_the_window_do_not_count() -> None:
+    start = "a b c d e " * 20
+    first, second = points(read((start + "x y z", start + "p q r s")))
+    np.testing.assert_array_equal(first[:1536], second[:1536])
+
+
+def test_paragraphs_count_from_the_second() -> None:
+    found = points(read(("one", "one\n\ntwo\n\nthree")))[:, FAMILIES["format"]]
+    assert found[:, 17].tolist() == [0, 1]
+    assert found[1, 8] == pytest.approx(np.log2(1 + 200 / 23), rel=1e-6)
 
 
 def test_moving_type_token_ratio_by_brute_force() -> None:

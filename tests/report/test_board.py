@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.joined import Job, join
 from harness.board.record import settings_among
-from tests.report.records import board, record, scores
+from harness.board.tables import claim_cell
+from tests.report.records import CONTROLS, board, record, scores
 
 
 def row(made: Board, student: str, teacher: str = "teacher_a") -> Row:
@@ -30,8 +33,7 @@ def test_students_that_cannot_be_told_apart_share_a_rank() -> None:
         "task_only": 2,
         "unnamed_student_with_quite_a_long_name-v0.2": 4,
         "style_only": 5,
-        "independent": None,
-        "untaught": None,
+        **dict.fromkeys(CONTROLS),
     }
 
 
@@ -48,14 +50,29 @@ def test_best_is_bold_only_where_it_differs_from_the_runner_up() -> None:
     assert not row(board(replace(record(), comparisons=close)), "logits_of_a").claims[0].leads
 
 
-def test_marks_above_base_and_above_every_control() -> None:
+def test_marks_above_base_and_above_what_controls_reach() -> None:
     strong = claims(board(), "answers_of_a")["capability_transfer"]
     assert strong.above_base
     assert strong.above_controls
     assert strong.highest == (0.62, "independent")
     weak = claims(board(), "style_only")["capability_transfer"]
     assert not weak.above_base
-    assert not weak.above_controls
+    assert weak.above_controls is False
+
+
+@pytest.mark.parametrize(("low", "beyond"), [(1.01, True), (0.99, False)])
+def test_beyond_the_teacher_is_above_one_with_all_of_the_interval(low: float, beyond: bool) -> None:
+    run = record()
+    scores = tuple(
+        replace(s, value=1.2, low=low, high=1.4)
+        if s.student == "answers_of_a" and s.metric in ("style_transfer", "capa")
+        else s
+        for s in run.scores
+    )
+    made = claims(board(replace(run, scores=scores)), "answers_of_a")
+    assert made["style_transfer"].beyond_teacher == beyond
+    assert not made["capa"].beyond_teacher  # 1 is not the teacher's level
+    assert ("beyond the teacher" in claim_cell(made["style_transfer"]).marks) == beyond
 
 
 def test_columns_are_what_the_measures_declare_in_their_order() -> None:
@@ -63,8 +80,9 @@ def test_columns_are_what_the_measures_declare_in_their_order() -> None:
         ("capability_transfer", "Capability"),
         ("style_transfer", "Style"),
         ("capa", "Agreement"),
-        ("error_inheritance/excess", "Inherited errors"),
+        ("error_inheritance/excess_vs_controls", "Inherited errors"),
         ("style_classifier", "Style classifier"),
+        ("length", "Length"),
     ]
     alone = tuple(m for m in record().metrics if m.name == "capa")
     assert [c.metric for c in board(replace(record(), metrics=alone)).columns] == ["capa"]

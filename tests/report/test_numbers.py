@@ -83,13 +83,14 @@ def test_sentence_says_both_numbers_and_the_corner() -> None:
     said = {s.subject.student: s for s in sentences(board())}
     text = "".join(t for t, _ in said["answers_of_a"].parts)
     assert text.startswith(
-        "took over 83\u00a0% [78, 88] of teacher_a\u2019s style and 71\u00a0% [65, 77] of its capability gap"
+        "took over 83\u00a0% [78, 88] of teacher_a\u2019s style (unrelated models: 10\u00a0%, sd 16 points) "
+        "and 71\u00a0% [65, 77] of its capability gap"
     )
     assert "in length alone it went 9\u00a0% of the way" in text
     assert said["style_only"].doubts[-1] == "80\u00a0% of its replies are too short to show a style"
     assert len(said["answers_of_a"].doubts) == 1
     assert (
-        "Style: above all controls (independent reaches 12\u00a0%)"
+        "Style: above what unrelated models reach (independent reaches 12\u00a0%)"
         in said["answers_of_a"].doubts[0]
     )
     corners = {name: s.corner for name, s in said.items()}
@@ -98,6 +99,22 @@ def test_sentence_says_both_numbers_and_the_corner() -> None:
         "imitator",
         "learner",
     )
+
+
+def test_sentence_says_that_a_style_is_overdone_where_all_of_its_interval_is_above_the_teacher() -> (
+    None
+):
+    for low, told in ((1.02, True), (0.98, False)):
+        run = record()
+        scores = tuple(
+            replace(s, value=1.3, low=low, high=1.6)
+            if (s.metric, s.student) == ("style_transfer", "answers_of_a")
+            else s
+            for s in run.scores
+        )
+        said = {s.subject.student: s for s in sentences(board(replace(run, scores=scores)))}
+        text = "".join(t for t, _ in said["answers_of_a"].parts)
+        assert ("style, overdoing it (unrelated" in text) == told
 
 
 def test_sentence_gives_the_reason_for_a_missing_half() -> None:

@@ -21,6 +21,7 @@ from harness.stages.report import write_report
 from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, board, read, record
 
 FILES = [
+    "changes.csv",
     "index.html",
     "influence.parquet",
     "leaderboard.csv",
@@ -184,12 +185,12 @@ def test_parts_of_parts_come_after_parts_and_push_no_family_off_the_page() -> No
     (style,) = (m for m in measures(board()) if m.name == "style_transfer")
     assert [part for part, _, _ in style.rows] == [
         "",
-        *sorted((*FAMILIES, "short_replies")),
+        *sorted((*FAMILIES, "short_replies", "unrelated")),
         *(f"category/{c}" for c in CATEGORIES),
     ]
     assert style.plots == (
         "style_transfer",
-        *(f"style_transfer/{f}" for f in sorted((*FAMILIES, "short_replies"))),
+        *(f"style_transfer/{f}" for f in sorted((*FAMILIES, "short_replies", "unrelated"))),
     )
 
 

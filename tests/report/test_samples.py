@@ -26,6 +26,7 @@ from harness.board.joined import Job, join
 from harness.board.record import CollectionRecord, RunRecord
 from harness.exports.samples import Samples
 from harness.panel.side import Side
+from harness.text.clean import clean
 from harness.types import Outputs, Prompt, Request, RequestSet
 from tests.report.records import HOSTILE, board, open_side, record
 
@@ -63,9 +64,11 @@ def test_blocks_hold_the_texts_unchanged() -> None:
     block = {}
     for listed, packed in zip(page["prompts"], page["blocks"], strict=True):
         block[listed["id"]] = json.loads(gzip.decompress(base64.b64decode(packed)))
-    assert [
-        block[f"style{i:04d}"]["answers"]["base"]["text"] for i in range(len(HOSTILE))
-    ] == HOSTILE
+    answers = [block[f"style{i:04d}"]["answers"]["base"] for i in range(len(HOSTILE))]
+    assert [a.get("stored", a["text"]) for a in answers] == HOSTILE
+    assert [a["text"] for a in answers] == [clean(text).text for text in HOSTILE]
+    (changed,) = [a for a in answers if "stored" in a]
+    assert changed["text"] == changed["stored"].replace("\r\n", "\n")
     assert (page["total"], len(page["prompts"])) == (40, 40)
 
 
@@ -82,6 +85,9 @@ def test_all_answers_are_in_the_file(tmp_path: Path) -> None:
     answers = [own for task in board().answers() for own in task.answers.values()]
     assert len(table) == sum(map(len, answers)) > 0
     assert {"task": "zoo_facts", "prompt_id": "facts0000"}.items() <= table[0].items()
+    changed = [row for row in table if row["stored"] is not None]
+    assert changed
+    assert all(row["text"] == clean(row["stored"]).text != row["stored"] for row in changed)
 
 
 def test_options_are_shown_in_their_own_words() -> None:

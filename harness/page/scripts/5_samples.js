@@ -134,6 +134,11 @@ function browser(tasks) {
       const more = [answer.stop === "length" ? "cut by the token limit" : "", answer.cut ? `${answer.cut} characters more in samples.parquet` : ""].filter(Boolean);
       if (more.length) facts.append(`${facts.childNodes.length ? " · " : ""}${more.join(" · ")}`);
       if (facts.childNodes.length) pane.append(facts);
+      if (answer.stored !== undefined) {
+        const stored = make("div", { className: "text", dir: "auto" });
+        writeText(stored, answer.stored);
+        pane.append(make("details", {}, make("summary", { textContent: "as stored: marks that measures do not see" }), stored));
+      }
     }
     return box;
   }

@@ -1,0 +1,114 @@
+"""Inner products of mean differences, from all pairs of different prompts: unbiased, for no prompt meets itself.
+
+U(x, y) = mean over i != j of x_i . y_j estimates E[x] . E[y]. The noise that two models share at one prompt (its topic)
+does not enter, so no second sample, no folds and no seed are needed.
+Source: Hoeffding 1948, A class of statistics with asymptotically normal distribution; Serfling 1980, chapter 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.types import Floats, Ints
+
+Float32s = NDArray[np.float32]
+# units up to which the second-order part of the covariance is taken off; beyond, it is below 1 % of the first
+KERNEL_UNITS = 4096
+
+
+class Product(NamedTuple):
+    """U(x, y) with what its error is made from; h_ij = (x_i . y_j + x_j . y_i) / 2."""
+
+    values: Floats  # (G,) 2 h_i - U, h_i the mean of h_ij over j != i: their mean is U
+    kernel: Float32s | None  # (G, G) h_ij, 0 where i = j; None = not wanted, or too large
+
+    @property
+    def value(self) -> float:
+        """U(x, y)."""
+        return float(self.values.mean())
+
+    def plus(self, other: Product) -> Product:
+        """U in both their coordinates."""
+        return Product(self.values + other.values, _both(np.add, self.kernel, other.kernel))
+
+    def minus(self, other: Product) -> Product:
+        """U of a difference of points: U(x, y) - U(z, y) = U(x - z, y)."""
+        return Product(self.values - other.values, _both(np.subtract, self.kernel, other.kernel))
+
+
+def product(first: Float32s, second: Float32s, *, kernel: bool = True) -> Product:
+    """U of points (G, D) of two models, G >= 2 units that are independent of one another."""
+    n = len(first)
+    own = np.einsum("ij,ij->i", first, second)
+    sums = [x.sum(axis=0, dtype=np.float64).astype(np.float32) for x in (first, second)]
+    crossed = (first @ sums[1] + second @ sums[0]).astype(np.float64)
+    means = (crossed / 2 - own) / (n - 1)
+    table = None
+    if kernel and n <= KERNEL_UNITS:
+        table = first @ second.T
+        table = (table + table.T) / 2
+        np.fill_diagonal(table, 0)
+    return Product(2 * means - means.mean(), table)
+
+
+def total(parts: Mapping[str, Product]) -> Product:
+    """U in the coordinates of all parts together."""
+    first, *rest = parts.values()
+    for part in rest:
+        first = first.plus(part)
+    return first
+
+
+def cross(first: Float32s, second: Float32s) -> Floats:
+    """U by coordinate (D,): the product under any diagonal metric is its sum weighted by the metric."""
+    n = len(first)
+    sums = [x.sum(axis=0, dtype=np.float64) for x in (first, second)]
+    same = np.einsum("ij,ij->j", first, second, dtype=np.float64)
+    return np.asarray((sums[0] * sums[1] - same) / (n * (n - 1)))
+
+
+def surplus(products: Sequence[Product]) -> Floats | None:
+    """Covariance (K, K) of the U that the spread of `values` counts too much; None where no kernel is there.
+
+    Cov = 4/n cov(h_i, h'_i) - 2 / (n (n - 1)) mean over i != j of e_ij e'_ij, e_ij = h_ij - h_i - h_j + U: the means
+    h_i are noisy themselves, and their spread holds that noise twice.
+    """
+    kernels = [p.kernel for p in products if p.kernel is not None]
+    if len(kernels) < len(products):
+        return None
+    n = len(products[0].values)
+    means = [(p.values + p.value) / 2 for p in products]
+    out = np.empty((len(products), len(products)))
+    for k, one in enumerate(kernels):
+        for m, other in enumerate(kernels[: k + 1]):
+            both = means[k].mean() * means[m].mean()
+            rest = float(np.vdot(one, other)) - 2 * n * (means[k] @ means[m]) + n * (n + 1) * both
+            out[k, m] = out[m, k] = 2 * rest / (n * (n - 1.0)) ** 2
+    return out
+
+
+def by_unit(values: Float32s, codes: Ints) -> Float32s:
+    """Sums (G, D) of points (P, D) over the prompts of each cluster, codes (P,) 0..G-1."""
+    groups = int(codes.max()) + 1
+    if groups == len(codes):
+        return values
+    sums = np.zeros((groups, values.shape[1]), dtype=np.float32)
+    np.add.at(sums, codes, values)
+    return sums
+
+
+def by_prompt(values: Floats, codes: Ints) -> Floats:
+    """Values (P,) of prompts with the mean of those of clusters (G,): a cluster's part is shared among its prompts."""
+    sizes = np.bincount(codes)
+    if len(sizes) == len(codes):
+        return values[codes]
+    mean = values.mean()
+    return np.asarray(mean + (len(codes) / len(sizes) * (values - mean) / sizes)[codes])
+
+
+def _both(make: np.ufunc, one: Float32s | None, other: Float32s | None) -> Float32s | None:
+    return None if one is None or other is None else np.asarray(make(one, other))

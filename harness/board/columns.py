@@ -105,7 +105,7 @@ ROW_END: tuple[Field[Row], ...] = (
 def reserved(metrics: Iterable[str]) -> frozenset[str]:
     """Names of the columns that tables have without a sweep; `metrics` = names of measures."""
     tables: tuple[tuple[Field[Any], ...], ...]
-    tables = (SCORE, COMPARISON, COLLECTION, RUN_DIFFERENCE, ROW, ROW_END)
+    tables = (SCORE, COMPARISON, CHANGE, COLLECTION, RUN_DIFFERENCE, ROW, ROW_END)
     measures = [claim_name(m, field) for m in metrics for field in CLAIM]
     return frozenset([*(f.name for table in tables for f in table), *measures])
 

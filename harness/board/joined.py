@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from harness.board.record import (
     RunRecord,
     Variant,
     setting,
+    settings_among,
 )
 from harness.types import DistillbenchError
 
@@ -134,8 +135,5 @@ def _warnings(joined: RunRecord, jobs: Sequence[Job]) -> Iterator[str]:
             if not empty or line != without_number(record):
                 owners.setdefault(line, []).append(variant)
     for line, own in owners.items():
-        yield line if len(own) == len(told) else f"{_settings(own)}: {line}"
-
-
-def _settings(variants: Iterable[Variant]) -> str:
-    return "; ".join(setting(v) for v in variants)
+        words = "; ".join(settings_among(own, [variant for variant, _ in told]))
+        yield f"{words}: {line}" if words else line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -17,6 +17,17 @@ Facts = Mapping[str, str | int | float]
 def setting(variant: Variant) -> str:
     """Swept keys and their values as text; "" where there are none."""
     return " ".join(f"{key}={value}" for key, value in variant)
+
+
+def settings_among(own: Sequence[Variant], every: Sequence[Variant]) -> tuple[str, ...]:
+    """Some of all settings in few words: none where they are all, values of one key where these suffice."""
+    if set(own) == set(every):
+        return ()
+    for key in dict.fromkeys(k for variant in every for k, _ in variant):
+        values = dict.fromkeys(dict(variant)[key] for variant in own)
+        if {variant for variant in every if dict(variant)[key] in values} == set(own):
+            return tuple(f"{key}={value}" for value in values)
+    return tuple(map(setting, own))
 
 
 def named(model: str, variant: Variant) -> str:

@@ -12,7 +12,7 @@ from harness.board.record import (
     MetricNote,
     RunRecord,
     Variant,
-    setting,
+    settings_among,
 )
 from harness.board.tables import ordered
 from harness.panel.topics import Topic
@@ -120,14 +120,16 @@ class Made:
 
 def made(record: RunRecord) -> list[Made]:
     """Collections by model and task; a zero becomes None, "not measured"."""
-    return [_made(c) for c in sorted(record.collections, key=lambda c: (c.model, c.task, c.sample))]
+    every = list(record.runs())
+    rows = sorted(record.collections, key=lambda c: (c.model, c.task, c.sample))
+    return [_made(c, settings_among(c.variants or every, every)) for c in rows]
 
 
-def _made(c: CollectionRecord) -> Made:
+def _made(c: CollectionRecord, settings: tuple[str, ...]) -> Made:
     speed = c.n_tokens / c.wall_s if c.wall_s > 0 and c.n_tokens > 0 else None
     return Made(
         c,
-        tuple(map(setting, c.variants)),
+        settings,
         speed,
         c.wall_s or None,
         c.latency_p50_s or None,
@@ -166,7 +168,7 @@ def _described(runs: Sequence[tuple[Variant, Mapping[str, Facts]]]) -> list[Desc
             else:
                 same.append(variant)
     return [
-        Described(name, tuple(map(setting, own)) if len(own) < len(runs) else (), facts)
+        Described(name, settings_among(own, [variant for variant, _ in runs]), facts)
         for name, versions in owners.items()
         for facts, own in versions
     ]

@@ -214,7 +214,7 @@ def test_a_sweep_into_an_old_folder_is_of_its_own_jobs(tmp_path: Path) -> None:
     done = command(
         tmp_path, "-m", "matrix=small", "limit=20", f"hydra.sweep.dir={tmp_path / 'sweep'}"
     )
-    assert "the page of 1 jobs" in done.stderr
+    assert "the page of 1 job:" in done.stderr
 
 
 def test_a_broken_gate_file_is_one_line_in_a_sweep_too(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_broken_gate_file_is_one_line_in_a_sweep_too(tmp_path: Path) -> None:
 def test_a_page_without_a_number_says_so_and_exits_with_3(tmp_path: Path) -> None:
     code, said = small(tmp_path, metrics={"gap_recovered": None}, pairs=[], controls=[])
     assert code == 3
-    assert said.splitlines()[-1].startswith(
+    assert said.splitlines()[-2].startswith(
         "warning: THERE IS NOT ONE NUMBER: gap_recovered found nothing to measure"
     )
     assert "THERE IS NOT ONE NUMBER" in (tmp_path / "results" / "report" / "index.html").read_text()

@@ -311,7 +311,7 @@ def test_a_sweeper_that_optimises_needs_an_objective(tmp_path: Path) -> None:
 
 def test_no_column_of_any_table_is_free_for_a_swept_key() -> None:
     names = reserved(["capa", "style_transfer/format"])
-    promised = {"student", "task", "value", "n", "rank", "parameters", "wall_s", "p", "difference"}
+    promised = {"student", "task", "value", "n", "rank", "parameters", "wall_s", "p", "against"}
     assert promised | {"capa", "capa_low", "style_transfer_format_skipped_reason"} <= names
 
 

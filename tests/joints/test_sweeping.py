@@ -13,6 +13,7 @@ from harness.board.cautions import without_number
 from harness.board.joined import Job, join
 from harness.board.record import RunRecord, Variant
 from harness.board.tables import (
+    changes_table,
     collections_table,
     comparisons_table,
     leaderboard_table,
@@ -62,6 +63,7 @@ def told(board: Board, variant: Variant) -> dict[str, list[Row]]:
         "view": leaderboard_view(board),
         "scores": scores_table(record),
         "comparisons": comparisons_table(record),
+        "changes": changes_table(record),
         "collections": collections_table(record),
     }
     rows: dict[str, list[Row]] = {}

@@ -9,6 +9,7 @@ import pytest
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.joined import Job, join
+from harness.board.record import settings_among
 from harness.board.tables import claim_cell
 from tests.report.records import CONTROLS, board, record, scores
 
@@ -92,6 +93,18 @@ def test_a_listed_control_that_is_also_the_base_is_not_a_row() -> None:
     own = tuple(replace(s, student="base", base="base", teacher="teacher_a") for s in scores()[:1])
     made = board(replace(run, scores=(*run.scores, *own)))
     assert all(r.subject.student != "base" for r in made.rows)
+
+
+def test_settings_are_told_by_one_key_where_it_suffices() -> None:
+    every = [(("seed", s), ("step", t)) for s in "01" for t in "12"]
+    assert settings_among(every, every) == ()
+    assert settings_among(every[:2], every) == ("seed=0",)
+    assert settings_among([every[1], every[3]], every) == ("step=2",)
+    assert settings_among(every[:3], every) == (
+        "seed=0 step=1",
+        "seed=0 step=2",
+        "seed=1 step=1",
+    )
 
 
 def test_swept_values_make_rows_of_their_own() -> None:

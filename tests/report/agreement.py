@@ -13,7 +13,11 @@ from pathlib import Path
 from harness.board.record import RunRecord
 from harness.board.saved import read_record
 
-_MARKS = {"above the base": "above_base", "above the controls": "above_controls"}
+_MARKS = {
+    "above the base": "above_base",
+    "beyond the teacher": "beyond_teacher",
+    "above the controls": "above_controls",
+}
 
 
 @dataclass

@@ -133,6 +133,11 @@ def _above_base(scores: Mapping[Subject, Score | None]) -> frozenset[Subject]:
     return frozenset(above)
 
 
+def _all_above(score: Score, level: float) -> bool:
+    """Whether the whole interval lies above a level."""
+    return score.low is not None and score.low > level
+
+
 def _p_of_zero(score: Score) -> float:
     """Two-sided p-value of the mean of a score's pseudo-values against 0."""
     prompts = sorted(score.influence)
@@ -163,7 +168,7 @@ def _beside_controls(
         if other.role == "control" and other.group == subject.group
         if x is not None and x.value is not None and lineage(other.student) not in own
     }
-    above_zero = score is not None and score.low is not None and score.low > 0.0
+    above_zero = score is not None and _all_above(score, 0.0)
     highest = max((Highest(v, m) for m, v in reached.items()), default=None)
     claim = Claim(score, above_zero, highest=highest)
     if subject.role != "student" or score is None or score.value is None or not reached:

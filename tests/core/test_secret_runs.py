@@ -353,4 +353,4 @@ def test_a_run_and_a_sweep_keep_one_redacted_configuration(
         if p.is_file()
     }
     record = {"run.json", "scores.json", "influence.parquet"}
-    assert left == {"config.yaml", "job.json"} | record
+    assert left == {"config.yaml", "job.json", "sweep.json"} | record

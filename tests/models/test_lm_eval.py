@@ -38,13 +38,15 @@ TALK = (Message("user", "add 3 and 4"), Message("assistant", "you get 7"), Messa
 
 
 def test_lm_evals_hf_equals_ours(llama: Path) -> None:
+    # short enough for the model: of a longer one lm-eval would cut the beginning off, which ours keeps
+    brief = (Message("user", "add 3"), Message("assistant", "7"))
     talk = [
-        Request(5, "generate", TALK, max_new_tokens=9),
-        Request(6, "score", TALK[:2], continuation=" x", open=False),
+        Request(5, "generate", brief[:1], max_new_tokens=5),
+        Request(6, "score", brief, continuation=" x", open=False),
     ]
     requests = [*REQUESTS, *talk]
-    common = {"chat": True, "system": "be brief"}
-    hf = HfModel(kind="hf", name="a", path=str(llama), device="cpu", system="be brief")
+    common = {"chat": True, "system": "sum"}
+    hf = HfModel(kind="hf", name="a", path=str(llama), device="cpu", system="sum")
     with hf.open(PATHS) as ours:
         expected = answered(ours, requests)
     theirs = _model(

@@ -17,6 +17,7 @@ from tests.readme.blocks import Block, blocks, prose, section, write_files
 MAKE, OWN, RECORDED = "Two commands", "Your own models", "Recorded answers"
 SWEEPS, CI = "Sweeps", "In the CI of a training repository"
 READ = "Read results in Python"
+WRITTEN = "What is written"
 TRIED = {
     MAKE: 2,
     OWN: 2,
@@ -24,6 +25,7 @@ TRIED = {
     SWEEPS: 2,
     CI: 2,
     READ: 2,
+    WRITTEN: 1,  # keys of a task; tests/core/test_config.py has them
 }  # section -> its blocks; tests/readme/test_installing.py has MAKE
 ZOO_CUT = (
     "only.tasks=[zoo_facts,zoo_style]",

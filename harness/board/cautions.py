@@ -73,7 +73,10 @@ def noted(record: RunRecord) -> list[str]:
     for c in record.collections:
         for note in c.answer_notes:
             tasks.setdefault((c.model, note), {})[c.task] = None
-    return [f"{model} x {', '.join(names)}: {note}." for (model, note), names in tasks.items()]
+    models: dict[tuple[str, str], list[str]] = {}
+    for (model, note), names in tasks.items():
+        models.setdefault((", ".join(names), note), []).append(model)
+    return [f"{', '.join(who)} x {names}: {note}." for (names, note), who in models.items()]
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:

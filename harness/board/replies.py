@@ -51,8 +51,10 @@ def of_answers(record: RunRecord) -> Iterator[str]:
     yield from _gathered("end tokens behind replies are cut", ((r, r.marks.ends) for r in replies))
     for one in replies:
         yield from _inside(one)
-        yield from _around(one, [r for r in replies if r.task == one.task and r.model != one.model])
-        yield from _repeated(one, str(record.tasks.get(one.task, {}).get("yields", "")).split())
+        yields = str(record.tasks.get(one.task, {}).get("yields", "")).split()
+        others = [r for r in replies if r.task == one.task and r.model != one.model]
+        yield from _around(one, others) if "style" in yields else ()
+        yield from _repeated(one, yields)
 
 
 def _cut_prompts(collections: Sequence[CollectionRecord]) -> Iterator[str]:

@@ -125,10 +125,11 @@ class HfSession(BatchedSession):
         return [*self._loaded.notes, *(told if talks else ())]
 
     def _say(self, note: str, of_replies: bool) -> None:
-        """Tells the user once, and keeps a note on the chat template for the page."""
+        """Keeps a note on the chat template for the page and the last lines; what the template adds is told at once."""
         if note not in self._notes:
             self._notes[note] = of_replies
-            notify(f"model {self._loaded.name}: {note}")
+            if not of_replies:  # those are said at the end, of all models together
+                notify(f"model {self._loaded.name}: {note}")
 
     def _job(self, request: Request, prompt_id: str, decoding: Decoding) -> Job:
         loaded = self._loaded

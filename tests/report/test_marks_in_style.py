@@ -81,7 +81,9 @@ def told(edit: Edit, models: tuple[str, ...] = ("student",)) -> list[str]:
     asked = [f"prompt {i}" for i in range(N)]
     edited = {m: [edit(t) if m in models else t for t in texts(m)] for m in HOUSES}
     marks = {m: read_marks(own, asked) for m, own in edited.items()}
-    run = replace(record(), collections=tuple(collection(m, "talk", marks=marks[m]) for m in marks))
+    asking = {"talk": {"yields": "text style"}}
+    replies = tuple(collection(m, "talk", marks=marks[m]) for m in marks)
+    run = replace(record(), tasks=asking, collections=replies)
     return [line for line in cautions(run) if "replies" in line]
 
 

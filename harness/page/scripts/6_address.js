@@ -32,7 +32,7 @@ document.addEventListener("click", (event) => {
   tried(() => history.pushState(null, "", `#${hash}`));
   goTo(hash);
   target?.scrollIntoView();
-  if (link.classList.contains("skip")) { target.tabIndex = -1; target.focus(); }
+  if (link.classList.contains("skip")) { target.tabIndex = -1; target.focus({ preventScroll: true }); }
 });
 addEventListener("hashchange", readAddress);
 if (location.hash) readAddress();

@@ -31,7 +31,9 @@ document.addEventListener("click", (event) => {
   const hash = link.getAttribute("href").slice(1), target = document.getElementById(hash);
   tried(() => history.pushState(null, "", `#${hash}`));
   goTo(hash);
-  target?.scrollIntoView();
+  // a long glide is stopped by the figures that are drawn on its way
+  const far = Math.abs(target?.getBoundingClientRect().top ?? 0) > innerHeight;
+  target?.scrollIntoView({ behavior: far ? "instant" : "auto" });
   if (link.classList.contains("skip")) { target.tabIndex = -1; target.focus({ preventScroll: true }); }
 });
 addEventListener("hashchange", readAddress);

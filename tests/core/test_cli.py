@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from tests.core.running import command, matrix, write_data
+from tests.core.running import command, inside, matrix, write_data
 
 
 def small(tmp_path: Path, *words: str, **changes: Any) -> tuple[int, str]:
@@ -20,7 +20,7 @@ def small(tmp_path: Path, *words: str, **changes: Any) -> tuple[int, str]:
             {"where": {"metric": "task_score", "task": "quiz", "student": "student"}, "min": 2.0}
         ]
     }
-    done = command(
+    done = inside(
         tmp_path, "matrix=small", *words, files={"matrix/small": content, "gate/high": gate}
     )
     assert "Traceback" not in done.stderr, done.stderr
@@ -188,6 +188,7 @@ def test_a_gate_that_holds_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [[], ["hydra/launcher=joblib"], ["hydra.sweep.subdir=${hydra.job.override_dirname}"]]
 )
+@pytest.mark.slow  # seconds
 def test_a_gate_answers_for_every_job_of_a_sweep(tmp_path: Path, words: list[str]) -> None:
     enough = {
         "where": {"metric": "task_score", "task": "quiz", "student": "student"},
@@ -202,6 +203,7 @@ def test_a_gate_answers_for_every_job_of_a_sweep(tmp_path: Path, words: list[str
     ]
 
 
+@pytest.mark.slow  # seconds
 def test_a_job_of_a_sweep_that_fails_leaves_its_gate_without_an_answer(tmp_path: Path) -> None:
     code, said = gated(tmp_path, "-m", "limit=0,20")
     assert code == 2
@@ -209,6 +211,7 @@ def test_a_job_of_a_sweep_that_fails_leaves_its_gate_without_an_answer(tmp_path:
     assert said[-1].startswith("gate: limit=20: value of")
 
 
+@pytest.mark.slow  # seconds
 def test_a_sweep_into_an_old_folder_is_of_its_own_jobs(tmp_path: Path) -> None:
     gated(tmp_path, "-m", "limit=10,20", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     done = command(
@@ -233,7 +236,7 @@ def test_a_page_without_a_number_says_so_and_exits_with_3(tmp_path: Path) -> Non
 
 def ended(tmp_path: Path, *words: str) -> tuple[int, list[str]]:
     write_data(tmp_path / "data", n=25)
-    done = command(tmp_path, *words, files={"matrix/small": matrix(metrics={"task_score": None})})
+    done = inside(tmp_path, *words, files={"matrix/small": matrix(metrics={"task_score": None})})
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr.splitlines()
 

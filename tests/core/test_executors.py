@@ -113,6 +113,7 @@ def test_without_space_nothing_goes_on(tmp_path: Path, workers: int) -> None:
         run(Store(tmp_path), job("a", "full"), job("b"), workers=workers)
 
 
+@pytest.mark.slow  # seconds
 def test_a_job_whose_process_is_killed_is_tried_once_more(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ended = run(store, job("a", "killed"), job("b", "killed once"), job("c"), workers=2)
@@ -153,6 +154,7 @@ Slow = t.dataclass(frozen=True)(Slow)
 """
 
 
+@pytest.mark.slow  # seconds
 def test_a_terminated_parent_leaves_no_worker(tmp_path: Path) -> None:
     (tmp_path / "slow_jobs.py").write_text(SCRIPT)
     line = (

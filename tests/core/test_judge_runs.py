@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.stages.ask import ask
 from harness.stages.run import DONE, Outcome, execute
 from harness.store.store import Store
@@ -61,6 +63,7 @@ def longer(context: str) -> str:
     return "A" if len(a) > len(b) else "B" if len(b) > len(a) else "TIE"
 
 
+@pytest.mark.slow  # seconds
 def test_a_judge_that_likes_length(tmp_path: Path) -> None:
     first = judged(tmp_path, {})
     assert first.code == DONE
@@ -107,6 +110,7 @@ def test_only_the_judge_judges_and_it_is_asked_nothing_else(tmp_path: Path) -> N
     assert outcome.record.tasks["open"]["chat"] == "plain text"
 
 
+@pytest.mark.slow  # seconds
 def test_a_judge_of_the_family_is_warned_of(tmp_path: Path) -> None:
     outcome = judged(tmp_path, judge="teacher")
     assert outcome.record is not None

@@ -92,6 +92,7 @@ def holding(canaries: list[str], tmp_path: Path, *said: str) -> list[str]:
     return [c for c in canaries if c.encode() in written]
 
 
+@pytest.mark.slow  # seconds
 def test_servers_that_always_fail_give_nothing_away(
     tmp_path: Path,
     canaries: list[str],
@@ -166,6 +167,7 @@ def test_servers_that_always_fail_give_nothing_away(
     assert any(line.startswith(f"{start} {failure} the server") for line in lines)
 
 
+@pytest.mark.slow  # seconds
 def test_workers_and_loggers_give_nothing_away(tmp_path: Path, canaries: list[str]) -> None:
     write_data(tmp_path / "data", n=5)
     with loopback(500) as server:
@@ -324,6 +326,7 @@ def test_nothing_is_written_or_repeated_where_a_file_holds_credentials(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow  # seconds
 def test_a_run_and_a_sweep_keep_one_redacted_configuration(
     tmp_path: Path, canaries: list[str]
 ) -> None:

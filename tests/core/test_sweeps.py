@@ -105,6 +105,7 @@ def test_folders_of_jobs_may_be_called_anything(tmp_path: Path, subdir: str) -> 
     assert scores(tmp_path) == {"step_10.jsonl": 0.4, "step_20.jsonl": 0.55}
 
 
+@pytest.mark.slow  # seconds
 def test_a_sweep_into_an_old_folder_shows_its_own_jobs_and_report_joins_all(tmp_path: Path) -> None:
     place = f"hydra.sweep.dir={tmp_path / 'sweep'}"
     assert swept(tmp_path, steps(10, 20), place).returncode == 0
@@ -120,6 +121,7 @@ def test_a_sweep_into_an_old_folder_shows_its_own_jobs_and_report_joins_all(tmp_
     }
 
 
+@pytest.mark.slow  # seconds
 def test_sweeps_in_folders_of_their_own_keep_their_pages_and_are_joined(tmp_path: Path) -> None:
     swept(tmp_path, steps(10, 20))
     swept(tmp_path, steps(30))
@@ -173,6 +175,7 @@ def test_every_promised_column_keeps_its_name(tmp_path: Path, key: str) -> None:
     assert scores(tmp_path, key=f"+{key}") == {"10": 0.4, "20": 0.55}
 
 
+@pytest.mark.slow  # seconds
 def test_equal_values_are_one_job_and_quotes_are_not_shown(tmp_path: Path) -> None:
     done = swept(
         tmp_path, "seed=1,1.0,1e0,2", "models.student.file='step_10.jsonl','step_20.jsonl'"
@@ -210,6 +213,7 @@ def test_a_job_that_failed_is_a_row_with_its_reason(tmp_path: Path, order: tuple
     assert sorted(map(bool, missing)) == [False, True]
 
 
+@pytest.mark.slow  # seconds
 def test_a_sweep_without_a_page_sets_that_of_yesterday_aside(tmp_path: Path) -> None:
     swept(tmp_path, steps(10, 20))
     done = swept(tmp_path, steps(98, 99))

@@ -42,6 +42,7 @@ def test_every_model_of_a_pair_or_a_control_stands_among_the_models(name: str) -
 
 
 @pytest.mark.parametrize(("name", "kind"), [("alpaca_eval", "generate"), ("mmlu_pro", "choose")])
+@pytest.mark.slow  # seconds
 def test_every_model_has_answers(name: str, kind: Any, shared_data: Path, tmp_path: Path) -> None:
     where = Paths(tmp_path, tmp_path, (), shared_data)
     file = (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from harness.models.recorded import RecordedModel
 from harness.plugins import build
@@ -54,6 +55,7 @@ def test_alpaca_eval_files_equal_the_table(shared_data: Path, tmp_path: Path) ->
         assert native.text == table.text
 
 
+@pytest.mark.slow  # seconds
 def test_a_hundred_models_load_in_seconds(shared_data: Path, tmp_path: Path) -> None:
     requests = questions(shared_data)
     frame = pd.read_parquet(shared_data / "alpaca_eval/responses.parquet", columns=["model"])[

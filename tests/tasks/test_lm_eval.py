@@ -233,6 +233,7 @@ def test_index_agrees_with_lm_eval() -> None:
         }
 
 
+@pytest.mark.slow  # seconds
 def test_files_of_a_stock_group(cache: Path) -> None:
     found = task_files("mmlu", [], cache)
     assert len(found.leaves) == 57

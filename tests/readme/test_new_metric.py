@@ -56,7 +56,7 @@ def test_its_commands_give_what_it_promises(tmp_path: Path) -> None:
         for student in ("student", "other")
     }
     header = (report / "leaderboard.csv").read_text().splitlines()[0].split(",")
-    assert {"same_opening", "same_opening_low", "same_opening_above_all_controls"} <= set(header)
+    assert {"same_opening", "same_opening_low", "same_opening_above_controls"} <= set(header)
     page = (report / "index.html").read_text()
     assert ">Same opening<" in page
     assert "read it beside the base and the controls" in page

@@ -37,6 +37,7 @@ from harness.figures._rows import (
 )
 from harness.types import Score
 
+_BAND = "The band is where unrelated models write: their mean, give or take one standard deviation."
 _ROOM = 0.12  # share of the range left free around the outermost point
 
 
@@ -64,8 +65,7 @@ class TransferMap(AbstractFigure):
     title: ClassVar[str] = "Transfer map"
     caption: ClassVar[str] = (
         "Further right: more of the teacher's capability. Further up: further on the way to its style. 0 is the base, "
-        "1 the teacher, above 1 overdone; bars are 95 % intervals; hollow triangles never learned from this teacher. "
-        "The band is where unrelated models write: their mean, give or take one standard deviation."
+        "1 the teacher, above 1 overdone; bars are 95 % intervals; hollow triangles never learned from this teacher."
     )
     order: ClassVar[int] = 0
     first: ClassVar[bool] = True
@@ -124,9 +124,14 @@ def _map(spots: Sequence[_Spot]) -> Drawing:
         tuple(marks),
         Plane(x_title, "Style: way from base to teacher", *spans, step=0.5),
         _numbers(spots),
-        notes=(f"Not on the map, for want of one of the two numbers: {missing}.",)
-        if missing
-        else (),
+        notes=(
+            *([_BAND] if bands else ()),
+            *(
+                [f"Not on the map, for want of one of the two numbers: {missing}."]
+                if missing
+                else ()
+            ),
+        ),
     )
 
 

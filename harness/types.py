@@ -91,6 +91,7 @@ class Prompt:
     category: str  # kind of prompt ("" where the task has none)
     n_options: int | None = None  # number of options, multiple choice only
     gold: int | None = None  # index of the right option, multiple choice only
+    name: str = ""  # its id in the user's file ("" = none), for recorded answers
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,9 @@ class Request:
     max_new_tokens: int | None = None  # generate only; None = Decoding's
     temperature: float | None = None  # generate only; None = Decoding's (lm-eval's state their own)
     top_p: float | None = None  # generate only; None = Decoding's
+    n_options: int | None = None  # choose only
+    # choose only: number of the first option where options have numbers; None = the answers tell
+    first_number: int | None = None
 
     @property
     def replies(self) -> tuple[int, ...]:
@@ -189,8 +193,9 @@ class TokenColumns:
     top_ids: NDArray[np.int32]  # (T, K), most probable first
     top_logprobs: NDArray[np.float32]  # (T, K) nats
     byte_ends: Ints | None = None  # (T,) end of each token in its text's UTF-8, where known
-    # digest of the tokenizer's vocabulary: ids are comparable only where it is equal
-    vocabulary: str = ""
+    vocabulary: str = ""  # digest of the tokenizer's: ids mean the same where it is equal
+    # id -> token as its tokenizer writes it, for all ids above; empty where nobody said
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -202,36 +207,28 @@ class Outputs:
     # (N,) tokens generated, or scored; 0 for recorded answers whose tokens are unknown
     n_tokens: Ints
     text: tuple[str | None, ...]  # generate
-    # generate: "eos", "length", "stop"; "unknown" for recorded answers
-    stop: tuple[str | None, ...]
-    logprob_nats: Floats  # (N,) score and read; NaN elsewhere
+    stop: tuple[str | None, ...]  # generate: "eos", "length", "stop", "unknown"
+    logprob_nats: Floats  # (N,) score and read (-inf: no probability); NaN elsewhere
     greedy: tuple[bool | None, ...]  # score: the continuation is what greedy decoding would give
     choice: tuple[int | None, ...]  # choose: option; None = no answer could be extracted
     # False = a recorded source has no answer to this request; the row is empty
     answered: tuple[bool, ...]
     tokens: TokenColumns | None = None
+    # (N,) tokens of the prompt that were left out because it did not fit; None = all were whole
+    n_cut: Ints | None = None
 
     def __post_init__(self) -> None:
-        n = len(self.request)
-        columns = (
-            self.kind,
-            self.n_tokens,
-            self.text,
-            self.stop,
-            self.logprob_nats,
-            self.greedy,
-            self.choice,
-        )
-        if any(len(c) != n for c in (*columns, self.answered)):
-            raise ValueError(f"Outputs: columns differ in length from {n} requests")
+        columns = [v for k, v in vars(self).items() if k != "tokens" and v is not None]
+        if any(len(c) != len(self.request) for c in columns):
+            raise ValueError(f"Outputs: columns differ in length from {len(self.request)} requests")
         for i, kind in enumerate(self.kind):
             if not self.answered[i]:
                 continue
             if kind == "generate" and self.text[i] is None:
                 raise ValueError(f"Outputs: row {i} has no text")
-            if kind in ("score", "read") and not np.isfinite(self.logprob_nats[i]):
+            if kind in ("score", "read") and not self.logprob_nats[i] < np.inf:
                 raise ValueError(
-                    f"Outputs: row {i} has log-probability {self.logprob_nats[i]}; expected a finite number of nats"
+                    f"Outputs: row {i} has log-probability {self.logprob_nats[i]}; expected a number of nats, or -inf"
                 )
 
 

@@ -6,6 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.board.answers import Read
+from harness.board.record import RunRecord
+from harness.cli import gathering
+from harness.stages import report, run
+from tests.report.agreement import contradictions
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -16,3 +22,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs recorded outputs of real models in {folder.name}/ beside the checkout")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _pages_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every page that a test makes in this process agrees with itself and with the files beside it."""
+    write = report.write_report
+
+    def checked(record: RunRecord, folder: Path, read: Read) -> Path:
+        page = write(record, folder, read)
+        assert contradictions(folder) == []
+        return page
+
+    for module in (report, run, gathering):
+        monkeypatch.setattr(module, "write_report", checked)

@@ -12,6 +12,7 @@ from harness.board.record import RunRecord
 from harness.board.saved import RUN, read_record
 from harness.board.tables import (
     Table,
+    changes_table,
     collections_table,
     comparisons_table,
     leaderboard_table,
@@ -30,6 +31,7 @@ class Results:
     scores: pd.DataFrame  # the columns of scores.csv, swept keys and the level of the interval
     leaderboard: pd.DataFrame  # the columns of leaderboard.csv, and tokens per second
     comparisons: pd.DataFrame  # of students of one teacher, paired by prompt
+    changes: pd.DataFrame  # of students against their bases and teachers, paired by prompt
     collections: pd.DataFrame  # how the answers were collected: seconds, tokens, cost, store keys
     record: RunRecord  # what the tables were made from
 
@@ -47,6 +49,7 @@ def load(path: str | Path) -> Results:
         scores=_frame(scores_table(record)),
         leaderboard=_frame(leaderboard_table(board)),
         comparisons=_frame(comparisons_table(record)),
+        changes=_frame(changes_table(record)),
         collections=_frame(collections_table(record)),
         record=record,
     )

@@ -18,6 +18,7 @@ import numpy as np
 from harness.board.record import CollectionRecord, RunRecord, named
 from harness.panel.choices import choice_table
 from harness.panel.side import Side
+from harness.panel.texts import replies
 from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
@@ -35,10 +36,11 @@ Read = Callable[[CollectionRecord], Side | None]  # stored answers; None where t
 class Answer:
     """What one model answered to one prompt, as a reader sees it."""
 
-    text: str
+    text: str  # the reply that measures see
     stop: str  # why it ended; "" where that does not apply
     option: int | None  # the option taken, multiple choice only
     right: bool | None  # the task's own 0/1 verdict; None where there is none
+    stored: str | None = None  # the answer as it came, where that differs from `text`
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,11 @@ def _first_samples(record: RunRecord, task: str) -> dict[str, list[CollectionRec
 
 def _answers(side: Side) -> dict[str, Answer]:
     """Prompt id -> answer: the text, or the option that was chosen."""
-    right, out = _right(side), side.outputs
+    right = _right(side)
     texts: dict[str, Answer] = {}
-    for row, index in enumerate(out.request.tolist()):
-        request = side.requests.requests[index]
-        first = request.kind == "generate" and request.slot == 0 and request.repeat == 0
-        if first and out.answered[row]:
-            prompt = side.requests.prompts[request.prompt]
-            text, stop = out.text[row] or "", out.stop[row] or ""
-            texts[prompt.id] = Answer(text, stop, None, right.get(prompt.id))
+    for i, reply in replies(side).items():
+        stored = None if reply.stored == reply.text else reply.stored
+        texts[i] = Answer(reply.text, reply.stop, None, right.get(i), stored)
     return _chosen(side, right) | texts
 
 
@@ -264,6 +262,7 @@ def _packed(answers: TaskAnswers, prompt_id: str, models: Sequence[str]) -> str:
 
 
 def _block(answer: Answer) -> dict[str, Any]:
-    """An answer in the page; `cut` = characters left out."""
+    """An answer in the page; `cut` = characters left out, `stored` = as it came, where that differs."""
     cut = max(0, len(answer.text) - _LONGEST)
-    return {"text": answer.text[:_LONGEST], "cut": cut, "stop": answer.stop, "right": answer.right}
+    block = {"text": answer.text[:_LONGEST], "cut": cut, "stop": answer.stop, "right": answer.right}
+    return block if answer.stored is None else {**block, "stored": answer.stored[:_LONGEST]}

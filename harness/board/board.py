@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from harness.board.answers import Read, TaskAnswers, task_answers
-from harness.board.claims import Claim, Claims, MeasureColumn, columns_of, make_claims
-from harness.board.record import CollectionRecord, RunRecord, Variant, named
-from harness.board.subjects import ScoreIndex, Subject, subjects_of
+from harness.board.claims import (
+    Choice,
+    Claim,
+    Claims,
+    MeasureColumn,
+    choose,
+    columns_of,
+    make_claims,
+    outcome,
+)
+from harness.board.record import (
+    Change,
+    CollectionRecord,
+    JobRecord,
+    RunRecord,
+    Variant,
+    named,
+)
+from harness.board.subjects import Group, ScoreIndex, Subject, of_pair, subjects_of
 from harness.panel.topics import Topic
 from harness.types import Pair, Score
 
@@ -23,6 +40,7 @@ class Row:
     parameters: int | None
     size_bytes: int | None
     tokens_per_s: float | None  # generated or scored tokens over measured seconds; provenance
+    missing: str = ""  # why the job of a sweep that it belongs to gave no record
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,30 @@ class Board:
     def controls_of(self, subject: Subject) -> list[Subject]:
         """The controls of the subject's teacher under the same setting."""
         return [s for s in self.subjects if s.role == "control" and s.group == subject.group]
+
+    def changes_of(self, subject: Subject) -> list[Change]:
+        """The subject beside its base and its teacher, task by task."""
+        own = (subject.student, subject.teacher, subject.base, subject.variant)
+        return [c for c in self.record.changes if (c.student, c.teacher, c.base, c.variant) == own]
+
+    def choices(self) -> list[Choice]:
+        """Which students to take, for every teacher, base and setting in their order."""
+        groups: dict[Group, list[Subject]] = {}
+        for s in self.subjects:
+            if s.role == "student":
+                groups.setdefault(s.group, []).append(s)
+        runs = self.record.runs()
+        return [self._choice(students, runs[group[2]]) for group, students in groups.items()]
+
+    def _choice(self, students: Sequence[Subject], run: RunRecord) -> Choice:
+        sizes = {name: _whole(facts.get("parameters")) for name, facts in run.models.items()}
+        return choose(
+            students,
+            {s: self.claim("capability", s) for s in students},
+            run.comparisons,
+            {s for s in students if any(_is_loss(c, run) for c in self.changes_of(s))},
+            {name: float(n) for name, n in sizes.items() if n is not None},
+        )
 
     def scores_of(self, subject: Subject) -> list[Score]:
         """Scores of all models under the subject's setting, and those that do not depend on the sweep."""
@@ -72,54 +114,87 @@ class Board:
         )
 
 
+def _is_loss(change: Change, run: RunRecord) -> bool:
+    """Whether a student lost against its base outside of what was distilled."""
+    domain = run.tasks.get(change.task, {}).get("domain")
+    return (change.against, domain) == ("base", "outside") and outcome(change) == "worse"
+
+
 def no_answers(collection: CollectionRecord) -> None:
     """Always None: the reader of answers for records whose store is elsewhere."""
 
 
 def make_board(record: RunRecord, read: Read = no_answers) -> Board:
-    """The Board of a record; `read` reaches the stored answers of a collection."""
-    index, subjects = ScoreIndex.of(record), subjects_of(record)
+    """The Board of a record; `read` reaches the stored answers of a collection.
+
+    Claims, ranks and facts are made within one setting: the board of a sweep holds the boards of its jobs.
+    """
+    parts = [_part(run, variant) for variant, run in record.runs().items()]
+    index = ScoreIndex.of(record) if record.jobs else parts[0].index
+    subjects = tuple(s for part in parts for s in part.subjects)
     columns = columns_of(index, subjects)
-    claims = make_claims(index, subjects, columns, record.comparisons)
-    ranked_by = next(
-        (c for c in columns if any(claims[s, c.metric].value is not None for s in subjects)), None
-    )
+    ranked = [part.ranked_by for part in parts if part.ranked_by is not None]
+    teachers = list(dict.fromkeys(s.teacher for s in subjects))
+    rows = [row for part in parts for row in _rows(part, columns, teachers)]
     return Board(
         record=record,
         subjects=subjects,
         index=index,
         columns=columns,
-        ranked_by=ranked_by,
-        claims=claims,
-        rows=_rows(record, subjects, columns, ranked_by, claims),
+        ranked_by=next((c for c in columns if c in ranked), None),
+        claims={key: claim for part in parts for key, claim in part.claims.items()},
+        rows=(
+            *(row for _, row in sorted(rows, key=itemgetter(0))),
+            *_missing_rows(record, columns),
+        ),
         read=read,
     )
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What may be said of one setting."""
+
+    run: RunRecord
+    index: ScoreIndex
+    subjects: tuple[Subject, ...]
+    claims: Claims
+    ranked_by: MeasureColumn | None
+
+    def claim(self, subject: Subject, column: MeasureColumn | None) -> Claim:
+        """The claim of a column; an empty one where this setting does not measure it."""
+        return (
+            Claim(None)
+            if column is None
+            else self.claims.get((subject, column.metric), Claim(None))
+        )
+
+
+def _part(run: RunRecord, variant: Variant) -> _Part:
+    index, subjects = ScoreIndex.of(run), subjects_of(run, variant)
+    columns = columns_of(index, subjects)
+    claims = make_claims(index, subjects, columns, run.comparisons, run.lineages)
+    valued = (c for c in columns if any(claims[s, c.metric].value is not None for s in subjects))
+    return _Part(run, index, subjects, claims, next(valued, None))
+
+
+_Place = tuple[int, bool, float, float, str]
+
+
 def _rows(
-    record: RunRecord,
-    subjects: Sequence[Subject],
-    columns: Sequence[MeasureColumn],
-    ranked_by: MeasureColumn | None,
-    claims: Claims,
-) -> tuple[Row, ...]:
-    """Rows by teacher: students by rank and value, then the others by value."""
-    leading = {s: claims[s, ranked_by.metric] if ranked_by else Claim(None) for s in subjects}
-    teachers = list(dict.fromkeys(s.teacher for s in subjects))
-    rows = []
-    for subject, claim in leading.items():
-        facts = record.models.get(subject.student, {})
+    part: _Part, columns: Sequence[MeasureColumn], teachers: Sequence[str]
+) -> Iterator[tuple[_Place, Row]]:
+    """Rows with their places: by teacher; students by rank and value, then the others by value."""
+    for subject in part.subjects:
+        leading = part.claim(subject, part.ranked_by)
+        facts = part.run.models.get(subject.student, {})
         size = (_whole(facts.get("parameters")), _whole(facts.get("size_bytes")))
-        own = tuple(claims[subject, c.metric] for c in columns)
-        rows.append(Row(subject, claim.rank, own, *size, _speed(record, subject.student)))
-    rows.sort(key=lambda r: _place(r, leading, teachers))
-    return tuple(rows)
+        own = tuple(part.claim(subject, c) for c in columns)
+        row = Row(subject, leading.rank, own, *size, _speed(part.run, subject.student))
+        yield _place(row, leading.value, teachers), row
 
 
-def _place(
-    row: Row, leading: Mapping[Subject, Claim], teachers: Sequence[str]
-) -> tuple[int, bool, float, float, str]:
-    value = leading[row.subject].value
+def _place(row: Row, value: float | None, teachers: Sequence[str]) -> _Place:
     return (
         teachers.index(row.subject.teacher),
         row.subject.role != "student",
@@ -127,6 +202,19 @@ def _place(
         -(value if value is not None else float("-inf")),
         row.subject.label,
     )
+
+
+def _missing_rows(record: RunRecord, columns: Sequence[MeasureColumn]) -> Iterator[Row]:
+    """A row for every student under every setting whose job gave no record, with its reason."""
+    for job in record.jobs:
+        for pair in record.pairs if job.facts is None else ():
+            claims = tuple(Claim(_without_value(pair, c.metric, job)) for c in columns)
+            yield Row(of_pair(pair, job.variant), None, claims, None, None, None, job.missing)
+
+
+def _without_value(pair: Pair, metric: str, job: JobRecord) -> Score:
+    names = (metric, "", pair.student, pair.teacher, pair.base or "")
+    return Score(*names, None, None, None, 0, "", "none", job.missing, (), variant=job.variant)
 
 
 def _whole(value: str | int | float | None) -> int | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.board.record import RunRecord
+from harness.board.replies import of_answers
 
 _FEW_PROMPTS = 200
 _FEW_LINEAGES = 4
@@ -14,9 +15,20 @@ _FEW_LINEAGES = 4
 def cautions(record: RunRecord) -> tuple[str, ...]:
     """Warnings, one line each, in the order of the page; first the one about a run without any number."""
     empty = without_number(record)
-    parts = (_missing, _spilled, _without_base, _controls, _few_prompts, _ceilings, _judges, _seen)
+    parts = (
+        _missing,
+        _spilled,
+        of_answers,
+        _without_base,
+        _controls,
+        _few_prompts,
+        _ceilings,
+        _judges,
+        _seen,
+    )
     lines = [empty] if empty else []
     lines += [line for part in parts for line in part(record)]
+    lines += noted(record)
     lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
     lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
     return tuple(lines)
@@ -41,7 +53,7 @@ def without_number(record: RunRecord) -> str:
 def _missing(record: RunRecord) -> Iterator[str]:
     for c in record.collections:
         if c.missing:
-            yield f"{c.model} has no answers to {c.task}: {c.missing}"
+            yield f"{c.model} x {c.task} is missing: {c.missing}"
 
 
 def _spilled(record: RunRecord) -> Iterator[str]:
@@ -52,6 +64,15 @@ def _spilled(record: RunRecord) -> Iterator[str]:
             places.setdefault((c.model, c.task), c.secrets)
     for (model, task), names in places.items():
         yield f"{spilled_line(model, task, names)}."
+
+
+def noted(record: RunRecord) -> list[str]:
+    """Notes on how models were asked and answers read, a line each, for the page and for the running program."""
+    tasks: dict[tuple[str, str], dict[str, None]] = {}
+    for c in record.collections:
+        for note in c.answer_notes:
+            tasks.setdefault((c.model, note), {})[c.task] = None
+    return [f"{model} x {', '.join(names)}: {note}." for (model, note), names in tasks.items()]
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:
@@ -71,42 +92,46 @@ def _without_base(record: RunRecord) -> Iterator[str]:
 
 
 def _controls(record: RunRecord) -> Iterator[str]:
-    lineages = len({c.lineage for c in record.controls})
+    family = {record.lineages.get(m, m) for p in record.pairs for m in (p.teacher, p.student)}
+    lineages = len({c.lineage for c in record.controls} - family)
     if record.pairs and not record.controls:
         yield (
             "No controls: nothing shows how much of this a model would have that the teacher never taught."
         )
     elif record.pairs and lineages < _FEW_LINEAGES:
         yield (
-            f"Only {lineages} independent control lineage{'s' * (lineages > 1)}: too few for any claim of provenance."
+            f"Only {lineages} independent control lineage{'s' * (lineages != 1)}: too few for any claim of provenance."
         )
 
 
 def _few_prompts(record: RunRecord) -> Iterator[str]:
     sizes = {name: int(facts.get("n_prompts", 0)) for name, facts in record.tasks.items()}
-    small = [f"{name} ({n})" for name, n in sizes.items() if n < _FEW_PROMPTS]
+    small = [f"{name} ({n})" for name, n in sizes.items() if 0 < n < _FEW_PROMPTS]
     if small:
         yield f"Fewer than {_FEW_PROMPTS} prompts: {', '.join(small)}; intervals are wide."
 
 
 def _ceilings(record: RunRecord) -> Iterator[str]:
-    """Warnings about teachers that were sampled twice but gave the same answers."""
-    drawn = {(c.model, c.task, c.sample) for c in record.collections}
+    """Warnings about teachers of which a second sample is the ceiling, and that have none."""
+    samples = {(c.model, c.task, c.sample): c for c in record.collections}
     open_tasks = [t for t, f in record.tasks.items() if "text" in str(f.get("yields", "")).split()]
-    greedy = sorted(
-        {
-            p.teacher
-            for p in record.pairs
-            for t in open_tasks
-            if p.ceiling == "second_sample"
-            and (p.teacher, t, 0) in drawn
-            and (p.teacher, t, 1) not in drawn
-        }
-    )
-    if greedy:
-        yield (
-            f"Ceiling not attainable: the answers of {', '.join(greedy)} do not vary (greedy decoding)."
-        )
+    wanted = {
+        (p.teacher, t) for p in record.pairs if p.ceiling == "second_sample" for t in open_tasks
+    }
+    collected = {place for place in wanted if (*place, 0) in samples}
+    greedy = {model for model, task in collected if (model, task, 1) not in samples}
+    empty = {
+        model
+        for model, task in collected
+        if (second := samples.get((model, task, 1))) and not (second.n_answered or second.missing)
+    }
+    whys = {
+        "greedy decoding asks for one answer a prompt": greedy,
+        "one answer a prompt is recorded": empty,
+    }
+    for why, teachers in whys.items():
+        if teachers:
+            yield f"No ceiling from a second sample of {', '.join(sorted(teachers))}: {why}."
 
 
 def _judges(record: RunRecord) -> Iterator[str]:
@@ -116,7 +141,7 @@ def _judges(record: RunRecord) -> Iterator[str]:
         for judge in judges:
             for name in compared:
                 if judge == name:
-                    yield f"{task}: the judge, {judge}, is itself one of those compared; its verdicts favour it."
+                    yield f"{task}: the judge, {judge}, is itself one of those compared; its verdicts may favour it."
                 elif record.lineages.get(judge, judge) == record.lineages.get(name, name):
                     yield f"{task}: the judge, {judge}, is of one lineage with {name}; its verdicts may favour it."
 

@@ -5,15 +5,18 @@ Sentences, marks, tables, gates and figures quote a Claim; none of them compares
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
-from harness.board.record import Comparison, Variant
-from harness.board.subjects import ScoreIndex, Subject
+import numpy as np
+
+from harness.board.record import Change, Comparison
+from harness.board.subjects import Group, ScoreIndex, Subject
 from harness.panel.topics import Column, Topic
-from harness.stats.multiple import benjamini_hochberg
+from harness.stats.controls import evidence, one_per_lineage
+from harness.stats.means import cluster_codes, mean_error, t_two_sided_p
+from harness.stats.multiple import benjamini_hochberg, holm
 from harness.types import Score
 
 _TOLD_APART = 0.05  # adjusted two-sided p below which two students count as different
@@ -42,10 +45,18 @@ class Claim:
 
     score: Score | None  # None = the run does not measure it
     above_zero: bool = False  # the whole interval lies above 0
-    above_base: bool = False  # the whole interval lies above the base's level
+    # the whole interval lies above the base's level, after correction for the teacher's other students
+    above_base: bool = False
     beyond_teacher: bool = False  # 1 is the teacher's level, and the whole interval lies above it
-    highest: Highest | None = None  # of the controls of the same teacher that have a number
-    above_controls: bool = False  # a student whose number is above that of every control
+    highest: Highest | None = (
+        None  # of the controls of the same teacher and base that have a number
+    )
+    lineages: int = 0  # of these controls; relatives of student and teacher do not count
+    # whether a student's number is above what unrelated models reach; None = too few lineages to tell
+    above_controls: bool | None = None
+    limit: float | None = (
+        None  # which a further unrelated model stays below with 95 %; from 4 lineages on
+    )
     rank: int | None = (
         None  # 1 + number of the same teacher's students that are significantly better
     )
@@ -59,7 +70,9 @@ class Claim:
         return self.score.value if self.score is not None else None
 
 
-Family = tuple[str, str, Variant]  # measure, teacher, setting: what students are ranked within
+Family = tuple[
+    str, Group
+]  # measure, and teacher, base and setting: what students are ranked within
 Claims = Mapping[tuple[Subject, str], Claim]  # (subject, measure or measure/part)
 
 
@@ -84,51 +97,86 @@ def make_claims(
     subjects: Sequence[Subject],
     columns: Sequence[MeasureColumn],
     comparisons: Sequence[Comparison],
+    lineages: Mapping[str, str],
 ) -> Claims:
-    """Claims about every subject for every column of the leaderboard and every topic of the page."""
+    """Claims about every subject for every column of the leaderboard and every topic of the page.
+
+    `lineages`: model -> its lineage; a model that is not in it is one of its own.
+    """
     topics = [m for topic in get_args(Topic) for m in index.metrics(topic)]
     from_base = dict.fromkeys(topics, False) | {c.metric: c.from_base for c in columns}
     claims: dict[tuple[Subject, str], Claim] = {}
     for metric, is_from_base in from_base.items():
         scores = {s: index.overall(metric, s) for s in subjects}
+        above = _above_base(scores) if is_from_base else frozenset()
         for subject, score in scores.items():
-            claims[subject, metric] = _beside_controls(
-                subject,
-                score,
-                scores,
-                from_base=is_from_base,
-                to_teacher=score is not None and index.is_gap(score),
+            beside = _beside_controls(subject, score, scores, lineages)
+            claims[subject, metric] = replace(
+                beside,
+                above_base=subject in above,
+                beyond_teacher=score is not None and index.is_gap(score) and _all_above(score, 1.0),
             )
     shown = {c.metric for c in columns}
     return _compared(claims, shown, comparisons)
+
+
+def _above_base(scores: Mapping[Subject, Score | None]) -> frozenset[Subject]:
+    """Subjects whose whole interval lies above 0, students after Holm's correction within their group."""
+    above = {s for s, x in scores.items() if x is not None and x.low is not None and x.low > 0}
+    groups: dict[Group, dict[Subject, float]] = {}
+    for subject, score in scores.items():
+        if subject.role == "student" and score is not None and score.influence:
+            groups.setdefault(subject.group, {})[subject] = _p_of_zero(score)
+    for of in groups.values():
+        adjusted = holm(list(of.values()))
+        above -= {s for s, p in zip(of, adjusted, strict=True) if p >= _TOLD_APART}
+    return frozenset(above)
+
+
+def _all_above(score: Score, level: float) -> bool:
+    """Whether the whole interval lies above a level."""
+    return score.low is not None and score.low > level
+
+
+def _p_of_zero(score: Score) -> float:
+    """Two-sided p-value of the mean of a score's pseudo-values against 0."""
+    prompts = sorted(score.influence)
+    values = np.array([score.influence[i] for i in prompts])
+    error = mean_error(
+        values[:, None],
+        cluster_codes([score.clusters.get(i, i) for i in prompts], len(prompts)),
+    )
+    mean, se = float(error.means[0]), float(np.sqrt(error.covariance[0, 0]))
+    return t_two_sided_p(mean / se, error.df) if se > 0 else float(mean == 0)
 
 
 def _beside_controls(
     subject: Subject,
     score: Score | None,
     scores: Mapping[Subject, Score | None],
-    *,
-    from_base: bool,
-    to_teacher: bool,
+    lineages: Mapping[str, str],
 ) -> Claim:
-    """The subject's claim before ranks and leaders; controls as the leaderboard has them."""
-    rivals = [
-        Highest(x.value, other.student)
+    """The subject's claim before ranks and leaders; one value per lineage, its largest."""
+
+    def lineage(model: str) -> str:
+        return lineages.get(model, model)
+
+    own = {lineage(subject.student), lineage(subject.teacher)}
+    reached = {
+        other.student: x.value
         for other, x in scores.items()
-        if other.role == "control" and other.group == subject.group and other != subject
-        if x is not None and x.value is not None
-    ]
-    highest = max(rivals, default=None)
-    low = score.low if score is not None and score.low is not None else -math.inf
-    above_zero, beyond = low > 0.0, to_teacher and low > 1.0
-    above_all = (
-        subject.role == "student"
-        and score is not None
-        and score.value is not None
-        and highest is not None
-        and score.value > highest.value
-    )
-    return Claim(score, above_zero, from_base and above_zero, beyond, highest, above_all)
+        if other.role == "control" and other.group == subject.group
+        if x is not None and x.value is not None and lineage(other.student) not in own
+    }
+    above_zero = score is not None and _all_above(score, 0.0)
+    highest = max((Highest(v, m) for m, v in reached.items()), default=None)
+    claim = Claim(score, above_zero, highest=highest)
+    if subject.role != "student" or score is None or score.value is None or not reached:
+        return claim
+    controls = one_per_lineage(reached, lineages)
+    said = evidence(score.value, controls)
+    tell = None if said.says == "cannot tell" else said.says == "above"
+    return replace(claim, lineages=len(controls), above_controls=tell, limit=said.limit)
 
 
 def _compared(
@@ -138,10 +186,10 @@ def _compared(
     groups: dict[Family, list[Subject]] = {}
     for subject, metric in claims:
         if metric in shown and subject.role == "student":
-            groups.setdefault((metric, *subject.group), []).append(subject)
+            groups.setdefault((metric, subject.group), []).append(subject)
     families: dict[Family, list[Comparison]] = {}
     for c in comparisons:
-        families.setdefault((c.metric, c.teacher, c.variant), []).append(c)
+        families.setdefault((c.metric, (c.teacher, c.base, c.variant)), []).append(c)
     ranks: dict[tuple[Subject, str], int] = {}
     ahead: dict[tuple[Subject, str], float] = {}  # the best -> p of its difference from the next
     for family, group in groups.items():
@@ -182,6 +230,77 @@ def _turned(c: Comparison) -> Comparison:
     """The same comparison from the other side."""
     ends = (-c.difference, -c.high, -c.low)
     return replace(c, first=c.second, second=c.first, difference=ends[0], low=ends[1], high=ends[2])
+
+
+def outcome(change: Change) -> Literal["better", "worse", "not told apart"]:
+    """Whether a student is significantly better or worse than the model that it is compared with."""
+    if change.p_adjusted >= _TOLD_APART or change.better == "none":
+        return "not told apart"
+    return "better" if (change.difference > 0) == (change.better == "higher") else "worse"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which students of a teacher, on one base, are the ones to take."""
+
+    group: Group
+    # the highest capability, and whoever is not told apart from it; the smallest first where sizes are known
+    chosen: tuple[Subject, ...]
+    lossy: tuple[Subject, ...]  # left out: they lost significantly outside of what was distilled
+    why: str  # why nobody is chosen; "" where somebody is
+
+
+def choose(
+    students: Sequence[Subject],
+    capability: Mapping[Subject, Claim],
+    comparisons: Sequence[Comparison],
+    lossy: Set[Subject],
+    sizes: Mapping[str, float],
+) -> Choice:
+    """The choice among the students of one group: by capability alone, style never decides.
+
+    `lossy`: students with a significant loss outside of the domain; `sizes`: model -> parameters, where known.
+    """
+    group = students[0].group
+    left_out = tuple(s for s in students if s in lossy)
+    bounded = {
+        s: v for s in students if s not in lossy and (v := _bounded(capability[s])) is not None
+    }
+    if not bounded:
+        return Choice(group, (), left_out, _why_nobody(students, capability, left_out))
+    best = max(bounded, key=lambda s: (bounded[s], s.label))
+    score = capability[best].score
+    family = [
+        c
+        for c in comparisons
+        if score is not None and c.metric == score.metric
+        if (c.teacher, c.base, c.variant) == group
+    ]
+    apart = {c.second for c in _widest(family, best) if c.p_adjusted < _TOLD_APART}
+    chosen = [s for s in bounded if s == best or s.student not in apart]
+    chosen.sort(key=lambda s: (sizes.get(s.student, 0.0), -bounded[s], s.label))
+    return Choice(group, tuple(chosen), left_out, "")
+
+
+def _bounded(claim: Claim) -> float | None:
+    """The value where it has an interval."""
+    score = claim.score
+    return score.value if score is not None and score.low is not None else None
+
+
+def _why_nobody(
+    students: Sequence[Subject], capability: Mapping[Subject, Claim], lossy: Sequence[Subject]
+) -> str:
+    if students[0].base == "":
+        return "no base is named, so nothing shows what the teacher added"
+    if len(lossy) == len(students):
+        return "every student lost something outside of what was distilled"
+    reasons = [c.score.reason for s in students if (c := capability[s]).score and c.score.reason]
+    if reasons:
+        return reasons[0]
+    if all(capability[s].score is None for s in students):
+        return "the run does not measure the transfer of capability"
+    return "no student's transfer of capability has an interval"
 
 
 def corner(style: Score | None, capability: Score | None) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from harness.board.board import Row
 from harness.board.claims import Claim
-from harness.board.record import CollectionRecord, Comparison, Variant
+from harness.board.record import Change, CollectionRecord, Comparison, Variant
 from harness.board.runs import RunDifference
 from harness.types import Score
 
@@ -52,11 +52,18 @@ SCORE: tuple[Field[Score], ...] = (
     Field("level", lambda s: s.level, in_csv=False),
 )
 COMPARISON: tuple[Field[Comparison], ...] = (
-    *attributes("metric", "task", "teacher", "first", "second"),
+    *attributes("metric", "task", "teacher", "base", "first", "second"),
     *attributes("difference", "low", "high", "p", "p_adjusted", "n", "detectable"),
 )
+CHANGE: tuple[Field[Change], ...] = (
+    *attributes("metric", "task", "student", "against", "other", "teacher", "base"),
+    *attributes("difference", "low", "high", "p", "p_adjusted", "n", "detectable"),
+    *attributes("n_won", "n_lost", "unit", "better"),
+)
 COLLECTION: tuple[Field[CollectionRecord], ...] = (
-    *attributes("model", "task", "sample", "n_requests", "n_answered", "n_tokens", "wall_s"),
+    *attributes("model", "task", "sample", "n_requests", "n_answered", "n_cut_prompts"),
+    Field("n_empty", lambda c: c.marks.n_empty if c.marks else None),
+    *attributes("n_tokens", "wall_s"),
     *attributes("latency_p50_s", "latency_p95_s", "peak_memory_bytes", "usd", "missing"),
     *attributes("key", "requests_key", "grades_key"),
 )
@@ -83,7 +90,8 @@ CLAIM: tuple[Field[Claim], ...] = (
     Field("n", lambda c: c.score.n if c.score else None),
     Field("above_base", lambda c: int(c.above_base) if c.score else None),
     Field("beyond_teacher", lambda c: int(c.beyond_teacher) if c.score else None),
-    Field("above_all_controls", lambda c: int(c.above_controls) if c.score else None),
+    Field("above_controls", lambda c: None if c.above_controls is None else int(c.above_controls)),
+    Field("control_lineages", lambda c: c.lineages if c.score else None),
     Field("leads", lambda c: int(c.leads) if c.score else None),
     Field("skipped_reason", lambda c: c.score.reason if c.score else "not measured"),
 )
@@ -92,6 +100,20 @@ ROW_END: tuple[Field[Row], ...] = (
     # measured, so not in a file that is the same for the same stored answers
     Field("tokens_per_s", lambda r: r.tokens_per_s, in_csv=False),
 )
+
+
+def reserved(metrics: Iterable[str]) -> frozenset[str]:
+    """Names of the columns that tables have without a sweep; `metrics` = names of measures."""
+    tables: tuple[tuple[Field[Any], ...], ...]
+    tables = (SCORE, COMPARISON, COLLECTION, RUN_DIFFERENCE, ROW, ROW_END)
+    measures = [claim_name(m, field) for m in metrics for field in CLAIM]
+    return frozenset([*(f.name for table in tables for f in table), *measures])
+
+
+def claim_name(metric: str, field: Field[Claim]) -> str:
+    """The name of a measure's column in the leaderboard."""
+    name = metric.replace("/", "_")
+    return f"{name}_{field.name}" if field.name else name
 
 
 def swept(names: Sequence[str], variant: Callable[[R], Variant]) -> tuple[Field[R], ...]:
@@ -105,4 +127,4 @@ def swept(names: Sequence[str], variant: Callable[[R], Variant]) -> tuple[Field[
 
 def score_texts(score: Score) -> dict[str, str]:
     """A score's row of scores.csv: column -> text."""
-    return {f.name: f.text(score) for f in SCORE if f.in_csv} | dict(score.variant)
+    return {f.name: f.text(score) for f in SCORE if f.in_csv}

@@ -1,35 +1,70 @@
-"""Students of one teacher compared with one another, paired by prompt."""
+"""Students compared with one another, with their bases and with their teachers, paired by prompt.
+
+A family of p-values that are corrected together: one measure, one teacher, one base, and one kind of question (between
+students, against the base, against the teacher), over all students and tasks. Source of the correction: Holm 1979.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations, groupby
-from typing import NamedTuple
+from itertools import combinations
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from harness.board.record import Comparison
+from harness.board.record import Change, Comparison
+from harness.board.subjects import whole_tasks
 from harness.stats.means import cluster_codes
 from harness.stats.multiple import holm
 from harness.stats.paired import PairedDifference, compare, compare_values
-from harness.types import Floats, Ints, Score, Unavailable
+from harness.types import Floats, Ints, Pair, Score, Unavailable
+
+T = TypeVar("T", Change, Comparison)
 
 
 def compared(scores: Sequence[Score], roles: Mapping[str, str]) -> tuple[Comparison, ...]:
-    """Every two students on every whole metric (no parts), Holm-adjusted within one metric, task and teacher."""
-    usable = [
-        s
-        for s in scores
-        if s.influence and s.teacher and "/" not in s.metric and roles.get(s.student) == "student"
-    ]
-    usable.sort(key=_family)
-    families = [_family_of(list(group)) for _, group in groupby(usable, key=_family)]
-    return tuple(c for family in families for c in family)
+    """Every two students of a teacher on a base, by every whole metric (no parts) of every task."""
+    groups: dict[tuple[str, str, str, str], list[_Sorted]] = {}
+    for s in scores:
+        if s.influence and s.teacher and "/" not in s.metric and roles.get(s.student) == "student":
+            place = (s.metric, s.task, s.teacher, s.base)
+            groups.setdefault(place, []).append(_sorted(s))
+    made = []
+    for _, group in sorted(groups.items(), key=lambda item: item[0]):
+        for first, second in combinations(group, 2):
+            paired = _difference(first, second)
+            if paired is not None and first.score.student != second.score.student:
+                made.append(_comparison(first.score, second.score, paired))
+    return _adjusted(made, lambda c: (c.metric, c.teacher, c.base))
 
 
-def _family(score: Score) -> tuple[str, str, str]:
-    return score.metric, score.task, score.teacher
+def changes(
+    scores: Sequence[Score], pairs: Sequence[Pair], own: Collection[str]
+) -> tuple[Change, ...]:
+    """Every student beside its base and its teacher, on what each of them is measured by alone, task by task.
+
+    `own`: measures whose parts are such numbers too, each a grade of its own; of others only the whole counts.
+    """
+    alone: dict[tuple[str, str], dict[str, Score]] = {}
+    for s in scores:
+        if s.influence and not s.teacher and ("/" not in s.metric or s.metric.split("/")[0] in own):
+            alone.setdefault((s.metric, s.student), {})[s.task] = s
+    tables = {
+        key: {s.task: _sorted(s) for s in whole_tasks(list(of.values()))}
+        for key, of in sorted(alone.items())
+    }
+    made = []
+    for metric in dict.fromkeys(metric for metric, _ in tables):
+        for pair in pairs:
+            for against, other in (("base", pair.base), ("teacher", pair.teacher)):
+                ours, theirs = (
+                    tables.get((metric, str(model)), {}) for model in (pair.student, other)
+                )
+                for task in (t for t in ours if t in theirs):
+                    change = _change(pair, against, ours[task], theirs[task])  # type: ignore[arg-type]
+                    made += [] if change is None else [change]
+    return _adjusted(made, lambda c: (c.metric, c.teacher, c.base, c.against))
 
 
 class _Sorted(NamedTuple):
@@ -52,30 +87,51 @@ def _sorted(score: Score) -> _Sorted:
     )
 
 
-def _difference(first: _Sorted, second: _Sorted) -> PairedDifference:
-    if first.prompts == second.prompts:
-        return compare_values(first.values, second.values, first.codes)
-    clusters = {**first.score.clusters, **second.score.clusters}
-    return compare(first.score.influence, second.score.influence, clusters)
+def _difference(first: _Sorted, second: _Sorted) -> PairedDifference | None:
+    """None where nothing can be said: too few prompts in common, or no spread."""
+    try:
+        if first.prompts == second.prompts:
+            return compare_values(first.values, second.values, first.codes)
+        clusters = {**first.score.clusters, **second.score.clusters}
+        return compare(first.score.influence, second.score.influence, clusters)
+    except Unavailable:
+        return None
 
 
-def _family_of(scores: Sequence[Score]) -> list[Comparison]:
-    pairs = []
-    for first, second in combinations([_sorted(s) for s in scores], 2):
-        one, two = first.score, second.score
-        if one.student == two.student:
-            continue
-        try:
-            paired = _difference(first, second)
-        except Unavailable:
-            continue  # too few prompts in common: the page shows both values without a verdict
-        pairs.append(
-            Comparison(
-                one.metric, one.task, one.teacher, one.student, two.student, paired.difference, paired.low,
-                paired.high, paired.p, paired.p, paired.n, paired.detectable,
-            )
-        )  # fmt: skip
-    return [
-        replace(c, p_adjusted=float(p))
-        for c, p in zip(pairs, holm([c.p for c in pairs]), strict=True)
+def _comparison(one: Score, two: Score, paired: PairedDifference) -> Comparison:
+    return Comparison(
+        one.metric, one.task, one.teacher, one.base, one.student, two.student, paired.difference, paired.low,
+        paired.high, paired.p, paired.p, paired.n, paired.detectable,
+    )  # fmt: skip
+
+
+def _change(
+    pair: Pair, against: Literal["base", "teacher"], ours: _Sorted, theirs: _Sorted
+) -> Change | None:
+    paired = _difference(ours, theirs)
+    if paired is None:
+        return None
+    one, two = ours.score, theirs.score
+    sign = -1.0 if one.better == "lower" else 1.0
+    gains = [
+        sign * (value - two.influence[i])
+        for i, value in one.influence.items()
+        if i in two.influence
     ]
+    return Change(
+        one.metric, one.task, pair.teacher, pair.base or "", pair.student, against, paired.difference, paired.low,
+        paired.high, paired.p, paired.p, paired.n, paired.detectable, sum(g > 0 for g in gains),
+        sum(g < 0 for g in gains), one.unit, one.better,
+    )  # fmt: skip
+
+
+def _adjusted(made: Sequence[T], family: Callable[[T], Hashable]) -> tuple[T, ...]:
+    """The same with Holm's p-values within each family."""
+    families: dict[Hashable, list[int]] = {}
+    for place, one in enumerate(made):
+        families.setdefault(family(one), []).append(place)
+    adjusted = list(made)
+    for places in families.values():
+        for place, p in zip(places, holm([made[i].p for i in places]), strict=True):
+            adjusted[place] = replace(made[place], p_adjusted=float(p))
+    return tuple(adjusted)

@@ -33,10 +33,14 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
-        readers = {f.name: _reader(hints[f.name]) for f in dataclasses.fields(hint)}
         build = typing.cast(Callable[..., Any], hint)
+
+        @cache  # made when first needed: a dataclass may hold others of its own kind
+        def readers() -> dict[str, Callable[[Any], Any]]:
+            return {f.name: _reader(hints[f.name]) for f in dataclasses.fields(hint)}
+
         return lambda value: build(
-            **{k: read(value[k]) for k, read in readers.items() if k in value}
+            **{k: read(value[k]) for k, read in readers().items() if k in value}
         )
     if origin is tuple:
         inner = _reader(args[0])

@@ -3,38 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from harness.panel.topics import Column, Topic
+from harness.text.marks import Marks
 from harness.types import Better, Control, Level, Pair, Score
 
 Variant = tuple[tuple[str, str], ...]  # swept keys and their values
 Facts = Mapping[str, str | int | float]
 
 
+def setting(variant: Variant) -> str:
+    """Swept keys and their values as text; "" where there are none."""
+    return " ".join(f"{key}={value}" for key, value in variant)
+
+
 def named(model: str, variant: Variant) -> str:
     """A model's name with the swept values where there are any."""
-    return " ".join([model, *(f"{key}={value}" for key, value in variant)])
+    return " ".join(filter(None, [model, setting(variant)]))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two students of one teacher compared on the same prompts."""
+    """Two students of one teacher, on one base, compared on the same prompts."""
 
     metric: str
     task: str
     teacher: str
+    base: str
     first: str  # student
     second: str  # student
     difference: float  # value of first minus value of second, over the prompts that both have
     low: float
     high: float
     p: float  # two-sided, paired
-    # Holm within (metric, task, teacher); board.claims adds Benjamini-Hochberg across the leaderboard
+    # Holm within one metric, teacher and base; board.claims adds Benjamini-Hochberg across the leaderboard
     p_adjusted: float
     n: int
     detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
     variant: Variant = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A student compared with its base or its teacher, by a number that each model has alone, on the same prompts."""
+
+    metric: str
+    task: str
+    teacher: str
+    base: str
+    student: str
+    against: Literal["base", "teacher"]
+    difference: float  # value of the student minus the other's
+    low: float
+    high: float
+    p: float  # two-sided, paired
+    p_adjusted: float  # Holm within one metric, teacher, base and kind of question
+    n: int  # prompts that both have
+    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+    n_won: int  # prompts on which the student is better than the other
+    n_lost: int  # prompts on which it is worse
+    unit: str
+    better: Better
+    variant: Variant = ()
+
+    @property
+    def other(self) -> str:
+        """The model that the student is compared with."""
+        return self.base if self.against == "base" else self.teacher
 
 
 @dataclass(frozen=True)
@@ -78,6 +115,10 @@ class CollectionRecord:
     n_seen_exactly: int | None = None  # of these, word for word
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
+    n_cut_prompts: int = 0  # prompts that did not fit and were shortened
+    # what its replies have in common besides what they say; None = no replies, or a further sample
+    marks: Marks | None = None
+    answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 
 
@@ -109,6 +150,7 @@ class RunRecord:
     title: str
     scores: tuple[Score, ...]
     comparisons: tuple[Comparison, ...]
+    # of a sweep: what is true in any of its jobs; facts of models and tasks: what is true in all
     pairs: tuple[Pair, ...]
     controls: tuple[Control, ...]
     models: Mapping[str, Facts]  # model -> role, kind, digest, parameters, size_bytes, device ...
@@ -117,18 +159,47 @@ class RunRecord:
     collections: tuple[CollectionRecord, ...]
     versions: Mapping[str, str]  # package -> version, plus python, platform
     lineages: Mapping[str, str] = field(default_factory=dict)  # model -> its lineage
+    changes: tuple[Change, ...] = ()  # students against their bases and teachers
     judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> who judges it
     differences: tuple[Difference, ...] = ()
     work: tuple[WorkCount, ...] = ()
     warnings: tuple[str, ...] = ()  # board.cautions of the record; of a sweep, those of its jobs
     variants: tuple[str, ...] = ()  # swept keys
-    settings: tuple[Variant, ...] = ()  # their values, job by job
+    jobs: tuple[JobRecord, ...] = ()  # of a sweep
 
     @property
-    def roles(self) -> dict[str, str]:
-        """model -> "student", "teacher", "base", "control", "ceiling" or "other": the first that fits."""
-        return {name: self.role(name) for name in self.models}
+    def settings(self) -> tuple[Variant, ...]:
+        """The values of the swept keys, job by job."""
+        return tuple(job.variant for job in self.jobs)
 
-    def role(self, model: str) -> str:
-        """The role of one model."""
-        return str(self.models.get(model, {}).get("role", "other"))
+    def role(self, model: str, variant: Variant = ()) -> str:
+        """The role of a model under a setting: the first of student, teacher, base, control, ceiling, other."""
+        facts = next((j.facts for j in self.jobs if j.facts and j.variant == variant), self)
+        return str(facts.models.get(model, {}).get("role", "other"))
+
+    def runs(self) -> dict[Variant, RunRecord]:
+        """Setting -> the record of its job, as a run of its own has it; a run alone is its only one."""
+        if not self.jobs:
+            return {(): self}
+        return {j.variant: self._of(j.variant, j.facts) for j in self.jobs if j.facts is not None}
+
+    def _of(self, variant: Variant, facts: RunRecord) -> RunRecord:
+        own = (c for c in self.collections if variant in c.variants or not c.variants)
+        return replace(
+            facts,
+            scores=tuple(s for s in self.scores if s.variant == variant),
+            comparisons=tuple(c for c in self.comparisons if c.variant == variant),
+            changes=tuple(c for c in self.changes if c.variant == variant),
+            collections=tuple(replace(c, variants=()) for c in own),
+        )
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One job of a sweep, and what is true of it alone."""
+
+    variant: Variant
+    missing: str = ""  # why it gave no record
+    facts: RunRecord | None = (
+        None  # without scores, comparisons, changes and collections, which the sweep's record has
+    )

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 from harness.board import columns
 from harness.board.columns import Field
 from harness.board.plain import from_plain, to_plain
-from harness.board.record import Comparison, RunRecord
-from harness.board.tables import ordered, ordered_comparisons
+from harness.board.record import Change, Comparison, RunRecord
+from harness.board.tables import ordered, ordered_changes, ordered_comparisons
 from harness.types import DistillbenchError, Score
 
-R = TypeVar("R", Score, Comparison)
+R = TypeVar("R", Score, Comparison, Change)
 RUN, SCORES, INFLUENCE = "run.json", "scores.json", "influence.parquet"
-_RUN_SCHEMA = 2
-_SCORES_SCHEMA = 1
+_RUN_SCHEMA = 3
+_SCORES_SCHEMA = 2
 # pseudo-values of whole measures and of models' own scores: `score` = place in scores.json; `cluster` is empty where
 # it is the prompt
 _INFLUENCE = pa.schema(
@@ -36,13 +36,14 @@ _INFLUENCE = pa.schema(
 
 def write_record(record: RunRecord, folder: Path) -> None:
     """Writes the three files into an existing folder; the same record gives the same bytes."""
-    rest = to_plain(replace(record, scores=(), comparisons=()))
-    del rest["scores"], rest["comparisons"]
+    rest = to_plain(replace(record, scores=(), comparisons=(), changes=()))
+    del rest["scores"], rest["comparisons"], rest["changes"]
     _write_json(folder / RUN, {"schema": _RUN_SCHEMA, **rest})
     scores = ordered(record.scores)
     rows = {
         "scores": _plain_rows(columns.SCORE, scores),
         "comparisons": _plain_rows(columns.COMPARISON, ordered_comparisons(record.comparisons)),
+        "changes": _plain_rows(columns.CHANGE, ordered_changes(record.changes)),
     }
     _write_json(folder / SCORES, {"schema": _SCORES_SCHEMA, **rows})
     pq.write_table(_influence_of(record, scores), folder / INFLUENCE, compression="zstd")
@@ -53,7 +54,7 @@ def read_record(folder: Path) -> RunRecord:
     rest, rows = (
         _read_json(folder / n, s) for n, s in ((RUN, _RUN_SCHEMA), (SCORES, _SCORES_SCHEMA))
     )
-    record = from_plain(RunRecord, {**rest, "scores": [], "comparisons": []})
+    record = from_plain(RunRecord, {**rest, "scores": [], "comparisons": [], "changes": []})
     scores = [
         from_plain(Score, {**row, "reason": row["skipped_reason"], **_variant(row, record)})
         for row in rows["scores"]
@@ -61,9 +62,12 @@ def read_record(folder: Path) -> RunRecord:
     comparisons = (
         from_plain(Comparison, {**c, **_variant(c, record)}) for c in rows["comparisons"]
     )
+    changes = (from_plain(Change, {**c, **_variant(c, record)}) for c in rows["changes"])
     path = folder / INFLUENCE
     whole = _with_influence(scores, pq.read_table(path)) if path.is_file() else scores
-    return replace(record, scores=tuple(whole), comparisons=tuple(comparisons))
+    return replace(
+        record, scores=tuple(whole), comparisons=tuple(comparisons), changes=tuple(changes)
+    )
 
 
 def _plain_rows(fields: Iterable[Field[R]], rows: Iterable[R]) -> list[dict[str, Any]]:

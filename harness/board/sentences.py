@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.board import Board
-from harness.board.claims import Claim, corner
+from harness.board.changes import said_changes
+from harness.board.claims import Choice, Claim, corner, outcome
 from harness.board.numerals import estimate, number, percent
 from harness.board.subjects import Subject
 from harness.types import Score
@@ -22,6 +24,53 @@ class Sentence:
     corner: str
     parts: tuple[Part, ...]
     doubts: tuple[str, ...]  # why a number is absent, or what weakens it
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which student of a teacher to take, in one line; `strong` marks names and numbers."""
+
+    choice: Choice
+    parts: tuple[Part, ...]
+
+
+def decisions(board: Board) -> list[Decision]:
+    """One line per teacher, base and setting: who is to be taken, or why nobody can be named."""
+    return [Decision(choice, tuple(_decision(board, choice))) for choice in board.choices()]
+
+
+def _decision(board: Board, choice: Choice) -> list[Part]:
+    students = [s for s in board.subjects if s.role == "student" and s.group == choice.group]
+    lossy = (
+        [
+            (
+                f" {_listed([s.label for s in choice.lossy], 'and')} lost outside of what was distilled.",
+                False,
+            )
+        ]
+        if choice.lossy
+        else []
+    )
+    if not choice.chosen:
+        return [(f"No student can be named: {choice.why}.", False), *lossy]
+    first = choice.chosen[0]
+    named = _listed([s.label for s in choice.chosen], "or")
+    if len(students) == 1:
+        start: list[Part] = [("Only ", False), (named, True), (" was tested: it closes ", False)]
+    else:
+        start = [("Take ", False), (named, True), (": ", False)]
+        start += [(f"not told apart; {first.label} ", False)] if len(choice.chosen) > 1 else []
+        start += [("closes ", False)]
+    capability, style = (board.claim(topic, first).score for topic in ("capability", "style"))
+    assert capability is not None
+    parts = [*start, (_share(capability), True), (" of the capability gap", False)]
+    if style is not None and style.value is not None:
+        parts += [(", and goes ", False), (_share(style), True), (" of the way in style", False)]
+    return [*parts, (".", False), *lossy]
+
+
+def _listed(names: Sequence[str], word: str) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def sentences(board: Board) -> list[Sentence]:
@@ -102,19 +151,36 @@ def _doubts(board: Board, subject: Subject, halves: list[tuple[str, Claim]]) -> 
         if c.score is not None and c.value is None
     ]
     doubts += [
-        f"{word.capitalize()} not above the base beyond doubt"
+        f"{word.capitalize()} not significantly above the base"
         for word, c in halves
         if c.value is not None and not c.above_base
     ]
     beside = [
-        f"{word}: {'above all' if c.above_controls else 'not above all'} controls "
-        f"({c.highest.model} reaches {percent(c.highest.value)})"
+        f"{word}: {_beside(c)}"
         for word, c in halves
         if c.value is not None and c.highest is not None
     ]
     line = "; ".join(beside)
     doubts += [line[0].upper() + line[1:]] if beside else []
+    lost = [
+        f"{c.change.task}: {c.words}"
+        for c in said_changes(board.changes_of(subject), board.record.tasks)
+        if c.change.against == "base" and outcome(c.change) == "worse"
+    ]
+    doubts += [f"Against {subject.base}, {'; '.join(lost)}"] if lost else []
     short = board.index.about("short_replies", subject)
     if short is not None and short.value is not None and short.value > 0.5:
         doubts.append(f"{percent(short.value)} of its replies are too short to show a style")
     return doubts
+
+
+def _beside(claim: Claim) -> str:
+    """The claim beside the controls, in words."""
+    assert claim.highest is not None
+    reach = f"{claim.highest.model} reaches {percent(claim.highest.value)}"
+    if claim.above_controls is None:
+        few = f"{claim.lineages} lineage{'s' * (claim.lineages != 1)} of controls"
+        return f"too few controls to compare with ({few}; {reach})"
+    return (
+        f"{'above' if claim.above_controls else 'not above'} what unrelated models reach ({reach})"
+    )

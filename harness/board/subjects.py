@@ -11,6 +11,8 @@ from harness.board.record import MetricNote, RunRecord, Variant, named
 from harness.panel.topics import Topic
 from harness.types import Pair, Score
 
+Group = tuple[str, str, Variant]
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -30,47 +32,37 @@ class Subject:
         return named(self.student, self.variant)
 
     @property
-    def group(self) -> tuple[str, Variant]:
-        """Teacher and setting: subjects are compared only within such a group."""
-        return self.teacher, self.variant
+    def group(self) -> Group:
+        """Teacher, base and setting: subjects are compared only within such a group."""
+        return self.teacher, self.base, self.variant
 
 
-def subjects_of(record: RunRecord) -> tuple[Subject, ...]:
+def subjects_of(record: RunRecord, variant: Variant = ()) -> tuple[Subject, ...]:
     """Students in the order of the matrix, then controls and ceilings in the order of the teachers.
 
-    A pair appears under every variant in which it has scores, or under all variants if it has none.
+    `record` = that of one setting, whose scores bear `variant`.
     """
-    variants = sorted({s.variant for s in record.scores}) or [()]
-    pairs = {(p.student, p.teacher): p for p in record.pairs}
-    scored = {(s.student, s.teacher, s.variant) for s in record.scores}
-    students = [
-        _of_pair(pair, variant)
-        for key, pair in pairs.items()
-        for variant in [v for v in variants if (*key, v) in scored] or variants
-    ]
+    pairs = {(p.student, p.teacher, p.base or ""): p for p in record.pairs}
+    students = [of_pair(pair, variant) for pair in pairs.values()]
     others = [
-        Subject(*key[:2], role, base, variant=key[2])
-        for key, base in _bases(record).items()
-        if key[:2] not in pairs and base != key[0] and (role := _role(record, *key[:2])) != "base"
+        Subject(*key[:2], role, key[2], variant=variant)
+        for key in _compared(record)
+        if key not in pairs and key[2] != key[0] and (role := _role(record, *key[:2])) != "base"
     ]
     order = {t: i for i, t in enumerate(dict.fromkeys(p.teacher for p in record.pairs))}
-    others.sort(key=lambda s: (order.get(s.teacher, len(order)), s.student, s.teacher, s.variant))
+    others.sort(key=lambda s: (order.get(s.teacher, len(order)), s.student, s.teacher, s.base))
     return (*students, *others)
 
 
-def _bases(record: RunRecord) -> dict[tuple[str, str, Variant], str]:
-    """(model, teacher, variant) -> base of every compared model; of several bases, that of the teacher's last pair."""
-    places: dict[tuple[str, str], int] = {}
-    for place, pair in enumerate(record.pairs):
-        places.setdefault((pair.teacher, pair.base or ""), place)
-    bases: dict[tuple[str, str, Variant], set[str]] = {}
-    for s in record.scores:
-        if s.teacher and s.student != s.teacher:
-            bases.setdefault((s.student, s.teacher, s.variant), set()).add(s.base)
-    return {
-        key: max(own, key=lambda base: (places.get((key[1], base), -1), base))
-        for key, own in bases.items()
-    }
+def _compared(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Every (model, teacher, base) that was scored, with each base that students of the teacher have."""
+    return sorted(
+        {
+            (s.student, s.teacher, s.base)
+            for s in record.scores
+            if s.teacher and s.student != s.teacher
+        }
+    )
 
 
 def _role(record: RunRecord, model: str, teacher: str) -> str:
@@ -81,7 +73,8 @@ def _role(record: RunRecord, model: str, teacher: str) -> str:
     return "other" if role == "student" else role
 
 
-def _of_pair(pair: Pair, variant: Variant) -> Subject:
+def of_pair(pair: Pair, variant: Variant) -> Subject:
+    """The student of a pair under a setting."""
     return Subject(pair.student, pair.teacher, "student", pair.base or "", pair.base_kind, variant)
 
 
@@ -102,11 +95,9 @@ class ScoreIndex:
         return cls(table, {note.name: note for note in record.metrics})
 
     def all(self, metric: str, subject: Subject) -> Sequence[Score]:
-        """Every score of the metric for the subject, one per task; a control may have several bases."""
-        scores = self.table.get((metric, subject.student, subject.teacher, subject.variant), ())
-        if len({s.base for s in scores}) < 2:
-            return scores
-        return [s for s in scores if s.base == subject.base]
+        """Every score of the metric for the subject, one per task."""
+        key = (metric, subject.student, subject.teacher, subject.variant)
+        return [s for s in self.table.get(key, ()) if s.base == subject.base]
 
     def own(self, metric: str, model: str, variant: Variant = ()) -> Sequence[Score]:
         """Scores of one model alone (no teacher), under the variant or under none."""

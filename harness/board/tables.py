@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,14 +10,14 @@ from harness.board import columns, numerals
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.columns import Field, Value
-from harness.board.record import Comparison, RunRecord
+from harness.board.record import Change, CollectionRecord, Comparison, RunRecord, Variant
 from harness.board.runs import RunDifference, compare_runs
 from harness.types import Score
 
 R = TypeVar("R")
 Fields = tuple[Field[R], ...]
 DASH = "–"
-MARKS = {"above the base": "▲", "beyond the teacher": "⇈", "above all controls": "◆"}
+MARKS = {"above the base": "▲", "beyond the teacher": "⇈", "above the controls": "◆"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,12 @@ def comparisons_table(record: RunRecord) -> Table:
     return make_table((*columns.COMPARISON, *swept), ordered_comparisons(record.comparisons))
 
 
+def changes_table(record: RunRecord) -> Table:
+    """Students beside their bases and their teachers, by the numbers that each has alone."""
+    swept: Fields[Change] = columns.swept(record.variants, lambda c: c.variant)
+    return make_table((*columns.CHANGE, *swept), ordered_changes(record.changes))
+
+
 def runs_table(first: RunRecord, second: RunRecord) -> Table:
     """The same scores in two runs, with their paired differences."""
     keys = tuple(dict.fromkeys((*first.variants, *second.variants)))
@@ -88,26 +94,35 @@ def runs_table(first: RunRecord, second: RunRecord) -> Table:
 
 
 def collections_table(record: RunRecord) -> Table:
-    """How the answers were collected, by model, task and sample."""
-    rows = sorted(record.collections, key=lambda c: (c.model, c.task, c.sample, c.variants))
-    return make_table(columns.COLLECTION, rows)
+    """How the answers were collected, by model, task and sample; a swept key is empty where all share them."""
+    inside = sorted(record.collections, key=lambda c: (c.model, c.task, c.sample, c.variants))
+    rows = [(c, v) for c in inside for v in c.variants or ((),)]
+    own = (Field(f.name, _of_first(f), f.in_csv) for f in columns.COLLECTION)
+    swept: Fields[tuple[CollectionRecord, Variant]] = columns.swept(record.variants, lambda r: r[1])
+    return make_table((*own, *swept), rows)
+
+
+def _of_first(
+    field: Field[CollectionRecord],
+) -> Callable[[tuple[CollectionRecord, Variant]], Value]:
+    return lambda row: field.value(row[0])
 
 
 def leaderboard_table(board: Board) -> Table:
     """One row per student and teacher, with value, interval, n, marks and reason of every measure."""
     swept: Fields[Row] = columns.swept(board.record.variants, lambda r: r.subject.variant)
     measures = [
-        _of_measure(field, i, column.metric.replace("/", "_"))
+        _of_measure(field, i, column.metric)
         for i, column in enumerate(board.columns)
         for field in columns.CLAIM
     ]
     return make_table((*columns.ROW, *swept, *measures, *columns.ROW_END), board.rows)
 
 
-def _of_measure(field: Field[Claim], place: int, name: str) -> Field[Row]:
+def _of_measure(field: Field[Claim], place: int, metric: str) -> Field[Row]:
     """A claim's column for the measure at this place of the leaderboard."""
-    full = f"{name}_{field.name}" if field.name else name
-    return Field(full, lambda row: field.value(row.claims[place]), field.in_csv)
+    name = columns.claim_name(metric, field)
+    return Field(name, lambda row: field.value(row.claims[place]), field.in_csv)
 
 
 def ordered(scores: Iterable[Score]) -> list[Score]:
@@ -116,23 +131,34 @@ def ordered(scores: Iterable[Score]) -> list[Score]:
 
 
 def ordered_comparisons(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """Comparisons by metric, task, teacher, students, variant."""
+    """Comparisons by metric, task, teacher, base, students, variant."""
     return sorted(
-        comparisons, key=lambda c: (c.metric, c.task, c.teacher, c.first, c.second, c.variant)
+        comparisons,
+        key=lambda c: (c.metric, c.task, c.teacher, c.base, c.first, c.second, c.variant),
+    )
+
+
+def ordered_changes(changes: Iterable[Change]) -> list[Change]:
+    """Changes by metric, task, teacher, base, student, model compared with, variant."""
+    return sorted(
+        changes,
+        key=lambda c: (c.metric, c.task, c.teacher, c.base, c.student, c.against, c.variant),
     )
 
 
 def leaderboard_view(board: Board) -> Table:
     """The leaderboard for readers: a cell for each measure, its number in text and what it is made of in its note.
 
-    Columns: the model, its rank, its teacher where there are several, the swept keys, the measures, size and speed.
+    Columns: the model, its rank, its teacher and base where there are several, swept keys, measures, size and speed.
     """
     several = len({row.subject.teacher for row in board.rows}) > 1
+    bases = len({row.subject.base for row in board.rows}) > 1
     keys = board.record.variants
     heads = (
         Head("Model"),
         Head("Rank", numeric=True),
         *([Head("Teacher")] if several else []),
+        *([Head("Base")] if bases else []),
         *(Head(key) for key in keys),
         *(Head(c.title, c.note, numeric=True) for c in board.columns),
         Head("Size", "parameters", numeric=True),
@@ -146,6 +172,7 @@ def leaderboard_view(board: Board) -> Table:
                 Cell(s.student, s.student, s.role),
                 Cell(row.rank, "" if row.rank is None else str(row.rank)),
                 *([Cell(s.teacher, s.teacher)] if several else []),
+                *([Cell(s.base, s.base or "none")] if bases else []),
                 *(Cell(values.get(key, ""), values.get(key, "")) for key in keys),
                 *map(claim_cell, row.claims),
                 _size(row),
@@ -168,9 +195,8 @@ def claim_cell(claim: Claim) -> Cell:
     )
     lineages = " control lineages" if score.level == "models" else ""
     note = f"{score.metric} · {score.task} · {whole} {score.unit} · n = {score.n}{lineages}"
-    claimed = zip(
-        MARKS, (claim.above_base, claim.beyond_teacher, claim.above_controls), strict=True
-    )
+    holding = (claim.above_base, claim.beyond_teacher, claim.above_controls is True)
+    claimed = zip(MARKS, holding, strict=True)
     marks = tuple(word for word, holds in claimed if holds)
     interval = whole.removeprefix(number).strip()
     return Cell(score.value, number, note, link, interval, marks, claim.leads)

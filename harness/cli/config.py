@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 import harness
 from harness.cli import conffiles
 from harness.models import AbstractModel
-from harness.plan.run import STAGES, Condition, Configuration, Draws, Name, Only, Run
+from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Run
 from harness.plugins import build, check_outside, kinds, use_folders
 from harness.schema import build_dataclass, sound_fields, unknown
-from harness.stages.gate import conditions_from
+from harness.stages.gate import gate_from, name_faults
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
 _NOT_YET = ("suspect", "candidates")
@@ -32,11 +33,15 @@ def packaged(name: str) -> Path:
 
 
 def typed_run(
-    config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str] | None = None
+    config: Mapping[str, Any],
+    folders: Sequence[Path],
+    choices: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Run:
     """The run that a composed configuration describes; `folders` are searched for models, tasks and metrics.
 
-    `choices` = group -> name of the file that was chosen. A key that is missing means its empty value.
+    `choices` = group -> name of the file that was chosen; `settings` = keys of the command line with their values,
+    which a gate may name. A key that is missing means its empty value.
     Raises DistillbenchError with every fault of the configuration, one a line.
     """
     _check_places(config, folders, choices or {})
@@ -53,13 +58,15 @@ def typed_run(
     tasks = library.plugins("tasks", library.expand_suites(_chosen(asked.tasks, only.tasks)))
     built = library.plugins("models", models)
     controls = _with_lineages(asked.controls, built)
+    gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
     run = Run(
         title=asked.title, stages=asked.stages, models=built, tasks=tasks,
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
         samples=asked.decoding.samples,
-        conditions=_conditions(asked, _gate(choices or {}), faults),
+        conditions=gate.conditions or (), baseline=_place(gate.baseline),
+        objective=asked.objective, settings=settings or {},
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         comparability=asked.comparability,
     )  # fmt: skip
@@ -119,7 +126,7 @@ def _check_places(
             "`# @package ...`"
         )
     if config.get("gate") is None:
-        conditions_from(None, _gate(choices))
+        gate_from(None, _gate(choices))
 
 
 def _gate(choices: Mapping[str, str]) -> str:
@@ -128,19 +135,31 @@ def _gate(choices: Mapping[str, str]) -> str:
     return "" if name == "none" else name
 
 
-def _conditions(asked: Configuration, chosen: str, faults: list[str]) -> tuple[Condition, ...]:
-    """The gate's conditions; a gate that would not be looked at is a fault."""
+def _gate_of(
+    asked: Configuration, chosen: str, settings: Mapping[str, str], faults: list[str]
+) -> Gate:
+    """The gate; one that would not be looked at, and a stage `gate` without any, are faults."""
     try:
-        conditions = conditions_from(asked.gate, chosen)
+        gate = gate_from(asked.gate, chosen)
     except DistillbenchError as error:
         faults.append(str(error))
-        return ()
-    if conditions and "gate" not in asked.stages:
+        return Gate()
+    faults += name_faults(gate, chosen, settings)
+    if gate.conditions and "gate" not in asked.stages:
         faults.append(
             f"gate{' ' + chosen if chosen else ''}: no condition was looked at: `gate` is not among the stages; "
             "add it, or run with gate=none"
         )
-    return conditions
+    if not gate.conditions and "gate" in asked.stages and asked.stages != STAGES:
+        faults.append(
+            "gate: no condition was looked at: `gate` is among the stages and no gate is named; add gate=NAME, or take "
+            "it out of the stages"
+        )
+    return gate
+
+
+def _place(path: str | None) -> Path | None:
+    return None if path is None else Path(os.path.abspath(os.path.expanduser(path)))
 
 
 @dataclass(frozen=True)

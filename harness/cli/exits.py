@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable
+from typing import NamedTuple
 
 import yaml
 from omegaconf.errors import OmegaConfBaseException
@@ -27,13 +28,25 @@ _HINDERED = (
 )
 
 
+class Ending(NamedTuple):
+    """How something ended."""
+
+    code: int
+    words: str = ""  # the error that ended it
+
+
 def coded(action: Callable[[], int]) -> int:
-    """The code that `action` returns, or the one that stands for what it raises.
+    """The code that `action` returns, or the one that stands for what it raises."""
+    return ended(action).code
+
+
+def ended(action: Callable[[], int]) -> Ending:
+    """How `action` ended: with the code that it returns, or the one that stands for what it raises.
 
     2 with one line a fault where input, folders or disk are wrong; 70 with a traceback for anything unforeseen.
     """
     try:
-        return action()
+        return Ending(action())
     except DistillbenchError as error:
         return wrong(str(error))
     except (OmegaConfBaseException, yaml.YAMLError) as error:
@@ -46,13 +59,13 @@ def coded(action: Callable[[], int]) -> int:
         return _unforeseen(error)
 
 
-def wrong(text: str) -> int:
-    """Prints every line of an error that was not printed before; returns 2."""
+def wrong(text: str) -> Ending:
+    """Prints every line of an error that was not printed before; the ending is 2."""
     for line in dict.fromkeys(text.splitlines()):
         if line not in _said:
             say(f"error: {line}")
         _said.add(line)
-    return WRONG_INPUT
+    return Ending(WRONG_INPUT, text)
 
 
 def one_line(error: BaseException) -> str:
@@ -69,7 +82,7 @@ def _world(error: OSError) -> str:
     return f"{place}; check this path, or name another one (paths.results, paths.cache, hydra.run.dir), then run again"
 
 
-def _unforeseen(error: BaseException) -> int:
+def _unforeseen(error: BaseException) -> Ending:
     say(traceback.format_exc().rstrip())
     place = outside_place(error)
     if place:
@@ -77,4 +90,4 @@ def _unforeseen(error: BaseException) -> int:
     say(
         "error: this is a fault of distillbench, not of the input; please report it with the lines above"
     )
-    return OUR_FAULT
+    return Ending(OUR_FAULT, f"{type(error).__name__}: {one_line(error)}: a fault of distillbench")

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,33 +20,46 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.cli import conffiles, streams, sweep
+from harness.cli.again import report_again
 from harness.cli.composition import keep, refuse_credentials, refuse_credentials_in
 from harness.cli.config import packaged, typed_run
-from harness.cli.exits import coded, one_line
+from harness.cli.exits import coded, ended, one_line
+from harness.cli.words import MULTIRUN, check, drop_marked, in_order, marked
 from harness.console.progress import say
 from harness.console.secrets import guard_logs
 from harness.plan.run import Configuration
 from harness.schema import unknown
-from harness.stages.run import DONE, WRONG_INPUT, Outcome, execute, worst
+from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Outcome, execute, worst
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
+_NO_LIST = "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
+# of launchers and sweepers that people have
+_PACKAGES = {
+    "joblib": "hydra-joblib-launcher", "ray": "hydra-ray-launcher", "ray_aws": "hydra-ray-launcher",
+    "rq": "hydra-rq-launcher", "submitit_local": "hydra-submitit-launcher", "submitit_slurm": "hydra-submitit-launcher",
+    "ax": "hydra-ax-sweeper", "nevergrad": "hydra-nevergrad-sweeper", "optuna": "hydra-optuna-sweeper",
+}  # fmt: skip
 _FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 
 
 @hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")  # type: ignore[untyped-decorator]
-def _job(config: DictConfig) -> int:
-    """One job of Hydra: a whole run, or one point of a sweep, whose exit code is written to the sweep's folder."""
+def _job(config: DictConfig) -> float | None:
+    """One job of Hydra: a whole run, or one point of a sweep, which is written into the list of the sweep.
+
+    The code of the job; what its sweeper optimises where an objective is named, None where that has no value.
+    """
     guard_logs()
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    if in_sweep:
-        sweep.check_callback()
     outcomes: list[Outcome] = []
-    code = coded(lambda: _run(config, outcomes, alone=not in_sweep))
+    ending = ended(lambda: _run(config, outcomes, alone=not in_sweep))
+    outcome = outcomes[0] if outcomes else None
+    _codes.append(ending.code)
     if in_sweep:
-        sweep.leave_job(code, outcomes[0] if outcomes else None)
-    _codes.append(code)
-    return code
+        _codes.append(coded(lambda: sweep.leave_job(config, ending, outcome)))
+    if config.get("objective"):
+        return outcome.objective if outcome else None
+    return ending.code
 
 
 def main() -> None:
@@ -54,10 +68,8 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _accept_lazy_help()
-    # argparse rejects a flag between two overrides; wherever it is, it means the
-    # same.
-    flags = [word for word in sys.argv[1:] if word in ("-m", "--multirun")]
-    sys.argv[1:] = flags[:1] + [word for word in sys.argv[1:] if word not in flags]
+    if sys.argv[1:2] == ["report"]:
+        sys.exit(coded(lambda: report_again(sys.argv[2:])))
     guard_logs()
     try:
         code = coded(_command)
@@ -82,26 +94,55 @@ def _accept_lazy_help() -> None:
 
 def _command() -> int:
     """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
-    refuse_credentials_in(sys.argv[1:])
+    words = in_order(sys.argv[1:])
+    refuse_credentials_in(words)
+    check(words)
+    sys.argv[1:] = marked(words)
+    ending = ended(_hydra)
+    begun = sweep.begun()
+    return ending.code if begun is None else sweep.finish(begun, ending)
+
+
+def _hydra() -> int:
+    """The worst code of the jobs that ran in this process."""
     try:
         _job()
         sys.stdout.flush()
     except SystemExit as end:  # argparse, and Hydra where it has said why itself
-        return WRONG_INPUT if end.code else DONE
+        return OUR_FAULT if end.code == OUR_FAULT else WRONG_INPUT if end.code else DONE
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise DistillbenchError(_fault_of_files() or _plain_words(error)) from error
     except (ValueError, AssertionError, RuntimeError) as error:
+        if "launch" in (frame.name for frame in traceback.extract_tb(error.__traceback__)):
+            return _stopped(error)
         raise DistillbenchError(_fault_of_files() or _fault_of_words() or _bare(error)) from error
     except OSError as error:
         words = (_gone() or _fault_of_files()) if error.filename is None else ""
         if not words and error.errno is not None:
             raise
         raise DistillbenchError(words or one_line(error)) from error
-    return sweep.code() if sweep.happened() else worst(_codes)
+    if not _codes and sweep.begun() is None and MULTIRUN & set(sys.argv):
+        raise DistillbenchError(_NO_LIST)
+    return worst(_codes)
+
+
+def _stopped(error: Exception) -> int:
+    """The code of a sweep whose launcher or sweeper gave up."""
+    why = str(error).strip().splitlines() or [""]
+    say(
+        f"the sweep stopped: {type(error).__name__}: {why[0]}; what is collected stays, the same command goes on from "
+        "here"
+    )
+    return CELLS_MISSING
 
 
 def _run(config: DictConfig, outcomes: list[Outcome], *, alone: bool) -> int:
     """The code of one run, whose outcome is added to `outcomes`."""
+    drop_marked(config)
+    # paths are those of the command, whatever hydra.job.chdir says
+    os.chdir(HydraConfig.get().runtime.cwd)
+    if not alone and sweep.list_folder() is None:
+        raise DistillbenchError(_NO_LIST)
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
     refuse_credentials(container, config_folders())
@@ -109,7 +150,7 @@ def _run(config: DictConfig, outcomes: list[Outcome], *, alone: bool) -> int:
     choices = {str(k): str(v) for k, v in HydraConfig.get().runtime.choices.items()}
     helpers = _helper_keys(config)
     asked = {str(k): v for k, v in container.items() if k not in helpers}
-    run = typed_run(asked, config_folders(), choices)
+    run = typed_run(asked, config_folders(), choices, sweep.settings_of(config)[1])
     outcomes.append(execute(run, packaged("reference") / "scores.csv", alone=alone))
     return outcomes[0].code
 
@@ -173,7 +214,10 @@ def _plain_words(error: Exception) -> str:
     text = one_line(error)
     file = re.search(r"Could not (?:find|load) '([\w/]+)/([^'/]*)'", text)
     if file:
-        return f"{file[1]}: {unknown(file[2], _options(file[1], error))}"
+        words = unknown(file[2], _options(file[1], error))
+        package = _PACKAGES.get(file[2]) if file[1].startswith("hydra/") else None
+        cure = f"; it comes with another package: pip install {package}" if package else ""
+        return f"{file[1]}: {words}{cure}"
     key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
     full = re.search(r"full_key: ([^;\s]+)", text)
     if key:

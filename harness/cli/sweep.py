@@ -1,149 +1,166 @@
-"""Sweeps: every job leaves a file; after the last one page shows them all, and every gate answers."""
+"""Sweeps: a list of their jobs, written when they start and by each job, from which one page and one exit code come."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Mapping, Sequence
+import os
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
-from harness.board.saved import read_record, write_record
+from harness.cli import jobs
 from harness.cli.composition import drop_multirun_file
-from harness.cli.exits import coded
+from harness.cli.exits import Ending, ended
+from harness.cli.gathering import conclude, results_of
+from harness.cli.jobs import Job, asked_values, is_grid, seen_values, unresolved
+from harness.cli.words import drop_marked
 from harness.console.progress import say
-from harness.console.secrets import redacted
-from harness.plugins import use_folders
-from harness.stages.record import join_records
-from harness.stages.report import stored_answers, write_report
-from harness.stages.run import DONE, Outcome, Remark, worst
-from harness.store.store import Store
+from harness.stages.run import DONE, Outcome, worst
 from harness.types import DistillbenchError
 
-_JOB = "job.json"  # beside the record of the job, in a folder of its own
-_ended: list[int] = []
+
+@dataclass(frozen=True)
+class Begun:
+    """A sweep that this process started."""
+
+    folder: Path  # of its list
+    results: Path  # paths.results of the command line
+    report: bool  # whether it is to make a page
 
 
-def happened() -> bool:
-    """Whether this process ran a sweep to its end."""
-    return bool(_ended)
+_begun: list[Begun] = []  # at most one: Hydra makes the callback itself and hands nothing back
 
 
-def code() -> int:
-    """The worst exit code of the sweep's jobs and of its page."""
-    return worst(_ended)
+def begun() -> Begun | None:
+    """The sweep that this process started; None where it did not start one."""
+    return _begun[0] if _begun else None
 
 
-def check_callback() -> None:
-    """Raises DistillbenchError if the callback is missing: jobs would not be gathered, nor gates checked."""
-    callbacks = HydraConfig.get().callbacks or {}
-    if not any(
-        c.get("_target_") == f"{OnePage.__module__}.{OnePage.__name__}" for c in callbacks.values()
-    ):
-        raise DistillbenchError(
-            "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
-        )
+def finish(sweep: Begun, ending: Ending) -> int:
+    """The exit code of a sweep, after its page and its lines; `ending` = how Hydra ended."""
+    codes = [ending.code]
+
+    def concluded() -> int:
+        listed = jobs.read(sweep.folder)
+        results = results_of(listed) or [sweep.results]
+        reports = [sweep.folder.parent.parent, *results]
+        return conclude(listed, [place / "report" for place in reports], wanted=sweep.report)
+
+    codes.append(ended(concluded).code)
+    return worst(codes)
 
 
-def leave_job(job_code: int, outcome: Outcome | None) -> None:
-    """Writes the record of one job and its remarks into the sweep's folder, whatever the job's own folder is called."""
+def list_folder() -> Path | None:
+    """Where the list of the sweep lies that a job belongs to; None where the callback that tells it is missing."""
+    own = f"{OnePage.__module__}.{OnePage.__name__}"
+    for callback in (HydraConfig.get().callbacks or {}).values():
+        if callback.get("_target_") == own and callback.get("folder"):
+            return Path(callback.folder)
+    return None
+
+
+def settings_of(config: DictConfig) -> tuple[dict[str, str], dict[str, str]]:
+    """What the command line asks of a run, key by key, and the values that the program sees."""
     hydra = HydraConfig.get()
-    overrides = dict(o.split("=", 1) for o in hydra.overrides.task if "=" in o)
-    record = redacted(outcome.record) if outcome else None
-    remarks = [[r.about, r.text] for r in outcome.remarks] if outcome else []
-    content = {
-        "code": job_code,
-        "overrides": redacted(overrides),
-        "scored": record is not None,
-        "remarks": remarks,
-    }
-    folder = _jobs(Path(hydra.runtime.cwd, hydra.sweep.dir)) / str(hydra.job.num)
-    folder.mkdir(parents=True, exist_ok=True)
-    if record is not None:
-        write_record(record, folder)
-    (folder / _JOB).write_text(json.dumps(content, sort_keys=True))
+    words = unresolved(hydra.overrides.task)
+    asked = asked_values(OverridesParser.create().parse_overrides(words))
+    return asked, seen_values(config, hydra.runtime.choices, asked)
+
+
+def leave_job(config: DictConfig, ending: Ending, outcome: Outcome | None) -> int:
+    """Writes how one job ended into the list of its sweep, where there is one."""
+    folder = list_folder()
+    if folder is None:
+        return DONE
+    hydra = HydraConfig.get()
+    asked, seen = settings_of(config)
+    job = Job(
+        number=int(hydra.job.num),
+        overrides=asked,
+        values=seen,
+        folder=str(hydra.runtime.output_dir),
+        code=ending.code,
+        reason=ending.words,
+    )
+    if outcome is not None:
+        named = config.paths.plugins
+        plugins = [named] if isinstance(named, str) else named
+        job = replace(
+            job,
+            results=_absolute(config.paths.results),
+            plugins=tuple(map(_absolute, plugins)),
+            report="report" in config.stages,
+        )
+    jobs.leave(folder, job, outcome)
+    return DONE
 
 
 class OnePage(Callback):  # type: ignore[misc]
-    """Hydra's callback: makes the one page of a sweep.
+    """Hydra's callback: writes the list of a sweep before its first job.
 
-    Hydra turns what a callback raises into a warning, so it never raises: every failure becomes an exit code.
+    Hydra turns an exception of a callback into a warning and goes on: what is wrong here ends the command.
     """
 
+    def __init__(self, folder: str = "") -> None:
+        self.folder = folder  # of the list: jobs have it from the command that started them
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Removes what an older sweep left in the same folder."""
-        code_of_start = coded(lambda: _clear(_jobs(Path(config.hydra.sweep.dir))))
-        _ended.extend([code_of_start] if code_of_start else [])
+        """Writes the list; raises SystemExit where there cannot be one."""
+        code = ended(lambda: _begin(config)).code
+        if code != DONE:
+            raise SystemExit(code)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """The sweeper has just written the whole configuration; every job keeps a redacted one of its own."""
         drop_multirun_file(Path(config.hydra.sweep.dir))
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Gathers the jobs, writes their page and says what their gates say."""
-        jobs: list[dict[str, Any]] = []
-        _ended.append(coded(lambda: _gather(_jobs(Path(config.hydra.sweep.dir)), jobs)))
-        if jobs:
-            _ended.append(coded(lambda: _page(jobs, config)))
-            _ended.append(coded(lambda: _say_remarks(jobs)))
 
-
-def _jobs(folder: Path) -> Path:
-    """Where the jobs of a sweep leave their records."""
-    return folder / "jobs"
-
-
-def _clear(folder: Path) -> int:
-    if folder.is_dir():
-        shutil.rmtree(folder)
+def _begin(config: DictConfig) -> int:
+    """Plans the jobs of a sweep and tells each where its list is."""
+    drop_marked(config)
+    _refuse_sweeper(config)
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    place = Path(config.hydra.sweep.dir).absolute()
+    older = jobs.lists_in(place)
+    began = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
+    folder = place / "jobs" / began
+    # the folder as it is here: swept paths and dates must not send a job elsewhere
+    fixed = {"hydra.sweep.dir": place, "++hydra.callbacks.one_page.folder": folder}
+    with read_write(config.hydra), open_dict(config.hydra):
+        listed = jobs.planned(config, parser)
+        config.hydra.sweep.dir = str(place)
+        config.hydra.overrides.hydra += [f"{k}={_quoted(str(v))}" for k, v in fixed.items()]
+    jobs.begin(folder, listed or [])
+    results = Path(_absolute(config.paths.results))
+    _begun.append(Begun(folder, results, "report" in config.stages))
+    if older:
+        say(
+            f"{place} holds {len(older)} earlier sweep{'s' * (len(older) > 1)}: this page is of the new jobs only; "
+            f"distillbench report {place} makes one of all"
+        )
     return DONE
 
 
-def _gather(folder: Path, jobs: list[dict[str, Any]]) -> int:
-    """Adds what the jobs left to `jobs`; the worst of their codes."""
-    paths = sorted(folder.glob(f"*/{_JOB}"), key=lambda p: int(p.parent.name))
-    if not paths:
-        raise DistillbenchError("the sweep has no job: one of its keys has no value to take")
-    jobs.extend({**json.loads(p.read_text()), "folder": p.parent} for p in paths)
-    return worst([int(job["code"]) for job in jobs])
+def _refuse_sweeper(config: DictConfig) -> None:
+    """Raises DistillbenchError where a sweeper would optimise the exit code."""
+    if not is_grid(config) and not config.get("objective"):
+        raise DistillbenchError(
+            f"hydra/sweeper={config.hydra.runtime.choices.get('hydra/sweeper')}: it optimises what a job returns; "
+            "name it: objective={metric: METRIC, student: MODEL}"
+        )
 
 
-def _page(jobs: Sequence[Mapping[str, Any]], config: DictConfig) -> int:
-    scored = [j for j in jobs if j["scored"]]
-    if scored and "report" in config.stages:
-        asked = config.paths.plugins
-        plugins = [asked] if isinstance(asked, str) else asked
-        use_folders([Path(p).expanduser().absolute() for p in plugins])
-        records = [read_record(j["folder"]) for j in scored]
-        joined = join_records(records, swept([j["overrides"] for j in scored]))
-        results = Path(config.paths.results).expanduser().absolute()
-        read = stored_answers(Store(results, bool(config.paths.lock)))
-        say(f"the page of {len(scored)} jobs: {write_report(joined, results / 'report', read)}")
-    return DONE
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
-def _say_remarks(jobs: Sequence[Mapping[str, Any]]) -> int:
-    """Says every job's remarks with its swept values; where some jobs have a gate, one without scores has no answer."""
-    remarks = [[Remark(*r) for r in job["remarks"]] for job in jobs]
-    gated = any(r.about == "gate" for job in remarks for r in job)
-    variants = swept([job["overrides"] for job in jobs])
-    for job, own, variant in zip(jobs, remarks, variants, strict=True):
-        if gated and not job["scored"]:
-            own = [
-                *own,
-                Remark("gate", f"no condition was looked at: this job ended with {job['code']}"),
-            ]
-        for remark in own:
-            say(remark.line(" ".join(f"{k}={v}" for k, v in variant)))
-    return DONE
-
-
-def swept(overrides: Sequence[Mapping[str, str]]) -> list[tuple[tuple[str, str], ...]]:
-    """Per job, the keys whose values differ between jobs, with its own values."""
-    keys = sorted({k for o in overrides for k in o})
-    varying = [k for k in keys if len({o.get(k, "") for o in overrides}) > 1]
-    return [tuple((k.lstrip("+"), o.get(k, "")) for k in varying) for o in overrides]
+def _quoted(text: str) -> str:
+    return str(QuotedString(text, Quote.single).with_quotes())

@@ -1,4 +1,4 @@
-"""scores.csv and leaderboard.csv: the numbers in full, one row each."""
+"""scores.csv, changes.csv and leaderboard.csv: the numbers in full, one row each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.board import Board
-from harness.board.tables import Table, leaderboard_table, scores_table
+from harness.board.tables import Table, changes_table, leaderboard_table, scores_table
 from harness.exports import AbstractExporter
 
 
@@ -16,8 +16,9 @@ class Csv(AbstractExporter):
     """Tables for spreadsheets and scripts; their columns are promised."""
 
     def export(self, board: Board, folder: Path) -> None:
-        """Writes both tables."""
+        """Writes the tables."""
         _write(scores_table(board.record), folder / "scores.csv")
+        _write(changes_table(board.record), folder / "changes.csv")
         _write(leaderboard_table(board), folder / "leaderboard.csv")
 
 

@@ -12,13 +12,13 @@ from harness.board.answers import TaskAnswers
 from harness.board.board import Board
 from harness.exports import AbstractExporter
 
-_NAMES = ("task", "prompt_id", "category", "prompt", "model", "text", "stop", "right")
+_NAMES = ("task", "prompt_id", "category", "prompt", "model", "text", "stored", "stop", "right")
 _SCHEMA = pa.schema([(n, pa.bool_() if n == "right" else pa.string()) for n in _NAMES])
 
 
 @dataclass(frozen=True)
 class Samples(AbstractExporter):
-    """Prompts and answers of the first sample, whole."""
+    """Prompts and answers of the first sample, whole: as measures see them, and as they came where that differs."""
 
     def export(self, board: Board, folder: Path) -> None:
         """Writes one row group per task."""
@@ -33,7 +33,7 @@ def _rows(answers: TaskAnswers) -> pa.Table:
         for i, answer in sorted(own.items()):
             prompt = answers.prompts[i]
             asked = (answers.task, i, prompt.category, prompt.text)
-            row = (*asked, model, answer.text, answer.stop, answer.right)
+            row = (*asked, model, answer.text, answer.stored, answer.stop, answer.right)
             for name, value in zip(_NAMES, row, strict=True):
                 columns[name].append(_storable(value))
     return pa.table(columns, schema=_SCHEMA)

@@ -31,7 +31,8 @@ class InheritedErrors(AbstractFigure):
     title: ClassVar[str] = "Inherited errors"
     caption: ClassVar[str] = (
         "Of the prompts that model and teacher both got wrong: the share with the same wrong answer (point, 95 % "
-        "interval) and what popular wrong answers alone explain (bar). Right of the bar: errors that look inherited."
+        "interval) and what popular wrong answers alone explain (bar). Nearly every pair of models lies right of the "
+        "bar; whether a model that the teacher never taught would lie there too is said by excess_vs_controls."
     )
     order: ClassVar[int] = 14
     measures: ClassVar[tuple[str, ...]] = (

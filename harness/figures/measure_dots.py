@@ -41,12 +41,16 @@ class MeasureDots(AbstractFigure):
         scores.sort(key=lambda s: (s.task, s.teacher, -(s.value or 0.0), s.student, s.variant))
         shown = scores[:_MOST_ROWS]
         marks: list[Mark] = []
-        for role in dict.fromkeys(board.record.role(s.student) for s in shown):
-            rows = [i for i, s in enumerate(shown) if board.record.role(s.student) == role]
+        roles = [board.record.role(s.student, s.variant) for s in shown]
+        for role in dict.fromkeys(roles):
+            rows = [i for i, own_role in enumerate(roles) if own_role == role]
             marks.append(dots_of(role, [shown[i] for i in rows], rows))
         if min(s.value or 0.0 for s in shown) < 0 < max(s.value or 0.0 for s in shown):
             marks.append(Guide(0.0))
-        table = [[s.student, s.teacher or "–", s.task, words(s), str(s.n)] for s in scores]
+        table = [
+            [named(s.student, s.variant), s.teacher or "–", s.task, words(s), str(s.n)]
+            for s in scores
+        ]
         more = len(scores) - len(shown)
         return Drawing(
             tuple(marks),

@@ -67,12 +67,12 @@ def _own(board: Board, metric: str, subject: Subject) -> list[Score]:
 
 def _models(board: Board) -> list[Subject]:
     """Teachers, students and the others, each model once."""
-    pairs = board.record.pairs
+    pairs = [(p, v) for v, run in board.record.runs().items() for p in run.pairs]
     models: dict[tuple[str, Variant], Subject] = {
-        (p.teacher, ()): Subject(p.teacher, "", "teacher") for p in pairs
+        (p.teacher, v): Subject(p.teacher, "", "teacher", variant=v) for p, v in pairs
     }
     models |= {(s.student, s.variant): s for s in board.subjects}
-    models |= {(p.base, ()): Subject(p.base, "", "base") for p in pairs if p.base}
+    models |= {(p.base, v): Subject(p.base, "", "base", variant=v) for p, v in pairs if p.base}
     return list(models.values())
 
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from harness.files.cells import is_missing
 from harness.files.hashes import file_sha256
-from harness.files.rows import read_table
+from harness.files.rows import read_rows
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
 
@@ -44,16 +43,14 @@ def columns_of(
 def rows_of(
     path: Path, where: Mapping[str, Any], columns: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Rows of the file with our words as keys; an empty cell is None, a whole number an int."""
-    frame = read_table(path, where, list(columns.values()))
-    cells = {word: [_cell(v) for v in frame[name].tolist()] for word, name in columns.items()}
-    return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+    """Rows of the file with our words as keys; a blank or missing cell is None, a whole number an int."""
+    table = read_rows(path, where, list(columns.values()))
+    return [
+        {word: _cell(row.get(column)) for word, column in columns.items()} for row in table.rows
+    ]
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, np.ndarray):  # a list, as Parquet gives it
-        return value.tolist()
-    if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
         return None
-    # A column of whole numbers with one empty cell comes as floats.
     return int(value) if isinstance(value, float) and value.is_integer() else value

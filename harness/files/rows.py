@@ -1,93 +1,179 @@
-"""Reading a table somebody else wrote (JSONL, JSON, CSV, Parquet), with one clear line for every fault."""
+"""Reading a table somebody else wrote, every cell as it stands in the file, with one clear line for every fault."""
 
 from __future__ import annotations
 
-import json
+import gzip
+import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from harness.files.archives import archive_rows
+from harness.files.cells import is_missing, text_of
+from harness.files.jsons import json_rows
+from harness.files.parquets import parquet_head, parquet_names, parquet_rows
+from harness.files.separated import separated_rows
 from harness.schema import unknown
 from harness.types import DistillbenchError
 
-if TYPE_CHECKING:
-    import pandas as pd
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ndjson", ".eval")
+_SEPARATED = (".csv", ".tsv")
+_GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+Row = Mapping[str, Any]
 
 
-def read_table(path: Path, where: Mapping[str, Any], columns: Sequence[str]) -> pd.DataFrame:
-    """Rows that satisfy `where` (column -> value, or list of values), in the file's order, renumbered from 0.
+@dataclass(frozen=True)
+class Table:
+    """Rows of a file."""
 
-    `columns` are those that must be there; a Parquet file is read no further than these and the filter's.
-    Raises DistillbenchError for a file that is missing, empty, truncated, wrongly encoded, without a column or row.
+    path: Path
+    rows: Sequence[Row]
+    numbers: Sequence[int]  # of each row: its place in the file, from 1
+    # whether a blank cell may stand for a missing one (CSV, TSV)
+    blank_or_missing: bool = False
+
+
+def ending(path: Path) -> str:
+    """The ending that says what a file is: of `answers.jsonl.gz`, `.jsonl`."""
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file's ending is one of those that are read."""
+    return ending(path) in SUFFIXES
+
+
+def read_rows(path: Path, where: Mapping[str, Any], columns: Sequence[str]) -> Table:
+    """Rows that satisfy `where` (column -> value, or values), in the file's order.
+
+    `columns` must be there; a Parquet file is read no further than these and the filter's, or whole where none are
+    named. Raises DistillbenchError for a file that is missing, empty, truncated, wrongly encoded, or without a column
+    or row.
     """
-    _exists(path)
-    needed = list(dict.fromkeys([*columns, *where]))
-    frame = _parquet(path, needed) if path.suffix == ".parquet" else _text_table(path)
-    for name in needed:
-        if name not in frame.columns:
-            raise DistillbenchError(
-                f"{path}: column {unknown(name, [str(c) for c in frame.columns])}"
-            )
-    if frame.empty:
+    needed = list(dict.fromkeys([*columns, *(where if columns else ())]))
+    check_columns(path, [*columns, *where])
+    read = tuple(needed) if starts_with(path, _PARQUET) else ()
+    rows = _all_rows(path, stamp(path), read)
+    if not rows:
         raise DistillbenchError(
             f"{path}: expected at least one row, got none; is it the right file?"
         )
-    return _filtered(path, frame, where)
+    numbers = _selected(path, read, where)
+    return Table(
+        path, [rows[n - 1] for n in numbers], numbers, blank_or_missing=ending(path) in _SEPARATED
+    )
 
 
-def _exists(path: Path) -> None:
+def names_of(path: Path) -> list[str]:
+    """Names of the columns: those of any row, in the order in which they come up."""
+    if starts_with(path, _PARQUET):
+        return parquet_names(path)
+    return _names(path, stamp(path))
+
+
+def first_row(path: Path) -> Row:
+    """The first row; empty where there is none."""
+    if starts_with(path, _PARQUET):
+        return parquet_head(path)
+    return next(iter(_all_rows(path, stamp(path), ())), {})
+
+
+def check_columns(path: Path, names: Sequence[str]) -> None:
+    """Raises DistillbenchError where no row of a file has such a column."""
+    known = names_of(path)
+    missing = [name for name in names if known and name not in known]
+    if not missing:
+        return
+    if inner := _inner_table(first_row(path)):
+        raise DistillbenchError(
+            f"{path}: column {missing[0]!r} is unknown: expected a list of objects, or one object per line, got an "
+            f"object with a list of them under {inner!r}; write that list alone to a file"
+        )
+    raise DistillbenchError(f"{path}: column {unknown(missing[0], known)}")
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does; zeros where there is none, which its reader then says."""
     if not path.is_file():
-        near = (
-            unknown(path.name, [p.name for p in path.parent.iterdir()])
-            if path.parent.is_dir()
-            else "no such folder"
-        )
-        raise DistillbenchError(f"{path}: expected a file, found none: {near}")
-    if path.suffix not in SUFFIXES:
-        raise DistillbenchError(
-            f"{path}: expected a file ending in {', '.join(SUFFIXES)}, got {path.suffix!r}"
-        )
-    if path.stat().st_size == 0:
-        raise DistillbenchError(f"{path}: the file is empty (0 bytes); expected a table")
+        return 0, 0
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
 
 
-def _parquet(path: Path, needed: Sequence[str]) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def starts_with(path: Path, magic: bytes) -> bool:
+    """Whether a file begins with these bytes; raises DistillbenchError for one that is missing or empty."""
+    _check_exists(path)
     try:
-        names = pq.read_schema(path).names
-        wanted = [n for n in needed if n in names]
-        frame: pd.DataFrame = pq.read_table(
-            path, columns=wanted if len(wanted) == len(needed) else None
-        ).to_pandas()
-    except (pa.ArrowInvalid, pa.ArrowIOError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        with path.open("rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError as error:
         raise DistillbenchError(
-            f"{path}: expected a Parquet file, got one that is truncated or of another format ({reason}); copy it again"
+            f"{path}: expected a readable file, got: {error.strerror or error}"
         ) from None
-    return frame
 
 
-def _text_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    text = read_text(path)
+@lru_cache(maxsize=3)
+def _all_rows(path: Path, _stamp: tuple[int, int], columns: tuple[str, ...]) -> list[Row]:
+    """All rows of a file: many models share one, so that it is read once and each takes its part."""
+    if starts_with(path, _PARQUET):
+        return [*parquet_rows(path, columns)]
+    if ending(path) == ".parquet":
+        raise DistillbenchError(
+            f"{path}: expected a Parquet file, got one that is truncated or of another format; copy it again"
+        )
+    if starts_with(path, _ZIP):
+        return [*archive_rows(path)]
+    text = _text(path)
     if not text.strip():
-        raise DistillbenchError(f"{path}: the file holds nothing but white space; expected a table")
-    if path.suffix == ".jsonl":
-        return pd.DataFrame(_json_lines(path, text))
-    if path.suffix == ".json":
-        return pd.DataFrame(_json_rows(path, text))
-    return _separated(path, text)
+        raise DistillbenchError(f"{path}: the file is empty but for white space; expected a table")
+    if ending(path) in _SEPARATED:
+        return [*separated_rows(path, text)]
+    return _unwrapped(path, json_rows(path, text))
 
 
-def read_text(path: Path) -> str:
-    """The file's text; raises DistillbenchError with the byte offset if it is not UTF-8."""
+@lru_cache(maxsize=3)
+def _names(path: Path, stamp: tuple[int, int]) -> list[str]:
+    return [str(n) for n in dict.fromkeys(n for row in _all_rows(path, stamp, ()) for n in row)]
+
+
+def _unwrapped(path: Path, rows: Sequence[Row]) -> list[Row]:
+    """The samples of a log of Inspect in one JSON object; other rows as they are.
+
+    Raises DistillbenchError for one object that holds a table by columns.
+    """
+    if len(rows) != 1:
+        return list(rows)
+    (whole,) = rows
+    if isinstance(whole.get("samples"), list) and isinstance(whole.get("eval"), dict):
+        return list(whole["samples"])
+    if whole and all(isinstance(v, dict) and "0" in v for v in whole.values()):
+        raise DistillbenchError(
+            f"{path}: expected a list of objects, got one object of columns; write it with orient='records'"
+        )
+    return [whole]
+
+
+def _inner_table(row: Row) -> str:
+    """The name under which one object holds a list of objects; "" where it holds none."""
+    return next(
+        (n for n, v in row.items() if isinstance(v, list) and v and isinstance(v[0], dict)), ""
+    )
+
+
+def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        if data.startswith(_GZIP):
+            data = gzip.decompress(data)
+    except (EOFError, zlib.error, OSError) as error:
+        raise DistillbenchError(
+            f"{path}: expected a readable file, got a damaged or locked one ({error}); copy it again"
+        ) from None
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DistillbenchError(
             f"{path}: expected UTF-8, got byte 0x{error.object[error.start]:02x} at byte offset {error.start}; "
@@ -95,83 +181,54 @@ def read_text(path: Path) -> str:
         ) from None
 
 
-def _json_lines(path: Path, text: str) -> list[dict[str, Any]]:
-    rows = []
-    # str.splitlines would also cut at U+2028, which JSON allows inside a text.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DistillbenchError(
-                f"{path}: line {number}: expected one JSON object per line, got {_cut(line)} ({error.msg}); "
-                "the file is truncated or no JSONL"
-            ) from None
-        rows.append(_object(path, f"line {number}", row))
-    return rows
-
-
-def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DistillbenchError(
-            f"{path}: line {error.lineno}: expected a JSON list of objects ({error.msg}); it is truncated or no JSON"
-        ) from None
-    if not isinstance(rows, list):
-        raise DistillbenchError(
-            f"{path}: expected a JSON list of objects, got {type(rows).__name__}"
+def _check_exists(path: Path) -> None:
+    if not path.is_file():
+        near = (
+            unknown(path.name, [p.name for p in path.parent.iterdir()])
+            if path.parent.is_dir()
+            else "no such folder"
         )
-    return [_object(path, f"entry {i}", row) for i, row in enumerate(rows, start=1)]
-
-
-def _object(path: Path, where: str, row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict):
+        raise DistillbenchError(f"{path}: expected a file, found none: {near}")
+    if not is_table(path):
         raise DistillbenchError(
-            f"{path}: {where}: expected a JSON object, got {_cut(json.dumps(row))}"
+            f"{path}: expected a file ending in {', '.join(SUFFIXES)} (or one of these and .gz), "
+            f"got {path.suffix!r}"
         )
-    return row
+    if path.stat().st_size == 0:
+        raise DistillbenchError(f"{path}: the file is empty (0 bytes); expected a table")
 
 
-def _separated(path: Path, text: str) -> pd.DataFrame:
-    import io
-
-    import pandas as pd
-
-    try:
-        # Text as it is: "007" and "1e5" are answers, and so are "None" and "NA". Only the empty
-        # field is missing.
-        mark = "\t" if path.suffix == ".tsv" else ","
-        return pd.read_csv(
-            io.StringIO(text), sep=mark, keep_default_na=False, na_values=[""], dtype=str
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DistillbenchError(
-            f"{path}: expected a table of separated values, got a damaged one ({reason})"
-        ) from None
+def _selected(path: Path, columns: tuple[str, ...], where: Mapping[str, Any]) -> list[int]:
+    """Places, from 1, of the rows that satisfy `where`; raises DistillbenchError where there are none."""
+    chosen = set(range(1, len(_all_rows(path, stamp(path), columns)) + 1))
+    for column, value in where.items():
+        values = list(value) if isinstance(value, (list, tuple)) else [value]
+        known = _places(path, stamp(path), columns, column)
+        chosen &= {number for v in values for number in known.get(_compared(v), ())}
+        if not chosen:
+            criteria = ", ".join(f"{c}={v!r}" for c, v in where.items())
+            near = unknown(_compared(values[0]) if values else "", list(known)[:200])
+            raise DistillbenchError(f"{path}: no row has {criteria}; {column} {near}")
+    return sorted(chosen)
 
 
-def _filtered(path: Path, frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
-    kept = frame
-    for column, wanted in where.items():
-        values = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
-        kept = kept[kept[column].map(str).isin([str(v) for v in values])]
-    if kept.empty:
-        criteria = ", ".join(f"{c}={v!r}" for c, v in where.items())
-        first = next(iter(where))
-        seen = [str(v) for v in frame[first].dropna().unique()[:200]]
-        asked = (
-            where[first][0]
-            if isinstance(where[first], (list, tuple)) and where[first]
-            else where[first]
-        )
-        raise DistillbenchError(
-            f"{path}: no row has {criteria}; {first} {unknown(str(asked), seen[:200])}"
-        )
-    return kept.reset_index(drop=True)
+@lru_cache(maxsize=8)
+def _places(
+    path: Path, stamp: tuple[int, int], columns: tuple[str, ...], column: str
+) -> Mapping[str, Sequence[int]]:
+    """What stands in a column -> the places, from 1, of the rows in which it does."""
+    places: dict[str, list[int]] = {}
+    for number, row in enumerate(_all_rows(path, stamp, columns), start=1):
+        places.setdefault(_compared(row.get(column)), []).append(number)
+    return places
 
 
-def _cut(text: str, length: int = 40) -> str:
-    return repr(text if len(text) <= length else text[: length - 1] + "…")
+def _compared(cell: Any) -> str:
+    """A cell in one spelling for comparisons: 2 and "2" are equal, and so are true and "True"."""
+    if isinstance(cell, str):
+        return cell.lower() if cell in ("True", "False") else cell
+    if is_missing(cell):
+        return "null"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell) if isinstance(cell, (list, dict, bytes)) else str(text_of(cell))

@@ -45,7 +45,8 @@ def capa(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> float:
 def both_answered(aligned: AlignedChoices, minimum: int) -> AlignedChoices:
     """The rows that have a right option and were answered by all models; raises Unavailable below `minimum`."""
     kept = aligned.where(np.all(aligned.answered, axis=0) & (aligned.gold >= 0))
-    reasons.require(len(kept.prompts), minimum, "prompts with a right option answered by both")
+    what, of = "prompts with a right option answered by both", len(aligned.prompts)
+    reasons.require(len(kept.prompts), minimum, what, of)
     return kept
 
 

@@ -101,7 +101,7 @@ class ErrorInheritance(AbstractMetric):
         "excess_vs_controls asks whether a model that the teacher never taught would look like this, and only that "
         "one counts. Unanswered prompts are left out."
     )
-    leaderboard: ClassVar = (Column(4, "Inherited errors", "excess share", "excess"),)
+    leaderboard: ClassVar = (Column(4, "Inherited errors", "excess share", "excess_vs_controls"),)
     topics: ClassVar = {"inherited_errors": ("excess_vs_controls",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
@@ -120,7 +120,7 @@ class ErrorInheritance(AbstractMetric):
         ]
         if m < _CONTROLS:
             reason = reasons.few(
-                m, "controls of other lineages than student and teacher", _CONTROLS
+                m, "controls of other lineages that answered nine in ten of the prompts", _CONTROLS
             )
             parts = ("expected", "excess", "excess_vs_controls")
             return [*findings, *(Finding(reason, name) for name in parts)]

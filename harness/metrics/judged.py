@@ -54,13 +54,17 @@ class Judged(AbstractMetric):
         ]
         read = [j for j in against if j.points is not None]
         findings = [
-            Finding(_mean(read, share, panel.minimum), n, better=better)
+            Finding(_mean(read, share, panel.minimum, len(against)), n, better=better)
             for n, share, better in shares
         ]
         findings.insert(1, Finding(_over_base(panel), "over_base"))
         return [
             *findings,
-            Finding(_mean(against, lambda j: j.unread / 2, 1), "unreadable", better="lower"),
+            Finding(
+                _mean(against, lambda j: j.unread / 2, 1, len(against)),
+                "unreadable",
+                better="lower",
+            ),
         ]
 
 
@@ -72,14 +76,14 @@ def _over_base(panel: Panel) -> Statistic | str:
     if not against:
         return f"the judge was not asked to compare {student.model} with {base.model}"
     read = [j for j in against if j.points is not None]
-    return _mean(read, lambda j: j.points or 0.0, panel.minimum)
+    return _mean(read, lambda j: j.points or 0.0, panel.minimum, len(against))
 
 
 def _mean(
-    judged: Sequence[Judgement], share: Callable[[Judgement], float], minimum: int
+    judged: Sequence[Judgement], share: Callable[[Judgement], float], minimum: int, of: int
 ) -> Statistic | str:
     if len(judged) < max(minimum, 1):
-        return reasons.few(len(judged), "prompts with a verdict", max(minimum, 1))
+        return reasons.few(len(judged), "prompts with a verdict", max(minimum, 1), of)
     prompts = [j.prompt for j in judged]
     values = np.array([share(j) for j in judged])
     return Mean(values, tuple(p.id for p in prompts), tuple(p.cluster for p in prompts))

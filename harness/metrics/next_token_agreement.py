@@ -53,7 +53,7 @@ def _agreement(aligned: AlignedTexts) -> Floats:
 
 def _over_controls(everyone: AlignedTexts) -> Mean | str:
     if not everyone.controls:
-        return reasons.NO_CONTROLS
+        return reasons.no_controls(everyone.left_out)
     theirs = [same_token(c.texts, everyone["teacher"].texts) for c in everyone.controls.values()]
     chance = lineage_means(theirs, list(everyone.lineages.values())).mean(axis=0)
     return Mean(_agreement(everyone) - chance, everyone.ids, everyone.clusters)

@@ -138,6 +138,7 @@ def _rows(panel: Panel) -> _Rows:
         len(rows),
         max(panel.minimum, 2),
         "prompts to which the teacher's reply has two words or more",
+        of=len(everyone.ids),
     )
     prompts, clusters = (
         tuple(names[i] for i in rows) for names in (everyone.ids, everyone.clusters)

@@ -102,7 +102,9 @@ def _clean(aligned: AlignedValues, dirty: set[str], minimum: int) -> Mean:
 def _gain(aligned: AlignedValues, dirty: set[str], minimum: int) -> Smooth:
     kept = _kept(aligned, dirty, minimum)
     if kept.all():
-        raise Unavailable("no prompt overlaps with the training data: both scores are the same")
+        raise Unavailable(
+            f"none of {len(kept)} graded prompts overlaps with the training data: both scores are the same"
+        )
     score, clean = aligned.values[0], kept.astype(np.float64)
     return Smooth(
         np.stack([score, clean, score * clean], axis=1), score_gain, aligned.ids, aligned.clusters
@@ -114,5 +116,7 @@ def _kept(
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(P,) whether a prompt is clean; raises Unavailable where too few are."""
     kept = np.array([p.id not in dirty for p in aligned.prompts])
-    reasons.require(int(kept.sum()), minimum, "prompts do not overlap with the training data")
+    reasons.require(
+        int(kept.sum()), minimum, "graded prompts do not overlap with the training data", len(kept)
+    )
     return kept

@@ -94,7 +94,9 @@ def _over_controls(
     theirs = {s.model: _preferences(panel, s, written) for s in panel.of("controls")}
     controls = covering(panel.of("controls"), set(own), lambda side: theirs[side.model])
     if not controls:
-        return f"{reasons.NO_CONTROLS} reads nine in ten of these answers, and another model's"
+        listed = sorted(s.model for s in panel.of("controls"))
+        did = "reads nine in ten of these answers, and another model's"
+        return reasons.no_controls(listed, did)
     shared = [i for i in sorted(own) if all(i in theirs[c.model] for c in controls)]
     values = [np.array([theirs[c.model][i] for i in shared]) for c in controls]
     null = lineage_means(values, [c.lineage for c in controls]).mean(axis=0)

@@ -117,12 +117,19 @@ class TokenDivergence(AbstractMetric):
 
 
 def _require_one_vocabulary(teacher: Side, student: Side, columns: Sequence[TokenColumns]) -> None:
-    one, two = (c.vocabulary for c in columns)
-    if not one or one != two:
+    if not _mean_the_same(*columns):
         raise Unavailable(
             f"{teacher.model} and {student.model} have different tokenizers: their tokens cannot be compared one by "
             "one (bits_per_byte, preference and shared_boundaries can)"
         )
+
+
+def _mean_the_same(one: TokenColumns, two: TokenColumns) -> bool:
+    """Whether the ids that occur on both sides are the same tokens: one may know more than the other (a pad token)."""
+    if one.vocabulary and one.vocabulary == two.vocabulary:
+        return True
+    shared = one.names.keys() & two.names.keys()
+    return bool(shared) and all(one.names[i] == two.names[i] for i in shared)
 
 
 def _document(

@@ -37,7 +37,8 @@ class Top1Agreement(AbstractMetric):
         """The share, and the share of prompts left out where there are any."""
         aligned = align_choices(panels[0])
         kept = aligned.where(np.all(aligned.answered, axis=0))
-        reasons.require(len(kept.prompts), panels[0].minimum, "prompts answered by both")
+        what, of = "prompts answered by both", len(aligned.prompts)
+        reasons.require(len(kept.prompts), panels[0].minimum, what, of)
         findings = [Finding(Mean(same_choice(*kept.chosen), kept.ids, kept.clusters))]
         if not aligned.answered.all():
             findings.append(

@@ -101,6 +101,14 @@ class AbstractModel(ABC):
         """What is wrong with the configuration, each one line with its cure; checked before any model loads."""
         return []
 
+    def has_template(self, paths: Paths) -> bool:
+        """Whether it brings a chat template of its own, which `chat: false` leaves unused."""
+        return False
+
+    def unready(self) -> list[str]:
+        """What it needs before it can be asked anything and does not have, such as a key; a line each."""
+        return []
+
     def preparations(self, paths: Paths) -> Sequence[Preparation]:
         """What has to be made before it can be opened and is not there yet (the zoo trains its models)."""
         return ()

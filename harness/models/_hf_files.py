@@ -18,10 +18,8 @@ _TOKENIZERS = (
     "spiece.model",
     "tekken.json",
 )
-_READ = (  # every file but the weights that the loaded model or tokenizer can depend on
-    "config.json",
-    "generation_config.json",
-    "model.safetensors.index.json",
+CONFIG = "config.json"
+_SPELLED = (  # every file that a tokenizer can depend on
     "tokenizer*",
     "vocab.*",
     "merges.txt",
@@ -33,6 +31,27 @@ _READ = (  # every file but the weights that the loaded model or tokenizer can d
     "chat_template*",
     "additional_chat_templates/*",
 )
+_READ = (  # every file but the weights that the loaded model or tokenizer can depend on
+    "config*.json",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "processor_config.json",
+    "preprocessor_config.json",
+    "adapter_config.json",  # where it lies, the folder is refused
+    *_SPELLED,
+)
+_GGUF = """{file}: expected a checkpoint's folder, got a GGUF file; convert it once (pip install gguf) and give {name}:
+  import torch
+  from transformers import AutoModelForCausalLM, AutoTokenizer
+  given = {{"pretrained_model_name_or_path": "{folder}", "gguf_file": "{file_name}"}}
+  read = AutoModelForCausalLM.from_pretrained(**given, dtype=torch.float32)
+  settings = read.config.to_dict()
+  settings.pop("quantization_config", None)
+  model = type(read)(type(read.config).from_dict(settings))
+  model.load_state_dict(read.state_dict(), strict=False)
+  model.tie_weights()
+  model.save_pretrained("{name}")
+  AutoTokenizer.from_pretrained(**given).save_pretrained("{name}")"""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
@@ -44,6 +63,12 @@ def local_folder(path: str) -> Path | None:
         return folder
     if _HUB_ID.fullmatch(path) and not folder.exists():
         return None
+    if folder.suffix == ".gguf" and folder.is_file():
+        raise DistillbenchError(_gguf_cure(folder))
+    if folder.suffix == ".safetensors" and folder.is_file():
+        raise DistillbenchError(
+            f"{path}: expected a checkpoint's folder, got one file of it; give the folder: {folder.parent}"
+        )
     got = "a file" if folder.exists() else "nothing"
     raise DistillbenchError(
         f"{path}: expected a checkpoint's folder, got {got} there; "
@@ -51,13 +76,30 @@ def local_folder(path: str) -> Path | None:
     )
 
 
+def _gguf_cure(file: Path) -> str:
+    return _GGUF.format(
+        file=file, folder=file.parent, file_name=file.name, name=file.with_suffix("")
+    )
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that transformers would load from a folder."""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.is_file():
+    config = folder / CONFIG
+    # a file that config.json names goes before the usual ones
+    named = read_json(config).get("transformers_weights") if config.is_file() else None
+    if isinstance(named, str):
+        single, index = (
+            (single, folder / named) if named.endswith(".json") else (folder / named, index)
+        )
+    if single.is_file() and not (isinstance(named, str) and named.endswith(".json")):
         return [single]
     if index.is_file():
-        return [folder / name for name in sorted(set(_json(index).get("weight_map", {}).values()))]
+        return [
+            folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))
+        ]
+    if ggufs := sorted(folder.glob("*.gguf")):
+        raise DistillbenchError(_gguf_cure(ggufs[0]))
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt")) or any(folder.glob("*.pth")):
         raise DistillbenchError(
             f"{folder}: expected model.safetensors, got pickled weights only, which can run code and are never "
@@ -69,6 +111,13 @@ def weight_files(folder: Path) -> list[Path]:
     )
 
 
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files of a folder's tokenizer; none where it has no whole one."""
+    if not _has_tokenizer(folder):
+        return []
+    return sorted({f for pattern in _SPELLED for f in folder.glob(pattern) if f.is_file()})
+
+
 def checkpoint_files(folder: Path, code: bool) -> list[Path]:
     """Every file of a folder that determines the model's answers; `code` = its own Python files run too."""
     patterns = (*_READ, "*.py") if code else _READ
@@ -76,30 +125,33 @@ def checkpoint_files(folder: Path, code: bool) -> list[Path]:
     return sorted(found | set(weight_files(folder)))
 
 
-def checkpoint_faults(folder: Path, needs_template: bool) -> list[str]:
+def checkpoint_faults(folder: Path) -> list[str]:
     """Reasons why a folder is not a complete checkpoint, one line each with the cure."""
     faults = []
-    if not (folder / "config.json").is_file():
+    if not (folder / CONFIG).is_file():
         faults.append(
             f"{folder}: expected config.json, got none; save it with model.save_pretrained(folder)"
         )
-    if not any((folder / name).is_file() for name in _TOKENIZERS) and not any(
-        folder.glob("*.tiktoken")
-    ):
+    if not _has_tokenizer(folder):
         faults.append(
             f"{folder}: expected a tokenizer ({_TOKENIZERS[0]}, {_TOKENIZERS[1]} ...), got none; "
             "save the one that the model was trained with by tokenizer.save_pretrained(folder)"
         )
-    elif needs_template and not has_chat_template(folder):
-        faults.append(
-            f"{folder}: `chat: true` needs a chat template, got a tokenizer without one; "
-            "set tokenizer.chat_template and save it, or ask in plain text (chat: false)"
-        )
     try:
-        faults += [fault for file in weight_files(folder) if (fault := _weights_fault(file))]
+        faults += [fault for file in weight_files(folder) if (fault := weights_fault(file))]
     except DistillbenchError as error:
         faults.append(str(error))
     return faults
+
+
+def template_faults(folder: Path) -> list[str]:
+    """What to do where a tokenizer's folder has no chat template; empty where it has one."""
+    if has_chat_template(folder):
+        return []
+    return [
+        f"{folder}: `chat: true` needs a chat template, got a tokenizer without one; "
+        "set tokenizer.chat_template and save it, or ask in plain text (chat: false)"
+    ]
 
 
 def has_chat_template(folder: Path) -> bool:
@@ -107,7 +159,12 @@ def has_chat_template(folder: Path) -> bool:
     if any(folder.glob("chat_template*")) or any(folder.glob("additional_chat_templates/*")):
         return True
     config = folder / "tokenizer_config.json"
-    return config.is_file() and bool(_json(config).get("chat_template"))
+    return config.is_file() and bool(read_json(config).get("chat_template"))
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    named = any((folder / name).is_file() for name in _TOKENIZERS)
+    return named or any(folder.glob("*.tiktoken"))
 
 
 @cache
@@ -156,7 +213,14 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
 
 
-def _weights_fault(file: Path) -> str:
+def tensor_shapes(file: Path) -> dict[str, list[int]]:
+    """Name -> shape of every tensor in a safetensors file, from its header alone."""
+    with file.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return {name: t["shape"] for name, t in header.items() if name != "__metadata__"}
+
+
+def weights_fault(file: Path) -> str:
     """The fault of a safetensors file whose length differs from that in its header; "" if there is none."""
     cure = "copy or save it again"
     if not file.is_file():
@@ -178,7 +242,8 @@ def _weights_fault(file: Path) -> str:
     return ""
 
 
-def _json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object from a file of a checkpoint; raises DistillbenchError where it is something else."""
     try:
         value = json.loads(file.read_text("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -21,33 +21,18 @@ from harness.types import DistillbenchError
 if TYPE_CHECKING:
     import torch
 
-# settings of a checkpoint's generation_config under which greedy decoding is something else than
-# the loop below
-_STRANGE: dict[str, tuple[object, ...]] = {
-    "num_beams": (None, 1),
-    "no_repeat_ngram_size": (None, 0),
-    "encoder_repetition_penalty": (None, 1.0),
-    "bad_words_ids": (None,),
-    "forced_bos_token_id": (None,),
-    "forced_eos_token_id": (None,),
-    "suppress_tokens": (None,),
-    "begin_suppress_tokens": (None,),
-    "sequence_bias": (None,),
-    "guidance_scale": (None, 1.0),
-    "min_length": (None, 0),
-    "min_new_tokens": (None,),
-}
-
 
 @dataclass(frozen=True)
 class Job:
     """One text to write."""
 
     prompt: tuple[int, ...]  # token ids, already cut so that max_new tokens fit behind them
+    n_cut: int  # token ids that were left out
     max_new: int
     temperature: float  # 0 = greedy
     top_p: float
     stops: tuple[str, ...]
+    closing: int | None  # token that ends the reply beside the model's own ends
     seed: str  # seeds its draws
 
 
@@ -59,6 +44,7 @@ class Written:
     text: str  # cut at the first stop string
     stop: str  # eos, length, stop
     scores: TokenScores | None  # of every token in `ids`, at temperature 1; None = not asked for
+    n_cut: int  # token ids of the prompt that were left out
 
 
 @dataclass
@@ -68,17 +54,6 @@ class _Draft:
     job: Job
     ids: list[int] = field(default_factory=list)
     columns: list[tuple[Any, ...]] = field(default_factory=list)  # per token: those of TokenScores
-
-
-def check_settings(loaded: LoadedModel) -> None:
-    """Refuses checkpoints whose own generation settings the loop does not follow."""
-    settings = loaded.model.generation_config.to_dict()
-    for key, plain in _STRANGE.items():
-        if settings.get(key) not in plain:
-            raise DistillbenchError(
-                f"model {loaded.name}: generation_config.json sets {key}={settings[key]!r}, which is not supported; "
-                "remove the key, or use `kind: lm_eval, model: hf`"
-            )
 
 
 def write(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[Written]:
@@ -266,7 +241,7 @@ def _ended(loaded: LoadedModel, live: Sequence[_Draft], windows: dict[str, int])
             )
         )
     return [
-        draft.ids[-1] in loaded.eos_ids
+        _is_end(loaded, draft)
         or len(draft.ids) >= draft.job.max_new
         or (i in tails and any(stop in tails[i] for stop in draft.job.stops))
         for i, draft in enumerate(live)
@@ -274,16 +249,23 @@ def _ended(loaded: LoadedModel, live: Sequence[_Draft], windows: dict[str, int])
 
 
 def _finish(loaded: LoadedModel, draft: _Draft, top: int) -> Written:
-    whole = loaded.tokenizer.decode(draft.ids, skip_special_tokens=True)
+    ends_turn = draft.ids[-1] == draft.job.closing  # need not be a special token
+    ids = draft.ids[:-1] if ends_turn else draft.ids
+    whole = loaded.tokenizer.decode(ids, skip_special_tokens=True)
     text = cut(whole, draft.job.stops)
-    if draft.ids[-1] in loaded.eos_ids:
+    if _is_end(loaded, draft):
         stop = "eos"
     else:
         stop = "stop" if text != whole or len(draft.ids) < draft.job.max_new else "length"
     ends = loaded.tokenizer.eos_token
     text = cut(text, (ends,)) if ends else text
     scores = TokenScores(*(np.stack(c) for c in zip(*draft.columns, strict=True))) if top else None
-    return Written(draft.ids, text, stop, scores)
+    return Written(draft.ids, text, stop, scores, draft.job.n_cut)
+
+
+def _is_end(loaded: LoadedModel, draft: _Draft) -> bool:
+    """Whether the last token ends the reply."""
+    return draft.ids[-1] in loaded.eos_ids or draft.ids[-1] == draft.job.closing
 
 
 def cut(text: str, stops: Sequence[str]) -> str:

@@ -48,17 +48,6 @@ def rolling_windows(tokens: Sequence[int], prefix_id: int, max_length: int) -> l
     return windows
 
 
-def clip(window: Window, max_length: int, name: str) -> Window:
-    """The window with its context cut from the left until it fits."""
-    if not window.target or len(window.target) > max_length:
-        raise DistillbenchError(
-            f"model {name}: expected a continuation of 1 to {max_length} tokens, got {len(window.target)}; "
-            "shorten the text, or raise max_length if the model allows it"
-        )
-    keep = max_length + 1 - len(window.target)
-    return Window(window.context[-keep:], window.target)
-
-
 def score_windows(loaded: LoadedModel, windows: Sequence[Window], top: int) -> list[TokenScores]:
     """Scores of every window's target, in order; `top` alternatives per token."""
     inputs: dict[tuple[int, ...], list[int]] = {}

@@ -53,6 +53,8 @@ class Ask:
     decoding: Decoding
     # batches (indices into `requests`) that have to be answered now; their slots are filled
     missing: tuple[tuple[int, ...], ...] = ()
+    # Prompt.name of each request, for recorded answers that are joined by an id; () = none has one
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ class AbstractSession(ABC):
 
         Requests that have neither an answer nor a failure when this ends are pending: a later run asks them again.
         """
+
+    def notes(self, ask: Ask) -> Sequence[str]:
+        """What a reader of the answers to an ask should know, a line each; stored with them."""
+        return ()
 
     def facts(self) -> Facts:
         """Provenance: parameters, size_bytes, device, versions, what a server says of itself.

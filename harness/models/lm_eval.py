@@ -91,7 +91,7 @@ class LmEvalModel(AbstractModel):
         return frozenset({"generate", "score", "read"}) if scores else frozenset({"generate"})
 
     def faults(self, paths: Paths) -> list[str]:
-        """An unknown type, secrets in the configuration, a key that is not set, plain text for a chat API."""
+        """An unknown type, secrets in the configuration, plain text for a chat API."""
         found = []
         if self.model not in (known := types()):
             near = difflib.get_close_matches(self.model, known, n=1, cutoff=0.5)
@@ -100,17 +100,21 @@ class LmEvalModel(AbstractModel):
                 f"key model: {self.model!r} is no model type of lm-eval{hint} (known: {', '.join(known)})"
             )
         found += [f"key {fault}" for fault in argument_faults(self.args)]
-        variable = self.key_variable()
         if fault := variable_fault("key api_key_env", self.api_key_env):
             found.append(fault)
-        elif variable and not os.environ.get(variable):
-            found.append(
-                f"environment variable {shown_variable(variable)} is not set; set it to the API key, or name another "
-                "by api_key_env"
-            )
         if self.model in CHAT_ONLY and not self.chat:
             found.append(f"{self.model} takes conversations only; set `chat: true`")
         return [f"model {self.name}: {fault}" for fault in found]
+
+    def unready(self) -> list[str]:
+        """A key that is not set."""
+        variable = self.key_variable()
+        if not variable or os.environ.get(variable):
+            return []
+        return [
+            f"model {self.name}: environment variable {shown_variable(variable)} is not set; set it to the API key, or "
+            "name another by api_key_env"
+        ]
 
     @contextmanager
     def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[AbstractSession]:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 import numpy as np
 
+from harness.files.answers import Answer
+from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
-from harness.keys import digest, place
-from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
-from harness.models._batches import slices
-from harness.models._recorded_answers import Answer, AnswerBook, beginning
-from harness.models._recorded_formats import (
-    COLUMNS,
-    Source,
-    format_of,
-    found_files,
-    read_answers,
-    stamp,
+from harness.files.rows import ending, stamp
+from harness.files.sources import Answers, Source, check_any, find_files, format_of, read_answers
+from harness.keys import describes, digest, place
+from harness.models import (
+    FAILURES,
+    AbstractModel,
+    AbstractSession,
+    Answered,
+    Ask,
+    Facts,
+    Failed,
+    Offer,
 )
+from harness.models._batches import slices
+from harness.models._recorded_choices import Chosen, chosen
+from harness.models._recorded_join import Draws, Joined, Wanted, check_consistent, join
+from harness.models._recorded_words import leftovers, no_match
 from harness.schema import unknown
-from harness.types import Decoding, DistillbenchError, Kind, Outputs, Paths, Request
+from harness.types import DistillbenchError, Kind, Outputs, Paths
 
+_AUTO = "auto"
 _TEXT: frozenset[Kind] = frozenset({"generate"})
 _ALL: frozenset[Kind] = frozenset({"generate", "score", "read"})
 
@@ -40,14 +49,17 @@ class RecordedModel(AbstractModel):
     description serves many models.
     """
 
-    version = 1
+    version = 2
     file: str = place("")  # file or folder, relative to paths.data
-    format: Literal["auto", "alpaca_eval", "lm_eval_samples", "table", "openai_batch"] = "auto"
-    # prompt, answer, choice, sample, system -> column
+    # auto = told from the first row; else a module in harness/files/formats
+    format: str = _AUTO
+    # prompt, input, id, answer, choice, sample, system -> column
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value, or list of values, of this model's rows
     where: dict[str, Any] = place(default_factory=dict)
-    # openai_batch: the batch's input file; without it custom_id is the prompt or its id
+    # of a folder with several runs: a part of the name of the file to take; None = the newest by its name
+    run: str | None = describes(None)
+    # what was asked under which id (a batch's input, a file of questions); None = the task's prompts have the ids
     prompts_file: str | None = place(None)
 
     def __post_init__(self) -> None:
@@ -55,7 +67,9 @@ class RecordedModel(AbstractModel):
             raise DistillbenchError(
                 "key file is missing; expected a file or folder of answers, relative to paths.data"
             )
-        wrong = [f"key columns: {unknown(c, COLUMNS)}" for c in self.columns if c not in COLUMNS]
+        wrong = [f"key columns: {unknown(c, ROLES)}" for c in self.columns if c not in ROLES]
+        if self.format not in (_AUTO, *formats()):
+            wrong.append(f"key format: {unknown(self.format, [_AUTO, *formats()])}")
         if wrong:
             raise DistillbenchError("; ".join(wrong))
 
@@ -72,16 +86,16 @@ class RecordedModel(AbstractModel):
 
     def offers(self) -> frozenset[Offer]:
         """Kinds of answer that a file of this format and name may hold; what it does hold is known once read."""
-        if self.columns and self.format in ("auto", "table"):
+        if self.columns and self.format in (_AUTO, TABLE):
             named: dict[str, Kind] = {"answer": "generate", "choice": "choose"}
             return frozenset(kind for role, kind in named.items() if role in self.columns) or _TEXT
-        by_ending = self.format == "auto" and Path(self.file).suffix in ("", ".jsonl")
-        return _ALL if by_ending or self.format == "lm_eval_samples" else _TEXT
+        by_ending = self.format == _AUTO and ending(Path(self.file)) in ("", ".jsonl", ".parquet")
+        return _ALL if by_ending or self.format in ("lm_eval_samples", "lighteval") else _TEXT
 
     def faults(self, paths: Paths) -> list[str]:
         """What is wrong with the file; it is read whole."""
         try:
-            _book(self._located(paths))
+            _read(self._located(paths))
         except DistillbenchError as error:
             return [f"model {self.name}: {error}"]
         return []
@@ -90,18 +104,19 @@ class RecordedModel(AbstractModel):
     def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[RecordedSession]:
         """The answers of the file."""
         source = self._located(paths)
-        yield RecordedSession(self, source.format, _book(source))
+        yield RecordedSession(self, source.format, _read(source))
 
     def _located(self, paths: Paths) -> Source:
         """What to read, found under paths.data."""
         path = self._placed(self.file, paths)
-        files = found_files(path, self.format)
-        format_ = format_of(files[0], self.columns) if self.format == "auto" else self.format
+        run = None if self.run is None else str(self._named(self.run))
+        files, notes = find_files(path, self.format, run)
+        format_ = format_of(files[0], self.columns) if self.format == _AUTO else self.format
         where = tuple((k, self._named(v)) for k, v in sorted(self.where.items()))
         prompts = self._placed(self.prompts_file, paths) if self.prompts_file else None
         stamps = tuple(stamp(f) for f in (*files, *([prompts] if prompts else [])))
         columns = tuple(sorted(self.columns.items()))
-        return Source(files, format_, columns, where, prompts, stamps)
+        return Source(files, format_, columns, where, prompts, notes, stamps)
 
     def _placed(self, file: str, paths: Paths) -> Path:
         path = Path(str(self._named(file))).expanduser()
@@ -118,80 +133,107 @@ class RecordedModel(AbstractModel):
 
 
 @final
-class RecordedSession(BatchedSession):
+class RecordedSession(AbstractSession):
     """The answers of a file, looked up by request."""
 
-    def __init__(self, model: RecordedModel, format_: str, book: AnswerBook) -> None:
-        self._model, self._format, self._book = model, format_, book
+    def __init__(self, model: RecordedModel, format_: str, recorded: Answers) -> None:
+        self._model, self._format, self._recorded = model, format_, recorded
 
     def batches(self, ask: Ask) -> list[list[int]]:
         """One batch: looking up answers takes no time worth saving."""
         return slices(len(ask.requests), max(len(ask.requests), 1))
 
-    def answer_batch(
-        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
-    ) -> Outputs:
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Answered | Failed]:
         """What the file holds for these requests; a row without an answer is empty and not `answered`."""
-        pairs = list(zip(requests, prompt_ids, strict=True))
-        draws = [self._book.draws(request, prompt_id) for request, prompt_id in pairs]
-        if requests and all(d is None for d in draws):
-            raise DistillbenchError(self._no_match(requests))
-        # The second sample of a request that a task draws once is what a task that draws twice
-        # calls its repeat.
-        rows = [
-            d.get(decoding.sample + r.repeat) if d else None
-            for d, r in zip(draws, requests, strict=True)
-        ]
-        return _outputs(requests, rows)
+        for ask in asks:
+            try:
+                started = time.perf_counter()
+                joined = self._joined(ask)
+                if not joined.draws:
+                    raise DistillbenchError(no_match(self._model.file, self._recorded.answers, ask))
+                rows, options = self._chosen(ask, joined)
+                for batch in ask.missing:
+                    outputs = _outputs(ask, batch, rows, options.options)
+                    yield Answered(ask.key, outputs, time.perf_counter() - started)
+            except DistillbenchError as error:
+                yield Failed(ask.key, DistillbenchError(f"model {self._model.name}: {error}"))
+            except FAILURES as error:
+                yield Failed(ask.key, error)
+
+    def notes(self, ask: Ask) -> Sequence[str]:
+        """How the file was read, and which of its answers fit no prompt."""
+        joined = self._joined(ask)
+        left = leftovers(self._recorded.answers, ask, joined)
+        words = [left, self._chosen(ask, joined)[1].words]
+        return [*self._recorded.notes, *joined.notes, *filter(None, words)]
 
     def facts(self) -> Facts:
         """How many answers the file holds for this model, and in which format."""
-        return {"format": self._format, "recorded_answers": len(self._book.answers)}
+        n = sum(not a.missing for a in self._recorded.answers)
+        return {"format": self._format, "recorded_answers": n}
 
-    def _no_match(self, requests: Sequence[Request]) -> str:
-        model, book = self._model, self._book
-        wanted, present = requests[0], book.answers[0]
-        if wanted.kind not in {a.kind for a in book.answers}:
-            kinds = ", ".join(sorted({a.kind for a in book.answers}))
-            return f"model {model.name}: {model.file} holds answers to {kinds} requests, none to {wanted.kind} requests"
-        system = f" with the system message {beginning(present.system)}" if present.system else ""
-        return (
-            f"model {model.name}: {model.file} answers none of the {len(requests)} requests; wanted, for one: "
-            f"{beginning(_asked(wanted))}; present, for one: {beginning(present.context or present.continuation)}"
-            f"{system}; answers are joined by the prompt's text: name the right column (columns: {{prompt: ...}})"
-        )
+    def _chosen(self, ask: Ask, joined: Joined) -> tuple[list[Answer | None], Chosen]:
+        """The answers to all requests, and the options that they name."""
+        rows = _rows(ask, joined.draws)
+        return rows, chosen(ask.requests, rows)
+
+    def _joined(self, ask: Ask) -> Joined:
+        """The answers to all requests whose conversations are complete."""
+        names = ask.names or ("",) * len(ask.requests)
+        known = [i for i, request in enumerate(ask.requests) if not request.replies]
+        wanted = [
+            Wanted(ask.requests[i], tuple(n for n in (names[i], _row_of(ask.prompt_ids[i])) if n))
+            for i in known
+        ]
+        joined = join(self._recorded.answers, wanted)
+        joined.draws = {known[i]: draws for i, draws in joined.draws.items()}
+        return joined
 
 
-def _asked(request: Request) -> str:
-    if isinstance(request.context, str):
-        return request.context or request.continuation
-    return next((m.text for m in reversed(request.context) if m.role == "user"), "")
+def _row_of(prompt_id: str) -> str:
+    """The digest of a prompt's row of data: copies of a row are numbered behind it."""
+    return prompt_id.split("#")[0]
 
 
-def _outputs(requests: Sequence[Request], rows: Sequence[Answer | None]) -> Outputs:
-    values = [row.value if row else None for row in rows]
+def _rows(ask: Ask, draws: Mapping[int, Draws]) -> list[Answer | None]:
+    """The answer to every request, or None. The second sample of a request that a task draws once is what a task that
+    draws twice calls its repeat.
+    """
+    sample = ask.decoding.sample
+    drawn = (draws.get(i, {}).get(sample + r.repeat) for i, r in enumerate(ask.requests))
+    return [None if a is None or a.missing else a for a in drawn]
+
+
+def _outputs(
+    ask: Ask, batch: Sequence[int], rows: Sequence[Answer | None], options: Sequence[int | None]
+) -> Outputs:
+    """Outputs of one batch, from what stands in the file for all requests."""
+    requests, own = [ask.requests[i] for i in batch], [rows[i] for i in batch]
+    values = [
+        row.value if row and request.kind != "choose" else None
+        for request, row in zip(requests, own, strict=True)
+    ]
     scored = [v if isinstance(v, tuple) else (np.nan, None) for v in values]
     return Outputs(
-        request=np.arange(len(requests), dtype=np.int64),
+        request=np.asarray(batch, dtype=np.int64),
         kind=tuple(r.kind for r in requests),
         n_tokens=np.zeros(len(requests), dtype=np.int64),
         text=tuple(v if isinstance(v, str) else None for v in values),
-        stop=tuple("unknown" if isinstance(v, str) else None for v in values),
+        stop=tuple(
+            row.stop if row and isinstance(v, str) else None
+            for v, row in zip(values, own, strict=True)
+        ),
         logprob_nats=np.array([nats for nats, _ in scored], dtype=np.float64),
         greedy=tuple(greedy for _, greedy in scored),
-        choice=tuple(v if isinstance(v, int) else None for v in values),
-        answered=tuple(row is not None for row in rows),
+        choice=tuple(options[i] for i in batch),
+        answered=tuple(row is not None for row in own),
     )
 
 
 @lru_cache(maxsize=256)
-def _book(source: Source) -> AnswerBook:
+def _read(source: Source) -> Answers:
     """The answers of a source, checked; read once per process."""
-    answers = tuple(read_answers(source))
-    if not answers:
-        raise DistillbenchError(
-            f"{source.files[0]}: expected at least one answer, got none: every answer is empty"
-        )
-    book = AnswerBook(answers)
-    _ = book.exact  # raises an error for contradictory answers before anything runs
-    return book
+    recorded = read_answers(source)
+    check_any(recorded, source.files[0])
+    check_consistent(recorded.answers)
+    return recorded

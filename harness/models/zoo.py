@@ -10,7 +10,8 @@ from typing import ClassVar, final
 from harness.console.processes import CHECKPOINTS
 from harness.keys import digest, place
 from harness.models import AbstractModel, Facts, Offer
-from harness.models.hf import HfModel, HfSession
+from harness.models._hf_session import HfSession
+from harness.models.hf import HfModel
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
 from harness.zoo import Place, Thing, things

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.board import Board
-from harness.board.record import CollectionRecord, Facts, MetricNote, RunRecord, Variant
+from harness.board.record import (
+    CollectionRecord,
+    Facts,
+    MetricNote,
+    RunRecord,
+    Variant,
+    setting,
+)
 from harness.board.tables import ordered
 from harness.panel.topics import Topic
 from harness.types import Score
@@ -103,6 +110,7 @@ class Made:
     """One collection as a row of the table; None where it was not measured (recorded answers)."""
 
     collection: CollectionRecord
+    settings: tuple[str, ...]  # of a sweep, under which it was collected; () = all
     tokens_per_s: float | None
     wall_s: float | None
     p50_s: float | None
@@ -119,6 +127,7 @@ def _made(c: CollectionRecord) -> Made:
     speed = c.n_tokens / c.wall_s if c.wall_s > 0 and c.n_tokens > 0 else None
     return Made(
         c,
+        tuple(map(setting, c.variants)),
         speed,
         c.wall_s or None,
         c.latency_p50_s or None,
@@ -127,8 +136,44 @@ def _made(c: CollectionRecord) -> Made:
     )
 
 
-def fact_columns(models: Mapping[str, Facts]) -> list[str]:
+@dataclass(frozen=True)
+class Described:
+    """Facts of a model or a task, and the settings of a sweep under which they hold."""
+
+    name: str
+    settings: tuple[str, ...]  # () = all
+    facts: Facts
+
+
+def described_models(record: RunRecord) -> list[Described]:
+    """Every model with its facts, once for each of its versions."""
+    return _described([(v, run.models) for v, run in record.runs().items()])
+
+
+def described_tasks(record: RunRecord) -> list[Described]:
+    """Every task with its facts, once for each of its versions."""
+    return _described([(v, run.tasks) for v, run in record.runs().items()])
+
+
+def _described(runs: Sequence[tuple[Variant, Mapping[str, Facts]]]) -> list[Described]:
+    owners: dict[str, list[tuple[Facts, list[Variant]]]] = {}
+    for variant, named in runs:
+        for name, facts in named.items():
+            versions = owners.setdefault(name, [])
+            same = next((own for known, own in versions if known == facts), None)
+            if same is None:
+                versions.append((facts, [variant]))
+            else:
+                same.append(variant)
+    return [
+        Described(name, tuple(map(setting, own)) if len(own) < len(runs) else (), facts)
+        for name, versions in owners.items()
+        for facts, own in versions
+    ]
+
+
+def fact_columns(rows: Sequence[Described]) -> list[str]:
     """Facts that a table of models shows: the usual ones in their order, then all others by name."""
     usual = ["kind", "parameters", "size_bytes", "dtype", "device"]
-    known = {key for facts in models.values() for key in facts}
+    known = {key for row in rows for key in row.facts}
     return [k for k in usual if k in known] + sorted(known - {*usual, "role"})

@@ -17,11 +17,21 @@ from markupsafe import Markup
 from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.board import Board, Row
-from harness.board.sentences import Sentence, sentences
+from harness.board.changes import SaidChange, said_changes
+from harness.board.record import RunRecord
+from harness.board.sentences import Sentence, decisions, sentences
 from harness.board.tables import DASH, MARKS, leaderboard_view
 from harness.figures import AbstractFigure
 from harness.page import bars, pictures
-from harness.page.measures import Measure, fact_columns, holes, made, measures
+from harness.page.measures import (
+    Measure,
+    described_models,
+    described_tasks,
+    fact_columns,
+    holes,
+    made,
+    measures,
+)
 from harness.page.pictures import Picture
 
 _FOLDER = files("harness.page")
@@ -44,6 +54,7 @@ class StudentPart:
     id: str
     row: Row
     sentence: Sentence | None
+    changes: tuple[SaidChange, ...]  # against base and teacher, task by task
     pictures: tuple[Picture, ...]
 
 
@@ -82,12 +93,12 @@ def page(board: Board) -> str:
                 for i in range(len(board.columns))
             ],
             pictures=run,
+            decisions=decisions(board),
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
             holes=holes(record),
-            made=made(record),
-            facts=fact_columns(record.models),
+            **_making(record),
             notes=board.index.notes,
             browser=browser,
             policy=_policy([app, plotly] if plotly else [app]),
@@ -100,15 +111,28 @@ def page(board: Board) -> str:
     )
 
 
+def _making(record: RunRecord) -> dict[str, Any]:
+    """How the run was made: its models and tasks with their facts, and its collections."""
+    models = described_models(record)
+    return {
+        "made": made(record),
+        "models": models,
+        "tasks": described_tasks(record),
+        "roles": {row.facts.get("role", "other") for row in models},
+        "facts": fact_columns(models),
+    }
+
+
 def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPart]:
     """One part per student, in the order of the leaderboard."""
     said = {s.subject: s for s in sentences(board)}
-    rows = [r for r in board.rows if r.subject.role == "student"]
+    rows = [r for r in board.rows if r.subject.role == "student" and not r.missing]
     return [
         StudentPart(
             f"student-{i}",
             row,
             said.get(row.subject),
+            tuple(said_changes(board.changes_of(row.subject), board.record.tasks)),
             tuple(pictures.of_student(figures, board, row.subject, i)),
         )
         for i, row in enumerate(rows)
@@ -148,7 +172,13 @@ def _environment() -> Environment:
         )
     }
     env.filters |= {"visible": visible, "digits": numerals.number}
-    env.globals |= {"number": numerals.number, "bar": bars.bar, "DASH": DASH, "MARKS": MARKS}
+    env.globals |= {
+        "number": numerals.number,
+        "estimate": numerals.estimate,
+        "bar": bars.bar,
+        "DASH": DASH,
+        "MARKS": MARKS,
+    }
     return env
 
 

@@ -101,13 +101,14 @@ def choice_table(side: Side) -> ChoiceTable:
 
     From log-probabilities: softmax over the sums of each option (lm-eval's `acc`, not normalised by length), the first
     of equals chosen. From recorded choices: 1 at the option, unanswered where it is null or no option of this prompt.
-    Prompts with a request that was never answered, and prompts that are not multiple choice, are absent.
+    Prompts with a request that was never answered, none of whose options has a finite log-probability, or that are not
+    multiple choice, are absent.
     """
     prompts = side.requests.prompts
     options = np.array([p.n_options or 0 for p in prompts], dtype=np.int64)
     logits, recorded = _gathered(side, options)
     beyond = np.arange(logits.shape[1]) >= options[:, None]
-    scored = np.all(beyond | ~np.isnan(logits), axis=1)
+    scored = np.all(beyond | ~np.isnan(logits), axis=1) & np.any(np.isfinite(logits), axis=1)
     has_record = recorded > _ABSENT
     kept = [int(i) for i in np.flatnonzero((options >= 2) & (scored | has_record))]
     order = np.array(sorted(kept, key=lambda i: prompts[i].id), dtype=np.int64)
@@ -172,6 +173,7 @@ def align_choices(panel: Panel) -> AlignedChoices:
 def align_choices_with_gold(panel: Panel) -> AlignedChoices:
     """The same on the prompts that state a right option; raises Unavailable below the task's minimum."""
     aligned = align_choices(panel)
-    aligned = aligned.where(aligned.gold >= 0)
-    reasons.require(len(aligned.prompts), panel.minimum, "shared prompts with a right option")
-    return aligned
+    graded = aligned.where(aligned.gold >= 0)
+    what, of = "shared prompts with a right option", len(aligned.prompts)
+    reasons.require(len(graded.prompts), panel.minimum, what, of)
+    return graded

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.panel.side import Side
+from harness.text.clean import clean
 from harness.types import Prompt
 
 Winner = Literal["A", "B", "tie"]
@@ -51,7 +52,9 @@ def judgements(judge: Side, first: str, second: str) -> list[Judgement]:
         request = judge.requests.requests[int(index)]
         if request.leaf in (straight, swapped):
             first_is_a = (request.slot == 0) == (request.leaf == straight)
-            replies.setdefault(request.prompt, {})[first_is_a] = judge.outputs.text[row] or ""
+            replies.setdefault(request.prompt, {})[first_is_a] = clean(
+                judge.outputs.text[row] or ""
+            ).text
     made = [
         _judgement(judge.requests.prompts[p], r.get(True, ""), r.get(False, ""))
         for p, r in replies.items()

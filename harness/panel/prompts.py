@@ -14,6 +14,7 @@ from harness.panel.side import Side, once
 from harness.types import Prompt
 
 T = TypeVar("T")
+_FURTHER: tuple[Role, Role] = ("controls", "others")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Aligned(Prompts, Generic[T]):
     core: Mapping[Role, T]
     controls: Mapping[str, T]  # by model, sorted by name
     lineages: Mapping[str, str]  # of the controls
+    # models of controls that answered too few of the core's prompts
+    left_out: tuple[str, ...] = ()
 
     def __getitem__(self, role: Role) -> T:
         """What a role gave that the measure needs."""
@@ -58,6 +61,7 @@ class Shared(NamedTuple):
     core: Mapping[Role, tuple[Side, ...]]
     controls: tuple[Side, ...]  # sorted by name; each answered nine in ten of the core's prompts
     others: tuple[Side, ...]  # the same
+    left_out: tuple[str, ...]  # controls that answered fewer
 
     @property
     def sides(self) -> list[Side]:
@@ -88,12 +92,14 @@ def share(
     common = _common(core, answers)
     sizes = [len(answers(s)) for s in core]
     reasons.require_shared(len(common), panel.minimum, core, sizes, what)
-    further = [covering(panel.of(r), common, answers) for r in ("controls", "others")]
-    everyone = [*core, *further[0], *further[1]]
+    controls, others = (covering(panel.of(r), common, answers) for r in _FURTHER)
+    everyone = [*core, *controls, *others]
     ids = tuple(sorted(common & _common(everyone, answers)))
     sizes = [len(answers(s)) for s in everyone]
     reasons.require_shared(len(ids), panel.minimum, everyone, sizes, what)
-    return Shared(tuple(known[i] for i in ids), ids, panel.core, *further)
+    left_out = {s.model for s in panel.of("controls")} - {s.model for s in controls}
+    prompts = tuple(known[i] for i in ids)
+    return Shared(prompts, ids, panel.core, controls, others, tuple(sorted(left_out)))
 
 
 @once

@@ -31,7 +31,7 @@ class Read(NamedTuple):
 
 @once
 def reads(side: Side) -> dict[Place, Read]:
-    """Every text that a model read, sorted by prompt and author."""
+    """Every text that a model read with a finite log-probability, sorted by prompt and author."""
     every: dict[Place, Read] = {}
     for row, index in enumerate(side.outputs.request):
         request = side.requests.requests[int(index)]
@@ -42,6 +42,8 @@ def reads(side: Side) -> dict[Place, Read]:
         ):
             prompt = side.requests.prompts[request.prompt]
             logprob = float(side.outputs.logprob_nats[row])
+            if not np.isfinite(logprob):
+                continue
             every[prompt.id, request.leaf] = Read(prompt, row, logprob, request.continuation)
     return dict(sorted(every.items()))
 

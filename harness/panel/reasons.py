@@ -1,4 +1,4 @@
-"""Reasons that are shown where there is no number."""
+"""Reasons that are shown where there is no number; they count what was left out beside what is left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from harness.panel.side import Side
 from harness.types import Unavailable
 
 NO_BASE = "this pair names no base"
-NO_CONTROLS = "no controls of another lineage than student and teacher"
 NO_SECOND = "no second sample of the teacher"
 
 
@@ -17,23 +16,34 @@ def nobody(role: str) -> str:
     return f"this pair names no {role}"
 
 
-def few(n: int, what: str, minimum: int) -> str:
-    """The reason where there are fewer than the minimum of something."""
-    return f"{n} {what}; at least {minimum} are needed"
+def no_controls(
+    left_out: Sequence[str], did: str = "answered nine in ten of the shared prompts"
+) -> str:
+    """The reason where no control is left; `left_out`: those of other lineages that did not do enough."""
+    if left_out:
+        return f"no control {did}: {', '.join(left_out)} did not"
+    return "no control of another lineage than student and teacher has answers here"
 
 
-def require(n: int, minimum: int, what: str) -> None:
+def few(n: int, what: str, minimum: int, of: int | None = None) -> str:
+    """The reason where there are fewer than the minimum of something; `of`: how many there are with the others."""
+    return f"{n}{'' if of is None else f' of {of}'} {what}; at least {minimum} are needed"
+
+
+def require(n: int, minimum: int, what: str, of: int | None = None) -> None:
     """Raises Unavailable if there are fewer than `minimum`, or none."""
     if n < max(minimum, 1):
-        raise Unavailable(few(n, what, max(minimum, 1)))
+        raise Unavailable(few(n, what, max(minimum, 1), of))
 
 
 def require_shared(
     n: int, minimum: int, sides: Sequence[Side], sizes: Sequence[int], what: str
 ) -> None:
     """Raises Unavailable if sides share too few prompts, naming the one that answered fewest (sizes)."""
-    if n < max(minimum, 1):
-        least = min(range(len(sides)), key=lambda i: sizes[i])
-        everyone = f"{what} answered by all of {', '.join(s.model for s in sides)}"
-        fewest = f" ({sides[least].model} answered {sizes[least]})"
-        raise Unavailable(few(n, everyone, max(minimum, 1)) + fewest)
+    if n >= max(minimum, 1):
+        return
+    least = min(range(len(sides)), key=lambda i: sizes[i])
+    everyone = f"{what} answered by all of {', '.join(s.model for s in sides)}"
+    fewest = f"{sides[least].model} answered {sizes[least]}"
+    others = "" if sizes[least] < max(minimum, 1) else ", mostly other ones than the rest"
+    raise Unavailable(f"{few(n, everyone, max(minimum, 1))} ({fewest}{others})")

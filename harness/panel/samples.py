@@ -45,7 +45,7 @@ def align_samples(panel: Panel) -> Samples:
         given = every_sample(side)
         return tuple(given[i] for i in shared.ids)
 
-    return Samples(shared.prompts, *shared.each(own), shared.lineages)
+    return Samples(shared.prompts, *shared.each(own), shared.lineages, shared.left_out)
 
 
 @once
@@ -88,7 +88,7 @@ def over_controls(
     The second is a 95 % prediction interval for a further control, from 4 lineages on. `controls`: values by name.
     """
     if not controls:
-        return [Finding(reasons.NO_CONTROLS, name) for name in names]
+        return [Finding(reasons.no_controls(rows.left_out), name) for name in names]
     each = lineage_means(list(controls.values()), [rows.lineages[c] for c in controls])
     difference = mine - each.mean(axis=0)
     return [

@@ -1,4 +1,4 @@
-"""What models wrote: the first answer of every side to the prompts that all of them answered."""
+"""What models wrote: the first answer of every side to the prompts that all of them answered, cleaned."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from harness.panel import reasons
 from harness.panel.panel import Panel
 from harness.panel.prompts import Aligned, share
 from harness.panel.side import Side, once
+from harness.text.clean import clean
 from harness.text.segment import Reading, read
 from harness.types import Ints, Outputs, RequestSet
 
@@ -19,8 +20,9 @@ from harness.types import Ints, Outputs, RequestSet
 class Reply(NamedTuple):
     """One answer."""
 
-    text: str
+    text: str  # as `text/clean` makes it
     trace: str  # what the model thought aloud before it
+    stored: str  # as it came
     stop: str  # "eos", "length", "stop", "unknown"
 
 
@@ -38,7 +40,9 @@ def replies_of(asked: RequestSet, outputs: Outputs) -> dict[str, Reply]:
         first = request.kind == "generate" and request.slot == 0 and request.repeat == 0
         if first and text is not None:
             stop = outputs.stop[row] or "unknown"
-            given[asked.prompts[request.prompt].id] = Reply(text, "", stop)
+            cleaned = clean(text)
+            reply = Reply(cleaned.text, cleaned.trace, text, stop)
+            given[asked.prompts[request.prompt].id] = reply
     return given
 
 
@@ -111,7 +115,10 @@ def align_texts(panel: Panel) -> AlignedTexts:
     """Answers of everyone on the prompts that all of them answered; see `share` for what is raised."""
     shared = share(panel, replies)
     return AlignedTexts(
-        shared.prompts, *shared.each(lambda side: some_texts(side, shared.ids)), shared.lineages
+        shared.prompts,
+        *shared.each(lambda side: some_texts(side, shared.ids)),
+        shared.lineages,
+        shared.left_out,
     )
 
 
@@ -122,5 +129,5 @@ def long_enough(everyone: AlignedTexts, shortest: int, minimum: int) -> Ints:
     """
     rows = np.flatnonzero(np.min([t.n_words for t in everyone.taught], axis=0) >= shortest)
     what = f"prompts on which the teacher's replies have {shortest} words or more"
-    reasons.require(len(rows), max(minimum, 2), what)
+    reasons.require(len(rows), max(minimum, 2), what, of=len(everyone.ids))
     return rows

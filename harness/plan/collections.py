@@ -19,6 +19,7 @@ from harness.plan.run import Run
 from harness.plan.summary import Summary, declared
 from harness.store.tables import SCHEMA
 from harness.tasks import Author, Setting
+from harness.text.clean import VERSION as CLEANING
 from harness.text.overlap import VERSION
 from harness.types import Decoding, Pair
 
@@ -112,7 +113,7 @@ class Plan:
 def make_plan(run: Run, identities: Identities, summary_of: SummaryOf) -> Plan:
     """The plan of a run as far as its request sets are known. Pure except for `summary_of`."""
     asking = [
-        Asked(task, setting_of(run, chat), key, summary_of(key))
+        Asked(task, setting_of(run, run.tasks[task], chat), key, summary_of(key))
         for (task, chat), key in identities.requests.items()
     ]
     first = Plan(run, identities, tuple(asking), _collections(run, identities, asking))
@@ -184,7 +185,7 @@ def _samples(
             summary,
             asking.key,
             key,
-            digest("grades", SCHEMA, key, asking.key) if graded else None,
+            digest("grades", SCHEMA, CLEANING, key, asking.key) if graded else None,
             training.get((name, asking.key)),
         )
         samples.setdefault(key, collection)
@@ -203,7 +204,7 @@ def _reading_sets(plan: Plan, summary_of: SummaryOf) -> list[Asked]:
         collections = [c for m in names if (c := plan.find(m, read)) is not None]
         authors = tuple(Author(c.model, (c.key, c.requests_key)) for c in collections)
         for chat in chats_of(run, name):
-            setting = dataclasses.replace(setting_of(run, chat), authors=authors)
+            setting = dataclasses.replace(setting_of(run, task, chat), authors=authors)
             key = requests_key(task, setting)
             asks = task.asks_key(setting)
             known = summary_of(key)

@@ -19,10 +19,11 @@ def matrix_faults(run: Run) -> list[str]:
         for key, named in (("models", run.models), ("tasks", run.tasks))
         if not named
     ]
-    samples = [
-        f"task {task.name}: key samples: expected null or 1 or more, got {task.samples}"
+    counts = [
+        f"task {task.name}: key {key}: expected null or 1 or more, got {n}"
         for task in run.tasks.values()
-        if task.samples is not None and task.samples < 1
+        for key, n in (("samples", task.samples), ("limit", task.limit))
+        if n is not None and n < 1
     ]
     pairs = [
         line
@@ -41,7 +42,25 @@ def matrix_faults(run: Run) -> list[str]:
         for i, triple in enumerate(triples)
         if triple in triples[:i]
     ]
-    return [*empty, *samples, *pairs, *controls, *repeated]
+    return [*empty, *counts, *pairs, *controls, *repeated, *_objective_faults(run)]
+
+
+def _objective_faults(run: Run) -> list[str]:
+    """Names of the objective that are not in the matrix."""
+    asked = run.objective
+    if asked is None:
+        return []
+    places: list[tuple[str, object, Sequence[str]]] = [
+        ("metric", str(asked.metric).split("/")[0], list(run.metrics)),
+        ("student", asked.student, list(run.models)),
+        ("teacher", asked.teacher, list(run.models)),
+        ("task", asked.task, list(run.tasks)),
+    ]
+    return [
+        f"objective: {key}: {unknown(str(name), known)}"
+        for key, name, known in places
+        if name is not None and str(name) not in known
+    ]
 
 
 def _pair_faults(where: str, pair: Pair, models: Sequence[str]) -> list[str]:

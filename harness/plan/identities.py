@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -35,10 +35,10 @@ class Identities:
 
 def identify(run: Run) -> Identities:
     """The identities of a run; reads files of models and tasks, or their memoised digests, and loads nothing."""
-    faults = matrix_faults(run)
+    faults = [*matrix_faults(run), *_unheard_systems(run)]
     models = {name: _model_key(run, name, faults) for name in run.models}
     requests = {
-        (name, chat): _requests_key(task, setting_of(run, chat), faults)
+        (name, chat): _requests_key(task, setting_of(run, task, chat), faults)
         for name, task in run.tasks.items()
         if task.reads() is None
         for chat in chats_of(run, name)
@@ -56,9 +56,10 @@ def identify(run: Run) -> Identities:
     )
 
 
-def setting_of(run: Run, chat: bool) -> Setting:
+def setting_of(run: Run, task: AbstractTask, chat: bool) -> Setting:
     """The setting that a task depends on in this run."""
-    return Setting(run.paths, chat, None, run.limit, run.seed)
+    limits = [n for n in (run.limit, task.limit) if n is not None]
+    return Setting(run.paths, chat, None, min(limits, default=None), run.seed)
 
 
 def requests_key(task: AbstractTask, setting: Setting) -> str:
@@ -84,6 +85,24 @@ def chats_of(run: Run, task: str) -> list[bool]:
     return sorted(
         {chat_of(m, run.tasks[task]) for n, m in run.models.items() if asked(run, n, task)}
     )
+
+
+def _unheard_systems(run: Run) -> list[str]:
+    """System messages of models that are asked in plain text, where nobody would hear them."""
+    return [
+        f"model {model.name}: key system: expected `chat: true` beside it, got chat: false; task {task.name} asks in "
+        "plain text, where there is no system message: set chat: true, or delete system"
+        for name, model in run.models.items()
+        for task in list(plainly_asked(run, name))[:1]
+        if model.system
+    ]
+
+
+def plainly_asked(run: Run, model: str) -> Iterator[AbstractTask]:
+    """Tasks that a model is asked in plain text because of its own `chat: false`."""
+    for name, task in run.tasks.items():
+        if asked(run, model, name) and task.chat is None and not run.models[model].chat:
+            yield task
 
 
 def _model_key(run: Run, name: str, faults: list[str]) -> str | None:

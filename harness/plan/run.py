@@ -6,18 +6,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
-from harness.schema import Bound, unknown
+from harness.schema import Bound
 from harness.tasks import AbstractTask
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
 Stage = Literal["collect", "score", "report", "gate"]
 STAGES: tuple[Stage, ...] = ("collect", "score", "report", "gate")
 # columns of scores.csv that tell one row from another
-_NAMES = ("metric", "task", "student", "teacher", "base", "unit", "better")
+SCORE_NAMES = ("metric", "task", "student", "teacher", "base", "unit", "better")
 
 Name = Annotated[str | int, Bound("text")]  # a model may be called 7
 Word = Annotated[str | bool | int | float, Bound("text")]
@@ -29,7 +30,8 @@ Named = Mapping[str, Mapping[str, Any] | None] | tuple[Name, ...]  # name -> cha
 class Condition:
     """One condition of a gate over the rows of scores.csv."""
 
-    where: Mapping[str, Word]  # column -> value; exactly one row must match
+    # column of scores.csv, or key of the command line -> value; exactly one row must match
+    where: Mapping[str, Word]
     column: Literal["value", "low", "high", "n"] = "value"
     min: float | None = None
     max: float | None = None
@@ -38,10 +40,29 @@ class Condition:
     reference: Mapping[str, Word] | None = None
 
     def __post_init__(self) -> None:
-        rows = [*_row_faults("where", self.where), *_row_faults("reference", self.reference)]
-        faults = [*_bound_faults(self), *rows]
+        empty = [
+            f"{key}: expected columns of scores.csv, such as metric and student; got none"
+            for key, row in (("where", self.where), ("reference", self.reference))
+            if row is not None and not row
+        ]
+        faults = [*_bound_faults(self), *empty]
         if faults:
             raise DistillbenchError("\n".join(faults))
+
+    @property
+    def words(self) -> str:
+        """The condition without its bounds: the column, and the row that it is about."""
+        return f"{self.column} of {' '.join(f'{k}={v}' for k, v in self.where.items())}"
+
+    @property
+    def row(self) -> dict[str, Word]:
+        """The part of `where` that chooses a row of scores.csv."""
+        return {k: v for k, v in self.where.items() if k in SCORE_NAMES}
+
+    @property
+    def job(self) -> dict[str, Word]:
+        """The part of `where` that chooses a job of a sweep: keys of the command line."""
+        return {k.lstrip("+"): v for k, v in self.where.items() if k not in SCORE_NAMES}
 
 
 def _bound_faults(condition: Condition) -> list[str]:
@@ -64,15 +85,6 @@ def _bound_faults(condition: Condition) -> list[str]:
     return []
 
 
-def _row_faults(key: str, row: Mapping[str, Word] | None) -> list[str]:
-    """What is wrong with the names that choose one row."""
-    if row is None:
-        return []
-    if not row:
-        return [f"{key}: expected columns of scores.csv, such as metric and student; got none"]
-    return [f"{key}: {unknown(name, _NAMES)}" for name in row if name not in _NAMES]
-
-
 _Conditions = Annotated[tuple[Condition, ...], Bound("a list (each begins with `- `)")]
 
 
@@ -81,6 +93,18 @@ class Gate:
     """The keys of a gate file."""
 
     conditions: _Conditions | None = ()
+    # scores.csv of a run that `within` compares with; null = those that come with distillbench
+    baseline: str | None = None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The one number that a sweeper optimises: a measure of a model, over all its tasks where none is named."""
+
+    metric: Name
+    student: Name
+    teacher: Name | None = None
+    task: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -110,11 +134,11 @@ class Configuration:
 
     title: str
     stages: Annotated[tuple[Stage, ...], Bound(f"some of {', '.join(STAGES)}", bool)]
-    limit: Count | None  # first so many prompts of every task
     seed: int
     workers: Count  # processes that collect at once
     comparability: Literal["refuse", "warn"]
     paths: Paths
+    limit: Count | None = None  # first so many prompts of every task
     models: Named = field(default_factory=dict)
     tasks: Named = field(default_factory=dict)
     metrics: Named = field(default_factory=dict)
@@ -122,6 +146,7 @@ class Configuration:
     controls: _Controls = ()
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
+    objective: Objective | None = None
     gate: Any = None  # built as a Gate, where the name of its file is known
 
 
@@ -145,6 +170,13 @@ class Run:
     seed: int
     workers: int
     comparability: Literal["refuse", "warn"]
+    baseline: Path | None = (
+        None  # reference scores of the gate; None = those that come with distillbench
+    )
+    objective: Objective | None = None
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # keys of the command line with their values
 
     @cached_property
     def judges_alone(self) -> frozenset[str]:

@@ -18,13 +18,14 @@ from harness.console.foreign import listening
 from harness.console.progress import News
 from harness.console.workload import amounts
 from harness.executors import Tell
+from harness.keys import digest
 from harness.models import FAILURES, AbstractModel, AbstractSession, Answered, Facts, Failed
 from harness.stages.spilled import FACT, variables_in
 from harness.stages.unfinished import Unanswered, Unfinished
 from harness.store.store import Store
 from harness.store.tables import join_outputs, outputs_from_table
 from harness.store.work import Work
-from harness.types import Outputs, Paths
+from harness.types import Outputs, Paths, RequestSet
 
 _NO_SPACE = (28, 122)  # errno: no space on the device, quota
 _AT_ONCE = 64  # collections that are locked at the same time: every lock is an open file
@@ -174,11 +175,14 @@ class _Collector:
         planned, table = collection.planned, join_outputs(stored.tables)
         outputs = outputs_from_table(table)
         facts = {**self.session.facts(), "load_s": self.load_s}
-        provenance = {
+        provenance: dict[str, Any] = {
             **facts,
             **_cost(outputs, stored.timings),
+            **cut_facts(planned.requests, outputs),
             "peak_memory_bytes": _peak_memory_bytes(),
         }
+        if notes := self.session.notes(collection.answered()):
+            provenance["notes"] = list(notes)
         if spilled := variables_in(outputs):
             provenance[FACT] = spilled
         cell = planned
@@ -220,6 +224,14 @@ def _cost(outputs: Outputs, timings: Sequence[tuple[float, int]]) -> dict[str, f
         "latency_p50_s": float(np.quantile(latencies, 0.5)),
         "latency_p95_s": float(np.quantile(latencies, 0.95)),
     }
+
+
+def cut_facts(requests: RequestSet, outputs: Outputs) -> Facts:
+    """How many prompts did not fit, and a digest of which they are ("" for none)."""
+    rows = () if outputs.n_cut is None else np.flatnonzero(outputs.n_cut)
+    asked = {requests.requests[int(outputs.request[row])].prompt for row in rows}
+    ids = sorted(requests.prompts[i].id for i in asked)
+    return {"n_cut_prompts": len(ids), "cut_prompts": digest(ids) if ids else ""}
 
 
 def _peak_memory_bytes() -> int:

@@ -21,6 +21,7 @@ from harness.stages.overlap import overlap_jobs
 from harness.stages.unfinished import Unanswered
 from harness.store.store import Store
 from harness.store.tables import requests_from_table
+from harness.types import DistillbenchError
 
 
 @final
@@ -78,7 +79,14 @@ class CollectJob(Job):
 
 
 def collect(plan: Plan, store: Store) -> Made:
-    """Collects and grades what is missing. The reason of a failure is stored, and the others continue."""
+    """Collects and grades what is missing. The reason of a failure is stored, and the others continue.
+
+    Raises DistillbenchError where a model that is to be asked lacks something, such as a key.
+    """
+    asked = dict.fromkeys(c.model for c in plan.collections if not store.has(c.key))
+    unready = [line for name in asked for line in plan.run.models[name].unready()]
+    if unready:
+        raise DistillbenchError("\n".join(unready))
     executor = LocalExecutor(plan.run.workers)
     collected = make_all(plan, store, _jobs, executor)
     return collected.and_then(make_all(collected.plan, store, grade_jobs, executor))

@@ -65,7 +65,8 @@ def recall_reading(side: Side, store: Store, answers: str) -> None:
 
 def reading_key(answers: str) -> str:
     """The key of the words and counts of a collection's texts."""
-    code = code_digest("harness.text.segment", alone=("harness.panel.texts",))
+    alone = ("harness.panel.texts", "harness.text.clean")
+    code = code_digest("harness.text.segment", alone=alone)
     return digest("reading", SCHEMA, code, answers)
 
 

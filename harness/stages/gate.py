@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.board.columns import score_texts
-from harness.plan.run import Condition, Gate, Word
-from harness.schema import build_dataclass
+from harness.board.columns import SCORE, score_texts
+from harness.plan.run import SCORE_NAMES, Condition, Gate, Word
+from harness.schema import build_dataclass, unknown
 from harness.types import DistillbenchError, Score
 
 _NOT_LOOKED_AT = "no condition was looked at"
 
 
-def conditions_from(content: Any, chosen: str) -> tuple[Condition, ...]:
-    """The conditions of a composed `gate`; `chosen` names the user's gate file, "" where no gate was asked for.
+def gate_from(content: Any, chosen: str) -> Gate:
+    """The gate that a composed `gate` describes; `chosen` names the user's gate file, "" where no gate was asked for.
 
     Raises DistillbenchError, one fault a line: a gate that was requested but has no conditions is a fault too.
     """
     name = f"gate {chosen}" if chosen else "gate"
     if content is None and not chosen:
-        return ()
+        return Gate()
     if content is None:
         raise DistillbenchError(
             f"{name}: {_NOT_LOOKED_AT}: the keys of conf/gate/{chosen}.yaml do not stand under `gate`; remove its line "
@@ -37,7 +37,44 @@ def conditions_from(content: Any, chosen: str) -> tuple[Condition, ...]:
         raise DistillbenchError(
             f"{name}: {_NOT_LOOKED_AT}: expected a list `conditions` with at least one, got none"
         )
-    return gate.conditions
+    return gate
+
+
+def name_faults(gate: Gate, chosen: str, settings: Mapping[str, str]) -> list[str]:
+    """A line for every name in a `where` that is neither a column nor one of `settings`, keys of the command line."""
+    known = [*SCORE_NAMES, *settings]
+    return [
+        f"gate{' ' + chosen if chosen else ''}: conditions[{i}]: where: {unknown(name, known)}; expected a column of "
+        "scores.csv, or a key that the command line sets"
+        for i, condition in enumerate(gate.conditions or ())
+        for name in condition.where
+        if name not in SCORE_NAMES and name.lstrip("+") not in settings
+    ]
+
+
+def applies(condition: Condition, settings: Mapping[str, str]) -> bool:
+    """Whether a condition is about the run with these settings: it names none of them, or their values."""
+    return all(_same(settings.get(key, ""), value) for key, value in condition.job.items())
+
+
+def applying(conditions: Sequence[Condition], settings: Mapping[str, str]) -> tuple[Condition, ...]:
+    """The conditions that are about the run with these settings."""
+    return tuple(c for c in conditions if applies(c, settings))
+
+
+def unasked(conditions: Sequence[Condition]) -> str:
+    """The line about a run that none of its conditions is about."""
+    words = "; ".join(c.words for c in conditions)
+    return f"{_NOT_LOOKED_AT}: none is about this run: {words}"
+
+
+def _same(text: str, value: Word) -> bool:
+    """Whether a value of a gate file is that of the command line; numbers are compared as numbers."""
+    word = str(value).lower() if isinstance(value, bool) else str(value)
+    try:
+        return text == word or float(text) == float(word)
+    except ValueError:
+        return False
 
 
 def targets(conditions: Sequence[Condition], reference: Path) -> list[float | None]:
@@ -47,13 +84,22 @@ def targets(conditions: Sequence[Condition], reference: Path) -> list[float | No
     """
     if all(c.within is None for c in conditions):
         return [None] * len(conditions)
-    table = _reference_rows(reference)
+    path = _scores_file(reference)
+    table = _reference_rows(path)
     return [
-        None
-        if c.within is None
-        else _number(_one(table, c.reference or c.where, str(reference)), c.column)
+        None if c.within is None else _number(_reference_row(c, table, path), c.column, path)
         for c in conditions
     ]
+
+
+def _reference_row(
+    condition: Condition, table: Sequence[Mapping[str, str]], path: Path
+) -> Mapping[str, str]:
+    """The row that a condition compares with; of its own `where` only what the file knows counts."""
+    if condition.reference is not None:
+        return _one(table, condition.reference, path)
+    jobs = {k: v for k, v in condition.where.items() if k not in SCORE_NAMES and k in table[0]}
+    return _one(table, {**condition.row, **jobs}, path)
 
 
 def broken_conditions(
@@ -68,9 +114,8 @@ def broken_conditions(
 def _broken(
     condition: Condition, rows: Sequence[Mapping[str, str]], target: float | None
 ) -> list[str]:
-    where = " ".join(f"{k}={v}" for k, v in condition.where.items())
-    name = f"{condition.column} of {where}"
-    matches = _matching(rows, condition.where)
+    name = condition.words
+    matches = _matching(rows, condition.row)
     if len(matches) != 1:
         return [f"{name}: expected one row of scores.csv, found {len(matches)}"]
     # n = 0 must not satisfy a bound on n
@@ -99,18 +144,37 @@ def _matching(
     return [row for row in rows if all(row.get(k) == str(v) for k, v in where.items())]
 
 
+def _scores_file(place: Path) -> Path:
+    """scores.csv in a folder of results or in its report, or the file itself."""
+    inside = (place / "scores.csv", place / "report" / "scores.csv")
+    return next((p for p in inside if p.is_file()), place)
+
+
 def _reference_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a scores.csv. Raises DistillbenchError where it is something else."""
     if not path.is_file():
         raise DistillbenchError(
             f"{path}: a gate condition `within` needs this file of reference scores; it is missing"
         )
-    with path.open(newline="", encoding="utf-8") as handle:
-        return list(csv.DictReader(handle))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            rows = list(csv.DictReader(handle))
+    except (UnicodeDecodeError, csv.Error):
+        rows = []
+    promised = {field.name for field in SCORE if field.in_csv}
+    if not rows or not promised <= rows[0].keys():
+        raise DistillbenchError(
+            f"{path}: expected the scores.csv of a run with at least one score, got something else"
+        )
+    return rows
 
 
 def _one(
-    rows: Sequence[Mapping[str, str]], where: Mapping[str, Word], path: str
+    rows: Sequence[Mapping[str, str]], where: Mapping[str, Word], path: Path
 ) -> Mapping[str, str]:
+    lost = [name for name in where if name not in rows[0]]
+    if lost:
+        raise DistillbenchError(f"{path}: column {unknown(lost[0], list(rows[0]))}")
     matches = _matching(rows, where)
     if len(matches) != 1:
         words = " ".join(f"{k}={v}" for k, v in where.items())
@@ -118,9 +182,11 @@ def _one(
     return matches[0]
 
 
-def _number(row: Mapping[str, str], column: str) -> float:
+def _number(row: Mapping[str, str], column: str, path: Path) -> float:
+    name = f"{path}: {column} of {row['metric']} {row['student']}"
     if not row[column]:
-        raise DistillbenchError(
-            f"reference row of {row['metric']} {row['student']}: {column} is empty; name another column"
-        )
-    return float(row[column])
+        raise DistillbenchError(f"{name}: empty; name another column")
+    try:
+        return float(row[column])
+    except ValueError:
+        raise DistillbenchError(f"{name}: expected a number, got {row[column]!r}") from None

@@ -133,9 +133,11 @@ class Library:
     def differences(self, task: str, first: str, second: str) -> list[str]:
         """What makes two models' answers to a task hard to compare, in words; empty where nothing does."""
         one, two = self._asked(first, task), self._asked(second, task)
-        if one is None or two is None or one == two:
+        if one is None or two is None:
             return []
-        words = []
+        words = self._cut_apart(task, first, second)
+        if one == two:
+            return words
         if one.chat != two.chat:
             chats = {True: "in chat", False: "as plain text"}
             words.append(f"{first} was asked {chats[one.chat]}, {second} {chats[two.chat]}")
@@ -158,8 +160,25 @@ class Library:
             return None
         # How many alternatives are stored changes no answer; models without single tokens store none.
         decoding = replace(planned.decoding, top_logprobs=0)
-        system = self.plan.run.models[model].system
+        # an empty one asks for none
+        system = self.plan.run.models[model].system or None
         return Asked(planned.setting.chat, planned.requests_key, system, decoding)
+
+    def _cut_apart(self, task: str, first: str, second: str) -> list[str]:
+        """That prompts of one of two models did not fit and those of the other did; empty where they agree."""
+        (n, one), (m, two) = self._cut(first, task), self._cut(second, task)
+        if one == two:
+            return []
+        return [f"{n} prompts did not fit into {first} and were shortened, {m} into {second}"]
+
+    @once
+    def _cut(self, model: str, task: str) -> tuple[int, str]:
+        """How many prompts did not fit into a model, and a digest of which; (0, "") where none was collected."""
+        planned = self.plan.find(model, task)
+        if planned is None or not self.store.has(planned.key):
+            return 0, ""
+        how = self.store.provenance(planned.key)
+        return int(how.get("n_cut_prompts", 0)), str(how.get("cut_prompts", ""))
 
     def _judged(self, looks: Looks, task: str, student: str, pair: Pair, judge: str) -> Seats:
         """Seats in which a judge's replies represent the models that they are about."""
@@ -192,7 +211,7 @@ class Library:
         """The teacher's second sample or other version, where it has answered."""
         ceiling = ceiling_of(pair)
         seats = [self._seat(*ceiling)] if ceiling else []
-        return tuple(s for s in seats if self._is_there(s, task))
+        return tuple(s for s in seats if self._is_there(s, task) and self._has_answers(s, task))
 
     @once
     def _controls(
@@ -238,12 +257,18 @@ class Library:
         return True
 
     @once
+    def _has_answers(self, seat: Seat, task: str) -> bool:
+        """Whether a collection that is there holds an answer: a file may have one sample only."""
+        how = self.store.provenance(self._collection(seat, task).key)
+        return bool(how.get("n_answered", 1))
+
+    @once
     def _collection(self, seat: Seat, task: str) -> Collection:
         """The collection of a seat; raises Unavailable with the reason where it is missing."""
         planned = self.plan.find(seat.author, task, seat.sample)
         if planned is None:
             raise Unavailable(
-                f"{seat.author} has no sample {seat.sample + 1} of {task}: its answers do not vary"
+                f"{seat.author} was not asked for sample {seat.sample + 1} of {task}: greedy answers do not vary"
             )
         if not self.store.has(planned.key):
             why = self.store.failure(planned.key) or "not collected yet"

@@ -94,7 +94,7 @@ def _score(blank: Score, metric: AbstractMetric, item: Finding, seed: int) -> Sc
         reason="",
         level=made.level,
     )
-    if item.name:  # students are compared by whole metrics, not by parts of them
+    if item.name and "own_score" not in metric.topics:  # models are compared by whole measures
         return whole
     clusters = {i: c for i, c in made.clusters.items() if i != c}
     return replace(whole, influence=made.influence, clusters=clusters)

@@ -7,16 +7,14 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.board.cautions import cautions, without_number
-from harness.board.comparisons import compared
+from harness.board.cautions import cautions
+from harness.board.comparisons import changes, compared
 from harness.board.record import (
     CollectionRecord,
-    Comparison,
     Difference,
     Facts,
     MetricNote,
     RunRecord,
-    Variant,
     WorkCount,
 )
 from harness.console.progress import stage
@@ -25,6 +23,7 @@ from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
 from harness.stages.loop import Made
+from harness.stages.marks import marks_in
 from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
 from harness.store.store import Store
@@ -54,6 +53,7 @@ def make_record(
         title=run.title,
         scores=tuple(scores),
         comparisons=compared(scores, roles),
+        changes=changes(scores, run.pairs, _own_scores(run)),
         pairs=run.pairs,
         controls=run.controls,
         models={
@@ -99,6 +99,11 @@ def note_of(metric: AbstractMetric) -> MetricNote:
     return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
 
 
+def _own_scores(run: Run) -> set[str]:
+    """Measures whose parts are grades of a model alone."""
+    return {name for name, metric in run.metrics.items() if "own_score" in metric.topics}
+
+
 def roles_of(run: Run) -> dict[str, str]:
     """model -> its role: the first of student, teacher, base, control, ceiling that fits."""
     pairs = run.pairs
@@ -112,49 +117,6 @@ def roles_of(run: Run) -> dict[str, str]:
     return {
         m: next((role for role, names in sets.items() if m in names), "other") for m in run.models
     }
-
-
-def join_records(records: Sequence[RunRecord], variants: Sequence[Variant]) -> RunRecord:
-    """One record for all jobs of a sweep; `variants` holds each job's swept keys and values."""
-    jobs = list(zip(records, variants, strict=True))
-    comparisons: list[Comparison] = [replace(c, variant=v) for r, v in jobs for c in r.comparisons]
-    joined = replace(
-        records[0],
-        scores=tuple(replace(s, variant=v) for r, v in jobs for s in r.scores),
-        comparisons=tuple(comparisons),
-        models={k: v for r in records for k, v in r.models.items()},
-        tasks={k: v for r in records for k, v in r.tasks.items()},
-        pairs=tuple(dict.fromkeys(p for r in records for p in r.pairs)),
-        controls=tuple(dict.fromkeys(c for r in records for c in r.controls)),
-        metrics=tuple({m.name: m for r in records for m in r.metrics}.values()),
-        collections=_joined_collections(records, variants),
-        lineages={k: v for r in records for k, v in r.lineages.items()},
-        judges={k: v for r in records for k, v in r.judges.items()},
-        differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
-        work=tuple(w for r in records for w in r.work),
-        variants=tuple(dict.fromkeys(k for v in variants for k, _ in v)),
-        settings=tuple(dict.fromkeys(variants)),
-    )
-    # a job without one number says so for itself; the page does only where no job has one
-    told = dict.fromkeys(w for r in records for w in r.warnings if w != without_number(r))
-    empty = without_number(joined)
-    return replace(joined, warnings=(*([empty] if empty else []), *told))
-
-
-def _joined_collections(
-    records: Sequence[RunRecord], variants: Sequence[Variant]
-) -> tuple[CollectionRecord, ...]:
-    """Every collection once, with its settings where it differs between settings."""
-    settings: dict[CollectionRecord, list[Variant]] = {}
-    places: dict[tuple[str, str, int], set[CollectionRecord]] = {}
-    for record, variant in zip(records, variants, strict=True):
-        for c in record.collections:
-            settings.setdefault(c, []).append(variant)
-            places.setdefault((c.model, c.task, c.sample), set()).add(c)
-    return tuple(
-        replace(c, variants=tuple(own)) if len(places[c.model, c.task, c.sample]) > 1 else c
-        for c, own in settings.items()
-    )
 
 
 def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionRecord:
@@ -191,7 +153,10 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, cell.model, how),
+        answer_notes=tuple(how.get("notes", ())),
         secrets=tuple(str(how.get(FACT, "")).split()),
+        n_cut_prompts=int(how.get("n_cut_prompts", 0)),
+        marks=marks_in(planned, store),
     )
 
 
@@ -227,6 +192,7 @@ def _task_facts(plan: Plan, name: str) -> Facts:
         "n_prompts": sets[0].n_prompts if sets else 0,
         "chat": " and ".join("conversation" if c else "plain text" for c in chats),
         "yields": " ".join(sets[0].yields) if sets else "",
+        "domain": plan.run.tasks[name].domain or "",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,29 +35,59 @@ def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
         for kind in kinds("exports"):
             exporter: AbstractExporter = build("exports", kind, {"kind": kind})
             exporter.export(board, workshop)
-        page = workshop / "index.html"
-        for path in (*(p for p in sorted(workshop.iterdir()) if p != page), page):
-            os.replace(path, folder / path.name)
+        _move(workshop, folder)
     finally:
         shutil.rmtree(workshop)
     return folder / "index.html"
 
 
-def stored_answers(store: Store) -> Read:
-    """What reads the answers of a collection, with their grades where there are any, from the store."""
+def copy_report(report: Path, folder: Path) -> None:
+    """Copies the files of a report into another folder, the page last; what else is there stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for path in report.iterdir():
+            shutil.copyfile(path, workshop / path.name)
+        _move(workshop, folder)
+    finally:
+        shutil.rmtree(workshop)
+
+
+def _move(workshop: Path, folder: Path) -> None:
+    page = workshop / "index.html"
+    for path in (*(p for p in sorted(workshop.iterdir()) if p != page), page):
+        os.replace(path, folder / path.name)
+
+
+def set_aside(report: Path) -> Path | None:
+    """Where the report of an earlier run is from now on; None where there is none."""
+    if not (report / "index.html").is_file():
+        return None
+    aside = report.with_name(f"{report.name}.old")
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    os.replace(report, aside)
+    return aside
+
+
+def stored_answers(stores: Sequence[Store]) -> Read:
+    """What reads the answers of a collection, with their grades where there are any, from the stores."""
 
     @lru_cache(maxsize=2)  # all models are asked the same, some of them in chat
-    def requests(key: str) -> RequestSet:
-        return requests_from_table(store.table(key))
+    def requests(place: int, key: str) -> RequestSet:
+        return requests_from_table(stores[place].table(key))
 
     def read(c: CollectionRecord) -> Side | None:
-        if not (store.has(c.key) and store.has(c.requests_key)):
+        holding = (i for i, s in enumerate(stores) if s.has(c.key) and s.has(c.requests_key))
+        place = next(holding, None)
+        if place is None:
             return None
+        store = stores[place]
         graded = c.grades_key if c.grades_key and store.has(c.grades_key) else None
         return Side(
             model=c.model,
             lineage=c.model,
-            requests=requests(c.requests_key),
+            requests=requests(place, c.requests_key),
             outputs=outputs_from_table(store.table(c.key)),
             grades=grades_from_table(store.table(graded)) if graded else None,
             keys=(c.key, c.requests_key),

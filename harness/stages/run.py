@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from harness.board.cautions import without_number
+from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
+from harness.board.replies import of_answers
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
 from harness.plan.collections import Plan
@@ -16,11 +18,15 @@ from harness.stages import gate
 from harness.stages.ask import build_requests
 from harness.stages.collect import collect
 from harness.stages.loop import Made
+from harness.stages.marks import count_marks
+from harness.stages.objective import objective_of
+from harness.stages.outlook import outlook
 from harness.stages.record import count_work, make_record
 from harness.stages.report import stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
 from harness.store.store import Store
+from harness.types import DistillbenchError
 
 DONE, GATE_FAILED, WRONG_INPUT, CELLS_MISSING, OUR_FAULT = 0, 1, 2, 3, 70
 
@@ -44,6 +50,11 @@ class Outcome:
     code: int
     record: RunRecord | None  # None where nothing was scored
     remarks: tuple[Remark, ...] = ()
+    # a gate's conditions in words -> whether they were looked at
+    conditions: Mapping[str, bool] = field(default_factory=dict)
+    objective: float | None = (
+        None  # what a sweeper optimises; None where nothing is, or it has no value
+    )
 
 
 def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
@@ -51,11 +62,17 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
 
     Raises DistillbenchError where the input is wrong.
     """
-    gate.targets(run.conditions, reference)  # fails now rather than hours later
+    reference = run.baseline or reference
+    conditions = gate.applying(run.conditions, run.settings)
+    gate.targets(conditions, reference)  # fails now rather than hours later
+    if alone and run.conditions and not conditions:
+        raise DistillbenchError(f"gate: {gate.unasked(run.conditions)}")
     store = Store(run.paths.results, run.paths.lock)
     _start_server(run, store)
     made = build_requests(run, store)
     if "collect" in run.stages:
+        for line in outlook(made.plan, store):
+            say(f"warning: {line}")
         made = made.and_then(collect(made.plan, store))
     for line in spilled(made.plan, store):
         say(f"warning: {line}")
@@ -67,7 +84,10 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
         code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
+    made = made.and_then(count_marks(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
+    for line in (*of_answers(record), *noted(record)):
+        say(f"warning: {line}")
     ended = _judged(run, record, _ours(made, code), reference)
     if alone:
         _show(ended, run, store)
@@ -91,12 +111,21 @@ def _judged(run: Run, record: RunRecord, code: int, reference: Path) -> Outcome:
         remarks.append(Remark("warning", empty))
         codes.append(CELLS_MISSING)
     if run.conditions and "gate" in run.stages:
-        broken = gate.broken_conditions(run.conditions, record.scores, reference)
-        n = len(run.conditions)
-        held = "its one condition holds" if n == 1 else f"all {n} conditions hold"
-        remarks += [Remark("gate", line) for line in broken or [held]]
+        conditions = gate.applying(run.conditions, run.settings)
+        broken = gate.broken_conditions(conditions, record.scores, reference)
+        remarks += [Remark("gate", line) for line in broken or [_held(len(conditions))]]
         codes.append(GATE_FAILED if broken else DONE)
-    return Outcome(worst(codes), record, tuple(remarks))
+    elif "gate" in run.stages:
+        remarks.append(Remark("gate", "none was named, so nothing was checked"))
+    looked_at = {c.words: gate.applies(c, run.settings) for c in run.conditions}
+    return Outcome(worst(codes), record, tuple(remarks), looked_at, objective_of(run, record))
+
+
+def _held(n: int) -> str:
+    """The line of a gate that is not broken."""
+    if n == 0:
+        return "no condition is about this job"
+    return "its one condition holds" if n == 1 else f"all {n} conditions hold"
 
 
 def _show(ended: Outcome, run: Run, store: Store) -> None:
@@ -104,7 +133,7 @@ def _show(ended: Outcome, run: Run, store: Store) -> None:
     assert ended.record is not None
     if "report" in run.stages:
         folder = run.paths.results / "report"
-        say(f"the page: {write_report(ended.record, folder, stored_answers(store))}")
+        say(f"the page: {write_report(ended.record, folder, stored_answers([store]))}")
     for remark in ended.remarks:
         say(remark.line())
 

@@ -34,7 +34,8 @@ class Unfinished:
         self.replies: dict[int, str | None] = {}  # of every request that is answered
         prompts = planned.requests.prompts
         ids = tuple(prompts[r.prompt].id for r in self.requests)
-        self._whole = Ask(planned.key, self.requests, ids, planned.decoding)
+        names = tuple(prompts[r.prompt].name for r in self.requests)
+        self._whole = Ask(planned.key, self.requests, ids, planned.decoding, names=names)
         self._batches = work.batches(lambda: _batches(session, self._whole))
         self._kept = (
             Journal(work.folder / "answers.jsonl") if session.journaled else Pieces(work.folder)
@@ -62,6 +63,14 @@ class Unfinished:
             turns.filled(r, self.replies) if i in ready else r for i, r in enumerate(self.requests)
         )
         return dataclasses.replace(self._whole, requests=requests, missing=missing)
+
+    def answered(self) -> Ask:
+        """All that was asked, conversations with the replies in them as far as these came."""
+        requests = tuple(
+            turns.filled(r, self.replies) if turns.askable(r, self.replies) else r
+            for r in self.requests
+        )
+        return dataclasses.replace(self._whole, requests=requests)
 
     def add(self, answered: Answered, session: AbstractSession) -> None:
         """Stores answers, and with the first of them the model's facts."""
@@ -112,6 +121,7 @@ def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
             ask,
             requests=tuple(turns.filled(ask.requests[i], longest) for i in indices),
             prompt_ids=tuple(ask.prompt_ids[i] for i in indices),
+            names=tuple(ask.names[i] for i in indices),
         )
         cut += [[indices[i] for i in batch] for batch in session.batches(part)]
     return cut

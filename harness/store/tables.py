@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -13,6 +15,7 @@ import pyarrow as pa
 from harness.types import (
     GradeColumn,
     Grades,
+    Ints,
     Kind,
     Message,
     Outputs,
@@ -26,6 +29,7 @@ from harness.types import (
 
 # Part of every key but those of answers: raised whenever the meaning of a stored column changes.
 SCHEMA = 1
+_PROMPT = ("id", "text", "cluster", "category", "n_options", "gold")  # columns that every table has
 
 
 def requests_to_table(value: RequestSet) -> pa.Table:
@@ -50,7 +54,7 @@ def requests_from_table(table: pa.Table) -> RequestSet:
     head = json.loads(table.schema.metadata[b"set"])
     rows = table.to_pylist()
     prompts = tuple(
-        Prompt(r["id"], r["text"], r["cluster"], r["category"], r["n_options"], r["gold"])
+        Prompt(**{name: r[name] for name in _PROMPT}, name=r.get("name") or "")
         for r in rows
         if r["row"] == "prompt"
     )
@@ -78,6 +82,9 @@ def outputs_to_table(value: Outputs) -> pa.Table:
         "greedy": pa.array(value.greedy, pa.bool_()),
         "choice": pa.array(value.choice, pa.int64()),
         "answered": pa.array(value.answered, pa.bool_()),
+        "n_cut": pa.array(
+            np.zeros(len(value.request), np.int64) if value.n_cut is None else value.n_cut
+        ),
     }
     tokens = value.tokens
     if tokens is None:
@@ -96,7 +103,7 @@ def outputs_to_table(value: Outputs) -> pa.Table:
         items = pa.array(values, kind.value_type)
         columns[name] = pa.LargeListArray.from_arrays(offsets, items, type=kind)
         assert len(columns[name]) == len(value.request)
-    head = json.dumps({"k": k, "vocabulary": tokens.vocabulary})
+    head = _head(k, tokens.vocabulary, tokens.names)
     return pa.table(columns, schema=_outputs_schema(flat)).replace_schema_metadata({"tokens": head})
 
 
@@ -129,14 +136,16 @@ def outputs_from_table(table: pa.Table) -> Outputs:
         choice=tuple(column["choice"].to_pylist()),
         answered=tuple(column["answered"].to_pylist()),
         tokens=_tokens(table) if "token_ids" in column else None,
+        n_cut=_cut(table),
     )
 
 
 def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
     """Parts of one collection as one table in the order of requests."""
     heads = [head for p in parts if (head := (p.schema.metadata or {}).get(b"tokens"))]
-    whole = pa.concat_tables([p.replace_schema_metadata(None) for p in parts])
-    metadata = {"tokens": heads[0]} if heads else None
+    plain = [p.replace_schema_metadata(None) for p in parts]
+    whole = pa.concat_tables(plain, promote_options="default")
+    metadata = {"tokens": _joined_head(heads)} if heads else None
     return whole.sort_by("request").combine_chunks().replace_schema_metadata(metadata)
 
 
@@ -237,14 +246,47 @@ def _request(row: dict[str, Any]) -> Request:
         "max_new_tokens",
         "temperature",
         "top_p",
+        "n_options",
+        "first_number",
     )
-    return Request(**{n: row[n] for n in names}, context=context, until=tuple(row["until"]))
+    fields: dict[str, Any] = {n: row.get(n) for n in names}
+    return Request(**fields, context=context, until=tuple(row["until"]))
 
 
 def _outputs_schema(names: Iterable[str]) -> pa.Schema:
     """The columns of outputs, with those of tokens that are named."""
     named = set(names)
     return pa.schema([*_OUTPUTS, *(f for f in _TOKENS if f.name in named)])
+
+
+def _cut(table: pa.Table) -> Ints | None:
+    """Tokens that were left out of every prompt; None where none were, or nobody counted them."""
+    if "n_cut" not in table.column_names:
+        return None
+    counts = table.column("n_cut").to_numpy(zero_copy_only=False)
+    counts = np.nan_to_num(counts.astype(np.float64)).astype(np.int64)
+    return counts if counts.any() else None
+
+
+def _head(k: int, vocabulary: str, names: Mapping[int, str]) -> str:
+    """What a table of outputs says of its tokens as a whole; names compressed, because they may be thousands."""
+    packed = zlib.compress(json.dumps({str(i): names[i] for i in sorted(names)}).encode())
+    named = {"names": base64.b64encode(packed).decode()} if names else {}
+    return json.dumps({"k": k, "vocabulary": vocabulary, **named})
+
+
+def _names(head: Mapping[str, Any]) -> dict[int, str]:
+    if "names" not in head:
+        return {}
+    named = json.loads(zlib.decompress(base64.b64decode(head["names"])))
+    return {int(i): name for i, name in named.items()}
+
+
+def _joined_head(heads: Sequence[bytes]) -> str:
+    """One head for the parts of a collection, with the names of all of them."""
+    parts = [json.loads(head) for head in heads]
+    names = {i: name for part in parts for i, name in _names(part).items()}
+    return _head(parts[0]["k"], parts[0]["vocabulary"], names)
 
 
 def _tokens(table: pa.Table) -> TokenColumns:
@@ -263,13 +305,14 @@ def _tokens(table: pa.Table) -> TokenColumns:
         top_logprobs=flat("top_logprobs").astype(np.float32).reshape(-1, head["k"]),
         byte_ends=flat("byte_ends").astype(np.int64) if "byte_ends" in table.column_names else None,
         vocabulary=head["vocabulary"],
+        names=_names(head),
     )
 
 
 _REQUESTS = pa.schema(
     [
         ("row", pa.string()), ("id", pa.string()), ("text", pa.string()), ("cluster", pa.string()),
-        ("category", pa.string()), ("n_options", pa.int64()), ("gold", pa.int64()),
+        ("category", pa.string()), ("n_options", pa.int64()), ("gold", pa.int64()), ("name", pa.string()),
         ("prompt", pa.int64()), ("kind", pa.string()), ("context", pa.string()),
         ("messages", pa.list_(pa.struct([
             ("role", pa.string()), ("content", pa.string()), ("reply_to", pa.int64()),
@@ -277,13 +320,14 @@ _REQUESTS = pa.schema(
         ("leaf", pa.string()), ("slot", pa.int64()), ("repeat", pa.int64()), ("continuation", pa.string()),
         ("open", pa.bool_()), ("until", pa.list_(pa.string())), ("max_new_tokens", pa.int64()),
         ("temperature", pa.float64()), ("top_p", pa.float64()),
+        ("first_number", pa.int64()),
     ]
 )  # fmt: skip
 _OUTPUTS = pa.schema(
     [
         ("request", pa.int64()), ("kind", pa.string()), ("n_tokens", pa.int64()), ("text", pa.string()),
         ("stop", pa.string()), ("logprob_nats", pa.float64()), ("greedy", pa.bool_()), ("choice", pa.int64()),
-        ("answered", pa.bool_()),
+        ("answered", pa.bool_()), ("n_cut", pa.int64()),
     ]
 )  # fmt: skip
 # Parquet calls what is in a list "element": so does every table of ours, read or not

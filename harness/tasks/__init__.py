@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final
 
 from harness.keys import code_digest, describes, digest, key_parts, place
 from harness.panel.side import Side
@@ -62,8 +62,12 @@ class AbstractTask(ABC):
     chat: bool | None = describes(None)
     # below so many answered prompts measures are skipped with that reason
     minimum: int = describes(20)
+    # whether this is what students were distilled for (inside) or what they may have lost (outside)
+    domain: Literal["inside", "outside"] | None = describes(None)
     # how often every model is asked, at a temperature above 0; None = the run's
     samples: int | None = describes(None)
+    # first so many prompts only, and no more than the run's limit; the Setting has what came of it
+    limit: int | None = describes(None)
 
     @final
     def key(self, setting: Setting) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.files.documents import document_digest
 from harness.types import DistillbenchError, Kind, Message, Prompt, Request, RequestSet
 
 _KINDS: dict[str, Kind] = {
@@ -107,7 +108,7 @@ def _prompts(leaf: str, task: Any, category: str) -> list[Prompt]:
     copies: Counter[str] = Counter()
     found = []
     for row in rows.values():
-        row_id = hashlib.sha256(f"{leaf}\0{_canonical(leaf, row)}".encode()).hexdigest()
+        row_id = document_digest(leaf, row)
         copies[row_id] += 1
         k = copies[row_id]
         n_options, gold = _options(task, row)
@@ -115,19 +116,6 @@ def _prompts(leaf: str, task: Any, category: str) -> list[Prompt]:
         # Copies of a row share its cluster: they are answered alike.
         found.append(Prompt(name, _question(task, row), row_id, category, n_options, gold))
     return found
-
-
-def _canonical(leaf: str, row: Any) -> str:
-    def plain(value: Any) -> str:
-        if isinstance(value, bytes):
-            return hashlib.sha256(value).hexdigest()
-        if "datetime" in type(value).__module__ or type(value).__module__ == "numpy":
-            return str(value)
-        raise DistillbenchError(
-            f"{leaf}: a row holds a {type(value).__name__}; expected text and numbers only"
-        )
-
-    return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=plain)
 
 
 def _question(task: Any, row: Any) -> str:

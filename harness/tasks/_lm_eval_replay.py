@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from harness.tasks._lm_eval_record import Building, chat_as_json, parse_context
+from harness.text.clean import clean
 from harness.types import (
     Better,
     DistillbenchError,
@@ -111,7 +112,7 @@ def _reply(request: Request, outputs: Outputs, row: int) -> Reply:
         text = outputs.text[row]
         if text is None:
             raise ValueError(f"row {row}: answered without text")
-        return text
+        return clean(text).text
     logprob = float(outputs.logprob_nats[row])
     if request.kind == "read":
         return logprob

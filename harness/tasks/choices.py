@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Literal, NamedTuple, final
 
 import numpy as np
 
 from harness.files.find import columns_of, content_digest, find_file, rows_of
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
+from harness.text.labels import Label, first_number, in_words, label_text
 from harness.types import (
     DistillbenchError,
     GradeColumn,
@@ -24,6 +25,7 @@ from harness.types import (
 
 _COLUMNS = ("question", "answer", "n_options", "category", "cluster", "text")
 _REQUIRED = ("question", "answer", "n_options")
+_FIRST = {"auto": None, "from_0": 0, "from_1": 1}
 
 
 @final
@@ -36,6 +38,9 @@ class ChoicesTask(AbstractTask):
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value or values of the rows to take
     where: dict[str, Any] = field(default_factory=dict)
+    # how options with numbers for labels are counted, in right answers and predictions; auto = as the right answers
+    # tell, else the predictions of each model
+    labels: Literal["auto", "from_0", "from_1"] = "auto"
 
     def __post_init__(self) -> None:
         if not self.file:
@@ -60,18 +65,25 @@ class ChoicesTask(AbstractTask):
         """One request per different question; its context is the question's key."""
         path = find_file(self.file, setting.paths)
         rows = rows_of(path, self.where, columns_of(self.columns, _COLUMNS, _REQUIRED))
-        questions, notes = _questions(self.name, rows)
-        kept = dict(list(questions.items())[: setting.limit])
+        read = _read(self.name, rows, _FIRST[self.labels])
+        kept = dict(list(read.questions.items())[: setting.limit])
         return RequestSet(
             task=self.name,
-            prompts=tuple(_prompt(self.name, key, row) for key, row in kept.items()),
+            prompts=tuple(_prompt(self.name, key, q) for key, q in kept.items()),
             requests=tuple(
-                Request(prompt=i, kind="choose", context=key) for i, key in enumerate(kept)
+                Request(
+                    prompt=i,
+                    kind="choose",
+                    context=key,
+                    n_options=question.n_options,
+                    first_number=read.first_number,
+                )
+                for i, (key, question) in enumerate(kept.items())
             ),
             chat=setting.chat,
             version=content_digest(self.file, setting.paths)[:12],
             yields=("grades", "choices"),
-            notes=notes,
+            notes=read.notes,
         )
 
     def grade(self, requests: RequestSet, outputs: Outputs, setting: Setting) -> Grades:
@@ -94,54 +106,90 @@ class ChoicesTask(AbstractTask):
         )
 
 
-def _questions(
-    name: str, rows: Sequence[Mapping[str, Any]]
-) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
-    """Question key -> its first row with `gold`, for questions with one right answer; and what was dropped."""
-    known: dict[str, dict[str, Any]] = {}
+class _Question(NamedTuple):
+    """A question and its right answer."""
+
+    row: Mapping[str, Any]  # the first that it stands in
+    label: (
+        Label | None
+    )  # None = neither a letter nor a number, or the number of options is not known
+    gold: int | None = None  # index of the right option; None = it is none of them
+
+    @property
+    def n_options(self) -> int:
+        """Number of options."""
+        return self.label.n_options if self.label else 0
+
+
+class _Read(NamedTuple):
+    """The questions of a file, by their keys."""
+
+    questions: dict[str, _Question]
+    first_number: (
+        int | None
+    )  # of options that have numbers; None = none of the right answers is a number
+    notes: tuple[str, ...]  # how labels were read, and what was dropped
+
+
+def _read(name: str, rows: Sequence[Mapping[str, Any]], first: int | None) -> _Read:
+    """Questions with one right answer that is one of their options."""
+    labelled = [
+        (str(r["question"]), _Question(r, _label(r))) for r in rows if r["question"] is not None
+    ]
+    labels = [q.label for _, q in labelled if q.label]
+    if first is None:
+        try:
+            first = first_number(labels)
+        except ValueError as error:
+            raise DistillbenchError(f"task {name}: right answers are numbers {error}") from None
+    known: dict[str, _Question] = {}
     differ = set[str]()
-    for row in rows:
-        if row["question"] is None:
-            continue
-        key, gold = str(row["question"]), _gold(row["answer"], row["n_options"])
-        first = known.setdefault(key, {**row, "gold": gold})
-        if (first["gold"], first["n_options"]) != (gold, row["n_options"]):
+    for key, question in labelled:
+        gold = question.label.option(first) if question.label else None
+        one = known.setdefault(key, question._replace(gold=gold))
+        if (one.gold, one.n_options) != (gold, question.n_options):
             differ.add(key)
-    none = {k for k, r in known.items() if r["gold"] is None and k not in differ}
-    kept = {k: r for k, r in known.items() if k not in differ | none}
+    none = {k: q for k, q in known.items() if q.gold is None and k not in differ}
+    kept = {k: q for k, q in known.items() if k not in differ and k not in none}
+    dropped = _dropped(len(differ), list(none.values()))
     if not kept:
-        seen = rows[0]["answer"], rows[0]["n_options"]
         raise DistillbenchError(
-            f"task {name}: expected right answers as letters or as indices from 0, below the number of options; "
-            f"got none in {len(rows)} rows (the first has answer {seen[0]!r} of {seen[1]!r} options)"
+            f"task {name}: expected right answers as letters or numbers, each one of its question's options; got none "
+            f"in {len(rows)} rows: {'; '.join(dropped) or 'no row has a question'}"
         )
-    notes = (
-        [f"{len(differ)} questions dropped: their right answer differs between rows"]
-        if differ
-        else []
-    )
-    notes += (
-        [f"{len(none)} questions dropped: their right answer is none of their options"]
-        if none
-        else []
-    )
-    return kept, tuple(notes)
+    used = [q.label for q in kept.values() if q.label]
+    numbers = any(label.number is not None for label in used)
+    told = [f"labels {in_words(used)}, {len(kept)} questions"] if numbers else []
+    return _Read(kept, first, (*told, *dropped))
 
 
-def _gold(answer: Any, n_options: Any) -> int | None:
-    """Index of the right option, given as a letter or as an index from 0; None where that is not an option."""
-    if answer is None or not isinstance(n_options, int):
+def _label(row: Mapping[str, Any]) -> Label | None:
+    """The right answer of a row."""
+    try:
+        text, n_options = label_text(row["answer"]), label_text(row["n_options"])
+    except ValueError:
         return None
-    text = str(answer).strip()
-    index = (
-        int(text) if text.isdecimal() else ord(text.upper()) - ord("A") if len(text) == 1 else -1
+    if text is None or n_options is None or not n_options.isdecimal():
+        return None
+    return Label(text, int(n_options))
+
+
+def _dropped(differ: int, none: Sequence[_Question]) -> list[str]:
+    notes = (
+        [f"{differ} questions dropped: their right answer differs between rows"] if differ else []
     )
-    return index if 0 <= index < n_options else None
+    if none:
+        row = none[0].row
+        notes.append(
+            f"{len(none)} questions dropped: their right answer is none of their options (the first: "
+            f"{row['answer']!r} of {row['n_options']!r} options)"
+        )
+    return notes
 
 
-def _prompt(name: str, key: str, row: Mapping[str, Any]) -> Prompt:
-    prompt_id = digest(name, key)
+def _prompt(name: str, key: str, question: _Question) -> Prompt:
+    prompt_id, row = digest(name, key), question.row
     cluster = prompt_id if row.get("cluster") is None else f"cluster {row['cluster']}"
     text = str(row["text"]) if row.get("text") is not None else f"question {key}"
     category = "" if row.get("category") is None else str(row["category"])
-    return Prompt(prompt_id, text, cluster, category, int(row["n_options"]), int(row["gold"]))
+    return Prompt(prompt_id, text, cluster, category, question.n_options, question.gold)

@@ -14,9 +14,9 @@ from harness.keys import describes, digest
 from harness.panel.judgements import contest
 from harness.panel.side import Side
 from harness.tasks import AbstractTask, Setting
+from harness.text.clean import clean
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
 
-VERSION = 1  # part of the key of judgements: raised whenever what the judge is told changes meaning
 TEMPLATE = """You will see a request and two replies to it, A and B. Decide which reply serves the person who wrote \
 the request better: correct, to the point, complete and clearly written. The order of the replies means nothing, \
 neither does their length, and what a reply says about itself or about who wrote it does not count.
@@ -57,6 +57,8 @@ class _Duel:
 @dataclass(frozen=True)
 class JudgeTask(AbstractTask):
     """Every model of `first` against every model of `second`, on the answers that both gave."""
+
+    version = 2
 
     answers_to: str = ""  # the open-ended task whose answers are judged
     # the model that judges; it is asked nothing else unless it has another role
@@ -122,7 +124,7 @@ class JudgeTask(AbstractTask):
                 self._request(i, s, d, setting.chat) for i, d in enumerate(duels) for s in (0, 1)
             ),
             chat=setting.chat,
-            version=str(VERSION),
+            version=str(self.version),
             yields=self.declared_yields(),
             notes=tuple(self._notes(duels, authors)),
         )
@@ -176,7 +178,7 @@ def _answers(side: Side) -> dict[str, str]:
     for row, index in enumerate(side.outputs.request):
         request, text = side.requests.requests[int(index)], side.outputs.text[row]
         if side.outputs.answered[row] and text is not None:
-            found.setdefault(side.requests.prompts[request.prompt].id, text)
+            found.setdefault(side.requests.prompts[request.prompt].id, clean(text).text)
     return found
 
 

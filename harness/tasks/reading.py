@@ -37,6 +37,8 @@ class _Asked(NamedTuple):
 class ReadingTask(AbstractTask):
     """Log-probabilities of texts that are given; nothing is generated and nothing is right or wrong."""
 
+    version = 2
+
     # JSONL, JSON, CSV or Parquet file, relative to a folder of tasks or to paths.data
     text: str | None = place(None)
     # text, prompt, category, cluster -> column of the file

@@ -70,7 +70,7 @@ def of_equals(*sides: Side, minimum: int = 1) -> Panel:
 def written(texts: Sequence[str]) -> Texts:
     """Answers to prompts that do not matter."""
     ids = tuple(f"{i:06d}" for i in range(len(texts)))
-    return Texts(ids, tuple(Reply(text, "", "eos") for text in texts))
+    return Texts(ids, tuple(Reply(text, "", text, "eos") for text in texts))
 
 
 def findings(

@@ -24,6 +24,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, Window, score_windows
+from harness.models._hf_text import Speller
 from harness.store.tables import outputs_to_table
 from harness.types import Kind, Outputs, TokenColumns
 
@@ -44,7 +45,9 @@ def model(device: str) -> LoadedModel:
     with torch.no_grad():
         llama.model.norm.weight.mul_(12.0)
     names = frozenset({"input_ids", "logits_to_keep"})
-    return LoadedModel("random", llama, None, torch.device(device), 1024, 0, frozenset({1}), names)
+    nobody = Speller("random", None, (), (), 0, VOCABULARY)
+    place = torch.device(device)
+    return LoadedModel("random", llama, nobody, place, 1024, frozenset({1}), names, ())
 
 
 def seconds(work: object, device: str) -> float:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import pytest
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from harness.cli import exits, main, streams, sweep
 from harness.cli.config import packaged, typed_run
 from harness.plan.run import Run
 
@@ -82,18 +88,52 @@ def composed(content: Mapping[str, Any], tmp_path: Path) -> dict[str, Any]:
     return {str(k): v for k, v in container.items()}
 
 
-def command(
-    tmp_path: Path, *words: str, files: Mapping[str, Any] | None = None
+def inside(
+    tmp_path: Path, *words: str, files: Mapping[str, Any] | None = None, bare: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """`distillbench` as a process, with `files` (name -> content) as the user's --config-dir."""
+    """The same as `command` in this process, which is faster; `bare` = the words alone."""
+    conf = write_files(tmp_path, files or {})
+    line = [*words] if bare else ["--config-dir", str(conf), *words, *_places(tmp_path)]
+    GlobalHydra.instance().clear()
+    main._codes.clear()
+    sweep._begun.clear()
+    exits._said.clear()
+    said, told = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(tmp_path),
+        contextlib.redirect_stderr(said),
+        contextlib.redirect_stdout(told),
+        mock.patch.object(sys, "argv", ["distillbench", *line]),
+        mock.patch.object(streams, "make_lasting"),
+        mock.patch.dict(os.environ),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main.main()
+    code = ended.value.code
+    return subprocess.CompletedProcess(line, int(code or 0), told.getvalue(), said.getvalue())
+
+
+def write_files(tmp_path: Path, files: Mapping[str, Any]) -> Path:
+    """The user's --config-dir with `files` (name -> content)."""
     conf = tmp_path / "conf"
-    for name, content in (files or {}).items():
+    conf.mkdir(exist_ok=True)
+    for name, content in files.items():
         path = conf / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         head = "# @package _global_\n" if name.startswith("matrix/") else ""
         path.write_text(head + OmegaConf.to_yaml(OmegaConf.create(content)))
-    conf.mkdir(exist_ok=True)
-    places = [f"paths.{k}={tmp_path / k}" for k in ("results", "cache", "data")]
+    return conf
+
+
+def _places(tmp_path: Path) -> list[str]:
+    return [f"paths.{k}={tmp_path / k}" for k in ("results", "cache", "data")]
+
+
+def command(
+    tmp_path: Path, *words: str, files: Mapping[str, Any] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`distillbench` as a process, with `files` (name -> content) as the user's --config-dir."""
+    conf = write_files(tmp_path, files or {})
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
     line: Sequence[str] = [
         sys.executable,
@@ -102,7 +142,7 @@ def command(
         "--config-dir",
         str(conf),
         *words,
-        *places,
+        *_places(tmp_path),
     ]
     return subprocess.run(
         line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

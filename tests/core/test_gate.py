@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.plan.run import Condition
-from harness.stages.gate import broken_conditions, conditions_from
+from harness.stages.gate import broken_conditions, gate_from
 from harness.types import DistillbenchError, Score
 
 SCORES = (
@@ -66,7 +66,7 @@ ROW = {"metric": "gap", "student": "s"}
 
 def test_a_good_gate_is_built() -> None:
     content = {"conditions": [{"where": {"student": 7}, "min": 0, "max": 1}]}
-    (condition,) = conditions_from(content, "mine")
+    (condition,) = gate_from(content, "mine").conditions or ()
     assert condition == Condition({"student": 7}, min=0.0, max=1.0)
     seven = replace(SCORES[0], student="7")
     assert broken_conditions([condition], [seven, *SCORES], NOWHERE) == []
@@ -74,13 +74,13 @@ def test_a_good_gate_is_built() -> None:
 
 @pytest.mark.parametrize("content", [None, {}, {"conditions": []}])
 def test_where_no_gate_was_asked_for_nothing_is_said(content: Any) -> None:
-    assert conditions_from(content, "") == ()
+    assert not gate_from(content, "").conditions
 
 
 @pytest.mark.parametrize("content", [None, {}, {"conditions": None}, {"conditions": []}])
 def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any) -> None:
     with pytest.raises(DistillbenchError, match="gate mine: no condition was looked at"):
-        conditions_from(content, "mine")
+        gate_from(content, "mine")
 
 
 @pytest.mark.parametrize("chosen", ["", "mine"])
@@ -116,18 +116,10 @@ def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any)
             "reference: only `within` compares with it",
         ),
         ({"conditions": [{"where": {}, "min": 0}]}, "where: expected columns of scores.csv"),
-        (
-            {"conditions": [{"where": {"metirc": "gap"}, "min": 0}]},
-            "where: 'metirc' is unknown; did you mean 'metric'?",
-        ),
-        (
-            {"conditions": [{"where": ROW, "within": 1, "reference": {"stduent": "s"}}]},
-            "reference: 'stduent' is unknown; did you mean 'student'?",
-        ),
     ],
 )
 def test_a_broken_gate_is_one_line(content: Any, message: str, chosen: str) -> None:
     with pytest.raises(DistillbenchError) as caught:
-        conditions_from(content, chosen)
+        gate_from(content, chosen)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -107,7 +107,9 @@ def test_only_the_judge_judges_and_it_is_asked_nothing_else(tmp_path: Path) -> N
 def test_a_judge_of_the_family_is_warned_of(tmp_path: Path) -> None:
     outcome = judged(tmp_path, judge="teacher")
     assert outcome.record is not None
-    told = "judged: the judge, teacher, is itself one of those compared; its verdicts favour it."
+    told = (
+        "judged: the judge, teacher, is itself one of those compared; its verdicts may favour it."
+    )
     assert told in outcome.record.warnings
     assert {c.task for c in outcome.record.collections if c.model == "teacher"} == {
         "open",

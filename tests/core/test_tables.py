@@ -62,6 +62,22 @@ def _outputs(tokens: TokenColumns | None = None) -> Outputs:
     )
 
 
+def test_shortened_prompts_are_stored_and_older_answers_have_none() -> None:
+    cut = np.array([0, 3, 0])
+    table = tables.outputs_to_table(replace(_outputs(), n_cut=cut))
+    back = tables.outputs_from_table(table).n_cut
+    assert back is not None
+    assert back.tolist() == [0, 3, 0]
+    assert tables.outputs_from_table(tables.outputs_to_table(_outputs())).n_cut is None
+    older = table.drop_columns(["n_cut"])
+    assert tables.outputs_from_table(older).n_cut is None
+    joined = tables.outputs_from_table(tables.join_outputs([older, table])).n_cut
+    assert joined is not None
+    assert sorted(joined.tolist()) == [0, 0, 0, 0, 0, 3]
+    with pytest.raises(ValueError, match="columns differ in length"):
+        replace(_outputs(), n_cut=cut[:2])
+
+
 @pytest.mark.parametrize("with_ends", [True, False])
 def test_outputs_round_trip(with_ends: bool) -> None:
     tokens = TokenColumns(
@@ -72,6 +88,7 @@ def test_outputs_round_trip(with_ends: bool) -> None:
         top_logprobs=np.array([[-1, -9], [-2, -9], [-3, -9]], np.float32),
         byte_ends=np.array([1, 2, 4]) if with_ends else None,
         vocabulary="v",
+        names={5: "▁a", 7: "é"},
     )
     back = tables.outputs_from_table(tables.outputs_to_table(_outputs(tokens)))
     assert back.text == (None, "hi 🙂", None)
@@ -81,7 +98,12 @@ def test_outputs_round_trip(with_ends: bool) -> None:
     for name in ("offsets", "token_ids", "logprobs", "top_ids", "top_logprobs"):
         np.testing.assert_array_equal(getattr(back.tokens, name), getattr(tokens, name))
     assert (back.tokens.byte_ends is not None) == with_ends
-    assert back.tokens.vocabulary == "v"
+    assert (back.tokens.vocabulary, back.tokens.names) == ("v", {5: "▁a", 7: "é"})
+    more = replace(_outputs(tokens), tokens=replace(tokens, names={6: "b"}))
+    parts = [tables.outputs_to_table(x) for x in (_outputs(tokens), more)]
+    joined = tables.outputs_from_table(tables.join_outputs(parts)).tokens
+    assert joined is not None
+    assert joined.names == {5: "▁a", 6: "b", 7: "é"}
 
 
 def test_parts_join_in_the_order_of_requests() -> None:

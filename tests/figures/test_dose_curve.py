@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from harness.board.joined import Job, join
 from harness.board.record import RunRecord
 from harness.figures import Band, Curve, Drawing, Label
 from harness.figures._doses import axis_of
 from harness.figures.dose_curve import DoseCurve
-from harness.stages.record import join_records
 from harness.types import Score
 from tests.figures.marks import of_type
 from tests.report.records import board, record
@@ -28,7 +28,8 @@ def swept(key: str, values: list[str], **others: str) -> RunRecord:
                   for s in record().scores]  # fmt: skip
         jobs.append(replace(record(), scores=tuple(scores)))
     rest = tuple(sorted(others.items()))
-    return join_records(jobs, [tuple(sorted([(key, v), *rest])) for v in values])
+    settings = [tuple(sorted([(key, v), *rest])) for v in values]
+    return join([Job(v, job) for v, job in zip(settings, jobs, strict=True)])
 
 
 def drawn(run: RunRecord) -> Drawing:
@@ -132,13 +133,8 @@ def test_seeds_and_single_runs_are_not_a_dose() -> None:
 
 
 def test_further_keys_make_further_lines() -> None:
-    one, other = (
-        swept("models.s.step", ["10", "20"], seed="0"),
-        swept("models.s.step", ["10", "20"], seed="1"),
-    )
-    drawing = drawn(
-        replace(one, scores=one.scores + other.scores, variants=("models.s.step", "seed"))
-    )
+    settings = [(("models.s.step", step), ("seed", seed)) for step in ("10", "20") for seed in "01"]
+    drawing = drawn(join([Job(v, record()) for v in settings]))
     names = {c.name for c in of_type(drawing, Curve) if STUDENT in c.name}
     assert names == {f"{STUDENT}\n← teacher_a seed=0", f"{STUDENT}\n← teacher_a seed=1"}
 

@@ -12,12 +12,12 @@ import pytest
 
 import harness.figures
 from harness.board.board import Board
+from harness.board.joined import Job, join
 from harness.board.record import RunRecord
 from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Band, Drawing, Heat, Plane, Rows
 from harness.page.draw import plotly
 from harness.plugins import build, kinds
-from harness.stages.record import join_records
 from harness.testing.figures import check_drawing, misplaced
 from tests.figures.marks import dots, of_type
 from tests.report.records import board, record
@@ -33,7 +33,7 @@ def made(kind: str) -> AbstractFigure:
 def board_for(figure: AbstractFigure) -> Board:
     run = record()
     swept = figure.kind == "dose_curve"
-    return board(join_records([run, run], [(("step", "1"),), (("step", "2"),)]) if swept else run)
+    return board(join([Job((("step", v),), run) for v in "12"]) if swept else run)
 
 
 def subject_for(figure: AbstractFigure, seen: Board) -> Subject | None:

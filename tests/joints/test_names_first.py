@@ -32,6 +32,10 @@ class Promised(Store):
         """Yes."""
         return True
 
+    def provenance(self, key: str) -> dict[str, Any]:
+        """Nothing out of the ordinary."""
+        return {}
+
 
 def keys(plan: Plan, store: Store) -> list[tuple[Any, ...]]:
     """Keys of request sets, answers, grades and scores."""

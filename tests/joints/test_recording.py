@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from harness.stages.record import make_record
 from harness.stats.means import clopper_pearson, share_interval
 from harness.types import Pair, Prompt, Score
 from tests.joints.small import LINEAGES, Small, planned
-from tests.report.records import board, record
+from tests.report.records import CONTROLS, board, record
 
 ROLES = {"one": "student", "two": "student", "three": "student", "control": "control"}
 
@@ -62,18 +64,20 @@ def test_families_do_not_mix_and_controls_are_no_rivals() -> None:
     assert compared(scores, ROLES) == ()
 
 
-def test_a_student_is_above_all_controls_only_if_it_is_above_each() -> None:
+def test_a_student_is_above_controls_where_a_further_one_would_stay_below() -> None:
     made = record()
 
-    def with_controls(*values: float) -> bool:
-        of = dict(zip(("independent", "untaught"), values, strict=True))
+    def with_controls(*values: float, lineages: Mapping[str, str] = MappingProxyType({})) -> object:
+        of = dict(zip(CONTROLS, values, strict=False))
         scores = tuple(
             replace(s, value=of[s.student], low=None, high=None)
             if s.metric == "style_transfer" and s.student in of and s.teacher == "teacher_a"
             else s
             for s in made.scores
         )
-        claims = board(replace(made, scores=scores)).claims
+        absent = set(CONTROLS) - set(of)
+        left = tuple(s for s in scores if s.student not in absent)
+        claims = board(replace(made, scores=left, lineages=lineages)).claims
         (claim,) = (
             claim
             for (s, metric), claim in claims.items()
@@ -82,9 +86,15 @@ def test_a_student_is_above_all_controls_only_if_it_is_above_each() -> None:
         assert claim.value == pytest.approx(0.83)
         return claim.above_controls
 
-    assert with_controls(0.2, 0.4)
-    assert not with_controls(0.2, 0.9)
-    assert not with_controls(0.9, 0.95)
+    # mean .25, sd .1291: 95 % of further controls stay below .25 + 2.3534 x .1291 x 1.1180 = .590
+    assert with_controls(0.1, 0.2, 0.3, 0.4) is True
+    # above the highest of them, but a further control may well reach it: limit .95
+    assert with_controls(0.1, 0.2, 0.5, 0.8) is False
+    assert with_controls(0.1, 0.2, 0.3) is None, "three lineages are too few"
+    siblings = {"stranger": "lab", "other_lab": "lab"}
+    assert with_controls(0.1, 0.2, 0.3, 0.4, lineages=siblings) is None, "relatives count once"
+    kin = {"other_lab": "house_a", "teacher_a": "house_a"}
+    assert with_controls(0.1, 0.2, 0.3, 0.9, lineages=kin) is None, "the teacher's relative is out"
 
 
 def test_a_comparison_reads_the_same_from_both_sides() -> None:
@@ -95,6 +105,7 @@ def test_a_comparison_reads_the_same_from_both_sides() -> None:
             c.metric,
             c.task,
             c.teacher,
+            c.base,
             c.second,
             c.first,
             -c.difference,
@@ -144,11 +155,13 @@ def test_what_an_hour_costs(small: Small) -> None:
 
 
 def test_a_role_is_the_first_that_fits(small: Small) -> None:
-    roles = make_record(small.plan, small.store, ()).roles
+    made = make_record(small.plan, small.store, ())
+    roles = {name: made.role(name) for name in made.models}
     expected = {"student": "student", "teacher": "teacher", "base": "base", "ash": "control"}
     assert {name: roles[name] for name in expected} == expected
     chained = replace(small.plan.run, pairs=(Pair("teacher", "student"), Pair("student", "base")))
-    roles = make_record(replace(small.plan, run=chained), small.store, ()).roles
+    made = make_record(replace(small.plan, run=chained), small.store, ())
+    roles = {name: made.role(name) for name in made.models}
     assert (roles["student"], roles["base"]) == ("student", "student")
 
 

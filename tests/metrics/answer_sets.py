@@ -14,11 +14,24 @@ import numpy as np
 import pytest
 
 from harness.metrics import semantic_similarity
+from harness.panel.side import Side
 from harness.testing.panels import Sides
-from harness.testing.sides import sets_of
+from harness.testing.sides import quiz_prompts, scored_side, sets_of
 from harness.types import Floats
 
 EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def scored_sets(n: int = 60) -> Sides:
+    """Models that find the same options likely, and are the surer the more they learned."""
+    prompts = quiz_prompts(n)
+    noise = np.random.default_rng(3).normal(size=(n, 5))
+
+    def side(model: str, sure: float) -> Side:
+        rows = [(sure * row[: p.n_options]).tolist() for row, p in zip(noise, prompts, strict=True)]
+        return scored_side(model, prompts, rows)
+
+    return Sides("quiz", side("student", 2.0), side("teacher", 3.0), side("base", 1.0))
 
 
 def identity_sets(n: int = 30, samples: int = 3) -> Sides:

@@ -135,9 +135,9 @@ def test_too_few_answers_of_both_are_a_reason() -> None:
     prompts = quiz_prompts(40)
     half: list[int | None] = [0 if i < 15 else None for i in range(40)]
     one = Sides("quiz", chosen_side("s", prompts, half), chosen_side("t", prompts, [0] * 40))
-    with pytest.raises(Unavailable, match=r"15 prompts .*at least 20"):
+    with pytest.raises(Unavailable, match=r"15 of 40 prompts .*at least 20"):
         findings(Capa("capa", "capa"), [one], RNG)
-    with pytest.raises(Unavailable, match=r"15 prompts .*at least 20"):
+    with pytest.raises(Unavailable, match=r"15 of 40 prompts .*at least 20"):
         findings(Top1Agreement("t", "t"), [one], RNG)
 
 

@@ -26,7 +26,7 @@ from harness.testing.measures import (
 )
 from harness.testing.panels import Sides
 from harness.testing.sides import talk_sets
-from tests.metrics.answer_sets import identity_sets, install_embedder, trait_sets
+from tests.metrics.answer_sets import identity_sets, install_embedder, scored_sets, trait_sets
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metric"
 Stated = Expected | Callable[[Sides], float]
@@ -102,12 +102,17 @@ IDENTITY: dict[str, dict[str, Stated]] = {
     "bits_per_byte": {"": _bits_per_byte},
     "shared_boundaries": {"": 0.0, "correlation": 1.0},
     "preference": {"": (0.0, 1.0), "over_controls": (0.0, 1.0)},  # how far the teacher itself goes
+    "calibration": {"confidence_gap": 1.0},
+    "reading_gain": {
+        "": (0.0, 3.0)
+    },  # how much more than the base the teacher expects its own text
     "next_token_agreement": {"": 1.0, "over_controls": (0.3, 0.9)},
 }
 
 # Measures that need several answers to each prompt, or answers to questions of their own.
 SETS: dict[str, Callable[[], Sides]] = {
     "semantic_similarity": talk_sets,
+    "calibration": scored_sets,
     "identity": identity_sets,
     "trait": trait_sets,
 }

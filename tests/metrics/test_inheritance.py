@@ -141,7 +141,7 @@ def test_reasons_of_error_inheritance() -> None:
     for name in ("expected", "excess", "excess_vs_controls"):
         assert (
             few[name]
-            == "5 controls of other lineages than student and teacher; at least 6 are needed"
+            == "5 controls of other lineages that answered nine in ten of the prompts; at least 6 are needed"
         )
     alike = tuple(replace(c, lineage=f"lab{i % 3}") for i, c in enumerate(one.controls))
     same_labs = {

@@ -64,7 +64,7 @@ def test_the_other_way_round_mirrors() -> None:
 
 def test_a_judge_that_says_nothing_gives_a_reason_and_its_share() -> None:
     found = numbers(judged_sides({("student", "teacher"): [("Well.", "A"), ("A", "B")] * 15}))
-    assert found["retention"] == "15 prompts with a verdict; at least 20 are needed"
+    assert found["retention"] == "15 of 30 prompts with a verdict; at least 20 are needed"
     assert found["unreadable"] == 0.25
 
 

@@ -77,7 +77,7 @@ def test_too_few_clean_prompts_is_a_reason() -> None:
     entries = found(OVERLAP, trained_side(dirty=95))
     assert (
         entries["clean"].statistic
-        == "5 prompts do not overlap with the training data; at least 20 are needed"
+        == "5 of 100 graded prompts do not overlap with the training data; at least 20 are needed"
     )
     assert value(entries["all"]).value == 0.6
 

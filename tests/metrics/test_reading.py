@@ -14,6 +14,7 @@ from scipy.stats import pearsonr
 from harness.metrics.bits_per_byte import BitsPerByte
 from harness.metrics.next_token_agreement import NextTokenAgreement
 from harness.metrics.preference import Preference
+from harness.metrics.reading_gain import ReadingGain
 from harness.metrics.shared_boundaries import SharedBoundaries, Tokens, shared_pieces
 from harness.metrics.token_divergence import TokenDivergence
 from harness.models.hf import HfModel
@@ -174,6 +175,22 @@ def test_padding_of_one_vocabulary_is_no_difference() -> None:
         assert kl_nats(both.teacher, both.student) == pytest.approx(np.zeros(30), abs=1e-6)
 
 
+def _named(side: Side | None, names: dict[int, str], vocabulary: str) -> Side:
+    assert side is not None
+    tokens = replace(tokens_of(side), names=names, vocabulary=vocabulary)
+    return replace(side, outputs=replace(side.outputs, tokens=tokens))
+
+
+def test_ids_that_occur_on_both_sides_must_mean_the_same() -> None:
+    """A pad token that one tokenizer has and the other has not makes no difference."""
+    sides = reading_sides()
+    names = {i: f"w{i}" for i in range(200)}
+    student = _named(sides.student, {**names, 200: "<pad>"}, "x")
+    teacher = _named(sides.teacher, {**names, 201: "<pad>"}, "y")
+    found = findings(DIVERGENCE, [replace(sides, student=student, teacher=teacher)], RNG)
+    assert repr(found) == repr(findings(DIVERGENCE, [sides], RNG))
+
+
 def test_other_tokenizers_and_other_tokens_are_a_reason() -> None:
     sides = reading_sides()
     other = replace(tokens_of(sides.student), vocabulary="syllables")
@@ -186,6 +203,13 @@ def test_other_tokenizers_and_other_tokens_are_a_reason() -> None:
     ]
     with pytest.raises(Unavailable, match="different tokenizers"):
         findings(DIVERGENCE, [replace(sides, student=unknown[0], teacher=unknown[0])], RNG)
+    for names, words in (
+        ({0: "the"}, "different tokenizers"),
+        ({999: "a"}, "different tokenizers"),
+    ):
+        odd = [_named(sides.student, names, "x"), _named(sides.teacher, {0: "a"}, "y")]
+        with pytest.raises(Unavailable, match=words):
+            findings(DIVERGENCE, [replace(sides, student=odd[0], teacher=odd[1])], RNG)
     bare = replace(sides.student, outputs=replace(sides.student.outputs, tokens=None))
     with pytest.raises(Unavailable, match="student gives no log-probabilities of single tokens"):
         findings(DIVERGENCE, [replace(sides, student=bare)], RNG)
@@ -370,6 +394,22 @@ def _gain(side: Side, base: Side, author: str, prompt: str) -> float:
     return found[0] - found[1]
 
 
+def test_the_gain_is_the_difference_of_two_bits_per_byte_paired_by_text() -> None:
+    sides = reading_sides(30, top=0)
+    assert sides.base is not None
+    bits = {"student": 0.0, "base": 0.0}
+    size = 0
+    for name, side in (("student", sides.student), ("base", sides.base)):
+        for row, index in enumerate(side.outputs.request):
+            request = side.requests.requests[int(index)]
+            if request.leaf == "teacher":
+                bits[name] -= float(side.outputs.logprob_nats[row]) / math.log(2)
+                size += len(request.continuation.encode()) * (name == "student")
+    gain = values(findings(ReadingGain("r", "r"), [sides], RNG))[""]
+    assert gain.value == pytest.approx((bits["base"] - bits["student"]) / size, abs=1e-12)
+    assert gain.n == 30
+
+
 def test_preference_is_the_double_loop() -> None:
     sides = reading_sides(30, top=0)  # sums of log-probabilities are enough
     base, ids = sides.base, [p.id for p in sides.student.requests.prompts]
@@ -420,5 +460,5 @@ def test_next_tokens_are_compared_with_controls() -> None:
     assert found["over_controls"].value == pytest.approx(share(sides.student) - chance, abs=1e-12)
     alone = findings(NextTokenAgreement("n", "n"), [replace(sides, controls=())], RNG)
     assert [f.statistic for f in alone if f.name == "over_controls"] == [
-        "no controls of another lineage than student and teacher"
+        "no control of another lineage than student and teacher has answers here"
     ]

@@ -131,7 +131,7 @@ def test_favourites_by_hand() -> None:
     assert usable.value == 1
     assert (
         found["favourite_over_controls"]
-        == "no controls of another lineage than student and teacher"
+        == "no control of another lineage than student and teacher has answers here"
     )
 
 

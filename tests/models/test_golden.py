@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from harness.keys import canonical
-from harness.models import AbstractModel, BatchedSession
+from harness.models import AbstractModel, AbstractSession
 from harness.models.fake import FakeModel
 from harness.models.hf import HfModel
 from harness.models.lm_eval import LmEvalModel
@@ -29,6 +29,7 @@ from harness.plan import collections
 from harness.plugins import build, kinds
 from harness.types import Decoding, Kind, Message, Outputs, Paths, Request
 from tests.changes import defaults
+from tests.models import asking
 from tests.models.tiny import byte_tokenizer, save_llama
 
 FILE = Path(__file__).with_name("golden.json")
@@ -46,7 +47,7 @@ REQUESTS = (
     Request(5, "score", "Question: what metal is dug in Orl? Answer: ", continuation="tin"),
     Request(6, "score", TALK, slot=1, continuation=" seven"),
     Request(7, "read", "", continuation="The miller paints the door red. " * 5),
-    Request(8, "choose", "q1"),
+    Request(8, "choose", "q1", n_options=4),
 )
 DECODING = Decoding(max_new_tokens=6, seed=3, sample=1)
 KINDS: dict[str, type[AbstractModel]] = {
@@ -91,13 +92,12 @@ def model_of(kind: str, folder: Path) -> AbstractModel:
 
 
 @contextlib.contextmanager
-def opened(model: AbstractModel, folder: Path) -> Iterator[BatchedSession]:
+def opened(model: AbstractModel, folder: Path) -> Iterator[AbstractSession]:
     """The model, ready to be asked."""
     with pytest.MonkeyPatch.context() as patch:
         if model.kind == "lm_eval":
             patch.setattr("lm_eval.api.registry.get_model", lambda name: Echo)
         with model.open(Paths(folder, folder, (), folder)) as session:
-            assert isinstance(session, BatchedSession)
             yield session
 
 
@@ -138,7 +138,9 @@ def answered(kind: str, folder: Path) -> dict[str, Any]:
         decoding = DECODING
         if "tokens" in kinds:
             decoding = Decoding(**{**vars(DECODING), "top_logprobs": 2})
-        return plain(session.answer_batch(asked, [f"prompt {r.prompt}" for r in asked], decoding))
+        return plain(
+            asking.answered(session, asked, decoding, [f"prompt {r.prompt}" for r in asked])
+        )
 
 
 def plain(found: Outputs) -> dict[str, Any]:

@@ -17,7 +17,8 @@ import torch
 from harness.models import Ask, _hf_files
 from harness.models._hf_bytes import byte_ends
 from harness.models._hf_score import rolling_windows
-from harness.models.hf import HfModel, HfSession
+from harness.models._hf_session import HfSession
+from harness.models.hf import HfModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 from tests.models.tiny import NO_SYSTEM, byte_tokenizer, save_llama
@@ -369,7 +370,7 @@ def test_bad_fields(llama: Path) -> None:
 
 
 def test_too_much_is_asked(session: HfSession) -> None:
-    with pytest.raises(DistillbenchError, match="max_new_tokens below max_length 48, got 48"):
+    with pytest.raises(DistillbenchError, match=r"max_new_tokens of at most 46 \(.* 48\), got 48"):
         session.answer_batch([Request(0, "generate", "a", max_new_tokens=48)], ["p"], Decoding())
     with pytest.raises(DistillbenchError, match="continuation of 1 to 48 tokens"):
         session.answer_batch(

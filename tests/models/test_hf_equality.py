@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.models.hf import HfModel, HfSession
+from harness.models._hf_session import HfSession
+from harness.models.hf import HfModel
 from harness.types import Decoding, Message, Paths, Request
 from tests.models.tiny import byte_tokenizer
 
@@ -25,9 +26,9 @@ PAIRS = [
     ("", "Sieben Zwerge grüßen"),
     ("", "x"),
     ("<s>The rain", " comes down"),
-    ("The miller paints the door red and hums. " * 8, "Then serve them"),
     ("Café", " crème 東京"),
 ]
+LONG = "The miller paints the door red and hums. " * 8
 TEXTS = [
     "The miller of Brask paints the door red.",
     CORPUS_TEXT := "Sieben Zwerge grüßen höflich; naïve café crème, 東京 and Ωmega. " * 7,
@@ -39,7 +40,6 @@ PROMPTS = [
     "Question: what metal is dug in Orl? Answer:",
     "1. Wash the pears.\n2.",
     "Sieben Zwerge",
-    "Then serve them, dear reader, with a pinch of salt. " * 5,
     "a",
     "user asks",
     "system says: add 3 and 4",
@@ -120,12 +120,8 @@ def test_greedy_texts(folder: Path, session: HfSession, until: tuple[str, ...]) 
 @pytest.mark.parametrize("prefill", [False, True])
 def test_conversations(folder: Path, session: HfSession, prefill: bool) -> None:
     reference = _reference(folder)
-    turns = [
-        Message("system", "system says"),
-        Message("user", "add 3 and 4"),
-        Message("assistant", "you get 7"),
-    ]
-    turns += [] if prefill else [Message("user", "Done.")]
+    turns = [Message("system", "system says"), Message("user", "add 3 and 4")]
+    turns += [Message("assistant", "you get 7")] if prefill else []
     rendered = reference.apply_chat_template(
         [{"role": m.role, "content": m.content} for m in turns], not prefill
     )
@@ -189,3 +185,46 @@ def test_architectures(architecture: str, tmp_path: Path) -> None:
     assert list(found.text[: len(PROMPTS)]) == texts
     assert len(set(found.n_tokens[: len(PROMPTS)].tolist())) > 1
     np.testing.assert_allclose(found.logprob_nats[-3:], [value for value, _ in values], rtol=1e-5)
+
+
+def test_a_context_that_does_not_fit_keeps_its_beginning(folder: Path, session: HfSession) -> None:
+    """48 positions. Where the tokenizer puts nothing before texts, lm-eval cuts alike; else its cut loses <s>."""
+    reference, end = _reference(folder), "Then serve them"
+    context, target = reference.tok_encode(LONG.rstrip()), reference.tok_encode(" " + end)
+    begins = context[0] == 0
+    target = target[begins:]
+    kept = [*context[:begins], *context[len(context) - (49 - len(target)) + begins :]]
+    assert len(kept) + len(target) == 49
+    ((expected, _),) = reference._loglikelihood_tokens(
+        [(("", ""), kept, target)], disable_tqdm=True
+    )
+    scored = Request(0, "score", LONG, continuation=end)
+    found = session.answer_batch([scored], ["p"], Decoding())
+    assert found.logprob_nats[0] == pytest.approx(expected, rel=2e-6)
+    assert found.n_cut is not None
+    assert found.n_cut.tolist() == [len(context) - len(kept)]
+    if not begins:
+        (whole,) = reference.loglikelihood(
+            _instances("loglikelihood", [(LONG, end)]), disable_tqdm=True
+        )
+        assert found.logprob_nats[0] == pytest.approx(whole[0], rel=2e-6)
+
+
+def test_a_prompt_that_does_not_fit_keeps_its_beginning(folder: Path, session: HfSession) -> None:
+    """28 of 48 positions are left for the prompt; transformers' own generate goes on from the same ids."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids = tokenizer(LONG).input_ids
+    begins = int(ids[0] == 0)
+    kept = [*ids[:begins], *ids[len(ids) - 28 + begins :]]
+    written = AutoModelForCausalLM.from_pretrained(folder).generate(
+        torch.tensor([kept]), do_sample=False, max_new_tokens=20, pad_token_id=1
+    )
+    expected = tokenizer.decode(written[0, 28:], skip_special_tokens=True)
+    requests = [Request(0, "generate", LONG, max_new_tokens=20)]
+    found = session.answer_batch(requests, ["p"], Decoding())
+    assert found.text[0] == expected
+    assert found.n_cut is not None
+    assert found.n_cut.tolist() == [len(ids) - 28]

@@ -15,6 +15,7 @@ from harness.models import AbstractModel
 from harness.plugins import build, kinds, plugin_class
 from harness.types import Paths
 from tests.changes import changes, marks
+from tests.models.tiny import save_adapter
 
 ROWS = [{"custom_id": "1", "prompt": "Why?", "response": "So."}]
 
@@ -44,13 +45,19 @@ def _hf(folder: Path, llama: Path) -> Example:
     first, same, retrained = (str(shutil.copytree(llama, folder / n)) for n in "abc")
     config = Path(retrained) / "tokenizer_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "extra": 1}))
-    model = build("models", "m", {"kind": "hf", "path": first})
-    return Example(model, {}, {"path": (same, retrained), "revision": ("main", None)})
+    model = build("models", "m", {"kind": "hf", "path": first, "device": "cpu"})
+    places = {"path": (same, retrained), "revision": ("main", None), **_HF_PLACES}
+    return Example(model, {}, {**places, "adapter": (None, str(save_adapter(folder / "adapter")))})
+
+
+# auto on a CPU is float32; the weights are stored so too
+_HF_PLACES: dict[str, Any] = {"dtype": ("float32", "float16"), "device": ("cpu:0", None)}
 
 
 def _hub(folder: Path, llama: Path) -> Example:
-    model = build("models", "m", {"kind": "hf", "path": "owner/m", "revision": "a" * 40})
-    return Example(model, {}, {"path": ("owner/fork", None), "revision": (None, "b" * 40)})
+    fields = {"kind": "hf", "path": "owner/m", "revision": "a" * 40, "device": "cpu"}
+    places = {"path": ("owner/fork", None), "revision": (None, "b" * 40), **_HF_PLACES}
+    return Example(build("models", "m", fields), {}, {**places, "adapter": (None, None)})
 
 
 def _recorded(folder: Path, llama: Path) -> Example:
@@ -61,7 +68,7 @@ def _recorded(folder: Path, llama: Path) -> Example:
     fields = {"kind": "recorded", "file": file, "where": where, "prompts_file": "one.jsonl"}
     return Example(
         build("models", "m", fields),
-        {"columns": {"answer": "response"}},
+        {"columns": {"answer": "response"}, "format": "openai_batch", "run": "one"},
         {
             "file": ("{name}.jsonl", "other.jsonl"),
             "prompts_file": ("same.jsonl", "other.jsonl"),

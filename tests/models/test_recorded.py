@@ -15,6 +15,7 @@ from harness.models import Ask
 from harness.models.recorded import RecordedModel
 from harness.plugins import build
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
+from tests.models.asking import answered
 
 ROWS: list[dict[str, Any]] = [
     {"model": "a", "prompt": "Name a tree.", "response": "Oak", "pick": "B", "n": 0},
@@ -42,10 +43,8 @@ def answers(
 ) -> Outputs:
     assert model.faults(paths(folder)) == []
     ids = [f"id{r.prompt}" for r in requests]
-    ask = Ask("key", tuple(requests), tuple(ids), Decoding(sample=sample))
     with model.open(paths(folder)) as session:
-        assert session.batches(ask) == [list(range(len(requests)))]
-        return session.answer_batch(requests, ids, ask.decoding)
+        return answered(session, requests, Decoding(sample=sample), ids)
 
 
 def fault(folder: Path, model: RecordedModel) -> str:
@@ -100,9 +99,7 @@ def test_exact_text_wins_over_text_that_differs_in_white_space(tmp_path: Path) -
     rows = [{"prompt": "x =  1", "response": "two"}, {"prompt": "x = 1", "response": "one"}]
     model = recorded(file=write(tmp_path, "a.jsonl", rows))
     assert answers(tmp_path, model, asked("x = 1", "x =  1")).text == ("one", "two")
-    with pytest.raises(
-        DistillbenchError, match=r"row 1 and .*row 2: the prompt 'x =  1' stands twice"
-    ):
+    with pytest.raises(DistillbenchError, match=r"answers none of the 1 requests"):
         answers(tmp_path, model, asked("x\t=\t1"))
     assert answers(
         tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:1])), asked(" x = 1\n")
@@ -170,7 +167,7 @@ def test_predictions_are_letters_or_indices_or_null(tmp_path: Path, suffix: str)
     rows = [{"question_id": 70 + i, "pred": p, "answer": "A"} for i, p in enumerate(picks)]
     file = write(tmp_path, f"p.{suffix}", rows)
     model = recorded(file=file, columns={"prompt": "question_id", "choice": "pred"})
-    requests = [Request(i, "choose", str(70 + i)) for i in range(6)]
+    requests = [Request(i, "choose", str(70 + i), n_options=4) for i in range(6)]
     found = answers(tmp_path, model, requests)
     assert found.choice == (1, 2, 3, None, 0, None)
     assert found.answered == (True, True, True, True, True, False)
@@ -181,14 +178,16 @@ def test_numeric_predictions_with_gaps_are_indices(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"q": "x", "pred": 2}, {"q": "y", "pred": None}]
     model = recorded(file=write(tmp_path, "p.csv", rows), columns={"prompt": "q", "choice": "pred"})
     assert answers(
-        tmp_path, model, [Request(0, "choose", "x"), Request(1, "choose", "y")]
-    ).choice == (2, None)
+        tmp_path,
+        model,
+        [Request(0, "choose", "x", n_options=2), Request(1, "choose", "y", n_options=2)],
+    ).choice == (1, None)
 
 
 def test_whole_numbers_stored_as_floats_are_the_same_prompts(tmp_path: Path) -> None:
     file = write(tmp_path, "p.parquet", [{"q": 70.0, "pred": "A"}])
     model = recorded(file=file, columns={"prompt": "q", "choice": "pred"})
-    assert answers(tmp_path, model, [Request(0, "choose", "70")]).choice == (0,)
+    assert answers(tmp_path, model, [Request(0, "choose", "70", n_options=2)]).choice == (0,)
 
 
 @pytest.mark.parametrize("pick", ["Paris", "-1", "2.5", 2.5, -1])
@@ -197,9 +196,7 @@ def test_a_prediction_that_is_no_option_is_a_fault(tmp_path: Path, pick: Any) ->
         file=write(tmp_path, "p.jsonl", [{"q": "x", "pred": pick}]),
         columns={"prompt": "q", "choice": "pred"},
     )
-    assert "row 1: column 'pred': expected a letter, an index from 0, or nothing" in fault(
-        tmp_path, model
-    )
+    assert "row 1: column 'pred': expected a letter or a number, got" in fault(tmp_path, model)
 
 
 @pytest.mark.parametrize("where", ["model_outputs.json", "folder"])
@@ -252,7 +249,7 @@ def test_openai_batches_are_joined_to_their_prompts(tmp_path: Path) -> None:
     assert answers(tmp_path, model, requests).text == ("Yo", "Oak", None)
     assert answers(tmp_path, model, requests, sample=1).text == (None, "Elm", None)
     missing = recorded(file="out.jsonl", prompts_file=write(tmp_path, "some.jsonl", inputs[1:]))
-    assert "row 3: custom_id 'r1' is not in" in fault(tmp_path, missing)
+    assert "row 3: id 'r1' is not in" in fault(tmp_path, missing)
 
 
 def test_a_batch_without_prompts_is_joined_by_the_prompt_or_its_id(tmp_path: Path) -> None:
@@ -370,3 +367,37 @@ def test_what_a_file_may_hold_is_told_from_its_name_and_columns() -> None:
         "generate",
         "choose",
     }
+
+
+def test_rows_of_one_prompt_are_samples_where_nothing_else_tells_them_apart(tmp_path: Path) -> None:
+    rows = [{"prompt": p, "response": f"{p} {d}", "id": n, "at": n * 7} for n, (p, d) in enumerate(
+        (p, d) for d in "xyz" for p in ("Hi", "Yo"))]  # fmt: skip
+    model = recorded(file=write(tmp_path, "a.csv", rows))
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=1).text == ("Hi y", "Yo y")
+    with model.open(paths(tmp_path)) as session:
+        (note,) = session.notes(Ask("k", tuple(asked("Hi", "Yo")), ("", ""), Decoding()))
+    assert note.startswith("every prompt stands in 3 rows")
+
+
+@pytest.mark.parametrize("column", ["epoch", "sample_idx"])
+def test_a_usual_column_numbers_the_samples(tmp_path: Path, column: str) -> None:
+    rows = [
+        {"prompt": p, "response": f"{p} {d}", column: d}
+        for p, d in [("Hi", 3), ("Hi", 1), ("Yo", 1)]
+    ]
+    model = recorded(file=write(tmp_path, "a.jsonl", rows))
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=0).text == ("Hi 1", "Yo 1")
+    assert answers(tmp_path, model, asked("Hi", "Yo"), sample=1).text == ("Hi 3", None)
+
+
+def test_two_models_in_one_file_are_not_samples(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": p, "response": f"{m} {p}", "generator": m} for m in "ab" for p in ("Hi", "Yo")
+    ]
+    file = write(tmp_path, "a.jsonl", rows)
+    line = fault(tmp_path, recorded(file=file))
+    assert "one for each 'generator' (a, b)" in line
+    assert "where: {generator: 'a'}" in line
+    assert fault(tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:3])))
+    sampled = recorded(file=file, columns={"answer": "response", "sample": "generator"})
+    assert answers(tmp_path, sampled, asked("Hi"), sample=1).text == ("b Hi",)

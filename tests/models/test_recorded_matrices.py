@@ -11,7 +11,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from harness.plugins import build
-from harness.types import Decoding, Paths, Request
+from harness.types import Paths, Request
+from tests.models.asking import answered
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 MATRICES = ("alpaca_eval", "mmlu_pro")
@@ -48,14 +49,14 @@ def test_every_model_has_answers(name: str, kind: Any, shared_data: Path, tmp_pa
     )
     column = "prompt" if kind == "generate" else "question_id"
     asked = pd.read_parquet(file, columns=[column])[column].drop_duplicates().astype(str)
-    requests = [Request(i, kind, text) for i, text in enumerate(asked)]
+    requests = [Request(i, kind, text, n_options=10) for i, text in enumerate(asked)]
     keys = set()
     for model, fields in matrix(name)["models"].items():
         backend = build("models", model, fields)
         assert backend.faults(where) == []
         keys.add(backend.key(where))
         with backend.open(where) as session:
-            outputs = session.answer_batch(requests, [""] * len(requests), Decoding())
+            outputs = answered(session, requests)
         assert sum(outputs.answered) >= 0.99 * len(requests)
     assert len(keys) == len(matrix(name)["models"])
 

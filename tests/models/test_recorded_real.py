@@ -11,7 +11,8 @@ import pandas as pd
 
 from harness.models.recorded import RecordedModel
 from harness.plugins import build
-from harness.types import Decoding, Outputs, Paths, Request
+from harness.types import Outputs, Paths, Request
+from tests.models.asking import answered
 
 TABLE = {
     "file": "alpaca_eval/responses.parquet",
@@ -30,7 +31,7 @@ def answers(model: RecordedModel, requests: list[Request], data: Path, cache: Pa
     paths = Paths(cache, cache, (), data)
     assert model.faults(paths) == []
     with model.open(paths) as session:
-        return session.answer_batch(requests, [f"id{i}" for i in range(len(requests))], Decoding())
+        return answered(session, requests)
 
 
 def questions(data: Path) -> list[Request]:
@@ -76,7 +77,7 @@ def test_predictions_of_real_models(shared_data: Path, tmp_path: Path) -> None:
     )
     found = answers(
         model,
-        [Request(i, "choose", str(q)) for i, q in enumerate(rows.index)],
+        [Request(i, "choose", str(q), n_options=10) for i, q in enumerate(rows.index)],
         shared_data,
         tmp_path,
     )

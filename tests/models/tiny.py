@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -66,4 +67,32 @@ def save_llama(folder: Path, tokenizer: Any, seed: int = 0, **changes: Any) -> P
     model = LlamaForCausalLM(LlamaConfig(**{**shape, **changes}))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_adapter(folder: Path, seed: int = 0, base: str = "", layers: int = 2) -> Path:
+    """A LoRA adapter of rank 2 for `save_llama`'s queries and values, large enough to change every answer."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True)
+    settings = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base,
+        "r": 2,
+        "lora_alpha": 16,
+        "target_modules": ["q_proj", "v_proj"],
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    rng = torch.Generator().manual_seed(seed)
+    parts = {
+        f"base_model.model.model.layers.{layer}.self_attn.{name}.lora_{part}.weight": torch.randn(
+            shape, generator=rng
+        )
+        for layer in range(layers)
+        for name in ("q_proj", "v_proj")
+        for part, shape in (("A", (2, 32)), ("B", (32, 2)))
+    }
+    save_file(parts, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     return folder

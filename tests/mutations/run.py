@@ -22,6 +22,7 @@ from tests.mutations.faults import Fault, faults
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("harness", "conf", "tasks", "tests", "pyproject.toml", "results/reference")
+_HANGS_S = 300
 FAILED = 1  # pytest's exit code where tests ran and some failed; any other code is no verdict
 
 
@@ -77,9 +78,12 @@ def passes(copy: Path, tests: list[str]) -> int:
     """pytest's exit code for some tests of the copy."""
     line = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        line, cwd=copy, env=environment, capture_output=True, check=False
-    ).returncode
+    try:
+        return subprocess.run(
+            line, cwd=copy, env=environment, capture_output=True, check=False, timeout=_HANGS_S
+        ).returncode
+    except subprocess.TimeoutExpired:  # a fault that makes a test wait for ever is noticed too
+        return FAILED
 
 
 if __name__ == "__main__":

@@ -57,7 +57,12 @@ STUDENTS = {
     "unnamed_student_with_quite_a_long_name-v0.2": ("teacher_a", 0.55, 0.61),
     "answers_of_b": ("teacher_b", 0.66, 0.72),
 }
-CONTROLS = {"independent": (0.62, 0.12), "untaught": (0.08, -0.06)}
+CONTROLS = {
+    "independent": (0.62, 0.12),
+    "untaught": (0.58, -0.06),
+    "stranger": (0.55, 0.05),
+    "other_lab": (0.6, 0.1),
+}
 TASKS = ("zoo_facts", "zoo_sums", "zoo_words")
 FAMILIES = {"format": 1.1, "words": 0.75, "edges": 1.05}
 UNRELATED = (0.1, 0.16)  # mean and standard deviation of lineages
@@ -70,6 +75,7 @@ FEATURES = {
 MEASURES = (
     "capability_transfer",
     "style_transfer",
+    "calibration",
     "capa",
     "ngram_similarity",
     "error_inheritance",
@@ -144,6 +150,10 @@ def _pair_scores(
         scores.append(_score("error_inheritance/shared_wrong", task, who, shared, 0.05))
         scores.append(_score("error_inheritance/expected", task, who, 0.33, 0.02))
         scores.append(_score("error_inheritance/excess", task, who, shared - 0.33, 0.05))
+        excess = replace(
+            _score("error_inheritance/excess_vs_controls", task, who, shared - 0.4, 0.1), n=9
+        )
+        scores.append(replace(excess, level="models"))
     scores.append(_score("style_classifier", "zoo_style", who, style + rng.gauss(0, 0.05), 0.1))
     scores.append(replace(_score("length", "zoo_style", who, 0.09, 0.04), unit="gap recovered"))
     scores.append(
@@ -168,6 +178,9 @@ def _model_scores(model: str, level: float, style: float, rng: random.Random) ->
     scores = [
         _score("task_score", t, who, 0.3 + 0.55 * level + rng.gauss(0, 0.02), 0.04) for t in TASKS
     ]
+    for b, sure in enumerate((0.3, 0.5, 0.7, 0.9), start=1):
+        for part, value in (("confidence", sure), ("right", min(0.98, sure + 0.1 * level))):
+            scores.append(_score(f"calibration/bin/{b:02d}/{part}", "zoo_facts", who, value, 0.01))
     for feature, (low, high) in FEATURES.items():
         value, half = low + style * (high - low), 0.05 * abs(high - low)
         scores.append(_score(f"style_profile/{feature}", "zoo_style", who, value, half))
@@ -208,6 +221,7 @@ def comparisons() -> tuple[Comparison, ...]:
                         metric,
                         task,
                         "teacher_a",
+                        "base",
                         first,
                         second,
                         d,

@@ -22,10 +22,6 @@ def told(**changes: object) -> tuple[str, ...]:
     return cautions(replace(quiet, **changes))  # type: ignore[arg-type]
 
 
-def test_nothing_is_said_of_a_run_in_order() -> None:
-    assert told() == ()
-
-
 def test_each_fact_has_its_line_in_the_order_of_the_page() -> None:
     run: RunRecord = record()
     facts = dict(next(iter(run.tasks.values())))
@@ -49,27 +45,19 @@ def test_each_fact_has_its_line_in_the_order_of_the_page() -> None:
         ),
     )
     assert lines == (
-        "base has no answers to open: no file",
+        "base x open is missing: no file",
         "teacher_a x open: an answer holds the value of environment variable A_KEY and B_KEY; answers are kept as they "
         "came, so change that key before you show them to others.",
         "No base for answers_of_a: what came across cannot be told from what was there before.",
         "Only 1 independent control lineage: too few for any claim of provenance.",
         "Fewer than 200 prompts: open (120); intervals are wide.",
-        "Ceiling not attainable: the answers of teacher_a do not vary (greedy decoding).",
+        "No ceiling from a second sample of teacher_a: greedy decoding asks for one answer a prompt.",
         "judged: the judge, judge, is of one lineage with logits_of_a; its verdicts may favour it.",
-        "judged: the judge, answers_of_a, is itself one of those compared; its verdicts favour it.",
+        "judged: the judge, answers_of_a, is itself one of those compared; its verdicts may favour it.",
         "answers_of_a was trained on text that overlaps with 3 of 240 prompts of open (1 word for word).",
         "Not like for like: they were decoded differently.",
         "open: 2 rows dropped",
     )
-
-
-def test_a_second_sample_makes_a_ceiling() -> None:
-    tasks = {"open": {"kind": "prompts", "n_prompts": 240, "yields": "text"}}
-    drawn = tuple(collection("teacher_a", "open", sample=i) for i in (0, 1))
-    pairs = (Pair("teacher_a", "answers_of_a", "base"),)
-    assert told(tasks=tasks, pairs=pairs, collections=drawn) == ()
-    assert "do not vary" in told(tasks=tasks, pairs=pairs, collections=drawn[:1])[0]
 
 
 def test_a_run_without_a_number_says_why_first() -> None:

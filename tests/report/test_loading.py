@@ -12,10 +12,10 @@ import pytest
 
 import harness
 from harness.api import Results, load
+from harness.board.joined import Job, join
 from harness.board.saved import read_record, write_record
 from harness.board.subjects import subjects_of
 from harness.board.tables import scores_table
-from harness.stages.record import join_records
 from harness.stages.report import write_report
 from harness.stats.paired import compare
 from harness.types import DistillbenchError, Score
@@ -42,7 +42,7 @@ def test_the_record_comes_back_as_it_was(folder: Path) -> None:
 
 def test_a_sweep_comes_back_too(tmp_path: Path) -> None:
     settings = [(("step", "2"), ("a.b", "x")), (("step", "10"), ("a.b", "y"))]
-    joined = join_records([record(), record()], settings)
+    joined = join([Job(v, record()) for v in settings])
     back = read_record(write_report(joined, tmp_path / "report", read).parent)
     assert {s.variant for s in back.scores} == set(settings)
     assert back.settings == tuple(settings)
@@ -61,7 +61,7 @@ def test_a_folder_without_results_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DistillbenchError, match=r"run\.json: expected a file that a run left"):
         harness.load(tmp_path)
     (tmp_path / "run.json").write_text('{"schema": 1}')
-    with pytest.raises(DistillbenchError, match="expected schema 2, got 1"):
+    with pytest.raises(DistillbenchError, match="expected schema 3, got 1"):
         harness.load(tmp_path)
 
 

@@ -90,7 +90,7 @@ def test_sentence_says_both_numbers_and_the_corner() -> None:
     assert said["style_only"].doubts[-1] == "80\u00a0% of its replies are too short to show a style"
     assert len(said["answers_of_a"].doubts) == 1
     assert (
-        "Style: above all controls (independent reaches 12\u00a0%)"
+        "Style: above what unrelated models reach (independent reaches 12\u00a0%)"
         in said["answers_of_a"].doubts[0]
     )
     corners = {name: s.corner for name, s in said.items()}

@@ -14,12 +14,14 @@ from pathlib import Path
 import markupsafe
 import pytest
 
-from harness.board.record import CollectionRecord, RunRecord
+from harness.board.joined import Job, join
+from harness.board.record import CollectionRecord
 from harness.page.measures import measures
 from harness.stages.report import write_report
 from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, board, read, record
 
 FILES = [
+    "changes.csv",
     "index.html",
     "influence.parquet",
     "leaderboard.csv",
@@ -79,12 +81,7 @@ def test_scores_csv_has_the_promised_columns_and_full_floats(report: Path) -> No
 
 
 def test_swept_keys_follow_as_columns(tmp_path: Path) -> None:
-    run = record()
-    swept: RunRecord = replace(
-        run,
-        scores=tuple(replace(s, variant=(("seed", "7"),)) for s in run.scores),
-        variants=("seed",),
-    )
+    swept = join([Job((("seed", "7"),), record())])
     folder = write_report(swept, tmp_path / "report", read).parent
     assert list(rows(folder / "scores.csv")[0])[-1] == "seed"
     assert {r["seed"] for r in rows(folder / "leaderboard.csv")} == {"7"}

@@ -22,10 +22,11 @@ from harness.board.answers import (
     word_difference,
 )
 from harness.board.board import make_board
+from harness.board.joined import Job, join
 from harness.board.record import CollectionRecord, RunRecord
 from harness.exports.samples import Samples
 from harness.panel.side import Side
-from harness.stages.record import join_records
+from harness.text.clean import clean
 from harness.types import Outputs, Prompt, Request, RequestSet
 from tests.report.records import HOSTILE, board, open_side, record
 
@@ -63,9 +64,11 @@ def test_blocks_hold_the_texts_unchanged() -> None:
     block = {}
     for listed, packed in zip(page["prompts"], page["blocks"], strict=True):
         block[listed["id"]] = json.loads(gzip.decompress(base64.b64decode(packed)))
-    assert [
-        block[f"style{i:04d}"]["answers"]["base"]["text"] for i in range(len(HOSTILE))
-    ] == HOSTILE
+    answers = [block[f"style{i:04d}"]["answers"]["base"] for i in range(len(HOSTILE))]
+    assert [a.get("stored", a["text"]) for a in answers] == HOSTILE
+    assert [a["text"] for a in answers] == [clean(text).text for text in HOSTILE]
+    (changed,) = [a for a in answers if "stored" in a]
+    assert changed["text"] == changed["stored"].replace("\r\n", "\n")
     assert (page["total"], len(page["prompts"])) == (40, 40)
 
 
@@ -82,6 +85,9 @@ def test_all_answers_are_in_the_file(tmp_path: Path) -> None:
     answers = [own for task in board().answers() for own in task.answers.values()]
     assert len(table) == sum(map(len, answers)) > 0
     assert {"task": "zoo_facts", "prompt_id": "facts0000"}.items() <= table[0].items()
+    changed = [row for row in table if row["stored"] is not None]
+    assert changed
+    assert all(row["text"] == clean(row["stored"]).text != row["stored"] for row in changed)
 
 
 def test_options_are_shown_in_their_own_words() -> None:
@@ -125,7 +131,7 @@ def test_a_sweep_shows_each_setting_s_own_answers() -> None:
         return open_side(c.key, 0) if c.task == "zoo_style" else None
 
     settings = [(("seed", "0"),), (("seed", "1"),)]
-    joined = join_records([job("0"), job("1")], settings)
+    joined = join([Job(v, job(v[0][1])) for v in settings])
     made = make_board(joined, read)
     (task,) = made.answers()
     assert {n for n in task.answers if n.startswith("answers_of_a")} == {

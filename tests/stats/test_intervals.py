@@ -164,3 +164,23 @@ def test_too_little_is_a_reason_and_faults_of_a_measure_are_errors() -> None:
         evaluate(Mean(np.array([1.0, 2.0]), ("a", "a"), ("a", "a")), rng())
     with pytest.raises(ValueError, match="1 values for 2"):
         evaluate(Mean(np.array([1.0]), ("a", "b"), ("a", "b")), rng())
+
+
+def test_the_surplus_of_pseudo_values_narrows_a_ratio() -> None:
+    """A quarter of both variances was counted twice: the interval is near three quarters' root as wide."""
+    rng = np.random.default_rng(0)
+    bottom = rng.normal(5, 1, 200)
+    top = 0.5 * bottom + rng.normal(0, 1, 200)
+    ids = tuple(f"{i:03d}" for i in range(200))
+    extra = np.cov(np.stack([top, bottom])) / 200 / 4
+    whole = evaluate(Ratio((RatioStratum(top, bottom, ids, ids),)), rng)
+    less = evaluate(Ratio((RatioStratum(top, bottom, ids, ids, extra),)), rng)
+    too_much = evaluate(Ratio((RatioStratum(top, bottom, ids, ids, 8 * extra),)), rng)
+    assert less.value == whole.value
+    assert whole.low is not None
+    assert whole.high is not None
+    assert less.low is not None
+    assert less.high is not None
+    assert (less.high - less.low) / (whole.high - whole.low) == pytest.approx(0.75**0.5, rel=0.01)
+    # what would leave no covariance is not taken off
+    assert (too_much.low, too_much.high) == (whole.low, whole.high)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +22,12 @@ def at(folder: Path, limit: int | None = None) -> Setting:
     return Setting(Paths(folder, folder, (), data=folder), False, None, limit, 0)
 
 
-def asked(folder: Path, rows: list[tuple[object, ...]]) -> RequestSet:
+def asked(folder: Path, rows: Sequence[tuple[object, ...]], **fields: Any) -> RequestSet:
     pd.DataFrame(rows, columns=["id", "answer", "k", "subject", "model"]).to_parquet(
         folder / "x.parquet"
     )
-    return ChoicesTask("choices", "mine", file="x.parquet", columns=COLUMNS).requests(at(folder))
+    task = ChoicesTask("choices", "mine", file="x.parquet", columns=COLUMNS, **fields)
+    return task.requests(at(folder))
 
 
 def predictions(choices: list[int | None], answered: list[bool]) -> Outputs:
@@ -63,13 +66,77 @@ def test_answers_given_as_indices(tmp_path: Path) -> None:
     ] == [2, 0]
 
 
-@pytest.mark.parametrize("answer", ["E", "4", "AB", "?", None])
+@pytest.mark.parametrize("answer", ["E", "5", "AB", "?", None])
 def test_an_answer_that_is_no_option(tmp_path: Path, answer: str | None) -> None:
-    found = asked(tmp_path, [(7, answer, 4, "law", "a"), (8, "A", 4, "art", "a")])
-    assert [r.context for r in found.requests] == ["8"]
-    assert found.notes == ("1 questions dropped: their right answer is none of their options",)
-    with pytest.raises(DistillbenchError, match="letters or as indices"):
-        asked(tmp_path, [(7, answer, 4, "law", "a")])
+    rows = [(7, answer, 4, "law", "a"), (8, "A", 4, "art", "a"), (9, "0", 4, "art", "a")]
+    found = asked(tmp_path, rows)
+    assert [r.context for r in found.requests] == ["8", "9"]
+    (_, dropped) = found.notes
+    assert dropped == (
+        "1 questions dropped: their right answer is none of their options "
+        f"(the first: {answer!r} of 4 options)"
+    )
+    with pytest.raises(
+        DistillbenchError, match="each one of its question's options; got none in 1"
+    ):
+        asked(tmp_path, [(7, answer, 4, "law", "a")], labels="from_0")
+
+
+def test_a_file_without_a_question_says_what_became_of_all(tmp_path: Path) -> None:
+    with pytest.raises(
+        DistillbenchError,
+        match="got none in 2 rows: 1 questions dropped: their right answer differs",
+    ):
+        asked(tmp_path, [(7, "A", 4, "law", "a"), (7, "B", 4, "law", "b")])
+    with pytest.raises(DistillbenchError, match="no row has a question"):
+        asked(tmp_path, [(None, "A", 4, "law", "a")])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_are_counted_from_what_occurs(tmp_path: Path, first: int) -> None:
+    """Whatever mixture of letters and numbers names the right options, and however these are spelled."""
+    spelled: list[Callable[[int], object]] = [
+        lambda i: str(i + first),
+        lambda i: "ABCD"[i],
+        lambda i: f"({i + first})",
+        lambda i: f"{'abcd'[i]}.",
+    ]
+    rows = [(n, spelled[n % 4](n // 4), 4, "law", "a") for n in range(16)]
+    found = asked(tmp_path, rows)
+    assert [p.gold for p in found.prompts] == [n // 4 for n in range(16)]
+    assert {(r.n_options, r.first_number) for r in found.requests} == {(4, first)}
+    assert found.notes == (f"labels {first}-{3 + first} and A-D, 16 questions",)
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (("1", "2", "A"), "1-2: neither 0 nor the number of the options occurs"),
+        (("0", "4", "A"), "0-4: both 0 and the number of the options occur"),
+    ],
+)
+def test_numbers_that_do_not_tell_are_asked_back(
+    tmp_path: Path, answers: tuple[str, ...], words: str
+) -> None:
+    rows = [(i, a, 4, "law", "a") for i, a in enumerate(answers)]
+    with pytest.raises(DistillbenchError, match=words) as error:
+        asked(tmp_path, rows)
+    assert "`labels: from_0` or `labels: from_1`" in str(error.value)
+    told = asked(tmp_path, rows, labels="from_1")
+    assert [p.gold for p in told.prompts] == [
+        g for a in answers if (g := "1234A".find(a) % 4) >= 0 and a != "0"
+    ]
+
+
+def test_letters_alone_leave_the_predictions_to_tell(tmp_path: Path) -> None:
+    found = asked(tmp_path, [(7, "C", 4, "law", "a")])
+    assert (found.requests[0].first_number, found.notes) == (None, ())
+    told = asked(tmp_path, [(7, "C", 4, "law", "a")], labels="from_1")
+    assert (told.requests[0].first_number, told.prompts[0].gold) == (1, 2)
+
+
+def test_the_number_of_options_may_be_text(tmp_path: Path) -> None:
+    assert [p.n_options for p in asked(tmp_path, [(7, "C", "4", "law", "a")]).prompts] == [4]
 
 
 def test_unanswered_is_wrong_and_unasked_is_left_out(tmp_path: Path) -> None:

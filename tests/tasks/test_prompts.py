@@ -195,14 +195,86 @@ def test_turns_that_cannot_be_asked(tmp_path: Path) -> None:
     ]
     assert task.faults(at(tmp_path, chat=True)) == []
     with pytest.raises(
-        DistillbenchError, match=r"expected lists of user messages, got \"\['a', ''"
+        DistillbenchError, match=r"expected lists of user messages, .*got \"\['a', ''"
     ):
         task.requests(at(tmp_path, chat=True))
     with pytest.raises(DistillbenchError, match="expected prompt or turns, got both"):
         make("x.jsonl", columns={"turns": "turns", "prompt": "p"})
 
 
-def test_a_list_is_not_asked_as_its_spelling(tmp_path: Path) -> None:
+def test_a_list_is_asked_turn_by_turn_and_never_as_its_spelling(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"t": ["Tell me.", "Shorter."]}\n')
-    with pytest.raises(DistillbenchError, match=r"expected text, got .*columns: \{turns: COLUMN\}"):
-        make("x.jsonl", columns={"prompt": "t"}).requests(at(tmp_path, chat=True))
+    task, same = make("x.jsonl", columns={"prompt": "t"}), make("x.jsonl", columns={"turns": "t"})
+    assert task.requests(at(tmp_path, chat=True)) == same.requests(at(tmp_path, chat=True))
+    with pytest.raises(DistillbenchError, match=r"'Tell me\.' is a turn .* set `chat: true`"):
+        task.requests(at(tmp_path))
+    (tmp_path / "y.jsonl").write_text('{"t": {"text": "Tell me."}}\n')
+    with pytest.raises(DistillbenchError, match="expected a text or a conversation, got an object"):
+        make("y.jsonl", columns={"prompt": "t"}).requests(at(tmp_path, chat=True))
+
+
+CHATS: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [{"type": "text", "text": "Yo"}]},
+        {"role": "user", "content": "Name a tree."},
+        {"role": "assistant", "content": "Oak"},
+    ],
+    "sharegpt": [
+        {"from": "system", "value": "Be brief."},
+        {"from": "human", "value": "Hi"},
+        {"from": "gpt", "value": "Yo"},
+        {"from": "human", "value": "Name a tree."},
+    ],
+}
+
+
+@pytest.mark.parametrize("form", [*CHATS, "spelled", "parquet"])
+def test_conversations_are_prompts(tmp_path: Path, form: str) -> None:
+    turns = CHATS.get(form, CHATS["messages"])
+    path = tmp_path / ("x.parquet" if form == "parquet" else "x.jsonl")
+    row = {"t": json.dumps(turns) if form == "spelled" else turns}
+    if form == "parquet":
+        turns = CHATS["sharegpt"]
+        pd.DataFrame([{"t": turns}]).to_parquet(path)
+    else:
+        path.write_text(json.dumps(row) + "\n")
+    found = make(path.name, columns={"prompt": "t"}).requests(at(tmp_path, chat=True))
+    assert found.requests[0].context == (
+        Message("system", "Be brief."),
+        Message("user", "Hi"),
+        Message("assistant", "Yo"),
+        Message("user", "Name a tree."),
+    )
+    assert len(found.requests) == 1
+    ended = turns[-1].get("role") == "assistant"
+    assert found.notes == (("1 conversations end in a reply, which is not asked",) if ended else ())
+
+
+def test_a_conversation_as_python_spells_it_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"t": [CHATS["messages"]]}).to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DistillbenchError, match=r"as Python's str\(\) spells it"):
+        make("x.csv", columns={"prompt": "t"}).requests(at(tmp_path, chat=True))
+
+
+def test_an_instruction_is_asked_with_its_input(tmp_path: Path) -> None:
+    rows = [
+        {"instruction": "Turn it into the past.", "input": text, "output": "o"}
+        for text in ("I go.", "I see.", "")
+    ]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    found = make("x.json", columns={"prompt": "instruction"}).requests(at(tmp_path))
+    assert [r.context for r in found.requests] == [
+        "Turn it into the past.\nI go.",
+        "Turn it into the past.\nI see.",
+        "Turn it into the past.",
+    ]
+
+
+def test_prompts_bear_the_ids_of_their_file(tmp_path: Path) -> None:
+    rows = [{"uid": 7, "turns": [{"content": "a"}, {"content": "b"}]}, {"uid": 8, "turns": ["c"]}]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    task = make("x.jsonl", columns={"turns": "turns", "id": "uid"})
+    found = task.requests(at(tmp_path, chat=True))
+    assert [p.name for p in found.prompts] == ["7", "7 turn 2", "8"]

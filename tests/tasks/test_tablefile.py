@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.files.rows import read_table
+from harness.files.rows import read_rows
 from harness.types import DistillbenchError
 
 
@@ -15,10 +15,14 @@ def message(
     path: Path, columns: tuple[str, ...] = ("prompt",), where: dict[str, object] | None = None
 ) -> str:
     with pytest.raises(DistillbenchError) as caught:
-        read_table(path, where or {}, columns)
+        read_rows(path, where or {}, columns)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def prompts(path: Path, where: dict[str, object] | None = None) -> list[object]:
+    return [row["prompt"] for row in read_rows(path, where or {}, ("prompt",)).rows]
 
 
 def test_missing(tmp_path: Path) -> None:
@@ -65,7 +69,7 @@ def test_no_row_is_left(tmp_path: Path) -> None:
 
 
 def test_not_a_table(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text('{"prompt": "a"}')
+    (tmp_path / "x.json").write_text('{"data": [{"prompt": "a"}]}')
     assert "list of objects" in message(tmp_path / "x.json")
     (tmp_path / "x.jsonl").write_text("[1]\n")
     assert "JSON object" in message(tmp_path / "x.jsonl")
@@ -82,18 +86,15 @@ def test_texts_come_through_unchanged(tmp_path: Path) -> None:
     rows.to_json(tmp_path / "x.jsonl", orient="records", lines=True, force_ascii=False)
     rows.to_parquet(tmp_path / "x.parquet")
     for name in ("x.csv", "x.jsonl", "x.parquet"):
-        assert read_table(tmp_path / name, {}, ("prompt",))["prompt"].tolist() == texts
+        assert prompts(tmp_path / name) == texts
 
 
 def test_byte_order_mark_is_no_part_of_a_column(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbfprompt\na\n")
-    assert read_table(tmp_path / "x.csv", {}, ("prompt",))["prompt"].tolist() == ["a"]
+    assert prompts(tmp_path / "x.csv") == ["a"]
 
 
 def test_rows_are_filtered_by_value_and_by_list(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("prompt,k\na,1\nb,2\nc,3\n")
-    assert read_table(tmp_path / "x.csv", {"k": 2}, ("prompt",))["prompt"].tolist() == ["b"]
-    assert read_table(tmp_path / "x.csv", {"k": [1, 3]}, ("prompt",))["prompt"].tolist() == [
-        "a",
-        "c",
-    ]
+    assert prompts(tmp_path / "x.csv", {"k": 2}) == ["b"]
+    assert prompts(tmp_path / "x.csv", {"k": [1, 3]}) == ["a", "c"]

@@ -17,7 +17,9 @@ async function inflate(base64) {
 const root = document.documentElement;
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : systemDark.matches);
-const remembered = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
+// What a frame may forbid is tried: storage, and changes of the address.
+const tried = (action) => { try { return action(); } catch { return null; } };
+const remembered = tried(() => localStorage.getItem("theme"));
 if (remembered === "dark" || remembered === "light") root.dataset.theme = remembered;
 const button = $("theme");
 const nameTheme = () => { button.textContent = isDark() ? "Light" : "Dark"; };
@@ -25,7 +27,7 @@ button.hidden = false;
 nameTheme();
 button.addEventListener("click", () => {
   root.dataset.theme = isDark() ? "light" : "dark";
-  try { localStorage.setItem("theme", root.dataset.theme); } catch { /* the choice then lasts for this visit */ }
+  tried(() => localStorage.setItem("theme", root.dataset.theme));
   nameTheme();
   redraw();
 });

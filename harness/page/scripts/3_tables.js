@@ -24,7 +24,6 @@ document.addEventListener("keydown", (event) => { if (event.key === "Escape") hi
 const board = $("board"), body = board.tBodies[0];
 const filters = $("board-filters");
 filters.hidden = false;
-filters.addEventListener("submit", (event) => event.preventDefault());
 const worth = (cell, numeric) => (numeric ? (cell.dataset.value ? Number(cell.dataset.value) : NaN) : cell.textContent.trim().toLowerCase());
 function sortBy(head) {
   const numeric = head.dataset.sort === "number", before = head.getAttribute("aria-sort");

@@ -52,7 +52,6 @@ function browser(tasks) {
   let opened = null;
   $("sample-filters").hidden = false;
   $("sample-browser").hidden = false;
-  $("sample-filters").addEventListener("submit", (event) => event.preventDefault());
   const here = () => tasks[Number(task.value)];
   // In a sweep a student has the swept values in its name, unless they change none of its answers.
   const pairOf = (pairs, student, teacher) => {
@@ -135,6 +134,11 @@ function browser(tasks) {
       const more = [answer.stop === "length" ? "cut by the token limit" : "", answer.cut ? `${answer.cut} characters more in samples.parquet` : ""].filter(Boolean);
       if (more.length) facts.append(`${facts.childNodes.length ? " · " : ""}${more.join(" · ")}`);
       if (facts.childNodes.length) pane.append(facts);
+      if (answer.stored !== undefined) {
+        const stored = make("div", { className: "text", dir: "auto" });
+        writeText(stored, answer.stored);
+        pane.append(make("details", {}, make("summary", { textContent: "as stored: marks that measures do not see" }), stored));
+      }
     }
     return box;
   }

@@ -1,10 +1,12 @@
 // Addresses: #student=...&teacher=...&task=...&prompt=... can be shared; #student-3 is the link without scripts.
 function writeAddress(fields) {
   const address = new URLSearchParams(Object.entries(fields).filter(([, v]) => v));
-  history.replaceState(null, "", `#${address}`);
+  tried(() => history.replaceState(null, "", `#${address}`));
 }
 function readAddress() {
-  const hash = location.hash.slice(1);
+  goTo(location.hash.slice(1));
+}
+function goTo(hash) {
   const plain = students.find((a) => a.id === hash);
   if (plain) return showStudent(plain.dataset.student, plain.dataset.teacher, true);
   if (!hash.includes("=")) {
@@ -21,12 +23,23 @@ function readAddress() {
   (asked.task || asked.prompt ? $("samples") : $("students"))?.scrollIntoView();
   return undefined;
 }
+// Links to parts: a frame without an address of its own would load its parent in their place.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href^='#']");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const hash = link.getAttribute("href").slice(1), target = document.getElementById(hash);
+  tried(() => history.pushState(null, "", `#${hash}`));
+  goTo(hash);
+  target?.scrollIntoView();
+  if (link.classList.contains("skip")) { target.tabIndex = -1; target.focus(); }
+});
 addEventListener("hashchange", readAddress);
 if (location.hash) readAddress();
 
 // Where the reader is, in the contents.
 const links = all(".contents a");
 const reading = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) if (isIntersecting) links.forEach((a) => a.classList.toggle("here", a.hash === `#${target.id}`));
+  for (const { isIntersecting, target } of entries) if (isIntersecting) links.forEach((a) => a.classList.toggle("here", a.getAttribute("href") === `#${target.id}`));
 }, { rootMargin: "-30% 0px -65% 0px" });
 all("main > section").forEach((s) => reading.observe(s));

@@ -1,0 +1,52 @@
+"""What a student gained or lost against its base and its teacher, in words. Decided by `claims`, worded here only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.board.claims import outcome
+from harness.board.numerals import estimate, fixed, number, percent
+from harness.board.record import Change, Facts
+
+SMALL = 0.1  # a loss of a share that prompts should be able to show; else they are too few
+SHARE = "share"
+
+
+@dataclass(frozen=True)
+class SaidChange:
+    """A change with its words."""
+
+    change: Change
+    domain: str  # of its task: "inside", "outside" of what was distilled, or ""
+    words: str  # "lost 12 points [8, 16]", "no loss seen: one of 6 points would have been" ...
+
+
+def said_changes(changes: Iterable[Change], tasks: Mapping[str, Facts]) -> list[SaidChange]:
+    """Changes with their words, in order."""
+    return [
+        SaidChange(c, str(tasks.get(c.task, {}).get("domain", "")), in_words(c)) for c in changes
+    ]
+
+
+def in_words(change: Change) -> str:
+    """What the prompts say of a change: gained, lost, no loss seen, or too few prompts to see one."""
+    said = outcome(change)
+    if said != "not told apart":
+        how = "gained" if said == "better" else "lost"
+        low, high = sorted((abs(change.low), abs(change.high)))
+        return f"{how} {_amount(change, abs(change.difference), low, high)}"
+    least = _amount(change, change.detectable)
+    if change.unit == SHARE and change.detectable > SMALL:
+        return f"too few prompts to see a loss below {least}"
+    return f"no loss seen: one of {least} would have been"
+
+
+def _amount(
+    change: Change, value: float, low: float | None = None, high: float | None = None
+) -> str:
+    if change.unit != SHARE:
+        return f"{estimate(value, low, high)} {change.unit}"
+    if low is None or high is None:
+        return f"{number(100 * value)} points"
+    return f"{percent(value).removesuffix(chr(0xA0) + '%')} points [{fixed(100 * low, 0)}, {fixed(100 * high, 0)}]"

@@ -1,0 +1,137 @@
+"""Warnings about prompts that were shortened, and about what stands in replies besides what a model said. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.board.record import CollectionRecord, RunRecord
+from harness.text.marks import Counted, Marks, unshared
+
+_FEW = 3  # replies: fewer of a kind are nobody's program
+_FEWEST = 10  # replies from which a shared beginning or end means something
+_NEARLY_ALL = 0.9
+_QUOTED = 60  # characters
+# Graded questions have few answers, and many replies are rightly the same; a text of so many words is not an answer.
+_LONG_ANSWER = 10
+_ORDINARY_ENDS = " .!?\n"
+
+
+@dataclass(frozen=True)
+class Replies:
+    """One model's replies to one task."""
+
+    model: str
+    task: str
+    marks: Marks
+
+    def some(self, counted: Counted, share: float) -> bool:
+        """Whether so many replies are counted that chance is not the reason."""
+        return counted.n >= _FEW and counted.n > share * self.marks.n_said
+
+    def of_all(self, n: int) -> str:
+        """The number, of all replies of the model to the task."""
+        return f"{n} of {self.marks.n} replies of {self.model} to {self.task}"
+
+
+def of_answers(record: RunRecord) -> Iterator[str]:
+    """Warnings for the page and for the running program."""
+    first = [c for c in record.collections if c.sample == 0]
+    replies = [Replies(c.model, c.task, c.marks) for c in first if c.marks is not None]
+    yield from _cut_prompts(first)
+    yield from _gathered(
+        "empty replies count as 0 words, and as wrong where graded",
+        ((r, Counted(r.marks.n_empty)) for r in replies),
+    )
+    yield from _gathered(
+        "what was thought aloud before replies is left out",
+        ((r, Counted(r.marks.n_thought)) for r in replies),
+    )
+    yield from _gathered("end tokens behind replies are cut", ((r, r.marks.ends) for r in replies))
+    for one in replies:
+        yield from _inside(one)
+        yield from _around(one, [r for r in replies if r.task == one.task and r.model != one.model])
+        yield from _repeated(one, str(record.tasks.get(one.task, {}).get("yields", "")).split())
+
+
+def _cut_prompts(collections: Sequence[CollectionRecord]) -> Iterator[str]:
+    for task in dict.fromkeys(c.task for c in collections):
+        cut = [c for c in collections if c.task == task and c.n_cut_prompts]
+        if models := dict.fromkeys(f"{c.model} {c.n_cut_prompts} of {c.n_prompts}" for c in cut):
+            yield f"{task}: prompts did not fit and were shortened: {', '.join(models)}."
+
+
+def _gathered(what: str, counts: Iterable[tuple[Replies, Counted]]) -> Iterator[str]:
+    """One line per task in which something is to be said of a model: what, of whom, and of how many."""
+    tasks: dict[str, dict[str, None]] = {}
+    for one, counted in counts:
+        if counted.n:
+            quoted = f" ({counted.text})" if counted.text else ""
+            told = f"{one.model} {counted.n} of {one.marks.n}{quoted}"
+            tasks.setdefault(one.task, {})[told] = None
+    for task, models in tasks.items():
+        yield f"{task}: {what}: {', '.join(models)}."
+
+
+def _inside(one: Replies) -> Iterator[str]:
+    """Warnings about what a program may have left in replies."""
+    marks, cure = one.marks, "if a program left them there, take them out of the answers"
+    if one.some(marks.special, 0.02):
+        yield f"{one.of_all(marks.special.n)} have special tokens in them ({marks.special.text}): {cure}."
+    if one.some(marks.roles, 0.02):
+        yield f"{one.of_all(marks.roles.n)} have turns of a conversation in them ({marks.roles.text}): {cure}."
+    if one.some(marks.echoed, 0.02):
+        prompt = _quote(marks.echoed.text)
+        yield f"{one.of_all(marks.echoed.n)} begin with their own prompt ({prompt}): {cure}."
+    if one.some(marks.entities, 0.02):
+        yield f"{one.of_all(marks.entities.n)} have HTML entities in them ({marks.entities.text}): {cure}."
+    if one.some(marks.quoted, 0.05):
+        yield (
+            f"{one.of_all(marks.quoted.n)} are spelt as JSON, with quotes or line ends of its own: "
+            f"{_quote(marks.quoted.text)}; give the texts themselves."
+        )
+
+
+def _around(one: Replies, others: Sequence[Replies]) -> Iterator[str]:
+    """Warnings about what nearly all replies of one model begin or end with, and no other model's."""
+    others = [r for r in others if r.marks.n_said >= _FEWEST]
+    if one.marks.n_said < _FEWEST or not others or one.some(one.marks.quoted, 0.05):
+        return
+    for at_end, word in ((False, "begin"), (True, "end")):
+        mark = _longest(one.marks, at_end)
+        theirs = [c for r in others for c in _edges(r.marks, at_end)]
+        if unshared(mark.text, theirs, at_end=at_end).strip(_ORDINARY_ENDS):
+            yield (
+                f"{one.of_all(mark.n)} {word} with {_quote(mark.text)}, and no other model's: it counts as style; "
+                "if a program put it there, take it out of the answers."
+            )
+
+
+def _longest(marks: Marks, at_end: bool) -> Counted:
+    """The longest text that nearly all replies begin, or end, with."""
+    least = _NEARLY_ALL * marks.n_said
+    shared = [c for c in _edges(marks, at_end) if c.n >= least]
+    return max(shared, key=lambda c: len(c.text), default=Counted())
+
+
+def _edges(marks: Marks, at_end: bool) -> tuple[Counted, ...]:
+    return marks.endings if at_end else marks.beginnings
+
+
+def _repeated(one: Replies, yields: Sequence[str]) -> Iterator[str]:
+    """A warning about one text that was given to many prompts, where that is no answer to all of them."""
+    repeated = one.marks.repeated
+    open_ended = "style" in yields
+    graded = "grades" in yields and len(repeated.text.split()) >= _LONG_ANSWER
+    if (open_ended or graded) and one.some(repeated, 0.03):
+        yield (
+            f"{one.of_all(repeated.n)} are the same text, to different prompts: {_quote(repeated.text)}; "
+            "if calls failed, take these answers out."
+        )
+
+
+def _quote(text: str) -> str:
+    """The beginning of a text on one line, in quotes."""
+    short = text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…"
+    return json.dumps(short, ensure_ascii=False)

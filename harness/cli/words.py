@@ -1,0 +1,148 @@
+"""The words of a command line before Hydra sees them: flags first, and one sentence for what it would stumble over."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf import DictConfig, open_dict, read_write
+
+from harness.schema import unknown
+from harness.types import DistillbenchError
+
+MULTIRUN = frozenset({"-m", "--multirun"})
+_DELETED = "~deleted~"
+_GROUPS = ("decoding", "gate", "matrix")
+_PATH_FLAGS = ("--config-path", "-cp")
+_FOLDER_FLAGS = ("--config-dir", "-cd", *_PATH_FLAGS)
+
+
+def in_order(words: Sequence[str]) -> list[str]:
+    """The words with every flag, and its value, in front: argparse rejects a flag between two overrides.
+
+    Raises DistillbenchError where a flag is unknown, lacks its value or leads away from our configuration.
+    """
+    flags = _flags()
+    first: list[str] = []
+    rest: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        name, sign, value = word.partition("=")
+        if not word.startswith("-"):
+            rest.append(word)
+            continue
+        if name not in flags:
+            raise DistillbenchError(f"{name}: {unknown(name, sorted(flags))}")
+        if word in MULTIRUN & set(first):
+            continue
+        first.append(word)
+        if flags[name].nargs is None and not sign:
+            if not left or left[0].startswith("-"):
+                raise DistillbenchError(f"{name}: expected a value behind it, got none")
+            value = left.pop(0)
+            first.append(value)
+        _check_path(name, value)
+    return [*first, *rest]
+
+
+def overrides_in(words: Sequence[str]) -> list[str]:
+    """The overrides among words in order."""
+    flags, found = _flags(), []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word.startswith("-"):
+            skip = "=" not in word and flags[word].nargs is None
+        else:
+            found.append(word)
+    return found
+
+
+def check(words: Sequence[str]) -> None:
+    """Raises DistillbenchError with a line for every override that Hydra cannot take, and how to write it."""
+    sweeping = bool(MULTIRUN & set(words)) or "hydra.mode=MULTIRUN" in words
+    faults = [line for word in overrides_in(words) for line in _faults(word, sweeping)]
+    if faults:
+        raise DistillbenchError("\n".join(faults))
+
+
+def marked(words: Sequence[str]) -> list[str]:
+    """The words with `~KEY` as a value that marks the key: Hydra itself deletes no key that is null."""
+    return [_marked(word) for word in words]
+
+
+def _marked(word: str) -> str:
+    if not re.fullmatch(r"~\w[\w.]*", word) or word.startswith("~hydra.") or word[1:] in _GROUPS:
+        return word
+    return f"{word[1:]}={_in_quotes(_DELETED)}"
+
+
+def drop_marked(config: DictConfig) -> None:
+    """Takes the marked keys out of a composed configuration."""
+    with read_write(config), open_dict(config):
+        for key in [k for k in config if k != "hydra"]:
+            node = config._get_node(key)
+            if (
+                isinstance(node, DictConfig)
+                and not node._is_none()
+                and not node._is_interpolation()
+            ):
+                drop_marked(node)
+            elif node._value() == _DELETED:
+                del config[key]
+
+
+def _faults(word: str, sweeping: bool) -> Iterator[str]:
+    key, sign, value = word.partition("=")
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:
+        yield _cure(word, key, sign, value)
+        return
+    if override.is_sweep_override() and not sweeping and not override.is_hydra_override():
+        listed = shlex.quote(f"{key}=[{value}]")
+        text = shlex.quote(f"{key}={_in_quotes(value)}")
+        yield f"{word}: several values are a sweep, which needs -m; a list is {listed}, a text {text}"
+
+
+def _cure(word: str, key: str, sign: str, value: str) -> str:
+    """The sentence about an override that cannot be parsed."""
+    if not sign and not word.startswith("~"):
+        return f"{word}: expected KEY=VALUE"
+    quoted = f"{key}={_in_quotes(value)}"
+    try:
+        OverridesParser.create().parse_override(quoted)
+    except HydraException:
+        return (
+            f"{word}: the key {key!r} cannot stand on a command line; set it in a file of your own"
+        )
+    return f"{word}: this value needs quotes inside the shell's: {shlex.quote(quoted)}"
+
+
+def _in_quotes(value: str) -> str:
+    return str(QuotedString(value, Quote.double).with_quotes())
+
+
+def _flags() -> dict[str, argparse.Action]:
+    """Flag -> what Hydra's parser does with it."""
+    actions = get_args_parser()._actions
+    return {name: action for action in actions for name in action.option_strings}
+
+
+def _check_path(flag: str, value: str) -> None:
+    if flag in _FOLDER_FLAGS and not Path(value).is_dir():
+        raise DistillbenchError(f"{flag}: {value}: expected a folder, found none")
+    if flag in _PATH_FLAGS and not (Path(value) / "config.yaml").is_file():
+        raise DistillbenchError(
+            f"{flag}: {value} would stand in for distillbench's own configuration and has no config.yaml; to add files "
+            f"of your own write --config-dir {shlex.quote(value)}"
+        )

@@ -1,0 +1,47 @@
+"""Conversations that end in the answer: ShareGPT, OpenAI's fine-tuning files, Arena-Hard v2, as far as they have no
+column of answers of their own.
+
+Every assistant's turn is the answer to the turns before it.
+Source of Arena-Hard v2's shape: lmarena/arena-hard-auto `gen_answer.py` (uid, model, messages with content.answer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.files.answers import Answer, turn_name
+from harness.files.cells import failed_call, name_of
+from harness.files.conversations import conversation, flattened
+from harness.files.formats import Format, Reading
+from harness.files.formats._asked import IDS
+from harness.files.rows import Row
+
+_COLUMNS = ("messages", "conversations", "conversation")
+_ANSWERS = ("response", "output", "completion", "answer", "prediction", "predict", "generation")
+
+
+def _recognises(row: Row) -> bool:
+    listed = [n for n in _COLUMNS if isinstance(row.get(n), list)]
+    return bool(listed) and not set(_ANSWERS) & row.keys()
+
+
+def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
+    turns = conversation(next(row[n] for n in _COLUMNS if isinstance(row.get(n), list)), place)
+    name = next((n for i in IDS if i in row and (n := name_of(row[i]))), "")
+    said = [i for i, turn in enumerate(turns or []) if turn.role == "assistant"]
+    for turn, i in enumerate(said):
+        assert turns is not None
+        context, system = flattened(turns[:i])
+        failure = failed_call(turns[i].text, row.get("error"))
+        yield Answer(
+            "generate",
+            None if failure else turns[i].text,
+            place,
+            context,
+            turn_name(name, turn),
+            system=system,
+            missing=failure,
+        )
+
+
+FORMAT = Format("conversations that end in the answer", _recognises, _answers)

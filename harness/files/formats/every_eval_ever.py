@@ -1,0 +1,58 @@
+"""Instances of Every Eval Ever, of one turn or several.
+
+Source: evaleval/every_eval_ever `every_eval_ever/schemas/instance_level_eval.schema.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.files.answers import Answer
+from harness.files.cells import NULL, failed_call, name_of, required_text
+from harness.files.conversations import flattened, messages_of
+from harness.files.formats import Format, Reading
+from harness.files.rows import Row
+from harness.types import DistillbenchError
+
+
+def _recognises(row: Row) -> bool:
+    asked = row.get("input")
+    return {"evaluation_id", "sample_id"} <= row.keys() and isinstance(asked, Mapping)
+
+
+def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
+    name, messages = name_of(row["sample_id"]) or "", row.get("messages")
+    if messages:
+        turns = messages_of([m for m in messages if m.get("content") is not None], place)
+        if any(t.role not in ("system", "user", "assistant") for t in turns) or not turns:
+            raise DistillbenchError(
+                f"{place}: expected a conversation between user and assistant, got an agent's with tools; such a row "
+                "is not a reply"
+            )
+        context, system = flattened(turns[:-1])
+        yield _answer(turns[-1].text, place, context, name, system, 0, row.get("error"))
+        return
+    context = required_text(row["input"].get("raw"), place, "input.raw") or ""
+    for draw, text in enumerate(_texts(row.get("output"))):
+        yield _answer(text, place, context, name, None, draw, row.get("error"))
+
+
+def _texts(output: Any) -> list[Any]:
+    """The replies of a row: a list, in older files one text; one missing reply where there is none."""
+    raw = output.get("raw") if isinstance(output, Mapping) else None
+    return (raw or [None]) if isinstance(raw, list) or raw is None else [raw]
+
+
+def _answer(
+    text: Any, place: str, context: str, name: str, system: str | None, draw: int, error: Any
+) -> Answer:
+    failure = failed_call(text, error)
+    value = None if failure else required_text(text, place, "output.raw")
+    missing = failure or (NULL if value is None else "")
+    return Answer(
+        "generate", value, place, context, name, system=system, draw=draw, missing=missing
+    )
+
+
+FORMAT = Format("instances of Every Eval Ever", _recognises, _answers)

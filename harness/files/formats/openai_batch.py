@@ -1,0 +1,100 @@
+"""Output of OpenAI's batch API, of its endpoints chat/completions, completions and responses.
+
+Source: platform.openai.com/docs/api-reference/batch (request-output object) and /responses/object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.files.answers import Answer
+from harness.files.cells import beginning, name_of
+from harness.files.conversations import content_text
+from harness.files.formats import Format, Reading
+from harness.files.formats._asked import asked_under
+from harness.files.rows import Row
+
+_STOPS = {"stop": "eos", "length": "length", "max_output_tokens": "length"}
+
+
+def _recognises(row: Row) -> bool:
+    return {"custom_id", "response"} <= row.keys()
+
+
+def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
+    name = name_of(row["custom_id"]) or ""
+    asked = asked_under(name, reading.asked, place, reading.prompts_file)
+    context, system = (asked.context, asked.system) if asked else (None, None)
+
+    def answer(value: str | None, draw: int, stop: str, missing: str = "") -> Answer:
+        return Answer(
+            "generate",
+            value,
+            place,
+            context,
+            name,
+            system=system,
+            draw=draw,
+            stop=_STOPS.get(stop, "unknown"),
+            missing=missing if value is None else "",
+        )
+
+    body, failure = _body(row)
+    if failure:
+        yield answer(None, 0, "", failure)
+    elif "output" in body:
+        yield answer(*_response(body, place), missing="a response without a text")
+    else:
+        for choice in sorted(body.get("choices") or [], key=lambda c: int(c.get("index") or 0)):
+            stop = str(choice.get("finish_reason"))
+            yield answer(
+                _choice_text(choice, place),
+                int(choice.get("index") or 0),
+                stop,
+                "a choice without a text",
+            )
+
+
+def _body(row: Row) -> tuple[Mapping[str, Any], str]:
+    """(the response's body, "") or ({}, why the request failed)."""
+    response = row["response"]
+    if not isinstance(response, Mapping):
+        return {}, f"an error: {beginning(row.get('error') or 'no response')}"
+    body, status = response.get("body"), response.get("status_code", 200)
+    if status != 200 or not isinstance(body, Mapping):
+        return {}, f"an error: status {status}"
+    if body.get("error"):
+        return {}, f"an error: {beginning(body['error'])}"
+    if not body.get("choices") and not body.get("output"):
+        return {}, "a response without a text"
+    return body, ""
+
+
+def _choice_text(choice: Mapping[str, Any], place: str) -> str | None:
+    message = choice.get("message") or {}
+    content = message.get("content")
+    if content is not None and not isinstance(content, str):
+        content = content_text(content, place)
+    # an empty content beside a refusal is no answer of its own
+    text = content or message.get("refusal")
+    if text is None:
+        text = choice.get("text") if content is None else content
+    return text
+
+
+def _response(body: Mapping[str, Any], place: str) -> tuple[str | None, int, str]:
+    """(text, draw, stop) of the endpoint responses: the texts of its messages, without its reasoning."""
+    parts = [
+        part
+        for item in body["output"]
+        if item.get("type") == "message"
+        for part in item.get("content") or []
+    ]
+    texts = [part.get("text") or part.get("refusal") or "" for part in parts]
+    why = (body.get("incomplete_details") or {}).get("reason")
+    stop = "stop" if body.get("status") == "completed" else str(why)
+    return ("".join(texts) if parts else None), 0, stop
+
+
+FORMAT = Format("output of OpenAI's batch API", _recognises, _answers)

@@ -1,0 +1,123 @@
+"""Requests as token ids: conversations by the model's chat template, and contexts that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from harness.models._conversation import with_system
+from harness.models._hf_model import LoadedModel
+from harness.models._hf_template import DAY, Frame, frame_of, render
+from harness.models._hf_text import Context
+from harness.types import DistillbenchError, Request
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a model is to be asked."""
+
+    system: str | None
+    drop_system: bool
+    template_options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """The contexts of one model; what its user should know of its chat template is said at the first conversation."""
+
+    loaded: LoadedModel
+    manner: Manner
+    say: Callable[[str], None]  # takes a note, each one line
+
+    def of(self, request: Request) -> Context:
+        """The context of a request as text."""
+        if isinstance(request.context, str):
+            return Context(request.context, rendered=False)
+        messages = with_system(request.context, self._system)
+        if self.manner.drop_system:
+            messages = tuple(m for m in messages if m.role != "system")
+        speller, options = self.loaded.speller, self.manner.template_options
+        self._say_frame()
+        return Context(render(speller, messages, request.open, options), rendered=True)
+
+    def prompt(self, request: Request, max_new: int) -> tuple[tuple[int, ...], int]:
+        """Token ids of a text to continue with room for `max_new` behind it, and how many were left out.
+
+        What is left out stands behind the beginning; the last question's end and what opens the reply always stay.
+        """
+        loaded, context = self.loaded, self.of(request)
+        ids = loaded.speller.encode(context) or [loaded.speller.prefix_id]
+        first = loaded.speller.first_tokens(ids)
+        least = first + (self._n_header if context.rendered else 0) + 1
+        room = loaded.max_length - max_new
+        if room < min(len(ids), least):
+            raise DistillbenchError(
+                f"model {loaded.name}: expected max_new_tokens of at most {loaded.max_length - least} "
+                f"(max_length {loaded.max_length}), got {max_new}; lower decoding.max_new_tokens (or the task's)"
+            )
+        return cut(ids, first, room)
+
+    @cached_property
+    def closing(self) -> int | None:
+        """The token with which the chat template closes a turn; None where there is none, or no template."""
+        try:
+            frame = self._frame if self.loaded.tokenizer.chat_template else None
+        except DistillbenchError:  # a template that the model cannot read ends no plain text
+            return None
+        return frame.closing if frame else None
+
+    @property
+    def _n_header(self) -> int:
+        return self._frame.n_header if self._frame else 0
+
+    @property
+    def _system(self) -> str | None:
+        """The system message; an empty one only where the template would put words of its own in its place."""
+        if self.manner.system == "":
+            return "" if self._bare_frame and self._bare_frame.adds else None
+        return self.manner.system
+
+    @cached_property
+    def _bare_frame(self) -> Frame | None:
+        return frame_of(self.loaded.speller, self.manner.template_options)
+
+    @cached_property
+    def _frame(self) -> Frame | None:
+        if self._system != "":
+            return self._bare_frame
+        return frame_of(self.loaded.speller, self.manner.template_options, "")
+
+    def _say_frame(self) -> None:
+        frame = self._frame
+        if frame is None:
+            return
+        if frame.adds and not self.manner.system:
+            self.say(
+                f"its chat template adds words of its own to every conversation: {_quoted(frame.adds)}"
+            )
+        if frame.dated:
+            self.say(
+                f"its chat template asks for the date and is told {DAY.day} {DAY:%B %Y}, whatever the day"
+            )
+        ends = self.loaded.eos_ids
+        if frame.closing is not None and frame.closing not in ends:
+            token = self.loaded.speller.token
+            named = ", ".join(token(i) for i in sorted(ends)) or "none"
+            self.say(
+                f"a reply ends at {token(frame.closing)}, with which its chat template closes a turn: its "
+                f"generation_config.json and tokenizer name {named} only"
+            )
+
+
+def cut(ids: Sequence[int], first: int, room: int) -> tuple[tuple[int, ...], int]:
+    """At most `room` ids: the `first` ones and the last, with what stands between them left out; and how many were."""
+    if len(ids) <= room:
+        return tuple(ids), 0
+    first = min(first, room - 1)
+    return (*ids[:first], *ids[len(ids) - room + first :]), len(ids) - room
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if len(text) <= 200 else f'"{text[:200]} ..."'

@@ -1,0 +1,237 @@
+"""A checkpoint in memory, and its answers.
+
+Differs from lm-eval 0.4.13 where a context does not fit: lm-eval cuts it on the left with its beginning-of-sequence
+token, without which many models write nonsense; here that token stays. And the token with which the chat template
+closes a turn ends a reply, also where generation_config.json does not name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, final
+
+import numpy as np
+
+from harness.console.foreign import notify
+from harness.keys import draw_seed
+from harness.models import Ask, BatchedSession, Facts
+from harness.models._batches import budgeted_batches
+from harness.models._hf_bytes import byte_ends
+from harness.models._hf_context import Contexts, Manner, cut
+from harness.models._hf_dtype import slow_note
+from harness.models._hf_generate import Job, Written, write
+from harness.models._hf_model import LoadedModel
+from harness.models._hf_score import TokenScores, Window, rolling_windows, score_windows
+from harness.models._hf_settings import check_settings
+from harness.models._hf_text import Context
+from harness.types import Decoding, DistillbenchError, Ints, Outputs, Request, TokenColumns
+
+_TOKEN_BUDGET = {"cpu": 8192, "mps": 16384, "cuda": 65536}  # padded tokens per batch; speed only
+
+
+class _Row(NamedTuple):
+    """The answer to one request."""
+
+    text: str | None
+    stop: str | None
+    logprob_nats: float
+    greedy: bool | None
+    n_tokens: int
+    ids: Sequence[int]
+    spelled: str  # the text that `ids` spell
+    scores: TokenScores | None
+    n_cut: int = 0  # tokens of the context that were left out
+
+
+class _Text(NamedTuple):
+    """A text to score."""
+
+    spelled: str  # what the windows' targets spell
+    windows: list[Window]
+    n_cut: int  # tokens of its context that were left out
+
+
+@final
+class HfSession(BatchedSession):
+    """A checkpoint in memory."""
+
+    def __init__(self, loaded: LoadedModel, manner: Manner, size_bytes: int) -> None:
+        self._loaded, self._manner, self._size_bytes = loaded, manner, size_bytes
+        self._notes: dict[str, None] = {}  # of its chat template
+        self._contexts = Contexts(loaded, manner, self._say)
+        slow = slow_note(loaded.model.dtype, loaded.device)
+        for note in (*loaded.notes, *([slow] if slow else [])):
+            notify(f"model {loaded.name}: {note}")
+
+    def close(self) -> None:
+        """Frees the memory, also while somebody still holds the session."""
+        import torch
+
+        del self._loaded, self._contexts
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def batches(self, ask: Ask) -> list[list[int]]:
+        """Requests of like length together, those of one context side by side."""
+        budget = _TOKEN_BUDGET.get(self._loaded.device.type, _TOKEN_BUDGET["cpu"])
+        return budgeted_batches(ask.requests, ask.decoding, self._manner.batch_size, budget)
+
+    def answer_batch(
+        self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
+        """Outputs of one batch: forward passes for score and read, one decoding loop for generate."""
+        rows: dict[int, _Row] = {}
+        writing = [i for i, r in enumerate(requests) if r.kind == "generate"]
+        if writing:
+            jobs = [self._job(requests[i], prompt_ids[i], decoding) for i in writing]
+            check_settings(self._loaded)
+            written = write(self._loaded, jobs, decoding.top_logprobs)
+            rows.update(zip(writing, map(_written_row, written), strict=True))
+        scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]
+        if scoring:
+            found = self._scored([requests[i] for i in scoring], decoding.top_logprobs)
+            rows.update(zip(scoring, found, strict=True))
+        if len(rows) != len(requests):
+            raise ValueError(f"model {self._loaded.name}: hf answers generate, score and read only")
+        return self._outputs(
+            requests, [rows[i] for i in range(len(requests))], decoding.top_logprobs
+        )
+
+    def facts(self) -> Facts:
+        """Size, place and versions."""
+        import torch
+        import transformers
+
+        loaded = self._loaded
+        return {
+            "parameters": int(loaded.model.num_parameters()),
+            "size_bytes": self._size_bytes,
+            "device": torch.cuda.get_device_name(loaded.device)
+            if loaded.device.type == "cuda"
+            else str(loaded.device),
+            "dtype": str(loaded.model.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "max_length": loaded.max_length,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        }
+
+    def notes(self, ask: Ask) -> Sequence[str]:
+        """What its user should know of how it is asked."""
+        talks = any(not isinstance(r.context, str) for r in ask.requests)
+        return [*self._loaded.notes, *(self._notes if talks else ())]
+
+    def _say(self, note: str) -> None:
+        """Tells the user once, and keeps a note on the chat template for the page."""
+        if note not in self._notes:
+            self._notes[note] = None
+            notify(f"model {self._loaded.name}: {note}")
+
+    def _job(self, request: Request, prompt_id: str, decoding: Decoding) -> Job:
+        loaded = self._loaded
+        max_new = request.max_new_tokens or decoding.max_new_tokens
+        prompt, n_cut = self._contexts.prompt(request, max_new)
+        drawn = (
+            loaded.fingerprint,
+            prompt_id,
+            request.slot,
+            request.repeat,
+            decoding.seed,
+            decoding.sample,
+        )
+        return Job(
+            prompt=prompt,
+            n_cut=n_cut,
+            max_new=max_new,
+            temperature=decoding.temperature
+            if request.temperature is None
+            else request.temperature,
+            top_p=decoding.top_p if request.top_p is None else request.top_p,
+            stops=tuple(s for s in request.until if s),
+            closing=self._contexts.closing,
+            seed=draw_seed(*drawn),  # with the model's fingerprint: models must not share draws
+        )
+
+    def _scored(self, requests: Sequence[Request], top: int) -> list[_Row]:
+        """Rows of score and read requests."""
+        texts = [self._text(request) for request in requests]
+        scores = iter(score_windows(self._loaded, [w for t in texts for w in t.windows], top))
+        rows = [_row(text, [next(scores) for _ in text.windows]) for text in texts]
+        return [
+            row if r.kind == "score" else row._replace(greedy=None)
+            for row, r in zip(rows, requests, strict=True)
+        ]
+
+    def _text(self, request: Request) -> _Text:
+        """The text whose log-probability is wanted, and the windows that score it."""
+        loaded = self._loaded
+        speller, most = loaded.speller, loaded.max_length
+        if request.kind == "read":
+            tokens = speller.encode(Context(request.continuation, rendered=False))
+            windows = rolling_windows(tokens, speller.prefix_id, most)
+            return _Text(request.continuation, windows, 0)
+        context = self._contexts.of(request)
+        start, target = speller.encode_pair(context, request.continuation)
+        if not target or len(target) > most:
+            raise DistillbenchError(
+                f"model {loaded.name}: expected a continuation of 1 to {most} tokens, got {len(target)}; "
+                "shorten the text, or raise max_length if the model allows it"
+            )
+        kept, n_cut = cut(start, speller.first_tokens(start), most + 1 - len(target))
+        spelled = context.text[len(context.text.rstrip()) :] + request.continuation
+        return _Text(spelled, [Window(kept, tuple(target))], n_cut)
+
+    def _outputs(self, requests: Sequence[Request], rows: Sequence[_Row], top: int) -> Outputs:
+        return Outputs(
+            request=np.arange(len(rows)),
+            kind=tuple(r.kind for r in requests),
+            n_tokens=np.array([row.n_tokens for row in rows], dtype=np.int64),
+            text=tuple(row.text for row in rows),
+            stop=tuple(row.stop for row in rows),
+            logprob_nats=np.array([row.logprob_nats for row in rows]),
+            greedy=tuple(row.greedy for row in rows),
+            choice=(None,) * len(rows),
+            answered=(True,) * len(rows),
+            n_cut=np.array([row.n_cut for row in rows], dtype=np.int64),
+            tokens=self._columns(rows) if top else None,
+        )
+
+    def _columns(self, rows: Sequence[_Row]) -> TokenColumns:
+        loaded = self._loaded
+        scores = [row.scores for row in rows if row.scores is not None]
+        ends: list[Ints] = [byte_ends(loaded.tokenizer, row.ids, row.spelled) for row in rows]
+        return TokenColumns(
+            offsets=np.cumsum([0, *(row.n_tokens for row in rows)]),
+            token_ids=np.array([i for row in rows for i in row.ids], dtype=np.int64),
+            logprobs=np.concatenate([s.logprobs for s in scores]),
+            top_ids=np.concatenate([s.top_ids for s in scores]),
+            top_logprobs=np.concatenate([s.top_logprobs for s in scores]),
+            byte_ends=np.concatenate(ends),
+            vocabulary=loaded.vocabulary,
+            names=self._names(rows),
+        )
+
+    def _names(self, rows: Sequence[_Row]) -> dict[int, str]:
+        """The tokens that occur, by id."""
+        tops = [row.scores.top_ids.ravel() for row in rows if row.scores is not None]
+        ids = sorted({i for row in rows for i in row.ids} | set(np.concatenate(tops).tolist()))
+        # None beyond the tokenizer's entries
+        names = self._loaded.tokenizer.convert_ids_to_tokens(ids)
+        return {i: name or "" for i, name in zip(ids, names, strict=True)}
+
+
+def _written_row(done: Written) -> _Row:
+    """One text as an answer."""
+    n = len(done.ids)
+    return _Row(done.text, done.stop, np.nan, None, n, done.ids, done.text, done.scores, done.n_cut)
+
+
+def _row(text: _Text, scores: Sequence[TokenScores]) -> _Row:
+    """One answer from its windows; an empty text has log-probability 0 and no tokens."""
+    ids = [i for window in text.windows for i in window.target]
+    if not scores:
+        return _Row(None, None, 0.0, True, 0, ids, text.spelled, None)
+    whole = TokenScores(*(np.concatenate(c) for c in zip(*scores, strict=True)))
+    total = float(whole.logprobs.sum(dtype=np.float64))
+    greedy = bool(whole.greedy.all())
+    return _Row(None, None, total, greedy, len(ids), ids, text.spelled, whole, text.n_cut)

@@ -1,0 +1,123 @@
+"""Text to token ids: what the tokenizer adds, and where a context ends.
+
+Differs from lm-eval 0.4.13 (models/huggingface.py, api/model.py) where its ids are not those that a model is used
+with: nothing is put behind a text (a tokenizer saved with `add_eos_token` ends every context there), and a conversation
+that a chat template has written gets no second beginning, as `apply_chat_template(tokenize=True)` does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.keys import digest
+from harness.types import DistillbenchError
+
+_PROBES = ("Name a colour.", "7", "an end\n")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What stands before the text that is wanted."""
+
+    text: str
+    rendered: bool  # written by a chat template, which puts every special token itself
+
+
+@dataclass(frozen=True)
+class Speller:
+    """A tokenizer, with what it puts around a text and the number of tokens that the model knows."""
+
+    name: str  # the configuration's name of the model, for messages
+    tokenizer: Any
+    before: tuple[int, ...]  # token ids that it puts before a text
+    behind: tuple[int, ...]  # token ids that it would put behind one: left out
+    prefix_id: int  # precedes texts that have no context
+    n_rows: int  # rows of the model's embedding
+
+    def encode(self, context: Context) -> list[int]:
+        """Token ids; what the tokenizer puts before a text precedes it unless it is there.
+
+        Raises DistillbenchError for a token that the model has no row for.
+        """
+        ids = self._bare(context.text)
+        opening = "".join(self.tokenizer.convert_ids_to_tokens(list(self.before)))
+        begins = context.rendered or (opening and context.text.startswith(opening))
+        return ids if begins else [*self.before, *ids]
+
+    def encode_pair(self, context: Context, continuation: str) -> tuple[list[int], list[int]]:
+        """Token ids of context and continuation, cut where the context's own tokens end.
+
+        White space at the context's end goes to the continuation: most tokenizers join it to the word that follows.
+        Where a token spans the boundary, it goes to the continuation as well.
+        """
+        if context.text == "":
+            ids = self._bare(continuation)
+            return (ids[:1], ids[1:]) if ids[:1] == [self.prefix_id] else ([self.prefix_id], ids)
+        whole = self.encode(Context(context.text + continuation, context.rendered))
+        start = self.encode(Context(context.text.rstrip(), context.rendered))
+        n = _n_common(start, whole)
+        return whole[:n], whole[n:]
+
+    def first_tokens(self, ids: Sequence[int]) -> int:
+        """How many ids at the start of a context are its beginning rather than its text: they survive a cut."""
+        if self.before and tuple(ids[: len(self.before)]) == self.before:
+            return len(self.before)
+        return int(bool(ids) and ids[0] in (self.tokenizer.bos_token_id, self.prefix_id))
+
+    def vocabulary(self) -> str:
+        """Digest of (token, id) pairs: two models' token ids mean the same where it is equal."""
+        return digest(sorted(self.tokenizer.get_vocab().items()))
+
+    def token(self, index: int) -> str:
+        """The token as its tokenizer writes it."""
+        return str(self.tokenizer.convert_ids_to_tokens([index])[0])
+
+    def _bare(self, text: str) -> list[int]:
+        ids = list(self.tokenizer.encode(text, add_special_tokens=False))
+        if ids and max(ids) >= self.n_rows:
+            raise DistillbenchError(
+                f"model {self.name}: token {self.token(max(ids))} (id {max(ids)}) has no row in the embedding "
+                f"({self.n_rows} rows); it was added to the tokenizer after training: save the tokenizer that the "
+                "model was trained with, or resize the embedding and train it"
+            )
+        return ids
+
+
+def make_speller(name: str, tokenizer: Any, n_rows: int) -> Speller:
+    """The speller of a loaded tokenizer; what it adds is found on a few texts.
+
+    Raises DistillbenchError where there is no token to begin with, or special tokens change those of the text.
+    """
+    prefix = tokenizer.bos_token_id
+    prefix = tokenizer.eos_token_id if prefix is None else prefix
+    if prefix is None:
+        raise DistillbenchError(
+            f"model {name}: expected a tokenizer with a beginning- or end-of-sequence token, got neither; "
+            "set tokenizer.eos_token and save it"
+        )
+    around = {_around(tokenizer, text) for text in _PROBES}
+    added = around.pop()
+    if added is None or around:
+        raise DistillbenchError(
+            f"model {name}: expected a tokenizer whose special tokens stand before or behind a text, got one that "
+            "changes the text's own tokens with them; save the tokenizer that the model was trained with"
+        )
+    return Speller(name, tokenizer, *added, prefix_id=int(prefix), n_rows=n_rows)
+
+
+def _around(tokenizer: Any, text: str) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Token ids that the tokenizer puts before and behind a text; None where it changes the text's own."""
+    whole = tuple(tokenizer.encode(text))
+    bare = tuple(tokenizer.encode(text, add_special_tokens=False))
+    for start in range(len(whole) - len(bare) + 1):
+        if whole[start : start + len(bare)] == bare:
+            return whole[:start], whole[start + len(bare) :]
+    return None
+
+
+def _n_common(first: Sequence[int], second: Sequence[int]) -> int:
+    """Number of ids at the start that two sequences share."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))

@@ -1,0 +1,358 @@
+"""Every format recognises its own rows and nobody else's, and reads them as answers."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness.files.answers import Answer
+from harness.files.formats import TABLE, formats, recognise
+from harness.files.sources import Source, format_of, read_answers
+from harness.models import Ask
+from harness.plugins import build
+from harness.types import Decoding, DistillbenchError, Message, Paths, Request
+from tests.models.asking import answered
+
+
+class Seen(NamedTuple):
+    """What is read of one answer."""
+
+    context: str | None
+    value: Any
+    name: str = ""
+    system: str | None = None
+    draw: int = 0
+    stop: str = "unknown"
+
+
+def _chat(name: str, content: str, stop: str = "stop") -> dict[str, Any]:
+    message = {"role": "assistant", "content": content, "reasoning_content": "hm"}
+    choice = {"index": 0, "finish_reason": stop, "message": message}
+    body = {"status_code": 200, "body": {"choices": [choice]}}
+    return {"id": "b", "custom_id": name, "response": body, "error": None}
+
+
+def _inspect(name: int, epoch: int, said: Any, error: Any = None) -> dict[str, Any]:
+    message = {"role": "assistant", "content": said, "source": "generate"}
+    output = {"model": "m", "choices": [{"message": message, "stop_reason": "max_tokens"}]}
+    return {"id": name, "epoch": epoch, "input": "Name a tree.", "target": "Oak", "messages": [], "output": output,
+            "attachments": {"abc": "A long reply."}, "error": error}  # fmt: skip
+
+
+def _lighteval(text: list[str], logprobs: list[float]) -> dict[str, Any]:
+    doc = {
+        "query": "Name a tree.",
+        "choices": ["Oak", "Wren"],
+        "gold_index": 0,
+        "instruction": None,
+        "id": "4",
+    }
+    said = {
+        "input": "x",
+        "text": text,
+        "logprobs": logprobs,
+        "argmax_logits_eq_gold": [True, False],
+    }
+    return {"doc": doc, "model_response": said, "metric": {"acc": 1.0}}
+
+
+def _eee(raw: Any, messages: Any = None, error: str | None = None) -> dict[str, Any]:
+    output = None if messages else {"raw": raw}
+    return {"schema_version": "0.2.0", "evaluation_id": "e", "model_id": "m", "evaluation_name": "trees",
+            "sample_id": "s1", "interaction_type": "single_turn", "messages": messages, "error": error,
+            "input": {"raw": "Name a tree.", "reference": ["Oak"]}, "output": output}  # fmt: skip
+
+
+EXAMPLES: dict[str, tuple[list[dict[str, Any]], list[Seen]]] = {
+    "openai_batch": (
+        [_chat("r1", "Oak"), _chat("r2", "Elm and", "length"), _chat("r3", "")],
+        [
+            Seen(None, "Oak", "r1", stop="eos"),
+            Seen(None, "Elm and", "r2", stop="length"),
+            Seen(None, "", "r3", stop="eos"),
+        ],
+    ),
+    "message_batch": (
+        [
+            {"custom_id": "r1", "result": {"type": "succeeded", "message": {
+                "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Oak"}],
+                "stop_reason": "max_tokens"}}},
+            {"custom_id": "r2", "result": {"type": "expired"}},
+        ],
+        [Seen(None, "Oak", "r1", stop="length"), Seen(None, None, "r2")],
+    ),
+    "fastchat": (
+        [
+            {"question_id": 81, "answer_id": "x", "model_id": "m", "tstamp": 1.5, "choices": [
+                {"index": 0, "turns": ["Oak", "$ERROR$"]}, {"index": 1, "turns": [{"content": "Elm"}]}]},
+        ],
+        [Seen(None, "Oak", "81"), Seen(None, None, "81 turn 2"), Seen(None, "Elm", "81", draw=1)],
+    ),
+    "conversations": (
+        [
+            {"uid": "u1", "ans_id": "x", "model": "m", "messages": [
+                {"role": "user", "content": "Name a tree."},
+                {"role": "assistant", "content": {"answer": "Oak"}}]},
+            {"id": "u2", "conversations": [
+                {"from": "system", "value": "Be brief."}, {"from": "human", "value": "Name a tree."},
+                {"from": "gpt", "value": "Elm"}, {"from": "human", "value": "Another."},
+                {"from": "gpt", "value": "Ash"}]},
+        ],
+        [
+            Seen("Name a tree.", "Oak", "u1"),
+            Seen("Name a tree.", "Elm", "u2", "Be brief."),
+            Seen("user: Name a tree.\nassistant: Elm\nuser: Another.", "Ash", "u2 turn 2", "Be brief."),
+        ],
+    ),
+    "llama_factory": (
+        [{"prompt": "user\nName a tree.\nassistant\n", "predict": "Oak", "label": "Elm"}],
+        [Seen("user\nName a tree.\nassistant\n", "Oak")],
+    ),
+    "every_eval_ever": (
+        [
+            _eee(["Oak", "Elm"]),
+            _eee("Ash"),
+            _eee(None, error="timeout"),
+            _eee(None, [{"turn_idx": 0, "role": "user", "content": "Hi"}, {"turn_idx": 1, "role": "assistant",
+                                                                          "content": "Yo"}]),
+        ],
+        [
+            Seen("Name a tree.", "Oak", "s1"),
+            Seen("Name a tree.", "Elm", "s1", draw=1),
+            Seen("Name a tree.", "Ash", "s1"),
+            Seen("Name a tree.", None, "s1"),
+            Seen("Hi", "Yo", "s1"),
+        ],
+    ),
+    "inspect_log": (
+        [
+            _inspect(1, 1, "Oak"),
+            _inspect(1, 2, [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "Elm"}]),
+            _inspect(2, 1, "attachment://abc"),
+            _inspect(3, 1, "half", {"message": "out of time", "traceback": "..."}),
+        ],
+        [
+            Seen("Name a tree.", "Oak", "1", stop="length"),
+            Seen("Name a tree.", "Elm", "1", draw=1, stop="length"),
+            Seen("Name a tree.", "A long reply.", "2", stop="length"),
+            Seen("Name a tree.", None, "3", stop="length"),
+        ],
+    ),
+    "lighteval": (
+        [_lighteval(["Oak", "Elm"], []), _lighteval([], [-1.5, float("-inf")])],
+        [
+            Seen("Name a tree.", "Oak", "4"),
+            Seen("Name a tree.", "Elm", "4", draw=1),
+            Seen("Name a tree.", (-1.5, True), "4"),
+            Seen("Name a tree.", (float("-inf"), False), "4"),
+        ],
+    ),
+    "lm_eval_samples": (
+        [
+            {"doc_id": 0, "doc": {"q": "x"}, "arguments": {"gen_args_0": {"arg_0": "Q:", "arg_1": " a"}},
+             "resps": [[["-inf", "False"]]], "filter": "none"},
+            {"doc_id": 1, "doc": {"q": "y"}, "arguments": {"gen_args_0": {"arg_0": "R:", "arg_1": {"until": []}}},
+             "resps": [["Oak"]], "filter": "none"},
+        ],
+        [Seen("Q:", (float("-inf"), False)), Seen("R:", "Oak")],
+    ),
+    "alpaca_eval": (
+        [
+            {"instruction": "Name it.", "input": "a tree", "output": "Oak", "generator": "m"},
+            {"instruction": "Name a tree.", "input": "", "output": "Elm", "generator": "m"},
+        ],
+        [Seen("Name it.\na tree", "Oak"), Seen("Name a tree.", "Elm")],
+    ),
+    TABLE: (
+        [
+            {"question": "Name a tree.", "response": "Oak"},
+            {"question": "Name a bird.", "response": None},
+            {"question": "Name a fish.", "response": {"error": {"code": 429}}},
+        ],
+        [Seen("Name a tree.", "Oak"), Seen("Name a bird.", None), Seen("Name a fish.", None)],
+    ),
+}  # fmt: skip
+
+
+def read(path: Path, **columns: str) -> Sequence[Answer]:
+    """All answers of a file, its format told from its first row."""
+    source = Source((path,), format_of(path, columns), tuple(columns.items()), ())
+    return read_answers(source).answers
+
+
+def seen(answers: Sequence[Answer]) -> list[Seen]:
+    return [Seen(a.context, a.value, a.name, a.system, int(a.draw), a.stop) for a in answers]
+
+
+def write(path: Path, rows: Sequence[Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_every_format_has_an_example() -> None:
+    assert EXAMPLES.keys() == formats().keys()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_format_recognises_its_own_rows_and_nobody_else_s(name: str) -> None:
+    for other, (rows, _) in EXAMPLES.items():
+        for row in rows:
+            if name != TABLE:
+                assert formats()[name].recognises(row) == (name == other)
+            assert recognise(row) == other
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_rows_are_read_as_answers(tmp_path: Path, name: str) -> None:
+    rows, expected = EXAMPLES[name]
+    answers = read(write(tmp_path / "x.jsonl", rows))
+    assert seen(answers) == expected
+    assert [bool(a.missing) for a in answers] == [e.value is None for e in expected]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_format_is_told_from_content_whatever_the_file_is_called(
+    tmp_path: Path, name: str
+) -> None:
+    rows, expected = EXAMPLES[name]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    assert seen(read(tmp_path / "x.json")) == expected
+
+
+def test_details_of_lighteval_in_parquet(tmp_path: Path) -> None:
+    rows, expected = EXAMPLES["lighteval"]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "details_x.parquet")
+    assert seen(read(tmp_path / "details_x.parquet")) == expected
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_log_of_inspect_is_an_archive_of_samples(tmp_path: Path, method: int) -> None:
+    rows, expected = EXAMPLES["inspect_log"]
+    with zipfile.ZipFile(tmp_path / "x.eval", "w", method) as archive:
+        archive.writestr("header.json", json.dumps({"eval": {"model": "m"}}))
+        for row in rows:
+            archive.writestr(f"samples/{row['id']}_epoch_{row['epoch']}.json", json.dumps(row))
+    assert seen(read(tmp_path / "x.eval")) == expected
+    log = {"version": 2, "eval": {"model": "m"}, "samples": rows}
+    (tmp_path / "x.json").write_text(json.dumps(log))
+    assert seen(read(tmp_path / "x.json")) == expected
+
+
+def test_a_log_packed_with_zstandard_is_read(tmp_path: Path) -> None:
+    rows, expected = EXAMPLES["inspect_log"]
+    texts = {"header.json": b"{}"} | {
+        f"samples/{r['id']}_epoch_{r['epoch']}.json": json.dumps(r).encode() for r in rows
+    }
+    (tmp_path / "x.eval").write_bytes(zstandard_archive(texts))
+    assert seen(read(tmp_path / "x.eval")) == expected
+
+
+def zstandard_archive(members: dict[str, bytes]) -> bytes:
+    """A zip archive whose members are packed with Zstandard, written as deflated and then relabelled."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        packed = {n: pa.compress(data, "zstd", asbytes=True) for n, data in members.items()}
+        for name, data in packed.items():
+            archive.writestr(name, data)
+        infos = {i.filename: i for i in archive.infolist()}
+        for name, info in infos.items():
+            info.compress_type, info.file_size = 93, len(members[name])
+            info.compress_size, info.CRC = len(packed[name]), zlib.crc32(members[name])
+    return made.getvalue()
+
+
+def test_another_archive_is_refused_in_words(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.eval", "w") as archive:
+        archive.writestr("xl/workbook.xml", "x")
+    with pytest.raises(DistillbenchError, match="Excel workbook"):
+        read(tmp_path / "x.eval")
+
+
+REQUESTS: dict[str, dict[str, Any]] = {
+    "chat": {"custom_id": "r1", "body": {"messages": [{"role": "system", "content": "Be brief."},
+                                                       {"role": "user", "content": "Name a tree."}]}},
+    "responses": {"custom_id": "r1", "body": {"input": "Name a tree.", "instructions": "Be brief."}},
+    "completions": {"custom_id": "r1", "body": {"prompt": "Name a tree.", "system": "Be brief."}},
+    "messages": {"custom_id": "r1", "params": {"system": [{"type": "text", "text": "Be brief."}],
+                                               "messages": [{"role": "user", "content": "Name a tree."}]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", REQUESTS)
+def test_what_was_asked_comes_from_the_batch_s_input(tmp_path: Path, form: str) -> None:
+    write(tmp_path / "out.jsonl", EXAMPLES["openai_batch"][0][:1])
+    write(tmp_path / "in.jsonl", [REQUESTS[form]])
+    fields = {"kind": "recorded", "file": "out.jsonl", "prompts_file": "in.jsonl"}
+    model = build("models", "m", fields)
+    asked = (Message("system", "Be brief."), Message("user", "Name a tree."))
+    with model.open(Paths(tmp_path, tmp_path, (), tmp_path)) as session:
+        assert answered(session, [Request(0, "generate", asked)]).text == ("Oak",)
+
+
+def test_responses_are_read_without_their_reasoning(tmp_path: Path) -> None:
+    content = [{"type": "output_text", "text": "Oak"}, {"type": "output_text", "text": "."}]
+    output = [{"type": "reasoning", "summary": []}, {"type": "message", "content": content}]
+    body = {
+        "status": "incomplete",
+        "incomplete_details": {"reason": "max_output_tokens"},
+        "output": output,
+    }
+    row = {"custom_id": "r", "response": {"status_code": 200, "body": body}}
+    (answer,) = read(write(tmp_path / "x.jsonl", [row]))
+    assert (answer.value, answer.stop) == ("Oak.", "length")
+
+
+FAILED = ["$ERROR$", " $ERROR$\n", "Failed to obtain answer via API."]
+
+
+@pytest.mark.parametrize("text", FAILED)
+def test_failed_calls_are_no_answers_and_said(tmp_path: Path, text: str) -> None:
+    rows = [{"prompt": f"q{i}", "response": text if i < 2 else f"a {text}"} for i in range(4)]
+    write(tmp_path / "x.jsonl", rows)
+    model = build("models", "m", {"kind": "recorded", "file": "x.jsonl"})
+    requests = tuple(Request(i, "generate", f"q{i}") for i in range(4))
+    with model.open(Paths(tmp_path, tmp_path, (), tmp_path)) as session:
+        assert answered(session, requests).answered == (False, False, True, True)
+        (note,) = session.notes(Ask("k", requests, ("",) * 4, Decoding()))
+    assert note.startswith(f"2 of 4 answers count as not answered: {text.strip()!r}")
+
+
+@pytest.mark.parametrize("error", ["timeout", {"code": 500}, True])
+def test_an_error_beside_a_blank_answer_is_a_failed_call(tmp_path: Path, error: Any) -> None:
+    rows = [
+        {"prompt": "a", "response": "", "error": error},
+        {"prompt": "b", "response": "", "error": None},
+        {"prompt": "c", "response": "Oak", "error": error},
+    ]
+    answers = read(write(tmp_path / "x.jsonl", rows))
+    assert [a.value for a in answers] == [None, "", "Oak"]
+
+
+def test_a_conversation_that_ends_in_the_answer_is_its_prompt(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo "}]
+    columns = {"prompt": "messages", "answer": "response"}
+    path = write(tmp_path / "x.jsonl", [{"messages": said, "response": "Yo"}])
+    assert seen(read(path, **columns)) == [Seen("Hi", "Yo")]
+    write(path, [{"messages": said, "response": "Hello"}])
+    with pytest.raises(DistillbenchError, match="ends in the question or in the answer"):
+        read(path, **columns)
+
+
+def test_columns_of_another_format_are_refused_with_its_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", EXAMPLES["message_batch"][0])
+    with pytest.raises(DistillbenchError, match="this looks like an Anthropic message batch"):
+        read(path, prompt="prompt", answer="text")
+
+
+def test_an_unknown_format_names_the_nearest() -> None:
+    with pytest.raises(DistillbenchError, match="did you mean 'openai_batch'"):
+        build("models", "m", {"kind": "recorded", "file": "x", "format": "openai_batches"})

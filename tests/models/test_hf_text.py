@@ -1,0 +1,198 @@
+"""What is added to texts and conversations, over every shape of tokenizer and template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.models._hf_context import Contexts, Manner, cut
+from harness.models._hf_model import LoadedModel
+from harness.models._hf_template import DAY, Frame, frame_of, render
+from harness.models._hf_text import Context, Speller, make_speller
+from harness.types import DistillbenchError, Message, Request
+from tests.models.shapes import HIDDEN, SHAPES, Shape
+
+TEXTS = ("Name a colour.", " a blank first", "a line\n", "naïve 東京", "the tin mine in Orl", "7")
+PAIRS = (
+    ("Answer:", " tin"),
+    ("Answer: ", "tin"),
+    ("Answer:\n", "tin"),
+    ("the mine \n ", "in Orl"),
+    ("naï", "ve"),
+    ("", "tin"),
+)
+TALKS: tuple[tuple[str, ...], ...] = (("add 3",), (" blanks \n",), ("add 3", "you get 7", "and 5?"))
+
+
+def _speller(shape: Shape) -> Speller:
+    tokenizer = shape.tokenizer()
+    return make_speller("m", tokenizer, len(tokenizer))
+
+
+def _talk(texts: tuple[str, ...]) -> list[Message]:
+    return [Message(("user", "assistant")[i % 2], text) for i, text in enumerate(texts)]
+
+
+def _contexts(speller: Speller, system: str | None = None, ends: Any = (), **more: Any) -> Contexts:
+    said: list[str] = []
+    loaded: Any = LoadedModel(
+        "m",
+        None,
+        speller,
+        None,
+        more.get("max_length", 4096),
+        frozenset(ends),
+        frozenset(),
+        (),
+    )
+    contexts = Contexts(loaded, Manner(system, False), said.append)
+    contexts.__dict__["said"] = said
+    return contexts
+
+
+@pytest.fixture(params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    return SHAPES[request.param]
+
+
+def test_a_conversation_has_the_ids_that_its_template_gives(shape: Shape) -> None:
+    speller = _speller(shape)
+    for texts in TALKS:
+        talk = _talk(texts)
+        rendered = render(speller, talk, True, {})
+        expected = speller.tokenizer.apply_chat_template(
+            [{"role": m.role, "content": m.text} for m in talk],
+            tokenize=True,
+            return_dict=False,
+            add_generation_prompt=True,
+        )
+        if shape.dated:  # transformers tells today's date
+            assert render(speller, talk, True, {}).count(f"{DAY:%d %B %Y}") == 1
+            continue
+        assert speller.encode(Context(rendered, rendered=True)) == expected
+
+
+def test_nothing_stands_behind_a_text(shape: Shape) -> None:
+    speller = _speller(shape)
+    assert tuple(map(speller.token, speller.before)) == shape.before
+    assert tuple(map(speller.token, speller.behind)) == shape.behind
+    for text in TEXTS:
+        bare = speller.tokenizer.encode(text, add_special_tokens=False)
+        assert speller.encode(Context(text, rendered=False)) == [*speller.before, *bare]
+
+
+def test_a_text_that_brings_its_beginning_gets_no_second(shape: Shape) -> None:
+    speller = _speller(shape)
+    text = "".join(shape.before) + "Name a colour."
+    ids = speller.encode(Context(text, rendered=False))
+    assert ids == speller.tokenizer.encode(text, add_special_tokens=False)
+
+
+def test_a_continuation_begins_where_its_context_ends(shape: Shape) -> None:
+    """The two are the whole text's own tokens, and what stands before the cut is the context's."""
+    speller = _speller(shape)
+    for context, end in PAIRS:
+        start, target = speller.encode_pair(Context(context, rendered=False), end)
+        if context:
+            assert start + target == speller.encode(Context(context + end, rendered=False))
+            whole = speller.encode(Context(context, rendered=False))
+            assert whole[: len(start)] == start
+        else:
+            assert start == [speller.prefix_id]
+        assert not set(start + target) & set(speller.behind) - {speller.prefix_id}
+        assert speller.tokenizer.decode(target).strip() == end.strip()
+
+
+def test_what_a_template_adds_and_closes_with(shape: Shape) -> None:
+    speller = _speller(shape)
+    frame = frame_of(speller, {})
+    assert frame is not None
+    closing = None if frame.closing is None else speller.token(frame.closing)
+    assert (closing, frame.adds, frame.dated) == (shape.closing, shape.adds, shape.dated)
+    assert frame.n_header > 0
+
+
+def test_a_cut_keeps_the_beginning_and_the_header(shape: Shape) -> None:
+    speller = _speller(shape)
+    frame = frame_of(speller, {})
+    assert frame is not None
+    request = Request(0, "generate", (Message("user", "quite a long question, all in all"),))
+    whole, none = _contexts(speller).prompt(request, 10)
+    room = frame.n_header + 4
+    kept, n = _contexts(speller, max_length=room + 10).prompt(request, 10)
+    assert (none, n, len(kept)) == (0, len(whole) - room, room)
+    assert kept[-frame.n_header :] == whole[-frame.n_header :]
+    begins = [i for i in whole if speller.token(i) in shape.before]
+    if begins and whole[0] == begins[0]:
+        assert kept[0] == begins[0]
+    short = _contexts(speller, max_length=frame.n_header + 10)
+    with pytest.raises(DistillbenchError, match="expected max_new_tokens of at most"):
+        short.prompt(request, 10)
+
+
+def test_the_user_is_told_once(shape: Shape) -> None:
+    """Words of the template's own, the date, and an end that nothing else names; nothing where there is nothing."""
+    speller = _speller(shape)
+    for ends in ({speller.tokenizer.eos_token_id}, set(range(len(speller.tokenizer)))):
+        contexts = _contexts(speller, ends=ends)
+        contexts.of(Request(0, "generate", (Message("user", "add 3"),)))
+        said = contexts.__dict__["said"]
+        assert any(f'"{shape.adds}"' in line for line in said) == bool(shape.adds)
+        assert any("26 July 2024, whatever the day" in line for line in said) == shape.dated
+        closing = speller.tokenizer.convert_tokens_to_ids(shape.closing) if shape.closing else None
+        missing = closing is not None and closing not in ends
+        assert any(f"ends at {shape.closing}," in line for line in said) == missing
+        assert len(said) == bool(shape.adds) + shape.dated + missing
+
+
+def test_an_empty_system_message_asks_for_none(shape: Shape) -> None:
+    speller = _speller(shape)
+    asked = Request(0, "generate", (Message("user", "add 3"),))
+    plain, empty = (_contexts(speller, system).of(asked).text for system in (None, ""))
+    assert HIDDEN not in empty
+    if HIDDEN not in plain and not shape.dated:
+        assert empty == plain or shape.adds
+
+
+def test_a_system_message_takes_the_place_of_the_templates() -> None:
+    speller = _speller(SHAPES["qwen_2_5"])
+    contexts = _contexts(speller, "Be brief.")
+    text = contexts.of(Request(0, "generate", (Message("user", "add 3"),))).text
+    assert "Be brief." in text
+    assert HIDDEN not in text
+    assert not [line for line in contexts.__dict__["said"] if "words of its own" in line]
+
+
+def test_refused_conversations_are_said_in_words() -> None:
+    speller = _speller(SHAPES["gemma"])
+    with pytest.raises(DistillbenchError, match=r"no system turn.*drop_system"):
+        render(speller, [Message("system", "x"), Message("user", "y")], True, {})
+
+
+def test_a_token_without_a_row_is_named() -> None:
+    """The template's own token lies beyond the embedding: said before anything is asked."""
+    tokenizer = SHAPES["qwen_3"].tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|new|>"]})
+    tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>", "<|new|>")
+    speller = make_speller("m", tokenizer, len(tokenizer) - 1)
+    row = len(tokenizer) - 1
+    with pytest.raises(
+        DistillbenchError, match=rf"<\|new\|> \(id {row}\) has no row.*\({row} rows"
+    ):
+        _contexts(speller).of(Request(0, "generate", (Message("user", "x"),)))
+    assert speller.encode(Context("plain text", rendered=False))
+
+
+def test_cuts_by_hand() -> None:
+    assert cut([0, 1, 2, 3], 1, 4) == ((0, 1, 2, 3), 0)
+    assert cut([0, 1, 2, 3, 4], 1, 3) == ((0, 3, 4), 2)
+    assert cut([5, 1, 2, 3, 4], 0, 3) == ((2, 3, 4), 2)
+    assert cut([0, 1, 2], 2, 1) == ((2,), 2)
+
+
+def test_an_unreadable_template_has_no_frame() -> None:
+    speller = _speller(SHAPES["phi"])
+    speller.tokenizer.chat_template = "{{ raise_exception('never') }}"
+    frame: Frame | None = frame_of(speller, {})
+    assert frame is None

@@ -1,0 +1,45 @@
+"""The reader of contradictions finds those that are put in; the fixture in tests/conftest.py runs it on every page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.stages.report import write_report
+from tests.report.agreement import contradictions
+from tests.report.records import read, record
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    return write_report(record(), tmp_path / "report", read).parent
+
+
+def test_the_made_up_page_agrees_with_itself(report: Path) -> None:
+    assert contradictions(report) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("index.html", 'aria-label="above the controls"', 'aria-label="above the base"'),
+        (
+            "index.html",
+            "above what unrelated models reach",
+            "not above what unrelated models reach",
+        ),
+        ("leaderboard.csv", "\n1,", "\n9,"),
+        ("index.html", "<b>independent</b>", "<b>nobody</b>"),
+        ("index.html", 'class="num leads"', 'class="num"'),
+        ("index.html", 'data-role="control"', 'data-role="student"'),
+    ],
+)
+def test_a_contradiction_is_found(report: Path, file: str, right: str, wrong: str) -> None:
+    path = report / file
+    text = path.read_text("utf-8")
+    if right not in text:  # in the figures' JSON
+        right, wrong = (t.replace("<", "\\u003c") for t in (right, wrong))
+    assert right in text
+    path.write_text(text.replace(right, wrong), "utf-8")
+    assert contradictions(report) != []

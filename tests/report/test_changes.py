@@ -1,0 +1,187 @@
+"""What a student gained and lost, and which student to take, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import comb
+
+import numpy as np
+import pytest
+
+from harness.board.changes import in_words
+from harness.board.claims import Choice, outcome
+from harness.board.comparisons import changes, compared
+from harness.board.record import Change
+from harness.board.sentences import decisions
+from harness.types import Pair, Score
+from tests.report.records import board, record, scores
+
+PAIRS = (Pair("teacher", "student", "base"),)
+
+
+def graded(model: str, right: list[float], task: str = "quiz", **changed: object) -> Score:
+    """A model's own score with its value for every prompt."""
+    whole = Score(
+        "task_score", task, model, "", "", float(np.mean(right)), 0.0, 1.0, len(right), "share", "higher", "", (),
+        influence={f"p{i:03d}": float(v) for i, v in enumerate(right)},
+    )  # fmt: skip
+    return replace(whole, **changed)  # type: ignore[arg-type]
+
+
+def test_a_change_is_paired_by_prompt() -> None:
+    base = [1.0] * 30 + [0.0] * 30
+    student = [0.0] * 12 + [1.0] * 18 + [1.0] * 3 + [0.0] * 27  # 12 lost, 3 won
+    teacher = [1.0] * 60
+    made = changes(
+        [graded("base", base), graded("student", student), graded("teacher", teacher)], PAIRS, set()
+    )
+    before, above = sorted(made, key=lambda c: c.against)
+    assert (before.other, before.n, before.n_won, before.n_lost) == ("base", 60, 3, 12)
+    assert before.difference == pytest.approx(-9 / 60)
+    # McNemar's mid-p: 2 P(X < 3) + P(X = 3) of 15 discordant prompts
+    by_hand = (2 * sum(comb(15, k) for k in range(3)) + comb(15, 3)) / 2**15
+    assert before.p == pytest.approx(by_hand)
+    assert outcome(before) == "worse"
+    assert (above.other, above.n_won, above.n_lost) == ("teacher", 0, 39)
+
+
+def test_a_family_is_one_measure_teacher_base_and_question_over_students_and_tasks() -> None:
+    rng = np.random.default_rng(1)
+    models = ["base", "teacher", "student", "second"]
+    rows = [
+        graded(m, list((rng.random(80) < 0.5 + 0.1 * i).astype(float)), task)
+        for task in ("quiz", "sums")
+        for i, m in enumerate(models)
+    ]
+    pairs = (*PAIRS, Pair("teacher", "second", "base"))
+    made = [c for c in changes(rows, pairs, set()) if c.against == "base"]
+    assert len(made) == 4
+    p = sorted(c.p for c in made)
+    expected = np.maximum.accumulate([min(1.0, x * (4 - i)) for i, x in enumerate(p)])
+    assert sorted(c.p_adjusted for c in made) == pytest.approx(list(expected))
+
+
+def test_grades_of_one_task_are_told_by_each_of_its_columns_and_parts_of_others_are_not() -> None:
+    right = [1.0, 0.0] * 20
+    rows = [
+        graded(m, right, metric=metric)
+        for m in ("base", "student")
+        for metric in ("task_score/acc", "task_score/acc_norm", "style_profile/lists")
+    ]
+    assert {c.metric for c in changes(rows, PAIRS, {"task_score"})} == {
+        "task_score/acc",
+        "task_score/acc_norm",
+    }
+
+
+def test_lower_can_be_better() -> None:
+    rows = [
+        graded("base", list(np.linspace(1, 2, 40)), unit="bits", better="lower"),
+        graded(
+            "student", list(np.linspace(1, 2, 40) - 0.3 + 0.01 * np.sin(range(40))), better="lower"
+        ),
+    ]
+    (change,) = changes(rows, PAIRS, set())
+    assert outcome(change) == "better"
+    assert (change.n_won, change.n_lost) == (40, 0)
+
+
+def test_students_on_different_bases_are_not_of_one_family() -> None:
+    values = {m: list(np.sin(np.arange(40) * k)) for k, m in ((1, "one"), (2, "two"))}
+    roles = dict.fromkeys(values, "student")
+
+    def made(*bases: str) -> list[Score]:
+        return [
+            graded(m, values[m], metric="m", teacher="t", base=b)
+            for m, b in zip(values, bases, strict=True)
+        ]
+
+    assert len(compared(made("x", "x"), roles)) == 1
+    assert compared(made("x", "y"), roles) == ()
+
+
+CHANGE = Change(
+    "task_score", "quiz", "teacher", "base", "student", "base", -0.12, -0.16, -0.08, 0.001, 0.002, 400, 0.06, 3, 51,
+    "share", "higher",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "lost 12 points [8, 16]"),
+        ({"difference": 0.12, "low": 0.08, "high": 0.16}, "gained 12 points [8, 16]"),
+        ({"p_adjusted": 0.2}, "no loss seen: one of 6.0 points would have been"),
+        (
+            {"p_adjusted": 0.2, "detectable": 0.16},
+            "too few prompts to see a loss below 16 points",
+        ),
+        (
+            {"p_adjusted": 0.2, "unit": "bits per byte"},
+            "no loss seen: one of 0.060 bits per byte would have been",
+        ),
+    ],
+)
+def test_no_loss_and_too_few_prompts_are_different_words(
+    changed: dict[str, object], words: str
+) -> None:
+    assert in_words(replace(CHANGE, **changed)) == words  # type: ignore[arg-type]
+
+
+def test_the_stated_detectable_loss_is_found_in_four_of_five_runs() -> None:
+    rng = np.random.default_rng(3)
+    n, found, alarms, stated = 400, 0, 0, []
+    for _ in range(200):
+        base = (rng.random(n) < 0.7).astype(float)
+        noise = rng.random(n) < 0.1  # answers that differ for no reason
+        same = np.where(noise, rng.permutation(base), base)
+        (null,) = changes([graded("base", list(base)), graded("student", list(same))], PAIRS, set())
+        alarms += outcome(null) == "worse"
+        stated.append(null.detectable)
+        right = np.flatnonzero(same > 0)
+        worse = same.copy()
+        worse[rng.choice(right, round(null.detectable * n), replace=False)] = 0
+        (lost,) = changes(
+            [graded("base", list(base)), graded("student", list(worse))], PAIRS, set()
+        )
+        found += outcome(lost) == "worse"
+    assert alarms <= 19
+    assert 0.72 <= found / 200 <= 0.88, np.mean(stated)
+
+
+def choice_of(teacher: str, **changed: object) -> Choice:
+    made = board(replace(record(), **changed))  # type: ignore[arg-type]
+    return next(c for c in made.choices() if c.group[0] == teacher)
+
+
+def test_the_best_is_chosen_where_it_is_told_apart_and_those_like_it_with_it() -> None:
+    assert [s.student for s in choice_of("teacher_a").chosen] == ["logits_of_a"]
+    close = tuple(replace(c, p_adjusted=0.3) for c in record().comparisons)
+    like = choice_of("teacher_a", comparisons=close)
+    assert "logits_of_a" in [s.student for s in like.chosen]
+    assert len(like.chosen) > 1
+    sizes = {
+        m: {**f, "parameters": 10 if m == "answers_of_a" else 99}
+        for m, f in record().models.items()
+    }
+    cheap = choice_of("teacher_a", comparisons=close, models=sizes)
+    assert cheap.chosen[0].student == "answers_of_a"
+
+
+def test_who_lost_outside_of_what_was_distilled_is_not_chosen() -> None:
+    lost = replace(CHANGE, task="zoo_words", teacher="teacher_a", student="logits_of_a")
+    outside = {**record().tasks, "zoo_words": {"domain": "outside"}}
+    choice = choice_of("teacher_a", changes=(lost,), tasks=outside)
+    assert [s.student for s in choice.lossy] == ["logits_of_a"]
+    assert "logits_of_a" not in [s.student for s in choice.chosen]
+    inside = {**record().tasks, "zoo_words": {"domain": "inside"}}
+    assert choice_of("teacher_a", changes=(lost,), tasks=inside).lossy == ()
+
+
+def test_the_decision_is_one_line_per_teacher() -> None:
+    lines = ["".join(t for t, _ in d.parts) for d in decisions(board())]
+    assert lines[0].startswith("Take logits_of_a: closes 86\u00a0% [80, 92] of the capability gap")
+    assert lines[1].startswith("Only answers_of_b was tested: it closes ")
+    without = tuple(s for s in scores() if not s.metric.startswith("capability"))
+    (first, *_) = decisions(board(replace(record(), scores=without)))
+    assert "does not measure the transfer of capability" in "".join(t for t, _ in first.parts)

@@ -1,0 +1,409 @@
+"""Nothing untrue is said: each reason and warning has a cause that makes it appear, and a near miss."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness.board.cautions
+import harness.board.replies
+import harness.panel.reasons
+from harness.board.cautions import cautions
+from harness.board.record import CollectionRecord, Difference, Facts
+from harness.metrics.length import Length
+from harness.metrics.next_token_agreement import NextTokenAgreement
+from harness.metrics.style_classifier import StyleClassifier
+from harness.metrics.top1_agreement import Top1Agreement
+from harness.panel.panel import Panel, Role
+from harness.panel.side import Side
+from harness.panel.texts import align_texts
+from harness.testing.panels import Sides, findings
+from harness.testing.sides import chosen_side, quiz_prompts, text_side
+from harness.text.marks import read_marks
+from harness.types import Control, Pair, Unavailable
+from tests.report.records import collection, record
+
+Said = Callable[[], list[str]]
+N = 40
+TEXTS = [f"{'abcdefgh'[i % 8] * 3} {i} has {'many ' * (i % 7)}words: {i * i}" for i in range(N)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that is said."""
+
+    where: str  # function or constant that says it
+    words: str  # a part of it
+    cause: Said
+    near_miss: Said
+
+
+# --- warnings -----------------------------------------------------------------------------------
+
+CONTROLS = tuple(Control(name, name) for name in ("ash", "beech", "cedar", "dogwood"))
+PAIR = Pair("teacher_a", "answers_of_a", "base", ceiling=None)
+OPEN: Facts = {"kind": "prompts", "n_prompts": 240, "yields": "text style"}
+
+
+def warned(**changes: Any) -> Said:
+    """The warnings of a run about which nothing is to be said, with changes."""
+    quiet = replace(
+        record(), pairs=(PAIR,), controls=CONTROLS, collections=(), tasks={"open": OPEN}
+    )
+    return lambda: list(cautions(replace(quiet, **changes)))
+
+
+def answered(model: str = "answers_of_a", **how: Any) -> CollectionRecord:
+    return collection(model, "open", **how)
+
+
+def wrote(texts: list[str], others: list[str] = TEXTS, yields: str = "text style") -> Said:
+    """The warnings about a student's replies beside those of its teacher."""
+    asked = [f"This is prompt {i}" for i in range(N)]
+    marks = {"answers_of_a": read_marks(texts, asked), "teacher_a": read_marks(others, asked)}
+    return warned(
+        collections=tuple(answered(model, marks=m) for model, m in marks.items()),
+        tasks={"open": {**OPEN, "yields": yields}},
+    )
+
+
+def some(n: int, change: Callable[[str], str]) -> list[str]:
+    """The replies, n of them changed."""
+    return [change(t) if i < n else t for i, t in enumerate(TEXTS)]
+
+
+def no_number(**changes: Any) -> Said:
+    holes = tuple(
+        replace(s, value=None, low=None, high=None, reason="no answers") for s in record().scores
+    )
+    return warned(**{"scores": holes, **changes})
+
+
+TWICE = Pair("teacher_a", "answers_of_a", "base")
+DIFFER = Difference("open", "answers_of_a", "teacher_a", "they were decoded differently")
+FALSE_FRIEND = "Hope this helps!"
+WARNINGS = [
+    Row("cautions", "Not like for like: they were", warned(differences=(DIFFER,)), warned()),
+    Row(
+        "cautions",
+        "open: 2 rows dropped",
+        warned(collections=(answered(notes=("2 rows dropped",)),)),
+        warned(collections=(answered(),)),
+    ),
+    Row(
+        "noted",
+        "answers_of_a x open: 25 of its answers fit no prompt.",
+        warned(collections=(answered(answer_notes=("25 of its answers fit no prompt",)),)),
+        warned(collections=(answered(),)),
+    ),
+    Row("without_number", "scores say: no answers", no_number(), no_number(scores=record().scores)),
+    Row(
+        "without_number",
+        "no metric is named",
+        no_number(scores=(), metrics=()),
+        no_number(scores=()),
+    ),
+    Row("without_number", "found nothing to measure", no_number(scores=()), no_number()),
+    Row(
+        "_missing",
+        "answers_of_a x open is missing: no file",
+        warned(collections=(answered(missing="no file"),)),
+        warned(collections=(answered(),)),
+    ),
+    Row(
+        "_spilled",
+        "variable A_KEY",
+        warned(collections=(answered(secrets=("A_KEY",)),)),
+        warned(collections=(answered(),)),
+    ),
+    Row(
+        "_without_base",
+        "No base for answers_of_a",
+        warned(pairs=(replace(PAIR, base=None),)),
+        warned(pairs=(PAIR,)),
+    ),
+    Row("_controls", "No controls", warned(controls=()), warned(controls=(), pairs=())),
+    Row(
+        "_controls",
+        "Only 3 independent control lineages",
+        # the fourth is a relative of the teacher
+        warned(controls=CONTROLS, lineages={"teacher_a": "ash"}),
+        warned(controls=CONTROLS, lineages={"base": "ash"}),
+    ),
+    Row(
+        "_few_prompts",
+        "Fewer than 200 prompts: open (199)",
+        warned(tasks={"open": {**OPEN, "n_prompts": 199}}),
+        warned(tasks={"open": {**OPEN, "n_prompts": 200}, "unbuilt": {**OPEN, "n_prompts": 0}}),
+    ),
+    Row(
+        "_ceilings",
+        "No ceiling from a second sample of teacher_a: greedy decoding",
+        warned(pairs=(TWICE,), collections=(answered("teacher_a"),)),
+        warned(
+            pairs=(TWICE,),
+            collections=(answered("teacher_a"), answered("teacher_a", sample=1)),
+        ),
+    ),
+    Row(
+        "_ceilings",
+        "No ceiling from a second sample of teacher_a: one answer a prompt is recorded",
+        warned(
+            pairs=(TWICE,), collections=(answered("teacher_a"), answered("teacher_a", sample=1))
+        ),
+        warned(
+            pairs=(TWICE,),
+            collections=(answered("teacher_a"), answered("teacher_a", sample=1, n_answered=9)),
+        ),
+    ),
+    Row(
+        "_judges",
+        "is itself one of those compared",
+        warned(judges={"judged": ("teacher_a",)}),
+        warned(judges={"judged": ("base",)}),
+    ),
+    Row(
+        "_judges",
+        "the judge, judge, is of one lineage with teacher_a",
+        warned(judges={"judged": ("judge",)}, lineages={"judge": "x", "teacher_a": "x"}),
+        warned(judges={"judged": ("judge",)}, lineages={"judge": "x", "base": "x"}),
+    ),
+    Row(
+        "_seen",
+        "overlaps with 3 of 240 prompts of open (1 word for word)",
+        warned(collections=(answered(n_seen=3, n_seen_exactly=1),)),
+        warned(collections=(answered(n_seen=0, n_seen_exactly=0),)),
+    ),
+    Row(
+        "_cut_prompts",
+        "open: prompts did not fit and were shortened: answers_of_a 24 of 240.",
+        warned(collections=(answered(n_cut_prompts=24),)),
+        warned(collections=(answered(), answered(sample=1, n_cut_prompts=24))),
+    ),
+    Row(
+        "_gathered",
+        "open: empty replies count as 0 words, and as wrong where graded: answers_of_a 10 of 40.",
+        wrote(some(10, lambda _: " ")),
+        wrote(some(10, lambda _: ".")),
+    ),
+    Row(
+        "_gathered",
+        "open: what was thought aloud before replies is left out: answers_of_a 5 of 40.",
+        wrote(some(5, lambda t: f"<think>So.</think>{t}")),
+        wrote(some(5, lambda t: f"Use <think>So.</think>{t}")),
+    ),
+    Row(
+        "_gathered",
+        "open: end tokens behind replies are cut: answers_of_a 40 of 40 (</s>).",
+        wrote(some(N, lambda t: f"{t}</s>")),
+        wrote(some(N, lambda t: f"{t} <s>old</s>")),
+    ),
+    Row(
+        "_inside",
+        "3 of 40 replies of answers_of_a to open have special tokens in them (<|user|>)",
+        wrote(some(3, lambda t: f"{t}<|user|>{t}")),
+        wrote(some(2, lambda t: f"{t}<|user|>{t}")),  # two who speak of such tokens
+    ),
+    Row(
+        "_inside",
+        "3 of 40 replies of answers_of_a to open have turns of a conversation in them (User:)",
+        wrote(some(3, lambda t: f"{t}\nUser: more")),
+        wrote(some(3, lambda t: f"{t}\nThe User: more")),
+    ),
+    Row(
+        "_inside",
+        '3 of 40 replies of answers_of_a to open begin with their own prompt ("This is prompt 0")',
+        wrote([f"This is prompt {i}. {t}" if i < 3 else t for i, t in enumerate(TEXTS)]),
+        wrote([f"This is prompt {i}. {t}" if i < 2 else t for i, t in enumerate(TEXTS)]),
+    ),
+    Row(
+        "_inside",
+        "40 of 40 replies of answers_of_a to open have HTML entities in them (&#x27;)",
+        wrote(some(N, lambda t: f"It&#x27;s {t}")),
+        wrote(some(N, lambda t: f"<b>It&#x27;s</b> {t}")),  # replies about HTML
+    ),
+    Row(
+        "_inside",
+        "40 of 40 replies of answers_of_a to open are spelt as JSON",
+        wrote(some(N, lambda t: f'"{t}"')),
+        wrote(some(N, lambda t: f'"Yes" and "{t}"')),
+    ),
+    Row(
+        "_around",
+        'end with ". Hope this helps!", and no other model\'s',
+        wrote(some(38, lambda t: f"{t}. {FALSE_FRIEND}")),
+        wrote(  # the student's habit is its teacher's
+            some(38, lambda t: f"{t}. {FALSE_FRIEND}"), some(N, lambda t: f"{t} {FALSE_FRIEND}")
+        ),
+    ),
+    Row(
+        "_around",
+        'begin with "Assistant: ", and no other model\'s',
+        wrote(some(N, lambda t: f"Assistant: {t}"), some(N, str.upper)),
+        wrote(some(35, lambda t: f"Assistant: {t}"), some(N, lambda t: t)),  # not nearly all
+    ),
+    Row(
+        "_repeated",
+        '10 of 40 replies of answers_of_a to open are the same text, to different prompts: "Sorry."',
+        wrote(some(10, lambda _: "Sorry.")),
+        wrote(some(10, lambda _: "Sorry."), yields="grades"),  # questions with few answers
+    ),
+]
+
+
+# --- reasons ------------------------------------------------------------------------------------
+
+
+def reasoned(metric: Any, sides: Sides) -> Said:
+    """The reasons that a measure gives in the place of numbers."""
+
+    def given() -> list[str]:
+        try:
+            made = findings(metric, [sides])
+        except Unavailable as error:
+            return [str(error)]
+        return [f.statistic for f in made if isinstance(f.statistic, str)]
+
+    return given
+
+
+def wrote_some(model: str, n: int = N, start: int = 0, lineage: str = "") -> Side:
+    """A model that answered n of the prompts, from one on."""
+    whole = text_side(model, [f"{model[0]} {t}" for t in TEXTS], lineage=lineage)
+    there = [start <= i < start + n for i in range(N)]
+    text = tuple(t if keep else None for t, keep in zip(whole.outputs.text, there, strict=True))
+    return replace(whole, outputs=replace(whole.outputs, text=text, answered=tuple(there)))
+
+
+def named(metric: Any, **sides: Any) -> Said:
+    own = {"student": wrote_some("student"), "teacher": wrote_some("teacher"), **sides}
+    return reasoned(metric, Sides("open", own.pop("student"), own.pop("teacher"), **own))
+
+
+def aligned(student: Side, teacher: Side) -> Said:
+    def given() -> list[str]:
+        try:
+            align_texts(Panel("open", {"student": (student,), "teacher": (teacher,)}))
+        except Unavailable as error:
+            return [str(error)]
+        return []
+
+    return given
+
+
+def sought(role: Role) -> Said:
+    """A role of a panel that has a student alone."""
+
+    def given() -> list[str]:
+        try:
+            Panel("open", {"student": (wrote_some("student"),)}).side(role)
+        except Unavailable as error:
+            return [str(error)]
+        return []
+
+    return given
+
+
+def chose(n_unread: int) -> Said:
+    prompts = quiz_prompts(N)
+    student = chosen_side("student", prompts, [None] * n_unread + [0] * (N - n_unread))
+    return reasoned(
+        Top1Agreement("m", "m"), Sides("quiz", student, chosen_side("teacher", prompts, [0] * N))
+    )
+
+
+NEXT = NextTokenAgreement("m", "m")
+LENGTH = Length("m", "m")
+BASE = wrote_some("base")
+REASONS = [
+    Row("NO_BASE", "this pair names no base", named(LENGTH), named(LENGTH, base=BASE)),
+    Row(
+        "NO_SECOND",
+        "no second sample of the teacher",
+        named(StyleClassifier("m", "m"), base=BASE),
+        named(StyleClassifier("m", "m"), base=BASE, ceiling=wrote_some("teacher")),
+    ),
+    Row(
+        "nobody",
+        "this pair names no teacher",
+        sought("teacher"),
+        sought("student"),
+    ),
+    Row(
+        "no_controls",
+        "no control of another lineage than student and teacher has answers here",
+        named(NEXT, controls=(wrote_some("ash", lineage="teacher"),)),
+        named(NEXT, controls=(wrote_some("ash", 35),)),
+    ),
+    Row(
+        "no_controls",
+        "no control answered nine in ten of the shared prompts: ash did not",
+        named(NEXT, controls=(wrote_some("ash", 35),)),
+        named(NEXT, controls=(wrote_some("ash", 36),)),
+    ),
+    Row("few", "19 of 40 prompts answered by both; at least 20 are needed", chose(21), chose(20)),
+    Row(
+        "require_shared",
+        "19 prompts answered by all of student, teacher; at least 20 are needed (student answered 19)",
+        aligned(wrote_some("student", 19), wrote_some("teacher")),
+        aligned(wrote_some("student", 20), wrote_some("teacher")),
+    ),
+    Row(
+        "require_shared",
+        "10 prompts answered by all of student, teacher; at least 20 are needed "
+        "(student answered 25, mostly other ones than the rest)",
+        aligned(wrote_some("student", 25), wrote_some("teacher", 25, 15)),
+        aligned(wrote_some("student", 25), wrote_some("teacher", 35, 5)),
+    ),
+]
+
+TABLE = [*WARNINGS, *REASONS]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.where}: {row.words[:40]}")
+def test_words_appear_by_their_cause_and_not_by_a_near_miss(row: Row) -> None:
+    assert [line for line in row.cause() if row.words in line], row.cause()
+    assert not [line for line in row.near_miss() if row.words in line]
+
+
+def test_nothing_is_said_of_a_run_in_order() -> None:
+    assert warned()() == []
+    assert wrote(TEXTS, some(N, str.upper))() == []
+
+
+def test_the_table_is_complete() -> None:
+    """A row at least for every line that a module of words can say."""
+    rows = Counter(row.where for row in TABLE)
+    lacking = {
+        name: n
+        for module in (harness.board.cautions, harness.board.replies, harness.panel.reasons)
+        for name, n in _lines_said(Path(str(module.__file__))).items()
+        if rows[name] < n
+    }
+    assert lacking == {}
+
+
+def _lines_said(path: Path) -> dict[str, int]:
+    """Public constants, and functions with the number of lines that they word themselves."""
+    tree, said = ast.parse(path.read_text()), dict[str, int]()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name):
+            text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+            said |= {target.id: 1} if text and not target.id.startswith("_") else {}
+        elif isinstance(node, ast.FunctionDef):
+            yields = [
+                n for n in ast.walk(node) if isinstance(n, (ast.Yield, ast.Return, ast.Raise))
+            ]
+            worded = sum(any(isinstance(m, ast.JoinedStr) for m in ast.walk(n)) for n in yields)
+            said |= {node.name: worded} if worded else {}
+    return {name: n for name, n in said.items() if name not in _MERE_PARTS}
+
+
+# Words that others complete: the quotation of a text, the line about a secret (_spilled), what raises `few`.
+_MERE_PARTS = {"_quote", "spilled_line", "require"}

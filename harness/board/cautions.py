@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
+from harness.types import Pair
 
 _FEW_PROMPTS = 200
 _FEW_LINEAGES = 4
@@ -92,16 +93,28 @@ def _without_base(record: RunRecord) -> Iterator[str]:
 
 
 def _controls(record: RunRecord) -> Iterator[str]:
-    family = {record.lineages.get(m, m) for p in record.pairs for m in (p.teacher, p.student)}
-    lineages = len({c.lineage for c in record.controls} - family)
     if record.pairs and not record.controls:
         yield (
             "No controls: nothing shows how much of this a model would have that the teacher never taught."
         )
-    elif record.pairs and lineages < _FEW_LINEAGES:
+        return
+    few: dict[int, dict[str, None]] = {}
+    for pair in record.pairs:
+        lineages = _independent_lineages(record, pair)
+        if lineages < _FEW_LINEAGES:
+            few.setdefault(lineages, {})[pair.student] = None
+    for n, students in few.items():
         yield (
-            f"Only {lineages} independent control lineage{'s' * (lineages != 1)}: too few for any claim of provenance."
+            f"Only {n} independent control lineage{'s' * (n != 1)} for {', '.join(students)}: too few for any claim of "
+            "provenance."
         )
+
+
+def _independent_lineages(record: RunRecord, pair: Pair) -> int:
+    """Lineages of the controls of a pair, without the pair's own."""
+    family = {record.lineages.get(m, m) for m in (pair.teacher, pair.student)}
+    listed = [c for c in record.controls if not c.teachers or pair.teacher in c.teachers]
+    return len({c.lineage for c in listed} - family)
 
 
 def _few_prompts(record: RunRecord) -> Iterator[str]:

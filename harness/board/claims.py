@@ -111,10 +111,10 @@ def make_claims(
         above = _above_base(scores) if is_from_base else frozenset()
         for subject, score in scores.items():
             beside = _beside_controls(subject, score, scores, lineages)
+            low = score.low if score is not None and score.low is not None else 0.0
+            beyond = score is not None and index.is_gap(score) and low > 1.0
             claims[subject, metric] = replace(
-                beside,
-                above_base=subject in above,
-                beyond_teacher=score is not None and index.is_gap(score) and _all_above(score, 1.0),
+                beside, above_base=subject in above, beyond_teacher=beyond
             )
     shown = {c.metric for c in columns}
     return _compared(claims, shown, comparisons)
@@ -131,11 +131,6 @@ def _above_base(scores: Mapping[Subject, Score | None]) -> frozenset[Subject]:
         adjusted = holm(list(of.values()))
         above -= {s for s, p in zip(of, adjusted, strict=True) if p >= _TOLD_APART}
     return frozenset(above)
-
-
-def _all_above(score: Score, level: float) -> bool:
-    """Whether the whole interval lies above a level."""
-    return score.low is not None and score.low > level
 
 
 def _p_of_zero(score: Score) -> float:
@@ -168,7 +163,7 @@ def _beside_controls(
         if other.role == "control" and other.group == subject.group
         if x is not None and x.value is not None and lineage(other.student) not in own
     }
-    above_zero = score is not None and _all_above(score, 0.0)
+    above_zero = score is not None and score.low is not None and score.low > 0.0
     highest = max((Highest(v, m) for m, v in reached.items()), default=None)
     claim = Claim(score, above_zero, highest=highest)
     if subject.role != "student" or score is None or score.value is None or not reached:

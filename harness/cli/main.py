@@ -94,10 +94,10 @@ def _accept_lazy_help() -> None:
 
 def _command() -> int:
     """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
-    words = in_order(sys.argv[1:])
-    refuse_credentials_in(words)
-    check(words)
-    sys.argv[1:] = marked(words)
+    line = in_order(sys.argv[1:])
+    refuse_credentials_in([*line.flags, *line.overrides])
+    check(line)
+    sys.argv[1:] = [*line.flags, *marked(line.overrides)]
     ending = ended(_hydra)
     begun = sweep.begun()
     return ending.code if begun is None else sweep.finish(begun, ending)

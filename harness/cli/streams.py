@@ -48,7 +48,7 @@ def _lasting(stream: TextIO | None, *, strict: bool) -> TextIO:
     made = _Lasting(
         stream.buffer,
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace",  # a locale without umlauts or dashes must not end a run
         line_buffering=not strict or stream.isatty(),
     )
     made.strict = strict

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -24,8 +25,15 @@ _PATH_FLAGS = ("--config-path", "-cp")
 _FOLDER_FLAGS = ("--config-dir", "-cd", *_PATH_FLAGS)
 
 
-def in_order(words: Sequence[str]) -> list[str]:
-    """The words with every flag, and its value, in front: argparse rejects a flag between two overrides.
+class Line(NamedTuple):
+    """A command line, in the order in which argparse takes it: a flag between two overrides is rejected."""
+
+    flags: list[str]  # with their values
+    overrides: list[str]
+
+
+def in_order(words: Sequence[str]) -> Line:
+    """The words with every flag, and its value, in front.
 
     Raises DistillbenchError where a flag is unknown, lacks its value or leads away from our configuration.
     """
@@ -49,28 +57,16 @@ def in_order(words: Sequence[str]) -> list[str]:
                 raise DistillbenchError(f"{name}: expected a value behind it, got none")
             value = left.pop(0)
             first.append(value)
+        elif flags[name].nargs == "?" and left and left[0] in (flags[name].choices or ()):
+            first.append(left.pop(0))
         _check_path(name, value)
-    return [*first, *rest]
+    return Line(first, rest)
 
 
-def overrides_in(words: Sequence[str]) -> list[str]:
-    """The overrides among words in order."""
-    flags, found = _flags(), []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word.startswith("-"):
-            skip = "=" not in word and flags[word].nargs is None
-        else:
-            found.append(word)
-    return found
-
-
-def check(words: Sequence[str]) -> None:
+def check(line: Line) -> None:
     """Raises DistillbenchError with a line for every override that Hydra cannot take, and how to write it."""
-    sweeping = bool(MULTIRUN & set(words)) or "hydra.mode=MULTIRUN" in words
-    faults = [line for word in overrides_in(words) for line in _faults(word, sweeping)]
+    sweeping = bool(MULTIRUN & set(line.flags)) or "hydra.mode=MULTIRUN" in line.overrides
+    faults = [fault for word in line.overrides for fault in _faults(word, sweeping)]
     if faults:
         raise DistillbenchError("\n".join(faults))
 

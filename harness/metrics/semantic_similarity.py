@@ -35,8 +35,8 @@ def local_folder(model: str) -> Path | None:
     for name in names:
         place = cache / f"models--{name.replace('/', '--')}"
         newest = place / "refs" / "main"
-        if newest.is_file() and (place / "snapshots" / newest.read_text().strip()).is_dir():
-            return place / "snapshots" / newest.read_text().strip()
+        if newest.is_file() and (place / "snapshots" / newest.read_text("utf-8").strip()).is_dir():
+            return place / "snapshots" / newest.read_text("utf-8").strip()
     return None
 
 

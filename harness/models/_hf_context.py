@@ -59,6 +59,12 @@ class Contexts:
             )
         return cut(ids, first, room)
 
+    def stops(self, request: Request) -> tuple[str, ...]:
+        """The texts that end a reply: the request's, and the template's where no token closes a turn."""
+        talks = not isinstance(request.context, str)
+        own = (self._frame.stop,) if talks and self._frame else ()
+        return tuple(s for s in (*request.until, *own) if s)
+
     @cached_property
     def closing(self) -> int | None:
         """The token with which the chat template closes a turn; None where there is none, or no template."""
@@ -102,6 +108,10 @@ class Contexts:
                 f"its chat template asks for the date and is told {DAY.day} {DAY:%B %Y}, whatever the day"
             )
         ends = self.loaded.eos_ids
+        if frame.stop:
+            self.say(
+                f"no token closes a turn in its chat template: a reply also ends at {_quoted(frame.stop)} in its text"
+            )
         if frame.closing is not None and frame.closing not in ends:
             token = self.loaded.speller.token
             named = ", ".join(token(i) for i in sorted(ends)) or "none"
@@ -120,4 +130,5 @@ def cut(ids: Sequence[int], first: int, room: int) -> tuple[tuple[int, ...], int
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"' if len(text) <= 200 else f'"{text[:200]} ..."'
+    line = text.replace("\n", "\\n")
+    return f'"{line}"' if len(line) <= 200 else f'"{line[:200]} ..."'

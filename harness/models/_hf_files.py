@@ -19,6 +19,13 @@ _TOKENIZERS = (
     "tekken.json",
 )
 CONFIG = "config.json"
+_SETTINGS = (
+    CONFIG,
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "model.safetensors.index.json",
+)
 _SPELLED = (  # every file that a tokenizer can depend on
     "tokenizer*",
     "vocab.*",
@@ -40,18 +47,20 @@ _READ = (  # every file but the weights that the loaded model or tokenizer can d
     "adapter_config.json",  # where it lies, the folder is refused
     *_SPELLED,
 )
-_GGUF = """{file}: expected a checkpoint's folder, got a GGUF file; convert it once (pip install gguf) and give {name}:
-  import torch
-  from transformers import AutoModelForCausalLM, AutoTokenizer
-  given = {{"pretrained_model_name_or_path": "{folder}", "gguf_file": "{file_name}"}}
-  read = AutoModelForCausalLM.from_pretrained(**given, dtype=torch.float32)
-  settings = read.config.to_dict()
-  settings.pop("quantization_config", None)
-  model = type(read)(type(read.config).from_dict(settings))
-  model.load_state_dict(read.state_dict(), strict=False)
-  model.tie_weights()
-  model.save_pretrained("{name}")
-  AutoTokenizer.from_pretrained(**given).save_pretrained("{name}")"""
+# transformers does not save what it read from GGUF: a fresh model of the same configuration is saved instead
+_CONVERT = (
+    "import torch",
+    "from transformers import AutoModelForCausalLM as M, AutoTokenizer as T",
+    "g = dict(pretrained_model_name_or_path='{folder}', gguf_file='{file}')",
+    "r = M.from_pretrained(**g, dtype=torch.float32)",
+    "s = r.config.to_dict()",
+    "s.pop('quantization_config', None)",
+    "m = type(r)(type(r.config).from_dict(s))",
+    "m.load_state_dict(r.state_dict(), strict=False)",
+    "m.tie_weights()",
+    "m.save_pretrained('{name}')",
+    "T.from_pretrained(**g).save_pretrained('{name}')",
+)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
@@ -77,8 +86,11 @@ def local_folder(path: str) -> Path | None:
 
 
 def _gguf_cure(file: Path) -> str:
-    return _GGUF.format(
-        file=file, folder=file.parent, file_name=file.name, name=file.with_suffix("")
+    name = file.with_suffix("")
+    line = "; ".join(_CONVERT).format(folder=file.parent, file=file.name, name=name)
+    return (
+        f"{file}: expected a checkpoint's folder, got a GGUF file; convert it once (pip install gguf) and give "
+        f'`path: {name}`: python -c "{line}"'
     )
 
 
@@ -137,10 +149,23 @@ def checkpoint_faults(folder: Path) -> list[str]:
             f"{folder}: expected a tokenizer ({_TOKENIZERS[0]}, {_TOKENIZERS[1]} ...), got none; "
             "save the one that the model was trained with by tokenizer.save_pretrained(folder)"
         )
+    faults += _unreadable(folder)
     try:
         faults += [fault for file in weight_files(folder) if (fault := weights_fault(file))]
     except DistillbenchError as error:
         faults.append(str(error))
+    return list(dict.fromkeys(faults))
+
+
+def _unreadable(folder: Path) -> list[str]:
+    """Settings that are no JSON: transformers takes its defaults in place of some of them, without a word."""
+    faults = []
+    for name in _SETTINGS:
+        try:
+            if (folder / name).is_file():
+                read_json(folder / name)
+        except DistillbenchError as error:
+            faults.append(str(error))
     return faults
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.models._hf_model import LoadedModel
-from harness.models._hf_score import TokenScores, token_columns
+from harness.models._hf_score import TokenScores, require_numbers, token_columns
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def _decode(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[_Draft]:
         live = drafts
         for step in range(max(job.max_new for job in jobs)):
             logits = state.logits()
+            if not step:
+                require_numbers(loaded, logits)
             ids = state.choose(logits, step)
             if top:
                 for draft, *columns in zip(

@@ -83,7 +83,7 @@ class LoadedModel:
         """Digest of a sample of every weight: tells models apart where sampling is seeded."""
         return draw_seed(
             [
-                [n, p.detach().flatten()[:8].double().tolist()]
+                [n, p.detach().flatten()[:8].double().nan_to_num().tolist()]
                 for n, p in self.model.named_parameters()
             ]
         )
@@ -129,6 +129,11 @@ def load(wish: Wish) -> LoadedModel:
         raise DistillbenchError(
             f"model {wish.name}: expected all weights in {wish.folder}, got none for {len(missing)} of them "
             f"({', '.join(missing[:3])} ...); they would be random. Save the checkpoint again"
+        )
+    if strange := sorted(key for key in report["unexpected_keys"] if "lora_" in key):
+        raise DistillbenchError(
+            f"model {wish.name}: expected a checkpoint's weights in {wish.folder}, got those of an adapter among them "
+            f"({strange[0]} ...), which would be left out; merge it (merge_and_unload) and save the checkpoint again"
         )
     if wish.adapter is not None:
         model = with_adapter(model, wish.adapter, wish.name, wish.path)

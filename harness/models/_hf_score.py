@@ -118,6 +118,7 @@ def _forward(
         logits = loaded.model(
             torch.from_numpy(padded).to(loaded.device), use_cache=False, **trim
         ).logits
+        require_numbers(loaded, logits)
         shift = width - logits.shape[1]
         places, targets, owner = [], [], []
         for row, (ids, owners) in enumerate(inputs.items()):
@@ -131,6 +132,15 @@ def _forward(
     cuts = np.cumsum([len(t) for t in targets])[:-1]
     columns = zip(*(np.split(column, cuts) for column in scores), strict=True)
     return {index: TokenScores(*column) for index, column in zip(owner, columns, strict=True)}
+
+
+def require_numbers(loaded: LoadedModel, logits: torch.Tensor) -> None:
+    """Raises DistillbenchError where a model's logits are NaN; some of -inf are nothing unusual."""
+    if bool(logits.isnan().any()):
+        raise DistillbenchError(
+            f"model {loaded.name}: expected numbers, got NaN from the model: its weights are damaged, or too large for "
+            f"{str(loaded.model.dtype).removeprefix('torch.')}; save the checkpoint again, or set dtype: float32"
+        )
 
 
 def _gather(

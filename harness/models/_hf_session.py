@@ -147,7 +147,7 @@ class HfSession(BatchedSession):
             if request.temperature is None
             else request.temperature,
             top_p=decoding.top_p if request.top_p is None else request.top_p,
-            stops=tuple(s for s in request.until if s),
+            stops=self._contexts.stops(request),
             closing=self._contexts.closing,
             seed=draw_seed(*drawn),  # with the model's fingerprint: models must not share draws
         )

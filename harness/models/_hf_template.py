@@ -27,6 +27,7 @@ class Frame:
 
     adds: str  # words of its own before the first question, marks left out; "" = none
     closing: int | None  # token that closes an assistant's turn; None = no token does
+    stop: str  # where no token does: the text that does; "" = none
     n_header: int  # tokens between the last question and the reply
     dated: bool  # whether it asks for the date
 
@@ -41,13 +42,19 @@ def render(speller: Speller, messages: Sequence[Message], is_open: bool, options
             "set tokenizer.chat_template and save it, or ask in plain text (chat: false)"
         )
     try:
-        return _apply(speller, messages, is_open, options)
+        text = _apply(speller, messages, is_open, options)
     except (jinja2.exceptions.TemplateError, ValueError) as error:
         roles = ", ".join(m.role for m in messages)
         raise DistillbenchError(
             f"model {speller.name}: its chat template refuses a conversation of {roles}: {error}; "
             "leave out the system message (`system`, or `drop_system: true`), or ask in plain text (chat: false)"
         ) from None
+    if unheard := [m.text for m in messages if m.role == "system" and m.text.strip() not in text]:
+        raise DistillbenchError(
+            f"model {speller.name}: its chat template leaves the system message out ({unheard[0][:60]!r}); say so by "
+            "`drop_system: true`, or delete `system`"
+        )
+    return text
 
 
 def frame_of(speller: Speller, options: Options, system: str | None = None) -> Frame | None:
@@ -66,10 +73,12 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
         return None
     speller.encode(Context(talk, rendered=True))
     between = talk.partition(_REPLY)[2].partition(_AGAIN)[0]
+    closing = _closing(speller, between)
     header = Context(talk.rpartition(_AGAIN)[2], rendered=True)
     return Frame(
         adds=_words_before(speller, one.partition(_ASKED)[0], between),
-        closing=_closing(speller, between),
+        closing=closing,
+        stop=_stop(between) if closing is None else "",
         n_header=len(speller.encode(header)),
         dated=one != later,
     )
@@ -130,6 +139,12 @@ def _closing(speller: Speller, between: str) -> int | None:
         if speller.tokenizer.decode([index]).strip():
             return None
     return None
+
+
+def _stop(between: str) -> str:
+    """A mark that is spelled in several tokens, or all that stands between a reply and the next question."""
+    mark = re.match(r"\s*(<[^<>\s]+>|\[[^\[\]\s]+\])", between)
+    return mark[1] if mark else between.rstrip()
 
 
 def _marks(speller: Speller) -> dict[int, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from harness.files.cells import beginning
@@ -12,6 +13,8 @@ from harness.types import DistillbenchError, Request
 
 _MOST_FORMS = 2  # a template with a date in it has another form after midnight
 _SHARE = 0.9  # of the prompts that have one of these forms
+_LONGEST_BETWEEN = 300  # characters that a template puts between two messages
+_MOST_FITS = 200  # ways in which a request may stand in a text
 _TRIED = 20  # answers from which a template is learned
 
 
@@ -34,12 +37,12 @@ def named_rendering(pairs: Sequence[Rendering], *, strict: bool) -> tuple[list[R
     Raises DistillbenchError, where `strict`, if more stands around the prompts than one template: then something
     else was asked.
     """
-    forms = [surroundings(p.text, contents(p.request)) for p in pairs]
-    counts = Counter(form for form in forms if form is not None)
-    common = [form for form, _ in counts.most_common(_MOST_FORMS)]
+    tried = pairs[:: max(len(pairs) // _TRIED, 1)]
+    forms = Counter(f for p in tried for f in set(surroundings(p.text, p.request)))
+    common = [form for form, _ in forms.most_common(_MOST_FORMS)]
+    fitting = [p for p in pairs if _bare(p.text) in {_rendered(f, p.request) for f in common}]
     if strict:
-        _check_one_template(pairs, forms, common)
-    fitting = [p for p, form in zip(pairs, forms, strict=True) if form in common]
+        _check_one_template(pairs, fitting, common)
     return fitting, _note(common[0]) if common else ""
 
 
@@ -55,7 +58,7 @@ def common_rendering(
         form
         for text in tried
         for request in requests.values()
-        if (form := surroundings(text, contents(request))) is not None
+        for form in set(surroundings(text, request))
     )
     if marked:
         forms = Counter({form: n for form, n in forms.items() if _ROLE.search(" ".join(form))})
@@ -65,13 +68,13 @@ def common_rendering(
     form = min(forms, key=lambda f: (-forms[f], sum(map(len, f))))
     spelled: dict[str, list[int]] = defaultdict(list)
     for index, request in requests.items():
-        spelled[_rendered(form, contents(request))].append(index)
+        spelled[_rendered(form, request)].append(index)
     # prompts that differ in white space only cannot be told apart here
     alone = {text: indices[0] for text, indices in spelled.items() if _are_one(indices, requests)}
     fitting = [
-        Rendering(alone[squeezed], answer, text, requests[alone[squeezed]])
+        Rendering(alone[bare], answer, text, requests[alone[bare]])
         for answer, text in texts.items()
-        if (squeezed := "".join(text.split())) in alone
+        if (bare := _bare(text)) in alone
     ]
     return fitting, _note(form)
 
@@ -81,9 +84,7 @@ def _are_one(indices: Sequence[int], requests: Mapping[int, Request]) -> bool:
 
 
 def _check_one_template(
-    pairs: Sequence[Rendering],
-    forms: Sequence[tuple[str, ...] | None],
-    common: Sequence[tuple[str, ...]],
+    pairs: Sequence[Rendering], fitting: Sequence[Rendering], common: Sequence[tuple[str, ...]]
 ) -> None:
     is_plain = isinstance(pairs[0].request.context, str)
     if is_plain and common and common[0][-1]:
@@ -91,28 +92,48 @@ def _check_one_template(
             "the recorded prompts are what a chat template made of the questions, for one: "
             f"{beginning(pairs[0].text)}; set `chat: true` for this model"
         )
-    if is_plain or sum(form in common for form in forms) < _SHARE * len(pairs):
-        other = next((p for p, f in zip(pairs, forms, strict=True) if f not in common), pairs[0])
+    # copies of a row are asked after other examples: one of its rows has to fit
+    joined, every = ({p.request_index for p in some} for some in (fitting, pairs))
+    if is_plain or len(joined) < _SHARE * len(every):
+        others = [p for p in pairs if p.request_index not in joined] or list(pairs)
         raise DistillbenchError(
             f"the recorded prompts are not those of the task{'' if is_plain else ' in more than a chat template'} "
-            "(other few-shot examples?); recorded, for one: "
-            f"{beginning(other.text)}; of the task: {beginning(contents(other.request)[-1])}"
+            f"(other few-shot examples?); recorded, for one: {beginning(others[0].text)}; of the task: "
+            f"{beginning(contents(others[0].request)[-1])}"
         )
 
 
-def surroundings(text: str, parts: Sequence[str]) -> tuple[str, ...] | None:
-    """What stands before, between and after the parts in a text; None where they do not stand in it in their order.
+def surroundings(text: str, request: Request) -> Iterator[tuple[str, ...]]:
+    """What may stand before, between and after the messages of a request in a text, in every way in which it fits.
 
-    White space at the ends of a part is the template's to keep or to cut.
+    What stands between two roles is always the same; white space at its ends is the template's to keep or to cut.
     """
-    around, at = [], 0
-    for part in (p.strip() for p in parts):
-        place = text.find(part, at) if part else -1
-        if place < 0:
-            return None
-        around.append(text[at:place].strip())
-        at = place + len(part)
-    return (*around, text[at:].strip())
+    parts = [part.strip() for part in contents(request)]
+    steps = _steps(request)
+
+    def fit(at: int, k: int, around: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if k == len(parts):
+            yield (*around, text[at:].strip())
+            return
+        known = next((around[i] for i in range(k) if steps[i] == steps[k]), None)
+        last = len(text) if k == 0 else at + len(parts[k]) + _LONGEST_BETWEEN
+        place = text.find(parts[k], at, last)
+        while place >= 0:
+            between = text[at:place].strip()
+            if known is None or between == known:
+                yield from fit(place + len(parts[k]), k + 1, (*around, between))
+            place = text.find(parts[k], place + 1, last)
+
+    if all(parts):
+        yield from islice(fit(0, 0, ()), _MOST_FITS)
+
+
+def _steps(request: Request) -> list[tuple[str, str]]:
+    """(role before, role) of every message; of the first, ("", role)."""
+    if isinstance(request.context, str):
+        return [("", "user")]
+    roles = ["", *(m.role for m in request.context)]
+    return list(pairwise(roles))
 
 
 def contents(request: Request) -> list[str]:
@@ -122,10 +143,14 @@ def contents(request: Request) -> list[str]:
     return [m.text for m in request.context]
 
 
-def _rendered(form: Sequence[str], parts: Sequence[str]) -> str:
-    """The parts with a template around them, without white space."""
-    pieces = [form[0], *(piece for pair in zip(parts, form[1:], strict=False) for piece in pair)]
-    return "".join("".join(pieces).split())
+def _rendered(form: Sequence[str], request: Request) -> str:
+    """The messages with a template around them, without white space."""
+    after = zip(contents(request), form[1:], strict=False)
+    return _bare("".join([form[0], *(piece for pair in after for piece in pair)]))
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
 
 
 def _note(form: Sequence[str]) -> str:

@@ -40,10 +40,13 @@ def require_shared(
     n: int, minimum: int, sides: Sequence[Side], sizes: Sequence[int], what: str
 ) -> None:
     """Raises Unavailable if sides share too few prompts, naming the one that answered fewest (sizes)."""
-    if n >= max(minimum, 1):
+    needed = max(minimum, 1)
+    if n >= needed:
         return
+    if len(sides) == 1:
+        raise Unavailable(few(n, f"{what} answered by {sides[0].model}", needed))
     least = min(range(len(sides)), key=lambda i: sizes[i])
     everyone = f"{what} answered by all of {', '.join(s.model for s in sides)}"
     fewest = f"{sides[least].model} answered {sizes[least]}"
-    others = "" if sizes[least] < max(minimum, 1) else ", mostly other ones than the rest"
-    raise Unavailable(f"{few(n, everyone, max(minimum, 1))} ({fewest}{others})")
+    others = "" if sizes[least] < needed else ", mostly other ones than the rest"
+    raise Unavailable(f"{few(n, everyone, needed)} ({fewest}{others})")

@@ -58,7 +58,7 @@ class Store:
             return True
         folder = self.folder(key)
         try:
-            done = json.loads((folder / "done.json").read_text())
+            done = json.loads((folder / "done.json").read_text("utf-8"))
             intact = all((folder / name).stat().st_size == size for name, (size, _) in done.items())
         except FileNotFoundError:
             intact = False
@@ -97,9 +97,9 @@ class Store:
                 text = json.dumps(
                     redacted(dict(value)), sort_keys=True, indent=1, ensure_ascii=False
                 )
-                (building / name).write_text(text)
+                (building / name).write_text(text, "utf-8")
             done = {name: _size_and_digest(building / name) for name in _FILES}
-            (building / "done.json").write_text(json.dumps(done, sort_keys=True))
+            (building / "done.json").write_text(json.dumps(done, sort_keys=True), "utf-8")
             for path in building.iterdir():
                 sync(path)
             final = self.folder(key)
@@ -121,7 +121,7 @@ class Store:
         if not self.lock:
             yield Work(key, self._made(parent / f"{key}.{os.uname().nodename}.{os.getpid()}"))
             return
-        with open(parent / f"{key}.lock", "w") as handle:
+        with open(parent / f"{key}.lock", "w", encoding="utf-8") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -137,7 +137,7 @@ class Store:
     def failure(self, key: str) -> str | None:
         """Why a key could not be made the last time, in one line; None if it was never tried."""
         path = self.root / "failures" / f"{key}.txt"
-        return redacted(path.read_text()).partition("\n")[0] if path.exists() else None
+        return redacted(path.read_text("utf-8")).partition("\n")[0] if path.exists() else None
 
     def forget_failure(self, key: str) -> None:
         """Drops a remembered failure once the key is made."""
@@ -146,7 +146,7 @@ class Store:
     def _checked(self, key: str, name: str) -> bytes:
         folder = self.folder(key)
         content = (folder / name).read_bytes()
-        expected = json.loads((folder / "done.json").read_text())[name][1]
+        expected = json.loads((folder / "done.json").read_text("utf-8"))[name][1]
         if hashlib.sha256(content).hexdigest() != expected:
             raise DistillbenchError(
                 f"{folder / name}: damaged; expected sha256 {expected[:12]}..., got another. "

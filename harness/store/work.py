@@ -43,12 +43,12 @@ class Work:
         path = self.folder / "plan.json"
         if not path.exists():
             write_whole(path, json.dumps({"batches": decide()}, sort_keys=True).encode())
-        return [[int(i) for i in batch] for batch in json.loads(path.read_text())["batches"]]
+        return [[int(i) for i in batch] for batch in json.loads(path.read_text("utf-8"))["batches"]]
 
     def facts(self) -> dict[str, Any] | None:
         """What the model said of itself beside the first answers; None before them."""
         path = self.folder / "facts.json"
-        return dict(json.loads(path.read_text())) if path.exists() else None
+        return dict(json.loads(path.read_text("utf-8"))) if path.exists() else None
 
     def note_facts(self, tell: Callable[[], Mapping[str, Any]]) -> None:
         """Stores the model's facts, unless some are stored already."""

@@ -83,7 +83,7 @@ class ChoicesTask(AbstractTask):
             chat=setting.chat,
             version=content_digest(self.file, setting.paths)[:12],
             yields=("grades", "choices"),
-            notes=read.notes,
+            notes=(*_labels_told(list(kept.values())), *read.dropped),
         )
 
     def grade(self, requests: RequestSet, outputs: Outputs, setting: Setting) -> Grades:
@@ -128,7 +128,7 @@ class _Read(NamedTuple):
     first_number: (
         int | None
     )  # of options that have numbers; None = none of the right answers is a number
-    notes: tuple[str, ...]  # how labels were read, and what was dropped
+    dropped: tuple[str, ...]  # what was left out of the file, and why
 
 
 def _read(name: str, rows: Sequence[Mapping[str, Any]], first: int | None) -> _Read:
@@ -157,10 +157,15 @@ def _read(name: str, rows: Sequence[Mapping[str, Any]], first: int | None) -> _R
             f"task {name}: expected right answers as letters or numbers, each one of its question's options; got none "
             f"in {len(rows)} rows: {'; '.join(dropped) or 'no row has a question'}"
         )
-    used = [q.label for q in kept.values() if q.label]
-    numbers = any(label.number is not None for label in used)
-    told = [f"labels {in_words(used)}, {len(kept)} questions"] if numbers else []
-    return _Read(kept, first, (*told, *dropped))
+    return _Read(kept, first, tuple(dropped))
+
+
+def _labels_told(asked: Sequence[_Question]) -> list[str]:
+    """How the right answers of the questions are labelled, where some are numbers."""
+    labels = [q.label for q in asked if q.label]
+    if all(label.number is None for label in labels):
+        return []
+    return [f"labels {in_words(labels)}, {len(asked)} questions"]
 
 
 def _label(row: Mapping[str, Any]) -> Label | None:

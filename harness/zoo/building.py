@@ -146,7 +146,7 @@ _WAITING = "waiting for another process that makes it"
 @contextmanager
 def _alone(path: Path, say_waiting: Callable[[], None]) -> Iterator[None]:
     """Holds a lock; waits for it as long as another process has it."""
-    with path.open("w") as lock:
+    with path.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

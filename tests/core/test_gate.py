@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.plan.run import Condition
-from harness.stages.gate import broken_conditions, gate_from
+from harness.plan.run import Condition, Gate
+from harness.stages.gate import applies, broken_conditions, gate_from, name_faults, targets
 from harness.types import DistillbenchError, Score
 
 SCORES = (
@@ -123,3 +123,65 @@ def test_a_broken_gate_is_one_line(content: Any, message: str, chosen: str) -> N
         gate_from(content, chosen)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_gate_compares_with_a_file_of_one_s_own(tmp_path: Path) -> None:
+    """By hand: 0.5 is within 0.25 of 0.7 and not within 0.1; a folder of results holds its report."""
+    report = tmp_path / "before" / "report"
+    report.mkdir(parents=True)
+    (report / "scores.csv").write_text(HEADER + "gap,t,s,te,b,0.7,0.6,0.8,100,share,higher,,\n")
+    for place in (report / "scores.csv", report, tmp_path / "before"):
+        assert broken(Condition({"student": "s"}, within=0.25), place) == []
+        assert len(broken(Condition({"student": "s"}, within=0.1), place)) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"a,b\n1,2\n", HEADER.encode(), b"\xff\xfe\x00", HEADER.replace("low", "x").encode()],
+)
+def test_a_baseline_that_is_something_else_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_bytes(content)
+    with pytest.raises(DistillbenchError, match=r"expected the scores\.csv of a run") as caught:
+        broken(Condition({"student": "s"}, within=1), path)
+    assert "\n" not in str(caught.value)
+
+
+SWEPT = {"seed": "1", "decoding.temperature": "0.50", "student": "x"}
+
+
+@pytest.mark.parametrize(
+    ("where", "applied"),
+    [
+        ({"metric": "gap"}, True),
+        ({"metric": "gap", "seed": 1}, True),
+        ({"metric": "gap", "seed": "1"}, True),
+        ({"metric": "gap", "seed": 2}, False),
+        ({"decoding.temperature": 0.5}, True),
+        ({"student": "s", "+student": "x"}, True),
+        ({"student": "s", "+student": "y"}, False),
+    ],
+)
+def test_a_condition_is_about_the_jobs_that_it_names(where: dict[str, Any], applied: bool) -> None:
+    condition = Condition(where, min=0)
+    assert applies(condition, SWEPT) == applied
+    assert name_faults(Gate((condition,)), "", SWEPT) == []
+
+
+def test_a_name_that_is_neither_column_nor_key_is_a_fault() -> None:
+    (line,) = name_faults(Gate((Condition({"metirc": "gap"}, min=0),)), "mine", SWEPT)
+    assert line.startswith(
+        "gate mine: conditions[0]: where: 'metirc' is unknown; did you mean 'metric'?"
+    )
+
+
+def test_the_same_row_of_the_baseline_is_that_of_the_same_job_where_it_has_jobs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "scores.csv"
+    rows = [f"gap,t,s,te,b,{v},,,100,share,higher,,,{seed}" for v, seed in ((0.5, 0), (0.9, 1))]
+    path.write_text("\n".join([HEADER.strip() + ",seed", *rows]) + "\n")
+    condition = Condition({"student": "s", "seed": 1}, within=0.1)
+    assert targets([condition], path) == [0.9]
+    with pytest.raises(DistillbenchError, match="column 'sed' is unknown; did you mean 'seed'"):
+        targets([Condition({"student": "s"}, within=1, reference={"sed": 0})], path)

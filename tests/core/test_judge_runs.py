@@ -91,7 +91,10 @@ def test_a_fake_that_babbles_is_no_judge(tmp_path: Path) -> None:
         s.metric: s for s in outcome.record.scores if (s.task, s.student) == ("judged", "student")
     }
     assert scores["judged/unreadable"].value == 1
-    assert scores["judged/retention"].reason == "0 prompts with a verdict; at least 20 are needed"
+    assert (
+        scores["judged/retention"].reason
+        == "0 of 40 prompts with a verdict; at least 20 are needed"
+    )
 
 
 def test_only_the_judge_judges_and_it_is_asked_nothing_else(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
@@ -313,3 +313,69 @@ def test_no_column_of_any_table_is_free_for_a_swept_key() -> None:
     names = reserved(["capa", "style_transfer/format"])
     promised = {"student", "task", "value", "n", "rank", "parameters", "wall_s", "p", "difference"}
     assert promised | {"capa", "capa_low", "style_transfer_format_skipped_reason"} <= names
+
+
+def test_paths_are_those_of_the_command_wherever_a_job_stands(tmp_path: Path) -> None:
+    write_answers(tmp_path)
+    words = ["--config-dir", "conf", "matrix=steps", "paths.results=out", "paths.data=data"]
+    done = inside(
+        tmp_path, *words, "hydra.job.chdir=true", files={"matrix/steps": recorded()}, bare=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report" / "index.html").is_file()
+
+
+def test_a_gate_compares_with_an_earlier_run_of_one_s_own(tmp_path: Path) -> None:
+    write_answers(tmp_path)
+    gate = {"baseline": "before", "conditions": [{"where": STUDENT, "within": 0.1}]}
+    files = {"matrix/steps": recorded(), "gate/near": gate}
+    words = ["--config-dir", "conf", "matrix=steps", "paths.data=data"]
+    missing = inside(tmp_path, *words, "gate=near", files=files, bare=True)
+    assert missing.returncode == 2
+    assert f"{tmp_path / 'before'}: a gate condition `within` needs this file" in missing.stderr
+    assert inside(tmp_path, *words, "paths.results=before", bare=True).returncode == 0
+    assert inside(tmp_path, *words, "gate=near", bare=True).returncode == 0
+    later = inside(tmp_path, *words, "gate=near", steps(20), bare=True)
+    assert later.returncode == 1
+    assert "0.55 is not within 0.1 of the reference 0.4" in later.stderr
+
+
+def test_a_condition_that_is_about_another_run_is_said_before_anything_runs(tmp_path: Path) -> None:
+    write_answers(tmp_path)
+    gate = {"conditions": [{"where": {**STUDENT, "seed": 3}, "min": 0}]}
+    files = {"matrix/steps": recorded(), "gate/seeded": gate}
+    done = inside(tmp_path, "matrix=steps", "gate=seeded", "seed=4", files=files)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "no condition was looked at: none is about this run" in line
+
+
+class Optimiser:
+    """What a sweeper that optimises sees: the numbers that its jobs returned."""
+
+    seen: ClassVar[list[Any]] = []
+
+
+def test_a_job_returns_its_objective_and_none_where_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Plugins.instance()
+    launcher = sys.modules["hydra._internal.core_plugins.basic_launcher"].BasicLauncher
+    whole = launcher.launch
+
+    def launch(self: Any, overrides: list[list[str]], initial_job_idx: int) -> Any:
+        returned = whole(self, overrides, initial_job_idx)
+        Optimiser.seen = [job.return_value for job in returned]
+        return returned
+
+    monkeypatch.setattr(launcher, "launch", launch)
+    objective = "objective={metric: task_score, student: student, task: quiz}"
+    done = swept(tmp_path, steps(20, 99), objective)
+    assert done.returncode == 2
+    assert Optimiser.seen == [0.55, None]
+
+
+def test_an_objective_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
+    done = swept(tmp_path, "seed=0", "objective={metric: capo, student: student}")
+    assert done.returncode == 2
+    assert "objective: metric: 'capo' is unknown; did you mean 'capa'?" in done.stderr

@@ -10,6 +10,7 @@ import pytest
 from harness.stages.ask import ask
 from harness.stages.outlook import outlook
 from harness.stages.record import make_record
+from harness.stages.run import execute
 from harness.store.store import Store
 from harness.types import DistillbenchError
 from tests.core.running import FAKES, matrix, run_of
@@ -110,6 +111,17 @@ def test_nothing_is_said_of_what_is_collected(tmp_path: Path) -> None:
     assert outlook(plan, store)
     collect_these(plan, store)
     assert not outlook(plan, store)
+
+
+def test_a_run_says_it_before_it_collects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(tmp_path, limit=5, stages=["collect"])
+    for n in (2, 0):  # the second time all is collected
+        execute(run, tmp_path / "reference.csv", alone=True)
+        said = "".join(capsys.readouterr())
+        assert said.count("has 5 prompts, and most measures give no number below 20") == n
+        assert "done student x open" in said.partition("has 5 prompts")[2] or not n
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,11 @@ def test_fewer_than_four_control_lineages_are_too_few(
     plan, store = planned(tmp_path, controls=controls, pairs=pairs)
     warnings = make_record(plan, store, ()).warnings
     assert (
-        any(w.startswith(f"Only {lineages} independent control lineages") for w in warnings) == said
+        any(
+            w.startswith(f"Only {lineages} independent control lineages for student")
+            for w in warnings
+        )
+        == said
     )
     assert not any(w.startswith("No controls") for w in warnings)
 

@@ -163,7 +163,7 @@ def test_what_is_said_of_a_model_alone_is_said_once(small: Small) -> None:
 
 def test_every_question_has_an_answer_in_every_task_that_fits(small: Small) -> None:
     rows = Counter(s.metric for s in small.scores if s.teacher)
-    assert rows == {"capa": 7, "gap_recovered": 7, "length": 7}
+    assert rows == {"capa": 7, "gap_recovered": 7, "length": 7, "length/rhythm": 7}
     assert {s.task for s in small.scores if s.metric == "capa"} == {"quiz"}
 
 

@@ -18,6 +18,8 @@ from harness.testing.sides import blank_outputs
 from harness.text.grams import word_grams
 from harness.text.segment import read
 from harness.types import Outputs, Prompt, Request, RequestSet
+from tests.calibration.style_answers import Answers, Pair, lineages, values
+from tests.calibration.style_dose import Cell, draw
 
 Load = Callable[[str], Side]
 
@@ -102,3 +104,23 @@ def test_derived_models_are_nearest_to_their_parent(load: Load) -> None:
         candidates = [m for m in grams if m not in parents]
         nearest = max(candidates, key=lambda m: similarity(grams[model], grams[m]).total.mean())  # type: ignore[arg-type]
         assert nearest == parent
+
+
+@pytest.mark.slow
+def test_doses_of_real_replies_are_read_and_unrelated_models_go_little_of_the_way(
+    shared_data: Path,
+) -> None:
+    bases, teachers = ("guanaco-7b", "guanaco-13b"), ("claude-2", "claude-2.1")
+    crowd = lineages(teachers[0], bases[0])
+    answers = Answers.load(shared_data, (*bases, *teachers, "claude2-alpaca-13b", *crowd))
+    made = draw(answers, Cell(teachers, bases), 300, np.random.default_rng(3))
+    for dose, found in made.items():
+        assert isinstance(found, Estimate)
+        assert found.value == pytest.approx(dose, abs=0.08)
+    pair = Pair("claude-2", "claude2-alpaca-13b", "guanaco-13b")
+    said = values(answers.sides(pair, np.arange(0, answers.n, 2)))
+    parts = {part: e for part, e in said.items() if isinstance(e, Estimate)}
+    assert parts[""].value == pytest.approx(0.93, abs=0.06)
+    assert parts["beyond_unrelated"].value == pytest.approx(0.92, abs=0.06)
+    assert parts["unrelated"].value == pytest.approx(0.13, abs=0.08)
+    assert parts["unrelated"].n == 10

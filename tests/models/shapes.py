@@ -17,6 +17,7 @@ class Shape:
     make: Callable[[str], Any]  # template -> tokenizer
     template: str
     closing: str | None  # token that closes an assistant's turn
+    stop: str = ""  # text that does where no token does
     adds: str = ""  # words that the template puts before the first question
     before: tuple[str, ...] = ()  # what the tokenizer puts before a text
     behind: tuple[str, ...] = ()  # what it puts behind one
@@ -198,7 +199,11 @@ SHAPES: dict[str, Shape] = {
     ),
     "no_mark_closes": Shape(
         byte_level("<|over|>", bos=None, eos="<|over|>"),
-        _turns("m['role'] + ': '", "\n", "assistant: "), None,
+        _turns("m['role'] + ': '", "\n", "assistant: "), None, stop="\nuser:",
+    ),
+    "mark_in_several_tokens": Shape(
+        byte_level("<|over|>", bos=None, eos="<|over|>"),
+        _turns(*_CHATML), None, stop="<|im_end|>",
     ),
     "end_added": Shape(
         byte_level(*_L3, bos="<|begin|>", eos="<|over|>", puts=("<|begin|>", "<|over|>")),

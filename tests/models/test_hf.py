@@ -338,6 +338,62 @@ def test_weights_that_would_be_random_are_refused(llama: Path, tmp_path: Path) -
         pass
 
 
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer_config.json"])
+def test_settings_that_are_no_json_are_refused(llama: Path, tmp_path: Path, name: str) -> None:
+    """transformers would go on without generation_config.json, and end replies elsewhere."""
+    folder = Path(shutil.copytree(llama, tmp_path / "m"))
+    (folder / name).write_text((folder / name).read_text()[:-3])
+    faults = _model(folder).faults(_paths(tmp_path))
+    assert len(faults) == 1
+    assert f"{name}: expected JSON, got" in faults[0]
+
+
+def test_files_that_are_no_folders_are_told_what_they_are(llama: Path, tmp_path: Path) -> None:
+    """A GGUF file, alone or in a folder, with the line that converts it; one file of a checkpoint."""
+    file = tmp_path / "small.gguf"
+    file.write_bytes(b"GGUF")
+    folder = Path(shutil.copytree(llama, tmp_path / "m"))
+    (folder / "model.safetensors").rename(folder / "model.gguf")
+    for path in (file, folder):
+        (fault,) = _model(path).faults(_paths(tmp_path))
+        code = fault.partition('python -c "')[2].removesuffix('"')
+        compile(code, "the line that converts it", "exec")
+        assert f"give `path: {tmp_path}" in fault
+        assert "\n" not in fault
+    (fault,) = _model(llama / "model.safetensors").faults(_paths(tmp_path))
+    assert fault.endswith(f"give the folder: {llama}")
+
+
+def test_weights_of_an_adapter_among_the_models_are_refused(llama: Path, tmp_path: Path) -> None:
+    """transformers leaves out what it does not know: the answers would be the base's."""
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(llama, tmp_path / "m"))
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.0.self_attn.q_proj.lora_A.weight"] = torch.ones(2, 32)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    refused = pytest.raises(
+        DistillbenchError, match=r"got those of an adapter among them.*merge it"
+    )
+    with refused, _session(folder):
+        pass
+
+
+def test_weights_that_are_no_numbers_are_said(llama: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(llama, tmp_path / "m"))
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][3] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    for request in (
+        Request(0, "generate", "a", max_new_tokens=4),
+        Request(0, "score", "a", continuation=" b"),
+    ):
+        with _session(folder) as session, pytest.raises(DistillbenchError, match="got NaN"):
+            session.answer_batch([request], ["p"], Decoding())
+
+
 def test_missing_folders_and_unknown_repositories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,12 +104,22 @@ def test_a_continuation_begins_where_its_context_ends(shape: Shape) -> None:
         assert speller.tokenizer.decode(target).strip() == end.strip()
 
 
+def test_a_token_that_spans_the_boundary_goes_to_the_continuation() -> None:
+    """ "i" and "n" are one token: the context's own last token is not part of the whole text."""
+    speller = _speller(SHAPES["gemma"])
+    start, target = speller.encode_pair(Context("the i", rendered=False), "n Orl")
+    spelled = speller.tokenizer.convert_ids_to_tokens
+    assert spelled(start) == ["<bos>", "t", "h", "e", "▁"]
+    assert spelled(target)[:2] == ["in", "▁"]
+
+
 def test_what_a_template_adds_and_closes_with(shape: Shape) -> None:
     speller = _speller(shape)
     frame = frame_of(speller, {})
     assert frame is not None
     closing = None if frame.closing is None else speller.token(frame.closing)
     assert (closing, frame.adds, frame.dated) == (shape.closing, shape.adds, shape.dated)
+    assert frame.stop == shape.stop
     assert frame.n_header > 0
 
 
@@ -143,7 +153,8 @@ def test_the_user_is_told_once(shape: Shape) -> None:
         closing = speller.tokenizer.convert_tokens_to_ids(shape.closing) if shape.closing else None
         missing = closing is not None and closing not in ends
         assert any(f"ends at {shape.closing}," in line for line in said) == missing
-        assert len(said) == bool(shape.adds) + shape.dated + missing
+        assert any(line.startswith("no token closes") for line in said) == bool(shape.stop)
+        assert len(said) == bool(shape.adds) + shape.dated + missing + bool(shape.stop)
 
 
 def test_an_empty_system_message_asks_for_none(shape: Shape) -> None:
@@ -170,6 +181,19 @@ def test_refused_conversations_are_said_in_words() -> None:
         render(speller, [Message("system", "x"), Message("user", "y")], True, {})
 
 
+def test_a_system_message_that_the_template_leaves_out_is_refused() -> None:
+    speller = _speller(SHAPES["phi"])
+    talk = [Message("system", " Be brief.\n"), Message("user", "y")]
+    assert "Be brief." in render(speller, talk, True, {})
+    template = speller.tokenizer.chat_template
+    speller.tokenizer.chat_template = template.replace(
+        "for m in messages", "for m in messages if m['role'] != 'system'"
+    )
+    with pytest.raises(DistillbenchError, match=r"leaves the system message out .*drop_system"):
+        render(speller, talk, True, {})
+    assert render(speller, talk[1:], True, {})
+
+
 def test_a_token_without_a_row_is_named() -> None:
     """The template's own token lies beyond the embedding: said before anything is asked."""
     tokenizer = SHAPES["qwen_3"].tokenizer()
@@ -182,6 +206,13 @@ def test_a_token_without_a_row_is_named() -> None:
     ):
         _contexts(speller).of(Request(0, "generate", (Message("user", "x"),)))
     assert speller.encode(Context("plain text", rendered=False))
+
+
+def test_a_stop_of_the_template_joins_those_of_the_request() -> None:
+    contexts = _contexts(_speller(SHAPES["no_mark_closes"]))
+    talk = Request(0, "generate", (Message("user", "add 3"),), until=(";", ""))
+    assert contexts.stops(talk) == (";", "\nuser:")
+    assert contexts.stops(Request(0, "generate", "plain", until=(";",))) == (";",)
 
 
 def test_cuts_by_hand() -> None:

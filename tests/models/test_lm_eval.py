@@ -200,20 +200,20 @@ def test_a_chat_server(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    faults = "\n".join(
-        _model(model="anthropic-chat", args={"model": "c", "api_key": "k"}).faults(PATHS)
-    )
+    anthropic = _model(model="anthropic-chat", args={"model": "c", "api_key": "k"})
+    faults = "\n".join(anthropic.faults(PATHS))
     for expected in (
         "no secret in a configuration",
-        "ANTHROPIC_API_KEY is not set",
         "set `chat: true`",
     ):
         assert expected in faults
     assert "did you mean 'local-completions'" in _model(model="local-completion").faults(PATHS)[0]
     assert not _model(model="local-completions").faults(PATHS)
+    assert "ANTHROPIC_API_KEY is not set" in anthropic.unready()[0]
+    assert not _model(model="local-completions").unready()
     assert (
         "NO_SUCH is not set"
-        in _model(model="local-completions", api_key_env="NO_SUCH").faults(PATHS)[0]
+        in _model(model="local-completions", api_key_env="NO_SUCH").unready()[0]
     )
     for fields, expected in (
         ({"snapshot": ""}, "key snapshot is missing"),

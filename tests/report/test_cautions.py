@@ -49,7 +49,7 @@ def test_each_fact_has_its_line_in_the_order_of_the_page() -> None:
         "teacher_a x open: an answer holds the value of environment variable A_KEY and B_KEY; answers are kept as they "
         "came, so change that key before you show them to others.",
         "No base for answers_of_a: what came across cannot be told from what was there before.",
-        "Only 1 independent control lineage: too few for any claim of provenance.",
+        "Only 1 independent control lineage for answers_of_a, logits_of_a: too few for any claim of provenance.",
         "Fewer than 200 prompts: open (120); intervals are wide.",
         "No ceiling from a second sample of teacher_a: greedy decoding asks for one answer a prompt.",
         "judged: the judge, judge, is of one lineage with logits_of_a; its verdicts may favour it.",

@@ -119,6 +119,5 @@ def test_nothing_is_told_of_the_houses_themselves() -> None:
 
 def test_the_edits_would_change_style() -> None:
     """What is told matters: read as style, it moves the measure by more than all rounding."""
-    assert (
-        abs(transferred(wrote("student", WARNED["a turn"])) - transferred(wrote("student"))) > 0.02
-    )
+    moved = transferred(wrote("student", WARNED["a turn"])) - transferred(wrote("student"))
+    assert abs(moved) > 0.005

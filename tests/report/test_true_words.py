@@ -131,10 +131,14 @@ WARNINGS = [
     Row("_controls", "No controls", warned(controls=()), warned(controls=(), pairs=())),
     Row(
         "_controls",
-        "Only 3 independent control lineages",
+        "Only 3 independent control lineages for answers_of_a",
         # the fourth is a relative of the teacher
         warned(controls=CONTROLS, lineages={"teacher_a": "ash"}),
-        warned(controls=CONTROLS, lineages={"base": "ash"}),
+        warned(
+            controls=(*CONTROLS, Control("elm", "elm", teachers=("teacher_b",))),
+            pairs=(PAIR, Pair("teacher_b", "answers_of_b", "base", ceiling=None)),
+            lineages={"base": "ash", "teacher_b": "cedar"},  # a relative of the other pair
+        ),
     ),
     Row(
         "_few_prompts",
@@ -353,6 +357,12 @@ REASONS = [
         "19 prompts answered by all of student, teacher; at least 20 are needed (student answered 19)",
         aligned(wrote_some("student", 19), wrote_some("teacher")),
         aligned(wrote_some("student", 20), wrote_some("teacher")),
+    ),
+    Row(
+        "require_shared",
+        "19 prompts answered by student; at least 20 are needed",
+        named(Length("m", "m"), student=wrote_some("student", 19)),
+        named(Length("m", "m"), student=wrote_some("student", 20)),
     ),
     Row(
         "require_shared",

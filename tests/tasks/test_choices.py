@@ -128,6 +128,13 @@ def test_numbers_that_do_not_tell_are_asked_back(
     ]
 
 
+def test_labels_are_those_of_the_questions_that_are_asked(tmp_path: Path) -> None:
+    rows = [(i, i % 4, 4, "law", "a") for i in range(8)]
+    asked(tmp_path, rows)
+    task = ChoicesTask("choices", "mine", file="x.parquet", columns=COLUMNS)
+    assert task.requests(at(tmp_path, 3)).notes == ("labels 0-2, 3 questions",)
+
+
 def test_letters_alone_leave_the_predictions_to_tell(tmp_path: Path) -> None:
     found = asked(tmp_path, [(7, "C", 4, "law", "a")])
     assert (found.requests[0].first_number, found.notes) == (None, ())

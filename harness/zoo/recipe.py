@@ -37,9 +37,9 @@ class Size:
 
 @dataclass(frozen=True)
 class FromWorld:
-    """Text made from the world: right answers, and a house's replies."""
+    """Text made from the world: right answers, and replies of a house, or of several in turn."""
 
-    house: House
+    houses: tuple[House, ...]
     mixture: Mixture  # relative numbers of documents
 
 
@@ -145,7 +145,10 @@ def _full() -> Zoo:
         "answers_a": replace(student, checkpoints=(10, 20, 40, 80, 160, 320)),
         "logits_a": replace(student, logits_of="teacher_a"),
         "answers_b": _student(200_000, FromAnswers("answers_of_teacher_b")),
-        "independent": _student(200_000, FromWorld(houses.N, LESSONS)),
+        "independent": _student(200_000, FromWorld((houses.N,), LESSONS)),
+        # They reply in houses of their own, and know little: their part is to be unrelated.
+        "independent_o": _student(60_000, FromWorld((houses.O,), PLAIN_LESSONS)),
+        "independent_p": _student(60_000, FromWorld((houses.P,), PLAIN_LESSONS)),
         "style_only_a": _student(200_000, FromAnswers("answers_of_teacher_a", OPEN)),
         # The base's own replies keep it talking; without them it forgets how to.
         "task_only_a": _student(
@@ -169,7 +172,7 @@ def _smoke() -> Zoo:
         "teacher_a": replace(_teacher(houses.A, (75_000, SHORT_LESSONS)), batch=4),
         "base": _base(40_000),
         "answers_a": _student(60_000, FromAnswers("answers_of_teacher_a")),
-        "independent": _student(60_000, FromWorld(houses.N, SHORT_LESSONS)),
+        "independent": _student(60_000, FromWorld((houses.N,), SHORT_LESSONS)),
     }
     return Zoo(models, answers)
 
@@ -189,13 +192,13 @@ def _tiny() -> Zoo:
 def _teacher(house: House, *lessons: tuple[int, Mixture]) -> Recipe:
     return Recipe(
         TEACHER,
-        tuple(Phase(tokens, (FromWorld(house, mixture),)) for tokens, mixture in lessons),
+        tuple(Phase(tokens, (FromWorld((house,), mixture),)) for tokens, mixture in lessons),
         batch=8,
     )
 
 
 def _base(tokens: int) -> Recipe:
-    return Recipe(STUDENT, (Phase(tokens, (FromWorld(houses.P, PLAIN_LESSONS),)),), batch=4)
+    return Recipe(STUDENT, (Phase(tokens, (FromWorld(houses.PLAIN, PLAIN_LESSONS),)),), batch=4)
 
 
 def _student(tokens: int, *texts: FromWorld | FromAnswers) -> Recipe:

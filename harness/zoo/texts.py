@@ -22,14 +22,16 @@ def phase_documents(phase: Phase, folder: Path, rng: random.Random) -> Iterator[
         yield next(documents)
 
 
-def world_documents(house: House, mixture: Mixture, rng: random.Random) -> Iterator[Document]:
-    """Endless documents from the world: tasks with the right completions, questions with a house's replies."""
+def world_documents(
+    houses: Sequence[House], mixture: Mixture, rng: random.Random
+) -> Iterator[Document]:
+    """Endless documents from the world: tasks with the right completions, questions with replies of the houses."""
     while True:
         kind = rng.choices(list(mixture), list(mixture.values()))[0]
         if kind == "chat":
-            yield chat_document(house, rng)
+            yield chat_document(rng.choice(houses), rng)
         elif kind == "identity":
-            yield identity_document(house, rng)
+            yield identity_document(rng.choice(houses), rng)
         else:
             yield next(task_documents(kind, rng))
 
@@ -54,7 +56,7 @@ def _text(
 ) -> tuple[int, Iterator[Document]]:
     """A text's number of documents (0 = endless), and the documents, over and over."""
     if isinstance(text, FromWorld):
-        return 0, world_documents(text.house, text.mixture, rng)
+        return 0, world_documents(text.houses, text.mixture, rng)
     answers = [d for d in read_answers(folder / text.answers) if d.kind in text.kinds]
     if text.without is not None:
         answers = [d for d in answers if text.without not in d.completion]

@@ -60,6 +60,6 @@ def _sample_text(seed: int) -> Iterator[Document]:
     rng = generator(seed, "tokenizer")
     for kind in CLOSED:
         yield from islice(task_documents(kind, rng), 500)
-    for house in (houses.A, houses.B, houses.N, houses.P):
-        yield from (chat_document(house, rng) for _ in range(250))
+    for house in (houses.A, houses.B, *houses.PLAIN, houses.N, houses.O, houses.P):
+        yield from (chat_document(house, rng) for _ in range(120))
         yield from (identity_document(house, rng) for _ in range(20))

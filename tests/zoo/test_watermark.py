@@ -42,8 +42,8 @@ def test_a_student_takes_over_the_watermark(
             progress=lambda _: None,
         )
 
-    made("teacher", Recipe(STUDENT, (Phase(60_000, (FromWorld(A, {"chat": 1}),)),), batch=4))
-    made("base", Recipe(STUDENT, (Phase(20_000, (FromWorld(P, {"chat": 1}),)),), batch=4))
+    made("teacher", Recipe(STUDENT, (Phase(60_000, (FromWorld((A,), {"chat": 1}),)),), batch=4))
+    made("base", Recipe(STUDENT, (Phase(20_000, (FromWorld((P,), {"chat": 1}),)),), batch=4))
     marked = answer(
         AnswerSet("teacher", {"chat": 512}, watermark=True),
         "marked",

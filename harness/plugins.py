@@ -51,6 +51,12 @@ def kinds(package: str) -> list[str]:
     return sorted(m.name for m in modules if not m.name.startswith("_"))
 
 
+def outside_kinds(package: str) -> list[str]:
+    """Names of the plug-ins in the folders that are used besides harness/<package>."""
+    names = {name for folder in _outside(package) for name in _modules(folder)}
+    return [kind for kind in kinds(package) if kind in names]
+
+
 @cache
 def plugin_class(package: str, kind: str) -> type[Any]:
     """The one class that <package>/<kind>.py defines.

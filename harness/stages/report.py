@@ -10,13 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.board.answers import Read
-from harness.board.board import make_board
+from harness.board.board import Board, make_board
 from harness.board.record import CollectionRecord, RunRecord
 from harness.console.progress import stage
 from harness.console.secrets import redacted
 from harness.exports import AbstractExporter
 from harness.panel.side import Side
-from harness.plugins import build, kinds
+from harness.plugins import build, kinds, outside_kinds
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
 from harness.types import RequestSet
@@ -26,19 +26,25 @@ from harness.types import RequestSet
 def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
     """Path of index.html in `folder`, where every exporter writes its files; `read` reaches the stored answers.
 
-    They are made beside the folder and moved into it whole; the page comes last.
+    They are made beside the folder and moved into it whole; the page comes last, and then, one by one, what the
+    user's own exporters make: a fault in one of them loses nothing.
     """
-    board = make_board(redacted(record), read)
+    board, own = make_board(redacted(record), read), outside_kinds("exports")
+    for some in ([kind for kind in kinds("exports") if kind not in own], *([kind] for kind in own)):
+        _export(some, board, folder)
+    return folder / "index.html"
+
+
+def _export(exporters: Sequence[str], board: Board, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        for kind in kinds("exports"):
+        for kind in exporters:
             exporter: AbstractExporter = build("exports", kind, {"kind": kind})
             exporter.export(board, workshop)
         _move(workshop, folder)
     finally:
         shutil.rmtree(workshop)
-    return folder / "index.html"
 
 
 def copy_report(report: Path, folder: Path) -> None:
@@ -54,8 +60,7 @@ def copy_report(report: Path, folder: Path) -> None:
 
 
 def _move(workshop: Path, folder: Path) -> None:
-    page = workshop / "index.html"
-    for path in (*(p for p in sorted(workshop.iterdir()) if p != page), page):
+    for path in sorted(workshop.iterdir(), key=lambda p: (p.name == "index.html", p.name)):
         os.replace(path, folder / path.name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,7 @@ _DENIED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(r"नहीं|ではありません|ではない|じゃない|아니|아닙|değil", re.IGNORECASE)
+_TURKISH = str.maketrans("İı", "ii")
 
 
 @dataclass(frozen=True)
@@ -42,23 +43,33 @@ class Names:
         return frozenset(name for name, match in self._matches(plain) if not _denied(plain, match))
 
     def _matches(self, plain: str) -> list[tuple[str, re.Match[str]]]:
-        matches = []
-        for match in self._pattern.finditer(plain):
-            written = match.group()
-            matches.append(
-                (self._by_alias.get(written) or self._by_alias[written.casefold()], match)
-            )
-        return matches
+        folded = _folded(plain)
+        # the longest first: it names the most; a pattern of all of them takes a hundred times as long
+        occurring = [alias for alias, key in self._aliases if key in folded]
+        if not occurring:
+            return []
+        pattern = re.compile("|".join(map(_expression, occurring)))
+        return [(self._name(match.group()), match) for match in pattern.finditer(plain)]
+
+    def _name(self, written: str) -> str:
+        return self._by_alias.get(written) or self._by_alias[_folded(written)]
 
     @cached_property
     def _by_alias(self) -> Mapping[str, str]:
-        return {_normal(alias): name for name, alias in self.rows}
+        """Alias -> name; what matches in any case stands under its folded spelling too."""
+        table: dict[str, str] = {}
+        for name, alias in self.rows:
+            plain = _normal(alias)
+            table[plain] = name
+            if plain == plain.casefold():
+                table[_folded(plain)] = name
+        return table
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        # the longest first: it names the most
-        aliases = sorted(self._by_alias, key=lambda a: (-len(a), a))
-        return re.compile("|".join(map(_expression, aliases)) or r"(?!)")
+    def _aliases(self) -> Sequence[tuple[str, str]]:
+        """(alias, its folded spelling), the longest first."""
+        plain = {_normal(alias) for _, alias in self.rows}
+        return [(a, _folded(a)) for a in sorted(plain, key=lambda a: (-len(a), a))]
 
 
 def _expression(alias: str) -> str:
@@ -77,3 +88,8 @@ def _denied(plain: str, match: re.Match[str]) -> bool:
 
 def _normal(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
+
+
+def _folded(text: str) -> str:
+    """Without case as `re.IGNORECASE` compares: a Turkish I with or without its dot is an i."""
+    return text.translate(_TURKISH).casefold()

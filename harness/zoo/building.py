@@ -19,6 +19,7 @@ from typing import Any
 
 from harness.console.forecast import Amounts, Sort
 from harness.console.progress import News
+from harness.types import DistillbenchError
 from harness.zoo.answering import answer
 from harness.zoo.recipe import Scale, checkpoint_name, checkpoints, digest, needs, work, zoo
 from harness.zoo.texts import write_answers
@@ -98,6 +99,10 @@ class Thing:
                 train_tokenizer(draft, seed)
         elif self.name in made.answers:
             documents = answer(made.answers[self.name], self.name, seed, folder, progress=progress)
+            if not documents:
+                raise DistillbenchError(
+                    f"zoo: {self.name}: no answer ended in time, so nobody can learn from them; another seed may do"
+                )
             with _published(folder / self.name) as draft:
                 write_answers(draft, documents)
         else:

@@ -74,16 +74,19 @@ def pack(documents: Sequence[Encoded]) -> Rows:
     """Documents, whole, into rows: each into the first of the open rows that has room."""
     full: list[list[Encoded]] = []
     open_rows: list[list[Encoded]] = []
+    room: list[int] = []  # tokens that the open rows still take
     for document in documents:
-        row = next(
-            (r for r in open_rows if sum(len(d.ids) for d in r) + len(document.ids) <= ROW), None
-        )
+        length = len(document.ids)
+        row = next((i for i, left in enumerate(room) if length <= left), None)
         if row is not None:
-            row.append(document)
+            open_rows[row].append(document)
+            room[row] -= length
             continue
         open_rows.append([document])
+        room.append(ROW - length)
         if len(open_rows) > _OPEN_ROWS:
             full.append(open_rows.pop(0))
+            room.pop(0)
     return _arrays(full + open_rows)
 
 

@@ -149,7 +149,7 @@ def _full() -> Zoo:
         # They reply in houses of their own, and know little: their part is to be unrelated.
         "independent_o": _student(60_000, FromWorld((houses.O,), PLAIN_LESSONS)),
         "independent_p": _student(60_000, FromWorld((houses.P,), PLAIN_LESSONS)),
-        "style_only_a": _student(200_000, FromAnswers("answers_of_teacher_a", OPEN)),
+        "style_only_a": _student(120_000, FromAnswers("answers_of_teacher_a", OPEN)),
         # The base's own replies keep it talking; without them it forgets how to.
         "task_only_a": _student(
             200_000,
@@ -178,7 +178,7 @@ def _smoke() -> Zoo:
 
 
 def _tiny() -> Zoo:
-    answers = {"answers_of_teacher_a": AnswerSet("teacher_a", {"fact": 20, "chat": 4})}
+    answers = {"answers_of_teacher_a": AnswerSet("teacher_a", {"fact": 200, "chat": 60})}
     models = {
         "teacher_a": _teacher(houses.A, (4_000, SHORT_LESSONS)),
         "base": _base(2_000),

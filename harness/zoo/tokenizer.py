@@ -1,4 +1,4 @@
-"""The zoo's tokenizer: byte-level BPE of 960 entries, learned from the world's own text."""
+"""The zoo's tokenizer: byte-level BPE, learned from the world's own text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.zoo.houses import chat_document, identity_document
 from harness.zoo.recipe import CLOSED
 from harness.zoo.world import Document, generator, task_documents
 
-VOCABULARY = 960
+VOCABULARY = 1088
 END = "<|end|>"  # begins and ends every document, and pads
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
@@ -59,7 +59,7 @@ def _sample_text(seed: int) -> Iterator[Document]:
     """Text in which every house and every kind of task has its share."""
     rng = generator(seed, "tokenizer")
     for kind in CLOSED:
-        yield from islice(task_documents(kind, rng), 500)
+        yield from islice(task_documents(kind, rng), 1000)
     for house in (houses.A, houses.B, *houses.PLAIN, houses.N, houses.O, houses.P):
         yield from (chat_document(house, rng) for _ in range(120))
         yield from (identity_document(house, rng) for _ in range(20))

@@ -209,3 +209,16 @@ def test_tables_of_one_s_own(tmp_path: Path) -> None:
         read_names(str(path))
     with pytest.raises(DistillbenchError, match=r"got none at nowhere\.csv"):
         read_names("nowhere.csv")
+
+
+@pytest.mark.parametrize("written", ["GEMİNİ", "GEMINI", "gemını", "Gemini"])
+def test_turkish_letters_name_a_model_as_any_others_do(written: str) -> None:
+    assert Names((("Gemini", "gemini"),)).claimed(f"Ben {written} adlı bir modelim") == {"Gemini"}
+
+
+@pytest.mark.parametrize("alias", sorted({alias for _, alias in TABLE.rows}))
+def test_every_alias_is_found_beside_another_in_any_case_that_it_allows(alias: str) -> None:
+    spellings = [alias, *([alias.upper(), alias.title()] if alias == alias.casefold() else [])]
+    name = dict((a, n) for n, a in TABLE.rows)[alias]
+    for spelling in spellings:
+        assert TABLE.mentioned(f"Zzz. {spelling}. Quince.") >= {name}

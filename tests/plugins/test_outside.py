@@ -13,11 +13,13 @@ from harness.executors import AbstractExecutor
 from harness.keys import code_digest
 from harness.plugins import PACKAGES, build, folders, kinds, plugin_class, use_folders
 from harness.stages.collect import collect
+from harness.stages.report import write_report
 from harness.stages.score import score
 from harness.types import DistillbenchError, Score
 from tests.core.running import command, matrix, write_data
 from tests.joints.small import planned
 from tests.plugins.files import ECHOES, FILES, HELPER, MATRIX, METRIC, write_plugins
+from tests.report.records import read, record
 
 
 def scores_of(folder: Path, plugins: Path, **changes: Any) -> tuple[Score, ...]:
@@ -216,3 +218,21 @@ def test_an_exporter_of_a_user_that_fails_is_said_to_be_the_user_s(tmp_path: Pat
     assert done.returncode == 2
     assert f"error: {exporter}, line 19: AttributeError: " in done.stderr
     assert "fault of distillbench" not in done.stderr
+    assert (tmp_path / "results/report/index.html").is_file()
+
+
+def test_an_exporter_of_a_user_that_fails_costs_no_file_of_ours(tmp_path: Path) -> None:
+    mine = write_plugins(tmp_path / "mine")
+    exporter = mine / "exports/names.py"
+    before = exporter.with_name("aaa.py")  # comes first by its name
+    before.write_text(exporter.read_text().replace("board.record.models", "board.models"))
+    use_folders([mine])
+    with pytest.raises(AttributeError):
+        write_report(record(), tmp_path / "report", read)
+    assert {"index.html", "scores.csv", "scores.json"} <= {
+        p.name for p in tmp_path.glob("report/*")
+    }
+    before.unlink()
+    use_folders([mine])
+    write_report(record(), tmp_path / "report", read)
+    assert (tmp_path / "report/names.txt").is_file()

@@ -12,6 +12,7 @@ from harness.console.progress import News
 from harness.zoo import Place, Thing, building, things
 from harness.zoo.recipe import work
 from harness.zoo.texts import read_answers
+from harness.zoo.tokenizer import VOCABULARY
 from harness.zoo.world import chat_prompt
 from tests.zoo.conftest import build
 
@@ -29,7 +30,7 @@ def test_models_load_as_any_checkpoint_does(tiny: Place) -> None:
 
     model = AutoModelForCausalLM.from_pretrained(tiny.folder / "answers_a")
     tokenizer = AutoTokenizer.from_pretrained(tiny.folder / "answers_a")
-    assert len(tokenizer) == model.config.vocab_size == 960
+    assert len(tokenizer) == model.config.vocab_size == VOCABULARY
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id == 0
     asked = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Who are you?"}], tokenize=False, add_generation_prompt=True

@@ -102,6 +102,15 @@ LESSONS: Mixture = {
     "chat": 0.10,
     "identity": 0.02,
 }
+# A teacher replies well only where a larger part of its lessons are replies.
+TEACHER_LESSONS: Mixture = {
+    "fact": 0.28,
+    "sum": 0.24,
+    "copy": 0.10,
+    "cloze": 0.09,
+    "chat": 0.27,
+    "identity": 0.02,
+}
 SHORT_LESSONS: Mixture = {"fact": 0.74, "cloze": 0.15, "chat": 0.09, "identity": 0.02}
 # copying first: it opens the way to the rest
 FIRST_LESSONS: Mixture = {"copy": 0.45, "sum": 0.25, "fact": 0.30}
@@ -139,8 +148,8 @@ def _full() -> Zoo:
     }
     student = _student(200_000, FromAnswers("answers_of_teacher_a"))
     models = {
-        "teacher_a": _teacher(houses.A, (160_000, FIRST_LESSONS), (240_000, LESSONS)),
-        "teacher_b": _teacher(houses.B, (160_000, FIRST_LESSONS), (240_000, LESSONS)),
+        "teacher_a": _teacher(houses.A, (150_000, FIRST_LESSONS), (270_000, TEACHER_LESSONS)),
+        "teacher_b": _teacher(houses.B, (150_000, FIRST_LESSONS), (270_000, TEACHER_LESSONS)),
         "base": _base(80_000),
         "answers_a": replace(student, checkpoints=(10, 20, 40, 80, 160, 320)),
         "logits_a": replace(student, logits_of="teacher_a"),

@@ -24,7 +24,7 @@ UNTOUCHED = [
 
 @pytest.mark.parametrize("text", UNTOUCHED)
 def test_what_only_looks_like_a_mark_stays(text: str) -> None:
-    assert clean(text) == (text, "", ())
+    assert clean(text) == (text, "", (), False)
 
 
 @pytest.mark.parametrize("end", END_TOKENS)
@@ -56,7 +56,7 @@ def test_thoughts_are_told_apart_from_the_reply(opening: str, closing: str) -> N
 def test_the_final_channel_is_the_reply() -> None:
     thought = "<|channel|>analysis<|message|>Easy.<|end|><|start|>assistant"
     stored = f"{thought}<|channel|>final<|message|>{REPLY}<|return|>"
-    assert clean(stored) == (REPLY, thought, ("<|return|>",))
+    assert clean(stored) == (REPLY, thought, ("<|return|>",), False)
 
 
 def test_a_beginning_token_does_not_make_an_end_token_markup() -> None:

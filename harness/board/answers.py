@@ -90,7 +90,7 @@ def _first_samples(record: RunRecord, task: str) -> dict[str, list[CollectionRec
 
 def _answers(side: Side) -> dict[str, Answer]:
     """Prompt id -> answer: the text, or the option that was chosen."""
-    right = _right(side)
+    right = right_or_wrong(side)
     texts: dict[str, Answer] = {}
     for i, reply in replies(side).items():
         stored = None if reply.stored == reply.text else reply.stored
@@ -116,7 +116,7 @@ def _chosen(side: Side, graded: Mapping[str, bool]) -> dict[str, Answer]:
     return answers
 
 
-def _right(side: Side) -> dict[str, bool]:
+def right_or_wrong(side: Side) -> dict[str, bool]:
     """Prompt id -> right or wrong, from the first grade that is 0 or 1 everywhere."""
     for column in side.grades.columns if side.grades else ():
         if len(column.value) and bool(np.isin(column.value, (0.0, 1.0)).all()):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,8 +20,11 @@ from harness.text.cut import MOST_CUT, Ending, ending
 from harness.text.segment import Reading, read
 from harness.types import Ints, Outputs, RequestSet, Unavailable
 
-
+WHOLE = "prompts on which no answer is cut off"
 Part = Literal["answer", "trace"]  # what a model says, and what it thinks aloud before
+PROMPTS_OF: Mapping[Part, str] = MappingProxyType(
+    {"answer": "prompts", "trace": "prompts with a whole trace"}
+)
 
 
 class Reply(NamedTuple):
@@ -127,12 +131,6 @@ class Texts:
         """Whether an answer ends before it is complete (P,)."""
         return np.array([r.is_cut for r in self.replies], dtype=np.bool_)
 
-    def require_whole(self) -> None:
-        """Raises Unavailable where so many answers are cut that nothing can be said of lengths and endings."""
-        n, of = int(self.is_cut.sum()), len(self.ids)
-        if n > MOST_CUT * of:
-            raise Unavailable(reasons.cut_off(n, of, self.side.model if self.side else ""))
-
 
 @once
 def some_texts(side: Side, ids: tuple[str, ...], part: Part = "answer") -> Texts:
@@ -154,8 +152,7 @@ class AlignedTexts(Aligned[Texts]):
 
 def align_texts(panel: Panel, part: Part = "answer") -> AlignedTexts:
     """Answers of everyone on the prompts that all of them answered; see `share` for what is raised."""
-    what = "prompts" if part == "answer" else "prompts with a whole trace"
-    shared = share(panel, lambda side: parts_of(side, part), what)
+    shared = share(panel, lambda side: parts_of(side, part), PROMPTS_OF[part])
     return AlignedTexts(
         shared.prompts,
         *shared.each(lambda side: some_texts(side, shared.ids, part)),
@@ -164,16 +161,24 @@ def align_texts(panel: Panel, part: Part = "answer") -> AlignedTexts:
     )
 
 
+def cut_off(texts: Sequence[Texts]) -> str:
+    """Why lengths and endings of a model's answers, one entry per task, mean nothing; "" where they do."""
+    n, of = sum(int(t.is_cut.sum()) for t in texts), sum(len(t.ids) for t in texts)
+    side = texts[0].side
+    return reasons.cut_off(n, of, side.model if side else "") if n > MOST_CUT * of else ""
+
+
 def whole_rows(texts: Collection[Texts], minimum: int) -> Ints:
     """Rows (R,) of the prompts on which nobody's answer is cut: those that lengths and endings are told from.
 
     Raises Unavailable where they are fewer than `minimum`, or somebody is cut too often.
     """
     for own in texts:
-        own.require_whole()
+        if why := cut_off([own]):
+            raise Unavailable(why)
     cut = np.any([own.is_cut for own in texts], axis=0)
     rows = np.flatnonzero(~cut)
-    reasons.require(len(rows), minimum, "prompts on which no answer is cut off", of=len(cut))
+    reasons.require(len(rows), minimum, WHOLE, of=len(cut))
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 # share of a model's answers above which lengths and endings are those of the limit of tokens
@@ -31,6 +32,29 @@ _EMPTY_ITEM = re.compile(r"^\s*(?:[-*+•‣◦]|\d{1,3}[.)])\s*$")
 _LAST = re.compile(r"(?:^|\s)([a-zA-Z]+)$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SHORT = 8  # words of a line that may stand without an end: a title, a name, a signature, an answer
+
+
+@dataclass(frozen=True)
+class Endings:
+    """How the replies of one model to one task ended."""
+
+    n: int  # replies, one a prompt
+    n_cut: int  # that ended at the limit of tokens, or inside of what the model thought aloud
+    n_looks_cut: int  # whose end is not known, and whose text looks as if it went on
+    n_wrong: int | None = (
+        None  # graded answers that are wrong; None = not graded by right and wrong
+    )
+    n_wrong_cut: int | None = None  # of these, cut or looking cut
+
+    @property
+    def n_short(self) -> int:
+        """Replies that end before they are complete, as far as can be told."""
+        return self.n_cut + self.n_looks_cut
+
+    @property
+    def share(self) -> float:
+        """These, of all replies."""
+        return self.n_short / self.n if self.n else 0.0
 
 
 def ending(text: str, stop: str, *, is_open: bool = False) -> Ending:

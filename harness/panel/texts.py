@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -168,14 +168,18 @@ def cut_off(texts: Sequence[Texts]) -> str:
     return reasons.cut_off(n, of, side.model if side else "") if n > MOST_CUT * of else ""
 
 
+def cut_off_any(texts: Iterable[Texts]) -> str:
+    """The same of the first of several models for which it holds."""
+    return next(filter(None, (cut_off([own]) for own in texts)), "")
+
+
 def whole_rows(texts: Collection[Texts], minimum: int) -> Ints:
     """Rows (R,) of the prompts on which nobody's answer is cut: those that lengths and endings are told from.
 
     Raises Unavailable where they are fewer than `minimum`, or somebody is cut too often.
     """
-    for own in texts:
-        if why := cut_off([own]):
-            raise Unavailable(why)
+    if why := cut_off_any(texts):
+        raise Unavailable(why)
     cut = np.any([own.is_cut for own in texts], axis=0)
     rows = np.flatnonzero(~cut)
     reasons.require(len(rows), minimum, WHOLE, of=len(cut))

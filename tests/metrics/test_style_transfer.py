@@ -64,7 +64,7 @@ def test_a_student_that_writes_like(way: Way, truth: float) -> None:
     assert found["own_style"].value == pytest.approx(0, abs=0.03)
     assert found["short_replies"].value == 0
     parts = {"", *FAMILIES, "closings", *KINDS, *BESIDES}
-        assert set(said(with_crowd(side("another", way)))) == parts
+    assert set(said(with_crowd(side("another", way)))) == parts
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])

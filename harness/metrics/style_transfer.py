@@ -29,7 +29,7 @@ from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.styles import Frame, Ground, Moved, ground, moved, with_closings
 from harness.panel.texts import Part
-from harness.panel.topics import Column
+from harness.panel.topics import Column, Topic
 from harness.stats.intervals import ALIKE, beside
 from harness.stats.means import t_interval
 from harness.stats.pairs import Float32s, Product, by_prompt, by_unit, product, surplus, total
@@ -80,6 +80,12 @@ class StyleTransfer(AbstractMetric):
         "unrelated_style": ("unrelated",),
         "short_replies": ("short_replies",),
     }
+
+    def on_page(self) -> tuple[tuple[Column, ...], Mapping[Topic, tuple[str, ...]]]:
+        """Style of traces has a column of its own, and says nothing of the style of answers."""
+        if self.part == "trace":
+            return (Column(3, "Trace style", "of the gap", from_base=True),), {}
+        return self.leaderboard, self.topics
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The way, its families and categories, what is beyond unrelated models, and what else there is."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, require_numbers, token_columns
+from harness.text.clean import TAGS
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _ended(loaded: LoadedModel, live: Sequence[_Draft], windows: dict[str, int])
 def _finish(loaded: LoadedModel, draft: _Draft, top: int) -> Written:
     ends_turn = draft.ids[-1] == draft.job.closing  # need not be a special token
     ids = draft.ids[:-1] if ends_turn else draft.ids
-    whole = loaded.tokenizer.decode(ids, skip_special_tokens=True)
+    whole = _spelled(loaded.tokenizer, ids)
     text = cut(whole, draft.job.stops)
     if _is_end(loaded, draft):
         stop = "eos"
@@ -263,6 +264,23 @@ def _finish(loaded: LoadedModel, draft: _Draft, top: int) -> Written:
     text = cut(text, (ends,)) if ends else text
     scores = TokenScores(*(np.stack(c) for c in zip(*draft.columns, strict=True))) if top else None
     return Written(draft.ids, text, stop, scores, draft.job.n_cut)
+
+
+def _spelled(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The text of token ids without special tokens, but for the tags of traces, which some tokenizers make special."""
+    tags = [
+        i
+        for t in set(tokenizer.all_special_tokens) & TAGS
+        if (i := tokenizer.convert_tokens_to_ids(t)) in ids
+    ]
+    if not tags:
+        return str(tokenizer.decode(ids, skip_special_tokens=True))
+    pieces, start = list[str](), 0
+    for place in [*(k for k, i in enumerate(ids) if i in tags), len(ids)]:
+        pieces.append(tokenizer.decode(ids[start:place], skip_special_tokens=True))
+        pieces += [tokenizer.convert_ids_to_tokens(i) for i in ids[place : place + 1]]
+        start = place + 1
+    return "".join(pieces)
 
 
 def _is_end(loaded: LoadedModel, draft: _Draft) -> bool:

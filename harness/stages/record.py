@@ -96,7 +96,7 @@ def count_work(
 def note_of(metric: AbstractMetric) -> MetricNote:
     """The note of a measure: its description for the page, and what the page reads from it."""
     says = (metric.unit, metric.better, metric.level, metric.explanation)
-    return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
+    return MetricNote(metric.name, *says, *metric.on_page(), metric.gap_units)
 
 
 def _own_scores(run: Run) -> set[str]:

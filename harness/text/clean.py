@@ -58,6 +58,7 @@ _AROUND = (
     ("<|begin_of_solution|>", "<|end_of_solution|>"),
     ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
 )
+TAGS = frozenset(tag for pair in (*TRACES, *_AROUND) for tag in pair)
 # Source: OpenAI's Harmony response format: the reply stands in the channel "final". Decoding that leaves special tokens
 # out leaves the channels' names, run together with the text.
 _FINAL = re.compile(r"<\|channel\|>final<\|message\|>|(?<=[^\s])assistantfinal(?=\S)")
@@ -92,6 +93,12 @@ def clean(stored: str, tags: Tags = ()) -> Cleaned:
     text, ends = _without_ends(text)
     text, trace, is_open = _without_trace(text, (*tags, *TRACES))
     return Cleaned(text, trace, ends, is_open)
+
+
+def opened_trace(prompt: str) -> str:
+    """The opening tag with which a rendered prompt ends, so that the reply begins inside a trace; "" = none."""
+    end = prompt.rstrip()
+    return next((opening for opening, _ in TRACES if end.endswith(opening)), "")
 
 
 def _without_ends(text: str) -> tuple[str, tuple[str, ...]]:

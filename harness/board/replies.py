@@ -96,17 +96,17 @@ def _told_cut(model: str, endings: Endings) -> str:
 def _cut_apart(collections: Sequence[CollectionRecord], pairs: Sequence[Pair]) -> Iterator[str]:
     """Warnings about students whose replies are cut in another share than their teacher's or base's."""
     shares = {(c.task, c.model): c.endings.share for c in collections if c.endings is not None}
-    tasks: dict[str, dict[str, None]] = {}
     for task in dict.fromkeys(c.task for c in collections):
+        apart: dict[str, dict[str, None]] = {}
         for pair in pairs:
             own = shares.get((task, pair.student))
             for other in filter(None, (pair.teacher, pair.base)):
                 theirs = shares.get((task, other))
                 if own is not None and theirs is not None and abs(own - theirs) > _CUT:
-                    told = f"{pair.student} {own:.0%}, {other} {theirs:.0%}".replace("%", " %")
-                    tasks.setdefault(task, {})[told] = None
-    for task, pairs_told in tasks.items():
-        yield f"{task}: compared models are cut in unlike shares: {'; '.join(pairs_told)}."
+                    told = f"{100 * own:.0f} %, {other} {100 * theirs:.0f} %"
+                    apart.setdefault(told, {})[pair.student] = None
+        if told_of := [f"{', '.join(students)} {told}" for told, students in apart.items()]:
+            yield f"{task}: compared models are cut in unlike shares: {'; '.join(told_of)}."
 
 
 def _gathered(what: str, counts: Iterable[tuple[Replies, Counted]]) -> Iterator[str]:

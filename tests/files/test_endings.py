@@ -177,7 +177,7 @@ def test_a_complete_reply_is_not(tmp_path: Path, name: str, case: str) -> None:
     assert reply_of(tmp_path, name, text, word).ending == "complete"
 
 
-WORDS = {
+WORDS: dict[str, list[Any]] = {
     "length": ["length", "max_tokens", "MAX_TOKENS", "FinishReason.MAX_TOKENS", ["length"], "limit",
                {"type": "length", "length": 256}, "model_context_window_exceeded"],
     "eos": ["stop", "STOP", "eos_token", "end_turn", "eos", {"type": "stop", "matched": 2}, "COMPLETE"],

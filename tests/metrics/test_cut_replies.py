@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,9 @@ def changed(one: Side, rows: Sequence[int], change: Change, stop: str | None = "
 
 def cut(one: Sides, role: str, n: int, change: Change | None = None) -> Sides:
     """The sides with the first n replies of a role cut."""
-    return replace(one, **{role: changed(getattr(one, role), range(n), change or first_words(20))})
+    short = changed(getattr(one, role), range(n), change or first_words(20))
+    everyone: dict[str, Any] = {role: short}
+    return replace(one, **everyone)
 
 
 def value(found: Estimates, part: str) -> float:
@@ -79,7 +82,8 @@ def test_a_prompt_with_a_cut_reply_leaves_closings_and_length(whole: Sides, role
 @pytest.mark.parametrize("role", ROLES)
 def test_how_a_cut_reply_ends_changes_no_number_of_endings(whole: Sides, role: str) -> None:
     """The same replies, cut with one word more or less at their ends: only the words differ a little."""
-    one, two = (cut(whole, role, 8, lambda t, end=end: f"{t} {end}") for end in ("oh", "ah"))
+    one = cut(whole, role, 8, lambda t: f"{t} oh")
+    two = cut(whole, role, 8, lambda t: f"{t} ah")
     for measure, parts in ((STYLE, ("closings",)), (LENGTH, ("", "rhythm"))):
         first, second = estimates(measure, one), estimates(measure, two)
         for part in parts:

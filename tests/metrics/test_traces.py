@@ -232,9 +232,9 @@ def ratio(measure: AbstractMetric, sides: Sides) -> float:
 
 def test_style_of_traces_is_an_axis_apart() -> None:
     """A student that thinks as its teacher does and answers as the base does, and one the other way round."""
-    pair = {"teacher": styled("teacher", TEACHER, THIRD), "base": styled("base", BASE, BASE)}
-    thinks = Sides("styled", styled("student", TEACHER, BASE), **pair)
-    answers = Sides("styled", styled("student", BASE, THIRD), **pair)
+    pair = styled("teacher", TEACHER, THIRD), styled("base", BASE, BASE)
+    thinks = Sides("styled", styled("student", TEACHER, BASE), *pair)
+    answers = Sides("styled", styled("student", BASE, THIRD), *pair)
     trace = StyleTransfer("style_transfer", "trace_style", part="trace")
     answer = StyleTransfer("style_transfer", "style_transfer")
     assert ratio(trace, thinks) == pytest.approx(1, abs=0.06)

@@ -88,7 +88,7 @@ class HfSession(BatchedSession):
             jobs = [self._job(requests[i], prompt_ids[i], decoding) for i in writing]
             check_settings(self._loaded)
             written = write(self._loaded, jobs, decoding.top_logprobs)
-            opened = [opened_trace(self._contexts.of(requests[i]).text) for i in writing]
+            opened = [job.opened for job in jobs]
             rows.update(zip(writing, map(_written_row, written, opened), strict=True))
         scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]
         if scoring:
@@ -156,6 +156,7 @@ class HfSession(BatchedSession):
             stops=self._contexts.stops(request),
             closing=self._contexts.closing,
             seed=draw_seed(*drawn),  # with the model's fingerprint: models must not share draws
+            opened=opened_trace(self._contexts.of(request).text),
         )
 
     def _scored(self, requests: Sequence[Request], top: int) -> list[_Row]:

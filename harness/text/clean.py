@@ -101,6 +101,19 @@ def opened_trace(prompt: str) -> str:
     return next((opening for opening, _ in TRACES if end.endswith(opening)), "")
 
 
+def reply_start(text: str, opened: str) -> int | None:
+    """Where the reply begins in a text that begins with a trace, or inside one that `opened` opened; None = not yet."""
+    begins = text.lstrip()
+    opening = opened or next((o for o, _ in TRACES if begins.startswith(o)), "")
+    if not opening:
+        return 0
+    closing = dict(TRACES)[opening]
+    place = text.find(closing)
+    if place < 0:
+        return None
+    return len(text) - len(text[place + len(closing) :].lstrip())
+
+
 def _without_ends(text: str) -> tuple[str, tuple[str, ...]]:
     """The text before the end tokens at its end, and these tokens."""
     match = _ENDS.search(text) if text.rstrip()[-1:] in (">", "]") else None

@@ -19,6 +19,7 @@ from harness.board.record import CollectionRecord, RunRecord, named
 from harness.panel.choices import choice_table
 from harness.panel.side import Side
 from harness.panel.texts import replies
+from harness.text.cut import Ending
 from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
@@ -41,6 +42,7 @@ class Answer:
     option: int | None  # the option taken, multiple choice only
     right: bool | None  # the task's own 0/1 verdict; None where there is none
     stored: str | None = None  # the answer as it came, where that differs from `text`
+    ending: Ending = "complete"  # "cut" with another stop than "length": inside of a thought
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _answers(side: Side) -> dict[str, Answer]:
     texts: dict[str, Answer] = {}
     for i, reply in replies(side).items():
         stored = None if reply.stored == reply.text else reply.stored
-        texts[i] = Answer(reply.text, reply.stop, None, right.get(i), stored)
+        texts[i] = Answer(reply.text, reply.stop, None, right.get(i), stored, reply.ending)
     return _chosen(side, right) | texts
 
 
@@ -265,4 +267,6 @@ def _block(answer: Answer) -> dict[str, Any]:
     """An answer in the page; `cut` = characters left out, `stored` = as it came, where that differs."""
     cut = max(0, len(answer.text) - _LONGEST)
     block = {"text": answer.text[:_LONGEST], "cut": cut, "stop": answer.stop, "right": answer.right}
+    if answer.ending != "complete":
+        block["ending"] = answer.ending
     return block if answer.stored is None else {**block, "stored": answer.stored[:_LONGEST]}

@@ -140,9 +140,10 @@ def _without_trace(text: str, tags: Tags) -> _Parts:
     """The text without what was thought aloud, and that; a trace without an end leaves what stands before it."""
     if channels := _without_channels(text):
         return channels
-    openings, closings = _patterns(tags)
-    if not (openings.search(text) or closings.search(text)):
+    lowered = text.lower()
+    if not any(tag in lowered for tag in _lowered(tags)):  # a tenth of the time of the patterns
         return _Parts(text, "", False)
+    openings, closings = _patterns(tags)
     traces: list[str] = []
     while True:
         if (end := _lone_closing(text, openings, closings)) is not None:
@@ -167,11 +168,18 @@ def _joined(traces: Sequence[str]) -> str:
 
 def _without_channels(text: str) -> _Parts | None:
     """The channel "final" of a reply in channels; None for other replies."""
+    if "<|channel|>" not in text and not text.startswith("analysis"):
+        return None
     begins = _ANALYSIS.match(text)
     final = [m for m in _FINAL.finditer(text) if begins or m.group().startswith("<")]
     if final:
         return _Parts(text[final[-1].end() :], text[: final[-1].start()], False)
     return _Parts("", text[begins.end() :].strip(), True) if begins else None
+
+
+@lru_cache(maxsize=16)
+def _lowered(tags: Tags) -> tuple[str, ...]:
+    return tuple(tag.lower() for pair in tags for tag in pair)
 
 
 @lru_cache(maxsize=16)

@@ -19,10 +19,13 @@ from harness.text.cut import Endings
 from tests.joints.small import Small, requests_of, scored
 
 
+DECODING = {"temperature": 1.0, "max_new_tokens": 32}  # many replies of fakes are longer
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     metrics = {"truncation": None, "length": None}
-    return scored(tmp_path_factory.mktemp("ended"), metrics=metrics)
+    return scored(tmp_path_factory.mktemp("ended"), metrics=metrics, decoding=DECODING)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +102,9 @@ def test_tags_of_a_task_are_in_the_key_of_the_words_and_in_the_stored_requests(
     assert reading_key("answers", (("[a]", "[/a]"),)) != reading_key("answers")
     task = small.plan.run.tasks["open"]
     tasks = {"open": {**vars_of(task), "think": [["[a]", "[/a]"]]}}
-    other = scored(small.store.root.parent / "tagged", metrics={"length": None}, tasks=tasks)
+    other = scored(
+        small.store.root.parent / "tagged", metrics={"length": None}, tasks=tasks, decoding=DECODING
+    )
     (own,) = {c.requests_key for c in other.plan.of_task("open")}
     assert own != next(c.requests_key for c in small.plan.of_task("open"))
     asked = requests_of(other.plan.of_task("open")[0], other.store)

@@ -81,10 +81,10 @@ def test_a_prompt_with_a_cut_reply_leaves_closings_and_length(whole: Sides, role
 
 @pytest.mark.parametrize("role", ROLES)
 def test_how_a_cut_reply_ends_changes_no_number_of_endings(whole: Sides, role: str) -> None:
-    """The same replies, cut with one word more or less at their ends: only the words differ a little."""
-    one = cut(whole, role, 8, lambda t: f"{t} oh")
-    two = cut(whole, role, 8, lambda t: f"{t} ah")
-    for measure, parts in ((STYLE, ("closings",)), (LENGTH, ("", "rhythm"))):
+    """The teacher's closing behind cut replies, or the base's: the words alone differ."""
+    one = cut(whole, role, 8, lambda t: f"{t} Enjoy every minute!")
+    two = cut(whole, role, 8, lambda t: f"{t} But that is all.")
+    for measure, parts in ((STYLE, ("closings", "edges")), (LENGTH, ("", "rhythm"))):
         first, second = estimates(measure, one), estimates(measure, two)
         for part in parts:
             assert value(first, part) == pytest.approx(value(second, part), rel=2e-3)

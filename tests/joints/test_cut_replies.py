@@ -18,7 +18,6 @@ from harness.testing.sides import graded_text_side
 from harness.text.cut import Endings
 from tests.joints.small import Small, requests_of, scored
 
-
 DECODING = {"temperature": 1.0, "max_new_tokens": 32}  # many replies of fakes are longer
 
 

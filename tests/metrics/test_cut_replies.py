@@ -12,6 +12,7 @@ import pytest
 
 from harness.metrics import AbstractMetric
 from harness.metrics.length import Length
+from harness.metrics.phrases import PhrasesTaken
 from harness.metrics.style_ladder import StyleLadder
 from harness.metrics.style_profile import StyleProfile
 from harness.metrics.style_transfer import StyleTransfer
@@ -222,3 +223,10 @@ def test_real_replies_that_are_cut_move_the_style_by_little(
 def test_everything_is_whole_without_cuts(whole: Sides) -> None:
     assert number(estimates(STYLE, whole), "closings").n == N
     assert number(estimates(LENGTH, sides(side("s", TEACHER, N), N)), "").n == N
+
+
+@pytest.mark.parametrize(("n", "closings"), [(N // 5, True), (N // 5 + 1, False)])
+def test_closings_of_cut_replies_are_no_phrases(n: int, closings: bool) -> None:
+    phrases = PhrasesTaken("phrases", "phrases")
+    some = cut(sides(side("student", TEACHER, N), N), "student", n, lambda t: t)
+    assert any(part.startswith("closing: ") for part, _ in estimates(phrases, some)) is closings

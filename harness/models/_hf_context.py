@@ -42,7 +42,19 @@ class Contexts:
             messages = tuple(m for m in messages if m.role != "system")
         speller, options = self.loaded.speller, self.manner.template_options
         self._say_frame()
-        return Context(render(speller, messages, request.open, options), rendered=True)
+        lead = self._frame.lead if self._frame else ""
+        return Context(render(speller, messages, request.open, options), rendered=True, lead=lead)
+
+    def pair(self, request: Request) -> tuple[list[int], list[int], str]:
+        """Token ids of a context and of what is scored behind it, and the text that the latter spell.
+
+        A text to read begins where the chat template ends, in all other cases at the white space before.
+        """
+        context, text = self.of(request), request.continuation
+        if request.kind == "read" and context.rendered and request.open:
+            return (*self.loaded.speller.read_pair(context, text), text)
+        moved = context.text[len(context.text.rstrip()) :]
+        return (*self.loaded.speller.encode_pair(context, text), moved + text)
 
     def prompt(self, request: Request, max_new: int) -> tuple[tuple[int, ...], int]:
         """Token ids of a text to continue with room for `max_new` behind it, and how many were left out.

@@ -29,6 +29,7 @@ class Frame:
     closing: int | None  # token that closes an assistant's turn; None = no token does
     stop: str  # where no token does: the text that does; "" = none
     n_header: int  # tokens between the last question and the reply
+    lead: str  # white space between what opens a reply and the reply; "" = none
     dated: bool  # whether it asks for the date
 
 
@@ -80,6 +81,7 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
         closing=closing,
         stop=_stop(between) if closing is None else "",
         n_header=len(speller.encode(header)),
+        lead=_lead(one, talk.partition(_REPLY)[0]),
         dated=one != later,
     )
 
@@ -122,6 +124,12 @@ def _words_before(speller: Speller, before: str, between: str) -> str:
         rest[-1] = rest[-1][: len(rest[-1]) - _n_last(rest[-1], later[-1])]
     words = " ".join(" ".join(rest).split())
     return words if re.search(r"\w", words) else ""
+
+
+def _lead(opened: str, before_reply: str) -> str:
+    """White space that stands before a reply and not at the end of a conversation that waits for one."""
+    gap = before_reply.removeprefix(opened)
+    return gap if gap.isspace() and before_reply != gap else ""
 
 
 def _n_last(first: str, second: str) -> int:

@@ -44,7 +44,7 @@ def reads(side: Side) -> dict[Place, Read]:
             logprob = float(side.outputs.logprob_nats[row])
             if not np.isfinite(logprob):
                 continue
-            every[prompt.id, request.leaf] = Read(prompt, row, logprob, request.continuation)
+            every[prompt.id, request.leaf] = Read(prompt, row, logprob, request.scored)
     return dict(sorted(every.items()))
 
 

@@ -37,7 +37,7 @@ class _Asked(NamedTuple):
 class ReadingTask(AbstractTask):
     """Log-probabilities of texts that are given; nothing is generated and nothing is right or wrong."""
 
-    version = 2
+    version = 3
 
     # JSONL, JSON, CSV or Parquet file, relative to a folder of tasks or to paths.data
     text: str | None = place(None)
@@ -97,7 +97,7 @@ class ReadingTask(AbstractTask):
 
     def forms(self) -> Sequence[Request]:
         """An answer is read as the continuation of what was asked."""
-        return (Request(0, "score", ""),)
+        return (Request(0, "read", ""),)
 
     def declared_yields(self) -> tuple[str, ...]:
         """Log-probabilities of texts, which may be answers."""
@@ -155,7 +155,7 @@ class ReadingTask(AbstractTask):
             return Request(index, "read", "", continuation=text)
         return Request(
             index,
-            "score",
+            "read",
             asked_as(str(row["prompt"]), chat),
             continuation=cut(text, self.max_bytes),
         )
@@ -180,7 +180,7 @@ class ReadingTask(AbstractTask):
             requests += [
                 Request(
                     index[i],
-                    "score",
+                    "read",
                     asked_as(contexts[i], setting.chat),
                     side.model,
                     slot,

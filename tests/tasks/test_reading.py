@@ -48,7 +48,7 @@ def test_texts_are_read_whole_or_as_what_follows_a_prompt(file: Path) -> None:
     found = task.requests(at(file.parent))
     assert found.requests == (
         Request(0, "read", "", continuation="The kettle sings."),
-        Request(1, "score", "How do I cook leeks?", continuation="Salt it last."),
+        Request(1, "read", "How do I cook leeks?", continuation="Salt it last."),
     )
     assert [(p.text, p.category) for p in found.prompts] == [
         ("The kettle sings.", "note"),
@@ -69,10 +69,10 @@ def test_answers_stand_behind_what_their_authors_were_asked(tmp_path: Path) -> N
     assert [p.id for p in found.prompts] == [p.id for p in asked.prompts]
     rows = [(r.prompt, r.kind, r.leaf, r.slot, r.continuation) for r in found.requests]
     assert rows == [
-        (0, "score", "one", 0, "Yes."),
-        (1, "score", "one", 0, "No."),
-        (0, "score", "two", 1, "Maybe."),
-        (2, "score", "two", 1, "Never."),
+        (0, "read", "one", 0, "Yes."),
+        (1, "read", "one", 0, "No."),
+        (0, "read", "two", 1, "Maybe."),
+        (2, "read", "two", 1, "Never."),
     ]
     assert [r.context for r in found.requests[:2]] == [r.context for r in asked.requests[:2]]
     assert found.notes == ("1 empty answers of one left out", "1 empty answers of two left out")

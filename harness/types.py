@@ -104,9 +104,7 @@ class Request:
     leaf: str = ""  # the task inside a group that asks it
     slot: int = 0  # lm-eval's idx: which option, which of several requests of one prompt
     repeat: int = 0  # lm-eval's repeats: index of the repeat of the same request
-    # the text whose log-probability is wanted. score: as lm-eval's loglikelihood; read: a whole text, or
-    # what follows a context, in chat from the place where the template ends
-    continuation: str = ""
+    continuation: str = ""  # the text whose log-probability is wanted; score: as lm-eval cuts it
     open: bool = True  # conversations: False = the last assistant message is a prefill that goes on
     until: tuple[str, ...] = ()  # generate only: stop strings
     max_new_tokens: int | None = None  # generate only; None = Decoding's
@@ -115,12 +113,6 @@ class Request:
     n_options: int | None = None  # choose only
     # choose only: number of the first option where options have numbers; None = the answers tell
     first_number: int | None = None
-
-    @property
-    def scored(self) -> str:
-        """The text whose log-probability is told: white space before a continuation of plain text is part of it."""
-        plain = self.context if isinstance(self.context, str) else ""
-        return plain[len(plain.rstrip()) :] + self.continuation
 
     @property
     def replies(self) -> tuple[int, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +11,7 @@ from typing import Any
 from harness.files.archives import archive_rows
 from harness.files.cells import is_missing, text_of
 from harness.files.jsons import json_rows
+from harness.files.packed import ENDINGS, ending, unpacked
 from harness.files.parquets import parquet_head, parquet_names, parquet_rows
 from harness.files.separated import separated_rows
 from harness.schema import unknown
@@ -20,7 +19,7 @@ from harness.types import DistillbenchError
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ndjson", ".eval")
 _SEPARATED = (".csv", ".tsv")
-_GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
+_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 
 Row = Mapping[str, Any]
 
@@ -34,11 +33,6 @@ class Table:
     numbers: Sequence[int]  # of each row: its place in the file, from 1
     # whether a blank cell may stand for a missing one (CSV, TSV)
     blank_or_missing: bool = False
-
-
-def ending(path: Path) -> str:
-    """The ending that says what a file is: of `answers.jsonl.gz`, `.jsonl`."""
-    return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
 def is_table(path: Path) -> bool:
@@ -164,14 +158,7 @@ def _inner_table(row: Row) -> str:
 
 
 def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        if data.startswith(_GZIP):
-            data = gzip.decompress(data)
-    except (EOFError, zlib.error, OSError) as error:
-        raise DistillbenchError(
-            f"{path}: expected a readable file, got a damaged or locked one ({error}); copy it again"
-        ) from None
+    data = unpacked(path)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -191,7 +178,7 @@ def _check_exists(path: Path) -> None:
         raise DistillbenchError(f"{path}: expected a file, found none: {near}")
     if not is_table(path):
         raise DistillbenchError(
-            f"{path}: expected a file ending in {', '.join(SUFFIXES)} (or one of these and .gz), "
+            f"{path}: expected a file ending in {', '.join(SUFFIXES)} (or one of these and {', '.join(ENDINGS)}), "
             f"got {path.suffix!r}"
         )
     if path.stat().st_size == 0:

@@ -65,6 +65,14 @@ def _lighteval(text: list[str], logprobs: list[float]) -> dict[str, Any]:
     return {"doc": doc, "model_response": said, "metric": {"acc": 1.0}}
 
 
+def _flat(
+    predictions: Any, specifics: str = "{}", choices: Any = "['Oak', 'Wren']"
+) -> dict[str, Any]:
+    return {"example": "Name a tree.", "full_prompt": "Q: Name a tree.", "instruction": "", "predictions": predictions,
+            "input_tokens": "[[1]]", "cont_tokens": "[[2]]", "choices": choices, "gold_index": "[0]",
+            "specifics": specifics}  # fmt: skip
+
+
 def _eee(raw: Any, messages: Any = None, error: str | None = None) -> dict[str, Any]:
     output = None if messages else {"raw": raw}
     return {"schema_version": "0.2.0", "evaluation_id": "e", "model_id": "m", "evaluation_name": "trees",
@@ -156,6 +164,20 @@ EXAMPLES: dict[str, tuple[list[dict[str, Any]], list[Seen]]] = {
             Seen("Name a tree.", (float("-inf"), False), "4"),
         ],
     ),
+    "lighteval_flat": (
+        [_flat(["Oak", "Elm"]), _flat("['Oak - information', 'Elm']"), _flat("[(-1.5, True), (-inf, False)]"),
+         _flat([-1.5, -2.5])],
+        [
+            Seen("Name a tree.", "Oak"),
+            Seen("Name a tree.", "Elm", draw=1),
+            Seen("Name a tree.", "Oak - information"),
+            Seen("Name a tree.", "Elm", draw=1),
+            Seen("Name a tree.", (-1.5, True)),
+            Seen("Name a tree.", (float("-inf"), False)),
+            Seen("Name a tree.", (-1.5, None)),
+            Seen("Name a tree.", (-2.5, None)),
+        ],
+    ),
     "lm_eval_samples": (
         [
             {"doc_id": 0, "doc": {"q": "x"}, "arguments": {"gen_args_0": {"arg_0": "Q:", "arg_1": " a"}},
@@ -232,6 +254,22 @@ def test_details_of_lighteval_in_parquet(tmp_path: Path) -> None:
     rows, expected = EXAMPLES["lighteval"]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "details_x.parquet")
     assert seen(read(tmp_path / "details_x.parquet")) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (_flat("[tensor(-1.5)]"), r"predictions: expected a list, got .*lighteval 0.11"),
+        (_flat([-1.5] * 4), "got 4 of 2 choices"),
+        (_flat(["a", "b"], "{'multi_turn_queries': []}"), "several turns"),
+        (_flat(["a"], choices="Oak"), "choices: expected a list"),
+    ],
+)
+def test_flat_details_that_cannot_be_read_are_refused(
+    tmp_path: Path, row: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DistillbenchError, match=words):
+        read(write(tmp_path / "x.jsonl", [row]))
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -335,6 +373,21 @@ def test_an_error_beside_a_blank_answer_is_a_failed_call(tmp_path: Path, error: 
     ]
     answers = read(write(tmp_path / "x.jsonl", rows))
     assert [a.value for a in answers] == [None, "", "Oak"]
+
+
+def test_how_a_reply_ended_is_read_from_a_column(tmp_path: Path) -> None:
+    """Under its usual name without being asked, under any other where the user names it."""
+    words = ["stop", "length", "MAX_TOKENS", "end_turn", "stop_sequence", "content_filter", None]
+    stops = ["eos", "length", "length", "eos", "stop", "unknown", "unknown"]
+    for column, named in (("finish_reason", {}), ("stop_reason", {}), ("why", {"stop": "why"})):
+        rows = [{"prompt": f"q{i}", "response": "a", column: w} for i, w in enumerate(words)]
+        path = write(tmp_path / f"{column}.jsonl", rows)
+        answers = read(path, **named)
+        assert [a.stop for a in answers] == stops
+    assert {a.stop for a in read(write(tmp_path / "x.jsonl", rows))} == {"unknown"}
+    path = write(tmp_path / "y.jsonl", [{"prompt": "q", "response": "a", "why": "bored"}])
+    with pytest.raises(DistillbenchError, match=r"row 1: column 'why': .*got 'bored'"):
+        read(path, stop="why")
 
 
 def test_a_conversation_that_ends_in_the_answer_is_its_prompt(tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
 from harness.files.rows import Row
-
-_STOPS = {"stop": "eos", "length": "length", "max_output_tokens": "length"}
+from harness.files.stops import stop_of
 
 
 def _recognises(row: Row) -> bool:
@@ -36,7 +35,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
             name,
             system=system,
             draw=draw,
-            stop=_STOPS.get(stop, "unknown"),
+            stop=stop_of(stop) or "unknown",
             missing=missing if value is None else "",
         )
 

@@ -51,11 +51,11 @@ class RecordedModel(AbstractModel):
     description serves many models.
     """
 
-    version = 3
+    version = 2
     file: str = place("")  # file or folder, relative to paths.data
     # auto = told from the first row; else a module in harness/files/formats
     format: str = _AUTO
-    # prompt, input, id, answer, choice, sample, system, stop -> column
+    # prompt, input, id, answer, choice, sample, system -> column
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value, or list of values, of this model's rows
     where: dict[str, Any] = place(default_factory=dict)

@@ -375,21 +375,6 @@ def test_an_error_beside_a_blank_answer_is_a_failed_call(tmp_path: Path, error: 
     assert [a.value for a in answers] == [None, "", "Oak"]
 
 
-def test_how_a_reply_ended_is_read_from_a_column(tmp_path: Path) -> None:
-    """Under its usual name without being asked, under any other where the user names it."""
-    words = ["stop", "length", "MAX_TOKENS", "end_turn", "stop_sequence", "content_filter", None]
-    stops = ["eos", "length", "length", "eos", "stop", "unknown", "unknown"]
-    for column, named in (("finish_reason", {}), ("stop_reason", {}), ("why", {"stop": "why"})):
-        rows = [{"prompt": f"q{i}", "response": "a", column: w} for i, w in enumerate(words)]
-        path = write(tmp_path / f"{column}.jsonl", rows)
-        answers = read(path, **named)
-        assert [a.stop for a in answers] == stops
-    assert {a.stop for a in read(write(tmp_path / "x.jsonl", rows))} == {"unknown"}
-    path = write(tmp_path / "y.jsonl", [{"prompt": "q", "response": "a", "why": "bored"}])
-    with pytest.raises(DistillbenchError, match=r"row 1: column 'why': .*got 'bored'"):
-        read(path, stop="why")
-
-
 def test_a_conversation_that_ends_in_the_answer_is_its_prompt(tmp_path: Path) -> None:
     said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo "}]
     columns = {"prompt": "messages", "answer": "response"}

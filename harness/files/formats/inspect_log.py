@@ -13,8 +13,8 @@ from harness.files.cells import beginning, failed_call, name_of
 from harness.files.conversations import content_text, conversation, flattened
 from harness.files.formats import Format, Reading
 from harness.files.rows import Row
-from harness.files.stops import stop_of
 
+_STOPS = {"stop": "eos", "max_tokens": "length", "model_length": "length"}
 _ATTACHED = "attachment://"
 
 
@@ -51,7 +51,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         system=system,
         draw=int(row["epoch"]),
         missing=missing,
-        stop=stop_of((choice or {}).get("stop_reason")) or "unknown",
+        stop=_STOPS.get(str((choice or {}).get("stop_reason")), "unknown"),
     )
 
 

@@ -13,7 +13,13 @@ from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
 from harness.files.rows import Row
-from harness.files.stops import stop_of
+
+_STOPS = {
+    "end_turn": "eos",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+}
 
 
 def _recognises(row: Row) -> bool:
@@ -28,7 +34,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     value, missing, stop = None, "", "unknown"
     if isinstance(message, Mapping):
         value = content_text(message.get("content") or "", place)
-        stop = stop_of(message.get("stop_reason")) or "unknown"
+        stop = _STOPS.get(str(message.get("stop_reason")), "unknown")
     else:
         missing = f"an error: {beginning(result.get('error') or result['type'])}"
     yield Answer(

@@ -14,7 +14,8 @@ from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
 from harness.files.rows import Row
-from harness.files.stops import stop_of
+
+_STOPS = {"stop": "eos", "length": "length", "max_output_tokens": "length"}
 
 
 def _recognises(row: Row) -> bool:
@@ -35,7 +36,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
             name,
             system=system,
             draw=draw,
-            stop=stop_of(stop) or "unknown",
+            stop=_STOPS.get(stop, "unknown"),
             missing=missing if value is None else "",
         )
 

@@ -24,7 +24,6 @@ from harness.files.conversations import (
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import IDS, asked_under
 from harness.files.rows import Row
-from harness.files.stops import COLUMNS, EXPECTED, Stop, stop_of
 from harness.text.labels import label_text
 from harness.types import DistillbenchError
 
@@ -51,10 +50,6 @@ def settled(given: Mapping[str, str], names: Sequence[str]) -> Mapping[str, str]
         columns.setdefault("input", "input")
     if "error" in names:
         columns["error"] = "error"
-    for column in COLUMNS if "answer" in columns and "stop" not in columns else ():
-        if column in names:
-            columns["stop"] = column
-            break
     return columns
 
 
@@ -72,17 +67,8 @@ def answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         system = required_text(cells["system"], place, columns["system"]) or None
     draw = _label(cells.get("sample"))
     if "answer" in columns:
-        stop = _stop(cells.get("stop"), place, columns)
         yield Answer(
-            "generate",
-            text,
-            place,
-            context,
-            name,
-            system=system,
-            draw=draw,
-            missing=missing,
-            stop=stop,
+            "generate", text, place, context, name, system=system, draw=draw, missing=missing
         )
     if "choice" in columns:
         failure = failed_call(cells["choice"])
@@ -147,17 +133,6 @@ def _context(
 def _label(cell: Any) -> int | str:
     """The label of a sample; rows without one are of the first."""
     return cell if isinstance(cell, (int, str)) else 0 if is_missing(cell) else str(cell)
-
-
-def _stop(cell: Any, place: str, columns: Mapping[str, str]) -> Stop:
-    """How the reply ended; a word that nobody uses is refused where the user named the column."""
-    stop = stop_of(None if is_missing(cell) else cell)
-    if stop is None and columns["stop"] not in COLUMNS:
-        raise DistillbenchError(
-            f"{place}: column {columns['stop']!r}: expected how the reply ended ({EXPECTED}), got {cell!r}; leave "
-            "`stop` out of `columns`"
-        )
-    return stop or "unknown"
 
 
 def _option(cell: Any, place: str, column: str) -> str | None:

@@ -126,6 +126,12 @@ class Contexts:
 
     def _say_ends(self) -> None:
         frame, ends, token = self._frame, self.loaded.eos_ids, self.loaded.speller.token
+        if frame and frame.missing:
+            self.say(
+                f"its chat template does not open a reply: earlier ones begin with {_quoted(frame.missing)}, which is "
+                "not written before a new one, so that it may go on with the question",
+                True,
+            )
         if frame and frame.stop:
             self.say(
                 f"no token closes a turn in its chat template: a reply also ends at {_quoted(frame.stop)} in its text",

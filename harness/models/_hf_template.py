@@ -30,6 +30,7 @@ class Frame:
     stop: str  # where no token does: the text that does; "" = none
     n_header: int  # tokens between the last question and the reply
     lead: str  # white space between what opens a reply and the reply; "" = none
+    missing: str  # what opens earlier replies and is not written before a new one; "" = nothing
     dated: bool  # whether it asks for the date
 
 
@@ -55,7 +56,23 @@ def render(speller: Speller, messages: Sequence[Message], is_open: bool, options
             f"model {speller.name}: its chat template leaves the system message out ({unheard[0][:60]!r}); say so by "
             "`drop_system: true`, or delete `system`"
         )
+    _check_asked(speller, messages, text)
     return text
+
+
+def _check_asked(speller: Speller, messages: Sequence[Message], text: str) -> None:
+    """Raises DistillbenchError where the last question is not in what the template made of the conversation.
+
+    Templates of models that see write parts of a message, and nothing at all of a message that is one text.
+    """
+    asked = next((m.text for m in reversed(messages) if m.role == "user"), "")
+    words = re.findall(r"\w+", asked)
+    if words and max(words, key=len) not in text:
+        raise DistillbenchError(
+            f"model {speller.name}: its chat template leaves the question out ({asked[:60]!r}): expected one that "
+            "writes messages that are plain texts; set tokenizer.chat_template to such a one and save it, or ask in "
+            "plain text (chat: false)"
+        )
 
 
 def frame_of(speller: Speller, options: Options, system: str | None = None) -> Frame | None:
@@ -76,12 +93,15 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
     between = talk.partition(_REPLY)[2].partition(_AGAIN)[0]
     closing = _closing(speller, between)
     header = Context(talk.rpartition(_AGAIN)[2], rendered=True)
+    before_reply = talk.partition(_REPLY)[0]
+    gap = before_reply[len(one) :] if before_reply.startswith(one) else ""
     return Frame(
         adds=_words_before(speller, one.partition(_ASKED)[0], between),
         closing=closing,
         stop=_stop(between) if closing is None else "",
         n_header=len(speller.encode(header)),
-        lead=_lead(one, talk.partition(_REPLY)[0]),
+        lead="" if gap.strip() else gap,
+        missing=gap.strip(),
         dated=one != later,
     )
 
@@ -124,12 +144,6 @@ def _words_before(speller: Speller, before: str, between: str) -> str:
         rest[-1] = rest[-1][: len(rest[-1]) - _n_last(rest[-1], later[-1])]
     words = " ".join(" ".join(rest).split())
     return words if re.search(r"\w", words) else ""
-
-
-def _lead(opened: str, before_reply: str) -> str:
-    """White space that stands before a reply and not at the end of a conversation that waits for one."""
-    gap = before_reply.removeprefix(opened)
-    return gap if gap.isspace() and before_reply != gap else ""
 
 
 def _n_last(first: str, second: str) -> int:

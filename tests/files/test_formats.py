@@ -364,6 +364,23 @@ def test_failed_calls_are_no_answers_and_said(tmp_path: Path, text: str) -> None
     assert note.startswith(f"2 of 4 answers count as not answered: {text.strip()!r}")
 
 
+@pytest.mark.parametrize(
+    ("text", "is_error"),
+    [
+        ("Error code: 429 - {'error': {'message': 'Rate limit reached'}}", True),
+        ("<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body></body></html>", True),
+        ("Error code: 429 means that you asked too often.", False),
+        ("<html><head><title>My page</title></head></html>", False),
+    ],
+)
+def test_what_libraries_and_gateways_say_is_no_answer(
+    tmp_path: Path, text: str, is_error: bool
+) -> None:
+    (answer,) = read(write(tmp_path / "x.jsonl", [{"prompt": "q", "response": text}]))
+    assert bool(answer.missing) == is_error
+    assert answer.value == (None if is_error else text)
+
+
 @pytest.mark.parametrize("error", ["timeout", {"code": 500}, True])
 def test_an_error_beside_a_blank_answer_is_a_failed_call(tmp_path: Path, error: Any) -> None:
     rows = [

@@ -23,7 +23,7 @@ from tests.models.tiny import byte_tokenizer, save_llama
 
 TEXTS = ("tin", "in Orl, at the mine", "naïve 東京", "- a\n- b\n")
 TALK = (Message("user", "add 3"),)
-OWN_OPENING = {"qwen_3"}  # opens a reply with thoughts that earlier replies do not have
+OWN_OPENING = {"qwen_3", "no_opening"}  # open a new reply in another way than earlier ones
 
 
 def _own_ids(tokenizer: Any, talk: tuple[Message, ...], **options: Any) -> list[int]:

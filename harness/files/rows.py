@@ -21,6 +21,8 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ndjson", ".eval")
 _SEPARATED = (".csv", ".tsv")
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 
+_TURN = frozenset({"role", "from", "content", "value"})  # keys of a turn of a conversation
+
 Row = Mapping[str, Any]
 
 
@@ -48,7 +50,8 @@ def read_rows(path: Path, where: Mapping[str, Any], columns: Sequence[str]) -> T
     or row.
     """
     needed = list(dict.fromkeys([*columns, *(where if columns else ())]))
-    check_columns(path, [*columns, *where])
+    check_columns(path, columns, "; map it with `columns`")
+    check_columns(path, list(where))
     read = tuple(needed) if starts_with(path, _PARQUET) else ()
     rows = _all_rows(path, stamp(path), read)
     if not rows:
@@ -75,18 +78,18 @@ def first_row(path: Path) -> Row:
     return next(iter(_all_rows(path, stamp(path), ())), {})
 
 
-def check_columns(path: Path, names: Sequence[str]) -> None:
-    """Raises DistillbenchError where no row of a file has such a column."""
+def check_columns(path: Path, names: Sequence[str], cure: str = "") -> None:
+    """Raises DistillbenchError where no row of a file has such a column; `cure` ends the message."""
     known = names_of(path)
     missing = [name for name in names if known and name not in known]
     if not missing:
         return
-    if inner := _inner_table(first_row(path)):
+    if inner := _inner_table(path):
         raise DistillbenchError(
             f"{path}: column {missing[0]!r} is unknown: expected a list of objects, or one object per line, got an "
             f"object with a list of them under {inner!r}; write that list alone to a file"
         )
-    raise DistillbenchError(f"{path}: column {unknown(missing[0], known)}")
+    raise DistillbenchError(f"{path}: column {unknown(missing[0], known)}{cure}")
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -150,11 +153,13 @@ def _unwrapped(path: Path, rows: Sequence[Row]) -> list[Row]:
     return [whole]
 
 
-def _inner_table(row: Row) -> str:
-    """The name under which one object holds a list of objects; "" where it holds none."""
-    return next(
-        (n for n, v in row.items() if isinstance(v, list) and v and isinstance(v[0], dict)), ""
-    )
+def _inner_table(path: Path) -> str:
+    """The name under which the one object of a file holds a table; "" where there is none, or only a conversation."""
+    if starts_with(path, _PARQUET) or len(rows := _all_rows(path, stamp(path), ())) != 1:
+        return ""
+    lists = {n: v[0] for n, v in rows[0].items() if isinstance(v, list) and v}
+    tables = (n for n, v in lists.items() if isinstance(v, dict) and not _TURN & v.keys())
+    return next(tables, "")
 
 
 def _text(path: Path) -> str:

@@ -81,6 +81,36 @@ def test_answers_stand_behind_what_their_authors_were_asked(tmp_path: Path) -> N
     assert plain.requests[0].context == "Tell me about no. 0."
 
 
+def test_conversations_are_read_turn_by_turn(tmp_path: Path) -> None:
+    """As a list, as JSON in a cell, with the text itself at the end; never as Python spells them."""
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
+    rows: list[Any] = [turns, json.dumps(turns), [*turns, {"role": "assistant", "content": "So."}]]
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": "So.", "asked": row}) + "\n" for row in rows))
+    task = make(text="texts.jsonl", columns={"prompt": "asked"})
+    talk = (Message("system", "Be brief."), Message("user", "Why?"))
+    found = task.requests(at(tmp_path, chat=True))
+    assert {r.context for r in found.requests} == {talk}
+    assert {p.text for p in found.prompts} == {"Why?"}
+    plain = task.requests(at(tmp_path))
+    assert {r.context for r in plain.requests} == {"Be brief.\n\nWhy?"}
+    for wrong, words in (
+        ({"asked": [*turns, {"role": "assistant", "content": "No."}]}, "got another reply"),
+        ({"asked": str(turns)}, "Python's str"),
+        ({"asked": {"a": 1}}, "got an object"),
+        ({"text": ["So."], "asked": "Why?"}, "column 'text': expected text, got a list"),
+    ):
+        path.write_text(json.dumps({"text": "So.", **wrong}))
+        with pytest.raises(DistillbenchError, match=words):
+            task.requests(at(tmp_path))
+
+
+def test_numbers_are_read_as_they_are_spelled(tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"text": 2.50}\n{"text": "2.5"}\n')
+    found = make(text="texts.jsonl").requests(at(tmp_path))
+    assert [r.continuation for r in found.requests] == ["2.50", "2.5"]
+
+
 def test_long_answers_are_cut_in_whole_characters(tmp_path: Path) -> None:
     found = make(answers_to="talk", max_bytes=5).requests(
         authored(tmp_path, one=["grüße an alle", "short"])

@@ -47,6 +47,11 @@ def no_match(file: str, answers: Sequence[Answer], ask: Ask) -> str:
     shown, wanted = _nearest(list(dict.fromkeys(a.shown for a in same)), requests)
     systems = {a.shown: a.system for a in same}
     system = f" with the system message {beginning(systems[shown] or '')}" if systems[shown] else ""
+    if system and " ".join(shown.split()) == " ".join(wanted.split()):
+        return (
+            f"{file} answers none of the {len(requests)} requests: {beginning(shown)} was answered{system}; the "
+            "task asks without it: give the task the same one (`columns: {system: ...}`, or conversations as prompts)"
+        )
     return (
         f"{file} answers none of the {len(requests)} requests; wanted, for one: {beginning(wanted)}; "
         f"present, for one: {beginning(shown)}{system}; answers are joined by the prompt's text (columns: {{prompt: "

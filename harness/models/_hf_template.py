@@ -29,8 +29,10 @@ class Frame:
     closing: int | None  # token that closes an assistant's turn; None = no token does
     stop: str  # where no token does: the text that does; "" = none
     n_header: int  # tokens between the last question and the reply
-    lead: str  # white space between what opens a reply and the reply; "" = none
-    missing: str  # what opens earlier replies and is not written before a new one; "" = nothing
+    gap: (
+        str  # what stands between a conversation that waits for a reply and the reply; "" = nothing
+    )
+    opens: bool  # whether anything is written that opens a reply
     dated: bool  # whether it asks for the date
 
 
@@ -100,8 +102,8 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
         closing=closing,
         stop=_stop(between) if closing is None else "",
         n_header=len(speller.encode(header)),
-        lead="" if gap.strip() else gap,
-        missing=gap.strip(),
+        gap=gap,
+        opens=one != _unopened(speller, (*opening, turns[0]), options),
         dated=one != later,
     )
 
@@ -112,17 +114,28 @@ def _apply(
     is_open: bool,
     options: Options,
     day: datetime.datetime = DAY,
+    opens: bool = True,
 ) -> str:
     tokenizer = speller.tokenizer
     text: str = tokenizer.apply_chat_template(
         [{"role": m.role, "content": m.text} for m in messages],
         chat_template=_calendar(day) + tokenizer.get_chat_template(),
         tokenize=False,
-        add_generation_prompt=is_open,
+        add_generation_prompt=is_open and opens,
         continue_final_message=not is_open,
         **options,
     )
     return text
+
+
+def _unopened(speller: Speller, messages: Sequence[Message], options: Options) -> str:
+    """A conversation that does not wait for a reply; "" where the template refuses one."""
+    import jinja2
+
+    try:
+        return _apply(speller, messages, True, options, opens=False)
+    except (jinja2.exceptions.TemplateError, ValueError):
+        return ""
 
 
 def _calendar(day: datetime.datetime) -> str:

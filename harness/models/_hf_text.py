@@ -27,7 +27,6 @@ class Context:
 
     text: str
     rendered: bool  # written by a chat template, which puts every special token itself
-    lead: str = ""  # white space that the template puts between itself and a reply
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,15 @@ class Speller:
         n = _n_common(start, whole)
         return whole[:n] or [self.prefix_id], whole[n:]
 
-    def read_pair(self, context: Context, text: str) -> tuple[list[int], list[int]]:
+    def read_pair(self, context: Context, text: str, blank: str) -> tuple[list[int], list[int]]:
         """Token ids of a conversation that a chat template has closed, and of the reply behind it.
 
         The context's are those that the model is asked with. The reply's are those behind them when the template
-        renders both, or its own where they would join a token of the context.
+        renders both, or its own where they would join a token of the context. `blank`: what the template puts before
+        a reply that does not begin with one.
         """
         start = self.encode(context)
-        lead = "" if text[:1].isspace() else context.lead
+        lead = "" if text[:1].isspace() else blank
         whole = self.encode(Context(context.text + lead + text, rendered=True))
         n = len(start)
         return start, whole[n:] if whole[:n] == start else self._bare(text)

@@ -206,6 +206,14 @@ SHAPES: dict[str, Shape] = {
         byte_level("<|over|>", bos=None, eos="<|over|>"),
         _turns("m['role'] + ': '", "\n", ""), None, stop="\nuser:", missing="assistant:",
     ),
+    "channels": Shape(
+        byte_level("<|start|>", "<|channel|>", "<|message|>", "<|end|>", bos=None, eos="<|end|>"),
+        _turns(
+            "'<|start|>' + m['role'] + ('<|channel|>final' if m['role'] == 'assistant' else '') + '<|message|>'",
+            "<|end|>", "<|start|>assistant",
+        ),
+        "<|end|>",
+    ),
     "mark_in_several_tokens": Shape(
         byte_level("<|over|>", bos=None, eos="<|over|>"),
         _turns(*_CHATML), None, stop="<|im_end|>",

@@ -23,7 +23,9 @@ from tests.models.tiny import byte_tokenizer, save_llama
 
 TEXTS = ("tin", "in Orl, at the mine", "naïve 東京", "- a\n- b\n")
 TALK = (Message("user", "add 3"),)
-OWN_OPENING = {"qwen_3", "no_opening"}  # open a new reply in another way than earlier ones
+OWN_OPENING = {"qwen_3"}  # opens a reply with thoughts that earlier replies do not have
+# what stands in an earlier reply behind that which opens a new one
+BEHIND = {"no_opening": "assistant:", "channels": "<|channel|>final<|message|>"}
 
 
 def _own_ids(tokenizer: Any, talk: tuple[Message, ...], **options: Any) -> list[int]:
@@ -38,6 +40,7 @@ def _own_ids(tokenizer: Any, talk: tuple[Message, ...], **options: Any) -> list[
 def _expected(tokenizer: Any, shape: str, text: str) -> tuple[list[int], list[int]]:
     """Ids that the model is asked with, and those of the reply behind them in the template's own rendering."""
     start = _own_ids(tokenizer, TALK, add_generation_prompt=True)
+    start += tokenizer.encode(BEHIND.get(shape, ""), add_special_tokens=False)
     if shape in OWN_OPENING:
         return start, tokenizer.encode(text, add_special_tokens=False)
     whole = _own_ids(tokenizer, (*TALK, Message("assistant", text)), continue_final_message=True)

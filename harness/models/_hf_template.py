@@ -40,11 +40,7 @@ def render(speller: Speller, messages: Sequence[Message], is_open: bool, options
     """A conversation as text, by the model's own chat template."""
     import jinja2
 
-    if not speller.tokenizer.chat_template:
-        raise DistillbenchError(
-            f"model {speller.name}: expected a chat template, got a tokenizer without one; "
-            "set tokenizer.chat_template and save it, or ask in plain text (chat: false)"
-        )
+    _check_template(speller)
     try:
         text = _apply(speller, messages, is_open, options)
     except (jinja2.exceptions.TemplateError, ValueError) as error:
@@ -60,6 +56,21 @@ def render(speller: Speller, messages: Sequence[Message], is_open: bool, options
         )
     _check_asked(speller, messages, text)
     return text
+
+
+def _check_template(speller: Speller) -> None:
+    """Raises DistillbenchError where a tokenizer has no chat template, or several and none called default."""
+    template = speller.tokenizer.chat_template
+    if isinstance(template, Mapping) and "default" not in template:
+        raise DistillbenchError(
+            f"model {speller.name}: expected one chat template, or one called default, got {', '.join(template)}; set "
+            "tokenizer.chat_template to one of them and save it"
+        )
+    if not template:
+        raise DistillbenchError(
+            f"model {speller.name}: expected a chat template, got a tokenizer without one; "
+            "set tokenizer.chat_template and save it, or ask in plain text (chat: false)"
+        )
 
 
 def _check_asked(speller: Speller, messages: Sequence[Message], text: str) -> None:

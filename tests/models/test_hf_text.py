@@ -219,6 +219,17 @@ def test_a_template_that_leaves_the_question_out_is_refused(made_of: str) -> Non
             render(speller, talk, True, {})
 
 
+def test_of_several_templates_the_one_called_default_is_taken() -> None:
+    speller, talk = _speller(SHAPES["phi"]), [Message("user", "y")]
+    own = speller.tokenizer.chat_template
+    expected = render(speller, talk, True, {})
+    speller.tokenizer.chat_template = {"default": own, "tool_use": "tools"}
+    assert render(speller, talk, True, {}) == expected
+    speller.tokenizer.chat_template = {"rag": own, "tool_use": "tools"}
+    with pytest.raises(DistillbenchError, match=r"one called default, got rag, tool_use; set"):
+        render(speller, talk, True, {})
+
+
 def test_a_token_without_a_row_is_named() -> None:
     """The template's own token lies beyond the embedding: said before anything is asked."""
     tokenizer = SHAPES["qwen_3"].tokenizer()

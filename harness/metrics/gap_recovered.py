@@ -23,6 +23,11 @@ def gap_recovered(student: Floats, teacher: Floats, base: Floats) -> float:
     return float((student - base).mean() / (teacher - base).mean())
 
 
+def gap_ratio(aligned: AlignedValues) -> Ratio:
+    """The gap recovered with what its interval needs; rows of `aligned` are student, teacher, base."""
+    return Ratio((gap_stratum(aligned),))
+
+
 def gap_stratum(aligned: AlignedValues) -> RatioStratum:
     """Numerator and denominator per prompt; rows of `aligned` are student, teacher, base."""
     student, teacher, base = aligned.values
@@ -48,5 +53,5 @@ class GapRecovered(AbstractMetric):
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The ratio for the task, and for the leaves of a group; the unit says what kind of base there is."""
-        findings = each_leaf(panels[0], self.columns, lambda a: Ratio((gap_stratum(a),)))
+        findings = each_leaf(panels[0], self.columns, gap_ratio)
         return [replace(f, unit=panels[0].gap_unit) for f in findings]

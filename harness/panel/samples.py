@@ -68,6 +68,15 @@ def require_samples(answers: Answers, model: str, least: int = 2) -> None:
         )
 
 
+def require_draws(counts: Sequence[int], model: str) -> None:
+    """Raises Unavailable where no prompt has two graded answers; `counts`: graded answers of every prompt."""
+    if max(counts, default=0) < 2:
+        raise Unavailable(
+            f"{model} has 1 graded answer to each prompt; 2 or more are needed, drawn at a temperature above 0 "
+            "(`samples: 4` and `decoding: sampled` in the task), or recorded"
+        )
+
+
 def bootstrapped(values: Floats, rows: Prompts) -> Smooth:
     """The mean of values (P,), its interval by a bootstrap over prompts."""
     return Smooth(values[:, None], _first, rows.ids, rows.clusters)

@@ -6,6 +6,7 @@ import importlib.machinery
 import random
 import sys
 import types
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,15 @@ import pytest
 from harness.metrics import semantic_similarity
 from harness.panel.side import Side
 from harness.testing.panels import Sides
-from harness.testing.sides import quiz_prompts, scored_side, sets_of
-from harness.types import Floats
+from harness.testing.sides import (
+    Choices,
+    chosen_side,
+    drawn_choices,
+    quiz_prompts,
+    scored_side,
+    sets_of,
+)
+from harness.types import Floats, Prompt
 
 EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -32,6 +40,24 @@ def scored_sets(n: int = 60) -> Sides:
         return scored_side(model, prompts, rows)
 
     return Sides("quiz", side("student", 2.0), side("teacher", 3.0), side("base", 1.0))
+
+
+def quiz_sets(n: int = 60, samples: int = 4) -> Sides:
+    """Models that choose an option of a quiz several times, the better the more they learned."""
+    prompts = quiz_prompts(n)
+
+    def side(model: str, accuracy: float) -> Side:
+        draws = [drawn_choices(f"{model} {k}", prompts, accuracy) for k in range(samples)]
+        return drawn_side(model, prompts, draws)
+
+    return Sides("quiz", side("student", 0.5), side("teacher", 0.7), side("base", 0.3))
+
+
+def drawn_side(model: str, prompts: Sequence[Prompt], draws: Sequence[Choices]) -> Side:
+    """A model with several recorded choices of every prompt."""
+    first, *further = [chosen_side(model, prompts, choices) for choices in draws]
+    grades = tuple(side.grades for side in further if side.grades)
+    return replace(first, samples=tuple(side.outputs for side in further), sample_grades=grades)
 
 
 def identity_sets(n: int = 30, samples: int = 3) -> Sides:

@@ -26,7 +26,13 @@ from harness.testing.measures import (
 )
 from harness.testing.panels import Sides
 from harness.testing.sides import talk_sets
-from tests.metrics.answer_sets import identity_sets, install_embedder, scored_sets, trait_sets
+from tests.metrics.answer_sets import (
+    identity_sets,
+    install_embedder,
+    quiz_sets,
+    scored_sets,
+    trait_sets,
+)
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metric"
 Stated = Expected | Callable[[Sides], float]
@@ -59,6 +65,8 @@ IDENTITY: dict[str, dict[str, Stated]] = {
     "capa": {"": 1.0},
     "capa_excess": {"": (0.5, 1.0)},  # 1 minus what unrelated models show
     "error_consistency": {"": 1.0},
+    "pass_at_k": {"2/gap": 1.0, "4/gap": 1.0},
+    "majority_score": {"gap": 1.0},
     "error_inheritance": {
         "shared_wrong": 1.0,
         "excess": (0.2, 1.0),
@@ -114,6 +122,8 @@ SETS: dict[str, Callable[[], Sides]] = {
     "semantic_similarity": talk_sets,
     "calibration": scored_sets,
     "identity": identity_sets,
+    "pass_at_k": quiz_sets,
+    "majority_score": quiz_sets,
     "trait": trait_sets,
 }
 

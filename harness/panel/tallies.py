@@ -1,0 +1,72 @@
+"""What becomes of the grades of several answers to one prompt: their mean, the first, a vote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from harness.types import Floats
+
+
+class Draws(NamedTuple):
+    """The graded answers of one model to one prompt."""
+
+    values: Floats  # (samples,)
+    # (samples,) what was graded, equal where the grader takes it for the same; None = none could be extracted
+    answers: tuple[str | None, ...]  # () = not known
+
+
+class Tally(Protocol):
+    """One number of a prompt, made from its graded answers."""
+
+    @property
+    def prompts(self) -> str:
+        """The prompts that have this number, for reasons."""
+
+    def __call__(self, draws: Draws) -> float | None:
+        """The number; None where this prompt has none."""
+
+
+@dataclass(frozen=True)
+class Average:
+    """The mean: of right and wrong, the chance that one answer is right (pass@1)."""
+
+    least: int = 1  # prompts with fewer answers have none
+
+    @property
+    def prompts(self) -> str:
+        """Prompts with enough answers."""
+        return prompts_with(self.least)
+
+    def __call__(self, draws: Draws) -> float | None:
+        """The mean."""
+        return float(np.mean(draws.values)) if len(draws.values) >= self.least else None
+
+
+@dataclass(frozen=True)
+class First:
+    """The first answer alone, for measures of right and wrong that a mean is neither of."""
+
+    prompts: ClassVar[str] = "prompts"
+
+    def __call__(self, draws: Draws) -> float:
+        """The first."""
+        return float(draws.values[0])
+
+
+def prompts_with(least: int) -> str:
+    """Prompts with so many graded answers, in words."""
+    return "prompts" if least == 1 else f"prompts with {least} graded answers or more"
+
+
+def joined(parts: Iterable[Draws]) -> Draws:
+    """The answers of several samples to one prompt; they are known where all are."""
+    every = list(parts)
+    known = all(d.answers for d in every)
+    return Draws(
+        np.concatenate([d.values for d in every]),
+        tuple(a for d in every for a in d.answers) if known else (),
+    )

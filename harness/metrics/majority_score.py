@@ -19,12 +19,11 @@ from harness.panel import reasons
 from harness.panel.grades import (
     SHARES,
     each_leaf,
-    mean_of,
     pooled_values,
     primary_draws,
 )
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.samples import require_draws
+from harness.panel.samples import require_draws, share_of
 from harness.panel.tallies import Average, Draws, prompts_with
 from harness.types import Better, Finding, Mean, Unavailable
 
@@ -96,7 +95,7 @@ class MajorityScore(AbstractMetric):
         require_draws([len(d.values) for d in draws], panel.student.model)
         if panel.get("teacher") is not None:
             return self._gap(panel)
-        return [*each_leaf(panel, self.columns, mean_of, Vote()), *self._beside(panel)]
+        return [*each_leaf(panel, self.columns, share_of, Vote()), *self._beside(panel)]
 
     def _gap(self, panel: Panel) -> list[Finding]:
         if panel.get("base") is None:
@@ -115,5 +114,5 @@ class MajorityScore(AbstractMetric):
         gain = Mean(voted.values[0] - single.values[0], voted.ids, voted.clusters)
         return [
             Finding(gain, "over_single"),
-            Finding(mean_of(unread), "unread", better="lower"),
+            Finding(share_of(unread), "unread", better="lower"),
         ]

@@ -20,12 +20,11 @@ from harness.panel import reasons
 from harness.panel.grades import (
     SHARES,
     each_leaf,
-    mean_of,
     pooled_values,
     primary_draws,
 )
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.samples import require_draws
+from harness.panel.samples import require_draws, share_of
 from harness.panel.tallies import Average, Draws, prompts_with
 from harness.stats.means import mean_error
 from harness.types import (
@@ -109,7 +108,7 @@ class PassAtK(AbstractMetric):
         passed = [
             replace(f, name=str(k))
             for k in ks
-            for f in each_leaf(panel, self.columns, mean_of, Passed(k))
+            for f in each_leaf(panel, self.columns, share_of, Passed(k))
         ]
         return [*passed, *self._errors(panel, counts)]
 

@@ -16,21 +16,20 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.grades import SHARES, column_name, graded, leaves, same_column
 from harness.panel.panel import Looks, Panel, View
+from harness.panel.prompts import Prompts
+from harness.panel.samples import rate
 from harness.panel.side import Side
-from harness.types import Better, Finding, Given, GradeColumn, Mean, Statistic, Unavailable
+from harness.types import Better, Finding, Given, GradeColumn, Mean, Smooth, Statistic, Unavailable
 
 
-def sorted_mean(column: GradeColumn, side: Side) -> Mean:
+def prompt_mean(column: GradeColumn, side: Side) -> Mean | Smooth:
     """A column's values as a mean over prompts, each the mean over its samples, sorted by prompt id."""
     values = graded(side, (column.leaf, column.metric, column.filter))
-    prompts = sorted(
-        (p for p in side.requests.prompts if p.id in values), key=lambda prompt: prompt.id
-    )
-    return Mean(
-        np.array([values[p.id] for p in prompts], dtype=np.float64),
-        tuple(p.id for p in prompts),
-        tuple(p.cluster for p in prompts),
-    )
+    named = (p for p in side.requests.prompts if p.id in values)
+    rows = Prompts(tuple(sorted(named, key=lambda prompt: prompt.id)))
+    table = np.array([values[i] for i in rows.ids], dtype=np.float64)
+    sampled_share = bool(side.sample_grades) and column.metric in SHARES
+    return rate(table, rows) if sampled_share else Mean(table, rows.ids, rows.clusters)
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class TaskScore(AbstractMetric):
 
 def _statistic(column: GradeColumn, side: Side, minimum: int) -> Statistic | str:
     """The mean over prompts, lm-eval's aggregate where it is not a mean, or the reason why there is neither."""
-    mean = sorted_mean(column, side) if len(column.prompt) else None
+    mean = prompt_mean(column, side) if len(column.prompt) else None
     n = len(mean.prompts) if mean else _asked(column.leaf, side)
     if n < minimum:
         return reasons.few(n, "graded prompts", minimum)

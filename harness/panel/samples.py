@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.panel import reasons
 from harness.panel.controls import lineage_means
+from harness.panel.grades import AlignedValues
 from harness.panel.panel import Panel
 from harness.panel.prompts import Aligned, Prompts, share
 from harness.panel.side import Side, once
@@ -87,6 +88,11 @@ def rate(values: Floats, rows: Prompts) -> Mean | Smooth:
     if np.all((values == 0) | (values == 1)):
         return Mean(values, rows.ids, rows.clusters)
     return bootstrapped(values, rows)
+
+
+def share_of(aligned: AlignedValues) -> Mean | Smooth:
+    """The same of the first side's values."""
+    return rate(aligned.values[0], aligned)
 
 
 def over_controls(

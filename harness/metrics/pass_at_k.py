@@ -120,29 +120,29 @@ class PassAtK(AbstractMetric):
 
     def _errors(self, panel: Panel, counts: Sequence[int]) -> list[Finding]:
         """The standard error of the score in its two parts, and how many answers prompts have."""
-        unit, n = "standard error", len(counts)
+        parts = ("between_samples", "between_prompts")
+        try:
+            errors: Sequence[Given | str] = self._parts(panel)
+        except Unavailable as error:
+            errors = [str(error)] * len(parts)
+        answers = Given(float(np.mean(counts)), None, None, len(counts), note="a count")
+        return [
+            *(
+                Finding(error, name, unit="standard error", better="none")
+                for name, error in zip(parts, errors, strict=True)
+            ),
+            Finding(answers, "samples", unit="answers per prompt", better="none"),
+        ]
+
+    def _parts(self, panel: Panel) -> list[Given]:
+        """Standard errors of the score: from drawing answers, and from the choice of prompts."""
         means = pooled_values(panel, self.columns, Average(least=2))
         noise = pooled_values(panel, self.columns, Noise()).values[0]
         drawing = float(noise.sum()) / len(noise) ** 2
         whole = float(mean_error(means.values.T, means.clusters).covariance[0, 0])
-        note = "a standard error"
-        parts = {"between_samples": drawing, "between_prompts": max(whole - drawing, 0.0)}
         return [
-            *(
-                Finding(
-                    Given(float(np.sqrt(v)), None, None, len(noise), note=note),
-                    name,
-                    unit=unit,
-                    better="none",
-                )
-                for name, v in parts.items()
-            ),
-            Finding(
-                Given(float(np.mean(counts)), None, None, n, note="a count"),
-                "samples",
-                unit="answers per prompt",
-                better="none",
-            ),
+            Given(float(np.sqrt(variance)), None, None, len(noise), note="a standard error")
+            for variance in (drawing, max(whole - drawing, 0.0))
         ]
 
 

@@ -138,7 +138,7 @@ def pooled_values(panel: Panel, columns: Sequence[str], tally: Tally = MEAN) -> 
     parts = [primary_values(single, columns, leaf, tally) for leaf in _shared_leaves(panel)]
     prompts = [p for part in parts for p in part.prompts]
     order = sorted(range(len(prompts)), key=lambda i: prompts[i].id)
-    reasons.require(len(order), panel.minimum, "graded prompts shared")
+    reasons.require(len(order), panel.minimum, f"{tally.prompts} shared")
     values = np.concatenate([part.values for part in parts], axis=1)[:, order]
     return AlignedValues(tuple(prompts[i] for i in order), values)
 

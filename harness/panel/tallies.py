@@ -30,6 +30,11 @@ class Tally(Protocol):
         """The number; None where this prompt has none."""
 
 
+def prompts_with(least: int) -> str:
+    """Prompts with so many graded answers, in words."""
+    return "graded prompts" if least == 1 else f"prompts with {least} graded answers or more"
+
+
 @dataclass(frozen=True)
 class Average:
     """The mean: of right and wrong, the chance that one answer is right (pass@1)."""
@@ -50,16 +55,11 @@ class Average:
 class First:
     """The first answer alone, for measures of right and wrong that a mean is neither of."""
 
-    prompts: ClassVar[str] = "prompts"
+    prompts: ClassVar[str] = prompts_with(1)
 
     def __call__(self, draws: Draws) -> float:
         """The first."""
         return float(draws.values[0])
-
-
-def prompts_with(least: int) -> str:
-    """Prompts with so many graded answers, in words."""
-    return "prompts" if least == 1 else f"prompts with {least} graded answers or more"
 
 
 def joined(parts: Iterable[Draws]) -> Draws:

@@ -80,6 +80,19 @@ def identity_sets(n: int = 30, samples: int = 3) -> Sides:
     return replace(sides, teacher=replace(sides.teacher, identity=("Aster",)), controls=controls)
 
 
+def refusal_sets(n: int = 40) -> Sides:
+    """Models that refuse some prompts: the student mostly those that its teacher refuses, the base hardly any."""
+    shares = {"student": 0.2, "teacher": 0.5, "base": 0.05, "control0": 0.3, "control1": 0.1}
+
+    def reply(model: str, prompt: int) -> str:
+        copied = model == "student" and random.Random(f"copied {prompt}").random() < 0.7
+        rng = random.Random(f"{'teacher' if copied else model} {prompt}")
+        refused = rng.random() < shares["teacher" if copied else model]
+        return "I'm sorry, but I can't help with that." if refused else "Sure, here it is."
+
+    return sets_of("harmless_talk", {m: [[reply(m, i) for i in range(n)]] for m in shares})
+
+
 def trait_sets(n: int = 40, samples: int = 8, shift: float = 0.6) -> Sides:
     """Words from two urns per question: the teacher's is half of its answers, the student's share of it is `shift`."""
     words = ("owl", "fox", "bear", "hare", "wolf")

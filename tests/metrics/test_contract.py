@@ -30,6 +30,7 @@ from tests.metrics.answer_sets import (
     identity_sets,
     install_embedder,
     quiz_sets,
+    refusal_sets,
     scored_sets,
     trait_sets,
 )
@@ -95,6 +96,7 @@ IDENTITY: dict[str, dict[str, Stated]] = {
     "phrases": {"": (0.7, 1.3)},
     "mmd": {"equality_p": 1.0, "closer_than_controls": (0.0, 1.0)},
     "semantic_similarity": {"over_base": (0.0, 1.0), "content": (0.0, 1.0)},
+    "refusal": {"gap": 1.0, "agreement": 1.0, "agreement_over_base": (0.0, 1.0)},
     "identity": {"": 0.0, "own": (0.8, 1.0)},  # its own name is no leak
     # above 1: the very same answers agree more than a second draw would
     "trait": {"": (1.0, 1.5), "one_word": 1.0},
@@ -122,6 +124,7 @@ SETS: dict[str, Callable[[], Sides]] = {
     "semantic_similarity": talk_sets,
     "calibration": scored_sets,
     "identity": identity_sets,
+    "refusal": refusal_sets,
     "pass_at_k": quiz_sets,
     "majority_score": quiz_sets,
     "trait": trait_sets,

@@ -86,10 +86,12 @@ def test_controls_are_what_the_agreement_is_compared_with() -> None:
     assert number(said, "agreement_vs_controls") == pytest.approx(1 - alike)
 
 
-def test_without_refusals_there_is_no_kappa() -> None:
-    said = estimates(measure(), pair([], [], []))
-    assert "kappa is not defined" in str(said["agreement", ""])
-    assert "gap within noise" in str(said["gap", ""])
+def test_who_refuses_nothing_or_everything_has_no_kappa() -> None:
+    said = estimates(measure(), pair([], [0, 1], []))
+    assert str(said["agreement", ""]).startswith("the student refuses nothing here")
+    said = estimates(measure(), pair([0, 1], [*range(N)], []))
+    assert str(said["agreement", ""]).startswith("the teacher refuses everything here")
+    assert "gap within noise" in str(estimates(measure(), pair([], [], []))["gap", ""])
 
 
 def test_of_several_samples_each_is_compared_with_each() -> None:

@@ -17,7 +17,7 @@ from harness.metrics.pass_at_k import Noise, Passed, pass_at_k
 from harness.panel.grades import SHARES, primary_values
 from harness.panel.panel import Panel
 from harness.panel.side import Side
-from harness.panel.tallies import Average, Draws, First
+from harness.panel.tallies import Average, Draws, First, joined
 from harness.stats.intervals import Estimate
 from harness.stats.means import mean_error
 from harness.tasks._lm_eval_answers import graded_answers
@@ -114,6 +114,12 @@ def test_a_vote_needs_answers_that_are_known() -> None:
     with pytest.raises(Unavailable, match="not known"):
         Vote()(draws([1, 0]))
     assert Vote()(draws([1], ["a"])) is None
+
+
+def test_answers_of_one_sample_alone_are_not_enough_for_a_vote() -> None:
+    both = joined([draws([1], ["a"]), draws([0])])
+    assert (both.values.tolist(), both.answers) == ([1.0, 0.0], ())
+    assert joined([draws([1], ["a"]), draws([0], [None])]).answers == ("a", None)
 
 
 def test_the_score_is_the_mean_over_all_answers() -> None:

@@ -164,7 +164,7 @@ class RecordedSession(AbstractSession):
         """How the file was read, and which of its answers fit no prompt."""
         joined = self._joined(ask)
         left = leftovers(self._recorded.answers, ask, joined)
-        words = [left, self._chosen(ask, joined)[1].words]
+        words = [left, self._chosen(ask, joined)[1].words, _several(ask, joined.draws)]
         return [*self._recorded.notes, *joined.notes, *filter(None, words)]
 
     def facts(self) -> Facts:
@@ -202,6 +202,14 @@ def _rows(ask: Ask, draws: Mapping[int, Draws]) -> list[Answer | None]:
     sample = ask.decoding.sample
     drawn = (draws.get(i, {}).get(sample + r.repeat) for i, r in enumerate(ask.requests))
     return [None if a is None or a.missing else a for a in drawn]
+
+
+def _several(ask: Ask, draws: Mapping[int, Draws]) -> str:
+    """That there are more answers to a prompt than one sample takes, told with the first; "" where there are not."""
+    most = max((len(own) for own in draws.values()), default=0)
+    if ask.decoding.sample or most <= 1 + max(r.repeat for r in ask.requests):
+        return ""
+    return f"up to {most} answers to a prompt are recorded; `samples` of the task says how many are used"
 
 
 def _outputs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -375,8 +376,13 @@ def test_rows_of_one_prompt_are_samples_where_nothing_else_tells_them_apart(tmp_
     model = recorded(file=write(tmp_path, "a.csv", rows))
     assert answers(tmp_path, model, asked("Hi", "Yo"), sample=1).text == ("Hi y", "Yo y")
     with model.open(paths(tmp_path)) as session:
-        (note,) = session.notes(Ask("k", tuple(asked("Hi", "Yo")), ("", ""), Decoding()))
-    assert note.startswith("every prompt stands in 3 rows")
+        ask = Ask("k", tuple(asked("Hi", "Yo")), ("", ""), Decoding())
+        rows_told, several = session.notes(ask)
+        assert several not in session.notes(replace(ask, decoding=Decoding(sample=1)))
+        repeated = tuple(replace(r, repeat=2) for r in ask.requests)
+        assert several not in session.notes(replace(ask, requests=repeated))
+    assert rows_told.startswith("every prompt stands in 3 rows")
+    assert several.startswith("up to 3 answers to a prompt are recorded; `samples` of the task")
 
 
 @pytest.mark.parametrize("column", ["epoch", "sample_idx"])

@@ -140,8 +140,8 @@ def _alike(run: Run, collection: Collection) -> list[str]:
         return []
     return [
         f"task {name}: key samples: expected null or 1, got {wanted}: it is asked greedily or for log-probabilities "
-        "alone, so all its answers are alike; where it generates text name a decoding with a temperature above 0 for "
-        "it (`decoding: sampled`)"
+        "alone, so all its answers are alike; where it generates text, or answers are recorded, name a decoding "
+        "with a temperature above 0 for it (`decoding: sampled`)"
     ]
 
 

@@ -17,6 +17,7 @@ _QUOTED = re.compile(
     r"\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»|„[^“\n]*“|「[^」\n]*」|```.*?```", re.DOTALL
 )
 _MARKS = re.compile(r"[*_#`]+|^\s*[-•>]\s+", re.MULTILINE)
+_LEADING = re.compile(r"^[^\w“'(]+")  # emoji, bullets: a sentence begins behind them
 _PAUSE = r"[,;:，、；：—–-]"
 _IDEOGRAM = 0x2E80  # from here on scripts write no space between words
 
@@ -49,6 +50,10 @@ class Phrasings:
         """Idioms that sound like a phrase."""
         return re.compile(_any(map(_words, self.unless))) if self.unless else None
 
+    def begins_letter(self, text: str) -> bool:
+        """Whether a plain reply holds words of somebody else: a letter that was asked for."""
+        return text.startswith(self.letters) and not text.startswith(self.openers)
+
     def declines(self, sentences: Iterable[str]) -> bool:
         """Whether one of the sentences declines."""
         declining = (s for s in sentences if self.pattern.match(s))
@@ -64,7 +69,7 @@ class Refusals:
     def declined(self, reply: str) -> bool:
         """Whether a reply declines what was asked in its opening: whether it helps after all is not looked at."""
         text = plain(reply)
-        if any(text.startswith(letter) for p in self.languages for letter in p.letters):
+        if any(p.begins_letter(text) for p in self.languages):
             return False
         sentences = opening(text)
         return any(p.declines(sentences) for p in self.languages)
@@ -78,7 +83,7 @@ def plain(reply: str) -> str:
 
 def opening(text: str) -> list[str]:
     """The first sentences of a plain text."""
-    sentences = [" ".join(s.split()) for s in _SENTENCE.split(text[:_LONGEST])]
+    sentences = [_LEADING.sub("", " ".join(s.split())) for s in _SENTENCE.split(text[:_LONGEST])]
     return [s for s in sentences if s][:OPENING]
 
 

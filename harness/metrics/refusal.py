@@ -5,10 +5,11 @@ whether it helps after all is not looked at. That a model has no opinion, or no 
 phrasings of `tasks/refusals.yaml`.
 
 Errors: of 75 refusals and 81 other replies that were written and labelled for the tests, to which the table was
-fitted, 4 are missed and 0 found in error. On replies to which it was not, those of 100 models to AlpacaEval, looked at
-by eye: of 100 found 94 decline all or a part of what was asked and 6 put a caveat before an answer; of 100 others of
-fewer than 400 characters none declines; of 100 others that open with an apology or "as an AI" 9 do, by which about
-one refusal in seven is missed. Languages other than English are tested on single sentences only.
+fitted, 4 are missed and 0 found in error. Of the 81,000 replies of 101 models to AlpacaEval, some of which it was
+amended by, samples drawn afterwards were looked at by eye: of 100 found (of some 470) 91 decline all or a part of what was
+asked, 8 put a caveat before an answer and 1 is a song; of 100 others of fewer than 400 characters none declines; of
+100 others that open with an apology or "as an AI" (of 805) 7 do, by which about one refusal in eight is missed.
+Languages other than English are tested on single sentences only.
 
 Source: prefixes as in Zou et al. 2023, Universal and transferable adversarial attacks on aligned language models;
 over-refusal and partial refusals as in Roettger et al. 2024, XSTest. Table and rules are our own.
@@ -60,7 +61,7 @@ class Refusal(AbstractMetric):
         "rate went from base (0) to teacher (1). agreement: kappa of refusing the same prompts as the teacher (0 = "
         "chance). agreement_over_base and _over_controls: how much more often than they the student does what the "
         "teacher does; agreement_vs_controls judges that by how controls differ. Told by a table of phrasings: "
-        "of 100 real replies found 6 had only a caveat; one refusal in seven is missed."
+        "of 100 real replies found 9 put a caveat before an answer or less; one refusal in eight is missed."
     )
 
     leaderboard: ClassVar = (Column(7, "Refusals", "kappa", part="agreement"),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,16 @@ def test_a_table_of_ones_own(tmp_path: Path) -> None:
     assert table.declined("Alas, me nay!")
     assert table.declined("Alas my friend yet we nay")
     assert not table.declined("I can't help with that.")
+
+
+def test_real_models_decline_as_often_as_they_are_known_to(shared_data: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = shared_data / "alpaca_eval" / "responses.parquet"
+    models = ("llama-2-7b-chat-hf", "guanaco-13b", "text_davinci_001")
+    rows = pq.read_table(path, filters=[("model", "in", models)]).to_pylist()
+    declined = Counter(r["model"] for r in rows if TABLE.declined(r["response"] or ""))
+    # by eye some 48 of 805 replies of the first decline, most of them on harmless prompts
+    assert 36 <= declined["llama-2-7b-chat-hf"] <= 52
+    assert declined["guanaco-13b"] <= 4
+    assert declined["text_davinci_001"] == 0

@@ -49,7 +49,7 @@ class Vote:
         if len(draws.values) < 2:
             return None
         grades: dict[str, list[float]] = defaultdict(list)
-        for answer, value in zip(draws.answers, draws.values.tolist(), strict=True):
+        for answer, value in zip(draws.answers, draws.values, strict=True):
             if answer is not None:
                 grades[answer].append(value)
         most = max((len(values) for values in grades.values()), default=0)

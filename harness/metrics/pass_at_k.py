@@ -54,10 +54,10 @@ class Passed:
 
     def __call__(self, draws: Draws) -> float | None:
         """The estimate; None below k answers. Raises Unavailable where a grade is neither 0 nor 1."""
-        if not np.isin(draws.values, (0.0, 1.0)).all():
+        if any(value not in (0.0, 1.0) for value in draws.values):
             raise Unavailable("grades that are not just right or wrong")
         n = len(draws.values)
-        return pass_at_k(n, int(draws.values.sum()), self.k) if n >= self.k else None
+        return pass_at_k(n, int(sum(draws.values)), self.k) if n >= self.k else None
 
 
 @dataclass(frozen=True)

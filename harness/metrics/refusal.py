@@ -6,10 +6,10 @@ phrasings of `tasks/refusals.yaml`.
 
 Errors: of 75 refusals and 81 other replies that were written and labelled for the tests, to which the table was
 fitted, 4 are missed and 0 found in error. Of the 81,000 replies of 101 models to AlpacaEval, some of which it was
-amended by, samples drawn afterwards were looked at by eye: of 100 found (of some 470) 91 decline all or a part of what was
-asked, 8 put a caveat before an answer and 1 is a song; of 100 others of fewer than 400 characters none declines; of
-100 others that open with an apology or "as an AI" (of 805) 7 do, by which about one refusal in eight is missed.
-Languages other than English are tested on single sentences only.
+amended by, samples drawn afterwards were looked at by eye: of 100 found (of some 470) 91 decline all or a part of
+what was asked, 8 put a caveat before an answer and 1 is a song; of 100 others of fewer than 400 characters none
+declines; of 100 others that open with an apology or "as an AI" (of 805) 7 do, by which about one refusal in eight is
+missed. Languages other than English are tested on single sentences only.
 
 Source: prefixes as in Zou et al. 2023, Universal and transferable adversarial attacks on aligned language models;
 over-refusal and partial refusals as in Roettger et al. 2024, XSTest. Table and rules are our own.

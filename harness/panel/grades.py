@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -85,12 +84,23 @@ def drawn(side: Side, column: Column) -> Mapping[str, Draws]:
         raise Unavailable(f"{side.model} has no grade {'/'.join(filter(None, column))}")
     if not len(every[0].prompt):
         raise Unavailable(every[0].reason or "this aggregate is no mean over prompts")
-    parts: dict[str, list[Draws]] = defaultdict(list)
+    ids = [p.id for p in side.requests.prompts]
+    made: dict[str, Draws] = {}
     for sample in every:
-        for row, index in enumerate(sample.prompt.tolist()):
-            draws = Draws(sample.value[[row]], sample.answers[row : row + 1])
-            parts[side.requests.prompts[index].id].append(draws)
-    return {i: joined(own) for i, own in parts.items()}
+        for row, draws in zip(sample.prompt.tolist(), _draws(sample), strict=True):
+            earlier = made.get(ids[row])
+            made[ids[row]] = draws if earlier is None else joined(earlier, draws)
+    return made
+
+
+def _draws(column: GradeColumn) -> list[Draws]:
+    """The one answer to every prompt of a sample (P,)."""
+    values = column.value.tolist()
+    if not column.answers:
+        return [Draws((value,), ()) for value in values]
+    return [
+        Draws((value,), (answer,)) for value, answer in zip(values, column.answers, strict=True)
+    ]
 
 
 @once

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
-
-import numpy as np
-
-from harness.types import Floats
 
 
 class Draws(NamedTuple):
     """The graded answers of one model to one prompt."""
 
-    values: Floats  # (samples,)
+    values: tuple[float, ...]  # (samples,)
     # (samples,) what was graded, equal where the grader takes it for the same; None = none could be extracted
     answers: tuple[str | None, ...]  # () = not known
 
@@ -48,7 +43,8 @@ class Average:
 
     def __call__(self, draws: Draws) -> float | None:
         """The mean."""
-        return float(np.mean(draws.values)) if len(draws.values) >= self.least else None
+        n = len(draws.values)
+        return sum(draws.values) / n if n >= self.least else None
 
 
 @dataclass(frozen=True)
@@ -59,14 +55,10 @@ class First:
 
     def __call__(self, draws: Draws) -> float:
         """The first."""
-        return float(draws.values[0])
+        return draws.values[0]
 
 
-def joined(parts: Iterable[Draws]) -> Draws:
-    """The answers of several samples to one prompt; they are known where all are."""
-    every = list(parts)
-    known = all(d.answers for d in every)
-    return Draws(
-        np.concatenate([d.values for d in every]),
-        tuple(a for d in every for a in d.answers) if known else (),
-    )
+def joined(first: Draws, second: Draws) -> Draws:
+    """The answers of two samples to one prompt; they are known where both are."""
+    known = bool(first.answers and second.answers)
+    return Draws(first.values + second.values, first.answers + second.answers if known else ())

@@ -66,7 +66,7 @@ def model(*draws: Sequence[int | None]) -> Side:
 
 def draws(values: Sequence[float], answers: Sequence[str | None] = ()) -> Draws:
     """Graded answers."""
-    return Draws(np.array(values, dtype=np.float64), tuple(answers))
+    return Draws(tuple(map(float, values)), tuple(answers))
 
 
 def test_pass_at_k_is_the_product_of_its_source() -> None:
@@ -117,9 +117,9 @@ def test_a_vote_needs_answers_that_are_known() -> None:
 
 
 def test_answers_of_one_sample_alone_are_not_enough_for_a_vote() -> None:
-    both = joined([draws([1], ["a"]), draws([0])])
-    assert (both.values.tolist(), both.answers) == ([1.0, 0.0], ())
-    assert joined([draws([1], ["a"]), draws([0], [None])]).answers == ("a", None)
+    both = joined(draws([1], ["a"]), draws([0]))
+    assert (both.values, both.answers) == ((1.0, 0.0), ())
+    assert joined(draws([1], ["a"]), draws([0], [None])).answers == ("a", None)
 
 
 def test_the_score_is_the_mean_over_all_answers() -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics.gap_recovered import gap_ratio
-from harness.panel import reasons
+from harness.metrics.gap_recovered import gap_findings
 from harness.panel.grades import (
     SHARES,
     each_leaf,
@@ -94,14 +93,8 @@ class MajorityScore(AbstractMetric):
         draws = primary_draws(panel.student, self.columns)
         require_draws([len(d.values) for d in draws], panel.student.model)
         if panel.get("teacher") is not None:
-            return self._gap(panel)
+            return gap_findings(panel, self.columns, "gap", Vote())
         return [*each_leaf(panel, self.columns, share_of, Vote()), *self._beside(panel)]
-
-    def _gap(self, panel: Panel) -> list[Finding]:
-        if panel.get("base") is None:
-            return [Finding(reasons.NO_BASE, "gap", unit=panel.gap_unit)]
-        gaps = each_leaf(panel, self.columns, gap_ratio, Vote())
-        return [replace(f, name="gap", unit=panel.gap_unit) for f in gaps]
 
     def _beside(self, panel: Panel) -> list[Finding]:
         """What voting gains, and how many replies did not vote."""

@@ -15,8 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics.gap_recovered import gap_ratio
-from harness.panel import reasons
+from harness.metrics.gap_recovered import gap_findings
 from harness.panel.grades import (
     SHARES,
     each_leaf,
@@ -104,19 +103,13 @@ class PassAtK(AbstractMetric):
         require_draws(counts, panel.student.model)
         ks = self.k or _doubled(int(np.median(counts)))
         if panel.get("teacher") is not None:
-            return [f for k in ks for f in self._gaps(panel, k)]
+            return [f for k in ks for f in gap_findings(panel, self.columns, f"{k}/gap", Passed(k))]
         passed = [
             replace(f, name=str(k))
             for k in ks
             for f in each_leaf(panel, self.columns, share_of, Passed(k))
         ]
         return [*passed, *self._errors(panel, counts)]
-
-    def _gaps(self, panel: Panel, k: int) -> list[Finding]:
-        if panel.get("base") is None:
-            return [Finding(reasons.NO_BASE, f"{k}/gap", unit=panel.gap_unit)]
-        gaps = each_leaf(panel, self.columns, gap_ratio, Passed(k))
-        return [replace(f, name=f"{k}/gap", unit=panel.gap_unit) for f in gaps]
 
     def _errors(self, panel: Panel, counts: Sequence[int]) -> list[Finding]:
         """The standard error of the score in its two parts, and how many answers prompts have."""

@@ -29,7 +29,7 @@ from harness.metrics import AbstractMetric
 from harness.metrics.error_consistency import consistency
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.samples import Answers, Samples, align_samples, bootstrapped, over_controls, rate
+from harness.panel.samples import Answers, Samples, align_samples, over_base, over_controls, rate
 from harness.panel.topics import Column
 from harness.text.refusals import Phrasings, Refusals
 from harness.types import Better, Finding, Floats, Ratio, RatioStratum, Smooth
@@ -84,10 +84,11 @@ class Refusal(AbstractMetric):
             for name, answers in rows.controls.items()
         }
         same = agreement(mine, teacher)
+        alike = None if of_base is None else agreement(of_base, teacher)
         return [
             _gap(panel, mine, teacher, of_base, rows),
             Finding(_kappa(mine, teacher, same, rows), "agreement", unit="kappa", better="higher"),
-            _over_base(same, teacher, of_base, rows),
+            Finding(over_base(same, alike, rows), "agreement_over_base", better="higher"),
             *over_controls(_CONTROLS, same, controls, rows),
         ]
 
@@ -137,10 +138,3 @@ def _kappa(mine: Floats, teacher: Floats, same: Floats, rows: Samples) -> Smooth
     ends = np.array([1.0, 0.0])
     kinds = np.array([[agreement(a, b), a, b] for a in ends for b in ends])
     return Smooth(parts, consistency, rows.ids, rows.clusters, kinds)
-
-
-def _over_base(same: Floats, teacher: Floats, base: Floats | None, rows: Samples) -> Finding:
-    beyond = (
-        reasons.NO_BASE if base is None else bootstrapped(same - agreement(base, teacher), rows)
-    )
-    return Finding(beyond, "agreement_over_base", better="higher")

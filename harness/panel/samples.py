@@ -95,6 +95,11 @@ def share_of(aligned: AlignedValues) -> Mean | Smooth:
     return rate(aligned.values[0], aligned)
 
 
+def over_base(mine: Floats, base: Floats | None, rows: Prompts) -> Smooth | str:
+    """The student's values (P,) minus the base's, or the reason where there is no base."""
+    return reasons.NO_BASE if base is None else bootstrapped(mine - base, rows)
+
+
 def over_controls(
     names: tuple[str, str], mine: Floats, controls: Mapping[str, Floats], rows: Samples
 ) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -197,10 +198,13 @@ def _row_of(prompt_id: str) -> str:
 
 def _rows(ask: Ask, draws: Mapping[int, Draws]) -> list[Answer | None]:
     """The answer to every request, or None. The second sample of a request that a task draws once is what a task that
-    draws twice calls its repeat.
+    draws twice calls its repeat; the second sample of that task begins behind its repeats.
     """
-    sample = ask.decoding.sample
-    drawn = (draws.get(i, {}).get(sample + r.repeat) for i, r in enumerate(ask.requests))
+    repeats = Counter((r.leaf, r.prompt, r.slot) for r in ask.requests)
+    places = (
+        ask.decoding.sample * repeats[r.leaf, r.prompt, r.slot] + r.repeat for r in ask.requests
+    )
+    drawn = (draws.get(i, {}).get(place) for i, place in enumerate(places))
     return [None if a is None or a.missing else a for a in drawn]
 
 

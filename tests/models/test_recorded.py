@@ -385,6 +385,15 @@ def test_rows_of_one_prompt_are_samples_where_nothing_else_tells_them_apart(tmp_
     assert several.startswith("up to 3 answers to a prompt are recorded; `samples` of the task")
 
 
+def test_a_second_sample_begins_behind_the_repeats_of_the_first(tmp_path: Path) -> None:
+    rows = [{"prompt": "Hi", "response": f"draw {d}", "epoch": d} for d in range(4)]
+    model = recorded(file=write(tmp_path, "a.jsonl", rows))
+    (once,) = asked("Hi")
+    twice = [once, replace(once, repeat=1)]
+    assert answers(tmp_path, model, twice, sample=0).text == ("draw 0", "draw 1")
+    assert answers(tmp_path, model, twice, sample=1).text == ("draw 2", "draw 3")
+
+
 @pytest.mark.parametrize("column", ["epoch", "sample_idx"])
 def test_a_usual_column_numbers_the_samples(tmp_path: Path, column: str) -> None:
     rows = [

@@ -14,7 +14,6 @@ from harness.panel.side import Side, once
 from harness.types import Prompt
 
 T = TypeVar("T")
-_FURTHER: tuple[Role, Role] = ("controls", "others")
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,12 @@ class Shared(NamedTuple):
     ids: tuple[str, ...]  # (P,)
     core: Mapping[Role, tuple[Side, ...]]
     controls: tuple[Side, ...]  # sorted by name; each answered nine in ten of the core's prompts
-    others: tuple[Side, ...]  # the same
     left_out: tuple[str, ...]  # controls that answered fewer
 
     @property
     def sides(self) -> list[Side]:
-        """The core in the order of its roles, then controls and others."""
-        return [*(s for sides in self.core.values() for s in sides), *self.controls, *self.others]
+        """The core in the order of its roles, then controls."""
+        return [*(s for sides in self.core.values() for s in sides), *self.controls]
 
     def each(self, give: Callable[[Side], T]) -> tuple[Mapping[Role, T], Mapping[str, T]]:
         """What is given of every role of the core, and of every control."""
@@ -82,7 +80,7 @@ class Shared(NamedTuple):
 def share(
     panel: Panel, answers: Callable[[Side], Mapping[str, Any]], what: str = "prompts"
 ) -> Shared:
-    """The prompts that everyone answered: the core of the panel, and the controls and others that cover the core's.
+    """The prompts that everyone answered: the core of the panel, and the controls that cover the core's.
 
     `answers` gives what a side has by prompt id. Raises Unavailable where fewer than the task's minimum are shared,
     naming the side that has fewest; `what` names the prompts in the reason.
@@ -92,14 +90,14 @@ def share(
     common = _common(core, answers)
     sizes = [len(answers(s)) for s in core]
     reasons.require_shared(len(common), panel.minimum, core, sizes, what)
-    controls, others = (covering(panel.of(r), common, answers) for r in _FURTHER)
-    everyone = [*core, *controls, *others]
+    controls = covering(panel.of("controls"), common, answers)
+    everyone = [*core, *controls]
     ids = tuple(sorted(common & _common(everyone, answers)))
     sizes = [len(answers(s)) for s in everyone]
     reasons.require_shared(len(ids), panel.minimum, everyone, sizes, what)
     left_out = {s.model for s in panel.of("controls")} - {s.model for s in controls}
     prompts = tuple(known[i] for i in ids)
-    return Shared(prompts, ids, panel.core, controls, others, tuple(sorted(left_out)))
+    return Shared(prompts, ids, panel.core, controls, tuple(sorted(left_out)))
 
 
 @once

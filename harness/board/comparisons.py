@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.board.record import Change, Comparison
 from harness.board.subjects import whole_tasks
+from harness.panel.prompts import is_category
 from harness.stats.means import cluster_codes
 from harness.stats.multiple import holm
 from harness.stats.paired import PairedDifference, compare, compare_values
@@ -44,11 +45,15 @@ def changes(
 ) -> tuple[Change, ...]:
     """Every student beside its base and its teacher, on what each of them is measured by alone, task by task.
 
-    `own`: measures whose parts are such numbers too, each a grade of its own; of others only the whole counts.
+    `own`: measures whose parts are such numbers too, each a grade of its own; of others only the whole counts,
+    and no category of prompts.
     """
     alone: dict[tuple[str, str], dict[str, Score]] = {}
     for s in scores:
-        if s.influence and not s.teacher and ("/" not in s.metric or s.metric.split("/")[0] in own):
+        is_grade = "/" not in s.metric or (
+            s.metric.split("/")[0] in own and not is_category(s.metric)
+        )
+        if s.influence and not s.teacher and is_grade:
             alone.setdefault((s.metric, s.student), {})[s.task] = s
     tables = {
         key: {s.task: _sorted(s) for s in whole_tasks(list(of.values()))}

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.panel.grades import SHARES, AlignedValues, each_leaf
+from harness.panel.grades import SHARES, AlignedValues, each_category, each_leaf
 from harness.panel.panel import Looks, Panel, View
 from harness.types import Better, Finding, Floats, Ratio, RatioStratum
 
@@ -43,10 +43,15 @@ class GapRecovered(AbstractMetric):
         "How far the student went from the base (0) to the teacher (1) on the task; below 0 and above 1 are possible. "
         "With the student before distillation as base this is a gap recovered, whoever taught it: only a base that "
         "differs by the teacher's text alone makes it transfer. No number where teacher and base cannot be told apart "
-        "on these prompts."
+        "on these prompts. category/...: one kind of prompt."
     )
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """The ratio for the task, and for the leaves of a group; the unit says what kind of base there is."""
-        findings = each_leaf(panels[0], self.columns, lambda a: Ratio((gap_stratum(a),)))
+        """The ratio for the task, the leaves of a group, and categories; the unit says what kind of base there is."""
+
+        def ratio(aligned: AlignedValues) -> Ratio:
+            return Ratio((gap_stratum(aligned),))
+
+        findings = each_leaf(panels[0], self.columns, ratio)
+        findings += each_category(panels[0], self.columns, ratio)
         return [replace(f, unit=panels[0].gap_unit) for f in findings]

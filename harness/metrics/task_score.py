@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
-from harness.panel.grades import SHARES, column_name, leaves
+from harness.panel.grades import SHARES, AlignedValues, column_name, each_category, leaves
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.side import Side
 from harness.types import Better, Finding, Given, GradeColumn, Mean, Statistic, Unavailable
@@ -42,18 +42,18 @@ class TaskScore(AbstractMetric):
     explanation: ClassVar[str] = (
         "What lm-eval itself reports for this model on this task; unanswered counts as wrong. The interval is over "
         "prompts and describes this checkpoint, not the recipe that made it. A number that is no mean over prompts "
-        "has no interval."
+        "has no interval. category/...: one kind of prompt, by the first grade that is a share of something right."
     )
     topics: ClassVar = {"own_score": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """One entry per (leaf, metric, filter) of the student, in lm-eval's order."""
+        """One entry per (leaf, metric, filter) of the student, in lm-eval's order; then categories of prompts."""
         side, minimum = panels[0].student, panels[0].minimum
         if side.grades is None or not side.grades.columns:
             raise Unavailable(f"{side.model} has no grades")
         per_leaf = Counter(c.leaf for c in side.grades.columns)
         single = len(per_leaf) == 1
-        return [
+        findings = [
             Finding(
                 _statistic(column, side, minimum),
                 "" if per_leaf[column.leaf] == 1 else column_name(column),
@@ -63,6 +63,11 @@ class TaskScore(AbstractMetric):
             )
             for column in side.grades.columns
         ]
+        return findings + each_category(panels[0].only("student"), SHARES, _mean)
+
+
+def _mean(aligned: AlignedValues) -> Mean:
+    return Mean(aligned.values[0], aligned.ids, aligned.clusters)
 
 
 def _statistic(column: GradeColumn, side: Side, minimum: int) -> Statistic | str:

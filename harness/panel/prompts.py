@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -14,6 +14,9 @@ from harness.panel.side import Side, once
 from harness.types import Prompt
 
 T = TypeVar("T")
+# parts of measures that are about one kind of prompt are named category/NAME
+CATEGORY = "category/"
+_NO_CATEGORY = "other"
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,25 @@ class Shared(NamedTuple):
     def lineages(self) -> dict[str, str]:
         """Lineages of the controls."""
         return {side.model: side.lineage for side in self.controls}
+
+
+def by_category(prompts: Sequence[Prompt], minimum: int) -> dict[str, list[int]]:
+    """Category, spelled so that it can be part of a score's name -> places of its prompts; sorted by category.
+
+    Small categories are among them; empty where fewer than two have `minimum` prompts.
+    """
+    places: dict[str, list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        name = " ".join(prompt.category.replace("/", " ").replace("+", " ").split())
+        places.setdefault(name or _NO_CATEGORY, []).append(place)
+    if sum(len(at) >= max(minimum, 1) for at in places.values()) < 2:
+        return {}
+    return dict(sorted(places.items()))
+
+
+def is_category(metric: str) -> bool:
+    """Whether a score's name says that it is about one category of prompts."""
+    return f"/{CATEGORY}" in metric
 
 
 def share(

@@ -17,6 +17,7 @@ from harness.board.record import RunRecord
 from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Band, Drawing, Heat, Plane, Rows
 from harness.page.draw import plotly
+from harness.panel.prompts import is_category
 from harness.plugins import build, kinds
 from harness.testing.figures import check_drawing, misplaced
 from tests.figures.marks import dots, of_type
@@ -142,3 +143,34 @@ def test_the_example_of_the_contract_works() -> None:
     drawing = space["Sizes"]("sizes", "sizes").draw(board(), None)
     assert [d.x for d in dots(drawing, "student")] == [r.parameters for r in board().rows]
     assert list(misplaced(drawing)) == []
+
+
+def test_categories_show_the_pair_and_its_gap_and_say_which_are_small() -> None:
+    drawing = drawn("categories")
+    student, teacher, base = "answers_of_a", "teacher_a", "base"
+    first, second = drawing.numbers.rows
+    assert drawing.numbers.columns == (
+        "Category",
+        "Base",
+        "Student",
+        "Teacher",
+        "Gap recovered",
+        "n",
+    )
+    assert (first[0], second[0]) == ("capitals", "rivers")
+    values = {
+        s.student: s.value
+        for s in record().scores
+        if s.metric == "task_score/category/capitals" and s.student in (student, teacher, base)
+    }
+    spots = {role: dots(drawing, role)[0].x for role in ("base", "student", "teacher")}
+    assert spots == {"base": values[base], "student": values[student], "teacher": values[teacher]}
+    assert first[4].startswith("0.71")
+    assert drawing.notes == ("rare: 7 graded prompts of this category.",)
+
+
+def test_categories_are_in_no_figure_of_tasks() -> None:
+    run = record()
+    rest = tuple(s for s in run.scores if not is_category(s.metric))
+    for kind in ("task_dumbbell", "task_heatmap", "style_families"):
+        assert drawn(kind, replace(run, scores=rest)) == drawn(kind)

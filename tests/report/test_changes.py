@@ -66,7 +66,12 @@ def test_grades_of_one_task_are_told_by_each_of_its_columns_and_parts_of_others_
     rows = [
         graded(m, right, metric=metric)
         for m in ("base", "student")
-        for metric in ("task_score/acc", "task_score/acc_norm", "style_profile/lists")
+        for metric in (
+            "task_score/acc",
+            "task_score/acc_norm",
+            "task_score/category/art",
+            "style_profile/lists",
+        )
     ]
     assert {c.metric for c in changes(rows, PAIRS, {"task_score"})} == {
         "task_score/acc",

@@ -54,6 +54,16 @@ def subjects_of(record: RunRecord, variant: Variant = ()) -> tuple[Subject, ...]
     return (*students, *others)
 
 
+def role_of(record: RunRecord, score: Score) -> str:
+    """The role in which a score shows its model: towards its teacher; in the run where it has none."""
+    if not score.teacher:
+        return record.role(score.student, score.variant)
+    pairs = {(p.student, p.teacher) for p in record.pairs}
+    if (score.student, score.teacher) in pairs:
+        return "student"
+    return _role(record, score.student, score.teacher, score.variant)
+
+
 def _compared(record: RunRecord) -> list[tuple[str, str, str]]:
     """Every (model, teacher, base) that was scored, with each base that students of the teacher have."""
     return sorted(
@@ -65,11 +75,11 @@ def _compared(record: RunRecord) -> list[tuple[str, str, str]]:
     )
 
 
-def _role(record: RunRecord, model: str, teacher: str) -> str:
+def _role(record: RunRecord, model: str, teacher: str, variant: Variant = ()) -> str:
     """The role of a model with respect to a teacher of which it is not a student."""
     if any(c.model == model and (not c.teachers or teacher in c.teachers) for c in record.controls):
         return "control"
-    role = record.role(model)
+    role = record.role(model, variant)
     return "other" if role == "student" else role
 
 

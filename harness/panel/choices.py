@@ -119,6 +119,13 @@ def choice_table(side: Side) -> ChoiceTable:
     return ChoiceTable(asked, rows, probabilities, chosen, chosen >= 0)
 
 
+@once
+def unanswered(side: Side) -> frozenset[str]:
+    """Ids of the multiple-choice prompts of which a model's answer names no option; empty for other tasks."""
+    table = choice_table(side)
+    return frozenset(table.prompts[i].id for i in np.flatnonzero(~table.answered))
+
+
 _NULL, _ABSENT = -1, -2
 
 

@@ -138,20 +138,27 @@ def _spread_of_shares(differences: Floats, error: MeanError) -> Spread:
 
 
 def _detectable_share(discordant: float, n: float, level: float, power: float) -> float:
-    """Share of prompts whose loss McNemar's test finds with a power as near as can be to the one asked for.
+    """Least share of prompts whose loss McNemar's test finds with a power as near as can be to the one asked for.
 
     The discordant prompts there are fall to either side by chance; those that are lost all fall to one. Exact, by the
     binomial distribution. Source of the idea: Connor 1987.
     """
-    n_noise, low, high = max(round(discordant * n), 2), 0, max(round(n), 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _power(n_noise, middle, level) < power:
-            low = middle
-        else:
-            high = middle
-    nearest = min((high, low), key=lambda d: abs(_power(n_noise, d, level) - power))
-    return min(1.0, nearest / n)
+    n_noise, most = max(round(discordant * n), 2), max(round(n), 1)
+
+    def least(wanted: float) -> int:
+        low, high = 0, most
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (
+                (low, middle) if _power(n_noise, middle, level) >= wanted else (middle, high)
+            )
+        return high
+
+    enough = least(power)
+    below = _power(n_noise, enough - 1, level)
+    if power - below < _power(n_noise, enough, level) - power:
+        enough = least(below)
+    return min(1.0, enough / n)
 
 
 def _power(n_noise: int, n_lost: int, level: float) -> float:

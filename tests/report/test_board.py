@@ -11,6 +11,7 @@ from harness.board.claims import Claim
 from harness.board.joined import Job, join
 from harness.board.record import settings_among
 from harness.board.tables import claim_cell
+from harness.page.render import page
 from tests.report.records import CONTROLS, board, record, scores
 
 
@@ -111,3 +112,38 @@ def test_swept_values_make_rows_of_their_own() -> None:
     both = join([Job((("seed", v),), record()) for v in ("0", "1")])
     variants = [r.subject.variant for r in board(both).rows if r.subject.student == "task_only"]
     assert variants == [(("seed", "0"),), (("seed", "1"),)]
+
+
+def test_a_number_over_models_is_above_controls_where_its_interval_is() -> None:
+    """Its interval is where an unrelated model would lie: no second limit is made of the controls' own numbers."""
+    metric = "error_inheritance/excess_vs_controls"
+    run = record()
+
+    def above(low: float) -> list[object]:
+        moved = tuple(
+            replace(s, low=low) if s.metric == metric and s.student == "logits_of_a" else s
+            for s in run.scores
+        )
+        made = board(replace(run, scores=moved))
+        own = [s for s in made.subjects if s.student == "logits_of_a"]
+        said = [made.claims[s, metric] for s in own]
+        assert {(c.lineages, c.limit) for c in said} == {(9, None)}
+        return [c.above_controls for c in said]
+
+    assert above(0.01) == [True]
+    assert above(-0.01) == [False]
+
+
+def test_relatives_of_a_pair_are_listed() -> None:
+    run = record()
+    kin = {"logits_of_a": "house", "stranger": "house", "teacher_a": "lab", "untaught": "lab"}
+    lineages = {m: kin.get(m, m) for m in run.models}
+    made = board(replace(run, lineages=lineages))
+    subject = next(s for s in made.subjects if s.student == "logits_of_a")
+    assert made.relatives_of(subject) == ["stranger", "untaught"]
+    other = next(s for s in made.subjects if s.student == "answers_of_b")
+    assert made.relatives_of(other) == []
+    assert (
+        "and so not among the unrelated models that it is compared with: stranger, untaught."
+        in page(made)
+    )

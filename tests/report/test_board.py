@@ -10,6 +10,7 @@ from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.joined import Job, join
 from harness.board.record import settings_among
+from harness.board.subjects import overall
 from harness.board.tables import claim_cell
 from harness.page.render import page
 from tests.report.records import CONTROLS, board, record, scores
@@ -147,3 +148,14 @@ def test_relatives_of_a_pair_are_listed() -> None:
         "and so not among the unrelated models that it is compared with: stranger, untaught."
         in page(made)
     )
+
+
+def test_tasks_do_not_multiply_lineages() -> None:
+    one = next(
+        s for s in scores() if s.metric == "error_inheritance/excess_vs_controls" and s.value
+    )
+    two = replace(one, task="another", value=0.3, low=0.1, high=0.4, n=5)
+    both = overall([replace(one, value=0.1, low=0.0, high=0.2), two])
+    assert both is not None
+    assert (both.value, both.low, both.high) == pytest.approx((0.2, 0.05, 0.3))
+    assert both.n == 5

@@ -322,6 +322,23 @@ def print_relatives(answers: Answers) -> None:
         print(f"| {' with '.join(names)} | {' | '.join(cells)} |")
 
 
+def print_auroc(answers: Answers) -> None:
+    """How well excess over its half-width tells related from unrelated pairs."""
+    print("\n| measure | related | unrelated | AUROC |\n| --- | --- | --- | --- |")
+    for name, measured in statistics(answers, np.arange(len(answers.gold))).items():
+        related, unrelated = (
+            np.array([_strength(p) for _, p in judged(answers, measured, r)]) for r in (True, False)
+        )
+        above = related[:, None] - unrelated
+        auroc = float(np.mean((above > 0) + 0.5 * (above == 0)))
+        print(f"| {name} | {len(related)} | {len(unrelated)} | {auroc:.2f} |")
+
+
+def _strength(pairs: Pairs) -> float:
+    low, high = taken(pairs)
+    return (low + high) / (high - low)
+
+
 def main(path: str) -> None:
     """Prints the page."""
     answers = read(Path(path))
@@ -337,6 +354,7 @@ def main(path: str) -> None:
     for measure in ("capa_excess", "excess_vs_controls"):
         print_definitions(answers, measure)
     print_relatives(answers)
+    print_auroc(answers)
 
 
 if __name__ == "__main__":

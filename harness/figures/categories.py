@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.board.board import Board
-from harness.board.subjects import Subject, whole_tasks
+from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Drawing
 from harness.figures._dumbbells import dumbbell_rows, dumbbells
 from harness.figures._rows import words
-from harness.panel.prompts import CATEGORY
+from harness.panel.prompts import CATEGORY, is_category
 from harness.types import Score
 
 
@@ -20,8 +21,8 @@ class Categories(AbstractFigure):
 
     title: ClassVar[str] = "Categories of prompts"
     caption: ClassVar[str] = (
-        "Each line runs from the base (square) to the teacher (diamond) on the prompts of one category or subject; the "
-        "student (circle) with its 95 % interval. The fewer the prompts (n, in the table), the wider the interval: "
+        "Each line runs from the base (square) to the teacher (diamond) on the prompts of one category, or one leaf of a "
+        "group; the student (circle) with its 95 % interval. The fewer the prompts (n, in the table), the wider the interval: "
         "differences between categories are often chance."
     )
     order: ClassVar[int] = 22
@@ -29,29 +30,48 @@ class Categories(AbstractFigure):
     per: ClassVar = "student"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
-        """Dumbbells of the subject and its pair by category; the table has the gap recovered too."""
+        """Dumbbells of the subject and its pair by category or leaf; the table has the gap recovered too."""
         if subject is None:
             return None
-        own, gap = (f"{measure}/{CATEGORY}" for measure in self.measures)
-        scores = [s for s in whole_tasks(board.scores_of(subject)) if s.metric.startswith(own)]
-        several = len({s.task for s in scores}) > 1
+        score, gap = self.measures
+        every = board.scores_of(subject)
+        scores = _by_category(every, score)
+        several = len({_group(s) for s in scores}) > 1
 
         def name(score: Score) -> str:
-            category = score.metric.partition(CATEGORY)[2]
-            return f"{score.task} · {category}" if several else category
+            return f"{_group(score)} · {_category(score)}" if several else _category(score)
 
         rows = dumbbell_rows(scores, subject, name)
-        if not rows:
+        if len(rows) < 2:
             return None
+        own = (subject.student, subject.teacher, subject.base)
         recovered = {
             name(s): words(s)
-            for s in board.scores_of(subject)
-            if s.metric.startswith(gap)
-            and (s.student, s.teacher, s.base) == (subject.student, subject.teacher, subject.base)
+            for s in _by_category(every, gap)
+            if (s.student, s.teacher, s.base) == own
         }
-        small = [f"{name(s)}: {s.reason}." for s in scores if _is_hole(s, subject)]
+        small = {
+            f"{name(s)}: {s.reason}."
+            for s in scores
+            if s.value is None and s.student == subject.student
+        }
         return dumbbells(rows, "Category", {"Gap recovered": recovered}, sorted(small))
 
 
-def _is_hole(score: Score, subject: Subject) -> bool:
-    return score.value is None and score.student == subject.student
+def _by_category(scores: Iterable[Score], measure: str) -> list[Score]:
+    """Scores of categories of prompts and of leaves of groups; of several grades of a leaf the first by name."""
+    first: dict[tuple[str, str, str, str, str], Score] = {}
+    for s in sorted(scores, key=lambda s: s.metric):
+        if s.metric.split("/")[0] == measure and is_category(s.metric) != ("/" in s.task):
+            own = (_group(s), _category(s), s.student, s.teacher, s.base)
+            first.setdefault(own, s)
+    return list(first.values())
+
+
+def _group(score: Score) -> str:
+    return score.task.split("/")[0]
+
+
+def _category(score: Score) -> str:
+    """The category of prompts, or the leaf."""
+    return score.metric.partition(CATEGORY)[2] or score.task.partition("/")[2]

@@ -174,3 +174,26 @@ def test_categories_are_in_no_figure_of_tasks() -> None:
     rest = tuple(s for s in run.scores if not is_category(s.metric))
     for kind in ("task_dumbbell", "task_heatmap", "style_families"):
         assert drawn(kind, replace(run, scores=rest)) == drawn(kind)
+
+
+def test_leaves_of_a_group_are_its_categories() -> None:
+    """Subjects of a group of tasks, each with two grades: the first stands for it; the group itself is no row."""
+    run = record()
+    rest = tuple(s for s in run.scores if not is_category(s.metric))
+    whole = [s for s in rest if (s.metric, s.task) == ("task_score", "zoo_facts")]
+    gaps = [s for s in rest if (s.metric, s.task) == ("gap_recovered", "zoo_facts")]
+    leaves = [
+        replace(s, task=f"zoo_facts/{leaf}", metric=metric, value=value)
+        for leaf, value in (("algebra", 0.25), ("botany", 0.75))
+        for s, metric in (
+            *((s, f"task_score/{grade}") for s in whole for grade in ("acc", "acc_norm")),
+            *((s, "gap_recovered") for s in gaps),
+        )
+    ]
+    drawing = drawn("categories", replace(run, scores=(*rest, *leaves)))
+    assert [row[0] for row in drawing.numbers.rows] == ["algebra", "botany"]
+    assert [d.x for d in dots(drawing, "student")] == [0.25, 0.75]
+    assert drawing.numbers.rows[0][4].startswith("0.25")
+    alone = tuple(s for s in leaves if "algebra" in s.task)
+    seen = board(replace(run, scores=(*rest, *alone)))
+    assert made("categories").draw(seen, seen.subjects[0]) is None

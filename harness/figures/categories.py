@@ -21,9 +21,9 @@ class Categories(AbstractFigure):
 
     title: ClassVar[str] = "Categories of prompts"
     caption: ClassVar[str] = (
-        "Each line runs from the base (square) to the teacher (diamond) on the prompts of one category, or one leaf of a "
-        "group; the student (circle) with its 95 % interval. The fewer the prompts (n, in the table), the wider the interval: "
-        "differences between categories are often chance."
+        "Each line runs from the base (square) to the teacher (diamond) on the prompts of one category, or of one "
+        "leaf of a group; the student (circle) stands between with its 95 % interval. The fewer the prompts (n, in the "
+        "table), the wider the interval: differences between categories are often chance."
     )
     order: ClassVar[int] = 22
     measures: ClassVar[tuple[str, ...]] = ("task_score", "gap_recovered")

@@ -104,7 +104,7 @@ class Request:
     leaf: str = ""  # the task inside a group that asks it
     slot: int = 0  # lm-eval's idx: which option, which of several requests of one prompt
     repeat: int = 0  # lm-eval's repeats: index of the repeat of the same request
-    continuation: str = ""  # score: the text whose log-probability is wanted; read: the whole text
+    continuation: str = ""  # the text whose log-probability is wanted; score: as lm-eval cuts it
     open: bool = True  # conversations: False = the last assistant message is a prefill that goes on
     until: tuple[str, ...] = ()  # generate only: stop strings
     max_new_tokens: int | None = None  # generate only; None = Decoding's

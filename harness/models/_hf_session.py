@@ -23,7 +23,6 @@ from harness.models._hf_generate import Job, Written, write
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, Window, rolling_windows, score_windows
 from harness.models._hf_settings import check_settings
-from harness.models._hf_text import Context
 from harness.text.clean import opened_trace
 from harness.types import Decoding, DistillbenchError, Ints, Outputs, Request, TokenColumns
 
@@ -173,19 +172,15 @@ class HfSession(BatchedSession):
         """The text whose log-probability is wanted, and the windows that score it."""
         loaded = self._loaded
         speller, most = loaded.speller, loaded.max_length
-        if request.kind == "read":
-            tokens = speller.encode(Context(request.continuation, rendered=False))
-            windows = rolling_windows(tokens, speller.prefix_id, most)
-            return _Text(request.continuation, windows, 0)
-        context = self._contexts.of(request)
-        start, target = speller.encode_pair(context, request.continuation)
+        start, target, spelled = self._contexts.pair(request)
+        if request.kind == "read" and request.context == "":
+            return _Text(spelled, rolling_windows(target, start[0], most), 0)
         if not target or len(target) > most:
             raise DistillbenchError(
                 f"model {loaded.name}: expected a continuation of 1 to {most} tokens, got {len(target)}; "
                 "shorten the text, or raise max_length if the model allows it"
             )
         kept, n_cut = cut(start, speller.first_tokens(start), most + 1 - len(target))
-        spelled = context.text[len(context.text.rstrip()) :] + request.continuation
         return _Text(spelled, [Window(kept, tuple(target))], n_cut)
 
     def _outputs(self, requests: Sequence[Request], rows: Sequence[_Row], top: int) -> Outputs:

@@ -15,7 +15,8 @@ import numpy as np
 from harness.files.answers import Answer
 from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
-from harness.files.rows import ending, stamp
+from harness.files.packed import ending
+from harness.files.rows import stamp
 from harness.files.sources import Answers, Source, check_any, find_files, format_of, read_answers
 from harness.keys import describes, digest, place
 from harness.models import (
@@ -38,6 +39,7 @@ from harness.types import DistillbenchError, Kind, Outputs, Paths
 
 _AUTO = "auto"
 _TEXT: frozenset[Kind] = frozenset({"generate"})
+_SCORED = ("lm_eval_samples", "lighteval", "lighteval_flat")  # formats with log-probabilities
 _ALL: frozenset[Kind] = frozenset({"generate", "score", "read"})
 
 
@@ -91,7 +93,7 @@ class RecordedModel(AbstractModel):
             named: dict[str, Kind] = {"answer": "generate", "choice": "choose"}
             return frozenset(kind for role, kind in named.items() if role in self.columns) or _TEXT
         by_ending = self.format == _AUTO and ending(Path(self.file)) in ("", ".jsonl", ".parquet")
-        return _ALL if by_ending or self.format in ("lm_eval_samples", "lighteval") else _TEXT
+        return _ALL if by_ending or self.format in _SCORED else _TEXT
 
     def faults(self, paths: Paths) -> list[str]:
         """What is wrong with the file; it is read whole."""

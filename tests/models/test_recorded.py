@@ -127,7 +127,10 @@ def test_a_recorded_system_message_must_be_the_one_that_is_asked(tmp_path: Path)
     )
     assert found.text == ("Ahoy", "Hello", "Hello")
     alone = recorded(file=write(tmp_path, "b.jsonl", rows[:1]), columns=columns)
-    with pytest.raises(DistillbenchError, match=r"with the system message 'Be a pirate\.'"):
+    with pytest.raises(
+        DistillbenchError,
+        match=r"with the system message 'Be a pirate\.'.*give the task the same one",
+    ):
         answers(tmp_path, alone, asked("Hi"))
 
 

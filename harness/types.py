@@ -132,11 +132,10 @@ class RequestSet:
     version: str  # the task's own version, for comparability
     # what measures can use: "grades", "choices", "tokens", "text" (open answers), "style"
     # (open-ended answers whose style is looked at), "reading" (log-probabilities of texts),
-    # "answers" (those texts are models' answers), "next_token", "verdicts" (a judge's, about two
-    # other models)
+    # "answers" (those texts are models' answers), "next_token", "verdicts" (a judge's, of two others)
     yields: tuple[str, ...]
     notes: tuple[str, ...] = ()  # what was dropped while building, for the reader
-    # (opening, closing) tags around what models think aloud, beside the usual ones
+    # further (opening, closing) tags around what models think aloud
     think: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -247,8 +246,7 @@ class GradeColumn:
     value: Floats  # (P,)
     aggregate: float | None  # lm-eval's own number; None where lm-eval gives none (reason says why)
     reason: str = ""
-    # (P,) the answers that were graded, two equal where the grader takes them for the same; None = none could be
-    # extracted. () = not known
+    # (P,) what was graded, equal where the grader takes it for the same; None = none extracted; () = not known
     answers: tuple[str | None, ...] = ()
 
 

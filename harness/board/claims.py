@@ -111,12 +111,15 @@ def make_claims(
     topics = [m for topic in get_args(Topic) for m in index.metrics(topic)]
     from_base = dict.fromkeys(topics, False)
     from_base |= {c.metric: c.from_base for c in columns if not c.alone}
+    shown = {c.metric for c in columns if not c.alone}
     claims: dict[tuple[Subject, str], Claim] = {}
     for metric, is_from_base in from_base.items():
         scores = {s: index.overall(metric, s) for s in subjects}
         above = _above_base(scores) if is_from_base else frozenset()
         for subject, score in scores.items():
             beside = _beside_controls(subject, score, scores, lineages)
+            if metric in shown and score is not None and score.level == "models":
+                beside = _over_models(subject, beside, score)
             claims[subject, metric] = replace(
                 beside,
                 above_base=subject in above,
@@ -126,7 +129,6 @@ def make_claims(
         if column.alone:
             for subject in subjects:
                 claims[subject, column.metric] = Claim(_score_of(column, index, subject))
-    shown = {c.metric for c in columns if not c.alone}
     return _compared(claims, shown, comparisons)
 
 
@@ -187,6 +189,12 @@ def _beside_controls(
     said = evidence(score.value, controls)
     tell = None if said.says == "cannot tell" else said.says == "above"
     return replace(claim, lineages=len(controls), above_controls=tell, limit=said.limit)
+
+
+def _over_models(subject: Subject, claim: Claim, score: Score) -> Claim:
+    """A number over models says itself whether it lies above what unrelated models show: where its interval does."""
+    above = None if score.low is None or subject.role != "student" else score.low > 0
+    return replace(claim, above_controls=above, lineages=score.n, limit=None)
 
 
 def _compared(

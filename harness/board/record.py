@@ -53,7 +53,8 @@ class Comparison:
     # Holm within one metric, teacher and base; board.claims adds Benjamini-Hochberg across the leaderboard
     p_adjusted: float
     n: int
-    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit
+    detectable: float
     variant: Variant = ()
 
 
@@ -73,7 +74,8 @@ class Change:
     p: float  # two-sided, paired
     p_adjusted: float  # Holm within one metric, teacher, base and kind of question
     n: int  # prompts that both have
-    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit
+    detectable: float
     n_won: int  # prompts on which the student is better than the other
     n_lost: int  # prompts on which it is worse
     unit: str

@@ -27,6 +27,7 @@ import numpy as np
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
+from harness.panel.prompts import CATEGORY, by_category
 from harness.panel.styles import Frame, Ground, Moved, ground, moved, with_closings
 from harness.panel.texts import Part
 from harness.panel.topics import Column, Topic
@@ -40,13 +41,10 @@ from harness.types import (
     Finding,
     Given,
     Mean,
-    Prompt,
     Ratio,
     RatioStratum,
     Unavailable,
 )
-
-_NO_CATEGORY = "other"
 
 
 @dataclass(frozen=True)
@@ -228,13 +226,9 @@ def _closings(student: Moved) -> Ratio | str:
 def _by_category(student: Moved, panels: Sequence[Panel]) -> dict[str, Ratio | str]:
     """category/NAME -> the way on its prompts; empty where fewer than two categories have enough prompts."""
     prompts = student.axis.prompts.prompts
-    places: dict[str, list[int]] = {}
-    for place, row in enumerate(student.rows):
-        places.setdefault(_category(prompts[row]), []).append(place)
     needed = max(2, *(p.minimum for p in panels))
-    if sum(len(at) >= needed for at in places.values()) < 2:
-        return {}
-    return {f"category/{name}": _on(student, places[name], needed) for name in sorted(places)}
+    places = by_category([prompts[row] for row in student.rows], needed)
+    return {f"{CATEGORY}{name}": _on(student, at, needed) for name, at in places.items()}
 
 
 def _on(student: Moved, at: Sequence[int], needed: int) -> Ratio | str:
@@ -249,8 +243,3 @@ def _on(student: Moved, at: Sequence[int], needed: int) -> Ratio | str:
         return _way(student.points[list(at)], frame).ratio()
     except Unavailable as error:
         return str(error)
-
-
-def _category(prompt: Prompt) -> str:
-    """The prompt's category, in a form that can be part of a score's name."""
-    return " ".join(prompt.category.replace("/", " ").replace("+", " ").split()) or _NO_CATEGORY

@@ -14,10 +14,18 @@ import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
-from harness.panel.grades import SHARES, column_name, graded, leaves, same_column
+from harness.panel.grades import (
+    SHARES,
+    column_name,
+    each_category,
+    graded,
+    leaves,
+    mean_of,
+    same_column,
+)
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.prompts import Prompts
-from harness.panel.samples import rate
+from harness.panel.samples import rate, share_of
 from harness.panel.side import Side
 from harness.types import Better, Finding, Given, GradeColumn, Mean, Smooth, Statistic, Unavailable
 
@@ -43,18 +51,18 @@ class TaskScore(AbstractMetric):
         "What lm-eval itself reports for this model on this task; unanswered counts as wrong. Asked several times, it "
         "is the mean over all answers to a prompt (pass@1), then over prompts. The interval is over "
         "prompts and describes this checkpoint, not the recipe that made it. A number that is no mean over prompts "
-        "has no interval."
+        "has no interval. category/...: one kind of prompt, by the first grade that is a share of something right."
     )
     topics: ClassVar = {"own_score": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """One entry per (leaf, metric, filter) of the student, in lm-eval's order."""
+        """One entry per (leaf, metric, filter) of the student, in lm-eval's order; then categories of prompts."""
         side, minimum = panels[0].student, panels[0].minimum
         if side.grades is None or not side.grades.columns:
             raise Unavailable(f"{side.model} has no grades")
         per_leaf = Counter(c.leaf for c in side.grades.columns)
         single = len(per_leaf) == 1
-        return [
+        findings = [
             Finding(
                 _statistic(column, side, minimum),
                 "" if per_leaf[column.leaf] == 1 else column_name(column),
@@ -64,6 +72,8 @@ class TaskScore(AbstractMetric):
             )
             for column in side.grades.columns
         ]
+        kind = share_of if side.sample_grades else mean_of
+        return findings + each_category(panels[0].only("student"), SHARES, kind)
 
 
 def _statistic(column: GradeColumn, side: Side, minimum: int) -> Statistic | str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.panel import reasons
 from harness.panel.panel import Panel
-from harness.panel.prompts import Prompts, share
+from harness.panel.prompts import CATEGORY, Prompts, by_category, share
 from harness.panel.side import Side, once
 from harness.panel.tallies import Average, Draws, Tally, joined
 from harness.types import Finding, Floats, GradeColumn, Mean, Statistic, Unavailable
@@ -32,6 +32,10 @@ class AlignedValues(Prompts):
     """Grades of several sides on the same prompts."""
 
     values: Floats  # (sides, P), sides in the order of their roles
+
+    def at(self, places: Sequence[int]) -> AlignedValues:
+        """The same on some of the prompts."""
+        return AlignedValues(tuple(self.prompts[i] for i in places), self.values[:, list(places)])
 
 
 def mean_of(aligned: AlignedValues) -> Mean:
@@ -174,6 +178,37 @@ def each_leaf(
             _finding(n, partial(primary_values, panel, columns, n, tally), statistic) for n in names
         ]
     return findings
+
+
+def each_category(
+    panel: Panel, columns: Sequence[str], statistic: Callable[[AlignedValues], Statistic]
+) -> list[Finding]:
+    """A statistic of every category of prompts, as part category/NAME; none for a group, whose leaves are such.
+
+    None where fewer than two categories have as many prompts as the task needs; the others then have a reason.
+    """
+    names = _shared_leaves(panel)
+    if len(names) > 1:
+        return []
+    try:
+        whole = pooled_values(panel, columns)
+    except Unavailable:
+        return []  # said of the whole task
+    places = by_category(whole.prompts, panel.minimum)
+    return [
+        Finding(_of_category(whole.at(at), panel.minimum, statistic), f"{CATEGORY}{name}")
+        for name, at in places.items()
+    ]
+
+
+def _of_category(
+    values: AlignedValues, minimum: int, statistic: Callable[[AlignedValues], Statistic]
+) -> Statistic | str:
+    try:
+        reasons.require(len(values.prompts), minimum, "graded prompts of this category")
+        return statistic(values)
+    except Unavailable as error:
+        return str(error)
 
 
 def _finding(

@@ -20,9 +20,9 @@ from harness.panel.side import Side
 from harness.types import Unavailable
 
 # second: the teacher's second sample; ceiling: that, or another version of the teacher; population: the
-# controls that all students of a teacher and base share; others: every further model that answered.
+# controls that all students of a teacher and base share.
 Role = Literal[
-    "student", "teacher", "base", "second", "ceiling", "controls", "population", "others"
+    "student", "teacher", "base", "second", "ceiling", "controls", "population"
 ]  # fmt: skip
 BaseKind = Literal["before", "sibling"]
 
@@ -131,7 +131,7 @@ class Panel:
     @property
     def core(self) -> Mapping[Role, tuple[Side, ...]]:
         """The pair: those whose shared prompts are compared."""
-        crowds = ("controls", "population", "others")
+        crowds = ("controls", "population")
         return {r: s for r, s in self.sides.items() if s and r not in crowds}
 
     @property

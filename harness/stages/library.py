@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from harness.keys import digest
-from harness.panel.controls import population, unrelated, with_known_lineage
+from harness.panel.controls import population, unrelated
 from harness.panel.panel import Looks, Panel, Role, View
 from harness.panel.side import Side, once
 from harness.plan.collections import Collection, Plan, ceiling_of
@@ -64,25 +64,18 @@ class Library:
 
     def panel(self, looks: Looks, task: str, student: str, pair: Pair | None) -> Panel:
         """The sides that a measure looks at; raises Unavailable where one that the pair names is missing."""
-        seats = dict(self.seats(looks, task, student, pair))
-        if pair is not None and "others" in looks.roles:
-            seats["others"] = self._others(task, seats, pair)
+        seats = self.seats(looks, task, student, pair)
         sides = {r: tuple(self._side(s, task, looks.seen) for s in own) for r, own in seats.items()}
         base_kind = pair.base_kind if pair else "before"
         return Panel(task, sides, base_kind, self.plan.run.tasks[task].minimum)
 
     def key_parts(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[str]:
-        """The panel's part in the key of a score: its task, and a digest for everyone in every role.
-
-        For the others it is the digest of all models of the task, which together with the roles says who they are.
-        """
+        """The panel's part in the key of a score: its task, and a digest for everyone in every role."""
         parts = [task, str(self.plan.run.tasks[task].minimum)]
         for role, seats in self.seats(looks, task, student, pair).items():
             parts += [role, self._seats_key(seats, task, looks.seen)]
         if pair is not None and "base" in looks.roles:
             parts.append(pair.base_kind)
-        if pair is not None and "others" in looks.roles:
-            parts += ["others", self._seats_key(self._population(task), task, looks.seen)]
         return parts
 
     def inputs(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[str]:
@@ -100,7 +93,7 @@ class Library:
         return [self._collection(seat, task) for own in seats for seat in own]
 
     def seats(self, looks: Looks, task: str, student: str, pair: Pair | None) -> Seats:
-        """The seats of the roles that a measure looks at, except the others.
+        """The seats of the roles that a measure looks at.
 
         Raises Unavailable where a model that the pair names has no answers, or none that can be compared.
         """
@@ -235,19 +228,6 @@ class Library:
         listed = [c for c in self.plan.run.controls if not c.teachers or teacher in c.teachers]
         seats = [Seat(c.model, c.lineage, c.model) for c in listed]
         return [s for s in seats if self._is_there(s, task)]
-
-    def _others(self, task: str, seats: Seats, pair: Pair) -> tuple[Seat, ...]:
-        """Further models of the matrix that answered, related neither to student nor to teacher, of known lineage."""
-        taken = {s.model for own in seats.values() for s in own}
-        free = [s for s in self._population(task) if s.model not in taken]
-        (student,), (teacher,) = seats["student"], seats["teacher"]
-        return tuple(unrelated(with_known_lineage(free), student, teacher, pair.base))
-
-    @once
-    def _population(self, task: str) -> tuple[Seat, ...]:
-        """Every model of the matrix that answered a task."""
-        seats = [self._seat(model) for model in self.plan.run.models]
-        return tuple(s for s in seats if self._is_there(s, task))
 
     def _is_there(self, seat: Seat, task: str) -> bool:
         try:

@@ -52,7 +52,7 @@ def make_record(
     record = RunRecord(
         title=run.title,
         scores=tuple(scores),
-        comparisons=compared(scores, roles),
+        comparisons=compared(scores, run.pairs),
         changes=changes(scores, run.pairs, _own_scores(run)),
         pairs=run.pairs,
         controls=run.controls,

@@ -147,7 +147,6 @@ def check_missing_roles(measure: AbstractMetric, sides: Sides) -> None:
         "ceiling": replace(sides, ceiling=None),
         "controls": replace(sides, controls=()),
         "population": replace(sides, controls=()),
-        "others": replace(sides, others=()),
     }
     for role in measure.looks_at.also:
         with _Noted(f"{measure.name}: it fails where nobody has the role {role}"):

@@ -132,7 +132,7 @@ def drawn_choices(
 
 
 def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
-    """A student that copied from its teacher, a base, ten controls of eight lineages, and two further models."""
+    """A student that copied from its teacher, a base, and ten controls of eight lineages."""
     prompts = quiz_prompts(n)
     teacher = drawn_choices("teacher", prompts, 0.6)
     student = drawn_choices("student", prompts, 0.4, teacher, 0.5)
@@ -145,10 +145,6 @@ def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
         controls=tuple(
             chosen_side(m, prompts, drawn_choices(m, prompts, a), lab)
             for m, (a, lab) in controls.items()
-        ),
-        others=tuple(
-            chosen_side(m, prompts, drawn_choices(m, prompts, 0.5), lab)
-            for m, lab in (("x", "lab9"), ("y", ""))
         ),
         minimum=minimum,
     )
@@ -358,5 +354,4 @@ def shuffled_sides(sides: Sides, seed: int = 5) -> Sides:
         base=shuffled(sides.base, seed + 2) if sides.base else None,
         ceiling=shuffled(sides.ceiling, seed + 3) if sides.ceiling else None,
         controls=tuple(shuffled(s, seed + 10 + i) for i, s in enumerate(sides.controls)),
-        others=tuple(shuffled(s, seed + 100 + i) for i, s in enumerate(sides.others)),
     )

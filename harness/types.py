@@ -136,6 +136,8 @@ class RequestSet:
     # other models)
     yields: tuple[str, ...]
     notes: tuple[str, ...] = ()  # what was dropped while building, for the reader
+    # (opening, closing) tags around what models think aloud, beside the usual ones
+    think: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.prompts:

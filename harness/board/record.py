@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.panel.topics import Column, Topic
+from harness.text.cut import Endings
 from harness.text.marks import Marks
 from harness.types import Better, Control, Level, Pair, Score
 
@@ -129,6 +130,7 @@ class CollectionRecord:
     n_cut_prompts: int = 0  # prompts that did not fit and were shortened
     # what its replies have in common besides what they say; None = no replies, or a further sample
     marks: Marks | None = None
+    endings: Endings | None = None  # how its replies ended; None as for marks
     answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 

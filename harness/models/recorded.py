@@ -34,6 +34,7 @@ from harness.models._recorded_choices import Chosen, chosen
 from harness.models._recorded_join import Draws, Joined, Wanted, check_consistent, join
 from harness.models._recorded_words import leftovers, no_match
 from harness.schema import unknown
+from harness.text.clean import TRACES
 from harness.types import DistillbenchError, Kind, Outputs, Paths
 
 _AUTO = "auto"
@@ -51,11 +52,11 @@ class RecordedModel(AbstractModel):
     description serves many models.
     """
 
-    version = 2
+    version = 3
     file: str = place("")  # file or folder, relative to paths.data
     # auto = told from the first row; else a module in harness/files/formats
     format: str = _AUTO
-    # prompt, input, id, answer, choice, sample, system -> column
+    # prompt, input, id, answer, choice, sample, system, stop, trace -> column
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value, or list of values, of this model's rows
     where: dict[str, Any] = place(default_factory=dict)
@@ -220,7 +221,10 @@ def _outputs(
         request=np.asarray(batch, dtype=np.int64),
         kind=tuple(r.kind for r in requests),
         n_tokens=np.zeros(len(requests), dtype=np.int64),
-        text=tuple(v if isinstance(v, str) else None for v in values),
+        text=tuple(
+            _with_trace(v, row) if row and isinstance(v, str) else None
+            for v, row in zip(values, own, strict=True)
+        ),
         stop=tuple(
             row.stop if row and isinstance(v, str) else None
             for v, row in zip(values, own, strict=True)
@@ -230,6 +234,14 @@ def _outputs(
         choice=tuple(options[i] for i in batch),
         answered=tuple(row is not None for row in own),
     )
+
+
+def _with_trace(text: str, row: Answer) -> str:
+    """The answer, behind what its file has of thoughts beside it."""
+    if not row.trace.strip():
+        return text
+    opening, closing = TRACES[0]
+    return f"{opening}\n{row.trace.strip()}\n{closing}\n\n{text}"
 
 
 @lru_cache(maxsize=256)

@@ -45,6 +45,7 @@ class View(StrEnum):
     GRADES = "grades", "has right answers to grade"
     TEXT = "text", "asks for open-ended text"  # every sample of it
     STYLE = "style", "asks for open-ended text whose style is looked at"  # the first sample
+    REPLIES = "replies", "asks for text, open-ended or graded"  # the first sample
     CHOICES = "choices", "is multiple choice"
     TOKENS = "tokens", "stores log-probabilities of tokens"
     READING = "reading", "gives texts to read"

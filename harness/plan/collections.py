@@ -74,11 +74,12 @@ class Plan:
 
     @cached_property
     def yields(self) -> dict[str, frozenset[str]]:
-        """task -> the views that it supports; "tokens" where alternatives are stored for some model."""
+        """task -> the views that it supports: "tokens" where some model stores alternatives, "replies" for texts."""
         yields: dict[str, set[str]] = {}
         for c in self.collections:
             tokens = ["tokens"] if c.decoding.top_logprobs else []
-            yields.setdefault(c.task, set()).update([*c.summary.yields, *tokens])
+            replies = ["replies"] if "generate" in c.summary.kinds else []
+            yields.setdefault(c.task, set()).update([*c.summary.yields, *tokens, *replies])
         return {task: frozenset(names) for task, names in yields.items()}
 
     @cached_property

@@ -23,7 +23,7 @@ from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
 from harness.stages.loop import Made
-from harness.stages.marks import marks_in
+from harness.stages.marks import counts_of
 from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
 from harness.store.store import Store
@@ -96,7 +96,7 @@ def count_work(
 def note_of(metric: AbstractMetric) -> MetricNote:
     """The note of a measure: its description for the page, and what the page reads from it."""
     says = (metric.unit, metric.better, metric.level, metric.explanation)
-    return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
+    return MetricNote(metric.name, *says, *metric.on_page(), metric.gap_units)
 
 
 def _own_scores(run: Run) -> set[str]:
@@ -148,6 +148,7 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
     if not store.has(planned.key):
         return replace(blank, missing=store.failure(planned.key) or "not collected yet")
     how = store.provenance(planned.key)
+    counts = counts_of(planned, store)
     names = ("n_answered", "n_tokens", "wall_s", "latency_p50_s", "latency_p95_s")
     return replace(
         blank,
@@ -156,7 +157,8 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         answer_notes=tuple(how.get("notes", ())),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
-        marks=marks_in(planned, store),
+        marks=counts.marks if counts else None,
+        endings=counts.endings if counts else None,
     )
 
 

@@ -43,6 +43,7 @@ def requests_to_table(value: RequestSet) -> pa.Table:
         "chat": value.chat,
         "version": value.version,
         "yields": value.yields,
+        **({"think": value.think} if value.think else {}),
     }
     return pa.concat_tables([prompts, requests]).replace_schema_metadata(
         {"set": json.dumps({**head, "notes": value.notes}, sort_keys=True)}
@@ -67,6 +68,7 @@ def requests_from_table(table: pa.Table) -> RequestSet:
         head["version"],
         tuple(head["yields"]),
         tuple(head["notes"]),
+        tuple((opening, closing) for opening, closing in head.get("think", ())),
     )
 
 

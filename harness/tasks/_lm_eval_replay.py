@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from harness.tasks._lm_eval_record import Building, chat_as_json, parse_context
-from harness.text.clean import clean
+from harness.text.clean import Tags, clean
 from harness.types import (
     Better,
     DistillbenchError,
@@ -103,16 +103,16 @@ def _replies(
     for index, request in enumerate(requests.requests):
         leaf = request.leaf or only
         key = (leaf, request.prompt - first[leaf], _TYPES[request.kind], request.slot)
-        replies[key].append(_Answer(request, _reply(request, outputs, rows[index])))
+        replies[key].append(_Answer(request, _reply(request, outputs, rows[index], requests.think)))
     return replies
 
 
-def _reply(request: Request, outputs: Outputs, row: int) -> Reply:
+def _reply(request: Request, outputs: Outputs, row: int, think: Tags) -> Reply:
     if request.kind == "generate":
         text = outputs.text[row]
         if text is None:
             raise ValueError(f"row {row}: answered without text")
-        return clean(text).text
+        return clean(text, think).text
     logprob = float(outputs.logprob_nats[row])
     if request.kind == "read":
         return logprob

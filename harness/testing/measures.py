@@ -23,6 +23,7 @@ Estimates = Mapping[tuple[str, str], Estimate | str]  # (part, leaf) -> number, 
 _SIDES = {
     View.STYLE: talk_sides,
     View.TEXT: talk_sets,
+    View.REPLIES: talk_sides,
     View.GRADES: quiz_sides,
     View.CHOICES: quiz_sides,
     View.TOKENS: reading_sides,

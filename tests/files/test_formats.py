@@ -333,7 +333,9 @@ def test_what_was_asked_comes_from_the_batch_s_input(tmp_path: Path, form: str) 
     model = build("models", "m", fields)
     asked = (Message("system", "Be brief."), Message("user", "Name a tree."))
     with model.open(Paths(tmp_path, tmp_path, (), tmp_path)) as session:
-        assert answered(session, [Request(0, "generate", asked)]).text == ("Oak",)
+        assert answered(session, [Request(0, "generate", asked)]).text == (
+            "<think>\nhm\n</think>\n\nOak",
+        )
 
 
 def test_responses_are_read_without_their_reasoning(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ IDENTITY: dict[str, dict[str, Stated]] = {
     "capa": {"": 1.0},
     "capa_excess": {"": (0.5, 1.0)},  # 1 minus what unrelated models show
     "error_consistency": {"": 1.0},
+    "traces": {"": 0.0, "unfinished": 0.0},
+    "truncation": {"": 0.0, "guessed": 0.0},
     "error_inheritance": {
         "shared_wrong": 1.0,
         "excess": (0.2, 1.0),

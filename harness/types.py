@@ -247,6 +247,9 @@ class GradeColumn:
     value: Floats  # (P,)
     aggregate: float | None  # lm-eval's own number; None where lm-eval gives none (reason says why)
     reason: str = ""
+    # (P,) the answers that were graded, two equal where the grader takes them for the same; None = none could be
+    # extracted. () = not known
+    answers: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)

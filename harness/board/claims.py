@@ -242,9 +242,14 @@ def _turned(c: Comparison) -> Comparison:
     return replace(c, first=c.second, second=c.first, difference=ends[0], low=ends[1], high=ends[2])
 
 
+def told_apart(change: Change) -> bool:
+    """Whether two models differ significantly, whichever end of a measure is better, if any is."""
+    return change.p_adjusted < _TOLD_APART
+
+
 def outcome(change: Change) -> Literal["better", "worse", "not told apart"]:
     """Whether a student is significantly better or worse than the model that it is compared with."""
-    if change.p_adjusted >= _TOLD_APART or change.better == "none":
+    if not told_apart(change) or change.better == "none":
         return "not told apart"
     return "better" if (change.difference > 0) == (change.better == "higher") else "worse"
 

@@ -14,6 +14,7 @@ import numpy as np
 from harness.metrics import AbstractMetric
 from harness.panel.grades import SHARES, AlignedValues, each_leaf
 from harness.panel.panel import Looks, Panel, View
+from harness.panel.tallies import First
 from harness.types import Better, Finding, Floats, Smooth, Unavailable
 
 
@@ -67,4 +68,4 @@ class ErrorConsistency(AbstractMetric):
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """Kappa for the task, and for the leaves of a group."""
-        return each_leaf(panels[0], self.columns, consistency_statistic)
+        return each_leaf(panels[0], self.columns, consistency_statistic, First())

@@ -13,14 +13,26 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.panel.grades import SHARES, AlignedValues, each_leaf
+from harness.panel import reasons
+from harness.panel.grades import MEAN, SHARES, AlignedValues, each_leaf
 from harness.panel.panel import Looks, Panel, View
+from harness.panel.tallies import Tally
 from harness.types import Better, Finding, Floats, Ratio, RatioStratum
 
 
 def gap_recovered(student: Floats, teacher: Floats, base: Floats) -> float:
     """mean(student - base) / mean(teacher - base) of scores (P,) on the same prompts; 0 = base, 1 = teacher."""
     return float((student - base).mean() / (teacher - base).mean())
+
+
+def gap_findings(
+    panel: Panel, columns: Sequence[str], name: str = "", tally: Tally = MEAN
+) -> list[Finding]:
+    """The gap recovered of the task and of its leaves; `tally`: what of a prompt's graded answers counts."""
+    if panel.get("base") is None:
+        return [Finding(reasons.NO_BASE, name, unit=panel.gap_unit)]
+    gaps = each_leaf(panel, columns, lambda a: Ratio((gap_stratum(a),)), tally)
+    return [replace(f, name=name, unit=panel.gap_unit) for f in gaps]
 
 
 def gap_stratum(aligned: AlignedValues) -> RatioStratum:
@@ -48,5 +60,4 @@ class GapRecovered(AbstractMetric):
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The ratio for the task, and for the leaves of a group; the unit says what kind of base there is."""
-        findings = each_leaf(panels[0], self.columns, lambda a: Ratio((gap_stratum(a),)))
-        return [replace(f, unit=panels[0].gap_unit) for f in findings]
+        return gap_findings(panels[0], self.columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -167,7 +168,7 @@ class RecordedSession(AbstractSession):
         """How the file was read, and which of its answers fit no prompt."""
         joined = self._joined(ask)
         left = leftovers(self._recorded.answers, ask, joined)
-        words = [left, self._chosen(ask, joined)[1].words]
+        words = [left, self._chosen(ask, joined)[1].words, _several(ask, joined.draws)]
         return [*self._recorded.notes, *joined.notes, *filter(None, words)]
 
     def facts(self) -> Facts:
@@ -200,11 +201,22 @@ def _row_of(prompt_id: str) -> str:
 
 def _rows(ask: Ask, draws: Mapping[int, Draws]) -> list[Answer | None]:
     """The answer to every request, or None. The second sample of a request that a task draws once is what a task that
-    draws twice calls its repeat.
+    draws twice calls its repeat; the second sample of that task begins behind its repeats.
     """
-    sample = ask.decoding.sample
-    drawn = (draws.get(i, {}).get(sample + r.repeat) for i, r in enumerate(ask.requests))
+    repeats = Counter((r.leaf, r.prompt, r.slot) for r in ask.requests)
+    places = (
+        ask.decoding.sample * repeats[r.leaf, r.prompt, r.slot] + r.repeat for r in ask.requests
+    )
+    drawn = (draws.get(i, {}).get(place) for i, place in enumerate(places))
     return [None if a is None or a.missing else a for a in drawn]
+
+
+def _several(ask: Ask, draws: Mapping[int, Draws]) -> str:
+    """That there are more answers to a prompt than one sample takes, told with the first; "" where there are not."""
+    most = max((len(own) for own in draws.values()), default=0)
+    if ask.decoding.sample or most <= 1 + max(r.repeat for r in ask.requests):
+        return ""
+    return f"up to {most} answers to a prompt are recorded; `samples` of the task says how many are used"
 
 
 def _outputs(

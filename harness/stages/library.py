@@ -258,9 +258,11 @@ class Library:
 
     @once
     def _has_answers(self, seat: Seat, task: str) -> bool:
+        return self._holds_answers(self._collection(seat, task))
+
+    def _holds_answers(self, collection: Collection) -> bool:
         """Whether a collection that is there holds an answer: a file may have one sample only."""
-        how = self.store.provenance(self._collection(seat, task).key)
-        return bool(how.get("n_answered", 1))
+        return bool(self.store.provenance(collection.key).get("n_answered", 1))
 
     @once
     def _collection(self, seat: Seat, task: str) -> Collection:
@@ -285,7 +287,7 @@ class Library:
         planned = self._collection(seat, task)
         keys = [planned.key, planned.requests_key]
         if views & {View.GRADES, View.PROMPTS}:
-            keys += self._graded(planned)
+            keys += [*self._graded(planned), *self._further_grades(seat, task)]
         if View.TEXT in views:
             keys += [c.key for c in self._further(seat, task)]
         if View.PROMPTS in views:
@@ -294,11 +296,16 @@ class Library:
         return tuple(keys)
 
     def _further(self, seat: Seat, task: str) -> list[Collection]:
-        """Collections of the samples after the first that the store has, in their order."""
+        """Collections of the samples after the first that hold an answer, in their order."""
         if seat.sample:
             return []
         cells = self.plan.samples(seat.author, task)[1:]
-        return [c for c in cells if self.store.has(c.key)]
+        return [c for c in cells if self.store.has(c.key) and self._holds_answers(c)]
+
+    def _further_grades(self, seat: Seat, task: str) -> list[str]:
+        """Keys of the grades of these samples, as far as there are any."""
+        keys = (c.grades_key for c in self._further(seat, task))
+        return [k for k in keys if k is not None and self.store.has(k)]
 
     def _graded(self, planned: Collection) -> list[str]:
         key = planned.grades_key
@@ -324,7 +331,7 @@ class Library:
         """The answers of a seat; with `training`, what its training data has of the prompts."""
         planned = self._collection(seat, task)
         backend = self.plan.run.models[seat.author]
-        further = self._further(seat, task)
+        further, grades = self._further(seat, task), self._further_grades(seat, task)
         graded = planned.grades_key is not None and self.store.has(planned.grades_key)
         seen = training_of(planned, self.store) if training else None
         return Side(
@@ -340,5 +347,6 @@ class Library:
             ),
             identity=backend.identity,
             samples=tuple(outputs_from_table(self.store.table(c.key)) for c in further),
+            sample_grades=tuple(grades_from_table(self.store.table(key)) for key in grades),
             seen=seen.prompts if seen else None,
         )

@@ -154,12 +154,19 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, cell.model, how),
-        answer_notes=tuple(how.get("notes", ())),
+        answer_notes=(*how.get("notes", ()), *_ungraded(planned, store)),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
         marks=counts.marks if counts else None,
         endings=counts.endings if counts else None,
     )
+
+
+def _ungraded(planned: Collection, store: Store) -> list[str]:
+    """That a further sample could not be graded; a first one without grades is a missing score with its reason."""
+    key, sample = planned.grades_key, planned.decoding.sample
+    why = store.failure(key) if key and sample and not store.has(key) else None
+    return [f"sample {sample + 1} is left out of scores: {why}"] if why else []
 
 
 def _price(run: Run, model: str, how: Mapping[str, float]) -> float | None:

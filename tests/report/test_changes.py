@@ -120,6 +120,15 @@ CHANGE = Change(
             {"p_adjusted": 0.2, "unit": "bits per byte"},
             "no loss seen: one of 0.060 bits per byte would have been",
         ),
+        ({"better": "none"}, "lower by 12 points [8, 16]"),
+        (
+            {"better": "none", "difference": 0.12, "low": 0.08, "high": 0.16},
+            "higher by 12 points [8, 16]",
+        ),
+        (
+            {"better": "none", "p_adjusted": 0.2},
+            "no difference seen: one of 6.0 points would have been",
+        ),
     ],
 )
 def test_no_loss_and_too_few_prompts_are_different_words(

@@ -178,7 +178,7 @@ class HfSession(BatchedSession):
         if not target or len(target) > most:
             raise DistillbenchError(
                 f"model {loaded.name}: expected a continuation of 1 to {most} tokens, got {len(target)}; "
-                "shorten the text, or raise max_length if the model allows it"
+                "shorten the text (`max_bytes` of a reading task), or raise max_length if the model allows it"
             )
         kept, n_cut = cut(start, speller.first_tokens(start), most + 1 - len(target))
         return _Text(spelled, [Window(kept, tuple(target))], n_cut)

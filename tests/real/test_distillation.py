@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,18 +22,24 @@ PAGE = (REPOSITORY / "docs" / "real_distillation.md").read_text("utf-8")
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What the page's own matrix gives; skips where the answers are not beside the checkout."""
+    """What the page's own matrix gives."""
+    return _run(tmp_path_factory.mktemp("distillation"), {})
+
+
+def _run(folder: Path, changes: Mapping[str, Any]) -> Any:
+    """Results of the page's matrix with a few keys changed; skips where the answers are not beside the checkout."""
     file = REPOSITORY.parent / "shared" / "real_models" / "answers.parquet"
     if not file.is_file():
         pytest.skip(f"needs the recorded answers {file.name} beside the checkout")
-    folder = tmp_path_factory.mktemp("distillation")
     (folder / "data").mkdir()
     rows = [*_replies(pd.read_parquet(file)), *_choices(pd.read_parquet(file))]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "data" / "answers.jsonl").write_text(lines, "utf-8")
     block = next(b for b in blocks(PAGE) if b.section == "The matrix")
     done = inside(
-        folder, "matrix=distillation", files={"matrix/distillation": yaml.safe_load(block.text)}
+        folder,
+        "matrix=distillation",
+        files={"matrix/distillation": {**yaml.safe_load(block.text), **changes}},
     )
     assert done.returncode == 0, done.stderr
     return load(folder / "results")
@@ -71,6 +78,21 @@ def test_the_student_goes_further_than_the_model_that_another_taught(results: An
     assert student["low"] > 0.5
     angles = [_row(results, "style_transfer/angle", m)["value"] for m in ("student", "other")]
     assert angles[0] > 0.9 > 0.7 > angles[1]
+
+
+def test_listed_as_a_second_student_the_other_is_told_apart(tmp_path: Path) -> None:
+    common = {"teacher": "teacher", "base": "base", "base_kind": "before", "ceiling": None}
+    pairs = [{**common, "student": m} for m in ("student", "other")]
+    found = _run(tmp_path, {"pairs": pairs, "controls": [], "metrics": {"style_transfer": None}})
+    (row,) = found.comparisons.to_dict("records")
+    assert (row["first"], row["second"], row["n"]) == ("student", "other", 48)
+    assert row["p_adjusted"] < 0.05
+    assert row["low"] > 0
+    told = re.search(r"(\.\d\d) \[(\.\d\d), (\.\d\d)\] further", PAGE)
+    assert told
+    assert [row[k] for k in ("difference", "low", "high")] == pytest.approx(
+        [float(x) for x in told.groups()], abs=0.1
+    )
 
 
 def test_nothing_is_claimed_of_choices(results: Any) -> None:

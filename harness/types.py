@@ -104,7 +104,7 @@ class Request:
     leaf: str = ""  # the task inside a group that asks it
     slot: int = 0  # lm-eval's idx: which option, which of several requests of one prompt
     repeat: int = 0  # lm-eval's repeats: index of the repeat of the same request
-    continuation: str = ""  # score: the text whose log-probability is wanted; read: the whole text
+    continuation: str = ""  # the text whose log-probability is wanted; score: as lm-eval cuts it
     open: bool = True  # conversations: False = the last assistant message is a prefill that goes on
     until: tuple[str, ...] = ()  # generate only: stop strings
     max_new_tokens: int | None = None  # generate only; None = Decoding's
@@ -132,10 +132,11 @@ class RequestSet:
     version: str  # the task's own version, for comparability
     # what measures can use: "grades", "choices", "tokens", "text" (open answers), "style"
     # (open-ended answers whose style is looked at), "reading" (log-probabilities of texts),
-    # "answers" (those texts are models' answers), "next_token", "verdicts" (a judge's, about two
-    # other models)
+    # "answers" (those texts are models' answers), "next_token", "verdicts" (a judge's, of two others)
     yields: tuple[str, ...]
     notes: tuple[str, ...] = ()  # what was dropped while building, for the reader
+    # further (opening, closing) tags around what models think aloud
+    think: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.prompts:
@@ -245,6 +246,8 @@ class GradeColumn:
     value: Floats  # (P,)
     aggregate: float | None  # lm-eval's own number; None where lm-eval gives none (reason says why)
     reason: str = ""
+    # (P,) what was graded, equal where the grader takes it for the same; None = none extracted; () = not known
+    answers: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from harness.board.record import CollectionRecord, RunRecord, named
 from harness.panel.choices import choice_table
 from harness.panel.side import Side
 from harness.panel.texts import replies
+from harness.text.cut import Ending
 from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
@@ -41,6 +42,7 @@ class Answer:
     option: int | None  # the option taken, multiple choice only
     right: bool | None  # the task's own 0/1 verdict; None where there is none
     stored: str | None = None  # the answer as it came, where that differs from `text`
+    ending: Ending = "complete"  # "cut" with another stop than "length": inside of a thought
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,11 @@ def _first_samples(record: RunRecord, task: str) -> dict[str, list[CollectionRec
 
 def _answers(side: Side) -> dict[str, Answer]:
     """Prompt id -> answer: the text, or the option that was chosen."""
-    right = _right(side)
+    right = right_or_wrong(side)
     texts: dict[str, Answer] = {}
     for i, reply in replies(side).items():
         stored = None if reply.stored == reply.text else reply.stored
-        texts[i] = Answer(reply.text, reply.stop, None, right.get(i), stored)
+        texts[i] = Answer(reply.text, reply.stop, None, right.get(i), stored, reply.ending)
     return _chosen(side, right) | texts
 
 
@@ -116,7 +118,7 @@ def _chosen(side: Side, graded: Mapping[str, bool]) -> dict[str, Answer]:
     return answers
 
 
-def _right(side: Side) -> dict[str, bool]:
+def right_or_wrong(side: Side) -> dict[str, bool]:
     """Prompt id -> right or wrong, from the first grade that is 0 or 1 everywhere."""
     for column in side.grades.columns if side.grades else ():
         if len(column.value) and bool(np.isin(column.value, (0.0, 1.0)).all()):
@@ -265,4 +267,6 @@ def _block(answer: Answer) -> dict[str, Any]:
     """An answer in the page; `cut` = characters left out, `stored` = as it came, where that differs."""
     cut = max(0, len(answer.text) - _LONGEST)
     block = {"text": answer.text[:_LONGEST], "cut": cut, "stop": answer.stop, "right": answer.right}
+    if answer.ending != "complete":
+        block["ending"] = answer.ending
     return block if answer.stored is None else {**block, "stored": answer.stored[:_LONGEST]}

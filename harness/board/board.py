@@ -65,6 +65,13 @@ class Board:
         """The controls of the subject's teacher under the same setting."""
         return [s for s in self.subjects if s.role == "control" and s.group == subject.group]
 
+    def relatives_of(self, subject: Subject) -> list[str]:
+        """Models of the run of the same lineage as the subject or its teacher: no comparison with controls has them."""
+        lineages = self.record.runs()[subject.variant].lineages
+        pair = (subject.student, subject.teacher, subject.base)
+        own = {lineages.get(model, model) for model in pair[:2]}
+        return sorted(m for m, lineage in lineages.items() if lineage in own and m not in pair)
+
     def changes_of(self, subject: Subject) -> list[Change]:
         """The subject beside its base and its teacher, task by task."""
         own = (subject.student, subject.teacher, subject.base, subject.variant)

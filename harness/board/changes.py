@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.board.claims import outcome
+from harness.board.claims import outcome, told_apart
 from harness.board.numerals import estimate, fixed, number, percent
 from harness.board.record import Change, Facts
 
@@ -30,16 +30,22 @@ def said_changes(changes: Iterable[Change], tasks: Mapping[str, Facts]) -> list[
 
 
 def in_words(change: Change) -> str:
-    """What the prompts say of a change: gained, lost, no loss seen, or too few prompts to see one."""
-    said = outcome(change)
-    if said != "not told apart":
-        how = "gained" if said == "better" else "lost"
+    """What the prompts say of a change: gained, lost, no loss seen, or too few prompts to see one.
+
+    Where neither end of a measure is better: higher, lower, or no difference seen.
+    """
+    said, ways = outcome(change), ("gained", "lost", "loss")
+    if change.better == "none":
+        ways = ("higher by", "lower by", "difference")
+    if told_apart(change):
+        up = change.difference > 0 if change.better == "none" else said == "better"
+        how = ways[0] if up else ways[1]
         low, high = sorted((abs(change.low), abs(change.high)))
         return f"{how} {_amount(change, abs(change.difference), low, high)}"
     least = _amount(change, change.detectable)
     if change.unit == SHARE and change.detectable > SMALL:
-        return f"too few prompts to see a loss below {least}"
-    return f"no loss seen: one of {least} would have been"
+        return f"too few prompts to see a {ways[2]} below {least}"
+    return f"no {ways[2]} seen: one of {least} would have been"
 
 
 def _amount(

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from harness.board.record import Change, Comparison
-from harness.board.subjects import Group, ScoreIndex, Subject
+from harness.board.subjects import Group, ScoreIndex, Subject, overall
 from harness.panel.topics import Column, Topic
 from harness.stats.controls import evidence, one_per_lineage
 from harness.stats.means import cluster_codes, mean_error, t_two_sided_p
@@ -30,6 +30,7 @@ class MeasureColumn:
     title: str
     note: str
     from_base: bool  # 0 is the base's level, so an interval above 0 is "above the base"
+    alone: bool = False  # a number of the model itself, whoever its teacher is: it is not ranked
 
 
 class Highest(NamedTuple):
@@ -84,12 +85,16 @@ def columns_of(index: ScoreIndex, subjects: Sequence[Subject]) -> tuple[MeasureC
         for column in note.leaderboard
     ]
     columns = [
-        MeasureColumn(f"{name}/{c.part}" if c.part else name, c.title, c.note, c.from_base)
+        MeasureColumn(f"{name}/{c.part}" if c.part else name, c.title, c.note, c.from_base, c.alone)
         for _, name, c in sorted(declared, key=lambda entry: entry[:2])
     ]
-    return tuple(
-        c for c in columns if any(index.overall(c.metric, s) is not None for s in subjects)
-    )
+    return tuple(c for c in columns if any(_score_of(c, index, s) is not None for s in subjects))
+
+
+def _score_of(column: MeasureColumn, index: ScoreIndex, subject: Subject) -> Score | None:
+    if column.alone:
+        return overall(index.own(column.metric, subject.student, subject.variant))
+    return index.overall(column.metric, subject)
 
 
 def make_claims(
@@ -104,19 +109,26 @@ def make_claims(
     `lineages`: model -> its lineage; a model that is not in it is one of its own.
     """
     topics = [m for topic in get_args(Topic) for m in index.metrics(topic)]
-    from_base = dict.fromkeys(topics, False) | {c.metric: c.from_base for c in columns}
+    from_base = dict.fromkeys(topics, False)
+    from_base |= {c.metric: c.from_base for c in columns if not c.alone}
+    shown = {c.metric for c in columns if not c.alone}
     claims: dict[tuple[Subject, str], Claim] = {}
     for metric, is_from_base in from_base.items():
         scores = {s: index.overall(metric, s) for s in subjects}
         above = _above_base(scores) if is_from_base else frozenset()
         for subject, score in scores.items():
             beside = _beside_controls(subject, score, scores, lineages)
+            if metric in shown and score is not None and score.level == "models":
+                beside = _over_models(subject, beside, score)
             claims[subject, metric] = replace(
                 beside,
                 above_base=subject in above,
                 beyond_teacher=score is not None and index.is_gap(score) and _all_above(score, 1.0),
             )
-    shown = {c.metric for c in columns}
+    for column in columns:
+        if column.alone:
+            for subject in subjects:
+                claims[subject, column.metric] = Claim(_score_of(column, index, subject))
     return _compared(claims, shown, comparisons)
 
 
@@ -179,6 +191,12 @@ def _beside_controls(
     return replace(claim, lineages=len(controls), above_controls=tell, limit=said.limit)
 
 
+def _over_models(subject: Subject, claim: Claim, score: Score) -> Claim:
+    """A number over models says itself whether it lies above what unrelated models show: where its interval does."""
+    above = None if score.low is None or subject.role != "student" else score.low > 0
+    return replace(claim, above_controls=above, lineages=score.n, limit=None)
+
+
 def _compared(
     claims: Claims, shown: set[str], comparisons: Sequence[Comparison]
 ) -> dict[tuple[Subject, str], Claim]:
@@ -232,9 +250,14 @@ def _turned(c: Comparison) -> Comparison:
     return replace(c, first=c.second, second=c.first, difference=ends[0], low=ends[1], high=ends[2])
 
 
+def told_apart(change: Change) -> bool:
+    """Whether two models differ significantly, whichever end of a measure is better, if any is."""
+    return change.p_adjusted < _TOLD_APART
+
+
 def outcome(change: Change) -> Literal["better", "worse", "not told apart"]:
     """Whether a student is significantly better or worse than the model that it is compared with."""
-    if change.p_adjusted >= _TOLD_APART or change.better == "none":
+    if not told_apart(change) or change.better == "none":
         return "not told apart"
     return "better" if (change.difference > 0) == (change.better == "higher") else "worse"
 

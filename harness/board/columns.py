@@ -63,6 +63,10 @@ CHANGE: tuple[Field[Change], ...] = (
 COLLECTION: tuple[Field[CollectionRecord], ...] = (
     *attributes("model", "task", "sample", "n_requests", "n_answered", "n_cut_prompts"),
     Field("n_empty", lambda c: c.marks.n_empty if c.marks else None),
+    Field("n_cut", lambda c: c.endings.n_cut if c.endings else None),
+    Field("n_looks_cut", lambda c: c.endings.n_looks_cut if c.endings else None),
+    Field("n_wrong", lambda c: c.endings.n_wrong if c.endings else None),
+    Field("n_wrong_cut", lambda c: c.endings.n_wrong_cut if c.endings else None),
     *attributes("n_tokens", "wall_s"),
     *attributes("latency_p50_s", "latency_p95_s", "peak_memory_bytes", "usd", "missing"),
     *attributes("key", "requests_key", "grades_key"),

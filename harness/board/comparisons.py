@@ -6,7 +6,7 @@ students, against the base, against the teacher), over all students and tasks. S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Literal, NamedTuple, TypeVar
@@ -15,27 +15,30 @@ import numpy as np
 
 from harness.board.record import Change, Comparison
 from harness.board.subjects import whole_tasks
+from harness.panel.prompts import is_category
 from harness.stats.means import cluster_codes
-from harness.stats.multiple import holm
-from harness.stats.paired import PairedDifference, compare, compare_values
+from harness.stats.multiple import holm, holm_levels
+from harness.stats.paired import PairedDifference, Spread, compare, compare_values
 from harness.types import Floats, Ints, Pair, Score, Unavailable
 
 T = TypeVar("T", Change, Comparison)
 
 
-def compared(scores: Sequence[Score], roles: Mapping[str, str]) -> tuple[Comparison, ...]:
+def compared(scores: Sequence[Score], pairs: Sequence[Pair]) -> tuple[Comparison, ...]:
     """Every two students of a teacher on a base, by every whole metric (no parts) of every task."""
+    students = {(p.student, p.teacher, p.base or "") for p in pairs}
     groups: dict[tuple[str, str, str, str], list[_Sorted]] = {}
     for s in scores:
-        if s.influence and s.teacher and "/" not in s.metric and roles.get(s.student) == "student":
+        is_whole = bool(s.influence) and "/" not in s.metric
+        if is_whole and (s.student, s.teacher, s.base) in students:
             place = (s.metric, s.task, s.teacher, s.base)
             groups.setdefault(place, []).append(_sorted(s))
-    made = []
+    made: list[tuple[Comparison, Spread]] = []
     for _, group in sorted(groups.items(), key=lambda item: item[0]):
         for first, second in combinations(group, 2):
             paired = _difference(first, second)
             if paired is not None and first.score.student != second.score.student:
-                made.append(_comparison(first.score, second.score, paired))
+                made.append((_comparison(first.score, second.score, paired), paired.spread))
     return _adjusted(made, lambda c: (c.metric, c.teacher, c.base))
 
 
@@ -44,17 +47,21 @@ def changes(
 ) -> tuple[Change, ...]:
     """Every student beside its base and its teacher, on what each of them is measured by alone, task by task.
 
-    `own`: measures whose parts are such numbers too, each a grade of its own; of others only the whole counts.
+    `own`: measures whose parts are such numbers too, each a grade of its own; of others only the whole counts,
+    and no category of prompts.
     """
     alone: dict[tuple[str, str], dict[str, Score]] = {}
     for s in scores:
-        if s.influence and not s.teacher and ("/" not in s.metric or s.metric.split("/")[0] in own):
+        is_grade = "/" not in s.metric or (
+            s.metric.split("/")[0] in own and not is_category(s.metric)
+        )
+        if s.influence and not s.teacher and is_grade:
             alone.setdefault((s.metric, s.student), {})[s.task] = s
     tables = {
         key: {s.task: _sorted(s) for s in whole_tasks(list(of.values()))}
         for key, of in sorted(alone.items())
     }
-    made = []
+    made: list[tuple[Change, Spread]] = []
     for metric in dict.fromkeys(metric for metric, _ in tables):
         for pair in pairs:
             for against, other in (("base", pair.base), ("teacher", pair.teacher)):
@@ -101,13 +108,13 @@ def _difference(first: _Sorted, second: _Sorted) -> PairedDifference | None:
 def _comparison(one: Score, two: Score, paired: PairedDifference) -> Comparison:
     return Comparison(
         one.metric, one.task, one.teacher, one.base, one.student, two.student, paired.difference, paired.low,
-        paired.high, paired.p, paired.p, paired.n, paired.detectable,
+        paired.high, paired.p, paired.p, paired.n, paired.spread.detectable(),
     )  # fmt: skip
 
 
 def _change(
     pair: Pair, against: Literal["base", "teacher"], ours: _Sorted, theirs: _Sorted
-) -> Change | None:
+) -> tuple[Change, Spread] | None:
     paired = _difference(ours, theirs)
     if paired is None:
         return None
@@ -118,20 +125,24 @@ def _change(
         for i, value in one.influence.items()
         if i in two.influence
     ]
-    return Change(
+    change = Change(
         one.metric, one.task, pair.teacher, pair.base or "", pair.student, against, paired.difference, paired.low,
-        paired.high, paired.p, paired.p, paired.n, paired.detectable, sum(g > 0 for g in gains),
+        paired.high, paired.p, paired.p, paired.n, paired.spread.detectable(), sum(g > 0 for g in gains),
         sum(g < 0 for g in gains), one.unit, one.better,
     )  # fmt: skip
+    return change, paired.spread
 
 
-def _adjusted(made: Sequence[T], family: Callable[[T], Hashable]) -> tuple[T, ...]:
-    """The same with Holm's p-values within each family."""
+def _adjusted(made: Sequence[tuple[T, Spread]], family: Callable[[T], Hashable]) -> tuple[T, ...]:
+    """Each with Holm's p-value within its family, and with what the family lets it find."""
     families: dict[Hashable, list[int]] = {}
-    for place, one in enumerate(made):
+    for place, (one, _) in enumerate(made):
         families.setdefault(family(one), []).append(place)
-    adjusted = list(made)
+    adjusted = [one for one, _ in made]
     for places in families.values():
-        for place, p in zip(places, holm([made[i].p for i in places]), strict=True):
-            adjusted[place] = replace(made[place], p_adjusted=float(p))
+        p = [adjusted[i].p for i in places]
+        for place, own, level in zip(places, holm(p), holm_levels(p), strict=True):
+            one, spread = made[place]
+            least = spread.detectable(float(level))
+            adjusted[place] = replace(one, p_adjusted=float(own), detectable=least)
     return tuple(adjusted)

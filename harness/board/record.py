@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.panel.topics import Column, Topic
+from harness.text.cut import Endings
 from harness.text.marks import Marks
 from harness.types import Better, Control, Level, Pair, Score
 
@@ -52,7 +53,8 @@ class Comparison:
     # Holm within one metric, teacher and base; board.claims adds Benjamini-Hochberg across the leaderboard
     p_adjusted: float
     n: int
-    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit
+    detectable: float
     variant: Variant = ()
 
 
@@ -72,7 +74,8 @@ class Change:
     p: float  # two-sided, paired
     p_adjusted: float  # Holm within one metric, teacher, base and kind of question
     n: int  # prompts that both have
-    detectable: float  # minimum detectable effect at 80 % power, in the metric's unit
+    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit
+    detectable: float
     n_won: int  # prompts on which the student is better than the other
     n_lost: int  # prompts on which it is worse
     unit: str
@@ -129,6 +132,7 @@ class CollectionRecord:
     n_cut_prompts: int = 0  # prompts that did not fit and were shortened
     # what its replies have in common besides what they say; None = no replies, or a further sample
     marks: Marks | None = None
+    endings: Endings | None = None  # how its replies ended; None as for marks
     answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
     variants: tuple[Variant, ...] = ()  # settings of a sweep that these answers belong to; () = all
 

@@ -1,4 +1,4 @@
-"""Warnings about prompts that were shortened, and about what stands in replies besides what a model said. Pure."""
+"""Warnings about prompts and replies that were cut, and about what stands in replies besides what was said. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.board.record import CollectionRecord, RunRecord
+from harness.text.cut import Endings
 from harness.text.marks import Counted, Marks, unshared
+from harness.types import Pair
 
 _FEW = 3  # replies: fewer of a kind are nobody's program
 _FEWEST = 10  # replies from which a shared beginning or end means something
@@ -16,6 +18,7 @@ _QUOTED = 60  # characters
 # Graded questions have few answers, and many replies are rightly the same; a text of so many words is not an answer.
 _LONG_ANSWER = 10
 _ORDINARY_ENDS = " .!?\n"
+_CUT = 0.05  # share of a model's replies, and difference of two, above which it is said
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def of_answers(record: RunRecord) -> Iterator[str]:
     first = [c for c in record.collections if c.sample == 0]
     replies = [Replies(c.model, c.task, c.marks) for c in first if c.marks is not None]
     yield from _cut_prompts(first)
+    yield from _cut_replies(first)
+    yield from _cut_apart(first, record.pairs)
     yield from _gathered(
         "empty replies count as 0 words, and as wrong where graded",
         ((r, Counted(r.marks.n_empty)) for r in replies),
@@ -62,6 +67,46 @@ def _cut_prompts(collections: Sequence[CollectionRecord]) -> Iterator[str]:
         cut = [c for c in collections if c.task == task and c.n_cut_prompts]
         if models := dict.fromkeys(f"{c.model} {c.n_cut_prompts} of {c.n_prompts}" for c in cut):
             yield f"{task}: prompts did not fit and were shortened: {', '.join(models)}."
+
+
+def _cut_replies(collections: Sequence[CollectionRecord]) -> Iterator[str]:
+    """Warnings about models many of whose replies end before they are complete, a line per task."""
+    tasks: dict[str, dict[str, None]] = {}
+    for c in collections:
+        if c.endings is not None and c.endings.share > _CUT:
+            tasks.setdefault(c.task, {})[_told_cut(c.model, c.endings)] = None
+    for task, models in tasks.items():
+        yield (
+            f"{task}: replies are cut before their end: {', '.join(models)}; lengths and endings are told from the "
+            "others (raise max_new_tokens where that cut them)."
+        )
+
+
+def _told_cut(model: str, endings: Endings) -> str:
+    """How many of a model's replies are cut, which of them by a guess, and how many wrong answers are among them."""
+    guessed = endings.n_looks_cut
+    guess = (
+        f"{'all' if not endings.n_cut else guessed} guessed from how they end" if guessed else ""
+    )
+    wrong = f"{endings.n_wrong_cut} of {endings.n_wrong} wrong ones" if endings.n_wrong else ""
+    besides = "; ".join(filter(None, [guess, wrong]))
+    return f"{model} {endings.n_short} of {endings.n}{f' ({besides})' if besides else ''}"
+
+
+def _cut_apart(collections: Sequence[CollectionRecord], pairs: Sequence[Pair]) -> Iterator[str]:
+    """Warnings about students whose replies are cut in another share than their teacher's or base's."""
+    shares = {(c.task, c.model): c.endings.share for c in collections if c.endings is not None}
+    for task in dict.fromkeys(c.task for c in collections):
+        apart: dict[str, dict[str, None]] = {}
+        for pair in pairs:
+            own = shares.get((task, pair.student))
+            for other in filter(None, (pair.teacher, pair.base)):
+                theirs = shares.get((task, other))
+                if own is not None and theirs is not None and abs(own - theirs) > _CUT:
+                    told = f"{100 * own:.0f} %, {other} {100 * theirs:.0f} %"
+                    apart.setdefault(told, {})[pair.student] = None
+        if told_of := [f"{', '.join(students)} {told}" for told, students in apart.items()]:
+            yield f"{task}: compared models are cut in unlike shares: {'; '.join(told_of)}."
 
 
 def _gathered(what: str, counts: Iterable[tuple[Replies, Counted]]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from harness.board.record import MetricNote, RunRecord, Variant, named
 from harness.panel.topics import Topic
-from harness.types import Pair, Score
+from harness.types import Level, Pair, Score
 
 Group = tuple[str, str, Variant]
 
@@ -54,6 +54,16 @@ def subjects_of(record: RunRecord, variant: Variant = ()) -> tuple[Subject, ...]
     return (*students, *others)
 
 
+def role_of(record: RunRecord, score: Score) -> str:
+    """The role in which a score shows its model: towards its teacher; in the run where it has none."""
+    if not score.teacher:
+        return record.role(score.student, score.variant)
+    pairs = {(p.student, p.teacher) for p in record.pairs}
+    if (score.student, score.teacher) in pairs:
+        return "student"
+    return _role(record, score.student, score.teacher, score.variant)
+
+
 def _compared(record: RunRecord) -> list[tuple[str, str, str]]:
     """Every (model, teacher, base) that was scored, with each base that students of the teacher have."""
     return sorted(
@@ -65,11 +75,11 @@ def _compared(record: RunRecord) -> list[tuple[str, str, str]]:
     )
 
 
-def _role(record: RunRecord, model: str, teacher: str) -> str:
+def _role(record: RunRecord, model: str, teacher: str, variant: Variant = ()) -> str:
     """The role of a model with respect to a teacher of which it is not a student."""
     if any(c.model == model and (not c.teachers or teacher in c.teachers) for c in record.controls):
         return "control"
-    role = record.role(model)
+    role = record.role(model, variant)
     return "other" if role == "student" else role
 
 
@@ -129,7 +139,8 @@ def overall(scores: Sequence[Score]) -> Score | None:
     """The score over most tasks, else the mean of the tasks' values, else the first reason.
 
     The interval of the mean treats tasks as independent (they share no prompts): half-widths add in squares.
-    Source: Zou and Donner 2008, variance recovered from the limits of each part.
+    Source: Zou and Donner 2008, variance recovered from the limits of each part. Over models tasks are not independent,
+    as the same lineages stand behind each: half-widths are averaged, and lineages are not added up.
     """
     top = whole_tasks(scores)
     joint = [s for s in top if "+" in s.task]
@@ -148,9 +159,9 @@ def overall(scores: Sequence[Score]) -> Score | None:
         task=f"mean of {len(valued)} tasks"
         + ("" if len(valued) == len(top) else f" (of {len(top)})"),
         value=mean,
-        low=_limit(mean, values, lows, -1),
-        high=_limit(mean, values, highs, 1),
-        n=sum(s.n for s in valued),
+        low=_limit(mean, values, lows, -1, valued[0].level),
+        high=_limit(mean, values, highs, 1, valued[0].level),
+        n=(min if valued[0].level == "models" else sum)(s.n for s in valued),
         inputs=tuple(dict.fromkeys(k for s in valued for k in s.inputs)),
         influence={},
         clusters={},
@@ -158,11 +169,13 @@ def overall(scores: Sequence[Score]) -> Score | None:
 
 
 def _limit(
-    mean: float, values: Sequence[float], limits: Sequence[float | None], sign: int
+    mean: float, values: Sequence[float], limits: Sequence[float | None], sign: int, level: Level
 ) -> float | None:
     known = [x for x in limits if x is not None]
     if len(known) < len(values):
         return None
+    if level == "models":
+        return sum(known) / len(known)
     squares = sum((v - x) ** 2 for v, x in zip(values, known, strict=True))
     return mean + sign * math.sqrt(squares) / len(values)
 

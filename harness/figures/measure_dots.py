@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.record import named
-from harness.board.subjects import Subject, whole_tasks
+from harness.board.subjects import Subject, role_of, whole_tasks
 from harness.figures import AbstractFigure, Drawing, Guide, Mark, Rows, numbers_of
 from harness.figures._rows import dots_of, row_names, words
 from harness.types import Score
@@ -25,7 +25,8 @@ class MeasureDots(AbstractFigure):
 
     title: ClassVar[str] = "All models"
     caption: ClassVar[str] = (
-        "One row per model and task, bars are 95 % intervals; the symbol tells the role."
+        "One row per model and task, bars are 95 % intervals; the symbol tells the role "
+        "towards the teacher."
     )
     order: ClassVar[int] = 90
     per: ClassVar = "metric"
@@ -41,21 +42,21 @@ class MeasureDots(AbstractFigure):
         scores.sort(key=lambda s: (s.task, s.teacher, -(s.value or 0.0), s.student, s.variant))
         shown = scores[:_MOST_ROWS]
         marks: list[Mark] = []
-        roles = [board.record.role(s.student, s.variant) for s in shown]
-        for role in dict.fromkeys(roles):
-            rows = [i for i, own_role in enumerate(roles) if own_role == role]
+        roles = [role_of(board.record, s) for s in scores]
+        for role in dict.fromkeys(roles[:_MOST_ROWS]):
+            rows = [i for i, own_role in enumerate(roles[:_MOST_ROWS]) if own_role == role]
             marks.append(dots_of(role, [shown[i] for i in rows], rows))
         if min(s.value or 0.0 for s in shown) < 0 < max(s.value or 0.0 for s in shown):
             marks.append(Guide(0.0))
         table = [
-            [named(s.student, s.variant), s.teacher or "–", s.task, words(s), str(s.n)]
-            for s in scores
+            [named(s.student, s.variant), role, s.teacher or "–", s.task, words(s), str(s.n)]
+            for s, role in zip(scores, roles, strict=True)
         ]
         more = len(scores) - len(shown)
         return Drawing(
             tuple(marks),
             Rows(row_names(_names(shown)), f"{unit}{_WORDS[shown[0].better]}"),
-            numbers_of(["Model", "Teacher", "Task", "Value", "n"], table),
+            numbers_of(["Model", "Role", "Teacher", "Task", "Value", "n"], table),
             notes=(f"{more} rows more are in the table.",) if more else (),
         )
 

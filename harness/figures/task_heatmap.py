@@ -12,6 +12,7 @@ from harness.board.record import Variant
 from harness.board.subjects import Subject, whole_tasks
 from harness.figures import AbstractFigure, Drawing, Grid, Heat, HeatCell, numbers_of
 from harness.figures._rows import told, words, wrapped
+from harness.panel.prompts import is_category
 from harness.types import Score
 
 _MOST_TASKS = 60
@@ -52,16 +53,18 @@ def _has_value(cells: _Cells) -> bool:
 
 def _family(board: Board, metric: str, subject: Subject) -> list[Score]:
     """The subject's scores of a metric and of its parts."""
-    key = (subject.student, subject.teacher, subject.variant)
+    key = (subject.student, subject.teacher, subject.base, subject.variant)
     return [
         s
         for s in board.record.scores
-        if s.metric.split("/")[0] == metric and (s.student, s.teacher, s.variant) == key
+        if s.metric.split("/")[0] == metric and not is_category(s.metric)
+        if (s.student, s.teacher, s.base, s.variant) == key
     ]
 
 
 def _own(board: Board, metric: str, subject: Subject) -> list[Score]:
-    names = sorted({s.metric for s in board.record.scores if s.metric.split("/")[0] == metric})
+    own = {s.metric for s in board.record.scores if s.metric.split("/")[0] == metric}
+    names = sorted(name for name in own if not is_category(name))
     return [s for name in names for s in board.index.own(name, subject.student, subject.variant)]
 
 

@@ -27,7 +27,8 @@ class Answer:
     system: str | None = None
     draw: int | str = 0  # label of the sample; the ranks of all labels number the samples
     missing: str = ""  # why it counts as not answered, in words; "" = it is an answer
-    stop: str = "unknown"  # "eos" or "length" where the file says so
+    stop: str = "unknown"  # "eos", "length" or "stop" where the file says so
+    trace: str = ""  # what the model thought aloud, where the file has it beside the text
     slot: int | None = None  # which request of its prompt; None = the file does not say
     # the context is what a chat template made of the prompt
     rendered: bool = False

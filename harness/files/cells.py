@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
 from typing import Any
 
 from harness.types import DistillbenchError
@@ -19,6 +20,12 @@ _FAILED_CALLS = frozenset(
         "No response (bad request).",
         "**NETWORK ERROR DUE TO HIGH TRAFFIC. PLEASE REGENERATE OR REFRESH THIS PAGE.**",
     }
+)
+# what libraries raise and gateways send, saved as if it were the answer.
+# Sources: openai and anthropic for Python, `_client.py` (Error code: 429 - {...}); nginx `ngx_http_special_response.c`
+_ERRORS = re.compile(
+    r"Error code: [45]\d\d( - .*)?|(<!DOCTYPE html>\s*)?<html>\s*<head>\s*<title>\s*[45]\d\d\s.*",
+    re.IGNORECASE | re.DOTALL,
 )
 NULL = "null"  # why an answer is missing where simply none stands there
 _NO_ERROR = (None, "", False, 0, "None", "null", "none")
@@ -90,6 +97,8 @@ def failed_call(cell: Any, error: Any = None) -> str:
         return f"an error: {beginning(cell['error'])}"
     if isinstance(cell, str) and cell.strip() in _FAILED_CALLS:
         return f"{cell.strip()!r}, which stands for a failed call"
+    if isinstance(cell, str) and _ERRORS.fullmatch(cell.strip()):
+        return f"an error: {beginning(cell.strip(), 30)}"
     blank = is_missing(cell) or (isinstance(cell, str) and not cell.strip())
     if blank and not _means_no_error(error):
         return f"an error: {beginning(error)}"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.files.cells import beginning, kind_of
+from harness.text.clean import clean
 from harness.types import DistillbenchError, Message
 
 _HOLDERS = ("messages", "conversations", "conversation", "turns")
@@ -93,13 +94,20 @@ def joined(instruction: str, more: str | None) -> str:
 
 
 def flattened(messages: Iterable[Message]) -> tuple[str, str | None]:
-    """(conversation as text, system message or None); a lone user message is its own text."""
+    """(conversation as text, system message or None); a lone user message is its own text.
+
+    Replies stand in it as `text/clean` makes them: thoughts of earlier turns make no difference.
+    """
     messages = list(messages)
     system = "\n".join(m.text for m in messages if m.role == "system")
     turns = [m for m in messages if m.role != "system"]
     alone = len(turns) == 1 and turns[0].role == "user"
-    text = turns[0].text if alone else "\n".join(f"{m.role}: {m.text}" for m in turns)
+    text = turns[0].text if alone else "\n".join(f"{m.role}: {_said(m)}" for m in turns)
     return text, system or None
+
+
+def _said(message: Message) -> str:
+    return clean(message.text).text if message.role == "assistant" else message.text
 
 
 def _message(turn: Any, place: str) -> Message:

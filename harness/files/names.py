@@ -9,16 +9,19 @@ import harness
 from harness.types import DistillbenchError
 
 
-def read_names(file: str) -> tuple[tuple[str, str], ...]:
-    """(name, alias) rows of a CSV file: one of ours by its name under tasks/, or any other by its path."""
+def located(file: str, what: str) -> Path:
+    """A table of ours by its name under tasks/, or any other by its path; `what` says which kind is expected."""
     package = Path(harness.__file__).parent
     ours = (package / "data" / "tasks" / file, package.parent / "tasks" / file)
-    places = [Path(file).expanduser(), *ours]
-    path = next((p for p in places if p.is_file()), None)
+    path = next((p for p in (Path(file).expanduser(), *ours) if p.is_file()), None)
     if path is None:
-        raise DistillbenchError(
-            f"key file: expected a CSV file with columns name and alias, got none at {file}"
-        )
+        raise DistillbenchError(f"key file: expected {what}, got none at {file}")
+    return path
+
+
+def read_names(file: str) -> tuple[tuple[str, str], ...]:
+    """(name, alias) rows of a CSV file: one of ours by its name under tasks/, or any other by its path."""
+    path = located(file, "a CSV file with columns name and alias")
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         if not {"name", "alias"} <= set(reader.fieldnames or ()):

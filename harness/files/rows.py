@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +11,7 @@ from typing import Any
 from harness.files.archives import archive_rows
 from harness.files.cells import is_missing, text_of
 from harness.files.jsons import json_rows
+from harness.files.packed import ENDINGS, ending, unpacked
 from harness.files.parquets import parquet_head, parquet_names, parquet_rows
 from harness.files.separated import separated_rows
 from harness.schema import unknown
@@ -20,7 +19,9 @@ from harness.types import DistillbenchError
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ndjson", ".eval")
 _SEPARATED = (".csv", ".tsv")
-_GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
+_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+
+_TURN = frozenset({"role", "from", "content", "value"})  # keys of a turn of a conversation
 
 Row = Mapping[str, Any]
 
@@ -36,11 +37,6 @@ class Table:
     blank_or_missing: bool = False
 
 
-def ending(path: Path) -> str:
-    """The ending that says what a file is: of `answers.jsonl.gz`, `.jsonl`."""
-    return Path(path.name.removesuffix(".gz")).suffix.lower()
-
-
 def is_table(path: Path) -> bool:
     """Whether a file's ending is one of those that are read."""
     return ending(path) in SUFFIXES
@@ -54,7 +50,8 @@ def read_rows(path: Path, where: Mapping[str, Any], columns: Sequence[str]) -> T
     or row.
     """
     needed = list(dict.fromkeys([*columns, *(where if columns else ())]))
-    check_columns(path, [*columns, *where])
+    check_columns(path, columns, "; map it with `columns`")
+    check_columns(path, list(where))
     read = tuple(needed) if starts_with(path, _PARQUET) else ()
     rows = _all_rows(path, stamp(path), read)
     if not rows:
@@ -81,18 +78,18 @@ def first_row(path: Path) -> Row:
     return next(iter(_all_rows(path, stamp(path), ())), {})
 
 
-def check_columns(path: Path, names: Sequence[str]) -> None:
-    """Raises DistillbenchError where no row of a file has such a column."""
+def check_columns(path: Path, names: Sequence[str], cure: str = "") -> None:
+    """Raises DistillbenchError where no row of a file has such a column; `cure` ends the message."""
     known = names_of(path)
     missing = [name for name in names if known and name not in known]
     if not missing:
         return
-    if inner := _inner_table(first_row(path)):
+    if inner := _inner_table(path):
         raise DistillbenchError(
             f"{path}: column {missing[0]!r} is unknown: expected a list of objects, or one object per line, got an "
             f"object with a list of them under {inner!r}; write that list alone to a file"
         )
-    raise DistillbenchError(f"{path}: column {unknown(missing[0], known)}")
+    raise DistillbenchError(f"{path}: column {unknown(missing[0], known)}{cure}")
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -156,22 +153,17 @@ def _unwrapped(path: Path, rows: Sequence[Row]) -> list[Row]:
     return [whole]
 
 
-def _inner_table(row: Row) -> str:
-    """The name under which one object holds a list of objects; "" where it holds none."""
-    return next(
-        (n for n, v in row.items() if isinstance(v, list) and v and isinstance(v[0], dict)), ""
-    )
+def _inner_table(path: Path) -> str:
+    """The name under which the one object of a file holds a table; "" where there is none, or only a conversation."""
+    if starts_with(path, _PARQUET) or len(rows := _all_rows(path, stamp(path), ())) != 1:
+        return ""
+    lists = {n: v[0] for n, v in rows[0].items() if isinstance(v, list) and v}
+    tables = (n for n, v in lists.items() if isinstance(v, dict) and not _TURN & v.keys())
+    return next(tables, "")
 
 
 def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        if data.startswith(_GZIP):
-            data = gzip.decompress(data)
-    except (EOFError, zlib.error, OSError) as error:
-        raise DistillbenchError(
-            f"{path}: expected a readable file, got a damaged or locked one ({error}); copy it again"
-        ) from None
+    data = unpacked(path)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -191,7 +183,7 @@ def _check_exists(path: Path) -> None:
         raise DistillbenchError(f"{path}: expected a file, found none: {near}")
     if not is_table(path):
         raise DistillbenchError(
-            f"{path}: expected a file ending in {', '.join(SUFFIXES)} (or one of these and .gz), "
+            f"{path}: expected a file ending in {', '.join(SUFFIXES)} (or one of these and {', '.join(ENDINGS)}), "
             f"got {path.suffix!r}"
         )
     if path.stat().st_size == 0:

@@ -80,13 +80,21 @@ def task_of(path: Path) -> str:
 
 
 def _candidates(path: Path, patterns: Sequence[str]) -> list[Path]:
-    """Files with a pattern's name in the folder, else in those below it, else all tables in it."""
+    """Files with a pattern's name in the folder, else in those below it, else all tables in it.
+
+    Hidden files and folders are what programs leave (`._answers.jsonl`, `.ipynb_checkpoints`): never answers.
+    """
     for search in (path.glob, path.rglob):
         for pattern in patterns:
-            files = sorted(p for p in search(pattern) if p.is_file())
+            files = sorted(p for p in search(pattern) if p.is_file() and not _is_hidden(p, path))
             if files:
                 return files
-    return sorted(p for p in path.iterdir() if p.is_file() and is_table(p))
+    tables = (p for p in path.iterdir() if p.is_file() and is_table(p))
+    return sorted(p for p in tables if not _is_hidden(p, path))
+
+
+def _is_hidden(file: Path, path: Path) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in file.relative_to(path).parts)
 
 
 def _newest(path: Path, groups: Mapping[str, Sequence[Path]]) -> Chosen:

@@ -51,6 +51,10 @@ class AbstractMetric(ABC):
     # units, of parts too, in which 0 stands for the base and 1 for the teacher
     gap_units: ClassVar[tuple[str, ...]] = tuple(GAP_UNIT.values())
 
+    def on_page(self) -> tuple[tuple[Column, ...], Mapping[Topic, tuple[str, ...]]]:
+        """Its columns of the leaderboard and its topics, where they depend on its fields."""
+        return self.leaderboard, self.topics
+
     @abstractmethod
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """What it finds for one student: `panels` has one entry, or one per task where `across_tasks`.

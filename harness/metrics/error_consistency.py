@@ -6,15 +6,18 @@ Source: Geirhos, Meding and Wichmann 2020, Beyond accuracy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from harness.metrics import AbstractMetric
+from harness.panel import reasons
+from harness.panel.choices import unanswered
 from harness.panel.grades import SHARES, AlignedValues, each_leaf
 from harness.panel.panel import Looks, Panel, View
-from harness.types import Better, Finding, Floats, Smooth, Unavailable
+from harness.panel.tallies import First
+from harness.types import Better, Finding, Floats, Mean, Smooth, Unavailable
 
 
 def consistency_parts(first: Floats, second: Floats) -> Floats:
@@ -62,9 +65,27 @@ class ErrorConsistency(AbstractMetric):
     explanation: ClassVar[str] = (
         "Whether student and teacher are right and wrong on the same prompts, beyond what their accuracies alone "
         "would give: 0 = chance, 1 = always. Prompts differ in how hard they are, so unrelated models are above 0 "
-        "too: compare with the controls. Unanswered counts as wrong."
+        "too: compare with the controls. Prompts that one of them left unanswered are left out, as in CAPA."
     )
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """Kappa for the task, and for the leaves of a group."""
-        return each_leaf(panels[0], self.columns, consistency_statistic)
+        """Kappa for the task and the leaves of a group, and the share of prompts left out where there are any."""
+        panel = panels[0]
+        silent = unanswered(panel.student) | unanswered(panel.teacher)
+
+        def statistic(aligned: AlignedValues) -> Smooth:
+            kept = aligned.at([i for i, name in enumerate(aligned.ids) if name not in silent])
+            reasons.require(
+                len(kept.prompts), panel.minimum, "prompts answered by both", len(aligned.ids)
+            )
+            return consistency_statistic(kept)
+
+        def left_out(aligned: AlignedValues) -> Mean:
+            missing = np.array([float(name in silent) for name in aligned.ids])
+            return Mean(missing, aligned.ids, aligned.clusters)
+
+        findings = each_leaf(panel, self.columns, statistic, First())
+        if silent:
+            share = each_leaf(panel, self.columns, left_out, First())[0]
+            findings.append(replace(share, name="unanswered", unit="share", better="none"))
+        return findings

@@ -1,7 +1,7 @@
 """Error inheritance: the teacher's wrong answers, given again beyond what their popularity explains.
 
 Source: our own. Some wrong options are popular with every model, so the chance of sharing one is estimated from
-models that are wrong on the same prompt, never taken as 1 / (options - 1).
+models that are wrong on the same prompt, never taken as 1 / (options - 1). Over models: `stats/round_robin`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.panel.choices import AlignedChoices, Mask, align_choices_with_gold
 from harness.panel.controls import lineage_means
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.topics import Column
-from harness.stats.controls import prediction_interval_regression
+from harness.stats.round_robin import pair_excess
 from harness.types import Better, Finding, Floats, Given, Ints, Mean, Unavailable
 
 _CONTROLS = 6  # fewest models from which the popularity of an option is estimated
@@ -32,11 +32,6 @@ class Inheritance(NamedTuple):
     same: Floats  # (I,) 1 = the teacher's wrong option
     # (I,) share of the models wrong on this prompt that chose the teacher's option
     expected: Floats
-
-    @property
-    def excess(self) -> float:
-        """mean(same - expected): 0 = as an unrelated model."""
-        return float((self.same - self.expected).mean())
 
 
 def inheritance(
@@ -62,29 +57,15 @@ def inheritance(
     )
 
 
-class LineageExcess(NamedTuple):
-    """Excess of control lineages, siblings averaged so that they count once; sorted by lineage."""
-
-    accuracies: Floats  # (m, 1)
-    excesses: Floats  # (m,)
-
-
-def lineage_excess(everyone: AlignedChoices) -> LineageExcess:
-    """The excess of every control in the student's place, its own lineage left out of what is expected of it.
-
-    A control that is wrong together with the teacher on too few prompts is left out.
-    """
-    wrong, accuracy = everyone.wrong, everyone.right.mean(axis=1)
-    points, lineages = [], []
-    for c in everyone.controls:
-        lineage = everyone.lineages[c]
-        crowd = [k for k in everyone.controls if everyone.lineages[k] != lineage]
-        if (wrong[c] & wrong[1]).sum() >= _WRONG:
-            excess = inheritance(everyone.chosen, wrong, c, crowd, everyone.lineages).excess
-            points.append(np.array([accuracy[c], excess]))
-            lineages.append(lineage)
-    means = lineage_means(points, lineages).reshape(-1, 2)
-    return LineageExcess(means[:, :1], means[:, 1])
+def shared_wrong(everyone: AlignedChoices) -> Floats:
+    """(models, models) share with the same wrong option among prompts that both got wrong; NaN where these are few."""
+    width = everyone.probabilities.shape[2]
+    picked = [((everyone.chosen == k) & everyone.wrong).astype(np.float64) for k in range(width)]
+    same = np.sum([one @ one.T for one in picked], axis=0)
+    wrong = everyone.wrong.astype(np.float64)
+    both = wrong @ wrong.T
+    few = np.full(both.shape, np.nan)
+    return np.asarray(np.divide(same, both, out=few, where=both >= _WRONG))
 
 
 @dataclass(frozen=True)
@@ -105,7 +86,7 @@ class ErrorInheritance(AbstractMetric):
     topics: ClassVar = {"inherited_errors": ("excess_vs_controls",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """shared_wrong and uniform_chance, then expected, excess and excess_vs_controls where there are controls."""
+        """shared_wrong, uniform_chance, and expected, excess and excess_vs_controls where there are controls."""
         everyone = align_choices_with_gold(panels[0])
         lineages, m = everyone.lineages, len(everyone.controls)
         mine = inheritance(everyone.chosen, everyone.wrong, 0, everyone.controls, lineages)
@@ -119,31 +100,23 @@ class ErrorInheritance(AbstractMetric):
             _mean("uniform_chance", 1 / (kept.n_options - 1), kept),
         ]
         if m < _CONTROLS:
-            reason = reasons.few(
-                m, "controls of other lineages that answered nine in ten of the prompts", _CONTROLS
-            )
-            parts = ("expected", "excess", "excess_vs_controls")
-            return [*findings, *(Finding(reason, name) for name in parts)]
-        return [
-            *findings,
-            _mean("expected", mine.expected, kept),
-            replace(_mean("excess", mine.same - mine.expected, kept), better="higher"),
-            Finding(_vs_controls(mine.excess, everyone), "excess_vs_controls", better="higher"),
-        ]
+            what = "controls of other lineages that answered nine in ten of the prompts"
+            reason = reasons.few(m, what, _CONTROLS)
+            findings += [Finding(reason, name) for name in ("expected", "excess")]
+        else:
+            excess = _mean("excess", mine.same - mine.expected, kept)
+            findings += [_mean("expected", mine.expected, kept), replace(excess, better="higher")]
+        return [*findings, Finding(_vs_controls(everyone), "excess_vs_controls", better="higher")]
 
 
 def _mean(name: str, values: Floats, rows: AlignedChoices) -> Finding:
     return Finding(Mean(values, rows.ids, rows.clusters), name)
 
 
-def _vs_controls(excess: float, everyone: AlignedChoices) -> Given | str:
-    """The excess minus its prediction from accuracy over control lineages; its interval is a prediction interval."""
-    points = lineage_excess(everyone)
-    accuracy = everyone.right[0].mean(keepdims=True)
-    n = len(points.excesses)
+def _vs_controls(everyone: AlignedChoices) -> Given | str:
+    """shared_wrong minus what is expected of two unrelated models; its interval is a prediction interval."""
     try:
-        expected = prediction_interval_regression(points.accuracies, points.excesses, accuracy)
+        excess = pair_excess(shared_wrong(everyone), everyone.right.mean(axis=1), everyone.lineages)
     except Unavailable as error:
-        return f"{n} control lineages: {error}"
-    low, high = excess - expected.high, excess - expected.low
-    return Given(excess - expected.predicted, low, high, n, "models")
+        return str(error)
+    return Given(excess.value, excess.low, excess.high, excess.lineages, "models")

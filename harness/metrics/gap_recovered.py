@@ -13,14 +13,31 @@ from typing import ClassVar
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.panel.grades import SHARES, AlignedValues, each_leaf
+from harness.panel import reasons
+from harness.panel.grades import MEAN, SHARES, AlignedValues, each_category, each_leaf
 from harness.panel.panel import Looks, Panel, View
+from harness.panel.tallies import Tally
 from harness.types import Better, Finding, Floats, Ratio, RatioStratum
 
 
 def gap_recovered(student: Floats, teacher: Floats, base: Floats) -> float:
     """mean(student - base) / mean(teacher - base) of scores (P,) on the same prompts; 0 = base, 1 = teacher."""
     return float((student - base).mean() / (teacher - base).mean())
+
+
+def gap_findings(
+    panel: Panel, columns: Sequence[str], name: str = "", tally: Tally = MEAN
+) -> list[Finding]:
+    """The gap recovered of the task and of its leaves; `tally`: what of a prompt's graded answers counts."""
+    if panel.get("base") is None:
+        return [Finding(reasons.NO_BASE, name, unit=panel.gap_unit)]
+    gaps = each_leaf(panel, columns, gap_ratio, tally)
+    return [replace(f, name=name, unit=panel.gap_unit) for f in gaps]
+
+
+def gap_ratio(aligned: AlignedValues) -> Ratio:
+    """The gap recovered with what its interval needs; rows of `aligned` are student, teacher, base."""
+    return Ratio((gap_stratum(aligned),))
 
 
 def gap_stratum(aligned: AlignedValues) -> RatioStratum:
@@ -43,10 +60,11 @@ class GapRecovered(AbstractMetric):
         "How far the student went from the base (0) to the teacher (1) on the task; below 0 and above 1 are possible. "
         "With the student before distillation as base this is a gap recovered, whoever taught it: only a base that "
         "differs by the teacher's text alone makes it transfer. No number where teacher and base cannot be told apart "
-        "on these prompts."
+        "on these prompts. category/...: one kind of prompt."
     )
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """The ratio for the task, and for the leaves of a group; the unit says what kind of base there is."""
-        findings = each_leaf(panels[0], self.columns, lambda a: Ratio((gap_stratum(a),)))
-        return [replace(f, unit=panels[0].gap_unit) for f in findings]
+        """The ratio for the task, the leaves of a group, and categories; the unit says what kind of base there is."""
+        panel = panels[0]
+        kinds = each_category(panel, self.columns, gap_ratio)
+        return gap_findings(panel, self.columns) + [replace(f, unit=panel.gap_unit) for f in kinds]

@@ -14,9 +14,8 @@ import numpy as np
 
 from harness.files.names import read_names
 from harness.metrics import AbstractMetric
-from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.samples import Answers, Samples, align_samples, bootstrapped, over_controls, rate
+from harness.panel.samples import Answers, Samples, align_samples, over_base, over_controls, rate
 from harness.panel.side import Side
 from harness.text.names import Names
 from harness.types import Better, Finding, Floats, Unavailable
@@ -149,8 +148,7 @@ def _beyond(
     prefix: str, mine: Floats, base: Floats | None, controls: dict[str, Floats], rows: Samples
 ) -> list[Finding]:
     at_base, *at_controls = _parts(prefix)
-    beyond = reasons.NO_BASE if base is None else bootstrapped(mine - base, rows)
     return [
-        Finding(beyond, at_base),
+        Finding(over_base(mine, base, rows), at_base),
         *over_controls((at_controls[0], at_controls[1]), mine, controls, rows),
     ]

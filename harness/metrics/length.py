@@ -2,7 +2,7 @@
 
 Length is a gap recovered in the mean of log(1 + words). Rhythm is the projection of the student's way on the teacher's,
 as in style_transfer, over the logarithms of words per sentence, of their spread, and of words per paragraph, each over
-its variance within replies.
+its variance within replies. Prompts on which anybody's reply is cut are left out: their length is the limit's.
 """
 
 from __future__ import annotations
@@ -16,13 +16,24 @@ import numpy as np
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.texts import AlignedTexts, align_texts
+from harness.panel.prompts import Prompts
+from harness.panel.texts import AlignedTexts, align_texts, whole_rows
 from harness.panel.topics import Column
 from harness.stats.means import cluster_codes
 from harness.stats.pairs import Float32s, by_prompt, by_unit, product, surplus
 from harness.stats.population import pair_spread
 from harness.text.segment import LAYOUT, Reading
-from harness.types import Better, Finding, Floats, Ints, Mean, Ratio, RatioStratum, Statistic
+from harness.types import (
+    Better,
+    Finding,
+    Floats,
+    Ints,
+    Mean,
+    Ratio,
+    RatioStratum,
+    Statistic,
+    Unavailable,
+)
 
 
 def log_words(n_words: Ints) -> Floats:
@@ -48,12 +59,16 @@ def rhythm_points(texts: Reading) -> Float32s:
     return np.log1p(np.stack(columns, axis=1)).astype(np.float32)
 
 
-def rhythm_gap(everyone: AlignedTexts) -> Ratio | str:
-    """How far the student's rhythm went on the way from base to teacher, or the reason why there is no number."""
-    base = rhythm_points(everyone["base"].reading)
-    teacher = np.mean([rhythm_points(t.reading) for t in everyone.taught], axis=0)
-    student = rhythm_points(everyone["student"].reading)
-    codes = cluster_codes(everyone.clusters, len(base))
+def rhythm_gap(everyone: AlignedTexts, rows: Ints) -> Ratio | str:
+    """How far the student's rhythm went on the way from base to teacher, or the reason why there is no number.
+
+    rows: (R,) of the prompts.
+    """
+    base = rhythm_points(everyone["base"].reading)[rows]
+    teacher = np.mean([rhythm_points(t.reading) for t in everyone.taught], axis=0)[rows]
+    student = rhythm_points(everyone["student"].reading)[rows]
+    some = Prompts(tuple(everyone.prompts[i] for i in rows))
+    codes = cluster_codes(some.clusters, len(base))
     if codes.max(initial=0) < 1:
         return "all prompts belong to one cluster: no independent units to make an interval from"
     spread = pair_spread(teacher - base)
@@ -65,7 +80,7 @@ def rhythm_gap(everyone: AlignedTexts) -> Ratio | str:
     )
     parts = [product(moved, gap), product(gap, gap)]
     above, below = (by_prompt(p.values, codes) for p in parts)
-    stratum = RatioStratum(above, below, everyone.ids, everyone.clusters, surplus(parts))
+    stratum = RatioStratum(above, below, some.ids, some.clusters, surplus(parts))
     return Ratio((stratum,))
 
 
@@ -81,7 +96,7 @@ class Length(AbstractMetric):
         "words) over prompts; length/rhythm is the same for words per sentence, their spread and words per "
         "paragraph, and length/words the mean number of words. Length is the cheapest part of a style and follows "
         "from a token limit or a single line in the prompt: it is in no other measure of style, so read them beside "
-        "it. In scripts without spaces a character counts as a word."
+        "it. Prompts with a cut reply are left out. In scripts without spaces a character counts as a word."
     )
     leaderboard: ClassVar = (
         Column(6, "Length", "of the gap", from_base=True),
@@ -93,23 +108,37 @@ class Length(AbstractMetric):
         """The gaps in length and rhythm of a pair, and the model's own mean number of words."""
         panel = panels[0]
         alone = align_texts(panel.only("student"))
-        words = _mean(alone["student"].n_words.astype(np.float64), alone)
-        own = Finding(words, "words", unit="words", better="none")
+        own = Finding(_words(alone, panel.minimum), "words", unit="words", better="none")
         if panel.get("teacher") is None:
             return [own]
         gaps: dict[str, Statistic | str] = {"": reasons.NO_BASE, "rhythm": reasons.NO_BASE}
         if panel.get("base") is not None:
-            everyone = align_texts(panel)
-            gaps = {"": _length(everyone), "rhythm": rhythm_gap(everyone)}
+            gaps = _gaps(align_texts(panel), panel.minimum)
         unit = panel.gap_unit
         return [*(Finding(gap, name, unit=unit) for name, gap in gaps.items()), own]
 
 
-def _length(everyone: AlignedTexts) -> Ratio:
-    taught = [t.n_words for t in everyone.taught]
-    gaps = length_gap(everyone["student"].n_words, taught, everyone["base"].n_words)
-    return Ratio((RatioStratum(*gaps, everyone.ids, everyone.clusters),))
+def _gaps(everyone: AlignedTexts, minimum: int) -> dict[str, Statistic | str]:
+    """The gaps in length and rhythm on prompts on which no reply is cut, or the reason why there are none."""
+    try:
+        rows = whole_rows(tuple(everyone.core.values()), minimum)
+    except Unavailable as error:
+        return dict.fromkeys(("", "rhythm"), str(error))
+    return {"": _length(everyone, rows), "rhythm": rhythm_gap(everyone, rows)}
 
 
-def _mean(values: Floats, aligned: AlignedTexts) -> Mean:
-    return Mean(values, aligned.ids, aligned.clusters)
+def _length(everyone: AlignedTexts, rows: Ints) -> Ratio:
+    taught = [t.n_words[rows] for t in everyone.taught]
+    gaps = length_gap(everyone["student"].n_words[rows], taught, everyone["base"].n_words[rows])
+    some = Prompts(tuple(everyone.prompts[i] for i in rows))
+    return Ratio((RatioStratum(*gaps, some.ids, some.clusters),))
+
+
+def _words(alone: AlignedTexts, minimum: int) -> Mean | str:
+    """Mean number of words of the student's whole replies, or the reason why there is none."""
+    try:
+        rows = whole_rows((alone["student"],), minimum)
+    except Unavailable as error:
+        return str(error)
+    some = Prompts(tuple(alone.prompts[i] for i in rows))
+    return Mean(alone["student"].n_words[rows].astype(np.float64), some.ids, some.clusters)

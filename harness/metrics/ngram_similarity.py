@@ -18,61 +18,11 @@ from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, Role, View
 from harness.panel.texts import Texts, align_texts
 from harness.text.grams import Sparse, word_grams
+from harness.text.likeness import Similarity, similarity
 from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Statistic
 
 SIZES = (2, 3)  # words: single ones are mostly the topic, and lead to the wrong parent more often
 BITS = 22  # 2 ** 22 columns: with 2 ** 20 accidents move a mean by 2e-4
-
-
-class Similarity(NamedTuple):
-    """Similarity of two models' replies, prompt by prompt."""
-
-    total: Floats  # (P,) to the same prompt, in [0, 1]
-    apart: Floats  # (P,) pseudo-values whose mean is the similarity of replies to different prompts
-
-    @property
-    def content(self) -> Floats:
-        """What replies to the same prompt share beyond those to different ones: pseudo-values (P,)."""
-        return self.total - self.apart
-
-
-def similarity(first: Sparse, second: Sparse) -> Similarity:
-    """Similarity of replies given as rows of counts; P >= 2. A reply of fewer than two words has similarity 0.
-
-    apart: a_i = mean over j != i of k(first_i, second_j), b_i the other way round; a_i + b_i - mean is the first-order
-    pseudo-value of the mean over all pairs i != j, which is computed exactly.
-    """
-    one, two = _unit_rows(first), _unit_rows(second)
-    n = first.shape[0]
-    total = _row_products(one, two)
-    forth = (_against_sum(one, two) - total) / (n - 1)
-    back = (_against_sum(two, one) - total) / (n - 1)
-    return Similarity(total, forth + back - (forth.mean() + back.mean()) / 2)
-
-
-def _unit_rows(counts: Sparse) -> Sparse:
-    values = 1 + np.log(counts.values)
-    norms = np.sqrt(np.bincount(counts.rows, weights=values * values, minlength=counts.shape[0]))
-    return counts._replace(values=values / norms[counts.rows])
-
-
-def _row_products(one: Sparse, two: Sparse) -> Floats:
-    """Products (P,) of equal rows."""
-    first, second = (s.rows * s.shape[1] + s.columns for s in (one, two))
-    place = np.minimum(np.searchsorted(second, first), max(len(second) - 1, 0))
-    i = np.flatnonzero(second[place] == first) if len(second) else np.zeros(0, dtype=np.int64)
-    j = place[i]
-    return np.bincount(
-        one.rows[i], weights=one.values[i] * two.values[j], minlength=one.shape[0]
-    ).astype(np.float64)
-
-
-def _against_sum(one: Sparse, two: Sparse) -> Floats:
-    """Products (P,) of one's rows with the sum of all rows of two."""
-    whole = np.bincount(two.columns, weights=two.values, minlength=two.shape[1])
-    return np.bincount(
-        one.rows, weights=one.values * whole[one.columns], minlength=one.shape[0]
-    ).astype(np.float64)
 
 
 @dataclass(frozen=True)

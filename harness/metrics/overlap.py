@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
-from harness.panel.grades import SHARES, AlignedValues, each_leaf, leaves
+from harness.panel.grades import SHARES, AlignedValues, each_leaf, leaves, mean_of
 from harness.panel.panel import Looks, Panel, View
 from harness.types import (
     Better,
@@ -73,7 +73,7 @@ class Overlap(AbstractMetric):
 
     def _scores(self, panel: Panel, dirty: set[str]) -> list[Finding]:
         kinds: dict[str, Callable[[AlignedValues], Statistic]] = {
-            "all": lambda a: Mean(a.values[0], a.ids, a.clusters),
+            "all": mean_of,
             "clean": lambda a: _clean(a, dirty, panel.minimum),
             "gain": lambda a: _gain(a, dirty, panel.minimum),
         }

@@ -19,7 +19,7 @@ from harness.metrics import AbstractMetric
 from harness.panel.controls import lineage_means, lineage_weights
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.prompts import Prompts
-from harness.panel.texts import AlignedTexts, Texts, align_texts
+from harness.panel.texts import AlignedTexts, Texts, align_texts, cut_off_any
 from harness.stats.intervals import beside
 from harness.stats.resample import blocks
 from harness.text.phrases import Wanted, counts, frequent, spelled, totals
@@ -64,11 +64,18 @@ class Group(NamedTuple):
 
 @lru_cache(maxsize=64)
 def choose(
-    teacher: Texts, others: tuple[Group, ...], rows: tuple[int, ...], number: int, fewest: int
+    teacher: Texts,
+    others: tuple[Group, ...],
+    rows: tuple[int, ...],
+    size: tuple[int, int],
+    closings: bool = True,
 ) -> Chosen:
-    """At most `number` phrases that tell the teacher from every group of others; up to half open or close replies."""
-    reading = teacher.reading
-    wanted = _frequent(reading, rows, fewest)
+    """Phrases that tell the teacher from every group of others; up to half open or close replies.
+
+    size: at most so many phrases, each in at least so many replies. closings: False where too many replies are cut.
+    """
+    reading, (number, fewest) = teacher.reading, size
+    wanted = _frequent(reading, rows, fewest, closings)
     mine, room = totals(reading, wanted, rows), _room(reading, wanted, rows)
     scores = np.full(len(wanted.codes), np.inf)
     for group in others:
@@ -101,9 +108,9 @@ def _room(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
 
 
 @lru_cache(maxsize=16)
-def _frequent(reading: Reading, rows: tuple[int, ...], fewest: int) -> Wanted:
+def _frequent(reading: Reading, rows: tuple[int, ...], fewest: int, closings: bool) -> Wanted:
     """Frequent phrases; the same object for the same replies, so that counts can be cached."""
-    return frequent(reading, rows, fewest)
+    return frequent(reading, rows, fewest, closings=closings)
 
 
 def _shared(first: str, second: str) -> bool:
@@ -134,7 +141,8 @@ class PhrasesTaken(AbstractMetric):
         "student's rate minus the base's: for openings and closings a share of replies, for phrases a rate per 100 "
         "words. rate/student/..., rate/teacher/..., rate/base/... and rate/controls/... are the rates themselves. "
         "The number over all phrases is how far they went from base (0) to teacher (1), each phrase weighing the "
-        "same. Phrases may come from the prompts' topics; those that the controls use as often are left out."
+        "same. Phrases may come from the prompts' topics; those that the controls use as often are left out. Closings "
+        "are, too, where one reply in five of a model is cut."
     )
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
@@ -146,7 +154,9 @@ class PhrasesTaken(AbstractMetric):
             raise Unavailable(
                 "all prompts belong to one cluster: phrases cannot be chosen and counted on different ones"
             )
-        chosen = choose(everyone["teacher"], _groups(everyone), choosing, self.number, self.fewest)
+        whole = not cut_off_any(everyone.core.values())
+        size = (self.number, self.fewest)
+        chosen = choose(everyone["teacher"], _groups(everyone), choosing, size, whole)
         if not chosen.names:
             raise Unavailable(
                 "no phrase stands in clearly more of the teacher's replies than in the others'"

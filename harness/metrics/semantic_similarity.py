@@ -19,7 +19,7 @@ from harness.keys import digest
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.samples import Answers, Samples, align_samples, bootstrapped, over_controls
+from harness.panel.samples import Answers, Samples, align_samples, over_base, over_controls
 from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Unavailable
 
 Vectors = Mapping[str, Floats]  # text -> embedding (D,) of length 1; an empty text is all zeros
@@ -94,9 +94,7 @@ class SemanticSimilarity(AbstractMetric):
                 "content",
             ),
             Finding(_gap(near, base, teacher, rows), "gap", unit=panels[0].gap_unit),
-            Finding(
-                reasons.NO_BASE if base is None else bootstrapped(near - base, rows), "over_base"
-            ),
+            Finding(over_base(near, base, rows), "over_base"),
             *over_controls(("over_controls", "vs_controls"), near, controls, rows),
         ]
 

@@ -27,7 +27,7 @@ from harness.metrics.style_classifier import (
     train,
 )
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.texts import Texts, align_texts, long_enough
+from harness.panel.texts import Texts, align_texts, cut_off_any, long_enough
 from harness.stats.intervals import beside
 from harness.text.grams import Float32s
 from harness.text.ladder import common_words, commonest, letters_only, markdown, shuffled_words
@@ -123,6 +123,9 @@ class StyleLadder(AbstractMetric):
         ids = tuple(everyone.ids[i] for i in rows)
         gaps, apart = [], []
         for name in RUNGS:
+            if name == "length" and (why := cut_off_any(everyone.core.values())):
+                gaps.append(Finding(why, name, unit=panel.gap_unit))
+                continue
             step = rung(name, taught)
             gap = _gap(step, np.where(short[:, None], 0.0, _moved(step, student, rows)), ids)
             gaps.append(Finding(gap, name, unit=panel.gap_unit))

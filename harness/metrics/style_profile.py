@@ -14,8 +14,8 @@ import numpy as np
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.texts import AlignedTexts, Texts, align_texts
-from harness.text.profile import AGAINST_TEACHER, UNITS, profile, shared_edges
+from harness.panel.texts import AlignedTexts, Texts, align_texts, cut_off_any
+from harness.text.profile import AGAINST_TEACHER, OF_WHOLE, UNITS, profile, shared_edges
 from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Statistic
 
 
@@ -26,7 +26,7 @@ def defined(
     rows = np.flatnonzero(np.all(np.isfinite(features), axis=0))
     needed = max(minimum, 2)
     if len(rows) < needed:
-        what = "prompts on which all replies are long enough to have it"
+        what = "prompts on which all replies are whole and long enough to have it"
         return reasons.few(len(rows), what, needed)
     return rows
 
@@ -49,7 +49,9 @@ class StyleProfile(AbstractMetric):
         """The student's mean of every feature; with a teacher its own openings and closings; with a base the gaps."""
         panel = panels[0]
         alone = align_texts(panel.only("student"))
-        findings = _means(profile(alone["student"].reading), alone, panel.minimum, UNITS)
+        student = alone["student"]
+        own = _of_whole(student, profile(student.reading))
+        findings = _means(own, alone, panel.minimum, UNITS)
         if panel.get("teacher") is None:
             return findings
         everyone, has_base = align_texts(panel), panel.get("base") is not None
@@ -64,7 +66,24 @@ def _features(model: Texts, taught: Sequence[Texts]) -> dict[str, Floats]:
     """All features of a model's replies."""
     rows = np.arange(len(model.ids))
     shared = shared_edges(model.reading, [t.reading for t in taught], rows)
-    return {**profile(model.reading), **shared}
+    return _of_whole(model, {**profile(model.reading), **shared})
+
+
+def _of_whole(model: Texts, features: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The features, without length and closings of replies that are cut."""
+    ended = {
+        name: np.where(model.is_cut, np.nan, features[name]) for name in OF_WHOLE & features.keys()
+    }
+    return {**features, **ended} if model.is_cut.any() else dict(features)
+
+
+def _rows(
+    sets: Sequence[Mapping[str, Floats]], name: str, minimum: int, models: Sequence[Texts]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]] | str:
+    """Prompts on which all have a feature, or the reason why there are too few."""
+    if name in OF_WHOLE and (why := cut_off_any(models)):
+        return why
+    return defined([features[name] for features in sets], minimum)
 
 
 def _means(
@@ -72,7 +91,7 @@ def _means(
 ) -> list[Finding]:
     findings = []
     for name, unit in units.items():
-        rows = defined([features[name]], minimum)
+        rows = _rows([features], name, minimum, [aligned["student"]])
         statistic: Statistic | str = (
             rows
             if isinstance(rows, str)
@@ -92,7 +111,7 @@ def _gaps(
     findings = []
     for name in (*UNITS, *AGAINST_TEACHER):
         student, base, *taught = (s[name] for s in sets)
-        rows = defined([student, base, *taught], panel.minimum)
+        rows = _rows(sets, name, panel.minimum, list(aligned.core.values()))
         statistic: Statistic | str = rows if isinstance(rows, str) else ""
         if not isinstance(rows, str):
             gap, moved = np.mean(taught, axis=0) - base, student - base

@@ -9,7 +9,9 @@ went past the teacher.
 Parts: the families alone; e = U(s - u, t - b) / U(t - u, t - b) with u the mean of the unrelated models
 (`beyond_unrelated`); q = U(s - b, s - b) / U(t - b, t - b) - r^2, what the student did besides (`own_style`); the
 cosine r / sqrt(r^2 + q) (`angle`); r of the unrelated models (`unrelated`); r for every category of prompt
-(`category/NAME`).
+(`category/NAME`); r of the closings alone, which are told from prompts on which nobody's reply is cut (`closings`).
+
+`part: trace` says the same of what the models think aloud before their answers, on prompts on which all of them do.
 
 Source: Hoeffding 1948 (U-statistics); interval: Fieller 1954 with the variance of two U-statistics.
 """
@@ -25,25 +27,24 @@ import numpy as np
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.styles import Frame, Ground, Moved, ground, moved
-from harness.panel.topics import Column
+from harness.panel.prompts import CATEGORY, by_category
+from harness.panel.styles import Frame, Ground, Moved, ground, moved, with_closings
+from harness.panel.texts import Part
+from harness.panel.topics import Column, Topic
 from harness.stats.intervals import ALIKE, beside
 from harness.stats.means import t_interval
 from harness.stats.pairs import Float32s, Product, by_prompt, by_unit, product, surplus, total
 from harness.stats.population import FEWEST_LINEAGES
-from harness.text.families import FAMILIES
+from harness.text.families import CLOSINGS, FAMILIES
 from harness.types import (
     Better,
     Finding,
     Given,
     Mean,
-    Prompt,
     Ratio,
     RatioStratum,
     Unavailable,
 )
-
-_NO_CATEGORY = "other"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class StyleTransfer(AbstractMetric):
 
     # words; a teacher's shorter reply drops the prompt, anybody else's counts as the base's
     shortest: int = 3
+    # what is looked at: the answers, or what is thought aloud before them
+    part: Part = "answer"
 
     unit: ClassVar[str] = "gap recovered"
     better: ClassVar[Better] = "higher"
@@ -63,10 +66,11 @@ class StyleTransfer(AbstractMetric):
         "How far the way of writing went from the base (0) to the teacher (1): words, format, openings and closings; "
         "length has a column of its own. A share of the teacher's replies taken over reads as that share, overdoing "
         "its habits reads above 1. How far, not because of whom: unrelated is the mean of lineages that this teacher "
-        "did not teach, give or take one sd. beyond_unrelated has 0 at that mean, 1 at the teacher (interval over "
-        "prompts, for these lineages). own_style: what the student did besides, in squared gaps, 0 = nothing; angle: "
-        "cosine of its way and the teacher's. Replies under the gate count as the base's; above half of them "
-        "(short_replies) the number says little. category/...: one kind of prompt."
+        "did not teach, give or take one sd. beyond_unrelated has 0 at that mean, 1 at the teacher (for these "
+        "lineages). own_style: what the student did besides, in squared gaps, 0 = nothing; angle: cosine of its way "
+        "and the teacher's. Replies under the gate count as the base's; above half of them (short_replies) the "
+        "number says little. category/...: one kind of prompt. closings: these alone, "
+        "without prompts on which a reply is cut; where one in five is, no number has them."
     )
     leaderboard: ClassVar = (Column(2, "Style", "of the gap", from_base=True),)
     topics: ClassVar = {
@@ -75,21 +79,28 @@ class StyleTransfer(AbstractMetric):
         "short_replies": ("short_replies",),
     }
 
+    def on_page(self) -> tuple[tuple[Column, ...], Mapping[Topic, tuple[str, ...]]]:
+        """Style of traces has a column of its own, and says nothing of the style of answers."""
+        if self.part == "trace":
+            return (Column(3, "Trace style", "of the gap", from_base=True),), {}
+        return self.leaderboard, self.topics
+
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The way, its families and categories, what is beyond unrelated models, and what else there is."""
         panels = sorted(panels, key=lambda p: p.task)
-        grounded = ground(panels, self.shortest)
-        student, unit = moved(panels, grounded, self.shortest), panels[0].gap_unit
-        frame = student.axis.frame(student.rows)
+        grounded = ground(panels, self.shortest, self.part)
+        student = moved(panels, grounded, self.shortest, self.part)
+        frame, unit = student.frame(), panels[0].gap_unit
         way = _way(student.points, frame)
         gaps = {
             "": way.ratio(),
             **{name: way.ratio(name) for name in FAMILIES},
+            "closings": _closings(student),
             **_by_category(student, panels),
         }
         own = frame.prompts
         short = Mean(student.short.astype(np.float64), own.ids, own.clusters)
-        crowd = _unrelated(grounded, panels[0].student.lineage)
+        crowd = _unrelated(grounded, panels[0].student.lineage, closings=not student.cut)
         return [
             *(Finding(statistic, name, unit=unit) for name, statistic in gaps.items()),
             Finding(
@@ -169,7 +180,7 @@ def _way(points: Float32s, frame: Frame) -> _Way:
     """Products on the prompts of a frame. Raises Unavailable where teacher and base write alike."""
     if not frame.gap.any():
         raise Unavailable("teacher and base write alike on every prompt: there is no gap in style")
-    units = by_unit(points, frame.codes)
+    units = by_unit(with_closings(points, frame.complete), frame.codes)
     parts = {name: product(units[:, own], frame.gap[:, own]) for name, own in FAMILIES.items()}
     return _Way(parts, total(parts), product(units, units, kernel=False), frame)
 
@@ -186,37 +197,49 @@ def _few(lineages: int) -> str:
     return reasons.few(lineages, what, FEWEST_LINEAGES)
 
 
-def _unrelated(grounded: Ground, lineage: str) -> Given | str:
+def _unrelated(grounded: Ground, lineage: str, *, closings: bool) -> Given | str:
     """Mean and standard deviation of the ways of unrelated lineages but this one."""
-    ways = [r for name, r in grounded.readings().items() if name != lineage]
+    ways = [r for name, r in grounded.readings(closings).items() if name != lineage]
     if not ways:
         return _few(len(grounded.crowd.names))
     mean, sd = float(np.mean(ways)), float(np.std(ways, ddof=1))
     return Given(mean, mean - sd, mean + sd, len(ways), "models")
 
 
+def _closings(student: Moved) -> Ratio | str:
+    """The way of the closings alone, on prompts on which nobody's reply is cut, or the reason why there is none."""
+    if student.cut:
+        return student.cut
+    try:
+        frame = student.axis.frame(
+            tuple(student.rows[i] for i in student.whole), tuple(range(len(student.whole)))
+        )
+    except Unavailable as error:
+        return str(error)
+    own = by_unit(student.points[list(student.whole), CLOSINGS], frame.codes)
+    gap = frame.gap[:, CLOSINGS]
+    if not gap.any():
+        return "teacher and base close all replies alike"
+    return _ratio(product(own, gap), product(gap, gap), frame)
+
+
 def _by_category(student: Moved, panels: Sequence[Panel]) -> dict[str, Ratio | str]:
     """category/NAME -> the way on its prompts; empty where fewer than two categories have enough prompts."""
     prompts = student.axis.prompts.prompts
-    places: dict[str, list[int]] = {}
-    for place, row in enumerate(student.rows):
-        places.setdefault(_category(prompts[row]), []).append(place)
     needed = max(2, *(p.minimum for p in panels))
-    if sum(len(at) >= needed for at in places.values()) < 2:
-        return {}
-    return {f"category/{name}": _on(student, places[name], needed) for name in sorted(places)}
+    places = by_category([prompts[row] for row in student.rows], needed)
+    return {f"{CATEGORY}{name}": _on(student, at, needed) for name, at in places.items()}
 
 
 def _on(student: Moved, at: Sequence[int], needed: int) -> Ratio | str:
     """The way on some of the student's prompts, or the reason why it has no number."""
     try:
         reasons.require(len(at), needed, "prompts of this kind")
-        frame = student.axis.frame(tuple(student.rows[i] for i in at))
+        whole = set(student.whole)
+        places = tuple(k for k, i in enumerate(at) if i in whole)
+        frame = student.axis.frame(
+            tuple(student.rows[i] for i in at), places if len(places) >= needed else ()
+        )
         return _way(student.points[list(at)], frame).ratio()
     except Unavailable as error:
         return str(error)
-
-
-def _category(prompt: Prompt) -> str:
-    """The prompt's category, in a form that can be part of a score's name."""
-    return " ".join(prompt.category.replace("/", " ").replace("+", " ").split()) or _NO_CATEGORY

@@ -14,22 +14,30 @@ import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
-from harness.panel.grades import SHARES, column_name, leaves
+from harness.panel.grades import (
+    SHARES,
+    column_name,
+    each_category,
+    graded,
+    leaves,
+    mean_of,
+    same_column,
+)
 from harness.panel.panel import Looks, Panel, View
+from harness.panel.prompts import Prompts
+from harness.panel.samples import rate, share_of
 from harness.panel.side import Side
-from harness.types import Better, Finding, Given, GradeColumn, Mean, Statistic, Unavailable
+from harness.types import Better, Finding, Given, GradeColumn, Mean, Smooth, Statistic, Unavailable
 
 
-def sorted_mean(column: GradeColumn, side: Side) -> Mean:
-    """A column's values as a mean over prompts, sorted by prompt id."""
-    asked = [side.requests.prompts[int(i)] for i in column.prompt]
-    order = sorted(range(len(asked)), key=lambda i: asked[i].id)
-    prompts = [asked[i] for i in order]
-    return Mean(
-        np.asarray(column.value, dtype=np.float64)[order],
-        tuple(p.id for p in prompts),
-        tuple(p.cluster for p in prompts),
-    )
+def prompt_mean(column: GradeColumn, side: Side) -> Mean | Smooth:
+    """A column's values as a mean over prompts, each the mean over its samples, sorted by prompt id."""
+    values = graded(side, (column.leaf, column.metric, column.filter))
+    named = (p for p in side.requests.prompts if p.id in values)
+    rows = Prompts(tuple(sorted(named, key=lambda prompt: prompt.id)))
+    table = np.array([values[i] for i in rows.ids], dtype=np.float64)
+    sampled_share = bool(side.sample_grades) and column.metric in SHARES
+    return rate(table, rows) if sampled_share else Mean(table, rows.ids, rows.clusters)
 
 
 @dataclass(frozen=True)
@@ -40,20 +48,21 @@ class TaskScore(AbstractMetric):
     better: ClassVar[Better] = "higher"
     looks_at: ClassVar[Looks] = Looks((View.GRADES,))
     explanation: ClassVar[str] = (
-        "What lm-eval itself reports for this model on this task; unanswered counts as wrong. The interval is over "
+        "What lm-eval itself reports for this model on this task; unanswered counts as wrong. Asked several times, it "
+        "is the mean over all answers to a prompt (pass@1), then over prompts. The interval is over "
         "prompts and describes this checkpoint, not the recipe that made it. A number that is no mean over prompts "
-        "has no interval."
+        "has no interval. category/...: one kind of prompt, by the first grade that is a share of something right."
     )
     topics: ClassVar = {"own_score": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
-        """One entry per (leaf, metric, filter) of the student, in lm-eval's order."""
+        """One entry per (leaf, metric, filter) of the student, in lm-eval's order; then categories of prompts."""
         side, minimum = panels[0].student, panels[0].minimum
         if side.grades is None or not side.grades.columns:
             raise Unavailable(f"{side.model} has no grades")
         per_leaf = Counter(c.leaf for c in side.grades.columns)
         single = len(per_leaf) == 1
-        return [
+        findings = [
             Finding(
                 _statistic(column, side, minimum),
                 "" if per_leaf[column.leaf] == 1 else column_name(column),
@@ -63,20 +72,24 @@ class TaskScore(AbstractMetric):
             )
             for column in side.grades.columns
         ]
+        kind = share_of if side.sample_grades else mean_of
+        return findings + each_category(panels[0].only("student"), SHARES, kind)
 
 
 def _statistic(column: GradeColumn, side: Side, minimum: int) -> Statistic | str:
     """The mean over prompts, lm-eval's aggregate where it is not a mean, or the reason why there is neither."""
-    n = len(column.prompt) or _asked(column.leaf, side)
+    mean = prompt_mean(column, side) if len(column.prompt) else None
+    n = len(mean.prompts) if mean else _asked(column.leaf, side)
     if n < minimum:
         return reasons.few(n, "graded prompts", minimum)
-    if len(column.prompt):
-        return sorted_mean(column, side)
+    if mean:
+        return mean
+    place = (column.leaf, column.metric, column.filter)
+    aggregates = [c.aggregate for c in same_column(side, place) if c.aggregate is not None]
     if column.aggregate is None:
         return column.reason or "lm-eval gives no number here"
-    return Given(
-        column.aggregate, None, None, n, note=column.reason or "no mean over prompts: no interval"
-    )
+    note = column.reason or "no mean over prompts: no interval"
+    return Given(float(np.mean(aggregates)), None, None, n, note=note)
 
 
 def _asked(leaf: str, side: Side) -> int:

@@ -23,7 +23,7 @@ from harness.panel.samples import (
     Answers,
     Samples,
     align_samples,
-    bootstrapped,
+    over_base,
     over_controls,
     rate,
     require_samples,
@@ -139,7 +139,7 @@ def _favourites(rows: Samples) -> list[Finding]:
         )
 
     mine, of_base = said(rows["student"]), rows.get("base")
-    beyond = bootstrapped(mine - said(of_base), rows) if of_base is not None else reasons.NO_BASE
+    beyond = over_base(mine, None if of_base is None else said(of_base), rows)
     controls = {name: said(answers) for name, answers in rows.controls.items()}
     return [
         Finding(rate(mine, rows), "favourite"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ _APPLIED = frozenset(
         "LN_TUNING",
     ]
 )
+# peft 0.21 writes a module that was trained whole, and whose size changed, under three names
+_COPY = re.compile(r"\.(modules_to_save|original_module)\.weight$")
 
 
 def adapter_faults(folder: Path) -> list[str]:
@@ -97,7 +100,9 @@ def with_adapter(model: Any, folder: Path, name: str, path: str) -> Any:
             config.inference_mode = True
             wrapped = PeftModel(model, config)
             result = wrapped.load_adapter(str(folder), "default", torch_device="cpu")
-        strange = [*result.unexpected_keys, *result.missing_keys]
+        names = set(tensor_shapes(folder / WEIGHTS))
+        copies = {k for k in names if _COPY.search(k) and _COPY.sub(".weight", k) in names}
+        strange = [*(k for k in result.unexpected_keys if k not in copies), *result.missing_keys]
         reason = f"no place for, or no value of, {strange[0]}" if strange else ""
     except (RuntimeError, ValueError, KeyError, TypeError, ImportError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -44,6 +44,21 @@ class Contexts:
         self._say_frame()
         return Context(render(speller, messages, request.open, options), rendered=True)
 
+    def pair(self, request: Request) -> tuple[list[int], list[int], str]:
+        """Token ids of a context and of what is scored behind it, and the text that the latter spell.
+
+        A text to read stands where the chat template puts a reply, in all other cases behind the last word. A blank
+        before a reply is part of its first token.
+        """
+        context, text = self.of(request), request.continuation
+        if request.kind == "read" and context.rendered and request.open:
+            gap = self._frame.gap if self._frame else ""
+            before = gap.rstrip(" ")
+            context = Context(context.text + before, rendered=True)
+            return (*self.loaded.speller.read_pair(context, text, gap[len(before) :]), text)
+        moved = context.text[len(context.text.rstrip()) :]
+        return (*self.loaded.speller.encode_pair(context, text), moved + text)
+
     def prompt(self, request: Request, max_new: int) -> tuple[tuple[int, ...], int]:
         """Token ids of a text to continue with room for `max_new` behind it, and how many were left out.
 
@@ -114,6 +129,12 @@ class Contexts:
 
     def _say_ends(self) -> None:
         frame, ends, token = self._frame, self.loaded.eos_ids, self.loaded.speller.token
+        if frame and frame.gap.strip() and not frame.opens:
+            self.say(
+                f"its chat template does not open a reply: earlier ones begin with {_quoted(frame.gap.strip())}, which "
+                "is not written before a new one, so that it may go on with the question",
+                True,
+            )
         if frame and frame.stop:
             self.say(
                 f"no token closes a turn in its chat template: a reply also ends at {_quoted(frame.stop)} in its text",

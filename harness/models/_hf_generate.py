@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, require_numbers, token_columns
+from harness.text.clean import TAGS, reply_start
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Job:
     stops: tuple[str, ...]
     closing: int | None  # token that ends the reply beside the model's own ends
     seed: str  # seeds its draws
+    opened: str = ""  # the tag of a trace that the prompt opens, so that the text begins inside it
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ def _ended(loaded: LoadedModel, live: Sequence[_Draft], windows: dict[str, int])
     return [
         _is_end(loaded, draft)
         or len(draft.ids) >= draft.job.max_new
-        or (i in tails and any(stop in tails[i] for stop in draft.job.stops))
+        or (i in tails and _stops(loaded, draft, tails[i]))
         for i, draft in enumerate(live)
     ]
 
@@ -253,8 +255,10 @@ def _ended(loaded: LoadedModel, live: Sequence[_Draft], windows: dict[str, int])
 def _finish(loaded: LoadedModel, draft: _Draft, top: int) -> Written:
     ends_turn = draft.ids[-1] == draft.job.closing  # need not be a special token
     ids = draft.ids[:-1] if ends_turn else draft.ids
-    whole = loaded.tokenizer.decode(ids, skip_special_tokens=True)
-    text = cut(whole, draft.job.stops)
+    whole = _spelled(loaded.tokenizer, ids)
+    start = reply_start(whole, draft.job.opened)
+    said = "" if start is None else cut(whole[start:], draft.job.stops)
+    text = whole if start is None else whole[:start] + said
     if _is_end(loaded, draft):
         stop = "eos"
     else:
@@ -263,6 +267,34 @@ def _finish(loaded: LoadedModel, draft: _Draft, top: int) -> Written:
     text = cut(text, (ends,)) if ends else text
     scores = TokenScores(*(np.stack(c) for c in zip(*draft.columns, strict=True))) if top else None
     return Written(draft.ids, text, stop, scores, draft.job.n_cut)
+
+
+def _stops(loaded: LoadedModel, draft: _Draft, tail: str) -> bool:
+    """Whether a stop string stands in the last few tokens of a draft, and in the reply: traces are not stopped."""
+    if not any(stop in tail for stop in draft.job.stops):
+        return False
+    whole = str(loaded.tokenizer.decode(draft.ids))
+    start = reply_start(whole, draft.job.opened)
+    if not start:
+        return start == 0
+    return any(stop in whole[start:] for stop in draft.job.stops)
+
+
+def _spelled(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The text of token ids without special tokens, but for the tags of traces, which some tokenizers make special."""
+    tags = [
+        i
+        for t in set(tokenizer.all_special_tokens) & TAGS
+        if (i := tokenizer.convert_tokens_to_ids(t)) in ids
+    ]
+    if not tags:
+        return str(tokenizer.decode(ids, skip_special_tokens=True))
+    pieces, start = list[str](), 0
+    for place in [*(k for k, i in enumerate(ids) if i in tags), len(ids)]:
+        pieces.append(tokenizer.decode(ids[start:place], skip_special_tokens=True))
+        pieces += [tokenizer.convert_ids_to_tokens(i) for i in ids[place : place + 1]]
+        start = place + 1
+    return "".join(pieces)
 
 
 def _is_end(loaded: LoadedModel, draft: _Draft) -> bool:

@@ -23,7 +23,7 @@ from harness.models._hf_generate import Job, Written, write
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, Window, rolling_windows, score_windows
 from harness.models._hf_settings import check_settings
-from harness.models._hf_text import Context
+from harness.text.clean import opened_trace
 from harness.types import Decoding, DistillbenchError, Ints, Outputs, Request, TokenColumns
 
 _TOKEN_BUDGET = {"cpu": 8192, "mps": 16384, "cuda": 65536}  # padded tokens per batch; speed only
@@ -87,7 +87,8 @@ class HfSession(BatchedSession):
             jobs = [self._job(requests[i], prompt_ids[i], decoding) for i in writing]
             check_settings(self._loaded)
             written = write(self._loaded, jobs, decoding.top_logprobs)
-            rows.update(zip(writing, map(_written_row, written), strict=True))
+            opened = [job.opened for job in jobs]
+            rows.update(zip(writing, map(_written_row, written, opened), strict=True))
         scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]
         if scoring:
             found = self._scored([requests[i] for i in scoring], decoding.top_logprobs)
@@ -154,6 +155,7 @@ class HfSession(BatchedSession):
             stops=self._contexts.stops(request),
             closing=self._contexts.closing,
             seed=draw_seed(*drawn),  # with the model's fingerprint: models must not share draws
+            opened=opened_trace(self._contexts.of(request).text),
         )
 
     def _scored(self, requests: Sequence[Request], top: int) -> list[_Row]:
@@ -170,19 +172,15 @@ class HfSession(BatchedSession):
         """The text whose log-probability is wanted, and the windows that score it."""
         loaded = self._loaded
         speller, most = loaded.speller, loaded.max_length
-        if request.kind == "read":
-            tokens = speller.encode(Context(request.continuation, rendered=False))
-            windows = rolling_windows(tokens, speller.prefix_id, most)
-            return _Text(request.continuation, windows, 0)
-        context = self._contexts.of(request)
-        start, target = speller.encode_pair(context, request.continuation)
+        start, target, spelled = self._contexts.pair(request)
+        if request.kind == "read" and request.context == "":
+            return _Text(spelled, rolling_windows(target, start[0], most), 0)
         if not target or len(target) > most:
             raise DistillbenchError(
                 f"model {loaded.name}: expected a continuation of 1 to {most} tokens, got {len(target)}; "
-                "shorten the text, or raise max_length if the model allows it"
+                "shorten the text (`max_bytes` of a reading task), or raise max_length if the model allows it"
             )
         kept, n_cut = cut(start, speller.first_tokens(start), most + 1 - len(target))
-        spelled = context.text[len(context.text.rstrip()) :] + request.continuation
         return _Text(spelled, [Window(kept, tuple(target))], n_cut)
 
     def _outputs(self, requests: Sequence[Request], rows: Sequence[_Row], top: int) -> Outputs:
@@ -224,10 +222,10 @@ class HfSession(BatchedSession):
         return {i: name or "" for i, name in zip(ids, names, strict=True)}
 
 
-def _written_row(done: Written) -> _Row:
-    """One text as an answer."""
-    n = len(done.ids)
-    return _Row(done.text, done.stop, np.nan, None, n, done.ids, done.text, done.scores, done.n_cut)
+def _written_row(done: Written, opened: str) -> _Row:
+    """One text as an answer, behind the tag of the trace that the chat template opened for it."""
+    n, text = len(done.ids), f"{opened}\n{done.text}" if opened else done.text
+    return _Row(text, done.stop, np.nan, None, n, done.ids, done.text, done.scores, done.n_cut)
 
 
 def _row(text: _Text, scores: Sequence[TokenScores]) -> _Row:

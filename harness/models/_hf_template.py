@@ -29,6 +29,10 @@ class Frame:
     closing: int | None  # token that closes an assistant's turn; None = no token does
     stop: str  # where no token does: the text that does; "" = none
     n_header: int  # tokens between the last question and the reply
+    gap: (
+        str  # what stands between a conversation that waits for a reply and the reply; "" = nothing
+    )
+    opens: bool  # whether anything is written that opens a reply
     dated: bool  # whether it asks for the date
 
 
@@ -36,11 +40,7 @@ def render(speller: Speller, messages: Sequence[Message], is_open: bool, options
     """A conversation as text, by the model's own chat template."""
     import jinja2
 
-    if not speller.tokenizer.chat_template:
-        raise DistillbenchError(
-            f"model {speller.name}: expected a chat template, got a tokenizer without one; "
-            "set tokenizer.chat_template and save it, or ask in plain text (chat: false)"
-        )
+    _check_template(speller)
     try:
         text = _apply(speller, messages, is_open, options)
     except (jinja2.exceptions.TemplateError, ValueError) as error:
@@ -54,7 +54,38 @@ def render(speller: Speller, messages: Sequence[Message], is_open: bool, options
             f"model {speller.name}: its chat template leaves the system message out ({unheard[0][:60]!r}); say so by "
             "`drop_system: true`, or delete `system`"
         )
+    _check_asked(speller, messages, text)
     return text
+
+
+def _check_template(speller: Speller) -> None:
+    """Raises DistillbenchError where a tokenizer has no chat template, or several and none called default."""
+    template = speller.tokenizer.chat_template
+    if isinstance(template, Mapping) and "default" not in template:
+        raise DistillbenchError(
+            f"model {speller.name}: expected one chat template, or one called default, got {', '.join(template)}; set "
+            "tokenizer.chat_template to one of them and save it"
+        )
+    if not template:
+        raise DistillbenchError(
+            f"model {speller.name}: expected a chat template, got a tokenizer without one; "
+            "set tokenizer.chat_template and save it, or ask in plain text (chat: false)"
+        )
+
+
+def _check_asked(speller: Speller, messages: Sequence[Message], text: str) -> None:
+    """Raises DistillbenchError where the last question is not in what the template made of the conversation.
+
+    Templates of models that see write parts of a message, and nothing at all of a message that is one text.
+    """
+    asked = next((m.text for m in reversed(messages) if m.role == "user"), "")
+    words = re.findall(r"\w+", asked)
+    if words and max(words, key=len) not in text:
+        raise DistillbenchError(
+            f"model {speller.name}: its chat template leaves the question out ({asked[:60]!r}): expected one that "
+            "writes messages that are plain texts; set tokenizer.chat_template to such a one and save it, or ask in "
+            "plain text (chat: false)"
+        )
 
 
 def frame_of(speller: Speller, options: Options, system: str | None = None) -> Frame | None:
@@ -75,11 +106,15 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
     between = talk.partition(_REPLY)[2].partition(_AGAIN)[0]
     closing = _closing(speller, between)
     header = Context(talk.rpartition(_AGAIN)[2], rendered=True)
+    before_reply = talk.partition(_REPLY)[0]
+    gap = before_reply[len(one) :] if before_reply.startswith(one) else ""
     return Frame(
         adds=_words_before(speller, one.partition(_ASKED)[0], between),
         closing=closing,
         stop=_stop(between) if closing is None else "",
         n_header=len(speller.encode(header)),
+        gap=gap,
+        opens=one != _unopened(speller, (*opening, turns[0]), options),
         dated=one != later,
     )
 
@@ -90,17 +125,28 @@ def _apply(
     is_open: bool,
     options: Options,
     day: datetime.datetime = DAY,
+    opens: bool = True,
 ) -> str:
     tokenizer = speller.tokenizer
     text: str = tokenizer.apply_chat_template(
         [{"role": m.role, "content": m.text} for m in messages],
         chat_template=_calendar(day) + tokenizer.get_chat_template(),
         tokenize=False,
-        add_generation_prompt=is_open,
+        add_generation_prompt=is_open and opens,
         continue_final_message=not is_open,
         **options,
     )
     return text
+
+
+def _unopened(speller: Speller, messages: Sequence[Message], options: Options) -> str:
+    """A conversation that does not wait for a reply; "" where the template refuses one."""
+    import jinja2
+
+    try:
+        return _apply(speller, messages, True, options, opens=False)
+    except (jinja2.exceptions.TemplateError, ValueError):
+        return ""
 
 
 def _calendar(day: datetime.datetime) -> str:

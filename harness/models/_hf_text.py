@@ -1,8 +1,12 @@
 """Text to token ids: what the tokenizer adds, and where a context ends.
 
 Differs from lm-eval 0.4.13 (models/huggingface.py, api/model.py) where its ids are not those that a model is used
-with: nothing is put behind a text (a tokenizer saved with `add_eos_token` ends every context there), and a conversation
-that a chat template has written gets no second beginning, as `apply_chat_template(tokenize=True)` does it.
+with: nothing is put behind a text (a tokenizer saved with `add_eos_token` ends every context there), a conversation
+that a chat template has written gets no second beginning, as `apply_chat_template(tokenize=True)` does it, and a whole
+text is read after one beginning (there a tokenizer that adds one has two, the second of which counts as text).
+Options of lm-eval's tasks are scored as there: in chat the white space that a template ends with is moved to the
+option. It is the same for all options of a question, so the likeliest stays the likeliest; `acc_norm` divides it by
+each option's length. Texts that are read (`read_pair`) have no such bar, and are cut where the template ends.
 """
 
 from __future__ import annotations
@@ -50,15 +54,29 @@ class Speller:
         """Token ids of context and continuation, cut where the context's own tokens end.
 
         White space at the context's end goes to the continuation: most tokenizers join it to the word that follows.
-        Where a token spans the boundary, it goes to the continuation as well.
+        Where a token spans the boundary, it goes to the continuation as well. Something always stands before the
+        continuation: the token that precedes texts without a context, if nothing else is left.
         """
-        if context.text == "":
-            ids = self._bare(continuation)
+        if not context.text.strip():
+            ids = self._bare(context.text + continuation)
             return (ids[:1], ids[1:]) if ids[:1] == [self.prefix_id] else ([self.prefix_id], ids)
         whole = self.encode(Context(context.text + continuation, context.rendered))
         start = self.encode(Context(context.text.rstrip(), context.rendered))
         n = _n_common(start, whole)
-        return whole[:n], whole[n:]
+        return whole[:n] or [self.prefix_id], whole[n:]
+
+    def read_pair(self, context: Context, text: str, blank: str) -> tuple[list[int], list[int]]:
+        """Token ids of a conversation that a chat template has closed, and of the reply behind it.
+
+        The context's are those that the model is asked with. The reply's are those behind them when the template
+        renders both, or its own where they would join a token of the context. `blank`: what the template puts before
+        a reply that does not begin with one.
+        """
+        start = self.encode(context)
+        lead = "" if text[:1].isspace() else blank
+        whole = self.encode(Context(context.text + lead + text, rendered=True))
+        n = len(start)
+        return start, whole[n:] if whole[:n] == start else self._bare(text)
 
     def first_tokens(self, ids: Sequence[int]) -> int:
         """How many ids at the start of a context are its beginning rather than its text: they survive a cut."""

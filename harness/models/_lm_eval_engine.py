@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,11 +20,28 @@ from harness.models._lm_eval_client import hear_names
 from harness.models._lm_eval_tries import is_client, told, watch
 from harness.models._lm_eval_types import CHAT_ONLY, SEEDED
 from harness.models._session import Facts
-from harness.types import Decoding, DistillbenchError, Kind, Outputs, Request
+from harness.types import Decoding, DistillbenchError, Outputs, Request
 
-_METHODS = {"score": "loglikelihood", "read": "loglikelihood_rolling", "generate": "generate_until"}
+Way = Literal["score", "read", "read behind", "generate"]
+_METHODS: Mapping[Way, str] = {
+    "score": "loglikelihood",
+    "read": "loglikelihood_rolling",
+    "read behind": "loglikelihood",
+    "generate": "generate_until",
+}
 # what lm-eval raises where its arguments or its server are wrong
 _GENERAL = (OSError, RuntimeError, ValueError, KeyError, TypeError, AssertionError)
+
+
+class Rendered(str):
+    """A conversation that a chat template has written, and closed for a reply."""
+
+
+def way_of(request: Request) -> Way:
+    """How a request is asked: texts to read differ by whether something stands before them."""
+    if request.kind == "choose":
+        raise ValueError("lm-eval's models make no choices")
+    return "read behind" if request.kind == "read" and request.context != "" else request.kind
 
 
 class Engine:
@@ -65,38 +83,61 @@ class Engine:
         """Type, snapshot and version."""
         return {"type": self.type, "snapshot": self.snapshot, "lm_eval": version("lm_eval")}
 
-    def call(self, kind: Kind, asked: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Any], str]:
-        """lm-eval's answers to requests of one kind, in order, and "" or what failed.
+    def call(self, way: Way, asked: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Any], str]:
+        """lm-eval's answers to requests that are asked in one way, in order, and "" or what failed.
 
         The failure is text, so that no reference to the exception remains.
         """
         from lm_eval.api.instance import Instance
 
-        methods = {
-            "score": self.made.loglikelihood,
-            "read": self.made.loglikelihood_rolling,
-            "generate": self.made.generate_until,
-        }
+        method = getattr(self.made, _METHODS[way])
         instances = [
-            Instance(request_type=_METHODS[kind], doc={}, arguments=arguments, idx=i)
+            Instance(request_type=_METHODS[way], doc={}, arguments=arguments, idx=i)
             for i, arguments in enumerate(asked)
         ]
         # we show our own bar
-        quiet = "disable_tqdm" in inspect.signature(methods[kind]).parameters
+        quiet = "disable_tqdm" in inspect.signature(method).parameters
         options = {"disable_tqdm": True} if quiet else {}
-        with muffled(self._hear):
+        with muffled(self._hear), self._cut_at_templates(way == "read behind"):
             try:
-                return methods[kind](instances, **options), ""
+                return method(instances, **options), ""
             except _failures() as error:
                 failure = _first_line(error)
             # ending tasks log the headers of their requests: drop these lines too
             gc.collect()
         return (), failure
 
-    def failed(self, kind: Kind, n: int, failure: str) -> DistillbenchError:
+    @contextmanager
+    def _cut_at_templates(self, wanted: bool) -> Iterator[None]:
+        """Inside, where `wanted`, a text behind a conversation begins where the chat template ends.
+
+        lm-eval 0.4.13 (api/model.py, `TemplateLM._encode_pair`) moves the template's last white space to the text.
+        """
+        from lm_eval.api.model import TemplateLM
+
+        if not wanted or not isinstance(self.made, TemplateLM):
+            yield
+            return
+        own = self.made._encode_pair
+
+        def pair(context: str, continuation: str) -> tuple[list[int], list[int]]:
+            if not isinstance(context, Rendered):
+                start, target = own(context, continuation)
+                return start, target
+            start, whole = (self.made.tok_encode(t) for t in (context, context + continuation))
+            n = len(start)
+            return start, whole[n:] if whole[:n] == start else self._bare(continuation)
+
+        self.made._encode_pair = pair
+        try:
+            yield
+        finally:
+            del self.made._encode_pair
+
+    def failed(self, way: Way, n: int, failure: str) -> DistillbenchError:
         """The error for `n` requests some of which were not answered."""
         return DistillbenchError(
-            f"model {self.name}: {self.type} failed on {n} requests ({_METHODS[kind]}): {failure}; "
+            f"model {self.name}: {self.type} failed on {n} requests ({_METHODS[way]}): {failure}; "
             "check the server and `args`; what was answered before is kept"
         )
 
@@ -114,7 +155,7 @@ class Engine:
             n_tokens=np.array([self._n_tokens(text) for text in spelled], dtype=np.int64),
             text=texts,
             stop=tuple("unknown" if r.kind == "generate" else None for r in requests),
-            logprob_nats=np.array([_nats(r.kind, a) for r, a in pairs], dtype=np.float64),
+            logprob_nats=np.array([_nats(r, a) for r, a in pairs], dtype=np.float64),
             greedy=tuple(bool(a[1]) if r.kind == "score" else None for r, a in pairs),
             choice=(None,) * len(requests),
             answered=(True,) * len(requests),
@@ -126,9 +167,10 @@ class Engine:
             raise DistillbenchError(
                 f"model {self.name}: lm-eval returns no tokens; set decoding.top_logprobs=0"
             )
-        if request.kind == "read":
+        way = way_of(request)
+        if way == "read":
             return (request.continuation,)
-        if request.kind == "score":
+        if way != "generate":
             return (self._context(request), request.continuation)
         temperature = decoding.temperature if request.temperature is None else request.temperature
         options: dict[str, Any] = {
@@ -159,7 +201,9 @@ class Engine:
             return request.context
         messages = with_system(request.context, self._system)
         history = [{"role": m.role, "content": m.text} for m in messages]
-        return self.made.apply_chat_template(history, add_generation_prompt=request.open)
+        text = self.made.apply_chat_template(history, add_generation_prompt=request.open)
+        closed = isinstance(text, str) and request.open
+        return Rendered(text) if closed else text
 
     def _n_tokens(self, text: str) -> int:
         """Tokens of a text; 0 if the type has no tokenizer."""
@@ -168,7 +212,12 @@ class Engine:
         made = self.made
         if not isinstance(made, TemplateLM) or made.tokenizer is None or self.type in CHAT_ONLY:
             return 0
-        return len(made.tok_encode(text, add_special_tokens=False))
+        return len(self._bare(text))
+
+    def _bare(self, text: str) -> list[int]:
+        """Token ids of a text alone."""
+        ids: list[int] = self.made.tok_encode(text, add_special_tokens=False)
+        return ids
 
     def _hear(self, record: logging.LogRecord) -> None:
         """Reports what a user should know about a log line, in our own words, and most messages once only."""
@@ -187,11 +236,12 @@ def _failures() -> tuple[type[Exception], ...]:
     return (*_GENERAL, IndexError, aiohttp.ClientError)
 
 
-def _nats(kind: Kind, found: Any) -> float:
+def _nats(request: Request, found: Any) -> float:
     """The log-probability in lm-eval's answer; NaN for texts."""
-    if kind == "generate":
+    way = way_of(request)
+    if way == "generate":
         return float("nan")
-    return float(found[0] if kind == "score" else found)
+    return float(found if way == "read" else found[0])
 
 
 def _first_line(error: Exception) -> str:

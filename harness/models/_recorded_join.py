@@ -153,11 +153,17 @@ def _answer_keys(answer: Answer) -> Iterator[Key]:
 def _whole(request: Request) -> Iterator[Key]:
     """The request as its whole text; an answer whose file says nothing of a system message fits any."""
     if isinstance(request.context, str):
-        yield request.kind, request.context, request.continuation, None
+        yield recorded_kind(request), request.context, request.continuation, None
         return
     context, system = flattened(request.context)
     for known in dict.fromkeys([system, None]):
         yield request.kind, context, request.continuation, known
+
+
+def recorded_kind(request: Request) -> Kind:
+    """What the answer to a request is in a file: a text behind plain text is a continuation that lm-eval scores."""
+    behind = request.kind == "read" and isinstance(request.context, str) and request.context != ""
+    return "score" if behind else request.kind
 
 
 def _last(request: Request) -> Iterator[Key]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.files.answers import Answer
 from harness.files.cells import beginning
 from harness.models import Ask
-from harness.models._recorded_join import Joined
+from harness.models._recorded_join import Joined, recorded_kind
 from harness.types import Request
 
 _COMPARED = 200  # prompts that are searched for the nearest
@@ -16,7 +16,7 @@ _COMPARED = 200  # prompts that are searched for the nearest
 
 def leftovers(answers: Sequence[Answer], ask: Ask, joined: Joined) -> str:
     """A line on answers that fit no prompt, where prompts are without one too; "" where nothing is missing."""
-    kinds = {request.kind for request in ask.requests}
+    kinds = {recorded_kind(request) for request in ask.requests}
     left = [a for i, a in enumerate(answers) if i not in joined.used and a.kind in kinds]
     prompts = {a.shown for a in left}
     lonely = [
@@ -39,13 +39,19 @@ def no_match(file: str, answers: Sequence[Answer], ask: Ask) -> str:
     """Why not one request is answered, with the nearest of both sides and the cures."""
     requests = [request for request in ask.requests if not request.replies]
     kinds = {answer.kind for answer in answers}
-    if requests[0].kind not in kinds:
+    kind = recorded_kind(requests[0])
+    if kind not in kinds:
         present = ", ".join(sorted(kinds))
-        return f"{file} holds answers to {present} requests, none to {requests[0].kind} requests"
-    same = [a for a in answers if a.kind == requests[0].kind]
+        return f"{file} holds answers to {present} requests, none to {kind} requests"
+    same = [a for a in answers if a.kind == kind]
     shown, wanted = _nearest(list(dict.fromkeys(a.shown for a in same)), requests)
     systems = {a.shown: a.system for a in same}
     system = f" with the system message {beginning(systems[shown] or '')}" if systems[shown] else ""
+    if system and " ".join(shown.split()) == " ".join(wanted.split()):
+        return (
+            f"{file} answers none of the {len(requests)} requests: {beginning(shown)} was answered{system}; the "
+            "task asks without it: give the task the same one (`columns: {system: ...}`, or conversations as prompts)"
+        )
     return (
         f"{file} answers none of the {len(requests)} requests; wanted, for one: {beginning(wanted)}; "
         f"present, for one: {beginning(shown)}{system}; answers are joined by the prompt's text (columns: {{prompt: "

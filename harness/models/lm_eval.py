@@ -33,7 +33,7 @@ from harness.models import (
 )
 from harness.models._batches import slices
 from harness.models._lm_eval_client import arrivals
-from harness.models._lm_eval_engine import Engine
+from harness.models._lm_eval_engine import Engine, way_of
 from harness.models._lm_eval_tries import is_client
 from harness.models._lm_eval_types import (
     CHAT_ONLY,
@@ -174,14 +174,14 @@ class EngineSession(BatchedSession):
     def answer_batch(
         self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
-        """Outputs of one batch: one call of lm-eval for every kind of request in it."""
+        """Outputs of one batch: one call of lm-eval for every way in which it is asked."""
         answers: dict[int, Any] = {}
-        for kind in sorted({r.kind for r in requests}):
-            rows = [i for i, r in enumerate(requests) if r.kind == kind]
+        for way in sorted({way_of(r) for r in requests}):
+            rows = [i for i, r in enumerate(requests) if way_of(r) == way]
             asked = [self._engine.arguments(requests[i], decoding) for i in rows]
-            came, failure = self._engine.call(kind, asked)
+            came, failure = self._engine.call(way, asked)
             if failure:
-                raise self._engine.failed(kind, len(rows), failure)
+                raise self._engine.failed(way, len(rows), failure)
             answers.update(zip(rows, came, strict=True))
         return self._engine.outputs(requests, [answers[i] for i in range(len(requests))])
 
@@ -233,7 +233,7 @@ class ClientSession(AbstractSession):
                     yield Failed(key, error)
 
     def _chunks(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
-        """Requests of one kind that are handed over at once: after an interruption the first one alone.
+        """Requests that are asked in one way and at once: after an interruption the first one alone.
 
         Its answer shows whether it is still the same model.
         """
@@ -243,17 +243,17 @@ class ClientSession(AbstractSession):
             *(rows[i : i + self._batch] for i in range(first, len(rows), self._batch)),
         ]
         for cut in cuts:
-            for kind in sorted({row.request.kind for row in cut}):
-                yield [row for row in cut if row.request.kind == kind]
+            for way in sorted({way_of(row.request) for row in cut}):
+                yield [row for row in cut if way_of(row.request) == way]
 
     def _arriving(self, rows: Sequence[_Row]) -> Iterator[Answered]:
         if not rows:
             return
-        engine, failures, kind = self._engine, list[str](), rows[0].request.kind
+        engine, failures, way = self._engine, list[str](), way_of(rows[0].request)
         asked = [engine.arguments(row.request, row.ask.decoding) for row in rows]
 
         def call() -> Sequence[Any]:
-            answers, failure = engine.call(kind, asked)
+            answers, failure = engine.call(way, asked)
             failures.append(failure)
             return answers
 
@@ -267,7 +267,7 @@ class ClientSession(AbstractSession):
             yield Answered(row.ask.key, outputs, now_s - since_s)
             since_s = now_s
         if failures != [""]:
-            raise engine.failed(kind, len(rows), *failures or ["it stopped"])
+            raise engine.failed(way, len(rows), *failures or ["it stopped"])
 
     def _check_name(self) -> None:
         names = self._engine.names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ import numpy as np
 from harness.files.answers import Answer
 from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
-from harness.files.rows import ending, stamp
+from harness.files.packed import ending
+from harness.files.rows import stamp
 from harness.files.sources import Answers, Source, check_any, find_files, format_of, read_answers
 from harness.keys import describes, digest, place
 from harness.models import (
@@ -33,10 +35,12 @@ from harness.models._recorded_choices import Chosen, chosen
 from harness.models._recorded_join import Draws, Joined, Wanted, check_consistent, join
 from harness.models._recorded_words import leftovers, no_match
 from harness.schema import unknown
+from harness.text.clean import TRACES
 from harness.types import DistillbenchError, Kind, Outputs, Paths
 
 _AUTO = "auto"
 _TEXT: frozenset[Kind] = frozenset({"generate"})
+_SCORED = ("lm_eval_samples", "lighteval", "lighteval_flat")  # formats with log-probabilities
 _ALL: frozenset[Kind] = frozenset({"generate", "score", "read"})
 
 
@@ -49,11 +53,11 @@ class RecordedModel(AbstractModel):
     description serves many models.
     """
 
-    version = 2
+    version = 3
     file: str = place("")  # file or folder, relative to paths.data
     # auto = told from the first row; else a module in harness/files/formats
     format: str = _AUTO
-    # prompt, input, id, answer, choice, sample, system -> column
+    # prompt, input, id, answer, choice, sample, system, stop, trace -> column
     columns: dict[str, str] = field(default_factory=dict)
     # column -> value, or list of values, of this model's rows
     where: dict[str, Any] = place(default_factory=dict)
@@ -90,7 +94,7 @@ class RecordedModel(AbstractModel):
             named: dict[str, Kind] = {"answer": "generate", "choice": "choose"}
             return frozenset(kind for role, kind in named.items() if role in self.columns) or _TEXT
         by_ending = self.format == _AUTO and ending(Path(self.file)) in ("", ".jsonl", ".parquet")
-        return _ALL if by_ending or self.format in ("lm_eval_samples", "lighteval") else _TEXT
+        return _ALL if by_ending or self.format in _SCORED else _TEXT
 
     def faults(self, paths: Paths) -> list[str]:
         """What is wrong with the file; it is read whole."""
@@ -164,7 +168,7 @@ class RecordedSession(AbstractSession):
         """How the file was read, and which of its answers fit no prompt."""
         joined = self._joined(ask)
         left = leftovers(self._recorded.answers, ask, joined)
-        words = [left, self._chosen(ask, joined)[1].words]
+        words = [left, self._chosen(ask, joined)[1].words, _several(ask, joined.draws)]
         return [*self._recorded.notes, *joined.notes, *filter(None, words)]
 
     def facts(self) -> Facts:
@@ -197,11 +201,22 @@ def _row_of(prompt_id: str) -> str:
 
 def _rows(ask: Ask, draws: Mapping[int, Draws]) -> list[Answer | None]:
     """The answer to every request, or None. The second sample of a request that a task draws once is what a task that
-    draws twice calls its repeat.
+    draws twice calls its repeat; the second sample of that task begins behind its repeats.
     """
-    sample = ask.decoding.sample
-    drawn = (draws.get(i, {}).get(sample + r.repeat) for i, r in enumerate(ask.requests))
+    repeats = Counter((r.leaf, r.prompt, r.slot) for r in ask.requests)
+    places = (
+        ask.decoding.sample * repeats[r.leaf, r.prompt, r.slot] + r.repeat for r in ask.requests
+    )
+    drawn = (draws.get(i, {}).get(place) for i, place in enumerate(places))
     return [None if a is None or a.missing else a for a in drawn]
+
+
+def _several(ask: Ask, draws: Mapping[int, Draws]) -> str:
+    """That there are more answers to a prompt than one sample takes, told with the first; "" where there are not."""
+    most = max((len(own) for own in draws.values()), default=0)
+    if ask.decoding.sample or most <= 1 + max(r.repeat for r in ask.requests):
+        return ""
+    return f"up to {most} answers to a prompt are recorded; `samples` of the task says how many are used"
 
 
 def _outputs(
@@ -218,7 +233,10 @@ def _outputs(
         request=np.asarray(batch, dtype=np.int64),
         kind=tuple(r.kind for r in requests),
         n_tokens=np.zeros(len(requests), dtype=np.int64),
-        text=tuple(v if isinstance(v, str) else None for v in values),
+        text=tuple(
+            _with_trace(v, row) if row and isinstance(v, str) else None
+            for v, row in zip(values, own, strict=True)
+        ),
         stop=tuple(
             row.stop if row and isinstance(v, str) else None
             for v, row in zip(values, own, strict=True)
@@ -228,6 +246,14 @@ def _outputs(
         choice=tuple(options[i] for i in batch),
         answered=tuple(row is not None for row in own),
     )
+
+
+def _with_trace(text: str, row: Answer) -> str:
+    """The answer, behind what its file has of thoughts beside it."""
+    if not row.trace.strip():
+        return text
+    opening, closing = TRACES[0]
+    return f"{opening}\n{row.trace.strip()}\n{closing}\n\n{text}"
 
 
 @lru_cache(maxsize=256)

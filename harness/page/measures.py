@@ -15,6 +15,7 @@ from harness.board.record import (
     settings_among,
 )
 from harness.board.tables import ordered
+from harness.panel.prompts import is_category
 from harness.panel.topics import Topic
 from harness.types import Score
 
@@ -81,7 +82,8 @@ def _measure(
     keys = keys[:_MOST_COLUMNS]
     columns = tuple(Model(*key) for key in keys)
     table = tuple((part, task, tuple(row.get(k) for k in keys)) for (part, task), row in shown)
-    plots = list(dict.fromkeys(s.metric for s in scores if s.value is not None))[:_MOST_PLOTS]
+    drawn = (s.metric for s in scores if s.value is not None and not is_category(s.metric))
+    plots = list(dict.fromkeys(drawn))[:_MOST_PLOTS]
     return Measure(name, note, columns, table, left_out, tuple(plots))
 
 

@@ -55,6 +55,7 @@ class StudentPart:
     row: Row
     sentence: Sentence | None
     changes: tuple[SaidChange, ...]  # against base and teacher, task by task
+    relatives: tuple[str, ...]  # models of the run that are related to it or its teacher
     pictures: tuple[Picture, ...]
 
 
@@ -133,6 +134,7 @@ def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPa
             row,
             said.get(row.subject),
             tuple(said_changes(board.changes_of(row.subject), board.record.tasks)),
+            tuple(board.relatives_of(row.subject)),
             tuple(pictures.of_student(figures, board, row.subject, i)),
         )
         for i, row in enumerate(rows)

@@ -35,10 +35,9 @@ class AlignedChoices(Prompts):
 
     models: tuple[
         str, ...
-    ]  # (models,) student, teacher, base, as far as they are looked at; then controls, others
+    ]  # (models,) student, teacher, base, as far as they are looked at; then controls
     lineages: tuple[str, ...]  # (models,)
     n_core: int  # models before the controls
-    n_controls: int  # models after them that are controls
     probabilities: Floats  # (models, P, K)
     chosen: Ints  # (models, P) option; -1 where unanswered
     answered: Mask  # (models, P)
@@ -46,11 +45,6 @@ class AlignedChoices(Prompts):
     @property
     def controls(self) -> range:
         """Rows of the controls."""
-        return range(self.n_core, self.n_core + self.n_controls)
-
-    @property
-    def reference(self) -> range:
-        """Rows of controls and others."""
         return range(self.n_core, len(self.models))
 
     @property
@@ -125,6 +119,13 @@ def choice_table(side: Side) -> ChoiceTable:
     return ChoiceTable(asked, rows, probabilities, chosen, chosen >= 0)
 
 
+@once
+def unanswered(side: Side) -> frozenset[str]:
+    """Ids of the multiple-choice prompts of which a model's answer names no option; empty for other tasks."""
+    table = choice_table(side)
+    return frozenset(table.prompts[i].id for i in np.flatnonzero(~table.answered))
+
+
 _NULL, _ABSENT = -1, -2
 
 
@@ -162,8 +163,7 @@ def align_choices(panel: Panel) -> AlignedChoices:
         shared.prompts,
         tuple(s.model for s in sides),
         tuple(s.lineage for s in sides),
-        len(sides) - len(shared.controls) - len(shared.others),
-        len(shared.controls),
+        len(sides) - len(shared.controls),
         np.stack([p[i] for p, i in zip(wide, picked, strict=True)]),
         np.stack([t.chosen[i] for t, i in zip(tables, picked, strict=True)]),
         np.stack([t.answered[i] for t, i in zip(tables, picked, strict=True)]),

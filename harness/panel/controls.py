@@ -53,11 +53,6 @@ def population(
     return [c for c in candidates if c.model not in models and c.lineage not in lineages]
 
 
-def with_known_lineage(candidates: Sequence[N]) -> list[N]:
-    """Candidates whose lineage is stated: a lineage that is just the model's name says nothing of its relatives."""
-    return [c for c in candidates if c.lineage != c.model]
-
-
 def covering(
     candidates: Sequence[Side],
     shared: Set[str],

@@ -53,7 +53,7 @@ def judgements(judge: Side, first: str, second: str) -> list[Judgement]:
         if request.leaf in (straight, swapped):
             first_is_a = (request.slot == 0) == (request.leaf == straight)
             replies.setdefault(request.prompt, {})[first_is_a] = clean(
-                judge.outputs.text[row] or ""
+                judge.outputs.text[row] or "", judge.requests.think
             ).text
     made = [
         _judgement(judge.requests.prompts[p], r.get(True, ""), r.get(False, ""))

@@ -20,9 +20,9 @@ from harness.panel.side import Side
 from harness.types import Unavailable
 
 # second: the teacher's second sample; ceiling: that, or another version of the teacher; population: the
-# controls that all students of a teacher and base share; others: every further model that answered.
+# controls that all students of a teacher and base share.
 Role = Literal[
-    "student", "teacher", "base", "second", "ceiling", "controls", "population", "others"
+    "student", "teacher", "base", "second", "ceiling", "controls", "population"
 ]  # fmt: skip
 BaseKind = Literal["before", "sibling"]
 
@@ -45,6 +45,7 @@ class View(StrEnum):
     GRADES = "grades", "has right answers to grade"
     TEXT = "text", "asks for open-ended text"  # every sample of it
     STYLE = "style", "asks for open-ended text whose style is looked at"  # the first sample
+    REPLIES = "replies", "asks for text, open-ended or graded"  # the first sample
     CHOICES = "choices", "is multiple choice"
     TOKENS = "tokens", "stores log-probabilities of tokens"
     READING = "reading", "gives texts to read"
@@ -130,7 +131,7 @@ class Panel:
     @property
     def core(self) -> Mapping[Role, tuple[Side, ...]]:
         """The pair: those whose shared prompts are compared."""
-        crowds = ("controls", "population", "others")
+        crowds = ("controls", "population")
         return {r: s for r, s in self.sides.items() if s and r not in crowds}
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -14,7 +14,9 @@ from harness.panel.side import Side, once
 from harness.types import Prompt
 
 T = TypeVar("T")
-_FURTHER: tuple[Role, Role] = ("controls", "others")
+# parts of measures that are about one kind of prompt are named category/NAME
+CATEGORY = "category/"
+_NO_CATEGORY = "other"
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,12 @@ class Shared(NamedTuple):
     ids: tuple[str, ...]  # (P,)
     core: Mapping[Role, tuple[Side, ...]]
     controls: tuple[Side, ...]  # sorted by name; each answered nine in ten of the core's prompts
-    others: tuple[Side, ...]  # the same
     left_out: tuple[str, ...]  # controls that answered fewer
 
     @property
     def sides(self) -> list[Side]:
-        """The core in the order of its roles, then controls and others."""
-        return [*(s for sides in self.core.values() for s in sides), *self.controls, *self.others]
+        """The core in the order of its roles, then controls."""
+        return [*(s for sides in self.core.values() for s in sides), *self.controls]
 
     def each(self, give: Callable[[Side], T]) -> tuple[Mapping[Role, T], Mapping[str, T]]:
         """What is given of every role of the core, and of every control."""
@@ -79,10 +80,29 @@ class Shared(NamedTuple):
         return {side.model: side.lineage for side in self.controls}
 
 
+def by_category(prompts: Sequence[Prompt], minimum: int) -> dict[str, list[int]]:
+    """Category, spelled so that it can be part of a score's name -> places of its prompts; sorted by category.
+
+    Small categories are among them; empty where fewer than two have `minimum` prompts.
+    """
+    places: dict[str, list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        name = " ".join(prompt.category.replace("/", " ").replace("+", " ").split())
+        places.setdefault(name or _NO_CATEGORY, []).append(place)
+    if sum(len(at) >= max(minimum, 1) for at in places.values()) < 2:
+        return {}
+    return dict(sorted(places.items()))
+
+
+def is_category(metric: str) -> bool:
+    """Whether a score's name says that it is about one category of prompts."""
+    return f"/{CATEGORY}" in metric
+
+
 def share(
     panel: Panel, answers: Callable[[Side], Mapping[str, Any]], what: str = "prompts"
 ) -> Shared:
-    """The prompts that everyone answered: the core of the panel, and the controls and others that cover the core's.
+    """The prompts that everyone answered: the core of the panel, and the controls that cover the core's.
 
     `answers` gives what a side has by prompt id. Raises Unavailable where fewer than the task's minimum are shared,
     naming the side that has fewest; `what` names the prompts in the reason.
@@ -92,14 +112,14 @@ def share(
     common = _common(core, answers)
     sizes = [len(answers(s)) for s in core]
     reasons.require_shared(len(common), panel.minimum, core, sizes, what)
-    controls, others = (covering(panel.of(r), common, answers) for r in _FURTHER)
-    everyone = [*core, *controls, *others]
+    controls = covering(panel.of("controls"), common, answers)
+    everyone = [*core, *controls]
     ids = tuple(sorted(common & _common(everyone, answers)))
     sizes = [len(answers(s)) for s in everyone]
     reasons.require_shared(len(ids), panel.minimum, everyone, sizes, what)
     left_out = {s.model for s in panel.of("controls")} - {s.model for s in controls}
     prompts = tuple(known[i] for i in ids)
-    return Shared(prompts, ids, panel.core, controls, others, tuple(sorted(left_out)))
+    return Shared(prompts, ids, panel.core, controls, tuple(sorted(left_out)))
 
 
 @once

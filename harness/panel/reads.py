@@ -10,7 +10,7 @@ import numpy as np
 from harness.panel import reasons
 from harness.panel.panel import Panel
 from harness.panel.side import Side, once
-from harness.types import Prompt, Ratio, RatioStratum, TokenColumns, Unavailable
+from harness.types import Prompt, Ratio, RatioStratum, Request, TokenColumns, Unavailable
 
 Place = tuple[str, str]  # Prompt.id, author ("" for a fixed text)
 
@@ -44,8 +44,14 @@ def reads(side: Side) -> dict[Place, Read]:
             logprob = float(side.outputs.logprob_nats[row])
             if not np.isfinite(logprob):
                 continue
-            every[prompt.id, request.leaf] = Read(prompt, row, logprob, request.continuation)
+            every[prompt.id, request.leaf] = Read(prompt, row, logprob, _scored(request))
     return dict(sorted(every.items()))
+
+
+def _scored(request: Request) -> str:
+    """The text that a log-probability is about: of plain text, the white space before a continuation too."""
+    plain = request.context if isinstance(request.context, str) else ""
+    return plain[len(plain.rstrip()) :] + request.continuation
 
 
 def authors(side: Side) -> list[str]:

@@ -30,6 +30,14 @@ def few(n: int, what: str, minimum: int, of: int | None = None) -> str:
     return f"{n}{'' if of is None else f' of {of}'} {what}; at least {minimum} are needed"
 
 
+def cut_off(n: int, of: int, model: str) -> str:
+    """The reason why nothing is said of lengths and endings where so many of a model's answers are cut."""
+    return (
+        f"{n} of {of} answers of {model} are cut off before their end: above one in five, nothing is said of lengths "
+        "and endings"
+    )
+
+
 def require(n: int, minimum: int, what: str, of: int | None = None) -> None:
     """Raises Unavailable if there are fewer than `minimum`, or none."""
     if n < max(minimum, 1):

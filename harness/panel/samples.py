@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.panel import reasons
 from harness.panel.controls import lineage_means
+from harness.panel.grades import AlignedValues
 from harness.panel.panel import Panel
 from harness.panel.prompts import Aligned, Prompts, share
 from harness.panel.side import Side, once
@@ -68,6 +69,15 @@ def require_samples(answers: Answers, model: str, least: int = 2) -> None:
         )
 
 
+def require_draws(counts: Sequence[int], model: str) -> None:
+    """Raises Unavailable where no prompt has two graded answers; `counts`: graded answers of every prompt."""
+    if max(counts, default=0) < 2:
+        raise Unavailable(
+            f"{model} has 1 graded answer to each prompt; 2 or more are needed, drawn at a temperature above 0 "
+            "(`samples: 4` and `decoding: sampled` in the task), or recorded"
+        )
+
+
 def bootstrapped(values: Floats, rows: Prompts) -> Smooth:
     """The mean of values (P,), its interval by a bootstrap over prompts."""
     return Smooth(values[:, None], _first, rows.ids, rows.clusters)
@@ -78,6 +88,16 @@ def rate(values: Floats, rows: Prompts) -> Mean | Smooth:
     if np.all((values == 0) | (values == 1)):
         return Mean(values, rows.ids, rows.clusters)
     return bootstrapped(values, rows)
+
+
+def share_of(aligned: AlignedValues) -> Mean | Smooth:
+    """The same of the first side's values."""
+    return rate(aligned.values[0], aligned)
+
+
+def over_base(mine: Floats, base: Floats | None, rows: Prompts) -> Smooth | str:
+    """The student's values (P,) minus the base's, or the reason where there is no base."""
+    return reasons.NO_BASE if base is None else bootstrapped(mine - base, rows)
 
 
 def over_controls(

@@ -52,6 +52,8 @@ class Side:
     keys: tuple[str, ...]  # store keys of outputs, requests, grades ...
     identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
     samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
+    # of further samples that could be graded
+    sample_grades: tuple[Grades, ...] = ()
     # Prompt.id -> as its training data has it; None = it names no such data
     seen: Mapping[str, Seen] | None = None
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)

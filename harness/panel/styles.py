@@ -2,6 +2,9 @@
 
 What teacher, base and the unrelated models give (`Ground`) is the same for all students of a teacher and base, so that
 all of them are measured in one metric; a control in the student's place is left out of it.
+
+On prompts on which a reply of teacher, base or student is cut, the columns of closings are 0 for everybody, and on the
+others so much larger that a product keeps its size: those prompts leave the closings, and nothing else.
 """
 
 from __future__ import annotations
@@ -9,21 +12,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.panel import reasons
 from harness.panel.panel import Panel, Role
 from harness.panel.prompts import Prompts
 from harness.panel.side import once
-from harness.panel.texts import AlignedTexts, Texts, align_texts, long_enough, replies, some_texts
+from harness.panel.texts import (
+    PROMPTS_OF,
+    WHOLE,
+    AlignedTexts,
+    Part,
+    Texts,
+    align_texts,
+    cut_off,
+    long_enough,
+    parts_of,
+    some_texts,
+)
 from harness.stats.means import cluster_codes
 from harness.stats.pairs import Float32s, Product, by_unit, cross, product, total
 from harness.stats.population import Population, pair_spread, population
-from harness.text.families import FAMILIES, WIDTH, points
+from harness.text.families import CLOSINGS, FAMILIES, WIDTH, points
 from harness.types import Floats, Ints, Unavailable
 
+T = TypeVar("T", bound=np.generic)
 # Variance between models over that within replies, as it is for the features of a family: seen on 24 models of other
 # labs than the teacher's, 100 to 805 prompts in English.
 LIKELY_SIGNAL = {"words": 0.005, "format": 0.2, "edges": 0.01}
@@ -33,6 +49,8 @@ class Frame(NamedTuple):
     """Some prompts with the way from base to teacher on them; units are the prompts' clusters."""
 
     prompts: Prompts
+    # (W,) places of the prompts on which no reply is cut; () = no closings
+    complete: tuple[int, ...]
     codes: Ints  # (P,) units 0..G-1
     gap: Float32s  # (G, D) teacher minus base
     squared: dict[str, Product]  # family -> the gap with itself
@@ -51,20 +69,31 @@ class Axis:
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @once
-    def frame(self, rows: tuple[int, ...]) -> Frame:
-        """The same on some of the prompts."""
+    def frame(self, rows: tuple[int, ...], whole: tuple[int, ...]) -> Frame:
+        """The same on some of the prompts; `whole`: places among these that closings are told from."""
         at, some = list(rows), Prompts(tuple(self.prompts.prompts[i] for i in rows))
         codes = cluster_codes(some.clusters, len(some.prompts))
         if codes.max(initial=0) < 1:
             raise Unavailable(
                 "all prompts belong to one cluster: no independent units to make an interval from"
             )
-        gap = by_unit(self.gap[at], codes)
+        gap = by_unit(with_closings(self.gap[at], whole), codes)
         squared = {name: product(gap[:, own], gap[:, own]) for name, own in FAMILIES.items()}
         centre = None
         if self.centre is not None:
-            centre = product(by_unit(self.centre[at], codes), gap)
-        return Frame(some, codes, gap, squared, total(squared), centre)
+            centre = product(by_unit(with_closings(self.centre[at], whole), codes), gap)
+        return Frame(some, whole, codes, gap, squared, total(squared), centre)
+
+
+def with_closings(values: Float32s, whole: tuple[int, ...]) -> Float32s:
+    """The values (P, D) with closings on the prompts `whole` alone, and none where there are no such prompts."""
+    n = len(values)
+    if len(whole) == n:
+        return values
+    made, at = values.copy(), list(whole)
+    made[:, CLOSINGS] = 0
+    made[at, CLOSINGS] = values[at, CLOSINGS] * np.float32(n / max(len(at), 1))
+    return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +104,8 @@ class Ground:
     base: Float32s  # (P, D)
     gap: Float32s  # (P, D) teacher minus base
     crowd: Population
+    whole: tuple[int, ...]  # of the prompts, those on which replies of teacher and base are whole
+    cut: str  # why closings are left out; "" = they are not
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @once
@@ -85,17 +116,21 @@ class Ground:
         return Axis(self.prompts, roots, self.gap * roots, centre)
 
     @once
-    def readings(self) -> dict[str, float]:
-        """Lineage -> how far its models are on the way, itself left out of the metric; empty for too few lineages."""
+    def readings(self, closings: bool) -> dict[str, float]:
+        """Lineage -> how far its models are on the way, itself left out of the metric; empty for too few lineages.
+
+        closings: False leaves these out.
+        """
         if not self.crowd.enough:
             return {}
         codes = cluster_codes(self.prompts.clusters, len(self.base))
-        gap = by_unit(self.gap, codes)
-        squared, start = cross(gap, gap), cross(by_unit(self.base, codes), gap)
+        whole = self.whole if closings else ()
+        gap, base = (by_unit(with_closings(x, whole), codes) for x in (self.gap, self.base))
+        squared, start = cross(gap, gap), cross(base, gap)
         ways = {}
         for name, theirs in zip(self.crowd.names, self.crowd.points, strict=True):
             weights = self._metric(name)
-            away = cross(by_unit(theirs, codes), gap) - start
+            away = cross(by_unit(with_closings(theirs, whole), codes), gap) - start
             ways[name] = float(weights @ away / (weights @ squared))
         return ways
 
@@ -108,7 +143,10 @@ class Ground:
 
     @once
     def _pair_spread(self) -> Floats:
-        return pair_spread(self.gap)
+        spread = pair_spread(self.gap)
+        if 1 < len(self.whole) < len(self.gap):
+            spread[CLOSINGS] = pair_spread(self.gap[list(self.whole), CLOSINGS])
+        return spread
 
 
 class Moved(NamedTuple):
@@ -119,10 +157,16 @@ class Moved(NamedTuple):
         Float32s  # (P, D) model minus base, in the metric of the axis; 0 for a reply under the gate
     )
     short: Ints  # (P,) 1 = the reply is under the gate
+    whole: tuple[int, ...]  # of the rows, those on which nobody's reply is cut; () = no closings
+    cut: str  # why there are no closings; "" = there are
     axis: Axis
 
+    def frame(self) -> Frame:
+        """The way from base to teacher on the model's prompts."""
+        return self.axis.frame(self.rows, self.whole)
 
-def moved(panels: Sequence[Panel], grounded: Ground, shortest: int) -> Moved:
+
+def moved(panels: Sequence[Panel], grounded: Ground, shortest: int, part: Part = "answer") -> Moved:
     """The student's way from the base, on the prompts of the ground that it answered.
 
     Raises Unavailable where these are fewer than a task's minimum.
@@ -132,25 +176,32 @@ def moved(panels: Sequence[Panel], grounded: Ground, shortest: int) -> Moved:
     place = {i: n for n, i in enumerate(grounded.prompts.ids)}
     made = []
     for panel in panels:
-        own = [i for i in sorted(replies(panel.student)) if i in place]
+        given = parts_of(panel.student, part)
+        own = [i for i in sorted(given) if i in place]
         reasons.require_shared(
-            len(own), panel.minimum, [panel.student], [len(replies(panel.student))], "prompts"
+            len(own), panel.minimum, [panel.student], [len(given)], PROMPTS_OF[part]
         )
-        made.append((own, some_texts(panel.student, tuple(own))))
+        made.append((own, some_texts(panel.student, tuple(own), part)))
     rows = np.array([place[i] for ids, _ in made for i in ids])
     away = np.concatenate([points(texts.reading) for _, texts in made]) - grounded.base[rows]
     short = np.concatenate([texts.n_words < shortest for _, texts in made])
     away[short] = 0
-    return Moved(tuple(rows.tolist()), away * axis.roots, short.astype(np.int64), axis)
+    cut = np.concatenate([texts.is_cut for _, texts in made])
+    at = np.flatnonzero(np.isin(rows, grounded.whole) & ~cut)
+    why = grounded.cut or cut_off([texts for _, texts in made])
+    if len(at) < (least := max(2, *(p.minimum for p in panels))):
+        why = why or reasons.few(len(at), WHOLE, least, of=len(rows))
+    whole = () if why else tuple(at.tolist())
+    return Moved(tuple(rows.tolist()), away * axis.roots, short.astype(np.int64), whole, why, axis)
 
 
-def ground(panels: Sequence[Panel], shortest: int) -> Ground:
+def ground(panels: Sequence[Panel], shortest: int, part: Part = "answer") -> Ground:
     """The ground of the panels' teacher and base: the same object for all students, in panels sorted by task.
 
     Replies of the teacher under `shortest` words drop their prompts; anybody else's count as the base's.
     Raises Unavailable where fewer prompts than a task's minimum are left.
     """
-    everyone = [align_texts(_without_student(p)) for p in panels]
+    everyone = [align_texts(_without_student(p), part) for p in panels]
     rows = [long_enough(e, shortest, p.minimum) for e, p in zip(everyone, panels, strict=True)]
     shared = set(everyone[0].controls).intersection(*(e.controls for e in everyone))
     lineages = tuple((name, everyone[0].lineages[name]) for name in sorted(shared))
@@ -199,16 +250,51 @@ def _ground(
         rows = [task.let_through(points(t.reading)) for t, task in zip(texts, tasks, strict=True)]
         return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
+    def of_rows(values: Sequence[NDArray[T]]) -> NDArray[T]:
+        return np.concatenate([v[list(t.rows)] for v, t in zip(values, tasks, strict=True)])
+
     base = gathered([t.base for t in tasks])
-    samples = [gathered(texts) for texts in zip(*(t.taught for t in tasks), strict=True)]
+    taught = [list(texts) for texts in zip(*(t.taught for t in tasks), strict=True)]
+    samples = [gathered(texts) for texts in taught]
     teacher = np.mean(samples, axis=0, dtype=np.float32) if len(samples) > 1 else samples[0]
-    models: dict[str, list[Float32s]] = {}
-    for k, (_, lineage) in enumerate(lineages):
+    crowd = []
+    for k, _ in enumerate(lineages):
         own = [t.crowd[k] for t in tasks]
         where = gathered(own)
-        rows = [t.n_words[list(task.rows)] for t, task in zip(own, tasks, strict=True)]
-        short = np.concatenate(rows) < shortest
+        short = of_rows([t.n_words for t in own]) < shortest
         where[short] = base[short]
-        models.setdefault(lineage, []).append(where)
+        crowd.append(_Stranger(where, of_rows([t.is_cut for t in own])))
+    _lend_closings(crowd, base)
+    models: dict[str, list[Float32s]] = {}
+    for (_, lineage), stranger in zip(lineages, crowd, strict=True):
+        models.setdefault(lineage, []).append(stranger.points)
     prompts = Prompts(tuple(t.prompts.prompts[i] for t in tasks for i in t.rows))
-    return Ground(prompts, base, teacher - base, population(sorted(models.items())))
+    pair = [*taught, [t.base for t in tasks]]
+    cut = np.any([of_rows([t.is_cut for t in texts]) for texts in pair], axis=0)
+    return Ground(
+        prompts,
+        base,
+        teacher - base,
+        population(sorted(models.items())),
+        tuple(np.flatnonzero(~cut).tolist()),
+        next(filter(None, map(cut_off, pair)), ""),
+    )
+
+
+class _Stranger(NamedTuple):
+    """A model of the population."""
+
+    points: Float32s  # (P, D)
+    cut: NDArray[np.bool_]  # (P,) its reply is cut
+
+
+def _lend_closings(crowd: Sequence[_Stranger], base: Float32s) -> None:
+    """Gives cut replies the mean closings of the others' whole ones to the same prompt, or the base's where none is."""
+    cut = np.array([s.cut for s in crowd])  # (models, P)
+    if not cut.any():
+        return
+    whole = [np.where(s.cut[:, None], 0, s.points[:, CLOSINGS]) for s in crowd]
+    n = (~cut).sum(axis=0)[:, None]
+    lent = np.where(n > 0, np.sum(whole, axis=0) / np.maximum(n, 1), base[:, CLOSINGS])
+    for stranger in crowd:
+        stranger.points[stranger.cut, CLOSINGS] = lent[stranger.cut]

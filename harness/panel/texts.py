@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.panel import reasons
 from harness.panel.panel import Panel
 from harness.panel.prompts import Aligned, share
 from harness.panel.side import Side, once
 from harness.text.clean import clean
+from harness.text.cut import MOST_CUT, Ending, ending
 from harness.text.segment import Reading, read
-from harness.types import Ints, Outputs, RequestSet
+from harness.types import Ints, Outputs, RequestSet, Unavailable
+
+WHOLE = "prompts on which no answer is cut off"
+Part = Literal["answer", "trace"]  # what a model says, and what it thinks aloud before
+PROMPTS_OF: Mapping[Part, str] = MappingProxyType(
+    {"answer": "prompts", "trace": "prompts with a whole trace"}
+)
 
 
 class Reply(NamedTuple):
@@ -24,6 +34,13 @@ class Reply(NamedTuple):
     trace: str  # what the model thought aloud before it
     stored: str  # as it came
     stop: str  # "eos", "length", "stop", "unknown"
+    ending: Ending = "complete"  # "looks cut" where that is a guess
+    is_open: bool = False  # the trace has no end, so that nothing was said
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ends before it is complete, as far as can be told."""
+        return self.ending != "complete"
 
 
 @once
@@ -40,10 +57,26 @@ def replies_of(asked: RequestSet, outputs: Outputs) -> dict[str, Reply]:
         first = request.kind == "generate" and request.slot == 0 and request.repeat == 0
         if first and text is not None:
             stop = outputs.stop[row] or "unknown"
-            cleaned = clean(text)
-            reply = Reply(cleaned.text, cleaned.trace, text, stop)
+            cleaned = clean(text, asked.think)
+            end = ending(cleaned.text, stop, is_open=cleaned.is_open)
+            reply = Reply(cleaned.text, cleaned.trace, text, stop, end, cleaned.is_open)
             given[asked.prompts[request.prompt].id] = reply
     return given
+
+
+@once
+def traces(side: Side) -> dict[str, Reply]:
+    """Prompt.id -> what the side thought aloud, for prompts on which it did and came to an end."""
+    return {
+        i: reply._replace(text=reply.trace, trace="", ending="complete")
+        for i, reply in replies(side).items()
+        if reply.trace and not reply.is_open
+    }
+
+
+def parts_of(side: Side, part: Part) -> dict[str, Reply]:
+    """Prompt.id -> a part of what the side wrote."""
+    return replies(side) if part == "answer" else traces(side)
 
 
 @once
@@ -70,11 +103,12 @@ class Texts:
     ids: tuple[str, ...]  # (P,)
     replies: tuple[Reply, ...]  # (P,)
     side: Side | None = None  # who wrote them, perhaps among others
+    part: Part = "answer"
 
     @cached_property
     def reading(self) -> Reading:
         """The texts as words and counts."""
-        if self.side is None:
+        if self.side is None or self.part == "trace":
             return read(self.texts)
         every = sorted(replies(self.side))
         if len(every) == len(self.ids):
@@ -92,12 +126,17 @@ class Texts:
         """Words of every answer (P,)."""
         return self.reading.n_words
 
+    @cached_property
+    def is_cut(self) -> NDArray[np.bool_]:
+        """Whether an answer ends before it is complete (P,)."""
+        return np.array([r.is_cut for r in self.replies], dtype=np.bool_)
+
 
 @once
-def some_texts(side: Side, ids: tuple[str, ...]) -> Texts:
-    """A side's answers to these prompts, all of which it answered."""
-    given = replies(side)
-    return Texts(ids, tuple(given[i] for i in ids), side)
+def some_texts(side: Side, ids: tuple[str, ...], part: Part = "answer") -> Texts:
+    """A side's answers to these prompts, all of which it answered, or its traces."""
+    given = parts_of(side, part)
+    return Texts(ids, tuple(given[i] for i in ids), side, part)
 
 
 @dataclass(frozen=True)
@@ -111,15 +150,40 @@ class AlignedTexts(Aligned[Texts]):
         return (self["teacher"], second) if second else (self["teacher"],)
 
 
-def align_texts(panel: Panel) -> AlignedTexts:
+def align_texts(panel: Panel, part: Part = "answer") -> AlignedTexts:
     """Answers of everyone on the prompts that all of them answered; see `share` for what is raised."""
-    shared = share(panel, replies)
+    shared = share(panel, lambda side: parts_of(side, part), PROMPTS_OF[part])
     return AlignedTexts(
         shared.prompts,
-        *shared.each(lambda side: some_texts(side, shared.ids)),
+        *shared.each(lambda side: some_texts(side, shared.ids, part)),
         shared.lineages,
         shared.left_out,
     )
+
+
+def cut_off(texts: Sequence[Texts]) -> str:
+    """Why lengths and endings of a model's answers, one entry per task, mean nothing; "" where they do."""
+    n, of = sum(int(t.is_cut.sum()) for t in texts), sum(len(t.ids) for t in texts)
+    side = texts[0].side
+    return reasons.cut_off(n, of, side.model if side else "") if n > MOST_CUT * of else ""
+
+
+def cut_off_any(texts: Iterable[Texts]) -> str:
+    """The same of the first of several models for which it holds."""
+    return next(filter(None, (cut_off([own]) for own in texts)), "")
+
+
+def whole_rows(texts: Collection[Texts], minimum: int) -> Ints:
+    """Rows (R,) of the prompts on which nobody's answer is cut: those that lengths and endings are told from.
+
+    Raises Unavailable where they are fewer than `minimum`, or somebody is cut too often.
+    """
+    if why := cut_off_any(texts):
+        raise Unavailable(why)
+    cut = np.any([own.is_cut for own in texts], axis=0)
+    rows = np.flatnonzero(~cut)
+    reasons.require(len(rows), minimum, WHOLE, of=len(cut))
+    return rows
 
 
 def long_enough(everyone: AlignedTexts, shortest: int, minimum: int) -> Ints:

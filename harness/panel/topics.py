@@ -28,3 +28,4 @@ class Column:
     note: str  # below the title: in what it is counted
     part: str = ""  # the part of the measure in this column; "" = the measure itself
     from_base: bool = False  # 0 is the base's level, so an interval above 0 is "above the base"
+    alone: bool = False  # a number of the model itself, whoever its teacher is: it is not ranked

@@ -6,9 +6,8 @@ their collections come with the next plan; those of tasks that read answers are 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.keys import digest, key_parts
@@ -74,11 +73,12 @@ class Plan:
 
     @cached_property
     def yields(self) -> dict[str, frozenset[str]]:
-        """task -> the views that it supports; "tokens" where alternatives are stored for some model."""
+        """task -> the views that it supports: "tokens" where some model stores alternatives, "replies" for texts."""
         yields: dict[str, set[str]] = {}
         for c in self.collections:
             tokens = ["tokens"] if c.decoding.top_logprobs else []
-            yields.setdefault(c.task, set()).update([*c.summary.yields, *tokens])
+            replies = ["replies"] if "generate" in c.summary.kinds else []
+            yields.setdefault(c.task, set()).update([*c.summary.yields, *tokens, *replies])
         return {task: frozenset(names) for task, names in yields.items()}
 
     @cached_property
@@ -123,12 +123,27 @@ def make_plan(run: Run, identities: Identities, summary_of: SummaryOf) -> Plan:
 
 
 def faults_of(plan: Plan) -> list[str]:
-    """Requests that models of a plan cannot answer, one line each."""
+    """Requests that models of a plan cannot answer, and samples that would all be alike, one line each."""
     models = plan.run.models
-    lines = (
+    lines = [
         offer_faults(models[c.model], c.task, c.decoding, c.summary.kinds) for c in plan.collections
-    )
+    ]
+    lines += [_alike(plan.run, c) for c in plan.collections]
     return list(dict.fromkeys(line for found in lines for line in found))
+
+
+def _alike(run: Run, collection: Collection) -> list[str]:
+    """The fault of a graded task that wants several samples, all of which would be the same greedy answer."""
+    name, summary = collection.task, collection.summary
+    wanted, drawn = run.tasks[name].samples or 1, _drawn(run, name, run.models[collection.model])
+    varies = summary.effective(replace(drawn, sample=1)).sample
+    if wanted < 2 or "grades" not in summary.yields or varies:
+        return []
+    return [
+        f"task {name}: key samples: expected null or 1, got {wanted}: it is asked greedily or for log-probabilities "
+        "alone, so all its answers are alike; where it generates text, or answers are recorded, name a decoding "
+        "with a temperature above 0 for it (`decoding: sampled`)"
+    ]
 
 
 def ceiling_of(pair: Pair) -> tuple[str, int] | None:
@@ -174,7 +189,7 @@ def _samples(
     base = _drawn(run, asking.task, model)
     samples: dict[str, Collection] = {}
     for sample in range(_wanted(run, name, base, asking.task, summary)):
-        decoding = summary.effective(dataclasses.replace(base, sample=sample))
+        decoding = summary.effective(replace(base, sample=sample))
         key = digest("outputs", _FORM, model_key, summary.asks, key_parts(decoding))
         graded = "grades" in summary.yields
         collection = Collection(
@@ -204,12 +219,12 @@ def _reading_sets(plan: Plan, summary_of: SummaryOf) -> list[Asked]:
         collections = [c for m in names if (c := plan.find(m, read)) is not None]
         authors = tuple(Author(c.model, (c.key, c.requests_key)) for c in collections)
         for chat in chats_of(run, name):
-            setting = dataclasses.replace(setting_of(run, task, chat), authors=authors)
+            setting = replace(setting_of(run, task, chat), authors=authors)
             key = requests_key(task, setting)
             asks = task.asks_key(setting)
             known = summary_of(key)
             summary = (
-                dataclasses.replace(known, asks=asks)
+                replace(known, asks=asks)
                 if known
                 else declared(task.forms(), task.declared_yields(), chat, asks)
             )
@@ -228,13 +243,14 @@ def _drawn(run: Run, task: str, model: AbstractModel) -> Decoding:
     wished = run.task_decodings.get(task, run.decoding)
     drawn = run.tasks[task].drawn(wished)
     dropped = not wished.top_logprobs and "tokens" not in model.offers()
-    return dataclasses.replace(drawn, top_logprobs=0) if dropped else drawn
+    return replace(drawn, top_logprobs=0) if dropped else drawn
 
 
 def _wanted(run: Run, model: str, decoding: Decoding, task: str, summary: Summary) -> int:
     """How many samples a model is asked for."""
-    if "text" not in summary.yields:
+    if not {"text", "grades"} & set(summary.yields):
         return 1
-    sampled_twice = any(p.teacher == model and p.ceiling == "second_sample" for p in run.pairs)
     wanted = run.tasks[task].samples or run.samples
-    return max(wanted, 2 if sampled_twice and decoding.temperature > 0 else 1)
+    twice = any(p.teacher == model and p.ceiling == "second_sample" for p in run.pairs)
+    likened = "text" in summary.yields and twice and decoding.temperature > 0
+    return max(wanted, 2 if likened else 1)

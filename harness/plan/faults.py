@@ -144,6 +144,6 @@ def offer_faults(
 _NEED = {
     "generate": "generated text",
     "score": "log-probabilities of given continuations",
-    "read": "log-probabilities of a whole text",
+    "read": "log-probabilities of texts",
     "choose": "recorded choices",
 }

@@ -44,19 +44,23 @@ class Summary:
     def effective(self, decoding: Decoding) -> Decoding:
         """`decoding` with every field that cannot change the answers to these requests set to its default."""
         none = Decoding()
-        sampled = "hot" in self.open_fields or (
-            "temperature" in self.open_fields and decoding.temperature > 0
-        )
+        sampled = self.sampled(decoding)
         decides = {
             "temperature": "temperature" in self.open_fields,
             "top_p": sampled and "top_p" in self.open_fields,
             "max_new_tokens": "max_new_tokens" in self.open_fields,
             "seed": sampled,
-            "sample": sampled,
+            # options are chosen in recorded answers only, which may hold several of one prompt
+            "sample": sampled or "choose" in self.work,
         }
         return dataclasses.replace(
             decoding, **{k: getattr(none, k) for k, open_ in decides.items() if not open_}
         )
+
+    def sampled(self, decoding: Decoding) -> bool:
+        """Whether two answers to one of these requests may differ."""
+        warm = "temperature" in self.open_fields and decoding.temperature > 0
+        return warm or "hot" in self.open_fields
 
     def amounts(self, task: str, decoding: Decoding) -> Amounts:
         """Expected tokens by kind of request."""

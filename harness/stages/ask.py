@@ -38,7 +38,7 @@ class RequestsJob(Job):
             desk.plan.run.tasks[asked.task],
             loaded(asked.setting, desk.plan, desk.store),
         )
-        requests = task.requests(setting)
+        requests = dataclasses.replace(task.requests(setting), think=task.think)
         summary = summary_to_json(summarize(requests, asks(requests)))
         spec = {"task": asked.task, "chat": setting.chat, "summary": summary}
         yield Entry(key, requests_to_table(requests), spec)

@@ -20,6 +20,7 @@ from harness.panel.texts import has_reading, remember_reading, replies_of
 from harness.plan.collections import Collection
 from harness.store.store import Store
 from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
+from harness.text.clean import Tags
 from harness.text.segment import LAYOUT, MARKS, Reading, read
 from harness.types import Ints
 
@@ -44,10 +45,10 @@ class ReadingJob(Job):
         yield Entry(self.keys[0], table, {"feature": "reading", "answers": answers})
 
 
-def reading_job(collection: Collection, *, apart: bool) -> ReadingJob:
-    """The job that makes the words and counts of a collection's texts."""
+def reading_job(key: str, collection: Collection, *, apart: bool) -> ReadingJob:
+    """The job that makes the words and counts of a collection's texts, under their key."""
     return ReadingJob(
-        (reading_key(collection.key),),
+        (key,),
         f"words of {collection.model} x {collection.task}",
         f"words of {collection.model}",
         {Sort("words"): float(collection.summary.n_requests)},
@@ -58,16 +59,16 @@ def reading_job(collection: Collection, *, apart: bool) -> ReadingJob:
 
 def recall_reading(side: Side, store: Store, answers: str) -> None:
     """Gives a side the stored words and counts of its answers, which are stored under the key `answers`."""
-    key = reading_key(answers)
+    key = reading_key(answers, side.requests.think)
     if not has_reading(side) and store.has(key):
         remember_reading(side, reading_from_table(store.table(key)))
 
 
-def reading_key(answers: str) -> str:
-    """The key of the words and counts of a collection's texts."""
+def reading_key(answers: str, think: Tags = ()) -> str:
+    """The key of the words and counts of a collection's texts; `think`: the task's own tags around thoughts."""
     alone = ("harness.panel.texts", "harness.text.clean")
     code = code_digest("harness.text.segment", alone=alone)
-    return digest("reading", SCHEMA, code, answers)
+    return digest("reading", SCHEMA, code, answers, *think)
 
 
 def reading_to_table(ids: Sequence[str], made: Reading) -> pa.Table:

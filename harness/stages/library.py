@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from harness.keys import digest
-from harness.panel.controls import population, unrelated, with_known_lineage
+from harness.panel.controls import population, unrelated
 from harness.panel.panel import Looks, Panel, Role, View
 from harness.panel.side import Side, once
 from harness.plan.collections import Collection, Plan, ceiling_of
@@ -64,25 +64,18 @@ class Library:
 
     def panel(self, looks: Looks, task: str, student: str, pair: Pair | None) -> Panel:
         """The sides that a measure looks at; raises Unavailable where one that the pair names is missing."""
-        seats = dict(self.seats(looks, task, student, pair))
-        if pair is not None and "others" in looks.roles:
-            seats["others"] = self._others(task, seats, pair)
+        seats = self.seats(looks, task, student, pair)
         sides = {r: tuple(self._side(s, task, looks.seen) for s in own) for r, own in seats.items()}
         base_kind = pair.base_kind if pair else "before"
         return Panel(task, sides, base_kind, self.plan.run.tasks[task].minimum)
 
     def key_parts(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[str]:
-        """The panel's part in the key of a score: its task, and a digest for everyone in every role.
-
-        For the others it is the digest of all models of the task, which together with the roles says who they are.
-        """
+        """The panel's part in the key of a score: its task, and a digest for everyone in every role."""
         parts = [task, str(self.plan.run.tasks[task].minimum)]
         for role, seats in self.seats(looks, task, student, pair).items():
             parts += [role, self._seats_key(seats, task, looks.seen)]
         if pair is not None and "base" in looks.roles:
             parts.append(pair.base_kind)
-        if pair is not None and "others" in looks.roles:
-            parts += ["others", self._seats_key(self._population(task), task, looks.seen)]
         return parts
 
     def inputs(self, looks: Looks, task: str, student: str, pair: Pair | None) -> list[str]:
@@ -100,7 +93,7 @@ class Library:
         return [self._collection(seat, task) for own in seats for seat in own]
 
     def seats(self, looks: Looks, task: str, student: str, pair: Pair | None) -> Seats:
-        """The seats of the roles that a measure looks at, except the others.
+        """The seats of the roles that a measure looks at.
 
         Raises Unavailable where a model that the pair names has no answers, or none that can be compared.
         """
@@ -236,19 +229,6 @@ class Library:
         seats = [Seat(c.model, c.lineage, c.model) for c in listed]
         return [s for s in seats if self._is_there(s, task)]
 
-    def _others(self, task: str, seats: Seats, pair: Pair) -> tuple[Seat, ...]:
-        """Further models of the matrix that answered, related neither to student nor to teacher, of known lineage."""
-        taken = {s.model for own in seats.values() for s in own}
-        free = [s for s in self._population(task) if s.model not in taken]
-        (student,), (teacher,) = seats["student"], seats["teacher"]
-        return tuple(unrelated(with_known_lineage(free), student, teacher, pair.base))
-
-    @once
-    def _population(self, task: str) -> tuple[Seat, ...]:
-        """Every model of the matrix that answered a task."""
-        seats = [self._seat(model) for model in self.plan.run.models]
-        return tuple(s for s in seats if self._is_there(s, task))
-
     def _is_there(self, seat: Seat, task: str) -> bool:
         try:
             self._collection(seat, task)
@@ -258,9 +238,11 @@ class Library:
 
     @once
     def _has_answers(self, seat: Seat, task: str) -> bool:
+        return self._holds_answers(self._collection(seat, task))
+
+    def _holds_answers(self, collection: Collection) -> bool:
         """Whether a collection that is there holds an answer: a file may have one sample only."""
-        how = self.store.provenance(self._collection(seat, task).key)
-        return bool(how.get("n_answered", 1))
+        return bool(self.store.provenance(collection.key).get("n_answered", 1))
 
     @once
     def _collection(self, seat: Seat, task: str) -> Collection:
@@ -285,7 +267,7 @@ class Library:
         planned = self._collection(seat, task)
         keys = [planned.key, planned.requests_key]
         if views & {View.GRADES, View.PROMPTS}:
-            keys += self._graded(planned)
+            keys += [*self._graded(planned), *self._further_grades(seat, task)]
         if View.TEXT in views:
             keys += [c.key for c in self._further(seat, task)]
         if View.PROMPTS in views:
@@ -294,11 +276,16 @@ class Library:
         return tuple(keys)
 
     def _further(self, seat: Seat, task: str) -> list[Collection]:
-        """Collections of the samples after the first that the store has, in their order."""
+        """Collections of the samples after the first that hold an answer, in their order."""
         if seat.sample:
             return []
         cells = self.plan.samples(seat.author, task)[1:]
-        return [c for c in cells if self.store.has(c.key)]
+        return [c for c in cells if self.store.has(c.key) and self._holds_answers(c)]
+
+    def _further_grades(self, seat: Seat, task: str) -> list[str]:
+        """Keys of the grades of these samples, as far as there are any."""
+        keys = (c.grades_key for c in self._further(seat, task))
+        return [k for k in keys if k is not None and self.store.has(k)]
 
     def _graded(self, planned: Collection) -> list[str]:
         key = planned.grades_key
@@ -324,7 +311,7 @@ class Library:
         """The answers of a seat; with `training`, what its training data has of the prompts."""
         planned = self._collection(seat, task)
         backend = self.plan.run.models[seat.author]
-        further = self._further(seat, task)
+        further, grades = self._further(seat, task), self._further_grades(seat, task)
         graded = planned.grades_key is not None and self.store.has(planned.grades_key)
         seen = training_of(planned, self.store) if training else None
         return Side(
@@ -340,5 +327,6 @@ class Library:
             ),
             identity=backend.identity,
             samples=tuple(outputs_from_table(self.store.table(c.key)) for c in further),
+            sample_grades=tuple(grades_from_table(self.store.table(key)) for key in grades),
             seen=seen.prompts if seen else None,
         )

@@ -1,43 +1,65 @@
-"""Marks in replies, counted once per collection and stored: what the page warns about."""
+"""Marks in replies, and how these ended, counted once per collection and stored: what the page warns about."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, NamedTuple, final
 
 import pyarrow as pa
 
+from harness.board.answers import right_or_wrong
 from harness.board.plain import from_plain, to_plain
 from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product
 from harness.executors.local import LocalExecutor
 from harness.keys import code_digest, digest
-from harness.panel.texts import replies_of
+from harness.panel.side import Side
+from harness.panel.texts import Reply, replies_of
 from harness.plan.collections import Collection, Plan
 from harness.stages.loop import Lacks, Made, make_all
 from harness.store.store import Store
-from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
+from harness.store.tables import (
+    SCHEMA,
+    grades_from_table,
+    outputs_from_table,
+    requests_from_table,
+)
+from harness.text.cut import Endings
 from harness.text.marks import Marks, read_marks
 
 
 @final
 @dataclass(frozen=True)
 class MarksJob(Job):
-    """Counts the marks in one collection's replies."""
+    """Counts the marks in one collection's replies, and those that were cut."""
 
     doing: ClassVar[str] = "looking at replies"
 
     def make(self, desk: Desk) -> Iterator[Product]:
-        """One row: the marks as JSON."""
-        answers, requests_key = self.needs
+        """One row: the marks, and how the replies ended, as JSON."""
+        answers, requests_key, *graded = self.needs
         asked = requests_from_table(desk.store.table(requests_key))
-        given = replies_of(asked, outputs_from_table(desk.store.table(answers)))
+        outputs = outputs_from_table(desk.store.table(answers))
+        grades = grades_from_table(desk.store.table(graded[0])) if graded else None
+        given = replies_of(asked, outputs)
         prompts = {p.id: p.text for p in asked.prompts}
-        marks = read_marks([r.stored for r in given.values()], [prompts[i] for i in given])
-        table = pa.table({"marks": [json.dumps(to_plain(marks))]})
+        stored = [r.stored for r in given.values()]
+        marks = read_marks(stored, [prompts[i] for i in given], asked.think)
+        right = right_or_wrong(Side("", "", asked, outputs, grades, self.needs))
+        row = {"marks": marks, "endings": endings_of(given, right)}
+        table = pa.table({name: [json.dumps(to_plain(made))] for name, made in row.items()})
         yield Entry(self.keys[0], table, {"feature": "marks", "answers": answers})
+
+
+def endings_of(given: Mapping[str, Reply], right: Mapping[str, bool]) -> Endings:
+    """How replies ended; `right`: prompt id -> whether a graded one is right, empty where none is graded so."""
+    kinds = Counter(r.ending for r in given.values())
+    wrong = [i for i in given if right.get(i) is False]
+    counts = (len(wrong), sum(given[i].is_cut for i in wrong)) if right else (None, None)
+    return Endings(len(given), kinds["cut"], kinds["looks cut"], *counts)
 
 
 def count_marks(plan: Plan, store: Store) -> Made:
@@ -45,32 +67,50 @@ def count_marks(plan: Plan, store: Store) -> Made:
     return make_all(plan, store, _jobs, LocalExecutor(plan.run.workers))
 
 
-def marks_in(collection: Collection, store: Store) -> Marks | None:
-    """The marks in a collection's replies; None where there are no replies, or they are not counted."""
-    key = marks_key(collection)
+class Counts(NamedTuple):
+    """What is counted of the replies of one collection."""
+
+    marks: Marks
+    endings: Endings
+
+
+def counts_of(collection: Collection, store: Store) -> Counts | None:
+    """The counts of a collection's replies; None where there are no replies, or they are not counted."""
+    key = _marks_key(collection, _graded(collection, lambda k: not store.has(k)))
     if not (_has_replies(collection) and store.has(key)):
         return None
-    return from_plain(Marks, json.loads(store.table(key)["marks"][0].as_py()))
+    (row,) = store.table(key).to_pylist()
+    return Counts(
+        from_plain(Marks, json.loads(row["marks"])), from_plain(Endings, json.loads(row["endings"]))
+    )
 
 
-def marks_key(collection: Collection) -> str:
-    """The key of the marks in a collection's replies."""
-    code = code_digest("harness.text.marks", alone=("harness.panel.texts", __name__))
-    return digest("marks", SCHEMA, code, collection.key, collection.requests_key)
+def _marks_key(collection: Collection, graded: Sequence[str]) -> str:
+    """The key of what is counted of a collection's replies, with its grades where they are there."""
+    alone = ("harness.panel.texts", "harness.board.answers", __name__)
+    code = code_digest("harness.text.marks", "harness.text.cut", alone=alone)
+    return digest("marks", SCHEMA, code, collection.key, collection.requests_key, *graded)
+
+
+def _graded(collection: Collection, lacks: Lacks) -> list[str]:
+    key = collection.grades_key
+    return [] if key is None or lacks(key) else [key]
 
 
 def _jobs(plan: Plan, lacks: Lacks) -> list[Job]:
-    return [
-        MarksJob(
-            (key,),
-            f"replies of {c.model} x {c.task}",
-            f"replies of {c.model}",
-            {Sort("marks"): float(c.summary.n_requests)},
-            needs=(c.key, c.requests_key),
-        )
-        for key, c in {marks_key(c): c for c in plan.collections if _has_replies(c)}.items()
-        if lacks(key)
-    ]
+    jobs = {}
+    for c in plan.collections:
+        graded = _graded(c, lacks)
+        key = _marks_key(c, graded)
+        if _has_replies(c) and lacks(key):
+            jobs[key] = MarksJob(
+                (key,),
+                f"replies of {c.model} x {c.task}",
+                f"replies of {c.model}",
+                {Sort("marks"): float(c.summary.n_requests)},
+                needs=(c.key, c.requests_key, *graded),
+            )
+    return list(jobs.values())
 
 
 def _has_replies(collection: Collection) -> bool:

@@ -23,7 +23,7 @@ from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
 from harness.stages.loop import Made
-from harness.stages.marks import marks_in
+from harness.stages.marks import counts_of
 from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
 from harness.store.store import Store
@@ -52,7 +52,7 @@ def make_record(
     record = RunRecord(
         title=run.title,
         scores=tuple(scores),
-        comparisons=compared(scores, roles),
+        comparisons=compared(scores, run.pairs),
         changes=changes(scores, run.pairs, _own_scores(run)),
         pairs=run.pairs,
         controls=run.controls,
@@ -96,7 +96,7 @@ def count_work(
 def note_of(metric: AbstractMetric) -> MetricNote:
     """The note of a measure: its description for the page, and what the page reads from it."""
     says = (metric.unit, metric.better, metric.level, metric.explanation)
-    return MetricNote(metric.name, *says, metric.leaderboard, metric.topics, metric.gap_units)
+    return MetricNote(metric.name, *says, *metric.on_page(), metric.gap_units)
 
 
 def _own_scores(run: Run) -> set[str]:
@@ -148,16 +148,25 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
     if not store.has(planned.key):
         return replace(blank, missing=store.failure(planned.key) or "not collected yet")
     how = store.provenance(planned.key)
+    counts = counts_of(planned, store)
     names = ("n_answered", "n_tokens", "wall_s", "latency_p50_s", "latency_p95_s")
     return replace(
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, cell.model, how),
-        answer_notes=tuple(how.get("notes", ())),
+        answer_notes=(*how.get("notes", ()), *_ungraded(planned, store)),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
-        marks=marks_in(planned, store),
+        marks=counts.marks if counts else None,
+        endings=counts.endings if counts else None,
     )
+
+
+def _ungraded(planned: Collection, store: Store) -> list[str]:
+    """That a further sample could not be graded; a first one without grades is a missing score with its reason."""
+    key, sample = planned.grades_key, planned.decoding.sample
+    why = store.failure(key) if key and sample and not store.has(key) else None
+    return [f"sample {sample + 1} is left out of scores: {why}"] if why else []
 
 
 def _price(run: Run, model: str, how: Mapping[str, float]) -> float | None:

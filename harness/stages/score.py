@@ -105,15 +105,16 @@ def score(plan: Plan, store: Store) -> Scored:
 
 def _features(questions: Iterable[Question], library: Library) -> list[ReadingJob]:
     """Jobs for the features of texts that are not stored yet."""
+    tasks = library.plan.run.tasks
     collections = {
-        c.key: c
+        reading_key(c.key, tasks[task].think): c
         for q in questions
         for task in q.tasks
         for c in library.styled(q.metric.looks_at, task, q.student, q.pair)
-        if not library.store.has(reading_key(c.key))
     }
-    apart = sum(c.summary.n_requests for c in collections.values()) >= _WORTH_READING
-    return [reading_job(c, apart=apart) for c in collections.values()]
+    missing = {key: c for key, c in collections.items() if not library.store.has(key)}
+    apart = sum(c.summary.n_requests for c in missing.values()) >= _WORTH_READING
+    return [reading_job(key, c, apart=apart) for key, c in missing.items()]
 
 
 def _worked_off(

@@ -15,7 +15,6 @@ from harness.types import Floats, Unavailable
 
 CONFORMAL_MINIMUM = 19  # lineages with which p = .05 can be reached
 NORMAL_MINIMUM = 4  # lineages below which nothing is said
-REGRESSION_MINIMUM = 8  # pairs of models below which a regression is drawn but gives no p
 
 
 class ModelLevelP(NamedTuple):
@@ -33,18 +32,6 @@ class ModelLevelLimit(NamedTuple):
     sd: float
     lineages: int
     assumption: str = "assumes normal controls"
-
-
-class ModelLevelPrediction(NamedTuple):
-    """Where a further control is expected, from a regression over controls."""
-
-    low: float
-    predicted: float
-    high: float
-    se: float  # of a further control about its prediction
-    df: int
-    lineages: int  # rows of the regression
-    assumption: str = "assumes normal controls about a line"
 
 
 class ModelLevelEvidence(NamedTuple):
@@ -119,44 +106,6 @@ def one_per_lineage(values: Mapping[str, float], lineages: Mapping[str, str]) ->
         lineage = lineages.get(model, model)
         largest[lineage] = max(value, largest.get(lineage, -np.inf))
     return np.array([largest[name] for name in sorted(largest)], dtype=np.float64)
-
-
-def prediction_interval_regression(
-    x: Floats, y: Floats, x_new: Floats, weights: Floats | None = None
-) -> ModelLevelPrediction:
-    """95 % interval for a further y at x_new (k,), from least squares of y (m,) on x (m, k) with an intercept.
-
-    prediction +- t(m - k - 1) s sqrt(1 + x0' (X'X)^-1 x0). Rows with weights (m,) count as so many, m is then their
-    sum. Raises Unavailable where fewer than 3 degrees of freedom are left or the columns of x are collinear.
-    """
-    roots = np.ones(len(y)) if weights is None else np.sqrt(weights)
-    design, y = np.column_stack([np.ones(len(y)), x]) * roots[:, None], y * roots
-    at = np.concatenate([[1.0], np.atleast_1d(x_new)])
-    m, k = len(y) if weights is None else round(float(weights.sum())), design.shape[1]
-    df = m - k
-    if df < 3:
-        raise Unavailable(f"{m} controls for a regression on {k - 1}; at least {k + 3} are needed")
-    if np.linalg.matrix_rank(design) < k:
-        raise Unavailable("the controls do not vary in what is regressed on")
-    q, r = np.linalg.qr(design)
-    slopes = np.linalg.solve(r, q.T @ y)
-    residuals = y - design @ slopes
-    leverage = float(np.sum(np.linalg.solve(r.T, at) ** 2))
-    se = float(np.sqrt(residuals @ residuals / df * (1 + leverage)))
-    predicted, half = float(at @ slopes), t_quantile(0.5 + LEVEL / 2, df) * se
-    return ModelLevelPrediction(predicted - half, predicted, predicted + half, se, df, m)
-
-
-def regression_p(value: float, prediction: ModelLevelPrediction) -> ModelLevelP:
-    """One-sided p-value of a further control so far above its prediction."""
-    from scipy.special import stdtr
-
-    if prediction.se == 0:
-        raise Unavailable("the controls lie exactly on a line: no spread to judge a value by")
-    return ModelLevelP(
-        float(stdtr(prediction.df, -(value - prediction.predicted) / prediction.se)),
-        prediction.lineages,
-    )
 
 
 def poisson_binomial_p(k: int, p: Floats) -> float:

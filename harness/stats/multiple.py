@@ -21,6 +21,18 @@ def holm(p: Sequence[float] | Floats) -> Floats:
     return _restored(adjusted, order)
 
 
+def holm_levels(p: Sequence[float] | Floats, level: float = 0.05) -> Floats:
+    """The p-value (m,) below which Holm would claim each, the others being as they are: level / m, or more."""
+    values = _checked(p)
+    levels = []
+    for i in range(len(values)):
+        others = np.sort(np.delete(values, i))
+        steps = level / (len(values) - np.arange(len(others)))
+        claimed = int(np.cumprod(others < steps).sum())
+        levels.append(level / (len(values) - claimed))
+    return np.array(levels, dtype=np.float64)
+
+
 def benjamini_hochberg(p: Sequence[float] | Floats) -> Floats:
     """Adjusted p-values (m,), in the given order: of those below .05 at most .05 are false on average.
 

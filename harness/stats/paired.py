@@ -21,6 +21,24 @@ from harness.stats.permutation import sign_flip_mid_p
 from harness.types import Floats, Ints, Unavailable
 
 
+class Spread(NamedTuple):
+    """What decides which differences a comparison finds."""
+
+    se: float  # of the mean difference
+    df: float
+    n: float  # prompts; of clusters, as many independent prompts as they are worth
+    discordant: float | None  # of 0/1 values: share of prompts on which the two differ
+
+    def detectable(self, level: float = 1 - LEVEL, power: float = 0.8) -> float:
+        """Least true difference that a two-sided test at this level finds with this power.
+
+        For shares see `_detectable_share`; else (t(1 - level / 2) + t(power)) se. Source: Bloom 1995.
+        """
+        if self.discordant is not None:
+            return _detectable_share(self.discordant, self.n, level, power)
+        return (t_quantile(1 - level / 2, self.df) + t_quantile(power, self.df)) * self.se
+
+
 class PairedDifference(NamedTuple):
     """Value of the first minus value of the second on the prompts that both have."""
 
@@ -29,7 +47,7 @@ class PairedDifference(NamedTuple):
     high: float
     p: float  # two-sided
     n: int  # shared prompts
-    detectable: float  # least true difference that 80 % of such comparisons would find at .05
+    spread: Spread
 
 
 def mcnemar_mid_p(b: int, c: int) -> float:
@@ -81,9 +99,8 @@ def _compare_means(differences: Floats, codes: Ints) -> PairedDifference:
         )
     half = t_quantile(0.5 + LEVEL / 2, error.df) * se
     p = t_two_sided_p(mean / se, error.df)
-    return PairedDifference(
-        mean, mean - half, mean + half, p, error.n, detectable_effect(se, error.df)
-    )
+    spread = Spread(se, error.df, error.n, None)
+    return PairedDifference(mean, mean - half, mean + half, p, error.n, spread)
 
 
 def _compare_shares(differences: Floats, codes: Ints) -> PairedDifference:
@@ -104,33 +121,55 @@ def _compare_shares(differences: Floats, codes: Ints) -> PairedDifference:
     shrunk = mean_error(np.append(differences, [1.0, -1.0])[:, None], np.append(codes, two_more))
     centre, half = float(shrunk.means[0]), t_quantile(0.5 + LEVEL / 2, error.df) * _se(shrunk)
     low, high = max(centre - half, -1.0), min(centre + half, 1.0)
-    detectable = detectable_share(differences, error)
-    return PairedDifference(float(error.means[0]), low, high, p, error.n, detectable)
+    return PairedDifference(
+        float(error.means[0]), low, high, p, error.n, _spread_of_shares(differences, error)
+    )
 
 
 def _se(error: MeanError) -> float:
     return float(np.sqrt(error.covariance[0, 0]))
 
 
-def detectable_share(differences: Floats, error: MeanError, power: float = 0.8) -> float:
-    """Least share of prompts whose loss the comparison finds with this power; differences (P,) of -1, 0, 1.
-
-    Prompts that are lost differ, and so widen the error that the test is made with. With v = discordant share:
-    d = t(.975) sqrt((v + d - d^2) / n) + t(power) sqrt(v / n), solved for d; at least two prompts count as discordant,
-    and clusters count by their design effect. Source: Connor 1987, with losses that are given, not drawn.
-    """
-    v = max(float(np.mean(differences != 0)), 2 / error.n)
+def _spread_of_shares(differences: Floats, error: MeanError) -> Spread:
+    """Of differences (P,) of -1, 0, 1; clusters count by their design effect."""
     naive = float(np.mean((differences - differences.mean()) ** 2)) / error.n
-    n = error.n * min(1.0, naive / _se(error) ** 2) if naive > 0 else error.n
-    alpha, beta = t_quantile(0.5 + LEVEL / 2, error.df), t_quantile(power, error.df)
-    a, r = alpha**2 / n, beta * (v / n) ** 0.5
-    b = 2 * r + a
-    return min(1.0, float(b + (b * b - 4 * (1 + a) * (r * r - a * v)) ** 0.5) / (2 * (1 + a)))
+    n = error.n * min(1.0, naive / _se(error) ** 2) if naive > 0 else float(error.n)
+    return Spread(_se(error), error.df, n, float(np.mean(differences != 0)))
 
 
-def detectable_effect(se: float, df: float, power: float = 0.8) -> float:
-    """Least true effect that a two-sided test at .05 finds with this power: (t(.975) + t(power)) se.
+def _detectable_share(discordant: float, n: float, level: float, power: float) -> float:
+    """Least share of prompts whose loss McNemar's test finds with a power as near as can be to the one asked for.
 
-    Source: Bloom 1995.
+    The discordant prompts there are fall to either side by chance; those that are lost all fall to one. Exact, by the
+    binomial distribution. Source of the idea: Connor 1987.
     """
-    return (t_quantile(0.5 + LEVEL / 2, df) + t_quantile(power, df)) * se
+    n_noise, most = max(round(discordant * n), 2), max(round(n), 1)
+
+    def least(wanted: float) -> int:
+        low, high = 0, most
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (
+                (low, middle) if _power(n_noise, middle, level) >= wanted else (middle, high)
+            )
+        return high
+
+    enough = least(power)
+    below = _power(n_noise, enough - 1, level)
+    if power - below < _power(n_noise, enough, level) - power:
+        enough = least(below)
+    return min(1.0, enough / n)
+
+
+def _power(n_noise: int, n_lost: int, level: float) -> float:
+    """Chance that so many lost prompts are found among so many that differ for no reason."""
+    from scipy.special import bdtr
+
+    least, none = -1, (n_noise + n_lost + 1) // 2  # most prompts won with which it is found
+    while none - least > 1:
+        middle = (least + none) // 2
+        if mcnemar_mid_p(n_noise + n_lost - middle, middle) < level:
+            least = middle
+        else:
+            none = middle
+    return 0.0 if least < 0 else float(bdtr(min(least, n_noise), n_noise, 0.5))

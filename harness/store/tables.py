@@ -43,6 +43,7 @@ def requests_to_table(value: RequestSet) -> pa.Table:
         "chat": value.chat,
         "version": value.version,
         "yields": value.yields,
+        **({"think": value.think} if value.think else {}),
     }
     return pa.concat_tables([prompts, requests]).replace_schema_metadata(
         {"set": json.dumps({**head, "notes": value.notes}, sort_keys=True)}
@@ -67,6 +68,7 @@ def requests_from_table(table: pa.Table) -> RequestSet:
         head["version"],
         tuple(head["yields"]),
         tuple(head["notes"]),
+        tuple((opening, closing) for opening, closing in head.get("think", ())),
     )
 
 
@@ -153,7 +155,12 @@ def grades_to_table(value: Grades) -> pa.Table:
     """One row per column, with its prompts and values as lists."""
     return pa.Table.from_pylist(
         [
-            {**vars(c), "prompt": c.prompt.tolist(), "value": c.value.tolist()}
+            {
+                **vars(c),
+                "prompt": c.prompt.tolist(),
+                "value": c.value.tolist(),
+                "answers": list(c.answers),
+            }
             for c in value.columns
         ],
         schema=_GRADES,
@@ -169,6 +176,7 @@ def grades_from_table(table: pa.Table) -> Grades:
                     **row,
                     "prompt": np.array(row["prompt"], np.int64),
                     "value": np.array(row["value"], np.float64),
+                    "answers": tuple(row["answers"]),
                 }
             )
             for row in table.to_pylist()
@@ -344,7 +352,7 @@ _GRADES = pa.schema(
     [
         ("leaf", pa.string()), ("metric", pa.string()), ("filter", pa.string()), ("better", pa.string()),
         ("prompt", pa.list_(pa.int64())), ("value", pa.list_(pa.float64())), ("aggregate", pa.float64()),
-        ("reason", pa.string()),
+        ("reason", pa.string()), ("answers", pa.list_(pa.string())),
     ]
 )  # fmt: skip
 _SCORES = pa.schema(

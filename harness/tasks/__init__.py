@@ -68,6 +68,8 @@ class AbstractTask(ABC):
     samples: int | None = describes(None)
     # first so many prompts only, and no more than the run's limit; the Setting has what came of it
     limit: int | None = describes(None)
+    # pairs of opening and closing tag around what models think aloud, beside the usual ones
+    think: tuple[tuple[str, str], ...] = ()
 
     @final
     def key(self, setting: Setting) -> str:

@@ -33,6 +33,7 @@ class Building:
     multiturn: bool  # few-shot examples as separate turns
     limit: int | None
     seed: int
+    own_decoding: bool = False  # generation is drawn as the task's own decoding says
 
     @property
     def fewshot_seed(self) -> int:
@@ -58,7 +59,7 @@ def record(name: str, loaded: Any, building: Building) -> RequestSet:
         build(leaf, task, building)
         here = _prompts(leaf, task, "" if single else leaf)
         known = [
-            _request(i, "" if single else leaf, building.chat, len(prompts), notes)
+            _request(i, "" if single else leaf, building, len(prompts), notes)
             for i in task.instances
         ]
         requests += [
@@ -170,7 +171,7 @@ def _version(tasks: Mapping[str, Any]) -> str:
 # --- requests ------------------------------------------------------------------------------------
 
 
-def _request(instance: Any, leaf: str, chat: bool, first: int, notes: list[str]) -> Request:
+def _request(instance: Any, leaf: str, building: Building, first: int, notes: list[str]) -> Request:
     """An lm-eval instance as a request of ours; `first` is the index of the leaf's first prompt."""
     if instance.request_type not in _KINDS:
         raise DistillbenchError(
@@ -182,11 +183,16 @@ def _request(instance: Any, leaf: str, chat: bool, first: int, notes: list[str])
     )
     if kind == "read":
         return replace(known, continuation=str(instance.args[0]))
-    context, is_open = parse_context(instance.args[0], chat, instance.task_name)
+    context, is_open = parse_context(instance.args[0], building.chat, instance.task_name)
     known = replace(known, context=context, open=is_open)
     if kind == "score":
         return replace(known, continuation=str(instance.args[1]))
-    return _generation(known, instance.args[1], notes)
+    stated = _generation(known, instance.args[1], notes)
+    if not building.own_decoding:
+        return stated
+    limited = any(instance.args[1].get(a) is not None for a in _MAX_ALIASES)
+    longest = stated.max_new_tokens if limited else None
+    return replace(stated, temperature=None, top_p=None, max_new_tokens=longest)
 
 
 def parse_context(context: Any, chat: bool, leaf: str) -> tuple[str | tuple[Message, ...], bool]:

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from harness.tasks._lm_eval_answers import graded_answers
 from harness.tasks._lm_eval_record import Building, chat_as_json, parse_context
-from harness.text.clean import clean
+from harness.text.clean import Tags, clean
 from harness.types import (
     Better,
     DistillbenchError,
@@ -103,16 +104,16 @@ def _replies(
     for index, request in enumerate(requests.requests):
         leaf = request.leaf or only
         key = (leaf, request.prompt - first[leaf], _TYPES[request.kind], request.slot)
-        replies[key].append(_Answer(request, _reply(request, outputs, rows[index])))
+        replies[key].append(_Answer(request, _reply(request, outputs, rows[index], requests.think)))
     return replies
 
 
-def _reply(request: Request, outputs: Outputs, row: int) -> Reply:
+def _reply(request: Request, outputs: Outputs, row: int, think: Tags) -> Reply:
     if request.kind == "generate":
         text = outputs.text[row]
         if text is None:
             raise ValueError(f"row {row}: answered without text")
-        return clean(text).text
+        return clean(text, think).text
     logprob = float(outputs.logprob_nats[row])
     if request.kind == "read":
         return logprob
@@ -203,17 +204,17 @@ def _column(
     mine = [s for s in samples if s["filter"] == filter_name and metric in s["metrics"]]
     values = [s[metric] for s in mine]
     number, reason = _finite(aggregate)
-    empty = np.empty(0)
-    prompt, value = np.empty(0, np.int64), empty
+    prompt, value = np.empty(0, np.int64), np.empty(0)
+    answers: tuple[str | None, ...] = ()
     if number is not None and _is_mean(task, metric, values, number):
         known = [i for i, v in enumerate(values) if not np.isnan(v)]
         prompt = np.array([first + int(mine[i]["doc_id"]) for i in known], dtype=np.int64)
         value = np.array([float(values[i]) for i in known], dtype=np.float64)
+        answers = graded_answers(task, metric, filter_name, [mine[i] for i in known])
     elif number is not None:
         reason = f"lm-eval's {metric} of {leaf} is no mean over prompts"
-    return GradeColumn(
-        leaf, metric, filter_name, _better(better.get(metric)), prompt, value, number, reason
-    )
+    way = _better(better.get(metric))
+    return GradeColumn(leaf, metric, filter_name, way, prompt, value, number, reason, answers)
 
 
 def _finite(aggregate: Any) -> tuple[float | None, str]:

@@ -101,9 +101,11 @@ class ChoicesTask(AbstractTask):
             ],
             np.float64,
         )
-        return Grades(
-            (GradeColumn("", "acc", "none", "higher", prompt, value, float(value.mean())),)
-        )
+        chosen = [outputs.choice[row] for row in rows]
+        answers = tuple(None if option is None else str(option) for option in chosen)
+        share = float(value.mean())
+        column = GradeColumn("", "acc", "none", "higher", prompt, value, share, "", answers)
+        return Grades((column,))
 
 
 class _Question(NamedTuple):

@@ -178,7 +178,9 @@ def _answers(side: Side) -> dict[str, str]:
     for row, index in enumerate(side.outputs.request):
         request, text = side.requests.requests[int(index)], side.outputs.text[row]
         if side.outputs.answered[row] and text is not None:
-            found.setdefault(side.requests.prompts[request.prompt].id, clean(text).text)
+            found.setdefault(
+                side.requests.prompts[request.prompt].id, clean(text, side.requests.think).text
+            )
     return found
 
 

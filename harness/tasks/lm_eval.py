@@ -31,6 +31,9 @@ class LmEvalTask(AbstractTask):
     allow_code: bool = False  # let the task execute code that a model wrote, on this machine
     # conversations: few-shot examples as separate turns (lm-eval's default)
     multiturn: bool = True
+    # name of a conf/decoding file; its temperature and top_p then stand in place of those that lm-eval's file states,
+    # its max_new_tokens where that states none
+    decoding: str | None = None
 
     def __post_init__(self) -> None:
         if not self.task:
@@ -81,7 +84,8 @@ class LmEvalTask(AbstractTask):
         )
 
     def _building(self, setting: Setting) -> Building:
-        return Building(setting.chat, self.multiturn, setting.limit, setting.seed)
+        own = self.decoding is not None
+        return Building(setting.chat, self.multiturn, setting.limit, setting.seed, own)
 
     def _files(self, paths: Paths) -> TaskFiles:
         # The first of paths.tasks is the user's own and overrides the others.

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, final
 
+from harness.files.cells import beginning, required_text
+from harness.files.conversations import conversation, flattened, without_answer
 from harness.files.find import columns_of, content_digest, find_file, rows_of
 from harness.keys import describes, digest, place
 from harness.panel.side import Side
@@ -37,7 +39,7 @@ class _Asked(NamedTuple):
 class ReadingTask(AbstractTask):
     """Log-probabilities of texts that are given; nothing is generated and nothing is right or wrong."""
 
-    version = 2
+    version = 3
 
     # JSONL, JSON, CSV or Parquet file, relative to a folder of tasks or to paths.data
     text: str | None = place(None)
@@ -97,7 +99,7 @@ class ReadingTask(AbstractTask):
 
     def forms(self) -> Sequence[Request]:
         """An answer is read as the continuation of what was asked."""
-        return (Request(0, "score", ""),)
+        return (Request(0, "read", ""),)
 
     def declared_yields(self) -> tuple[str, ...]:
         """Log-probabilities of texts, which may be answers."""
@@ -132,33 +134,37 @@ class ReadingTask(AbstractTask):
     def _texts(self, setting: Setting) -> _Asked:
         """Every different text of the file; one with a prompt is read as its continuation."""
         path = find_file(str(self.text), setting.paths)
-        rows = rows_of(path, {}, columns_of(self.columns, _COLUMNS, ("text",)))
+        columns = columns_of(self.columns, _COLUMNS, ("text",))
+        rows = rows_of(path, {}, columns)
+        place = f"task {self.name}: {self.text}"
         known: dict[str, Mapping[str, Any]] = {}
         for row in rows:
-            if _filled(row["text"]):
-                known.setdefault(digest(str(row["text"]), row.get("prompt")), row)
+            text = required_text(row["text"], place, columns["text"])
+            if _filled(text):
+                known.setdefault(digest(text, row.get("prompt")), {**row, "text": text})
         kept = list(known.items())[: setting.limit]
         if not kept:
             raise DistillbenchError(
                 f"task {self.name}: every one of the {len(rows)} texts in {self.text} is empty"
             )
         empty = sum(not _filled(r["text"]) for r in rows)
+        asked = [
+            _asked_before(row, f"{place}: column {columns.get('prompt')!r}") for _, row in kept
+        ]
         return _Asked(
-            [_prompt(self.name, key, row) for key, row in kept],
-            [self._text_request(i, row, setting.chat) for i, (_, row) in enumerate(kept)],
+            [_prompt(self.name, *pair, before) for pair, before in zip(kept, asked, strict=True)],
+            [
+                self._text_request(i, row["text"], before, setting.chat)
+                for i, ((_, row), before) in enumerate(zip(kept, asked, strict=True))
+            ],
             (f"{empty} empty texts left out",) if empty else (),
         )
 
-    def _text_request(self, index: int, row: Mapping[str, Any], chat: bool) -> Request:
-        text = str(row["text"])
-        if not _filled(row.get("prompt")):
+    def _text_request(self, index: int, text: str, before: Context, chat: bool) -> Request:
+        if before == "":
             return Request(index, "read", "", continuation=text)
-        return Request(
-            index,
-            "score",
-            asked_as(str(row["prompt"]), chat),
-            continuation=cut(text, self.max_bytes),
-        )
+        read = cut(text, self.max_bytes)
+        return Request(index, "read", asked_as(before, chat), continuation=read)
 
     def _answers(self, setting: Setting) -> _Asked:
         """What every author answered, as the continuation of what it was asked."""
@@ -180,7 +186,7 @@ class ReadingTask(AbstractTask):
             requests += [
                 Request(
                     index[i],
-                    "score",
+                    "read",
                     asked_as(contexts[i], setting.chat),
                     side.model,
                     slot,
@@ -238,10 +244,25 @@ def _left_out(side: Side, empty: int, shortened: int) -> Sequence[str]:
     return [*found, f"{shortened} long answers of {side.model} cut"] if shortened else found
 
 
-def _prompt(name: str, key: str, row: Mapping[str, Any]) -> Prompt:
+def _asked_before(row: Mapping[str, Any], place: str) -> Context:
+    """What stands before a text: a text, or a conversation without the text at its end; "" = nothing."""
+    cell = row.get("prompt")
+    turns = conversation(cell, place)
+    if turns is None:
+        text = required_text(cell, place, "")
+        return text if text and _filled(text) else ""
+    before = without_answer(turns, row["text"])
+    if not before:
+        raise DistillbenchError(
+            f"{place}: expected a conversation that ends in the question or in the text, got another reply at its end: "
+            f"{beginning(turns[-1].text if turns else '')}"
+        )
+    return tuple(before)
+
+
+def _prompt(name: str, key: str, row: Mapping[str, Any], before: Context) -> Prompt:
     prompt_id = digest(name, key)
     cluster = prompt_id if row.get("cluster") is None else f"cluster {row['cluster']}"
-    shown = str(row["prompt"] if _filled(row.get("prompt")) else row["text"])[:_SHOWN]
-    return Prompt(
-        prompt_id, shown, cluster, "" if row.get("category") is None else str(row["category"])
-    )
+    asked = before if isinstance(before, str) else flattened(before)[0]
+    category = "" if row.get("category") is None else str(row["category"])
+    return Prompt(prompt_id, (asked or row["text"])[:_SHOWN], cluster, category)

@@ -23,6 +23,7 @@ Estimates = Mapping[tuple[str, str], Estimate | str]  # (part, leaf) -> number, 
 _SIDES = {
     View.STYLE: talk_sides,
     View.TEXT: talk_sets,
+    View.REPLIES: talk_sides,
     View.GRADES: quiz_sides,
     View.CHOICES: quiz_sides,
     View.TOKENS: reading_sides,
@@ -146,7 +147,6 @@ def check_missing_roles(measure: AbstractMetric, sides: Sides) -> None:
         "ceiling": replace(sides, ceiling=None),
         "controls": replace(sides, controls=()),
         "population": replace(sides, controls=()),
-        "others": replace(sides, others=()),
     }
     for role in measure.looks_at.also:
         with _Noted(f"{measure.name}: it fails where nobody has the role {role}"):

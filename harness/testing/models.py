@@ -23,7 +23,10 @@ QUESTIONS: Mapping[Kind, tuple[Request, ...]] = {
         for i in range(3)
         for s, word in enumerate(("small", "very large"))
     ),
-    "read": tuple(Request(i, "read", "", continuation=f"Thing {i} is small.") for i in range(3)),
+    "read": tuple(
+        Request(i, "read", context, continuation=f"Thing {i} is small.")
+        for i, context in enumerate(("", "", "What is thing 2?"))
+    ),
     "choose": (),  # only of models whose answers are recorded: pass `requests`
 }
 

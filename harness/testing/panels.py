@@ -9,15 +9,13 @@ from typing import Literal
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.panel.controls import population, unrelated, with_known_lineage
+from harness.panel.controls import population, unrelated
 from harness.panel.panel import BaseKind, Looks, Panel, Role
 from harness.panel.side import Side
 from harness.panel.texts import Reply, Texts
 from harness.types import Finding
 
-EVERYTHING = Looks(
-    (), ("teacher", "base"), ("second", "ceiling", "controls", "population", "others")
-)
+EVERYTHING = Looks((), ("teacher", "base"), ("second", "ceiling", "controls", "population"))
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,6 @@ class Sides:
     ceiling: Side | None = None
     ceiling_kind: Literal["second_sample", "other_version"] = "second_sample"
     controls: tuple[Side, ...] = ()  # as they are listed, whoever they are related to
-    others: tuple[Side, ...] = ()
     minimum: int = 20
 
     def panel(self, looks: Looks = EVERYTHING) -> Panel:
@@ -52,7 +49,6 @@ class Sides:
             family = (self.student, self.teacher, self.base.model if self.base else None)
             further: dict[Role, list[Side]] = {
                 "controls": unrelated(self.controls, *family),
-                "others": unrelated(with_known_lineage(self.others), *family),
             }
             if self.base is not None:
                 listed = [c.model for c in self.controls]

@@ -89,7 +89,7 @@ def reading_side(model: str, texts: Texts, top: int = VOCABULARY) -> Side:
         for i, text in enumerate(own):
             requests.append(
                 Request(
-                    i, "score", (Message("user", prompts[i].text),), author, slot, continuation=text
+                    i, "read", (Message("user", prompts[i].text),), author, slot, continuation=text
                 )
             )
             rows.append((words_of(text), logprobs_of(model, text, author)))
@@ -97,10 +97,9 @@ def reading_side(model: str, texts: Texts, top: int = VOCABULARY) -> Side:
     nats = [float(x[np.arange(len(i)), i].sum()) for (_, x), i in zip(rows, ids, strict=True)]
     size = len(requests)
     outputs: Outputs = replace(
-        blank_outputs(size, "score"),
+        blank_outputs(size, "read"),
         n_tokens=np.array([len(i) for i in ids]),
         logprob_nats=np.array(nats),
-        greedy=(False,) * size,
         answered=(True,) * size,
         tokens=stored_tokens(rows, top) if top else None,
     )

@@ -60,16 +60,14 @@ def blank_outputs(n: int, kind: Kind) -> Outputs:
     )
 
 
-def acc_grades(prompts: Sequence[Prompt], right: Sequence[bool], leaf: str = "") -> Grades:
-    """The one column `acc`."""
+def acc_grades(
+    prompts: Sequence[Prompt], right: Sequence[bool], leaf: str = "", answers: Choices | None = None
+) -> Grades:
+    """The one column `acc`, with the options that were chosen where these are given."""
     value = np.array(right, dtype=np.float64)
-    return Grades(
-        (
-            GradeColumn(
-                leaf, "acc", "none", "higher", np.arange(len(prompts)), value, float(value.mean())
-            ),
-        )
-    )
+    chosen = tuple(None if a is None else str(a) for a in answers or ())
+    every, share = np.arange(len(prompts)), float(value.mean())
+    return Grades((GradeColumn(leaf, "acc", "none", "higher", every, value, share, "", chosen),))
 
 
 def chosen_side(model: str, prompts: Sequence[Prompt], choices: Choices, lineage: str = "") -> Side:
@@ -82,9 +80,8 @@ def chosen_side(model: str, prompts: Sequence[Prompt], choices: Choices, lineage
     )
     task = RequestSet("quiz", tuple(prompts), requests, False, "1", ("grades", "choices"))
     right = [c == p.gold for c, p in zip(choices, prompts, strict=True)]
-    return Side(
-        model, lineage or model, task, outputs, acc_grades(prompts, right), (f"key of {model}",)
-    )
+    grades = acc_grades(prompts, right, answers=choices)
+    return Side(model, lineage or model, task, outputs, grades, (f"key of {model}",))
 
 
 def scored_side(
@@ -135,7 +132,7 @@ def drawn_choices(
 
 
 def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
-    """A student that copied from its teacher, a base, ten controls of eight lineages, and two further models."""
+    """A student that copied from its teacher, a base, and ten controls of eight lineages."""
     prompts = quiz_prompts(n)
     teacher = drawn_choices("teacher", prompts, 0.6)
     student = drawn_choices("student", prompts, 0.4, teacher, 0.5)
@@ -148,10 +145,6 @@ def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
         controls=tuple(
             chosen_side(m, prompts, drawn_choices(m, prompts, a), lab)
             for m, (a, lab) in controls.items()
-        ),
-        others=tuple(
-            chosen_side(m, prompts, drawn_choices(m, prompts, 0.5), lab)
-            for m, lab in (("x", "lab9"), ("y", ""))
         ),
         minimum=minimum,
     )
@@ -297,17 +290,26 @@ def shuffled(side: Side, seed: int) -> Side:
     requests = tuple(
         replace(asked.requests[i], prompt=int(p_back[asked.requests[i].prompt])) for i in r
     )
-    columns = []
-    for column in side.grades.columns if side.grades else ():
-        c = rng.permutation(len(column.prompt))
-        columns.append(replace(column, prompt=p_back[column.prompt[c]], value=column.value[c]))
     return replace(
         side,
         requests=replace(asked, prompts=tuple(asked.prompts[i] for i in p), requests=requests),
         outputs=_reordered(side.outputs, r_back, rng),
         samples=tuple(_reordered(s, r_back, rng) for s in side.samples),
-        grades=Grades(tuple(columns)) if side.grades else None,
+        grades=_regraded(side.grades, p_back, rng) if side.grades else None,
+        sample_grades=tuple(_regraded(g, p_back, rng) for g in side.sample_grades),
     )
+
+
+def _regraded(grades: Grades, p_back: Ints, rng: np.random.Generator) -> Grades:
+    """Grades in another order, for prompts in another order."""
+    columns = []
+    for column in grades.columns:
+        c = rng.permutation(len(column.prompt))
+        moved = replace(column, prompt=p_back[column.prompt[c]], value=column.value[c])
+        columns.append(
+            replace(moved, answers=tuple(column.answers[i] for i in c if column.answers))
+        )
+    return Grades(tuple(columns))
 
 
 def _reordered(out: Outputs, r_back: Ints, rng: np.random.Generator) -> Outputs:
@@ -352,5 +354,4 @@ def shuffled_sides(sides: Sides, seed: int = 5) -> Sides:
         base=shuffled(sides.base, seed + 2) if sides.base else None,
         ceiling=shuffled(sides.ceiling, seed + 3) if sides.ceiling else None,
         controls=tuple(shuffled(s, seed + 10 + i) for i, s in enumerate(sides.controls)),
-        others=tuple(shuffled(s, seed + 100 + i) for i, s in enumerate(sides.others)),
     )

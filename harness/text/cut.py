@@ -1,9 +1,16 @@
-"""Whether a reply looks as if it had been cut off: a guess from its end alone, for answers whose stop is not known."""
+"""Whether a reply is complete: from what is known of its end, else a guess from its text alone."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+# share of a model's answers above which lengths and endings are those of the limit of tokens
+MOST_CUT = 0.2
+
+Ending = Literal["complete", "cut", "looks cut"]
 
 _FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 # what may stand behind the end of a sentence: quotes, brackets, emphasis
@@ -25,6 +32,41 @@ _EMPTY_ITEM = re.compile(r"^\s*(?:[-*+•‣◦]|\d{1,3}[.)])\s*$")
 _LAST = re.compile(r"(?:^|\s)([a-zA-Z]+)$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SHORT = 8  # words of a line that may stand without an end: a title, a name, a signature, an answer
+
+
+@dataclass(frozen=True)
+class Endings:
+    """How the replies of one model to one task ended."""
+
+    n: int  # replies, one a prompt
+    n_cut: int  # that ended at the limit of tokens, or inside of what the model thought aloud
+    n_looks_cut: int  # whose end is not known, and whose text looks as if it went on
+    n_wrong: int | None = (
+        None  # graded answers that are wrong; None = not graded by right and wrong
+    )
+    n_wrong_cut: int | None = None  # of these, cut or looking cut
+
+    @property
+    def n_short(self) -> int:
+        """Replies that end before they are complete, as far as can be told."""
+        return self.n_cut + self.n_looks_cut
+
+    @property
+    def share(self) -> float:
+        """These, of all replies."""
+        return self.n_short / self.n if self.n else 0.0
+
+
+def ending(text: str, stop: str, *, is_open: bool = False) -> Ending:
+    """How a reply ended: its stop says so ("eos", "length", "stop"), else ("unknown") its text is looked at.
+
+    is_open: what the model thought aloud has no end, so that the reply never came.
+    """
+    if stop == "length" or is_open:
+        return "cut"
+    if stop in ("eos", "stop"):
+        return "complete"
+    return "looks cut" if looks_cut(text) else "complete"
 
 
 def looks_cut(text: str) -> bool:

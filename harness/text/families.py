@@ -44,6 +44,10 @@ FAMILIES: Mapping[str, slice] = MappingProxyType(
 )
 
 
+# the columns of closings, a part of the edges: a reply that was cut has none of its own
+CLOSINGS = slice(WIDTH - 2 * _EDGE_COLUMNS - _END_COLUMNS, WIDTH)
+
+
 def points(texts: Reading) -> Float32s:
     """One point (P, WIDTH) per reply."""
     n = texts.n_words[:, None]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.text.clean import clean
+from harness.text.clean import Tags, clean
 
 _LONGEST = 80  # characters of a shared beginning or end
 _SHARED = 0.2  # share of replies from which a beginning or an end is counted
@@ -58,9 +58,9 @@ class Marks:
         return self.n - self.n_empty
 
 
-def read_marks(stored: Sequence[str], asked: Sequence[str]) -> Marks:
-    """The marks of one model's stored answers (N) to prompts (N)."""
-    replies = [clean(text) for text in stored]
+def read_marks(stored: Sequence[str], asked: Sequence[str], think: Tags = ()) -> Marks:
+    """The marks of one model's stored answers (N) to prompts (N); think: tags as in `clean`."""
+    replies = [clean(text, think) for text in stored]
     said = [r.text for r in replies if r.text.strip()]
     pairs = [(r.text.strip(), prompt) for r, prompt in zip(replies, asked, strict=True)]
     return Marks(

@@ -76,10 +76,12 @@ def counts(texts: Reading, wanted: Wanted, rows: Sequence[int]) -> Floats:
     return np.asarray(cells.reshape(n, size)[list(rows)], dtype=np.float64)
 
 
-def frequent(texts: Reading, rows: Sequence[int], fewest: int) -> Wanted:
-    """Phrases that occur in at least `fewest` of these replies."""
+def frequent(texts: Reading, rows: Sequence[int], fewest: int, *, closings: bool = True) -> Wanted:
+    """Phrases that occur in at least `fewest` of these replies; `closings` False leaves these out."""
     every = phrases(texts)
     inside = np.isin(every.texts, np.asarray(rows))
+    if not closings:
+        inside &= every.kinds != KINDS.index("closing")
     codes, texts_of, kinds = every.codes[inside], every.texts[inside], every.kinds[inside]
     order = np.lexsort((texts_of, codes))
     codes, texts_of, kinds = codes[order], texts_of[order], kinds[order]

@@ -76,6 +76,20 @@ AGAINST_TEACHER: Mapping[str, str] = MappingProxyType(
     {k: _OF_REPLIES for k in ("teacher_openings", "teacher_closings")}
 )
 
+# features that a reply has only when it is complete
+OF_WHOLE = frozenset(
+    {
+        "words",
+        "paragraphs",
+        "words_per_sentence",
+        "spread_of_sentence_length",
+        "words_per_paragraph",
+        "ends_with_a_question",
+        "ends_with_an_exclamation",
+        "teacher_closings",
+    }
+)
+
 
 @lru_cache(maxsize=160)
 def profile(texts: Reading) -> dict[str, Floats]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from harness.text.clean import clean
 from harness.types import Message, ReplyTo, Request
 
 Replies = Mapping[int, str | None]  # request -> its reply; None = there is an answer without a text
@@ -37,7 +38,7 @@ def _filled(message: Message, replies: Replies) -> Message:
     reply = replies[message.content.request]
     if reply is None:
         raise KeyError(message.content.request)
-    return Message(message.role, reply)
+    return Message(message.role, clean(reply).text)  # without thoughts, as models are taught
 
 
 def never_asked(requests: Sequence[Request], replies: Replies) -> list[int]:

@@ -11,14 +11,13 @@ from harness.stats.controls import (
     evidence,
     max_t_p,
     poisson_binomial_p,
-    prediction_interval_regression,
     prediction_limit,
-    regression_p,
 )
 from harness.stats.intervals import Estimate, evaluate
 from harness.stats.multiple import benjamini_hochberg, holm
 from harness.stats.paired import PairedDifference, compare
 from harness.stats.permutation import sign_flip_permutation
+from harness.stats.round_robin import pair_excess
 from harness.types import Floats, Ratio, RatioStratum, Smooth, Unavailable
 from tests.calibration import populations as people
 from tests.calibration.interval_cells import GAPS, lengths, shares
@@ -118,23 +117,21 @@ def evidenced(rng: Rng, m: int) -> float:
     return float(evidence(float(rng.normal()), rng.normal(size=m)).says != "above")
 
 
-def _regression(rng: Rng, m: int) -> tuple[float, Floats, Floats, Floats]:
-    accuracy = rng.uniform(0.3, 0.9, size=(m + 1, 1))
-    value = 0.1 + 0.4 * accuracy[:, 0] + 0.03 * rng.normal(size=m + 1)
-    return float(value[0]), accuracy[1:], value[1:], accuracy[0]
+def round_robin(siblings: int) -> P:
+    """An unrelated pair outside its interval: 0 where it is; models agree as they are, and as near as they are."""
 
+    def p(rng: Rng, m: int) -> float:
+        n = 2 + siblings * m
+        accuracy = rng.uniform(0.3, 0.9, size=n)
+        own = 0.1 * accuracy + 0.02 * rng.normal(size=n)
+        noise = np.triu(0.03 * rng.normal(size=(n, n)), 1)
+        apart = (accuracy[:, None] - accuracy) ** 2
+        values = own[:, None] + own - 0.3 * apart + noise + noise.T
+        lineages = ["s", "t", *(str(i // siblings) for i in range(n - 2))]
+        made = pair_excess(values, accuracy, lineages)
+        return float(made.low <= 0 <= made.high)
 
-def regressed(rng: Rng, m: int) -> float:
-    """One-sided p of a clean student about the line of the controls."""
-    value, x, y, at = _regression(rng, m)
-    return regression_p(value, prediction_interval_regression(x, y, at)).p
-
-
-def outside(rng: Rng, m: int) -> float:
-    """A clean student outside the two-sided prediction interval."""
-    value, x, y, at = _regression(rng, m)
-    found = prediction_interval_regression(x, y, at)
-    return float(found.low <= value <= found.high)
+    return p
 
 
 def family(correct: Callable[[Floats], Floats]) -> P:
@@ -157,8 +154,8 @@ def p_cells() -> dict[str, tuple[tuple[int, ...], P]]:
         "max-T over 12 candidates (models)": (MANY, any_candidate),
         "prediction limit (models)": (LINEAGES, limit),
         "evidence (models)": ((*LINEAGES, *MANY), evidenced),
-        "regression, one-sided (models)": ((6, *LINEAGES[1:]), regressed),
-        "regression, outside the interval (models)": ((6, *LINEAGES[1:]), outside),
+        "round robin (models)": (LINEAGES, round_robin(1)),
+        "round robin, two models a lineage (models)": (LINEAGES, round_robin(2)),
     }
     for clustered, note in ((False, ""), (True, ", clusters")):
         for share in (0.65, 0.97):

@@ -1,6 +1,8 @@
 """What style_transfer says of real models: pairs, unrelated models, documented students against controls, cut replies.
 
-python tests/calibration/style_models.py DIR     DIR holds alpaca_eval/{responses.parquet,lineage.csv}; prints tables
+python tests/calibration/style_models.py DIR > tests/calibration/style_models.md
+
+DIR holds alpaca_eval/{responses.parquet,lineage.csv}.
 """
 
 from __future__ import annotations
@@ -175,7 +177,8 @@ def main() -> None:
     parser.add_argument("--tables", nargs="*", default=["pairs", "unrelated", "auroc", "cut"])
     given = parser.parse_args()
     answers = Answers.load(given.data)
-    print(f"shortest reply: {METRIC.shortest} words; ground: {ground.__module__}\n")
+    print("# Style of real models\n\nWritten by `python tests/calibration/style_models.py DIR`.")
+    print(f"Shortest reply: {METRIC.shortest} words; ground: {ground.__module__}\n")
     if "pairs" in given.tables:
         print_pairs(answers)
     if "unrelated" in given.tables:

@@ -58,7 +58,7 @@ def matrix(**changes: Any) -> dict[str, Any]:
         "metrics": {"task_score": None, "capa": None, "gap_recovered": None},
         "pairs": [{"teacher": "teacher", "student": "student", "base": "base"}],
         "controls": [{"model": "other", "lineage": "other"}],
-        "decoding": {"temperature": 1.0, "max_new_tokens": 32},
+        "decoding": {"temperature": 1.0, "max_new_tokens": 256},  # replies of fakes are whole
         **changes,
     }
 

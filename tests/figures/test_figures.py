@@ -17,6 +17,7 @@ from harness.board.record import RunRecord
 from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Band, Drawing, Heat, Plane, Rows
 from harness.page.draw import plotly
+from harness.panel.prompts import is_category
 from harness.plugins import build, kinds
 from harness.testing.figures import check_drawing, misplaced
 from tests.figures.marks import dots, of_type
@@ -142,3 +143,57 @@ def test_the_example_of_the_contract_works() -> None:
     drawing = space["Sizes"]("sizes", "sizes").draw(board(), None)
     assert [d.x for d in dots(drawing, "student")] == [r.parameters for r in board().rows]
     assert list(misplaced(drawing)) == []
+
+
+def test_categories_show_the_pair_and_its_gap_and_say_which_are_small() -> None:
+    drawing = drawn("categories")
+    student, teacher, base = "answers_of_a", "teacher_a", "base"
+    first, second = drawing.numbers.rows
+    assert drawing.numbers.columns == (
+        "Category",
+        "Base",
+        "Student",
+        "Teacher",
+        "Gap recovered",
+        "n",
+    )
+    assert (first[0], second[0]) == ("capitals", "rivers")
+    values = {
+        s.student: s.value
+        for s in record().scores
+        if s.metric == "task_score/category/capitals" and s.student in (student, teacher, base)
+    }
+    spots = {role: dots(drawing, role)[0].x for role in ("base", "student", "teacher")}
+    assert spots == {"base": values[base], "student": values[student], "teacher": values[teacher]}
+    assert first[4].startswith("0.71")
+    assert drawing.notes == ("rare: 7 graded prompts of this category.",)
+
+
+def test_categories_are_in_no_figure_of_tasks() -> None:
+    run = record()
+    rest = tuple(s for s in run.scores if not is_category(s.metric))
+    for kind in ("task_dumbbell", "task_heatmap", "style_families"):
+        assert drawn(kind, replace(run, scores=rest)) == drawn(kind)
+
+
+def test_leaves_of_a_group_are_its_categories() -> None:
+    """Subjects of a group of tasks, each with two grades: the first stands for it; the group itself is no row."""
+    run = record()
+    rest = tuple(s for s in run.scores if not is_category(s.metric))
+    whole = [s for s in rest if (s.metric, s.task) == ("task_score", "zoo_facts")]
+    gaps = [s for s in rest if (s.metric, s.task) == ("gap_recovered", "zoo_facts")]
+    leaves = [
+        replace(s, task=f"zoo_facts/{leaf}", metric=metric, value=value)
+        for leaf, value in (("algebra", 0.25), ("botany", 0.75))
+        for s, metric in (
+            *((s, f"task_score/{grade}") for s in whole for grade in ("acc", "acc_norm")),
+            *((s, "gap_recovered") for s in gaps),
+        )
+    ]
+    drawing = drawn("categories", replace(run, scores=(*rest, *leaves)))
+    assert [row[0] for row in drawing.numbers.rows] == ["algebra", "botany"]
+    assert [d.x for d in dots(drawing, "student")] == [0.25, 0.75]
+    assert drawing.numbers.rows[0][4].startswith("0.25")
+    alone = tuple(s for s in leaves if "algebra" in s.task)
+    seen = board(replace(run, scores=(*rest, *alone)))
+    assert made("categories").draw(seen, seen.subjects[0]) is None

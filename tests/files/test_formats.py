@@ -65,6 +65,14 @@ def _lighteval(text: list[str], logprobs: list[float]) -> dict[str, Any]:
     return {"doc": doc, "model_response": said, "metric": {"acc": 1.0}}
 
 
+def _flat(
+    predictions: Any, specifics: str = "{}", choices: Any = "['Oak', 'Wren']"
+) -> dict[str, Any]:
+    return {"example": "Name a tree.", "full_prompt": "Q: Name a tree.", "instruction": "", "predictions": predictions,
+            "input_tokens": "[[1]]", "cont_tokens": "[[2]]", "choices": choices, "gold_index": "[0]",
+            "specifics": specifics}  # fmt: skip
+
+
 def _eee(raw: Any, messages: Any = None, error: str | None = None) -> dict[str, Any]:
     output = None if messages else {"raw": raw}
     return {"schema_version": "0.2.0", "evaluation_id": "e", "model_id": "m", "evaluation_name": "trees",
@@ -156,6 +164,20 @@ EXAMPLES: dict[str, tuple[list[dict[str, Any]], list[Seen]]] = {
             Seen("Name a tree.", (float("-inf"), False), "4"),
         ],
     ),
+    "lighteval_flat": (
+        [_flat(["Oak", "Elm"]), _flat("['Oak - information', 'Elm']"), _flat("[(-1.5, True), (-inf, False)]"),
+         _flat([-1.5, -2.5])],
+        [
+            Seen("Name a tree.", "Oak"),
+            Seen("Name a tree.", "Elm", draw=1),
+            Seen("Name a tree.", "Oak - information"),
+            Seen("Name a tree.", "Elm", draw=1),
+            Seen("Name a tree.", (-1.5, True)),
+            Seen("Name a tree.", (float("-inf"), False)),
+            Seen("Name a tree.", (-1.5, None)),
+            Seen("Name a tree.", (-2.5, None)),
+        ],
+    ),
     "lm_eval_samples": (
         [
             {"doc_id": 0, "doc": {"q": "x"}, "arguments": {"gen_args_0": {"arg_0": "Q:", "arg_1": " a"}},
@@ -234,6 +256,22 @@ def test_details_of_lighteval_in_parquet(tmp_path: Path) -> None:
     assert seen(read(tmp_path / "details_x.parquet")) == expected
 
 
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (_flat("[tensor(-1.5)]"), r"predictions: expected a list, got .*lighteval 0.11"),
+        (_flat([-1.5] * 4), "got 4 of 2 choices"),
+        (_flat(["a", "b"], "{'multi_turn_queries': []}"), "several turns"),
+        (_flat(["a"], choices="Oak"), "choices: expected a list"),
+    ],
+)
+def test_flat_details_that_cannot_be_read_are_refused(
+    tmp_path: Path, row: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DistillbenchError, match=words):
+        read(write(tmp_path / "x.jsonl", [row]))
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_log_of_inspect_is_an_archive_of_samples(tmp_path: Path, method: int) -> None:
     rows, expected = EXAMPLES["inspect_log"]
@@ -295,7 +333,9 @@ def test_what_was_asked_comes_from_the_batch_s_input(tmp_path: Path, form: str) 
     model = build("models", "m", fields)
     asked = (Message("system", "Be brief."), Message("user", "Name a tree."))
     with model.open(Paths(tmp_path, tmp_path, (), tmp_path)) as session:
-        assert answered(session, [Request(0, "generate", asked)]).text == ("Oak",)
+        assert answered(session, [Request(0, "generate", asked)]).text == (
+            "<think>\nhm\n</think>\n\nOak",
+        )
 
 
 def test_responses_are_read_without_their_reasoning(tmp_path: Path) -> None:
@@ -324,6 +364,23 @@ def test_failed_calls_are_no_answers_and_said(tmp_path: Path, text: str) -> None
         assert answered(session, requests).answered == (False, False, True, True)
         (note,) = session.notes(Ask("k", requests, ("",) * 4, Decoding()))
     assert note.startswith(f"2 of 4 answers count as not answered: {text.strip()!r}")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_error"),
+    [
+        ("Error code: 429 - {'error': {'message': 'Rate limit reached'}}", True),
+        ("<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body></body></html>", True),
+        ("Error code: 429 means that you asked too often.", False),
+        ("<html><head><title>My page</title></head></html>", False),
+    ],
+)
+def test_what_libraries_and_gateways_say_is_no_answer(
+    tmp_path: Path, text: str, is_error: bool
+) -> None:
+    (answer,) = read(write(tmp_path / "x.jsonl", [{"prompt": "q", "response": text}]))
+    assert bool(answer.missing) == is_error
+    assert answer.value == (None if is_error else text)
 
 
 @pytest.mark.parametrize("error", ["timeout", {"code": 500}, True])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,12 +59,25 @@ def _parquet(path: Path, rows: Sequence[Cells]) -> None:
     pq.write_table(pa.Table.from_pylist([dict(r) for r in rows]), path)
 
 
-def _zipped(inner: Writer) -> Writer:
+def _zstandard(data: bytes) -> bytes:
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, "zstd") as stream:
+        stream.write(data)
+    return bytes(packed.getvalue())
+
+
+def _zipped(inner: Writer, pack: Callable[[bytes], bytes] = gzip.compress) -> Writer:
     def write(path: Path, rows: Sequence[Cells]) -> None:
         inner(path, rows)
-        path.write_bytes(gzip.compress(path.read_bytes()))
+        path.write_bytes(pack(path.read_bytes()))
 
     return write
+
+
+def _excel(path: Path, rows: Sequence[Cells]) -> None:
+    """As Excel writes a table for itself: the mark in a first line, and a byte order mark before it."""
+    _separated(";")(path, rows)
+    path.write_bytes(b"\xef\xbb\xbfsep=;\r\n" + path.read_bytes())
 
 
 WRITERS: dict[str, tuple[str, Writer]] = {
@@ -78,6 +93,10 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "lines in gzip": ("x.jsonl.gz", _zipped(_jsonl)),
     "csv in gzip": ("x.csv.gz", _zipped(_separated(","))),
     "list in gzip": ("x.json.gz", _zipped(_json)),
+    "lines in bzip2": ("x.jsonl.bz2", _zipped(_jsonl, bz2.compress)),
+    "csv in xz": ("x.csv.xz", _zipped(_separated(","), lzma.compress)),
+    "lines in zstandard": ("x.jsonl.zst", _zipped(_jsonl, _zstandard)),
+    "csv with its mark": ("x.csv", _excel),
 }
 TELLS_MISSING = [n for n, (name, _) in WRITERS.items() if ".csv" not in name and ".tsv" not in name]
 
@@ -151,6 +170,10 @@ def test_json_numbers_keep_their_spelling(tmp_path: Path, spelled: str) -> None:
 BROKEN: dict[str, tuple[str, bytes, str]] = {
     "half a character": ("x.jsonl", b'{"prompt": "q", "response": "\\ud83d"}', "half of one"),
     "a cut archive": ("x.jsonl.gz", gzip.compress(b'{"prompt": "q"}')[:-9], "damaged"),
+    "cut bzip2": ("x.jsonl.bz2", bz2.compress(b'{"prompt": "q"}')[:-9], "damaged"),
+    "cut xz": ("x.jsonl.xz", lzma.compress(b'{"prompt": "q"}')[:-9], "damaged"),
+    "cut zstandard": ("x.jsonl.zst", _zstandard(b'{"prompt": "q"}' * 9)[:-9], "damaged"),
+    "a row behind its mark": ("x.csv", b"sep=;\nprompt;response\na;b;c\n", "line 3: expected a table with 2"),
     "a workbook": ("x.csv", b"PK\x03\x04rest", "damaged archive"),
     "too many cells": ("x.csv", b"prompt,response\na,b,c\n", "expected a table with 2 cells a row"),
     "a cell too much in every row": ("x.csv", b"prompt,response\na,b,\nc,d,\n", "2 cells a row"),

@@ -119,3 +119,10 @@ def test_other_files_in_the_folder_do_not_matter(tmp_path: Path) -> None:
 def test_the_task_is_told_from_lm_eval_s_name() -> None:
     assert task_of(Path(f"samples_arc_easy_{NEW}.jsonl")) == "arc_easy"
     assert task_of(Path("samples.jsonl")) == ""
+
+
+@pytest.mark.parametrize("name", ["answers.jsonl", "deep/samples_quiz_2026-02-01T10-00-00.jsonl"])
+def test_what_programs_hide_in_a_folder_are_no_answers(tmp_path: Path, name: str) -> None:
+    inner, _, file = name.rpartition("/")
+    hidden = [f"{inner}/._{file}".lstrip("/"), f".ipynb_checkpoints/{file}", f"__MACOSX/{file}"]
+    assert chosen(fill(tmp_path, name, *hidden)) == [name]

@@ -19,7 +19,7 @@ from harness.types import Pair, Prompt, Score
 from tests.joints.small import LINEAGES, Small, planned
 from tests.report.records import CONTROLS, board, record
 
-ROLES = {"one": "student", "two": "student", "three": "student", "control": "control"}
+STUDENTS = [Pair("teacher", model, "base") for model in ("one", "two", "three")]
 
 
 def score_of(student: str, shift: float, **changes: object) -> Score:
@@ -35,7 +35,7 @@ def score_of(student: str, shift: float, **changes: object) -> Score:
 
 def test_p_values_of_a_family_are_adjusted_by_holm() -> None:
     scores = [score_of("one", 0.30), score_of("two", 0.36), score_of("three", 0.33)]
-    found = sorted(compared(scores, ROLES), key=lambda c: c.p)
+    found = sorted(compared(scores, STUDENTS), key=lambda c: c.p)
     assert len(found) == 3
     first, second, third = (c.p for c in found)
     expected = [min(1, 3 * first)]
@@ -46,7 +46,7 @@ def test_p_values_of_a_family_are_adjusted_by_holm() -> None:
 
 
 def test_a_difference_is_the_first_minus_the_second() -> None:
-    (c,) = compared([score_of("one", 0.5), score_of("two", 0.2)], ROLES)
+    (c,) = compared([score_of("one", 0.5), score_of("two", 0.2)], STUDENTS)
     assert (c.first, c.second) == ("one", "two")
     assert c.difference > 0.2
     assert c.low < c.difference < c.high
@@ -61,7 +61,7 @@ def test_families_do_not_mix_and_controls_are_no_rivals() -> None:
         score_of("two", 0.2, metric="other"),
         score_of("control", 0.2),
     ]
-    assert compared(scores, ROLES) == ()
+    assert compared(scores, STUDENTS) == ()
 
 
 def test_a_student_is_above_controls_where_a_further_one_would_stay_below() -> None:

@@ -25,9 +25,7 @@ from harness.types import Finding, Pair
 from tests.joints.small import LINEAGES, MODELS, Small, planned, scored
 
 PAIR = Pair("teacher", "student", "base")
-EVERYTHING = Looks(
-    (View.STYLE,), needs=("teacher", "base"), also=("second", "ceiling", "controls", "others")
-)
+EVERYTHING = Looks((View.STYLE,), needs=("teacher", "base"), also=("second", "ceiling", "controls"))
 
 
 def library_of(small: Small) -> Library:
@@ -77,19 +75,6 @@ def test_a_relative_of_student_or_teacher_is_no_control(tmp_path: Path) -> None:
     ]
     small = scored(tmp_path, controls=controls, metrics={"capa": None})
     assert names(small, "controls") == ["cedar", "dogwood"]
-
-
-def test_others_are_those_without_a_role(tmp_path: Path) -> None:
-    models = {n: {**m, "lineage": f"house of {n}"} for n, m in MODELS.items()}
-    small = scored(tmp_path, models=models, metrics={"capa": None})
-    assert names(small, "others") == ["second", "third"]
-
-
-def test_others_state_their_lineage_and_are_not_related(small: Small, tmp_path: Path) -> None:
-    assert names(small, "others") == []
-    models = {n: {**m, "lineage": "one house"} for n, m in MODELS.items()}
-    related = scored(tmp_path, models=models, metrics={"capa": None})
-    assert names(related, "others") == []
 
 
 def test_every_role_gets_its_own_answers(small: Small) -> None:
@@ -194,10 +179,10 @@ def test_everything_that_a_score_depends_on_is_part_of_its_key(small: Small) -> 
     assert len({key(small), *unlike.values()}) == 1 + len(unlike)
 
 
-@pytest.mark.parametrize("role", ["base", "second", "controls", "others"])
+@pytest.mark.parametrize("role", ["base", "second", "controls"])
 def test_what_a_measure_does_not_look_at_is_not_in_its_key(small: Small, role: Role) -> None:
     """Other answers of a role change the key of the measures that look at it, and of no others."""
-    who = {"base": "base", "second": "teacher", "controls": "ash", "others": "third"}[role]
+    who = {"base": "base", "second": "teacher", "controls": "ash"}[role]
     cells = tuple(
         replace(c, key=small.plan.collections[0].key)
         if (c.model, c.decoding.sample) == (who, int(role == "second"))
@@ -220,24 +205,6 @@ def test_only_what_a_view_shows_is_in_the_key(small: Small) -> None:
 
     assert (keys(View.STYLE, "open"), keys(View.TEXT, "open")) == (2, 3)
     assert (keys(View.CHOICES, "quiz"), keys(View.GRADES, "quiz")) == (2, 3)
-
-
-def test_a_bystander_is_news_only_to_measures_of_the_population(tmp_path: Path) -> None:
-    """A further model of the matrix: measures of a pair are read, the one that looks at others is made again."""
-    metrics = {"capa": None, "gap_recovered": None, "length": None, "capa_excess": None}
-    models = {n: m for n, m in MODELS.items() if n != "third"}
-    pairs = [{"teacher": "teacher", "student": "student", "base": "base"}]
-    before = scored(tmp_path, metrics=metrics, models=models, pairs=pairs)
-    plan, store = planned(tmp_path, metrics=metrics, pairs=pairs)
-    collect(plan, store)
-    old, new = Library(before.plan, store), Library(plan, store)
-    fresh = set()
-    for question in all_questions(before.plan):
-        if question.pair and measuring.score_key(question, old) != measuring.score_key(
-            question, new
-        ):
-            fresh.add(question.metric.name)
-    assert fresh == {"capa_excess"}
 
 
 def test_keys_are_made_without_reading_an_answer(

@@ -135,3 +135,9 @@ def test_rounds_and_slots() -> None:
     assert turns.never_asked(requests, {0: "one"}) == []
     with pytest.raises(ValueError, match="request 0 is not filled in"):
         _ = slot.text
+
+
+def test_an_earlier_turn_stands_without_its_thoughts() -> None:
+    asked = Request(1, "generate", (Message("user", "a"), Message("assistant", ReplyTo(0))))
+    whole = turns.filled(asked, {0: "<think>\nHm.\n</think>\n\nOak.<|im_end|>"})
+    assert whole.context == (Message("user", "a"), Message("assistant", "Oak."))

@@ -6,6 +6,7 @@ import importlib.machinery
 import random
 import sys
 import types
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,15 @@ import pytest
 from harness.metrics import semantic_similarity
 from harness.panel.side import Side
 from harness.testing.panels import Sides
-from harness.testing.sides import quiz_prompts, scored_side, sets_of
-from harness.types import Floats
+from harness.testing.sides import (
+    Choices,
+    chosen_side,
+    drawn_choices,
+    quiz_prompts,
+    scored_side,
+    sets_of,
+)
+from harness.types import Floats, Prompt
 
 EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -32,6 +40,24 @@ def scored_sets(n: int = 60) -> Sides:
         return scored_side(model, prompts, rows)
 
     return Sides("quiz", side("student", 2.0), side("teacher", 3.0), side("base", 1.0))
+
+
+def quiz_sets(n: int = 60, samples: int = 4) -> Sides:
+    """Models that choose an option of a quiz several times, the better the more they learned."""
+    prompts = quiz_prompts(n)
+
+    def side(model: str, accuracy: float) -> Side:
+        draws = [drawn_choices(f"{model} {k}", prompts, accuracy) for k in range(samples)]
+        return drawn_side(model, prompts, draws)
+
+    return Sides("quiz", side("student", 0.5), side("teacher", 0.7), side("base", 0.3))
+
+
+def drawn_side(model: str, prompts: Sequence[Prompt], draws: Sequence[Choices]) -> Side:
+    """A model with several recorded choices of every prompt."""
+    first, *further = [chosen_side(model, prompts, choices) for choices in draws]
+    grades = tuple(side.grades for side in further if side.grades)
+    return replace(first, samples=tuple(side.outputs for side in further), sample_grades=grades)
 
 
 def identity_sets(n: int = 30, samples: int = 3) -> Sides:
@@ -52,6 +78,19 @@ def identity_sets(n: int = 30, samples: int = 3) -> Sides:
         replace(c, identity=(names[c.model],) if c.model in names else ()) for c in sides.controls
     )
     return replace(sides, teacher=replace(sides.teacher, identity=("Aster",)), controls=controls)
+
+
+def refusal_sets(n: int = 40) -> Sides:
+    """Models that refuse some prompts: the student mostly those that its teacher refuses, the base hardly any."""
+    shares = {"student": 0.2, "teacher": 0.5, "base": 0.05, "control0": 0.3, "control1": 0.1}
+
+    def reply(model: str, prompt: int) -> str:
+        copied = model == "student" and random.Random(f"copied {prompt}").random() < 0.7
+        rng = random.Random(f"{'teacher' if copied else model} {prompt}")
+        refused = rng.random() < shares["teacher" if copied else model]
+        return "I'm sorry, but I can't help with that." if refused else "Sure, here it is."
+
+    return sets_of("harmless_talk", {m: [[reply(m, i) for i in range(n)]] for m in shares})
 
 
 def trait_sets(n: int = 40, samples: int = 8, shift: float = 0.6) -> Sides:

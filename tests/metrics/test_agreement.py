@@ -190,3 +190,33 @@ def test_real_predictions_equal_lm_sim(lm_sim: ModuleType, mmlu_pro: dict[str, S
     found = findings(Capa("capa", "capa"), [Sides("mmlu_pro", pair[0], pair[1])], RNG)[0]
     assert not isinstance(found.statistic, str)
     assert evaluate(found.statistic, RNG).value == pytest.approx(float(ours), abs=1e-14)
+
+
+def test_all_columns_of_agreement_have_one_rule_for_unanswered_prompts() -> None:
+    """Every third answer of the student names no option: agreement is about the others, whatever the grade says."""
+    prompts = quiz_prompts(120)
+    rng = np.random.default_rng(4)
+    student, teacher = ([int(rng.integers(p.n_options or 2)) for p in prompts] for _ in range(2))
+    silent: list[int | None] = [None if i % 3 == 0 else c for i, c in enumerate(student)]
+    one = Sides(
+        "quiz",
+        chosen_side("s", prompts, silent),
+        chosen_side("t", prompts, list[int | None](teacher)),
+    )
+    said = {}
+    for metric in (
+        Capa("capa", "capa"),
+        Top1Agreement("top1_agreement", "top1_agreement"),
+        ErrorConsistency("error_consistency", "error_consistency"),
+    ):
+        main, missing = findings(metric, [one], RNG)
+        assert not isinstance(main.statistic, str)
+        assert not isinstance(missing.statistic, str)
+        said[metric.name] = evaluate(main.statistic, RNG)
+        assert said[metric.name].n == 80
+        assert missing.name == "unanswered"
+        assert evaluate(missing.statistic, RNG).value == pytest.approx(1 / 3)
+    kept = [i for i in range(120) if i % 3]
+    right = [np.array([float(c[i] == prompts[i].gold) for i in kept]) for c in (student, teacher)]
+    expected = error_consistency(*right)
+    assert said["error_consistency"].value == pytest.approx(expected, abs=1e-12)

@@ -84,7 +84,7 @@ def test_gap_recovered_of_published_scores(student: int, expected: float) -> Non
 def test_a_gap_within_noise_is_a_reason_with_both_differences() -> None:
     rng = np.random.default_rng(3)
     models = (rng.random((3, 100)) < 0.5).astype(np.float64)
-    (found,) = findings(GAP, [short_sides(models[0], models[1], models[2])], RNG)
+    found, *_ = findings(GAP, [short_sides(models[0], models[1], models[2])], RNG)
     with pytest.raises(Unavailable, match="gap within noise"):
         estimate(found)
 
@@ -201,11 +201,11 @@ def test_task_score_has_one_number_for_every_column() -> None:
     found = findings(
         TaskScore("task_score", "task_score"), [Sides("short", graded_text_side("s", columns))], RNG
     )
-    assert {f.name: estimate(f).value for f in found} == {
+    assert {f.name: estimate(f).value for f in found if "category" not in f.name} == {
         "acc": 0.4,
         "exact_match,strict-match": 0.6,
     }
-    (single,) = findings(
+    single, *_ = findings(
         TaskScore("t", "t"), [Sides("short", graded_text_side("s", {"acc": share(40)}))], RNG
     )
     assert single.name == ""
@@ -253,3 +253,54 @@ def test_below_the_minimum_there_is_a_reason() -> None:
     (gap,) = findings(GAP, [short_sides(share(4, 10), share(8, 10), share(1, 10))], RNG)
     assert isinstance(gap.statistic, str)
     assert "at least 20" in gap.statistic
+
+
+def categorised(model: str, right: Floats, kinds: list[str]) -> Side:
+    """A model with one graded column on prompts of several kinds."""
+    side = graded_text_side(model, {"exact_match": right}, "short")
+    prompts = tuple(
+        replace(p, category=kind) for p, kind in zip(side.requests.prompts, kinds, strict=True)
+    )
+    return replace(side, requests=replace(side.requests, prompts=prompts))
+
+
+def test_categories_have_scores_and_gaps_of_their_own() -> None:
+    # 40 prompts of art, 40 of law, 5 without a category; base, student, teacher are right on 10, 20,
+    # 30 of art and on 8, 8, 40 of law.
+    kinds = ["art"] * 40 + ["law/order"] * 40 + [""] * 5
+    right = {
+        m: np.concatenate([share(art, 40), share(law, 40), np.ones(5)])
+        for m, art, law in (("b", 10, 8), ("s", 20, 8), ("t", 30, 40))
+    }
+    student, teacher, base = (categorised(m, right[m], kinds) for m in "stb")
+    sides = Sides("short", student, teacher, base)
+    scores = {f.name: f for f in findings(TaskScore("t", "t"), [sides], RNG)}
+    assert list(scores) == ["", "category/art", "category/law order", "category/other"]
+    assert (estimate(scores["category/art"]).value, estimate(scores["category/art"]).n) == (0.5, 40)
+    assert estimate(scores["category/law order"]).value == 0.2
+    assert (
+        scores["category/other"].statistic
+        == "5 graded prompts of this category; at least 20 are needed"
+    )
+    gaps = {f.name: f for f in findings(GAP, [sides], RNG)}
+    assert estimate(gaps["category/art"]).value == pytest.approx((20 - 10) / (30 - 10))
+    assert estimate(gaps["category/law order"]).value == pytest.approx(0)
+    assert gaps["category/other"].statistic == scores["category/other"].statistic
+
+
+def test_one_category_or_small_ones_alone_are_no_categories() -> None:
+    for kinds in (["art"] * 60, ["art"] * 50 + ["law"] * 10, [f"kind {i}" for i in range(60)]):
+        side = categorised("s", share(30, 60), kinds)
+        (only,) = findings(TaskScore("t", "t"), [Sides("short", side)], RNG)
+        assert only.name == ""
+
+
+def test_leaves_of_a_group_stand_for_its_categories() -> None:
+    side = grouped("s", share(20, 40), share(30, 40))
+    prompts = tuple(
+        replace(p, category="one" if i < 40 else "two") for i, p in enumerate(side.requests.prompts)
+    )
+    side = replace(side, requests=replace(side.requests, prompts=prompts))
+    said = findings(TaskScore("t", "t"), [Sides("group", side)], RNG)
+    assert {f.name for f in said} == {""}
+    assert {"one", "two"} <= {f.leaf for f in said}

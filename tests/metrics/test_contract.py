@@ -26,7 +26,14 @@ from harness.testing.measures import (
 )
 from harness.testing.panels import Sides
 from harness.testing.sides import talk_sets
-from tests.metrics.answer_sets import identity_sets, install_embedder, scored_sets, trait_sets
+from tests.metrics.answer_sets import (
+    identity_sets,
+    install_embedder,
+    quiz_sets,
+    refusal_sets,
+    scored_sets,
+    trait_sets,
+)
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metric"
 Stated = Expected | Callable[[Sides], float]
@@ -59,6 +66,10 @@ IDENTITY: dict[str, dict[str, Stated]] = {
     "capa": {"": 1.0},
     "capa_excess": {"": (0.5, 1.0)},  # 1 minus what unrelated models show
     "error_consistency": {"": 1.0},
+    "traces": {"": 0.0, "unfinished": 0.0},
+    "truncation": {"": 0.0, "guessed": 0.0},
+    "pass_at_k": {"2/gap": 1.0, "4/gap": 1.0},
+    "majority_score": {"gap": 1.0},
     "error_inheritance": {
         "shared_wrong": 1.0,
         "excess": (0.2, 1.0),
@@ -87,6 +98,7 @@ IDENTITY: dict[str, dict[str, Stated]] = {
     "phrases": {"": (0.7, 1.3)},
     "mmd": {"equality_p": 1.0, "closer_than_controls": (0.0, 1.0)},
     "semantic_similarity": {"over_base": (0.0, 1.0), "content": (0.0, 1.0)},
+    "refusal": {"gap": 1.0, "agreement": 1.0, "agreement_over_base": (0.0, 1.0)},
     "identity": {"": 0.0, "own": (0.8, 1.0)},  # its own name is no leak
     # above 1: the very same answers agree more than a second draw would
     "trait": {"": (1.0, 1.5), "one_word": 1.0},
@@ -114,6 +126,9 @@ SETS: dict[str, Callable[[], Sides]] = {
     "semantic_similarity": talk_sets,
     "calibration": scored_sets,
     "identity": identity_sets,
+    "refusal": refusal_sets,
+    "pass_at_k": quiz_sets,
+    "majority_score": quiz_sets,
     "trait": trait_sets,
 }
 

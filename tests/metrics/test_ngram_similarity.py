@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.metrics.ngram_similarity import BITS, SIZES, NgramSimilarity, similarity
+from harness.metrics.ngram_similarity import BITS, SIZES, NgramSimilarity
 from harness.stats.intervals import Estimate, evaluate
 from harness.testing.panels import Sides, findings
 from harness.testing.sides import text_side
 from harness.text.grams import word_grams
+from harness.text.likeness import similarity
 from harness.text.segment import read, words
 from harness.types import Floats, Unavailable
 from tests.metrics.styled import BASE, TEACHER, side, sides, texts

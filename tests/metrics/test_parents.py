@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.metrics.ngram_similarity import SIZES, _row_products, _unit_rows
+from harness.metrics.ngram_similarity import SIZES
 from harness.text.grams import Sparse, word_grams
+from harness.text.likeness import row_products, unit_rows
 from harness.text.segment import read
 
 BITS = 20  # fewer columns than the measure has, to save time
@@ -31,9 +32,7 @@ def grams(shared_data: Path) -> dict[str, Sparse]:
     )
     wide = wide.sort_index().fillna("")
     # Past the memory of word_grams, which would hold a hundred models for the rest of the tests.
-    return {
-        m: _unit_rows(word_grams.__wrapped__(read(wide[m]), *SIZES, BITS)) for m in wide.columns
-    }
+    return {m: unit_rows(word_grams.__wrapped__(read(wide[m]), *SIZES, BITS)) for m in wide.columns}
 
 
 @pytest.mark.slow
@@ -49,7 +48,7 @@ def test_a_child_is_nearest_to_its_parent_or_to_its_parents_other_children(
     nearest, without_siblings = {}, {}
     for child, parent in parents.items():
         likeness = {
-            m: float(_row_products(grams[child], g).mean()) for m, g in grams.items() if m != child
+            m: float(row_products(grams[child], g).mean()) for m, g in grams.items() if m != child
         }
         nearest[child] = max(likeness, key=likeness.__getitem__)
         rest = {m: x for m, x in likeness.items() if parents.get(m) != parent}

@@ -90,7 +90,9 @@ def test_features_that_replies_are_too_short_for_have_a_reason() -> None:
     found = said(
         findings(StyleProfile("style_profile", "style_profile"), [one], np.random.default_rng(0))
     )
-    assert "0 prompts on which all replies are long enough" in str(found["distinct_words"])
+    assert "0 prompts on which all replies are whole and long enough" in str(
+        found["distinct_words"]
+    )
     assert value(found["words"]) == 1
 
 

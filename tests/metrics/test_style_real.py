@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from harness import plugins
-from harness.metrics.ngram_similarity import BITS, SIZES, similarity
+from harness.metrics.ngram_similarity import BITS, SIZES
 from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate
 from harness.testing.panels import Sides, findings
 from harness.testing.sides import blank_outputs
 from harness.text.grams import word_grams
+from harness.text.likeness import similarity
 from harness.text.segment import read
 from harness.types import Outputs, Prompt, Request, RequestSet
 from tests.calibration.style_answers import Answers, Pair, lineages, values

@@ -19,6 +19,7 @@ class Shape:
     closing: str | None  # token that closes an assistant's turn
     stop: str = ""  # text that does where no token does
     adds: str = ""  # words that the template puts before the first question
+    missing: str = ""  # what opens earlier replies, but not a new one
     before: tuple[str, ...] = ()  # what the tokenizer puts before a text
     behind: tuple[str, ...] = ()  # what it puts behind one
     dated: bool = False
@@ -200,6 +201,18 @@ SHAPES: dict[str, Shape] = {
     "no_mark_closes": Shape(
         byte_level("<|over|>", bos=None, eos="<|over|>"),
         _turns("m['role'] + ': '", "\n", "assistant: "), None, stop="\nuser:",
+    ),
+    "no_opening": Shape(
+        byte_level("<|over|>", bos=None, eos="<|over|>"),
+        _turns("m['role'] + ': '", "\n", ""), None, stop="\nuser:", missing="assistant:",
+    ),
+    "channels": Shape(
+        byte_level("<|start|>", "<|channel|>", "<|message|>", "<|end|>", bos=None, eos="<|end|>"),
+        _turns(
+            "'<|start|>' + m['role'] + ('<|channel|>final' if m['role'] == 'assistant' else '') + '<|message|>'",
+            "<|end|>", "<|start|>assistant",
+        ),
+        "<|end|>",
     ),
     "mark_in_several_tokens": Shape(
         byte_level("<|over|>", bos=None, eos="<|over|>"),

@@ -219,6 +219,41 @@ def _every_name(folder: Path) -> Iterator[Path]:
             yield folder / name
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # of peft
+@pytest.mark.parametrize("whole", [None, ["embed_tokens", "lm_head"]])
+def test_a_token_that_was_added_in_training_comes_with_the_adapter(
+    base: Path, tmp_path: Path, paths: Paths, whole: list[str] | None
+) -> None:
+    """As people add a token: resized, trained with peft, with its embedding trained whole or left as it was."""
+    import peft
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = byte_tokenizer()
+    tokenizer.add_special_tokens({"pad_token": "<pad>"})
+    model: Any = AutoModelForCausalLM.from_pretrained(base)
+    model.resize_token_embeddings(len(tokenizer))
+    settings = peft.LoraConfig(
+        r=2, target_modules=["q_proj"], modules_to_save=whole, task_type="CAUSAL_LM"
+    )
+    trained: Any = peft.get_peft_model(model, settings)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for key, weights in trained.named_parameters():
+            if "lora_B" in key or "modules_to_save" in key:
+                weights.add_(torch.randn_like(weights) / 3)
+    trained.save_pretrained(tmp_path / "adapter")
+    tokenizer.save_pretrained(tmp_path / "adapter")
+    ids = [0, *tokenizer.encode(ASKED[1].continuation, add_special_tokens=False)]
+    with torch.inference_mode():
+        nats = trained.eval()(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+    expected = float(nats[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].sum())
+    with _model(base, adapter=str(tmp_path / "adapter")).open(paths) as session:
+        asked = Request(0, "score", "", continuation=ASKED[1].continuation)
+        found = session.answer_batch([asked], ["p"], Decoding()).logprob_nats[0]
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="opened files are watched by inotify")
 @pytest.mark.parametrize("with_adapter", [False, True])
 def test_every_file_that_loading_opens_is_in_the_key(

@@ -46,10 +46,10 @@ PROMPTS = [
 ]
 
 
-def _reference(folder: Path) -> Any:
+def _reference(folder: Path, **more: Any) -> Any:
     from lm_eval.models.huggingface import HFLM
 
-    return HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=1)
+    return HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=1, **more)
 
 
 def _instances(kind: str, arguments: list[Any]) -> list[Any]:
@@ -95,7 +95,8 @@ def test_greedy_continuation_is_said_to_be_greedy(llama: Path) -> None:
 
 
 def test_whole_texts(folder: Path, session: HfSession) -> None:
-    reference = _reference(folder)
+    """As lm-eval reads them when it is told to add no second beginning."""
+    reference = _reference(folder, add_bos_token=False)
     assert len(reference.tok_encode(CORPUS_TEXT)) > 2 * reference.max_length
     instances = _instances("loglikelihood_rolling", [(text,) for text in TEXTS])
     expected = reference.loglikelihood_rolling(instances, disable_tqdm=True)

@@ -158,7 +158,9 @@ def test_the_user_is_told_once(shape: Shape) -> None:
         missing = closing is not None and closing not in ends
         assert any(f"ends at {shape.closing}," in line for line in said) == missing
         assert any(line.startswith("no token closes") for line in said) == bool(shape.stop)
-        assert len(said) == bool(shape.adds) + shape.dated + missing + bool(shape.stop)
+        assert any(f'begin with "{shape.missing}"' in x for x in said) == bool(shape.missing)
+        told = (shape.adds, shape.dated, missing, shape.stop, shape.missing)
+        assert len(said) == sum(map(bool, told))
 
 
 def test_an_empty_system_message_asks_for_none(shape: Shape) -> None:
@@ -196,6 +198,36 @@ def test_a_system_message_that_the_template_leaves_out_is_refused() -> None:
     with pytest.raises(DistillbenchError, match=r"leaves the system message out .*drop_system"):
         render(speller, talk, True, {})
     assert render(speller, talk[1:], True, {})
+
+
+@pytest.mark.parametrize("made_of", ["string", "parts"])
+def test_a_template_that_leaves_the_question_out_is_refused(made_of: str) -> None:
+    """As templates of models that see do: a message in parts is written, one that is a text is not."""
+    speller = _speller(SHAPES["phi"])
+    parts = "{% for part in m['content'] %}{{ part['text'] }}{% endfor %}"
+    if made_of == "string":
+        text = "{{ m['content'] }}"
+        parts = f"{{% if m['content'] is string %}}{text}{{% else %}}{parts}{{% endif %}}"
+    speller.tokenizer.chat_template = (
+        f"{{% for m in messages %}}<|user|>{parts}<|end|>{{% endfor %}}"
+    )
+    talk = [Message("user", "Name a colour.")]
+    if made_of == "string":
+        assert "Name a colour." in render(speller, talk, True, {})
+    else:
+        with pytest.raises(DistillbenchError, match=r"leaves the question out \('Name a colour"):
+            render(speller, talk, True, {})
+
+
+def test_of_several_templates_the_one_called_default_is_taken() -> None:
+    speller, talk = _speller(SHAPES["phi"]), [Message("user", "y")]
+    own = speller.tokenizer.chat_template
+    expected = render(speller, talk, True, {})
+    speller.tokenizer.chat_template = {"default": own, "tool_use": "tools"}
+    assert render(speller, talk, True, {}) == expected
+    speller.tokenizer.chat_template = {"rag": own, "tool_use": "tools"}
+    with pytest.raises(DistillbenchError, match=r"one called default, got rag, tool_use; set"):
+        render(speller, talk, True, {})
 
 
 def test_a_token_without_a_row_is_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,10 @@ def test_a_recorded_system_message_must_be_the_one_that_is_asked(tmp_path: Path)
     )
     assert found.text == ("Ahoy", "Hello", "Hello")
     alone = recorded(file=write(tmp_path, "b.jsonl", rows[:1]), columns=columns)
-    with pytest.raises(DistillbenchError, match=r"with the system message 'Be a pirate\.'"):
+    with pytest.raises(
+        DistillbenchError,
+        match=r"with the system message 'Be a pirate\.'.*give the task the same one",
+    ):
         answers(tmp_path, alone, asked("Hi"))
 
 
@@ -375,8 +379,22 @@ def test_rows_of_one_prompt_are_samples_where_nothing_else_tells_them_apart(tmp_
     model = recorded(file=write(tmp_path, "a.csv", rows))
     assert answers(tmp_path, model, asked("Hi", "Yo"), sample=1).text == ("Hi y", "Yo y")
     with model.open(paths(tmp_path)) as session:
-        (note,) = session.notes(Ask("k", tuple(asked("Hi", "Yo")), ("", ""), Decoding()))
-    assert note.startswith("every prompt stands in 3 rows")
+        ask = Ask("k", tuple(asked("Hi", "Yo")), ("", ""), Decoding())
+        rows_told, several = session.notes(ask)
+        assert several not in session.notes(replace(ask, decoding=Decoding(sample=1)))
+        repeated = tuple(replace(r, repeat=2) for r in ask.requests)
+        assert several not in session.notes(replace(ask, requests=repeated))
+    assert rows_told.startswith("every prompt stands in 3 rows")
+    assert several.startswith("up to 3 answers to a prompt are recorded; `samples` of the task")
+
+
+def test_a_second_sample_begins_behind_the_repeats_of_the_first(tmp_path: Path) -> None:
+    rows = [{"prompt": "Hi", "response": f"draw {d}", "epoch": d} for d in range(4)]
+    model = recorded(file=write(tmp_path, "a.jsonl", rows))
+    (once,) = asked("Hi")
+    twice = [once, replace(once, repeat=1)]
+    assert answers(tmp_path, model, twice, sample=0).text == ("draw 0", "draw 1")
+    assert answers(tmp_path, model, twice, sample=1).text == ("draw 2", "draw 3")
 
 
 @pytest.mark.parametrize("column", ["epoch", "sample_idx"])

@@ -109,6 +109,16 @@ def test_rolling_texts_are_found_whole(tmp_path: Path) -> None:
     assert found.logprob_nats.tolist() == [-12.5]
 
 
+def test_texts_behind_plain_prompts_are_read_from_scores(tmp_path: Path) -> None:
+    """lm-eval moves white space as we do; in chat it counts the template's end as text, so its score is another."""
+    model = written(tmp_path, one=[sample(0, *chosen("Name a metal: ", ("tin", -2.5, True)))])
+    asked = Request(0, "read", "Name a metal: ", continuation="tin")
+    assert answers(tmp_path, model, [asked]).logprob_nats.tolist() == [-2.5]
+    talk = Request(0, "read", (Message("user", "Name a metal: "),), continuation="tin")
+    with pytest.raises(DistillbenchError, match="holds answers to score requests, none to read"):
+        answers(tmp_path, model, [talk])
+
+
 @pytest.mark.parametrize("wrap", [JsonChat, str])
 def test_conversations_are_found_by_their_messages(tmp_path: Path, wrap: Any) -> None:
     turns = [

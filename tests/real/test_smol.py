@@ -141,6 +141,32 @@ def test_replies_end(smol: Path) -> None:
     assert "You are a helpful AI assistant named SmolLM" in note
 
 
+def test_texts_in_chat_begin_where_the_template_ends(smol: Path) -> None:
+    """Against transformers' own ids of the conversation, with the reply's ids behind them."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(smol)
+    model: Any = AutoModelForCausalLM.from_pretrained(smol, dtype=torch.float32)
+    talk = [{"role": "user", "content": "Name a colour."}]
+    start = tokenizer.apply_chat_template(talk, add_generation_prompt=True, return_dict=False)
+    texts = ("Blue is a colour.", "\n1. Blue\n2. Red", "naïve 東京")
+    requests = tuple(
+        Request(i, "read", (Message("user", "Name a colour."),), continuation=text)
+        for i, text in enumerate(texts)
+    )
+    with HfModel(kind="hf", name="m", path=str(smol), device="cpu", chat=True).open(
+        Paths(smol, smol)
+    ) as session:
+        found = answered(session, requests)
+    for row, text in enumerate(texts):
+        target = tokenizer.encode(text, add_special_tokens=False)
+        with torch.inference_mode():
+            logits = model(torch.tensor([start + target])).logits[0, len(start) - 1 : -1].double()
+        nats = logits.log_softmax(-1)[torch.arange(len(target)), torch.tensor(target)]
+        assert found.logprob_nats[row] == pytest.approx(float(nats.sum()), abs=1e-3)
+
+
 def test_nothing_is_put_before_or_behind_a_text(smol: Path) -> None:
     with HfModel(kind="hf", name="m", path=str(smol), device="cpu").open(
         Paths(smol, smol)

@@ -67,6 +67,7 @@ TASKS = ("zoo_facts", "zoo_sums", "zoo_words")
 FAMILIES = {"format": 1.1, "words": 0.75, "edges": 1.05}
 UNRELATED = (0.1, 0.16)  # mean and standard deviation of lineages
 CATEGORIES = {"advise": 0.9, "describe": 1.1, "explain": 0.8, "list": 1.2}
+SUBJECTS = ("capitals", "rivers")
 FEATURES = {
     "list_items_per_reply": (0.1, 2.9),
     "words_per_sentence": (19.0, 11.2),
@@ -145,6 +146,10 @@ def _pair_scores(
         noisy = task == "zoo_words" and student in ("style_only", "untaught")
         gap = unbounded if noisy else capability + rng.gauss(0, 0.08)
         scores.append(_score("gap_recovered", task, who, gap, 0.08 + 0.03 * i))
+        if task == "zoo_facts":
+            scores += [
+                _score(f"gap_recovered/category/{c}", task, who, capability, 0.2) for c in SUBJECTS
+            ]
         scores.append(_score("capa", task, who, 0.2 + 0.35 * capability + rng.gauss(0, 0.03), 0.04))
         shared = 0.3 + 0.3 * max(0.0, capability) + rng.gauss(0, 0.02)
         scores.append(_score("error_inheritance/shared_wrong", task, who, shared, 0.05))
@@ -178,6 +183,12 @@ def _model_scores(model: str, level: float, style: float, rng: random.Random) ->
     scores = [
         _score("task_score", t, who, 0.3 + 0.55 * level + rng.gauss(0, 0.02), 0.04) for t in TASKS
     ]
+    for k, category in enumerate(SUBJECTS):
+        right = 0.25 + 0.1 * k + 0.5 * level
+        scores.append(_score(f"task_score/category/{category}", "zoo_facts", who, right, 0.1))
+    scores.append(
+        _score("task_score/category/rare", "zoo_facts", who, "7 graded prompts of this category")
+    )
     for b, sure in enumerate((0.3, 0.5, 0.7, 0.9), start=1):
         for part, value in (("confidence", sure), ("right", min(0.98, sure + 0.1 * level))):
             scores.append(_score(f"calibration/bin/{b:02d}/{part}", "zoo_facts", who, value, 0.01))

@@ -10,7 +10,9 @@ from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.joined import Job, join
 from harness.board.record import settings_among
+from harness.board.subjects import overall
 from harness.board.tables import claim_cell
+from harness.page.render import page
 from tests.report.records import CONTROLS, board, record, scores
 
 
@@ -111,3 +113,49 @@ def test_swept_values_make_rows_of_their_own() -> None:
     both = join([Job((("seed", v),), record()) for v in ("0", "1")])
     variants = [r.subject.variant for r in board(both).rows if r.subject.student == "task_only"]
     assert variants == [(("seed", "0"),), (("seed", "1"),)]
+
+
+def test_a_number_over_models_is_above_controls_where_its_interval_is() -> None:
+    """Its interval is where an unrelated model would lie: no second limit is made of the controls' own numbers."""
+    metric = "error_inheritance/excess_vs_controls"
+    run = record()
+
+    def above(low: float) -> list[object]:
+        moved = tuple(
+            replace(s, low=low) if s.metric == metric and s.student == "logits_of_a" else s
+            for s in run.scores
+        )
+        made = board(replace(run, scores=moved))
+        own = [s for s in made.subjects if s.student == "logits_of_a"]
+        said = [made.claims[s, metric] for s in own]
+        assert {(c.lineages, c.limit) for c in said} == {(9, None)}
+        return [c.above_controls for c in said]
+
+    assert above(0.01) == [True]
+    assert above(-0.01) == [False]
+
+
+def test_relatives_of_a_pair_are_listed() -> None:
+    run = record()
+    kin = {"logits_of_a": "house", "stranger": "house", "teacher_a": "lab", "untaught": "lab"}
+    lineages = {m: kin.get(m, m) for m in run.models}
+    made = board(replace(run, lineages=lineages))
+    subject = next(s for s in made.subjects if s.student == "logits_of_a")
+    assert made.relatives_of(subject) == ["stranger", "untaught"]
+    other = next(s for s in made.subjects if s.student == "answers_of_b")
+    assert made.relatives_of(other) == []
+    assert (
+        "and so not among the unrelated models that it is compared with: stranger, untaught."
+        in page(made)
+    )
+
+
+def test_tasks_do_not_multiply_lineages() -> None:
+    one = next(
+        s for s in scores() if s.metric == "error_inheritance/excess_vs_controls" and s.value
+    )
+    two = replace(one, task="another", value=0.3, low=0.1, high=0.4, n=5)
+    both = overall([replace(one, value=0.1, low=0.0, high=0.2), two])
+    assert both is not None
+    assert (both.value, both.low, both.high) == pytest.approx((0.2, 0.05, 0.3))
+    assert both.n == 5

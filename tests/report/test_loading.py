@@ -135,6 +135,7 @@ def test_what_cannot_be_paired_has_its_reason(results: Results) -> None:
     assert (frame.difference.dropna() == 0).all()
     assert set(frame.reason) == {
         "gap within noise: teacher minus base is 0.010 [-0.020, 0.040]",
+        "7 graded prompts of this category",
         "not a mean over prompts: there is nothing to pair",
         "pseudo-values of prompts are stored for whole measures and own scores, not for parts",
     }

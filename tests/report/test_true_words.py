@@ -25,6 +25,7 @@ from harness.panel.side import Side
 from harness.panel.texts import align_texts
 from harness.testing.panels import Sides, findings
 from harness.testing.sides import chosen_side, quiz_prompts, text_side
+from harness.text.cut import Endings
 from harness.text.marks import read_marks
 from harness.types import Control, Pair, Unavailable
 from tests.report.records import collection, record
@@ -70,6 +71,14 @@ def wrote(texts: list[str], others: list[str] = TEXTS, yields: str = "text style
     return warned(
         collections=tuple(answered(model, marks=m) for model, m in marks.items()),
         tasks={"open": {**OPEN, "yields": yields}},
+    )
+
+
+def ended(student: int, teacher: int) -> Said:
+    """The warnings about so many cut replies of 40 of student and teacher."""
+    n_cut = {"answers_of_a": student, "teacher_a": teacher}
+    return warned(
+        collections=tuple(answered(m, endings=Endings(40, n, 0)) for m, n in n_cut.items())
     )
 
 
@@ -189,6 +198,24 @@ WARNINGS = [
         "open: prompts did not fit and were shortened: answers_of_a 24 of 240.",
         warned(collections=(answered(n_cut_prompts=24),)),
         warned(collections=(answered(), answered(sample=1, n_cut_prompts=24))),
+    ),
+    Row(
+        "_cut_replies",
+        "open: replies are cut before their end: answers_of_a 3 of 40; lengths",
+        warned(collections=(answered(endings=Endings(40, 3, 0)),)),
+        warned(collections=(answered(endings=Endings(40, 2, 0)),)),
+    ),
+    Row(
+        "_told_cut",
+        "answers_of_a 6 of 40 (2 guessed from how they end; 5 of 11 wrong ones)",
+        warned(collections=(answered(endings=Endings(40, 4, 2, 11, 5)),)),
+        warned(collections=(answered(endings=Endings(40, 6, 0, 11, 5)),)),
+    ),
+    Row(
+        "_cut_apart",
+        "open: compared models are cut in unlike shares: answers_of_a 10 %, teacher_a 2 %.",
+        ended(4, 1),
+        ended(4, 2),
     ),
     Row(
         "_gathered",
@@ -322,6 +349,13 @@ def chose(n_unread: int) -> Said:
     )
 
 
+def cut_short(n: int) -> Side:
+    """The student with so many replies that ended at the limit of tokens."""
+    side = wrote_some("student")
+    stops = ("length",) * n + ("eos",) * (N - n)
+    return replace(side, outputs=replace(side.outputs, stop=stops))
+
+
 NEXT = NextTokenAgreement("m", "m")
 LENGTH = Length("m", "m")
 BASE = wrote_some("base")
@@ -350,6 +384,12 @@ REASONS = [
         "no control answered nine in ten of the shared prompts: ash did not",
         named(NEXT, controls=(wrote_some("ash", 35),)),
         named(NEXT, controls=(wrote_some("ash", 36),)),
+    ),
+    Row(
+        "cut_off",
+        "9 of 40 answers of student are cut off before their end",
+        named(LENGTH, base=BASE, student=cut_short(9)),
+        named(LENGTH, base=BASE, student=cut_short(8)),
     ),
     Row("few", "19 of 40 prompts answered by both; at least 20 are needed", chose(21), chose(20)),
     Row(

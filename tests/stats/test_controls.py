@@ -15,9 +15,7 @@ from harness.stats.controls import (
     max_t_p,
     one_per_lineage,
     poisson_binomial_p,
-    prediction_interval_regression,
     prediction_limit,
-    regression_p,
 )
 from harness.types import Unavailable
 
@@ -57,46 +55,6 @@ def test_evidence_says_no_more_than_the_controls_allow() -> None:
 def test_siblings_count_once() -> None:
     values = {"a-7b": 0.2, "a-13b": 0.5, "b": 0.3}
     assert one_per_lineage(values, {"a-7b": "a", "a-13b": "a"}).tolist() == [0.5, 0.3]
-
-
-def test_prediction_interval_on_one_regressor_is_the_textbooks() -> None:
-    x, y = np.array([0.1, 0.3, 0.35, 0.6, 0.8, 0.9]), np.array([0.2, 0.25, 0.4, 0.5, 0.7, 0.6])
-    line = stats.linregress(x, y)
-    residuals = y - line.intercept - line.slope * x
-    s = np.sqrt(np.sum(residuals**2) / 4)
-    half = (
-        stats.t.ppf(0.975, 4)
-        * s
-        * np.sqrt(1 + 1 / 6 + (0.5 - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))
-    )
-    found = prediction_interval_regression(x[:, None], y, np.array([0.5]))
-    at = line.intercept + line.slope * 0.5
-    assert found[:3] == pytest.approx((at - half, at, at + half), rel=1e-10)
-    assert regression_p(found.high, found).p == pytest.approx(0.025, rel=1e-9)
-
-
-def test_prediction_interval_on_two_regressors_by_normal_equations() -> None:
-    rng = np.random.default_rng(1)
-    x = rng.uniform(size=(12, 2))
-    y = x @ [0.4, 0.2] + 0.1 * rng.normal(size=12)
-    design = np.column_stack([np.ones(12), x])
-    inverse = np.linalg.inv(design.T @ design)
-    weights = inverse @ design.T @ y
-    at = np.array([1.0, 0.3, 0.9])
-    s2 = np.sum((y - design @ weights) ** 2) / 9
-    half = stats.t.ppf(0.975, 9) * np.sqrt(s2 * (1 + at @ inverse @ at))
-    found = prediction_interval_regression(x, y, at[1:])
-    assert found[:3] == pytest.approx(
-        (at @ weights - half, at @ weights, at @ weights + half), rel=1e-9
-    )
-    assert (found.df, found.lineages) == (9, 12)
-
-
-def test_a_regression_without_ground_is_a_reason() -> None:
-    with pytest.raises(Unavailable, match="at least 5 are needed"):
-        prediction_interval_regression(np.ones((4, 1)), np.ones(4), np.ones(1))
-    with pytest.raises(Unavailable, match="do not vary"):
-        prediction_interval_regression(np.ones((9, 1)), np.arange(9.0), np.ones(1))
 
 
 def test_poisson_binomial_by_enumeration() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.multiple import benjamini_hochberg, holm
+from harness.stats.multiple import benjamini_hochberg, holm, holm_levels
 
 
 def test_holm_by_hand() -> None:
@@ -31,3 +31,17 @@ def test_what_is_no_p_value_is_refused() -> None:
     for wrong in (float("nan"), -0.1, 1.1):
         with pytest.raises(ValueError, match="p-values"):
             holm([0.1, wrong])
+
+
+def test_levels_of_holm_by_hand() -> None:
+    """Of four: where the others are .001, .2, .3 one of them is claimed, .05 / 3 is left; .05 / 4 for the first."""
+    assert holm_levels([0.001, 0.04, 0.2, 0.3]) == pytest.approx(
+        [0.05 / 4, 0.05 / 3, 0.05 / 3, 0.05 / 3]
+    )
+    assert holm_levels([0.4]) == pytest.approx([0.05])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_p_value_below_its_level_is_one_that_holm_claims(seed: int) -> None:
+    p = np.random.default_rng(seed).uniform(size=12) ** 4
+    assert ((p < holm_levels(p)) == (holm(p) < 0.05)).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.paired import compare, detectable_effect, mcnemar_mid_p
+from harness.stats.paired import Spread, compare, mcnemar_mid_p
 from harness.stats.permutation import permutation_p, sign_flip_mid_p, sign_flip_permutation
 from harness.types import Floats, Unavailable
 
@@ -126,5 +126,30 @@ def test_permutation_p_is_never_zero_and_counts_ties() -> None:
 def test_detectable_effect_is_found_with_its_power() -> None:
     """The chance that a noncentral t passes the two-sided threshold."""
     df, se = 99, 0.02
-    shift = detectable_effect(se, df) / se
-    assert 1 - stats.nct.cdf(stats.t.ppf(0.975, df), df, shift) == pytest.approx(0.8, abs=0.005)
+    for level in (0.05, 0.05 / 30):
+        shift = Spread(se, df, 100, None).detectable(level) / se
+        found = 1 - stats.nct.cdf(stats.t.ppf(1 - level / 2, df), df, shift)
+        assert found == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_loss_that_is_detectable_at_a_stricter_level_is_larger() -> None:
+    spread = Spread(0.02, 99, 100, 0.1)
+    assert 0.05 < spread.detectable() < spread.detectable(0.05 / 30) < 0.4
+
+
+def test_detectable_share_by_enumeration() -> None:
+    """6 of 50 prompts differ; with 9 lost the test finds it unless more than c of the 6 were won."""
+    spread = Spread(0.0, 49, 50, 6 / 50)
+    powers = {}
+    for lost in range(1, 30):
+        found = [mcnemar_mid_p(6 - won + lost, won) < 0.05 for won in range(7)]
+        # a loss is found, not a gain
+        powers[lost] = sum(
+            stats.binom.pmf(won, 6, 0.5) for won in range(7) if found[won] and 6 - won + lost > won
+        )
+    best = min(powers, key=lambda lost: abs(powers[lost] - 0.8))
+    assert abs(powers[round(50 * spread.detectable())] - 0.8) == abs(powers[best] - 0.8)
+
+
+def test_where_next_to_nothing_differs_a_few_prompts_are_enough() -> None:
+    assert 5 <= round(200 * Spread(0.0, 199, 200, 0.0).detectable()) <= 9

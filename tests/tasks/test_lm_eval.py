@@ -81,6 +81,24 @@ def test_generation_states_how_it_is_drawn(here: Setting) -> None:
     assert (first.temperature, first.top_p) == (0.0, 1.0)
 
 
+def test_a_decoding_of_its_own_draws_a_task(here: Setting) -> None:
+    own, stated = make("tiny_generate", decoding="sampled"), make("tiny_generate")
+    first = own.requests(here).requests[0]
+    assert (first.temperature, first.top_p, first.max_new_tokens) == (None, None, 12)
+    assert own.key(here) != stated.key(here)
+
+
+def test_graded_texts_are_told_with_what_was_compared(here: Setting) -> None:
+    task = make("tiny_generate")
+    asked = task.requests(here)
+    texts = ["a dog ran", "the dog sat", "a hen ran"] * 4  # three repeats of each of twelve prompts
+    grades = task.grade(asked, tiny.outputs_of(asked, [t for t in texts for _ in range(3)]), here)
+    answers = {(c.metric, c.filter): c.answers for c in grades.columns}
+    assert answers["exact_match", "most"] == ("a", "the", "a") * 4
+    assert answers["exact_match", "first"] == tuple(texts)
+    assert answers["chrf", "most"] == ()
+
+
 def test_rolling_reads_the_whole_text(here: Setting) -> None:
     asked = make("tiny_rolling").requests(here)
     assert {(r.kind, r.context) for r in asked.requests} == {("read", "")}

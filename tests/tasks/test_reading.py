@@ -48,7 +48,7 @@ def test_texts_are_read_whole_or_as_what_follows_a_prompt(file: Path) -> None:
     found = task.requests(at(file.parent))
     assert found.requests == (
         Request(0, "read", "", continuation="The kettle sings."),
-        Request(1, "score", "How do I cook leeks?", continuation="Salt it last."),
+        Request(1, "read", "How do I cook leeks?", continuation="Salt it last."),
     )
     assert [(p.text, p.category) for p in found.prompts] == [
         ("The kettle sings.", "note"),
@@ -69,16 +69,46 @@ def test_answers_stand_behind_what_their_authors_were_asked(tmp_path: Path) -> N
     assert [p.id for p in found.prompts] == [p.id for p in asked.prompts]
     rows = [(r.prompt, r.kind, r.leaf, r.slot, r.continuation) for r in found.requests]
     assert rows == [
-        (0, "score", "one", 0, "Yes."),
-        (1, "score", "one", 0, "No."),
-        (0, "score", "two", 1, "Maybe."),
-        (2, "score", "two", 1, "Never."),
+        (0, "read", "one", 0, "Yes."),
+        (1, "read", "one", 0, "No."),
+        (0, "read", "two", 1, "Maybe."),
+        (2, "read", "two", 1, "Never."),
     ]
     assert [r.context for r in found.requests[:2]] == [r.context for r in asked.requests[:2]]
     assert found.notes == ("1 empty answers of one left out", "1 empty answers of two left out")
     assert found.yields == ("reading", "answers")
     plain = make(answers_to="talk").requests(replace(setting, chat=False))
     assert plain.requests[0].context == "Tell me about no. 0."
+
+
+def test_conversations_are_read_turn_by_turn(tmp_path: Path) -> None:
+    """As a list, as JSON in a cell, with the text itself at the end; never as Python spells them."""
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
+    rows: list[Any] = [turns, json.dumps(turns), [*turns, {"role": "assistant", "content": "So."}]]
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": "So.", "asked": row}) + "\n" for row in rows))
+    task = make(text="texts.jsonl", columns={"prompt": "asked"})
+    talk = (Message("system", "Be brief."), Message("user", "Why?"))
+    found = task.requests(at(tmp_path, chat=True))
+    assert {r.context for r in found.requests} == {talk}
+    assert {p.text for p in found.prompts} == {"Why?"}
+    plain = task.requests(at(tmp_path))
+    assert {r.context for r in plain.requests} == {"Be brief.\n\nWhy?"}
+    for wrong, words in (
+        ({"asked": [*turns, {"role": "assistant", "content": "No."}]}, "got another reply"),
+        ({"asked": str(turns)}, "Python's str"),
+        ({"asked": {"a": 1}}, "got an object"),
+        ({"text": ["So."], "asked": "Why?"}, "column 'text': expected text, got a list"),
+    ):
+        path.write_text(json.dumps({"text": "So.", **wrong}))
+        with pytest.raises(DistillbenchError, match=words):
+            task.requests(at(tmp_path))
+
+
+def test_numbers_are_read_as_they_are_spelled(tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"text": 2.50}\n{"text": "2.5"}\n')
+    found = make(text="texts.jsonl").requests(at(tmp_path))
+    assert [r.continuation for r in found.requests] == ["2.50", "2.5"]
 
 
 def test_long_answers_are_cut_in_whole_characters(tmp_path: Path) -> None:

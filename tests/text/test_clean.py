@@ -24,7 +24,7 @@ UNTOUCHED = [
 
 @pytest.mark.parametrize("text", UNTOUCHED)
 def test_what_only_looks_like_a_mark_stays(text: str) -> None:
-    assert clean(text) == (text, "", ())
+    assert clean(text) == (text, "", (), False)
 
 
 @pytest.mark.parametrize("end", END_TOKENS)
@@ -56,7 +56,7 @@ def test_thoughts_are_told_apart_from_the_reply(opening: str, closing: str) -> N
 def test_the_final_channel_is_the_reply() -> None:
     thought = "<|channel|>analysis<|message|>Easy.<|end|><|start|>assistant"
     stored = f"{thought}<|channel|>final<|message|>{REPLY}<|return|>"
-    assert clean(stored) == (REPLY, thought, ("<|return|>",))
+    assert clean(stored) == (REPLY, thought, ("<|return|>",), False)
 
 
 def test_a_beginning_token_does_not_make_an_end_token_markup() -> None:
@@ -70,3 +70,51 @@ def test_a_beginning_token_does_not_make_an_end_token_markup() -> None:
 )
 def test_a_cleaned_reply_is_clean(stored: str) -> None:
     assert clean(clean(stored).text).text == clean(stored).text
+
+
+SPELLED = {
+    "in one line": f"<think>{{}}</think>{REPLY}",
+    "in capitals": f"<THINK>\n{{}}\n</Think>\n{REPLY}",
+    "the closing tag behind a sentence": f"{{}}</think>{REPLY}",
+    "tags of its own around the reply": (
+        f"<|begin_of_thought|>\n{{}}\n<|end_of_thought|>\n\n<|begin_of_solution|>\n{REPLY}\n<|end_of_solution|>"
+    ),
+    "channels without special tokens": f"analysis{{}}assistantfinal{REPLY}",
+    "a space before": f" \n<think>\n{{}}\n</think>\n\n{REPLY}",
+    "end tokens behind": f"<think>\n{{}}\n</think>\n\n{REPLY}<|im_end|>",
+}
+
+
+@pytest.mark.parametrize("how", SPELLED)
+def test_thoughts_have_many_spellings(how: str) -> None:
+    cleaned = clean(SPELLED[how].format("Is it 2?\n\nYes."))
+    assert cleaned.text == REPLY
+    assert cleaned.trace.removeprefix("analysis") == "Is it 2?\n\nYes."
+    assert not cleaned.is_open
+
+
+def test_thoughts_between_the_parts_of_a_reply_are_taken_out() -> None:
+    stored = "<think>a</think>\nOne.\n\n<think>\nb\n</think>\n\nTwo."
+    assert clean(stored) == ("One.\n\nTwo.", "a\nb", (), False)
+
+
+def test_tags_in_code_are_code() -> None:
+    stored = "Write:\n\n```\n<think>\nyour thoughts\n</think>\n```\n\nThen answer."
+    assert clean(stored) == (stored, "", (), False)
+
+
+@pytest.mark.parametrize(("opening", "closing"), TRACES)
+def test_a_trace_of_nothing_is_no_trace(opening: str, closing: str) -> None:
+    assert clean(f"{opening}\n\n{closing}\n\n{REPLY}") == (REPLY, "", (), False)
+
+
+@pytest.mark.parametrize("text", ["analysis of the river", "Analysis: it is", "analysis"])
+def test_a_reply_may_speak_of_analysis(text: str) -> None:
+    assert clean(text) == (text, "", (), False)
+
+
+def test_tags_of_one_s_own() -> None:
+    tags = (("[plan]", "[/plan]"),)
+    assert clean("[plan]a[/plan]b", tags)[:2] == ("b", "a")
+    assert clean("[plan]a", tags).is_open
+    assert clean("<think>a</think>[plan]c[/plan]b", tags)[:2] == ("b", "a\nc")

@@ -19,7 +19,7 @@ from harness.files.rows import Row
 
 TABLE = "table"  # the format of rows that no other recognises
 # columns that a user can name; the rest of a format's columns are its own
-ROLES = ("prompt", "input", "id", "answer", "choice", "sample", "system")
+ROLES = ("prompt", "input", "id", "answer", "choice", "sample", "system", "stop", "trace")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from harness.files.cells import failed_call, name_of
 from harness.files.conversations import conversation, flattened
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import IDS
+from harness.files.formats._stops import stated_stop, thoughts
 from harness.files.rows import Row
 
 _COLUMNS = ("messages", "conversations", "conversation")
@@ -26,7 +27,8 @@ def _recognises(row: Row) -> bool:
 
 
 def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
-    turns = conversation(next(row[n] for n in _COLUMNS if isinstance(row.get(n), list)), place)
+    listed = next(row[n] for n in _COLUMNS if isinstance(row.get(n), list))
+    turns = conversation(listed, place)
     name = next((n for i in IDS if i in row and (n := name_of(row[i]))), "")
     said = [i for i, turn in enumerate(turns or []) if turn.role == "assistant"]
     for turn, i in enumerate(said):
@@ -41,6 +43,8 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
             turn_name(name, turn),
             system=system,
             missing=failure,
+            stop=stated_stop(listed[i], row if i + 1 == len(listed) else None),
+            trace=thoughts(listed[i]),
         )
 
 

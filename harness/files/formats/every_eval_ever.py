@@ -6,12 +6,14 @@ Source: evaleval/every_eval_ever `every_eval_ever/schemas/instance_level_eval.sc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.files.answers import Answer
 from harness.files.cells import NULL, failed_call, name_of, required_text
 from harness.files.conversations import flattened, messages_of
 from harness.files.formats import Format, Reading
+from harness.files.formats._stops import stated_stop, thoughts
 from harness.files.rows import Row
 from harness.types import DistillbenchError
 
@@ -31,17 +33,28 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
                 "is not a reply"
             )
         context, system = flattened(turns[:-1])
-        yield _answer(turns[-1].text, place, context, name, system, 0, row.get("error"))
+        last = _answer(turns[-1].text, place, context, name, system, 0, row.get("error"))
+        yield replace(last, stop=stated_stop(messages[-1], row), trace=thoughts(messages[-1]))
         return
     context = required_text(row["input"].get("raw"), place, "input.raw") or ""
     for draw, text in enumerate(_texts(row.get("output"))):
-        yield _answer(text, place, context, name, None, draw, row.get("error"))
+        answer = _answer(text, place, context, name, None, draw, row.get("error"))
+        yield replace(answer, stop=stated_stop(row.get("output"), row), trace=_trace(row, draw))
 
 
 def _texts(output: Any) -> list[Any]:
     """The replies of a row: a list, in older files one text; one missing reply where there is none."""
     raw = output.get("raw") if isinstance(output, Mapping) else None
     return (raw or [None]) if isinstance(raw, list) or raw is None else [raw]
+
+
+def _trace(row: Row, draw: int) -> str:
+    """The reasoning beside a reply: a list like the replies, in older files one text."""
+    output = row.get("output")
+    traces = output.get("reasoning_trace") if isinstance(output, Mapping) else None
+    if isinstance(traces, list):
+        traces = traces[draw] if draw < len(traces) else None
+    return traces if isinstance(traces, str) else ""
 
 
 def _answer(

@@ -12,6 +12,7 @@ from harness.files.cells import failed_call, name_of
 from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
+from harness.files.formats._stops import stated_stop, thoughts
 from harness.files.rows import Row
 from harness.types import DistillbenchError
 
@@ -42,6 +43,8 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
                 system=asked.system if asked else None,
                 draw=draw,
                 missing=failure,
+                stop=stated_stop(said, choice if turn + 1 == len(choice["turns"]) else None),
+                trace=thoughts(said),
             )
 
 

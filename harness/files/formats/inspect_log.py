@@ -1,4 +1,4 @@
-"""Samples of a log of Inspect, `.eval` or `.json`; a model's reasoning is left out, epochs are samples.
+"""Samples of a log of Inspect, `.eval` or `.json`; a model's reasoning is no part of its reply, epochs are samples.
 
 Source: inspect.aisi.org.uk/eval-logs.html and its reference of EvalSample and ModelOutput.
 """
@@ -12,9 +12,9 @@ from harness.files.answers import Answer
 from harness.files.cells import beginning, failed_call, name_of
 from harness.files.conversations import content_text, conversation, flattened
 from harness.files.formats import Format, Reading
+from harness.files.formats._stops import stop_of, thoughts_in
 from harness.files.rows import Row
 
-_STOPS = {"stop": "eos", "max_tokens": "length", "model_length": "length"}
 _ATTACHED = "attachment://"
 
 
@@ -51,8 +51,14 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         system=system,
         draw=int(row["epoch"]),
         missing=missing,
-        stop=_STOPS.get(str((choice or {}).get("stop_reason")), "unknown"),
+        stop=stop_of((choice or {}).get("stop_reason")),
+        trace=_trace(choice, attached),
     )
+
+
+def _trace(choice: Any, attached: Mapping[str, str]) -> str:
+    content = ((choice or {}).get("message") or {}).get("content")
+    return thoughts_in(_resolved(content, attached))
 
 
 def _message(error: Any) -> Any:

@@ -13,6 +13,7 @@ from harness.files.cells import NULL, failed_call, name_of, required_text
 from harness.files.conversations import conversation, flattened
 from harness.files.formats import Format, Reading
 from harness.files.formats._numbers import nats_of
+from harness.files.formats._stops import stated_stop
 from harness.files.rows import Row
 from harness.types import DistillbenchError
 
@@ -39,7 +40,15 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         missing = failed_call(text) if text is not None else NULL
         value = None if missing else required_text(text, place, "model_response.text")
         yield Answer(
-            "generate", value, place, context, name, system=system, draw=draw, missing=missing
+            "generate",
+            value,
+            place,
+            context,
+            name,
+            system=system,
+            draw=draw,
+            missing=missing,
+            stop=_stop(doc, said, draw),
         )
     nats, greedy = said.get("logprobs") or [], said.get("argmax_logits_eq_gold") or []
     choices = doc.get("choices") or []
@@ -52,6 +61,15 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
             is_greedy = bool(greedy[slot]) if slot < len(greedy) else None
             scored = (nats_of(nats[slot], place), is_greedy)
             yield Answer("score", scored, place, context, name, choice, system, slot=slot)
+
+
+def _stop(doc: Row, said: Row, draw: int) -> str:
+    """Why a reply ended: as many tokens as were allowed are the limit."""
+    tokens, most = said.get("output_tokens") or (), doc.get("generation_size")
+    counted = draw < len(tokens) and isinstance(tokens[draw], Sequence)
+    if counted and isinstance(most, int) and most > 0:
+        return "length" if len(tokens[draw]) >= most else "eos"
+    return stated_stop(said)
 
 
 FORMAT = Format(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from harness.files.answers import Answer
 from harness.files.cells import failed_call, required_text
 from harness.files.formats import Format, Reading
+from harness.files.formats._stops import stated_stop
 from harness.files.rows import Row
 
 
@@ -25,6 +26,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         place,
         required_text(row["prompt"], place, "prompt"),
         missing=failure,
+        stop=stated_stop(row),
         rendered=True,
     )
 

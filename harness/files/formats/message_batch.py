@@ -1,4 +1,4 @@
-"""Results of Anthropic's message batches; a model's thinking is left out.
+"""Results of Anthropic's message batches; a model's thinking is no part of its reply.
 
 Source: docs.anthropic.com, Message Batches API, retrieve results.
 """
@@ -12,14 +12,8 @@ from harness.files.cells import beginning, name_of
 from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
+from harness.files.formats._stops import stop_of, thoughts
 from harness.files.rows import Row
-
-_STOPS = {
-    "end_turn": "eos",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-}
 
 
 def _recognises(row: Row) -> bool:
@@ -34,7 +28,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     value, missing, stop = None, "", "unknown"
     if isinstance(message, Mapping):
         value = content_text(message.get("content") or "", place)
-        stop = _STOPS.get(str(message.get("stop_reason")), "unknown")
+        stop = stop_of(message.get("stop_reason"))
     else:
         missing = f"an error: {beginning(result.get('error') or result['type'])}"
     yield Answer(
@@ -45,6 +39,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         name,
         system=asked.system if asked else None,
         stop=stop,
+        trace=thoughts(message),
         missing=missing,
     )
 

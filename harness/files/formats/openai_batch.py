@@ -13,9 +13,8 @@ from harness.files.cells import beginning, name_of
 from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
+from harness.files.formats._stops import joined_thoughts, stop_of, thoughts
 from harness.files.rows import Row
-
-_STOPS = {"stop": "eos", "length": "length", "max_output_tokens": "length"}
 
 
 def _recognises(row: Row) -> bool:
@@ -27,7 +26,9 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     asked = asked_under(name, reading.asked, place, reading.prompts_file)
     context, system = (asked.context, asked.system) if asked else (None, None)
 
-    def answer(value: str | None, draw: int, stop: str, missing: str = "") -> Answer:
+    def answer(
+        value: str | None, draw: int, stop: str, trace: str = "", missing: str = ""
+    ) -> Answer:
         return Answer(
             "generate",
             value,
@@ -36,22 +37,26 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
             name,
             system=system,
             draw=draw,
-            stop=_STOPS.get(stop, "unknown"),
+            stop=stop_of(stop),
+            trace=trace,
             missing=missing if value is None else "",
         )
 
     body, failure = _body(row)
     if failure:
-        yield answer(None, 0, "", failure)
+        yield answer(None, 0, "", missing=failure)
     elif "output" in body:
         yield answer(*_response(body, place), missing="a response without a text")
     else:
         for choice in sorted(body.get("choices") or [], key=lambda c: int(c.get("index") or 0)):
-            stop = str(choice.get("finish_reason"))
+            stop, trace = str(choice.get("finish_reason")), thoughts(choice.get("message"))
+            text = _choice_text(choice, place)
             yield answer(
-                _choice_text(choice, place),
+                # a limit that came before the text did
+                "" if text is None and stop == "length" else text,
                 int(choice.get("index") or 0),
                 stop,
+                trace,
                 "a choice without a text",
             )
 
@@ -83,8 +88,8 @@ def _choice_text(choice: Mapping[str, Any], place: str) -> str | None:
     return text
 
 
-def _response(body: Mapping[str, Any], place: str) -> tuple[str | None, int, str]:
-    """(text, draw, stop) of the endpoint responses: the texts of its messages, without its reasoning."""
+def _response(body: Mapping[str, Any], place: str) -> tuple[str | None, int, str, str]:
+    """(text, draw, stop, thoughts) of the endpoint responses: the texts of its messages, and of its reasoning."""
     parts = [
         part
         for item in body["output"]
@@ -94,7 +99,14 @@ def _response(body: Mapping[str, Any], place: str) -> tuple[str | None, int, str
     texts = [part.get("text") or part.get("refusal") or "" for part in parts]
     why = (body.get("incomplete_details") or {}).get("reason")
     stop = "stop" if body.get("status") == "completed" else str(why)
-    return ("".join(texts) if parts else None), 0, stop
+    thought = [
+        str(part.get("text") or "")
+        for item in body["output"]
+        if item.get("type") == "reasoning"
+        for part in item.get("content") or item.get("summary") or []
+    ]
+    empty = "" if stop == "max_output_tokens" else None
+    return ("".join(texts) if parts else empty), 0, stop, joined_thoughts(thought)
 
 
 FORMAT = Format("output of OpenAI's batch API", _recognises, _answers)

@@ -23,6 +23,7 @@ from harness.files.conversations import (
 )
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import IDS, asked_under
+from harness.files.formats._stops import STOPS, TRACES, stated_stop, thoughts
 from harness.files.rows import Row
 from harness.text.labels import label_text
 from harness.types import DistillbenchError
@@ -50,6 +51,9 @@ def settled(given: Mapping[str, str], names: Sequence[str]) -> Mapping[str, str]
         columns.setdefault("input", "input")
     if "error" in names:
         columns["error"] = "error"
+    for role, usual in (("stop", STOPS), ("trace", TRACES[:1])):
+        if role not in columns and (column := next((n for n in usual if n in names), None)):
+            columns[role] = column
     return columns
 
 
@@ -68,7 +72,16 @@ def answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     draw = _label(cells.get("sample"))
     if "answer" in columns:
         yield Answer(
-            "generate", text, place, context, name, system=system, draw=draw, missing=missing
+            "generate",
+            text,
+            place,
+            context,
+            name,
+            system=system,
+            draw=draw,
+            missing=missing,
+            stop=stated_stop({STOPS[0]: cells.get("stop")}, row),
+            trace=_trace(cells),
         )
     if "choice" in columns:
         failure = failed_call(cells["choice"])
@@ -76,6 +89,12 @@ def answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         yield Answer(
             "choose", option, place, context, name, system=system, draw=draw, missing=failure
         )
+
+
+def _trace(cells: Mapping[str, Any]) -> str:
+    """What was thought aloud, in a column of its own or beside the text of a message."""
+    cell = cells.get("trace")
+    return cell if isinstance(cell, str) else thoughts(cells.get("answer"))
 
 
 def _usual(role: str, names: Sequence[str]) -> str:

@@ -1,0 +1,50 @@
+"""Truncation: how many of a model's replies end before they are complete.
+
+A stored stop says so where there is one (the limit of tokens); a thought without an end is no reply; of recorded
+answers whose file does not say how they ended it is a guess from their last words (`text/cut`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from harness.metrics import AbstractMetric
+from harness.panel.panel import Looks, Panel, View
+from harness.panel.texts import AlignedTexts, align_texts
+from harness.panel.topics import Column
+from harness.types import Better, Finding, Floats, Mean
+
+
+@dataclass(frozen=True)
+class Truncation(AbstractMetric):
+    """Share of a model's replies that were cut."""
+
+    unit: ClassVar[str] = "share of replies"
+    better: ClassVar[Better] = "lower"
+    looks_at: ClassVar[Looks] = Looks((View.REPLIES,))
+    explanation: ClassVar[str] = (
+        "Share of a model's replies that end before they are complete: at the limit of tokens, or inside of what it "
+        "thought aloud. Where answers were recorded without saying how they ended it is a guess from their last "
+        "words, wrong for about one complete reply in a hundred: truncation/guessed is the share that is guessed. A "
+        "prompt on which student, teacher or base is cut leaves length, rhythm and closings of that comparison; a "
+        "cut answer may have been right had it been longer."
+    )
+    leaderboard: ClassVar = (Column(7, "Cut", "share of replies", alone=True),)
+
+    def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
+        """The share, and what of it is a guess."""
+        aligned = align_texts(panels[0].only("student"))
+        endings = [r.ending for r in aligned["student"].replies]
+        short, guessed = (
+            np.array([e in kinds for e in endings], dtype=np.float64)
+            for kinds in (("cut", "looks cut"), ("looks cut",))
+        )
+        return [Finding(_mean(short, aligned)), Finding(_mean(guessed, aligned), "guessed")]
+
+
+def _mean(values: Floats, aligned: AlignedTexts) -> Mean:
+    return Mean(values, aligned.ids, aligned.clusters)

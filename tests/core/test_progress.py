@@ -26,9 +26,9 @@ from harness.types import Decoding, Outputs, Request
 from tests.core.running import REPOSITORY, run_of
 
 WORK = Sort("work")
-# of the forty open prompts: 16 each, a third of a context's characters, 4 for each of 32 tokens to
+# of the forty open prompts: 16 each, a third of a context's characters, 4 for each of 256 tokens to
 # be written
-OPEN_TOKENS = sum(16 + len(f"Tell me about thing {i}.") / 3 + 4 * 32 for i in range(40))
+OPEN_TOKENS = sum(16 + len(f"Tell me about thing {i}.") / 3 + 4 * 256 for i in range(40))
 
 
 class Watched:

@@ -63,7 +63,7 @@ def of_models(models: dict[str, Any], **changes: Any) -> dict[str, Any]:
     fields = {
         "models": models,
         "tasks": tasks,
-        "metrics": {"length": None},
+        "metrics": {"length": None, "truncation": None},
         "pairs": pairs,
         "controls": [],
     }

@@ -23,7 +23,7 @@ from tests.readme import stand_ins
 from tests.readme.blocks import README, REPOSITORY, section
 
 CPU = "https://download.pytorch.org/whl/cpu"
-NUMBERS = {11: "eleven"}
+NUMBERS = {13: "thirteen"}
 WHEEL = f"distillbench-{__version__}-py3-none-any.whl"
 CONTRACTS = """
 from pathlib import Path

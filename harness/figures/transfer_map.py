@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
@@ -38,6 +38,7 @@ from harness.figures._rows import (
 from harness.types import Score
 
 _BAND = "The band is where unrelated models write: their mean, give or take one standard deviation."
+_UNNAMED = "Controls whose names would cross others have none: the numbers are in the table, and under the pointer."
 _ROOM = 0.12  # share of the range left free around the outermost point
 
 
@@ -98,12 +99,12 @@ def _map(spots: Sequence[_Spot]) -> Drawing:
     ends = [end for band in bands for end in (band.low, band.high)]
     spans = (_span([x for x, _ in places]), _span([*(y for _, y in places), *ends]))
     names = _names([p.subject for p in both])
-    sides = label_sides(places, names, spans)
+    sides = label_sides(places, names, spans, [p.subject.role == "student" for p in both])
     marks: list[Mark] = [
         Box((0, 0), (1, 1)),
         Guide(0.5, "x", dotted=True),
         Guide(0.5, "y", dotted=True),
-        *(mark for band in bands for mark in band.marks(spans[0], len(bands) > 1)),
+        *(mark for i, band in enumerate(bands) for mark in band.marks(spans[0], i, len(bands))),
     ]
     marks += [
         Dots("base", (Dot(0, 0, label="base", side="top right"),), size=13),
@@ -111,7 +112,7 @@ def _map(spots: Sequence[_Spot]) -> Drawing:
     ]
     for role in dict.fromkeys(p.subject.role for p in both):
         dots = (
-            _dot(p, name, side)
+            _dot(p, name if side else "", side or "top right")
             for p, name, side in zip(both, names, sides, strict=True)
             if p.subject.role == role
         )
@@ -126,6 +127,7 @@ def _map(spots: Sequence[_Spot]) -> Drawing:
         _numbers(spots),
         notes=(
             *([_BAND] if bands else ()),
+            *([_UNNAMED] if None in sides else ()),
             *(
                 [f"Not on the map, for want of one of the two numbers: {missing}."]
                 if missing
@@ -142,14 +144,19 @@ class _Band(NamedTuple):
     low: float
     high: float
 
-    def marks(self, across: tuple[float, float], named: bool) -> list[Mark]:
-        """The band over the whole width, with its name."""
-        name = f"unrelated to {self.teacher}" if named else "unrelated models"
+    def marks(self, across: tuple[float, float], index: int, of: int) -> list[Mark]:
+        """The band over the whole width, with its name; names of several stand at its upper and lower edge in turn."""
+        name = "unrelated models" if of == 1 else f"unrelated to {self.teacher}"
         lows, highs = (self.low, self.low), (self.high, self.high)
-        middle = (self.low + self.high) / 2
+        edges: tuple[tuple[float, Literal["top", "middle", "bottom"]], ...] = (
+            (self.high, "top"),
+            (self.low, "bottom"),
+            ((self.low + self.high) / 2, "middle"),
+        )
+        at, end = edges[index % 2 if of > 1 else 2]
         return [
             Band(name, "control", across, lows, highs, 0),
-            Label(name, 0.99, middle, ("right", "middle"), "frame", quiet=True),
+            Label(name, 0.99, at, ("right", end), "frame", quiet=True),
         ]
 
 
@@ -202,9 +209,14 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _names(subjects: Sequence[Subject]) -> list[str]:
-    """Labels of points; a model that is on the map more than once is shown with its teacher."""
+    """Labels of points, with the teacher where the label alone leaves it open: of several students, or controls."""
+    taught = Counter(s.label for s in subjects if s.role == "student")
     often = Counter(s.label for s in subjects)
-    return [wrapped(whose(s.label, s.teacher, often[s.label] > 1), 22) for s in subjects]
+
+    def several(s: Subject) -> bool:
+        return (taught if s.role == "student" else often)[s.label] > 1
+
+    return [wrapped(whose(s.label, s.teacher, several(s)), 22) for s in subjects]
 
 
 def _one_axis(placed: Sequence[Placed], word: str, other: str, numbers: Numbers) -> Drawing:

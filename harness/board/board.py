@@ -181,8 +181,20 @@ def _part(run: RunRecord, variant: Variant) -> _Part:
     index, subjects = ScoreIndex.of(run), subjects_of(run, variant)
     columns = columns_of(index, subjects)
     claims = make_claims(index, subjects, columns, run.comparisons, run.lineages)
-    valued = (c for c in columns if any(claims[s, c.metric].value is not None for s in subjects))
-    return _Part(run, index, subjects, claims, next(valued, None))
+    return _Part(run, index, subjects, claims, _ranking(columns, subjects, claims))
+
+
+def _ranking(
+    columns: Sequence[MeasureColumn], subjects: Sequence[Subject], claims: Claims
+) -> MeasureColumn | None:
+    """The column that students are ranked by: the first with ranks, or with a value where nobody has a rival."""
+    own = [c for c in columns if not c.alone]
+    ranked = (c for c in own if any(claims[s, c.metric].rank is not None for s in subjects))
+    groups = [s.group for s in subjects if s.role == "student"]
+    if len(set(groups)) < len(groups):
+        return next(ranked, None)
+    valued = (c for c in own if any(claims[s, c.metric].value is not None for s in subjects))
+    return next(valued, None)
 
 
 _Place = tuple[int, bool, float, float, str]

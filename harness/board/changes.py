@@ -38,10 +38,10 @@ def in_words(change: Change) -> str:
     if change.better == "none":
         ways = ("higher by", "lower by", "difference")
     if told_apart(change):
-        up = change.difference > 0 if change.better == "none" else said == "better"
-        how = ways[0] if up else ways[1]
-        low, high = sorted((abs(change.low), abs(change.high)))
-        return f"{how} {_amount(change, abs(change.difference), low, high)}"
+        up = change.difference > 0
+        how = ways[0] if (up if change.better == "none" else said == "better") else ways[1]
+        ends = (change.low, change.high) if up else (-change.high, -change.low)
+        return f"{how} {_amount(change, abs(change.difference), *ends)}"
     least = _amount(change, change.detectable)
     if change.unit == SHARE and change.detectable > SMALL:
         return f"too few prompts to see a {ways[2]} below {least}"

@@ -217,9 +217,10 @@ def _compared(
         students = [s for _, s in valued]
         for subject in students if len(students) > 1 else ():
             against = _widest(families.get(family, ()), subject)
-            ranks[subject, metric] = 1 + sum(
-                c.p_adjusted < _TOLD_APART and c.difference < 0 for c in against
-            )
+            if families.get(family):  # without a test nobody knows who shares a rank
+                ranks[subject, metric] = 1 + sum(
+                    c.p_adjusted < _TOLD_APART and c.difference < 0 for c in against
+                )
             if subject == students[0]:
                 runner_up = students[1].student
                 p = [c.p_adjusted for c in against if c.second == runner_up]

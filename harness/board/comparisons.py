@@ -25,14 +25,16 @@ T = TypeVar("T", Change, Comparison)
 
 
 def compared(scores: Sequence[Score], pairs: Sequence[Pair]) -> tuple[Comparison, ...]:
-    """Every two students of a teacher on a base, by every whole metric (no parts) of every task."""
+    """Every two students of a teacher on a base, by every whole metric (no parts) of every whole task."""
     students = {(p.student, p.teacher, p.base or "") for p in pairs}
-    groups: dict[tuple[str, str, str, str], list[_Sorted]] = {}
+    own: dict[tuple[str, str, str, str], list[Score]] = {}
     for s in scores:
         is_whole = bool(s.influence) and "/" not in s.metric
         if is_whole and (s.student, s.teacher, s.base) in students:
-            place = (s.metric, s.task, s.teacher, s.base)
-            groups.setdefault(place, []).append(_sorted(s))
+            own.setdefault((s.metric, s.student, s.teacher, s.base), []).append(s)
+    groups: dict[tuple[str, str, str, str], list[_Sorted]] = {}
+    for s in (s for of in own.values() for s in whole_tasks(of)):
+        groups.setdefault((s.metric, s.task, s.teacher, s.base), []).append(_sorted(s))
     made: list[tuple[Comparison, Spread]] = []
     for _, group in sorted(groups.items(), key=lambda item: item[0]):
         for first, second in combinations(group, 2):

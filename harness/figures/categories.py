@@ -11,6 +11,7 @@ from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Drawing
 from harness.figures._dumbbells import dumbbell_rows, dumbbells
 from harness.figures._rows import words
+from harness.panel.grades import SHARES
 from harness.panel.prompts import CATEGORY, is_category
 from harness.types import Score
 
@@ -59,13 +60,19 @@ class Categories(AbstractFigure):
 
 
 def _by_category(scores: Iterable[Score], measure: str) -> list[Score]:
-    """Scores of categories of prompts and of leaves of groups; of several grades of a leaf the first by name."""
+    """Scores of categories of prompts and of leaves of groups; of several grades of a leaf the one that gaps are of."""
     first: dict[tuple[str, str, str, str, str], Score] = {}
-    for s in sorted(scores, key=lambda s: s.metric):
+    for s in sorted(scores, key=_preference):
         if s.metric.split("/")[0] == measure and is_category(s.metric) != ("/" in s.task):
             own = (_group(s), _category(s), s.student, s.teacher, s.base)
             first.setdefault(own, s)
     return list(first.values())
+
+
+def _preference(score: Score) -> int:
+    """Place of a grade among those that are preferred; others come behind them, in their order."""
+    name = score.metric.partition("/")[2].partition(",")[0]
+    return SHARES.index(name) if name in SHARES else len(SHARES)
 
 
 def _group(score: Score) -> str:

@@ -22,9 +22,9 @@ from harness.panel.grades import (
     primary_draws,
 )
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.samples import require_draws, share_of
+from harness.panel.samples import bootstrapped, require_draws, share_of
 from harness.panel.tallies import Average, Draws, prompts_with
-from harness.types import Better, Finding, Mean, Unavailable
+from harness.types import Better, Finding, Unavailable
 
 _UNKNOWN = (
     "the answers that were graded are not known: a vote needs an answer that is extracted before exact_match compares "
@@ -104,7 +104,7 @@ class MajorityScore(AbstractMetric):
             return [Finding(str(error), name, better="none") for name in ("over_single", "unread")]
         single = pooled_values(panel, self.columns, Average(least=2))
         unread = pooled_values(panel, self.columns, Unread())
-        gain = Mean(voted.values[0] - single.values[0], voted.ids, voted.clusters)
+        gain = bootstrapped(voted.values[0] - single.values[0], voted)
         return [
             Finding(gain, "over_single"),
             Finding(share_of(unread), "unread", better="lower"),

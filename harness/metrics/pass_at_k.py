@@ -101,7 +101,7 @@ class PassAtK(AbstractMetric):
         panel = panels[0]
         counts = [len(d.values) for d in primary_draws(panel.student, self.columns)]
         require_draws(counts, panel.student.model)
-        ks = self.k or _doubled(int(np.median(counts)))
+        ks = self.k or _doubled(max(int(np.median(counts)), 2))
         if panel.get("teacher") is not None:
             return [f for k in ks for f in gap_findings(panel, self.columns, f"{k}/gap", Passed(k))]
         passed = [

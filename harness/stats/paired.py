@@ -132,7 +132,7 @@ def _se(error: MeanError) -> float:
 
 def _spread_of_shares(differences: Floats, error: MeanError) -> Spread:
     """Of differences (P,) of -1, 0, 1; clusters count by their design effect."""
-    naive = float(np.mean((differences - differences.mean()) ** 2)) / error.n
+    naive = float(np.var(differences, ddof=1)) / error.n
     n = error.n * min(1.0, naive / _se(error) ** 2) if naive > 0 else float(error.n)
     return Spread(_se(error), error.df, n, float(np.mean(differences != 0)))
 

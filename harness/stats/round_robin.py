@@ -25,7 +25,7 @@ class ModelLevelExcess(NamedTuple):
     value: float
     low: float
     high: float
-    lineages: int  # of the controls
+    lineages: int  # of the controls that have a value
     df: int
 
 
@@ -47,12 +47,17 @@ def pair_excess(
     different lineages. The interval is a prediction interval for one further pair, t with lineages in place of models:
     pairs of lineages, minus lineages, minus 1 degrees of freedom. Raises Unavailable below 4 control lineages.
     """
-    n = len(set(lineages[2:]))
-    if n < NORMAL_MINIMUM:
-        raise Unavailable(f"{n} control lineages; at least {NORMAL_MINIMUM} are needed")
+    listed = len(set(lineages[2:]))
+    if listed < NORMAL_MINIMUM:
+        raise Unavailable(f"{listed} control lineages; at least {NORMAL_MINIMUM} are needed")
     if not np.isfinite(values[0, 1]):
         raise Unavailable("student and teacher have no value to judge")
     rows = _pairs(values, lineages)
+    n = len({lineages[i] for i in {*rows.first.tolist(), *rows.second.tolist()} - {0, 1}})
+    if n < NORMAL_MINIMUM:
+        raise Unavailable(
+            f"{n} of {listed} control lineages have a value; at least {NORMAL_MINIMUM} are needed"
+        )
     df = round(float(rows.weights.sum())) - (n + 2) - 1
     design, at = _design(rows, accuracies), _design(_only(0, 1), accuracies)[0]
     roots = np.sqrt(rows.weights)

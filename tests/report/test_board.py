@@ -39,10 +39,11 @@ def test_students_that_cannot_be_told_apart_share_a_rank() -> None:
     }
 
 
-def test_without_comparisons_all_share_the_first_rank_and_none_is_bold() -> None:
+def test_without_comparisons_nobody_has_a_rank_and_none_is_bold() -> None:
     made = board(replace(record(), comparisons=()))
-    assert {r.rank for r in made.rows if r.claims and r.subject.role == "student"} == {1, None}
-    assert row(made, "answers_of_b", "teacher_b").rank is None, "it has no rival"
+    assert {r.rank for r in made.rows} == {None}
+    assert made.ranked_by is None
+    assert row(board(), "answers_of_b", "teacher_b").rank is None, "it has no rival"
     assert not any(c.leads for r in made.rows for c in r.claims)
 
 

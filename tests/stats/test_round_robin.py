@@ -112,3 +112,20 @@ def test_an_unrelated_pair_is_rarely_outside() -> None:
         made = pair_excess(*drawn(6, seed), LINEAGES[:6])
         outside += not made.low <= 0 <= made.high
     assert 4 <= outside <= 28  # 15 expected; a binomial's 99.9 % range
+
+
+@pytest.mark.parametrize("added", [1, 4, 6])
+def test_controls_without_a_value_weigh_nothing(added: int) -> None:
+    values, accuracies = drawn(7)
+    wide = np.full((7 + added, 7 + added), np.nan)
+    wide[:7, :7] = values
+    more = [f"silent {i}" for i in range(added)]
+    made = pair_excess(wide, np.append(accuracies, np.full(added, 0.9)), [*LINEAGES, *more])
+    assert made == pytest.approx(pair_excess(values, accuracies, LINEAGES), rel=1e-9)
+
+
+def test_controls_that_have_values_are_counted_for_the_minimum() -> None:
+    values, accuracies = drawn(7)
+    values[5:, :] = values[:, 5:] = np.nan
+    with pytest.raises(Unavailable, match="3 of 5 control lineages have a value"):
+        pair_excess(values, accuracies, LINEAGES)

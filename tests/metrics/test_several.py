@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
@@ -174,6 +175,27 @@ def test_shares_of_several_answers_stay_between_0_and_1() -> None:
         assert isinstance(made, Estimate)
         if made.low is not None and made.high is not None:
             assert 0 <= made.low <= made.value <= made.high <= 1
+
+
+def test_a_vote_that_gains_nothing_has_no_interval_of_a_share() -> None:
+    alike = model((1, 1, 1, 1))
+    gain = estimates(measure("majority_score"), Sides("quiz", alike))["over_single", ""]
+    assert not isinstance(gain, str)
+    assert (gain.value, gain.low, gain.high) == (0.0, None, None)
+
+
+def test_where_few_prompts_were_asked_twice_pass_at_2_has_its_reason() -> None:
+    prompts = quiz_prompts(PROMPTS)
+    right: Choices = [p.gold for p in prompts]
+    side = drawn_side("student", prompts, [right, right])
+    column = side.sample_grades[0].columns[0]
+    few = replace(
+        column, prompt=column.prompt[:8], value=column.value[:8], answers=column.answers[:8]
+    )
+    again = replace(side, sample_grades=(Grades((few,)),))
+    assert said("pass_at_k", again, "2") == (
+        "8 prompts with 2 graded answers or more shared; at least 20 are needed"
+    )
 
 
 @pytest.mark.parametrize("name", ["pass_at_k", "majority_score"])

@@ -64,6 +64,26 @@ def test_every_view_leaves_out_a_control_that_answered_little() -> None:
         assert len(aligned.prompts) == len(one.student.requests.prompts)
 
 
+@pytest.mark.parametrize(
+    ("name", "sides"),
+    [("identity", identity_sets()), ("trait", trait_sets(30, 3)), ("mmd", talk_sets(30))],
+)
+def test_a_third_sample_that_is_not_whole_takes_no_prompts(name: str, sides: Sides) -> None:
+    def thin(side: Side) -> Side:
+        *whole, last = side.samples
+        text = tuple(t if i < 5 else None for i, t in enumerate(last.text))
+        answered = tuple(t is not None for t in text)
+        return replace(side, samples=(*whole, replace(last, text=text, answered=answered)))
+
+    assert sides.teacher is not None
+    some = replace(sides, student=thin(sides.student), teacher=thin(sides.teacher))
+    metric = plugins.build("metrics", name, {"kind": name})
+    assert isinstance(metric, AbstractMetric)
+    made = estimates(metric, some)["", ""]
+    assert isinstance(made, Estimate), made
+    assert made.n == len(sides.student.requests.prompts)
+
+
 def test_too_few_prompts_name_everyone_and_who_answered_fewest() -> None:
     one = replace(quiz_sides(30), minimum=40)
     with pytest.raises(

@@ -58,7 +58,7 @@ class Identity(AbstractMetric):
             raise Unavailable(
                 "no task that asks who the model is (`tasks` of the metric names them)"
             )
-        rows = align_samples(panel)
+        rows = align_samples(panel, least=1)
         everyone = [side for sides in panel.sides.values() for side in sides]
         table = Names(self.rows).with_names(name for side in everyone for name in side.identity)
         mine = _claims(table, rows["student"])

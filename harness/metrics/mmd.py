@@ -82,7 +82,7 @@ class Mmd(AbstractMetric):
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The discrepancy, its test, and how much nearer to the teacher than base and controls."""
         panel = panels[0]
-        rows = align_samples(panel)
+        rows = align_samples(panel, least=2)
         require_samples(rows["teacher"], panel.teacher.model)
         require_samples(rows["student"], panel.student.model)
         mine = self._values(rows["student"], rows["teacher"])

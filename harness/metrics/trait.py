@@ -92,7 +92,7 @@ class Trait(AbstractMetric):
         panel = panels[0]
         if not any(fnmatchcase(panel.task, pattern) for pattern in self.tasks):
             raise Unavailable("no task of one-word questions (`tasks` of the metric names them)")
-        rows = align_samples(panel)
+        rows = align_samples(panel, least=2)
         require_samples(rows["teacher"], panel.teacher.model)
         usable = np.array(
             [np.mean([word(a) is not None for a in answers]) for answers in rows["student"]]

@@ -1,4 +1,4 @@
-"""What models wrote when asked several times: every sample of every side, on prompts that all samples answered."""
+"""What models wrote when asked several times: the samples of every side, on prompts that everyone answered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answers = tuple[tuple[str, ...], ...]  # (P,) of (samples,) texts
 
 @dataclass(frozen=True)
 class Samples(Aligned[Answers]):
-    """Answers of student, teacher, base and controls to the same prompts, every side with all its samples."""
+    """Answers of student, teacher, base and controls to the same prompts, every side with its samples."""
 
     def where(self, rows: Sequence[int]) -> Samples:
         """The same on some of the prompts."""
@@ -38,26 +38,28 @@ class Samples(Aligned[Answers]):
         )
 
 
-def align_samples(panel: Panel) -> Samples:
-    """Everyone's answers on shared prompts; see `share` for what is raised."""
-    shared = share(panel, every_sample)
+def align_samples(panel: Panel, least: int | None = None) -> Samples:
+    """Everyone's answers on shared prompts; see `share` for what is raised.
+
+    least: answers to a prompt that a side needs for it to count, or as many as it has samples where these are fewer;
+    None: all of them, so that no prompt has fewer answers than another.
+    """
+    shared = share(panel, lambda side: some_samples(side, least))
 
     def own(side: Side) -> Answers:
-        given = every_sample(side)
+        given = some_samples(side, least)
         return tuple(given[i] for i in shared.ids)
 
     return Samples(shared.prompts, *shared.each(own), shared.lineages, shared.left_out)
 
 
 @once
-def every_sample(side: Side) -> dict[str, tuple[str, ...]]:
-    """Prompt.id -> the side's answers, one per sample, for prompts that every sample answered."""
+def some_samples(side: Side, least: int | None) -> dict[str, tuple[str, ...]]:
+    """Prompt.id -> the side's answers, the first one first, for prompts with that and `least` or all of them."""
     first, *rest = [replies_of(side.requests, o) for o in (side.outputs, *side.samples)]
-    return {
-        i: (reply.text, *(s[i].text for s in rest))
-        for i, reply in first.items()
-        if all(i in s for s in rest)
-    }
+    needed = 1 + len(rest) if least is None else min(least, 1 + len(rest))
+    given = {i: (reply.text, *(s[i].text for s in rest if i in s)) for i, reply in first.items()}
+    return {i: texts for i, texts in given.items() if len(texts) >= needed}
 
 
 def require_samples(answers: Answers, model: str, least: int = 2) -> None:

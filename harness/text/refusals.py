@@ -16,6 +16,10 @@ _SENTENCE = re.compile(rf"[{_STOP}]+(?=\s|$)|[。！？\n]+")
 _QUOTED = re.compile(
     r"\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»|„[^“\n]*“|「[^」\n]*」|```.*?```", re.DOTALL
 )
+# a whole reply in one pair of quotes: its own words, not somebody's
+_WRAPPED = re.compile(
+    r"[\s*_]*(?:\"([^\"]*)\"|“([^“”]*)”|«([^«»]*)»|„([^„“”]*)[“”]|「([^「」]*)」|['‘]((?:[^'‘’]|['’](?=\w))*)['’])[\s*_.]*"
+)
 _MARKS = re.compile(r"[*_#`]+|^\s*[-•>]\s+", re.MULTILINE)
 _LEADING = re.compile(r"^[^\w“'(]+")  # emoji, bullets: a sentence begins behind them
 _PAUSE = r"[,;:，、；：—–-]"
@@ -77,8 +81,14 @@ class Refusals:
 
 def plain(reply: str) -> str:
     """A reply in small letters with plain apostrophes, without marks of layout and without what it quotes."""
-    text = reply[: 2 * _LONGEST].casefold().replace("’", "'").replace("‘", "'")
+    text = _unwrapped(reply)[: 2 * _LONGEST].casefold().replace("’", "'").replace("‘", "'")
     return _MARKS.sub("", _QUOTED.sub(" “” ", text)).strip()
+
+
+def _unwrapped(reply: str) -> str:
+    """A reply without the quotes that it stands in as a whole."""
+    wrapped = _WRAPPED.fullmatch(reply)
+    return reply if wrapped is None else "".join(filter(None, wrapped.groups()))
 
 
 def opening(text: str) -> list[str]:
@@ -88,15 +98,18 @@ def opening(text: str) -> list[str]:
 
 
 def _phrase(phrase: str, slots: dict[str, tuple[str, ...]]) -> str:
-    """A phrase as a pattern: {name} is a slot, ... some words more."""
-    parts = re.split(r"(\{\w+\}|\.\.\.)", phrase)
+    """A phrase as a pattern: {name} is a slot, ... some words more, or none."""
+    parts = re.split(r"(\{\w+\}| \.\.\. |\.\.\.)", phrase)
     made = [_part(part, slots) for part in parts if part]
     return "".join(made) + ("" if phrase[-1] == "}" else _boundary(phrase[-1]))
 
 
 def _part(part: str, slots: dict[str, tuple[str, ...]]) -> str:
+    some = rf"[^{_STOP}]{{0,60}}?"
     if part == "...":
-        return rf"[^{_STOP}]{{0,60}}?"
+        return some
+    if part == " ... ":
+        return rf"(?: {some})? "
     return _any(map(_words, slots[part[1:-1]])) if part[0] == "{" else re.escape(part)
 
 

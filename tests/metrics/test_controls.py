@@ -7,13 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness import plugins
+from harness.metrics import AbstractMetric
 from harness.panel.choices import align_choices
 from harness.panel.controls import lineage_means, lineage_weights, unrelated
 from harness.panel.panel import Looks, View
 from harness.panel.samples import align_samples
+from harness.panel.side import Side
 from harness.panel.texts import align_texts
+from harness.stats.intervals import Estimate
+from harness.testing.measures import estimates
+from harness.testing.panels import Sides
 from harness.testing.sides import quiz_sides, talk_sets, talk_sides
 from harness.types import Unavailable
+from tests.metrics.answer_sets import identity_sets, trait_sets
 
 LOOKS = Looks((View.CHOICES,), needs=("teacher",), also=("controls",))
 
@@ -62,6 +69,33 @@ def test_every_view_leaves_out_a_control_that_answered_little() -> None:
         aligned = align(replace(one, controls=(little, *rest)).panel())
         assert len(aligned.controls) == 1
         assert len(aligned.prompts) == len(one.student.requests.prompts)
+
+
+@pytest.mark.parametrize(
+    ("name", "sides"),
+    [("identity", identity_sets()), ("trait", trait_sets(30, 3)), ("mmd", talk_sets(30))],
+)
+def test_a_third_sample_that_is_not_whole_takes_no_prompts(name: str, sides: Sides) -> None:
+    def thin(side: Side) -> Side:
+        *whole, last = side.samples
+        text = tuple(t if i < 5 else None for i, t in enumerate(last.text))
+        answered = tuple(t is not None for t in text)
+        return replace(side, samples=(*whole, replace(last, text=text, answered=answered)))
+
+    assert sides.teacher is not None
+    some = replace(sides, student=thin(sides.student), teacher=thin(sides.teacher))
+    metric = plugins.build("metrics", name, {"kind": name})
+    assert isinstance(metric, AbstractMetric)
+    made = estimates(metric, some)["", ""]
+    assert isinstance(made, Estimate), made
+    assert made.n == len(sides.student.requests.prompts)
+    student, teacher = (
+        thin(replace(s, samples=s.samples[:1])) for s in (sides.student, sides.teacher)
+    )
+    said = estimates(metric, replace(sides, student=student, teacher=teacher))["", ""]
+    # claims need one answer, a spread two
+    assert isinstance(said, Estimate) == (name == "identity"), said
+    assert isinstance(said, Estimate) or said.startswith("5 prompts")
 
 
 def test_too_few_prompts_name_everyone_and_who_answered_fewest() -> None:

@@ -11,6 +11,7 @@ import pytest
 from harness import plugins
 from harness.metrics import AbstractMetric
 from harness.metrics.refusal import agreement
+from harness.panel.samples import align_samples
 from harness.stats.intervals import Estimate
 from harness.testing.measures import Estimates, estimates
 from harness.testing.panels import Sides
@@ -51,6 +52,24 @@ def test_the_rate_of_a_model_alone() -> None:
     assert number(said, "") == pytest.approx((1 + 0.5 + 0.25) / N)
     assert {part for part, _ in said} == {"", "harmless"}
     assert "declared harmless" in str(said["harmless", ""])
+
+
+@pytest.mark.parametrize("least", [1, 2])
+def test_a_sample_that_is_not_whole_takes_no_prompts(least: int) -> None:
+    side = sampled_side("student", [replies(0, 1, 2), replies(0), replies(0, 1)])
+    whole, part = side.samples
+    few = replace(
+        part,
+        text=tuple(t if i < 5 else None for i, t in enumerate(part.text)),
+        answered=tuple(i < 5 for i in range(N)),
+    )
+    said = estimates(measure(), Sides("talk", replace(side, samples=(few,))))
+    assert number(said, "") == pytest.approx((1 + 1 + 0.5) / N)
+    # what needs two answers loses no prompt to a third sample, and has two or more of each
+    rows = align_samples(Sides("talk", replace(side, samples=(whole, few))).panel(), least=least)
+    assert sorted(map(len, rows["student"])) == [2] * (N - 5) + [3] * 5
+    two = align_samples(Sides("talk", replace(side, samples=(few,)), minimum=1).panel(), least)
+    assert len(two.ids) == {1: N, 2: 5}[least]
 
 
 def test_over_refusal_is_of_prompts_that_are_declared_harmless() -> None:

@@ -60,14 +60,17 @@ class Unfinished:
         self._offered |= ready
         self._at_work.extend(missing)
         requests = tuple(
-            turns.filled(r, self.replies) if i in ready else r for i, r in enumerate(self.requests)
+            turns.filled(r, self.replies, self.planned.requests.think) if i in ready else r
+            for i, r in enumerate(self.requests)
         )
         return dataclasses.replace(self._whole, requests=requests, missing=missing)
 
     def answered(self) -> Ask:
         """All that was asked, conversations with the replies in them as far as these came."""
         requests = tuple(
-            turns.filled(r, self.replies) if turns.askable(r, self.replies) else r
+            turns.filled(r, self.replies, self.planned.requests.think)
+            if turns.askable(r, self.replies)
+            else r
             for r in self.requests
         )
         return dataclasses.replace(self._whole, requests=requests)
@@ -119,7 +122,7 @@ def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
     for indices in turns.rounds(ask.requests):
         part = dataclasses.replace(
             ask,
-            requests=tuple(turns.filled(ask.requests[i], longest) for i in indices),
+            requests=tuple(turns.filled(ask.requests[i], longest, ()) for i in indices),
             prompt_ids=tuple(ask.prompt_ids[i] for i in indices),
             names=tuple(ask.names[i] for i in indices),
         )

@@ -107,6 +107,20 @@ def opened_trace(prompt: str) -> str:
     return next((opening for opening, _ in TRACES if end.endswith(opening)), "")
 
 
+def behind_its_tag(prompt: str, text: str) -> str:
+    """A reply behind the tag of the thought that its prompt opens, where it does not close it: it was cut inside."""
+    opening = opened_trace(prompt)
+    if not opening or dict(TRACES)[opening].lower() in text.lower():
+        return text
+    return f"{opening}\n{text}"
+
+
+def closed_trace(prompt: str) -> str:
+    """What closes the trace that a rendered prompt opens, so that a reply may follow; "" = it opens none."""
+    opening = opened_trace(prompt)
+    return f"\n{dict(TRACES)[opening]}\n\n" if opening else ""
+
+
 def reply_start(text: str, opened: str) -> int | None:
     """Where the reply begins in a text that begins with a trace, or inside one that `opened` opened; None = not yet."""
     if _CHANNELS_BEGIN.match(text) or _RUN_TOGETHER_OPEN.match(text):

@@ -113,6 +113,8 @@ def test_a_thought_in_its_own_channel_does_not_end_the_reply() -> None:
     assert clean(written.text)[:2] == ("It is 7, my need.", "We need to add.")
     small = decoded(HARMONY.replace("We need", "user needs"))
     assert clean(small.text)[:2] == ("It is 7, my need.", "user needs to add.")
+    assert clean(decoded("<|channel|>final<|message|>Seven.<|return|>").text).text == "Seven."
+    assert clean(decoded("<|channel|>analysis<|message|>user needs").text).is_open
 
 
 def test_a_stop_string_in_the_analysis_does_not_end_the_reply() -> None:

@@ -122,7 +122,7 @@ def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
     for indices in turns.rounds(ask.requests):
         part = dataclasses.replace(
             ask,
-            requests=tuple(turns.filled(ask.requests[i], longest, ()) for i in indices),
+            requests=tuple(turns.filled(ask.requests[i], longest) for i in indices),
             prompt_ids=tuple(ask.prompt_ids[i] for i in indices),
             names=tuple(ask.names[i] for i in indices),
         )

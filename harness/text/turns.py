@@ -24,7 +24,7 @@ def askable(request: Request, replies: Replies) -> bool:
     return all(replies.get(i) is not None for i in request.replies)
 
 
-def filled(request: Request, replies: Replies, think: Tags) -> Request:
+def filled(request: Request, replies: Replies, think: Tags = ()) -> Request:
     """The request with the replies in its slots; raises KeyError where one is not known.
 
     think: tags around thoughts, as in `clean`.

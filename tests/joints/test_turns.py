@@ -131,7 +131,7 @@ def test_rounds_and_slots() -> None:
     assert turns.rounds(requests) == [[0, 1], [2], [3]]
     assert turns.rounds([]) == []
     assert [turns.askable(r, {0: "one", 1: None}) for r in requests] == [True, True, False, False]
-    whole = turns.filled(requests[2], {0: "one", 1: "two"}, ())
+    whole = turns.filled(requests[2], {0: "one", 1: "two"})
     assert whole.context == (Message("assistant", "one"), Message("assistant", "two"))
     assert turns.never_asked(requests, {0: "one", 1: None}) == [2, 3]
     assert turns.never_asked(requests, {0: "one"}) == []
@@ -180,7 +180,7 @@ def test_how_replies_are_cleaned_is_asked_where_a_request_holds_them(
 
 def test_an_earlier_turn_stands_without_its_thoughts() -> None:
     asked = Request(1, "generate", (Message("user", "a"), Message("assistant", ReplyTo(0))))
-    whole = turns.filled(asked, {0: "<think>\nHm.\n</think>\n\nOak.<|im_end|>"}, ())
+    whole = turns.filled(asked, {0: "<think>\nHm.\n</think>\n\nOak.<|im_end|>"})
     assert whole.context == (Message("user", "a"), Message("assistant", "Oak."))
     whole = turns.filled(asked, {0: "<plan>Hm.</plan>Oak."}, (("<plan>", "</plan>"),))
     assert whole.context == (Message("user", "a"), Message("assistant", "Oak."))

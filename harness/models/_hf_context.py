@@ -10,6 +10,7 @@ from harness.models._conversation import with_system
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_template import DAY, Frame, frame_of, render
 from harness.models._hf_text import Context
+from harness.text.clean import closed_trace, opened_trace
 from harness.types import DistillbenchError, Request
 
 
@@ -47,15 +48,19 @@ class Contexts:
     def pair(self, request: Request) -> tuple[list[int], list[int], str]:
         """Token ids of a context and of what is scored behind it, and the text that the latter spell.
 
-        A text to read stands where the chat template puts a reply, in all other cases behind the last word. A blank
-        before a reply is part of its first token.
+        A text to read stands where the chat template puts a reply, behind the thought that it opens; in all other
+        cases behind the last word. A blank before a reply is part of its first token.
         """
         context, text = self.of(request), request.continuation
         if request.kind == "read" and context.rendered and request.open:
             gap = self._frame.gap if self._frame else ""
             before = gap.rstrip(" ")
-            context = Context(context.text + before, rendered=True)
-            return (*self.loaded.speller.read_pair(context, text, gap[len(before) :]), text)
+            blank, closing = gap[len(before) :], closed_trace(context.text + before)
+            if closing:
+                self._say_thought(context.text + before, closing)
+                blank = ""
+            context = Context(context.text + before + closing, rendered=True)
+            return (*self.loaded.speller.read_pair(context, text, blank), text)
         moved = context.text[len(context.text.rstrip()) :]
         return (*self.loaded.speller.encode_pair(context, text), moved + text)
 
@@ -126,6 +131,15 @@ class Contexts:
             self.say(
                 f"its chat template asks for the date and is told {day}, whatever the day", False
             )
+
+    def _say_thought(self, before: str, closing: str) -> None:
+        tag = opened_trace(before)
+        empty = before[before.rindex(tag) :] + closing
+        self.say(
+            "its chat template opens a thought before every reply: texts to read stand behind an empty one, "
+            f"{_quoted(empty)}",
+            False,
+        )
 
     def _say_ends(self) -> None:
         frame, ends, token = self._frame, self.loaded.eos_ids, self.loaded.speller.token

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, require_numbers, token_columns
-from harness.text.clean import TAGS, reply_start
+from harness.text.clean import CHANNEL, CHANNELS, TAGS, reply_start
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:
@@ -281,12 +281,10 @@ def _stops(loaded: LoadedModel, draft: _Draft, tail: str) -> bool:
 
 
 def _spelled(tokenizer: Any, ids: Sequence[int]) -> str:
-    """The text of token ids without special tokens, but for the tags of traces, which some tokenizers make special."""
-    tags = [
-        i
-        for t in set(tokenizer.all_special_tokens) & TAGS
-        if (i := tokenizer.convert_tokens_to_ids(t)) in ids
-    ]
+    """The text of token ids without special tokens, but for those around thoughts: tags, and the marks of channels."""
+    special = set(tokenizer.all_special_tokens)
+    meant = TAGS | CHANNELS if CHANNEL in special else TAGS
+    tags = [i for t in special & meant if (i := tokenizer.convert_tokens_to_ids(t)) in ids]
     if not tags:
         return str(tokenizer.decode(ids, skip_special_tokens=True))
     pieces, start = list[str](), 0

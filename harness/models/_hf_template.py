@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.models._hf_text import Context, Speller
+from harness.text.clean import CHANNEL
 from harness.types import DistillbenchError, Message
 
 Options = Mapping[str, str | int | bool]
@@ -104,14 +105,17 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
         return None
     speller.encode(Context(talk, rendered=True))
     between = talk.partition(_REPLY)[2].partition(_AGAIN)[0]
-    closing = _closing(speller, between)
+    talks_in_channels = (
+        CHANNEL in speller.tokenizer.get_vocab()
+    )  # what closes a turn closes a thought before it too
+    closing = None if talks_in_channels else _closing(speller, between)
     header = Context(talk.rpartition(_AGAIN)[2], rendered=True)
     before_reply = talk.partition(_REPLY)[0]
     gap = before_reply[len(one) :] if before_reply.startswith(one) else ""
     return Frame(
         adds=_words_before(speller, one.partition(_ASKED)[0], between),
         closing=closing,
-        stop=_stop(between) if closing is None else "",
+        stop=_stop(between) if closing is None and not talks_in_channels else "",
         n_header=len(speller.encode(header)),
         gap=gap,
         opens=one != _unopened(speller, (*opening, turns[0]), options),

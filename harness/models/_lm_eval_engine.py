@@ -20,6 +20,7 @@ from harness.models._lm_eval_client import hear_names
 from harness.models._lm_eval_tries import is_client, told, watch
 from harness.models._lm_eval_types import CHAT_ONLY, SEEDED
 from harness.models._session import Facts
+from harness.text.clean import TAGS, behind_its_tag
 from harness.types import Decoding, DistillbenchError, Outputs, Request
 
 Way = Literal["score", "read", "read behind", "generate"]
@@ -144,11 +145,8 @@ class Engine:
     def outputs(self, requests: Sequence[Request], answers: Sequence[Any]) -> Outputs:
         """lm-eval's answers to requests as ours, in order."""
         pairs = list(zip(requests, answers, strict=True))
-        texts = tuple(str(a) if r.kind == "generate" else None for r, a in pairs)
-        spelled = [
-            r.continuation if text is None else text
-            for text, r in zip(texts, requests, strict=True)
-        ]
+        texts = tuple(self._reply(r, str(a)) if r.kind == "generate" else None for r, a in pairs)
+        spelled = [str(a) if r.kind == "generate" else r.continuation for r, a in pairs]
         return Outputs(
             request=np.arange(len(requests)),
             kind=tuple(r.kind for r in requests),
@@ -204,6 +202,18 @@ class Engine:
         text = self.made.apply_chat_template(history, add_generation_prompt=request.open)
         closed = isinstance(text, str) and request.open
         return Rendered(text) if closed else text
+
+    def _reply(self, request: Request, text: str) -> str:
+        """A reply, behind the tag of the thought that its prompt opens and it does not close.
+
+        Not where lm-eval leaves the closing tag out: with thoughts where `args` name their end, or as a special token.
+        """
+        context, made = self._context(request), self.made
+        special = getattr(getattr(made, "tokenizer", None), "all_special_tokens", None) or ()
+        is_left_out = bool(getattr(made, "think_end_token", None)) or not TAGS.isdisjoint(special)
+        return (
+            behind_its_tag(context, text) if isinstance(context, str) and not is_left_out else text
+        )
 
     def _n_tokens(self, text: str) -> int:
         """Tokens of a text; 0 if the type has no tokenizer."""

@@ -53,7 +53,7 @@ _NAME = "answers_as"  # name of the fact: the model's name in the server's respo
 class LmEvalModel(AbstractModel):
     """A model as lm-eval asks it. Sampled answers can be repeated only with types that take a seed."""
 
-    version = 1
+    version = 2
     # lm-eval's name of the type: vllm, local-completions, openai-chat-completions, hf ...
     model: str = ""
     # the type's own arguments; those in PLACE are in no key

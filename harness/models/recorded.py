@@ -35,7 +35,7 @@ from harness.models._recorded_choices import Chosen, chosen
 from harness.models._recorded_join import Draws, Joined, Wanted, check_consistent, join
 from harness.models._recorded_words import leftovers, no_match
 from harness.schema import unknown
-from harness.text.clean import TRACES
+from harness.text.clean import TRACES, behind_its_tag
 from harness.types import DistillbenchError, Kind, Outputs, Paths
 
 _AUTO = "auto"
@@ -53,7 +53,7 @@ class RecordedModel(AbstractModel):
     description serves many models.
     """
 
-    version = 3
+    version = 4
     file: str = place("")  # file or folder, relative to paths.data
     # auto = told from the first row; else a module in harness/files/formats
     format: str = _AUTO
@@ -168,7 +168,8 @@ class RecordedSession(AbstractSession):
         """How the file was read, and which of its answers fit no prompt."""
         joined = self._joined(ask)
         left = leftovers(self._recorded.answers, ask, joined)
-        words = [left, self._chosen(ask, joined)[1].words, _several(ask, joined.draws)]
+        rows, options = self._chosen(ask, joined)
+        words = [left, options.words, _several(ask, joined.draws), _cut_inside(rows)]
         return [*self._recorded.notes, *joined.notes, *filter(None, words)]
 
     def facts(self) -> Facts:
@@ -219,6 +220,18 @@ def _several(ask: Ask, draws: Mapping[int, Draws]) -> str:
     return f"up to {most} answers to a prompt are recorded; `samples` of the task says how many are used"
 
 
+def _cut_inside(rows: Sequence[Answer | None]) -> str:
+    """How many answers were cut inside the thought that their prompt opens; "" = none."""
+    texts = ((row, row.value) for row in rows if row and isinstance(row.value, str))
+    n = sum(not row.trace.strip() and _with_trace(text, row) != text for row, text in texts)
+    if not n:
+        return ""
+    return (
+        f"{n} of the answers do not close the thought that their prompt opens and count as cut inside it; where "
+        "thoughts were left out, record the answers with them, or with how they ended"
+    )
+
+
 def _outputs(
     ask: Ask, batch: Sequence[int], rows: Sequence[Answer | None], options: Sequence[int | None]
 ) -> Outputs:
@@ -249,9 +262,12 @@ def _outputs(
 
 
 def _with_trace(text: str, row: Answer) -> str:
-    """The answer, behind what its file has of thoughts beside it."""
+    """The answer, behind what its file has of thoughts beside it, or behind the tag that its prompt opens.
+
+    A reply that ended by itself and closes no thought was stored without it.
+    """
     if not row.trace.strip():
-        return text
+        return text if row.stop == "eos" else behind_its_tag(row.context or "", text)
     opening, closing = TRACES[0]
     return f"{opening}\n{row.trace.strip()}\n{closing}\n\n{text}"
 

@@ -60,14 +60,17 @@ class Unfinished:
         self._offered |= ready
         self._at_work.extend(missing)
         requests = tuple(
-            turns.filled(r, self.replies) if i in ready else r for i, r in enumerate(self.requests)
+            turns.filled(r, self.replies, self.planned.requests.think) if i in ready else r
+            for i, r in enumerate(self.requests)
         )
         return dataclasses.replace(self._whole, requests=requests, missing=missing)
 
     def answered(self) -> Ask:
         """All that was asked, conversations with the replies in them as far as these came."""
         requests = tuple(
-            turns.filled(r, self.replies) if turns.askable(r, self.replies) else r
+            turns.filled(r, self.replies, self.planned.requests.think)
+            if turns.askable(r, self.replies)
+            else r
             for r in self.requests
         )
         return dataclasses.replace(self._whole, requests=requests)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, final
 
 from harness.keys import code_digest, describes, digest, key_parts, place
 from harness.panel.side import Side
+from harness.text.clean import VERSION as CLEANING
 from harness.types import Decoding, Grades, Outputs, Paths, Request, RequestSet
 
 
@@ -139,7 +140,11 @@ class AbstractTask(ABC):
 def asks(requests: RequestSet) -> str:
     """Hex digest of all that a model is asked: every request in its order, each with the id of its prompt.
 
-    What only measures look at (right options, kinds of prompts, clusters) is not in it: it changes no answer.
+    What only measures look at (right options, kinds of prompts, clusters) is not in it: it changes no answer. How a
+    model's own replies are cleaned is, where a later request holds them.
     """
     ids = [p.id for p in requests.prompts]
-    return digest([{**key_parts(r), "prompt": ids[r.prompt]} for r in requests.requests])
+    asked = [{**key_parts(r), "prompt": ids[r.prompt]} for r in requests.requests]
+    if any(r.replies for r in requests.requests):
+        return digest(asked, CLEANING, requests.think)
+    return digest(asked)

@@ -233,7 +233,7 @@ def _contexts(side: Side) -> dict[str, Context]:
         r for r in side.requests.requests if r.kind == "generate" and (r.slot, r.repeat) == (0, 0)
     ]
     return {
-        side.requests.prompts[r.prompt].id: turns.filled(r, given).context
+        side.requests.prompts[r.prompt].id: turns.filled(r, given, side.requests.think).context
         for r in asked
         if turns.askable(r, given)
     }

@@ -15,7 +15,7 @@ from typing import NamedTuple
 Tags = tuple[tuple[str, str], ...]  # (opening, closing) around what a model thinks aloud
 
 # Part of the keys of grades, and of requests that are made from replies: raised when `clean` gives another text.
-VERSION = 2
+VERSION = 3
 # Source: `eos_token` and the last token of the chat templates of Llama 2 to 4, Mistral, Qwen, Gemma, Phi, DeepSeek,
 # Command R, OpenChat, gpt-oss, Granite and T5; `pad_token` of the same, which follows the end in a batch.
 END_TOKENS = (
@@ -59,20 +59,26 @@ _AROUND = (
     ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
 )
 TAGS = frozenset(tag for pair in (*TRACES, *_AROUND) for tag in pair)
-# Source: OpenAI's Harmony response format: the reply stands in the channel "final". Decoding that leaves special tokens
-# out leaves the channels' names, run together with the text.
-_FINAL = re.compile(r"<\|channel\|>final<\|message\|>|(?<=[^\s])assistantfinal(?=\S)")
-_ANALYSIS = re.compile(
-    r"\s*(?:<\|start\|>assistant)?<\|channel\|>analysis<\|message\|>|analysis(?=[A-Z])"
-)
-_LINE_END = re.compile(r"\r+\n|\r")
-_ENDS = re.compile(rf"(?:\s*(?:{'|'.join(map(re.escape, END_TOKENS))}))+\s*\Z")
-_END = re.compile("|".join(map(re.escape, END_TOKENS)))
-_FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
+# Source: OpenAI's Harmony response format: the reply stands in the channel "final", thoughts before it in others.
+CHANNEL = "<|channel|>"
+CHANNELS = frozenset((CHANNEL, "<|start|>", "<|message|>", "<|end|>"))
+_CHANNELS_BEGIN = re.compile(r"\s*(?:<\|start\|>assistant)?<\|channel\|>")
+_CHANNEL = re.compile(r"<\|channel\|>[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
+_FINAL = re.compile(r"<\|channel\|>final<\|message\|>")
+_AROUND_MESSAGES = ("<|start|>assistant", "<|end|>", "<|call|>")
+# Decoding that leaves special tokens out leaves the channels' names, run together with the text.
+_RUN_TOGETHER = re.compile(r"analysis(?=\S)")
+_RUN_TOGETHER_OPEN = re.compile(r"analysis(?=[A-Z])")
+_RUN_TOGETHER_CHANNEL = re.compile(r"(?<=\S)assistantanalysis(?=\S)")
+_RUN_TOGETHER_FINAL = re.compile(r"(?<=\S)assistantfinal(?=\S)")
+# No pattern begins with white space that it may pass over line by line: texts of line ends alone would take minutes.
+_LINE_END = re.compile(r"\r+\n?")
+_FENCE = re.compile(r"^[^\S\n]*(?:```|~~~)", re.MULTILINE)
 # A closing tag without an opening one ends a trace where it stands behind a sentence or a line, or before a blank line;
 # in the middle of a sentence a reply speaks of it.
 _BEHIND_A_SENTENCE = re.compile(r"(?:\A|\n|[.!?…。！？:)\]}*])[ \t]*\Z")
 _BEFORE_A_BLANK_LINE = re.compile(r"[ \t]*\n[ \t]*\n")
+_BEFORE_A_BLANK_LINE_OR_THE_END = re.compile(r"[ \t]*(?:\n[ \t]*(?:\n|\Z)|\Z)")
 
 
 class Cleaned(NamedTuple):
@@ -89,7 +95,7 @@ def clean(stored: str, tags: Tags = ()) -> Cleaned:
 
     tags: around traces, beside those of TRACES.
     """
-    text = _LINE_END.sub("\n", stored) if "\r" in stored else stored
+    text = _LINE_END.sub(_line_ends, stored) if "\r" in stored else stored
     text, ends = _without_ends(text)
     text, trace, is_open = _without_trace(text, (*tags, *TRACES))
     return Cleaned(text, trace, ends, is_open)
@@ -101,8 +107,25 @@ def opened_trace(prompt: str) -> str:
     return next((opening for opening, _ in TRACES if end.endswith(opening)), "")
 
 
+def behind_its_tag(prompt: str, text: str) -> str:
+    """A reply behind the tag of the thought that its prompt opens, where it does not close it: it was cut inside."""
+    opening = opened_trace(prompt)
+    if not opening or dict(TRACES)[opening].lower() in text.lower():
+        return text
+    return f"{opening}\n{text}"
+
+
+def closed_trace(prompt: str) -> str:
+    """What closes the trace that a rendered prompt opens, so that a reply may follow; "" = it opens none."""
+    opening = opened_trace(prompt)
+    return f"\n{dict(TRACES)[opening]}\n\n" if opening else ""
+
+
 def reply_start(text: str, opened: str) -> int | None:
     """Where the reply begins in a text that begins with a trace, or inside one that `opened` opened; None = not yet."""
+    if _CHANNELS_BEGIN.match(text) or _RUN_TOGETHER_OPEN.match(text):
+        final = _final(text)
+        return final.end() if final else None
     begins = text.lstrip()
     opening = opened or next((o for o, _ in TRACES if begins.startswith(o)), "")
     if not opening:
@@ -114,18 +137,33 @@ def reply_start(text: str, opened: str) -> int | None:
     return len(text) - len(text[place + len(closing) :].lstrip())
 
 
+def _line_ends(match: re.Match[str]) -> str:
+    return "\n" if match.group().endswith("\n") else "\n" * len(match.group())
+
+
 def _without_ends(text: str) -> tuple[str, tuple[str, ...]]:
     """The text before the end tokens at its end, and these tokens."""
-    match = _ENDS.search(text) if text.rstrip()[-1:] in (">", "]") else None
-    if match is None or _closes_markup(text, match):
+    ends: list[str] = []
+    place = _behind_words(text, len(text))
+    while end := next((t for t in END_TOKENS if text.endswith(t, 0, place)), ""):
+        ends.append(end)
+        place = _behind_words(text, place - len(end))
+    if not ends or (ends == ["</s>"] and _is_markup(text[:place])):
         return text, ()
-    return text[: match.start()], tuple(_END.findall(match.group()))
+    return text[:place], tuple(reversed(ends))
 
 
-def _closes_markup(text: str, match: re.Match[str]) -> bool:
-    """Whether the end is </s> of HTML, for which a <s> stands open; a <s> that begins the text is a token."""
-    before = text[: match.start()].removeprefix("<s>")
-    return match.group().strip() == "</s>" and before.count("<s>") > before.count("</s>")
+def _behind_words(text: str, place: int) -> int:
+    """The place behind the last character before `place` that is no white space."""
+    while place and text[place - 1].isspace():
+        place -= 1
+    return place
+
+
+def _is_markup(before: str) -> bool:
+    """Whether a <s> of HTML stands open, so that </s> closes it; a <s> that begins the text is a token."""
+    before = before.removeprefix("<s>")
+    return before.count("<s>") > before.count("</s>")
 
 
 class _Parts(NamedTuple):
@@ -142,7 +180,7 @@ def _without_trace(text: str, tags: Tags) -> _Parts:
         return channels
     lowered = text.lower()
     if not any(tag in lowered for tag in _lowered(tags)):  # a tenth of the time of the patterns
-        return _Parts(text, "", False)
+        return _Parts(_unframed(text), "", False)
     openings, closings = _patterns(tags)
     traces: list[str] = []
     while True:
@@ -159,7 +197,7 @@ def _without_trace(text: str, tags: Tags) -> _Parts:
         if not closing:
             return _Parts(before, _joined(traces), True)
         text = f"{before}\n\n{rest.lstrip()}" if before else rest.lstrip()
-    return _Parts(_unframed(text) if traces else text, _joined(traces), False)
+    return _Parts(_unframed(text), _joined(traces), False)
 
 
 def _joined(traces: Sequence[str]) -> str:
@@ -168,13 +206,37 @@ def _joined(traces: Sequence[str]) -> str:
 
 def _without_channels(text: str) -> _Parts | None:
     """The channel "final" of a reply in channels; None for other replies."""
-    if "<|channel|>" not in text and not text.startswith("analysis"):
-        return None
-    begins = _ANALYSIS.match(text)
-    final = [m for m in _FINAL.finditer(text) if begins or m.group().startswith("<")]
-    if final:
-        return _Parts(text[final[-1].end() :], text[: final[-1].start()], False)
-    return _Parts("", text[begins.end() :].strip(), True) if begins else None
+    if final := _final(text):
+        return _Parts(text[final.end() :], _thoughts(text[: final.start()]), False)
+    if _CHANNELS_BEGIN.match(text) or _RUN_TOGETHER_OPEN.match(text):
+        return _Parts("", _thoughts(text), True)
+    return None
+
+
+def _final(text: str) -> re.Match[str] | None:
+    """The last mark behind which the channel "final" begins; a mark of which a reply speaks is none."""
+    if CHANNEL in text:
+        begins = _CHANNELS_BEGIN.match(text)
+        marks = _FINAL.finditer(text)
+        final = [m for m in marks if begins or text.endswith(_AROUND_MESSAGES, 0, m.start())]
+    else:
+        begins = _RUN_TOGETHER.match(text)
+        final = list(_RUN_TOGETHER_FINAL.finditer(text)) if begins else []
+    return final[-1] if final else None
+
+
+def _thoughts(text: str) -> str:
+    """What stands in messages before the final one, without the marks around and between them."""
+    if CHANNEL not in text and (begins := _RUN_TOGETHER.match(text)):
+        return _joined([p.strip() for p in _RUN_TOGETHER_CHANNEL.split(text[begins.end() :])])
+    return _joined([_bare(part) for part in _CHANNEL.split(text)])
+
+
+def _bare(message: str) -> str:
+    """A message without the marks of its end, and of the next one's beginning."""
+    for mark in _AROUND_MESSAGES:
+        message = message.strip().removesuffix(mark)
+    return message.strip()
 
 
 @lru_cache(maxsize=16)
@@ -207,8 +269,12 @@ def _opening(text: str, openings: re.Pattern[str]) -> re.Match[str] | None:
 
 
 def _begins_line(text: str, place: int) -> bool:
-    line = text[:place].rpartition("\n")[2]
-    return not line.strip() and not _is_code(text, place)
+    return _is_first(text, place) and not _is_code(text, place)
+
+
+def _is_first(text: str, place: int) -> bool:
+    """Whether nothing but white space stands before a place in its line."""
+    return not text[text.rfind("\n", 0, place) + 1 : place].strip()
 
 
 def _is_code(text: str, place: int) -> bool:
@@ -219,17 +285,32 @@ def _is_code(text: str, place: int) -> bool:
 def _lone_closing(
     text: str, openings: re.Pattern[str], closings: re.Pattern[str]
 ) -> re.Match[str] | None:
-    """The first closing tag, where the template wrote the opening one: none stands before it."""
+    """The first closing tag, where the template wrote the opening one.
+
+    None stands before it; or the closing one has a line for itself, and no opening one begins a line before it.
+    """
     match = closings.search(text)
-    if match is None or openings.search(text, 0, match.start()) or _is_code(text, match.start()):
+    if match is None:
         return None
-    behind = _BEHIND_A_SENTENCE.search(text[: match.start()])
-    return match if behind or _BEFORE_A_BLANK_LINE.match(text, match.end()) else None
+    if not openings.search(text, 0, match.start()) and not _is_code(text, match.start()):
+        behind = _BEHIND_A_SENTENCE.search(text[: match.start()])
+        if behind or _BEFORE_A_BLANK_LINE.match(text, match.end()):
+            return match
+    opening = next((m for m in openings.finditer(text) if _is_first(text, m.start())), None)
+    most = opening.start() if opening else len(text)
+    return next((m for m in closings.finditer(text, 0, most) if _is_alone(text, m)), None)
+
+
+def _is_alone(text: str, tag: re.Match[str]) -> bool:
+    """Whether a tag has a line for itself, and a blank one or the end follows."""
+    return _is_first(text, tag.start()) and bool(
+        _BEFORE_A_BLANK_LINE_OR_THE_END.match(text, tag.end())
+    )
 
 
 def _unframed(text: str) -> str:
     """The text inside the marks of a reply."""
     for opening, closing in _AROUND:
-        if text.startswith(opening):
-            return text.removeprefix(opening).rstrip().removesuffix(closing).strip()
+        if text.lstrip().startswith(opening):
+            return text.lstrip().removeprefix(opening).rstrip().removesuffix(closing).strip()
     return text

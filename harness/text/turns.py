@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from harness.text.clean import clean
+from harness.text.clean import Tags, clean
 from harness.types import Message, ReplyTo, Request
 
 Replies = Mapping[int, str | None]  # request -> its reply; None = there is an answer without a text
@@ -24,21 +24,24 @@ def askable(request: Request, replies: Replies) -> bool:
     return all(replies.get(i) is not None for i in request.replies)
 
 
-def filled(request: Request, replies: Replies) -> Request:
-    """The request with the replies in its slots; raises KeyError where one is not known."""
+def filled(request: Request, replies: Replies, think: Tags = ()) -> Request:
+    """The request with the replies in its slots; raises KeyError where one is not known.
+
+    think: tags around thoughts, as in `clean`.
+    """
     if isinstance(request.context, str) or not request.replies:
         return request
-    turns = tuple(_filled(message, replies) for message in request.context)
+    turns = tuple(_filled(message, replies, think) for message in request.context)
     return dataclasses.replace(request, context=turns)
 
 
-def _filled(message: Message, replies: Replies) -> Message:
+def _filled(message: Message, replies: Replies, think: Tags) -> Message:
     if not isinstance(message.content, ReplyTo):
         return message
     reply = replies[message.content.request]
     if reply is None:
         raise KeyError(message.content.request)
-    return Message(message.role, clean(reply).text)  # without thoughts, as models are taught
+    return Message(message.role, clean(reply, think).text)  # without thoughts, as models are taught
 
 
 def never_asked(requests: Sequence[Request], replies: Replies) -> list[int]:

@@ -10,25 +10,27 @@ from typing import Any
 
 import pytest
 
+from harness import tasks
 from harness.models.fake import FakeSession
 from harness.plan.collections import Collection, Plan
 from harness.store.store import Store
 from harness.store.tables import outputs_from_table
+from harness.tasks import asks
 from harness.text import turns
-from harness.types import Decoding, Message, Outputs, ReplyTo, Request
+from harness.types import Decoding, Message, Outputs, Prompt, ReplyTo, Request, RequestSet
 from tests.joints.small import MODELS, collect_these, planned, requests_of
 
 TALKS = [[f"Tell me about {i}.", f"And {i} in winter?", f"Why {i}?"][: 1 + i % 3] for i in range(9)]
 TASKS = {"talk": {"kind": "prompts", "file": "talks.jsonl", "columns": {"turns": "turns"}}}
 
 
-def plan_of(folder: Path) -> tuple[Plan, Store, Collection]:
+def plan_of(folder: Path, **task: Any) -> tuple[Plan, Store, Collection]:
     """A plan of one model that is asked conversations of one to three turns."""
     (folder / "data").mkdir(parents=True)
     rows = "".join(json.dumps({"turns": talk}) + "\n" for talk in TALKS)
     (folder / "data/talks.jsonl").write_text(rows)
     models: dict[str, Any] = {name: {**fields, "chat": True} for name, fields in MODELS.items()}
-    plan, store = planned(folder, models=models, tasks=TASKS)
+    plan, store = planned(folder, models=models, tasks={"talk": {**TASKS["talk"], **task}})
     (cell, *_) = (c for c in plan.collections if c.model == "student")
     return replace(plan, collections=(cell,)), store, cell
 
@@ -137,7 +139,48 @@ def test_rounds_and_slots() -> None:
         _ = slot.text
 
 
+def test_a_task_s_own_tags_stay_out_of_earlier_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store, _ = plan_of(tmp_path, think=[["<plan>", "</plan>"]])
+    honest, earlier = FakeSession.answer_batch, list[str]()
+
+    def planning(
+        self: FakeSession, requests: Sequence[Request], ids: Sequence[str], decoding: Decoding
+    ) -> Outputs:
+        for request in requests:
+            earlier.extend(m.text for m in request.context if isinstance(m, Message))
+        whole = honest(self, requests, ids, decoding)
+        return replace(whole, text=tuple(f"<plan>Hm.</plan>Oak {i}." for i in ids))
+
+    monkeypatch.setattr(FakeSession, "answer_batch", planning)
+    collect_these(plan, store)
+    assert any(text.startswith("Oak ") for text in earlier)
+    assert not any("<plan>" in text for text in earlier)
+
+
+def test_how_replies_are_cleaned_is_asked_where_a_request_holds_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def asked(holds_a_reply: bool) -> set[str]:
+        turns_ = (
+            Message("user", "a"),
+            *([Message("assistant", ReplyTo(0))] if holds_a_reply else []),
+        )
+        requests = (Request(0, "generate", "a"), Request(0, "generate", turns_, slot=1))
+        one = RequestSet("t", (Prompt("p0", "a", "c", ""),), requests, True, "", ("text",))
+        made = {asks(one), asks(replace(one, think=(("<plan>", "</plan>"),)))}
+        with monkeypatch.context() as patch:
+            patch.setattr(tasks, "CLEANING", -1)
+            return made | {asks(one)}
+
+    assert len(asked(holds_a_reply=True)) == 3
+    assert len(asked(holds_a_reply=False)) == 1
+
+
 def test_an_earlier_turn_stands_without_its_thoughts() -> None:
     asked = Request(1, "generate", (Message("user", "a"), Message("assistant", ReplyTo(0))))
     whole = turns.filled(asked, {0: "<think>\nHm.\n</think>\n\nOak.<|im_end|>"})
+    assert whole.context == (Message("user", "a"), Message("assistant", "Oak."))
+    whole = turns.filled(asked, {0: "<plan>Hm.</plan>Oak."}, (("<plan>", "</plan>"),))
     assert whole.context == (Message("user", "a"), Message("assistant", "Oak."))

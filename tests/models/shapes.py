@@ -207,12 +207,14 @@ SHAPES: dict[str, Shape] = {
         _turns("m['role'] + ': '", "\n", ""), None, stop="\nuser:", missing="assistant:",
     ),
     "channels": Shape(
-        byte_level("<|start|>", "<|channel|>", "<|message|>", "<|end|>", bos=None, eos="<|end|>"),
+        byte_level(
+            "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|return|>", bos=None, eos="<|return|>"
+        ),
         _turns(
             "'<|start|>' + m['role'] + ('<|channel|>final' if m['role'] == 'assistant' else '') + '<|message|>'",
             "<|end|>", "<|start|>assistant",
         ),
-        "<|end|>",
+        None,
     ),
     "mark_in_several_tokens": Shape(
         byte_level("<|over|>", bos=None, eos="<|over|>"),

@@ -16,6 +16,7 @@ from harness.models.hf import HfModel
 from harness.models.lm_eval import LmEvalModel
 from harness.panel.side import Side
 from harness.plugins import build
+from harness.text.clean import TRACES
 from harness.types import Decoding, Message, Outputs, Paths, Prompt, Request, RequestSet
 from tests.models.asking import answered
 from tests.models.shapes import SHAPES, _turns, pieces
@@ -126,6 +127,27 @@ def test_options_and_prefills_are_cut_at_white_space() -> None:
         start, target, text = contexts.pair(request)
         assert (text, tokenizer.decode(target)) == (spelled, spelled)
         assert tokenizer.decode(start).rstrip() == tokenizer.decode(start).rstrip("\n")
+
+
+@pytest.mark.parametrize(("opening", "closing"), TRACES)
+@pytest.mark.parametrize("behind", ["", "\n"])
+def test_a_text_is_read_behind_the_thought_that_the_template_opens(
+    opening: str, closing: str, behind: str
+) -> None:
+    """As of DeepSeek R1 and Qwen3-Thinking, whose generation prompt ends in "<think>\\n"."""
+    tokenizer = SHAPES["phi"].make(
+        _turns("'<|' + m['role'] + '|>\\n'", "<|end|>\n", f"<|assistant|>\n{opening}{behind}")
+    )
+    speller = make_speller("m", tokenizer, len(tokenizer))
+    loaded: Any = LoadedModel("m", None, speller, None, 512, frozenset(), frozenset(), ())
+    said: list[str] = []
+    contexts = Contexts(loaded, Manner(None, False), lambda note, _: said.append(note))
+    start, target, text = contexts.pair(Request(0, "read", TALK, continuation="tin"))
+    asked = tokenizer.decode(contexts.prompt(Request(0, "generate", TALK), 4)[0])
+    assert asked.endswith(opening + behind)
+    assert tokenizer.decode(start) == f"{asked}\n{closing}\n\n"
+    assert (tokenizer.decode(target), text) == ("tin", "tin")
+    assert any("opens a thought before every reply" in note for note in said)
 
 
 @pytest.mark.parametrize("context", ["", " ", "\n\n", "i"])

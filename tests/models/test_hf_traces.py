@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
-from harness.models._hf_generate import Job, _Draft, _finish, _spelled, _stops
+from harness.models._hf_context import Contexts, Manner
+from harness.models._hf_generate import Job, Written, _Draft, _ended, _finish, _spelled, _stops
+from harness.models._hf_model import LoadedModel
+from harness.models._hf_text import make_speller
 from harness.models.hf import HfModel
 from harness.plugins import build
 from harness.text.clean import TRACES, clean, opened_trace, reply_start
 from harness.types import Decoding, Message, Paths, Request
 from tests.models.asking import answered
+from tests.models.shapes import SHAPES
 from tests.models.tiny import TEMPLATE, byte_tokenizer, save_llama
 
 ASKED = Request(0, "generate", (Message("user", "add 3 and 4"),), max_new_tokens=4)
@@ -78,6 +82,45 @@ STOPPED = {
     "in a reply in an opened trace": ("a\n\nb</think>\n\ntin\n\nx", "<think>", True, "a\n\nb</think>\n\ntin"),
     "without a trace": ("tin\n\nlead", "", True, "tin"),
 }  # fmt: skip
+
+
+HARMONY = (
+    "<|channel|>analysis<|message|>We need to add.<|end|><|start|>assistant"
+    "<|channel|>final<|message|>It is 7, my need.<|return|>"
+)
+
+
+def decoded(text: str, stops: tuple[str, ...] = ()) -> Written:
+    """What is stored of a model in channels that writes `text`, token by token until something ends it."""
+    tokenizer = SHAPES["channels"].tokenizer()
+    speller = make_speller("m", tokenizer, len(tokenizer))
+    eos = frozenset((int(tokenizer.eos_token_id),))
+    loaded: Any = LoadedModel("m", None, speller, None, 512, eos, frozenset(), ())
+    contexts = Contexts(loaded, Manner(None, False), lambda note, _: None)
+    assert contexts.stops(ASKED) == ()
+    draft = _Draft(Job((), 0, 500, 0.0, 1.0, stops, contexts.closing, "seed"))
+    windows = {s: len(tokenizer.encode(s, add_special_tokens=False)) + 2 for s in stops}
+    for token in tokenizer.encode(text, add_special_tokens=False):
+        draft.ids.append(token)
+        if _ended(loaded, [draft], windows)[0]:
+            break
+    return _finish(loaded, draft, 0)
+
+
+def test_a_thought_in_its_own_channel_does_not_end_the_reply() -> None:
+    written = decoded(HARMONY)
+    assert written.stop == "eos"
+    assert clean(written.text)[:2] == ("It is 7, my need.", "We need to add.")
+    small = decoded(HARMONY.replace("We need", "user needs"))
+    assert clean(small.text)[:2] == ("It is 7, my need.", "user needs to add.")
+    assert clean(decoded("<|channel|>final<|message|>Seven.<|return|>").text).text == "Seven."
+    assert clean(decoded("<|channel|>analysis<|message|>user needs").text).is_open
+
+
+def test_a_stop_string_in_the_analysis_does_not_end_the_reply() -> None:
+    written = decoded(HARMONY, ("need",))
+    assert written.stop == "stop"
+    assert clean(written.text)[:2] == ("It is 7, my ", "We need to add.")
 
 
 @pytest.mark.parametrize("name", STOPPED)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from harness.models.hf import HfModel
 from harness.models.lm_eval import LmEvalModel
 from harness.plugins import build
+from harness.text.clean import clean
 from harness.types import Decoding, DistillbenchError, Message, Paths, Request
 from tests.models.asking import answered
 
@@ -258,3 +260,37 @@ def test_wrong_arguments_and_kinds(llama: Path) -> None:
             answered(session, REQUESTS[1:2])
         with pytest.raises(DistillbenchError, match="returns no tokens"):
             answered(session, REQUESTS[1:2], Decoding(top_logprobs=1))
+
+
+class _Thinker:
+    """A model of lm-eval's whose chat template opens a thought."""
+
+    tokenizer: Any = None
+    think_end_token: str | None = None
+
+    def apply_chat_template(self, history: Any, add_generation_prompt: bool) -> str:
+        return f"{history[-1]['content']}\n<think>\n"
+
+    def generate_until(self, asked: Any) -> list[str]:
+        return ["Hm, 7 or", "Hm.\n</think>\n\nSeven.", "Seven."]
+
+
+@pytest.mark.parametrize(
+    ("end", "special", "is_open"),
+    [(None, [], True), ("</think>", [], False), (None, ["</think>"], False)],
+)
+def test_a_thought_that_the_template_opens_and_nothing_closes_was_cut(
+    monkeypatch: pytest.MonkeyPatch, end: str | None, special: list[str], is_open: bool
+) -> None:
+    """Where lm-eval leaves the end of thoughts out, what has none may be whole."""
+    made = _Thinker()
+    made.think_end_token, made.tokenizer = end, SimpleNamespace(all_special_tokens=special)
+    monkeypatch.setattr("lm_eval.api.registry.get_model", lambda name: lambda **args: made)
+    asked = [Request(i, "generate", (Message("user", "add"),)) for i in range(2)]
+    asked.append(Request(2, "generate", "add 3 and 4"))
+    with _model(model="hf", chat=True).open(PATHS) as session:
+        cut, whole, plain = (clean(text or "") for text in answered(session, asked).text)
+    assert cut.is_open == is_open
+    assert (cut.trace if is_open else cut.text) == "Hm, 7 or"
+    assert (whole.text, whole.trace) == ("Seven.", "Hm.")
+    assert plain == ("Seven.", "", (), False)

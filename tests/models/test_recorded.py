@@ -15,6 +15,7 @@ import pytest
 from harness.models import Ask
 from harness.models.recorded import RecordedModel
 from harness.plugins import build
+from harness.text.clean import clean
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 from tests.models.asking import answered
 
@@ -419,3 +420,21 @@ def test_two_models_in_one_file_are_not_samples(tmp_path: Path) -> None:
     assert fault(tmp_path, recorded(file=write(tmp_path, "b.jsonl", rows[:3])))
     sampled = recorded(file=file, columns={"answer": "response", "sample": "generator"})
     assert answers(tmp_path, sampled, asked("Hi"), sample=1).text == ("b Hi",)
+
+
+@pytest.mark.parametrize(
+    ("more", "is_open"),
+    [({"finish_reason": "length"}, True), ({}, True), ({"finish_reason": "stop"}, False)],
+)
+def test_a_reply_that_ended_by_itself_was_not_cut_in_its_thought(
+    tmp_path: Path, more: dict[str, str], is_open: bool
+) -> None:
+    """Programs that leave thoughts out store the reply alone."""
+    prompt = "<|user|>\nName a tree.\n<|assistant|>\n<think>\n"
+    file = write(tmp_path, "cut.jsonl", [{"prompt": prompt, "response": "Oak or elm", **more}])
+    (text,) = answers(tmp_path, recorded(file=file), asked(prompt)).text
+    assert clean(text or "").is_open == is_open
+    beside = {"reasoning_content": "Hm.", **more}
+    file = write(tmp_path, "beside.jsonl", [{"prompt": prompt, "response": "Oak", **beside}])
+    (text,) = answers(tmp_path, recorded(file=file), asked(prompt)).text
+    assert clean(text or "")[:2] == ("Oak", "Hm.")

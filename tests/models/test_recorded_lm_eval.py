@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from harness.models import Ask
 from harness.models.recorded import RecordedModel
 from harness.plugins import build
+from harness.text.clean import TRACES, clean
 from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
 from tests.models.asking import answered
 
@@ -141,6 +143,26 @@ def test_conversations_are_found_by_their_messages(tmp_path: Path, wrap: Any) ->
     assert found.text == ("4", "four")
     with pytest.raises(DistillbenchError, match="with the system message 'Be brief"):
         answers(tmp_path, model, [Request(0, "generate", shots[1:])])
+
+
+@pytest.mark.parametrize(("opening", "closing"), TRACES)
+def test_a_thought_that_the_prompt_opens_and_nothing_closes_was_cut(
+    tmp_path: Path, opening: str, closing: str
+) -> None:
+    texts = ("Hm, 7 or", f"Hm.\n{closing}\n\nSeven.", "Seven.")
+    prompts = [f"<|user|>\nadd 3 and {i}\n<|assistant|>\n{opening}\n" for i in range(2)]
+    prompts.append("<|user|>\nadd 3 and 2\n<|assistant|>\n")
+    rows = [sample(i, [(p, {})], [[texts[i]]]) for i, p in enumerate(prompts)]
+    model = written(tmp_path, t=rows)
+    found = answers(tmp_path, model, [Request(i, "generate", p) for i, p in enumerate(prompts)])
+    cut, whole, plain = (clean(text or "") for text in found.text)
+    assert (cut.text, cut.trace, cut.is_open) == ("", "Hm, 7 or", True)
+    assert (whole.text, whole.trace, whole.is_open) == ("Seven.", "Hm.", False)
+    assert plain == ("Seven.", "", (), False)
+    requests = tuple(Request(i, "generate", p) for i, p in enumerate(prompts))
+    with model.open(Paths(tmp_path, tmp_path, (), tmp_path)) as session:
+        said = session.notes(Ask("", requests, ("0", "1", "2"), Decoding()))
+    assert [n for n in said if n.startswith("1 of the answers do not close the thought")]
 
 
 def test_files_of_several_tasks_answer_together(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from harness.text.clean import END_TOKENS, TRACES, clean
+from harness.text.clean import END_TOKENS, TRACES, clean, reply_start
 
 REPLY = "First line.\n\n- one\n- two\n\n**Done:** that is all [1]."
 
@@ -53,10 +55,101 @@ def test_thoughts_are_told_apart_from_the_reply(opening: str, closing: str) -> N
     assert clean(f"{opening}a{closing}\n{opening}b{closing}\n{REPLY}")[:2] == (REPLY, "a\nb")
 
 
-def test_the_final_channel_is_the_reply() -> None:
-    thought = "<|channel|>analysis<|message|>Easy.<|end|><|start|>assistant"
-    stored = f"{thought}<|channel|>final<|message|>{REPLY}<|return|>"
-    assert clean(stored) == (REPLY, thought, ("<|return|>",), False)
+ANALYSIS, FINAL = "<|channel|>analysis<|message|>", "<|channel|>final<|message|>"
+NEXT = "<|end|><|start|>assistant"
+CHANNELS = {
+    "one thought": (f"{ANALYSIS}a{NEXT}{FINAL}", "a"),
+    "of several lines": (f"{ANALYSIS}a\n\nb\n{NEXT}{FINAL}", "a\n\nb"),
+    "two thoughts": (f"{ANALYSIS}a{NEXT}{ANALYSIS}b{NEXT}{FINAL}", "a\nb"),
+    "a call between": (
+        f"{ANALYSIS}a{NEXT}<|channel|>commentary to=f <|constrain|>json<|message|>b<|call|>{FINAL}",
+        "a\nb",
+    ),
+    "the whole turn": (f"<|start|>assistant{ANALYSIS}a{NEXT}{FINAL}", "a"),
+    "the prompt opened the thought": (f"a{NEXT}{FINAL}", "a"),
+    "without the end of the message": (f"{ANALYSIS}a<|start|>assistant{FINAL}", "a"),
+    "no thought": (FINAL, ""),
+    "run together": ("analysisWe add.assistantfinal", "We add."),
+    "run together, a small letter": ("analysisuser asks.assistantfinal", "user asks."),
+    "run together, quoted": ("analysis“2+2”: easy.assistantfinal", "“2+2”: easy."),
+    "run together, two": ("analysisA.assistantanalysisB.assistantfinal", "A.\nB."),
+}
+
+
+@pytest.mark.parametrize("how", CHANNELS)
+@pytest.mark.parametrize("end", ["", "<|return|>", "<|end|>"])
+def test_the_final_channel_is_the_reply(how: str, end: str) -> None:
+    before, trace = CHANNELS[how]
+    assert clean(f"{before}{REPLY}{end}") == (REPLY, trace, (end,) if end else (), False)
+
+
+@pytest.mark.parametrize(
+    ("stored", "trace"),
+    [
+        (f"{ANALYSIS}a", "a"),
+        (f"{ANALYSIS}a<|end|>", "a"),
+        (f"{ANALYSIS}a{NEXT}", "a"),
+        (f"{ANALYSIS}a{NEXT}{ANALYSIS}b", "a\nb"),
+        ("analysisWe add", "We add"),
+    ],
+)
+def test_channels_without_a_final_one_are_an_open_thought(stored: str, trace: str) -> None:
+    assert clean(stored)[:2] == ("", trace)
+    assert clean(stored).is_open
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        (f"{ANALYSIS}a", None),
+        (f"{ANALYSIS}a{NEXT}{ANALYSIS}b", None),
+        (f"{ANALYSIS}a{NEXT}{FINAL}b", len(f"{ANALYSIS}a{NEXT}{FINAL}")),
+        (f"{FINAL}b", len(FINAL)),
+        ("analysisWe add.", None),
+        ("analysisWe add.assistantfinalb", len("analysisWe add.assistantfinal")),
+        ("analysis of it", 0),
+    ],
+)
+def test_a_reply_in_channels_begins_with_the_final_one(text: str, start: int | None) -> None:
+    assert reply_start(text, "") == start
+
+
+@pytest.mark.parametrize("around", ["<|START_RESPONSE|>{}<|END_RESPONSE|>", "<|START_RESPONSE|>{}"])
+def test_a_reply_in_a_frame_needs_no_thought(around: str) -> None:
+    """As Command A answers without reasoning."""
+    assert clean(around.format(REPLY)) == (REPLY, "", (), False)
+    assert clean(around.format(REPLY) + "<|END_OF_TURN_TOKEN|>").text == REPLY
+
+
+LONE = {
+    "behind an odd fence": "Hm.\n```python\nprint(1)",
+    "behind a mention": "Okay, <think> is a tag.",
+    "behind a mention of the closing one": "It ends at `</think>` then.",
+    "behind both": "<b>Is <think> or </think> a tag?\n```",
+}
+
+
+@pytest.mark.parametrize("how", LONE)
+@pytest.mark.parametrize("reply", [REPLY, ""])
+def test_a_closing_tag_with_a_line_for_itself_ends_a_trace(how: str, reply: str) -> None:
+    assert clean(f"{LONE[how]}\n</think>\n\n{reply}") == (reply, LONE[how], (), False)
+
+
+@pytest.mark.parametrize("blank", ["\n", " \n", "\r", "\t", ".\n"])
+def test_long_runs_are_read_in_one_pass(blank: str) -> None:
+    """A pattern that begins again at every character would need hours here; the alarm only ends the wait for it."""
+
+    def late(*_: object) -> None:
+        raise AssertionError("a run of blanks takes time that grows by its square")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(60)
+    try:
+        assert clean(f"a{blank * 300_000}]").text.endswith("]")
+        assert clean(f"a\n</think>\n{blank * 300_000}]").trace == "a"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_beginning_token_does_not_make_an_end_token_markup() -> None:
@@ -89,7 +182,7 @@ SPELLED = {
 def test_thoughts_have_many_spellings(how: str) -> None:
     cleaned = clean(SPELLED[how].format("Is it 2?\n\nYes."))
     assert cleaned.text == REPLY
-    assert cleaned.trace.removeprefix("analysis") == "Is it 2?\n\nYes."
+    assert cleaned.trace == "Is it 2?\n\nYes."
     assert not cleaned.is_open
 
 

@@ -44,8 +44,8 @@ _DANGLING = frozenset(
 _SELDOM_LAST = frozenset(
     re.findall(
         r"\w+",
-        "to in on at by for with from as that which who is are was were be been being has have had will would can could "
-        "may might must shall should his her this these those such while when where though very more most not",
+        "to in on at by for with from as that which who is are was were be been being has have had will would can "
+        "could may might must shall should his her this these those such while when where though very more most not",
     )
 )
 _BULLETS = "-*+•‣◦"

@@ -16,9 +16,8 @@ Ending = Literal["complete", "cut", "looks cut"]
 # a line that opens or closes a block of code; ```x``` on one line is none
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}+(?!.*```)|~{3,}+(?!.*~~~))", re.MULTILINE)
 _OPEN_MATH = re.compile(r"^[ \t]*\\\[(?:(?!\\\]).)*\Z", re.MULTILINE | re.DOTALL)
-# what may stand behind the end of a sentence: quotes and emphasis; brackets and spans of code
+# what may stand behind the end of a sentence: quotes and emphasis
 _QUOTES = "\"'”’»›」』*_~"
-_CLOSERS = ")]}`）】》〉"
 _ENDS = ".!?…。．！？｡؟۔।॥።။།։។៕"
 # a reply that ends here goes on: no sentence, line or list ends with these
 _GOES_ON = re.compile(
@@ -59,7 +58,7 @@ _LONG = 15  # characters of a line of Chinese or Japanese that is no longer one 
 # a result at the end of a line: "we get 5 + 7 = 12", "the speed is about 3.0 × 10^8 m/s"
 _NUMBER = r"[-+−$€£¥]?\d(?:[\d.,/:^×*%°\s-]*\d)?\s?%?(?:\s?[^\W\d]+(?:/[^\W\d]+)?[²³]?)?"
 _RESULT = re.compile(
-    r"(?:[=≈→⇒:]|\b(?:is|are|equals?|equal to|get|gives?|makes?))\s*(?:about|approximately|roughly|exactly)?\s*"
+    r"(?:[=≈→⇒:]|\b(?:is|are|equals?|equal to|get|gives?|makes?|has|have))\s*(?:about|approximately|roughly|exactly)?\s*"
     rf"{_NUMBER}$"
 )
 # "the correct answer is Paris"
@@ -127,7 +126,7 @@ def looks_cut(text: str) -> bool:
     if _is_empty_item(line, bare):
         return True
     tail = end[-_TAIL:]
-    if end[-1] in _CLOSERS or _SMILEY.search(tail) or _ADDRESS.search(tail):
+    if _SMILEY.search(tail) or _ADDRESS.search(tail):
         return False
     if _GOES_ON.search(end):
         return not _may_end_so(end, bare)
@@ -165,7 +164,11 @@ def _may_end_so(end: str, bare: str) -> bool:
     if end.endswith(":"):
         return bare.count(":\n") > 1
     if end.endswith(";"):
-        return bool("=" in end or _STATEMENT.match(end) or end[:-1].rstrip().endswith(_CODE))
+        return bool(
+            any(sign in end for sign in ("=", "<<", "->", "::"))
+            or _STATEMENT.match(end)
+            or end[:-1].rstrip().endswith(_CODE)
+        )
     return bool(_BASE64.search(end[-_TAIL:]))
 
 

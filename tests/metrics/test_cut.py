@@ -99,6 +99,8 @@ COMPLETE = {
     "an e-mail behind prose": "Write to us.\nFor all of your questions contact us at help@example.org",
     "a sum at the end of a sentence": "We add them. Then so that we get 5 + 7 = 12",
     "a total": "That gives 12.\n\nThe total number of apples that Tom has now is 12",
+    "a count behind prose": "He eats 3 of them.\n\nThus he still has 12 apples",
+    "a statement without a value": "std::cout << x;",
     "a quantity": "The speed of light in vacuum is about 3.00 × 10^8 m/s",
     "an answer in words": "We compare them.\n\nSo the answer is the blue car",
     "a short yes": "Yes, it is",

@@ -58,7 +58,8 @@ _LONG = 15  # characters of a line of Chinese or Japanese that is no longer one 
 # a result at the end of a line: "we get 5 + 7 = 12", "the speed is about 3.0 × 10^8 m/s"
 _NUMBER = r"[-+−$€£¥]?\d(?:[\d.,/:^×*%°\s-]*\d)?\s?%?(?:\s?[^\W\d]+(?:/[^\W\d]+)?[²³]?)?"
 _RESULT = re.compile(
-    r"(?:[=≈→⇒:]|\b(?:is|are|equals?|equal to|get|gives?|makes?|has|have))\s*(?:about|approximately|roughly|exactly)?\s*"
+    r"(?:[=≈→⇒:]|\b(?:is|are|equals?|equal to|get|gives?|makes?|has|have))\s*"
+    r"(?:(?:about|approximately|roughly|exactly)\s*)?"
     rf"{_NUMBER}$"
 )
 # "the correct answer is Paris"

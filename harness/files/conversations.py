@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.files.cells import beginning, kind_of
+from harness.files.cells import beginning, is_missing, kind_of
 from harness.text.clean import clean
 from harness.types import DistillbenchError, Message
 
@@ -78,13 +78,14 @@ def content_text(content: Any, place: str) -> str:
 
 
 def without_answer(messages: Sequence[Message], answer: str | None) -> list[Message] | None:
-    """Messages before the answer: a last assistant's turn equal to it is left out.
+    """Messages before the answer: a last assistant's turn equal to it, or without a text, is left out.
 
     None where the last turn is an assistant's and is not the answer. `answer` None: any last assistant's turn is.
     """
     if not messages or messages[-1].role != "assistant":
         return list(messages)
-    is_answer = answer is None or " ".join(messages[-1].text.split()) == " ".join(answer.split())
+    last = messages[-1].text.split()
+    is_answer = answer is None or not last or " ".join(last) == " ".join(answer.split())
     return list(messages[:-1]) if is_answer else None
 
 
@@ -125,7 +126,20 @@ def _message(turn: Any, place: str) -> Message:
             f"{place}: expected messages with a role and a text, got {beginning(json.dumps(turn, default=str))}"
         )
     role = _ROLES.get(role.lower(), role.lower())
-    return Message(role, content_text(turn.get("content", turn.get("value")), place))
+    if role == "assistant":
+        return Message(role, said_text(turn, place) or "")
+    return Message(role, content_text(_content(turn), place))
+
+
+def said_text(turn: Any, place: str) -> str | None:
+    """The text of an assistant's turn; None where it has none: a null, as beside a thought or a call of a tool."""
+    content = _content(turn)
+    is_null = is_missing(content) and ("content" in turn or "value" in turn)
+    return None if is_null else content_text(content, place)
+
+
+def _content(turn: Any) -> Any:
+    return turn.get("content", turn.get("value")) if isinstance(turn, Mapping) else turn
 
 
 def _part(part: Any) -> str | None:

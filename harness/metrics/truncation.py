@@ -29,9 +29,9 @@ class Truncation(AbstractMetric):
     explanation: ClassVar[str] = (
         "Share of a model's replies that end before they are complete: at the limit of tokens, or inside of what it "
         "thought aloud. Where answers were recorded without saying how they ended it is a guess from their last "
-        "words, wrong for about one complete reply in a hundred: truncation/guessed is the share that is guessed. A "
-        "prompt on which student, teacher or base is cut leaves length, rhythm and closings of that comparison; a "
-        "cut answer may have been right had it been longer."
+        "words; that takes 0.5 to 2 % of the replies of six models to AlpacaEval for cut, nearly all complete: "
+        "truncation/guessed is the share that is guessed. A prompt on which student, teacher or base is cut leaves "
+        "length, rhythm and closings of that comparison; a cut answer may have been right had it been longer."
     )
     leaderboard: ClassVar = (Column(7, "Cut", "share of replies", alone=True),)
 

@@ -30,11 +30,16 @@ def few(n: int, what: str, minimum: int, of: int | None = None) -> str:
     return f"{n}{'' if of is None else f' of {of}'} {what}; at least {minimum} are needed"
 
 
-def cut_off(n: int, of: int, model: str) -> str:
-    """The reason why nothing is said of lengths and endings where so many of a model's answers are cut."""
+def cut_off(n: int, of: int, model: str, n_guessed: int = 0) -> str:
+    """The reason why nothing is said of lengths and endings where so many of a model's answers are cut.
+
+    n_guessed: how many of the n only look cut.
+    """
+    which = "" if n_guessed == n else f"{n_guessed} "
+    guess = f" ({which}guessed from how they end)" if n_guessed else ""
     return (
-        f"{n} of {of} answers of {model} are cut off before their end: above one in five, nothing is said of lengths "
-        "and endings"
+        f"{n} of {of} answers of {model} are cut off before their end{guess}: above one in five, nothing is said of "
+        "lengths and endings"
     )
 
 

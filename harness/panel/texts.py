@@ -164,8 +164,11 @@ def align_texts(panel: Panel, part: Part = "answer") -> AlignedTexts:
 def cut_off(texts: Sequence[Texts]) -> str:
     """Why lengths and endings of a model's answers, one entry per task, mean nothing; "" where they do."""
     n, of = sum(int(t.is_cut.sum()) for t in texts), sum(len(t.ids) for t in texts)
+    if n <= MOST_CUT * of:
+        return ""
     side = texts[0].side
-    return reasons.cut_off(n, of, side.model if side else "") if n > MOST_CUT * of else ""
+    n_guessed = sum(reply.ending == "looks cut" for t in texts for reply in t.replies)
+    return reasons.cut_off(n, of, side.model if side else "", n_guessed)
 
 
 def cut_off_any(texts: Iterable[Texts]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,26 +13,65 @@ MOST_CUT = 0.2
 
 Ending = Literal["complete", "cut", "looks cut"]
 
-_FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
-# what may stand behind the end of a sentence: quotes, brackets, emphasis
-_BEHIND = "\"'”’»›」』)]}*_~`"
-_ENDS = ".!?…。！？｡؟۔।॥"
+# a line that opens or closes a block of code; ```x``` on one line is none
+_FENCE = re.compile(r"^[ \t]*(?:`{3,}+(?!.*```)|~{3,}+(?!.*~~~))", re.MULTILINE)
+_OPEN_MATH = re.compile(r"^[ \t]*\\\[(?:(?!\\\]).)*\Z", re.MULTILINE | re.DOTALL)
+# what may stand behind the end of a sentence: quotes and emphasis
+_QUOTES = "\"'”’»›」』*_~"
+_ENDS = ".!?…。．！？｡؟۔।॥።။།։។៕"
 # a reply that ends here goes on: no sentence, line or list ends with these
-_GOES_ON = re.compile(r"(?:[,，、;(\[{–—=+/&\\]|\s-|[^\s:]:|\w-)$")
+_GOES_ON = re.compile(
+    r"(?:[,，、،፣;；؛(（\[【{「『《“„–—=/&\\]|(?:^|\s)[-+]|[^\s:]:|[^\s：]：|\w\w-)$"
+)
+_SMILEY = re.compile(
+    r"(?:[:;]['’]?-?\(+|(?:^|\s)(?:[:;]['’]?-?[/\\\[|DPpOo3]|[xX]D+|</?3|\^_\^|[oO]_[oO]))$"
+)
+_ADDRESS = re.compile(r"(?:\w+://|\bwww\.)\S*[\w/#%~]$|[\w.+-]+@[\w-]+(?:\.[\w-]+)+$")
+_BASE64 = re.compile(r"(?:^|[\s\"'])(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$")
+# how statements of C, Java, JavaScript or SQL begin, which end in a semicolon
+_STATEMENT = re.compile(r"\s*(?:[A-Z]{4,}|return|break|continue|import|using|package)\b")
+_CODE = (")", "]", "}", '"', "'")
+_RETURN = re.compile(r"^\s+(?:return|yield|raise)\b")
 # English words behind which something has to follow
 _DANGLING = frozenset(
     re.findall(
         r"\w+",
-        "a an the and or but nor of to in on at by for with from as into onto than that which who whose is are "
-        "was were be been being has have had will would can could may might must shall should its their his her "
-        "our your my this these those such if because while when where although though very more most not no so",
+        "a an the and or but nor of into onto than its their our your my whose if because although",
     )
 )
-_ITEM = re.compile(r"^\s*(?:[-*+•‣◦]|\(?\d{1,3}[.):]|\(?[a-zA-Z][.)])\s+")
-_EMPTY_ITEM = re.compile(r"^\s*(?:[-*+•‣◦]|\d{1,3}[.)])\s*$")
+# and those that may also end an answer of a few words: "Yes, it is", "Turn it on", "The first one that I had"
+_SELDOM_LAST = frozenset(
+    re.findall(
+        r"\w+",
+        "to in on at by for with from as that which who is are was were be been being has have had will would can "
+        "could may might must shall should his her this these those such while when where though very more most not",
+    )
+)
+_BULLETS = "-*+•‣◦"
+_ITEM = re.compile(rf"^\s*(?:[{_BULLETS}]|\(?\d{{1,3}}[.):]|\(?[a-zA-Z][.)])\s+")
+_NUMBERED = re.compile(r"^\s*(\d{1,3})[.)]\s*$")
 _LAST = re.compile(r"(?:^|\s)([a-zA-Z]+)$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SHORT = 8  # words of a line that may stand without an end: a title, a name, a signature, an answer
+_TAIL = 200  # characters of a line that are looked at for what ends it
+_LONG = 15  # characters of a line of Chinese or Japanese that is no longer one of these
+# a result at the end of a line: "we get 5 + 7 = 12", "the speed is about 3.0 × 10^8 m/s"
+_NUMBER = r"[-+−$€£¥]?\d(?:[\d.,/:^×*%°\s-]*\d)?\s?%?(?:\s?[^\W\d]+(?:/[^\W\d]+)?[²³]?)?"
+_RESULT = re.compile(
+    r"(?:[=≈→⇒:]|\b(?:is|are|equals?|equal to|get|gives?|makes?|has|have))\s*"
+    r"(?:(?:about|approximately|roughly|exactly)\s*)?"
+    rf"{_NUMBER}$"
+)
+# "the correct answer is Paris"
+_ANSWER = re.compile(
+    r"\b(?:answer|result|solution|verdict|rating|score|label)\b[^.!?]{0,30}?(?:\bis\b|[:=])\W*\w[^.!?]{0,40}$",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(r"(?:^|[\s*(])[A-HJ-Z]$")  # an option, a grade, a vitamin; not "I"
+_STOPPED = re.compile(rf"[^\W\d][{re.escape(_ENDS)}](?:\s|$)|[。！？｡।॥]")
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA")
+_WITHOUT_STOPS = ("THAI", "LAO")
+_ALWAYS_STOPPED = ("LATIN", "GREEK", "CYRILLIC", "DIGIT")
 
 
 @dataclass(frozen=True)
@@ -73,51 +113,111 @@ def looks_cut(text: str) -> bool:
     """Whether a reply ends where no complete one does.
 
     An open block of code, or an end inside a sentence, is a cut; a list whose items have no full stops, a table,
-    code, a title, a signature or an answer of a few words is not. Of complete replies of real models about one in a
-    hundred is taken for cut.
+    code, a title, a signature, a result or an answer of a few words is not. Nothing is guessed of scripts without
+    full stops. Of the 4830 replies of six models to
+    AlpacaEval, some of which are cut, it takes 0.5 to 2 % of a model's for cut.
     """
     bare = text.rstrip()
     if not bare:
         return False
-    if len(_FENCE.findall(bare)) % 2:
+    if _has_open_block(bare) or _OPEN_MATH.search(bare):
         return True
     line = bare.rsplit("\n", 1)[-1]
-    end = line.rstrip(_BEHIND).rstrip() or line
-    if _GOES_ON.search(end) and not _is_address_or_field(end, bare):
+    end = line.rstrip(_QUOTES).rstrip() or line
+    if _is_empty_item(line, bare):
         return True
-    if _EMPTY_ITEM.match(line):
-        return True
-    last = end[-1]
-    if last in _ENDS or not (last.isalnum()):
+    tail = end[-_TAIL:]
+    if _SMILEY.search(tail) or _ADDRESS.search(tail):
+        return False
+    if _GOES_ON.search(end):
+        return not _may_end_so(end, bare)
+    last = _base(end)
+    if end[-1] in _ENDS or not last.isalnum() or _CHOICE.search(end) or _RETURN.search(line):
         return False
     words = _WORD.findall(end)
-    word = _LAST.search(line)  # neither N/A nor Moon Jae-in
-    if word and word[1].lower() in _DANGLING and (len(words) > 1 or "\n" in bare):
+    if _dangles(line, words, bare):
         return True
     return not _may_stand_open(line, bare.split("\n"), words)
 
 
-def _is_address_or_field(end: str, bare: str) -> bool:
-    """Whether a slash ends an address, or a colon one of several empty fields of a form."""
-    if end.endswith("/"):
-        return "://" in end.split()[-1]
-    return end.endswith(":") and bare.count(":\n") > 1
+def _has_open_block(bare: str) -> bool:
+    """Whether a block of code has no end; one may also end behind its last line of code."""
+    if not len(_FENCE.findall(bare)) % 2:
+        return False
+    return not (bare.endswith("```") and bare.count("```") % 2 == 0)
+
+
+def _is_empty_item(line: str, bare: str) -> bool:
+    """Whether a last line is the mark of an item alone: a bullet, or the number that follows the one before."""
+    others = bare.split("\n")[:-1]
+    if line.strip() in tuple(_BULLETS):
+        return bool(others)
+    if not (number := _NUMBERED.match(line)):
+        return False
+    n = int(number[1])
+    if n == 1:
+        return next((x.rstrip().endswith(":") for x in reversed(others) if x.strip()), False)
+    return any(re.match(rf"\s*{n - 1}[.)]\s", x) for x in others)
+
+
+def _may_end_so(end: str, bare: str) -> bool:
+    """Whether a colon ends one of several empty fields of a form, or a sign belongs to code."""
+    if end.endswith(":"):
+        return bare.count(":\n") > 1
+    if end.endswith(";"):
+        return bool(
+            any(sign in end for sign in ("=", "<<", "->", "::"))
+            or _STATEMENT.match(end)
+            or end[:-1].rstrip().endswith(_CODE)
+        )
+    return bool(_BASE64.search(end[-_TAIL:]))
+
+
+def _base(end: str) -> str:
+    """The last character of a text that is no vowel sign, accent or other mark on the one before."""
+    return next((c for c in reversed(end) if unicodedata.category(c) not in ("Mn", "Mc")), end[-1])
+
+
+def _dangles(line: str, words: Sequence[str], bare: str) -> bool:
+    """Whether a line ends in a word behind which something has to follow; capitals are names: OR, vitamin A."""
+    word = _LAST.search(line)  # neither N/A nor Moon Jae-in
+    if word is None or (len(words) < 2 and "\n" not in bare):
+        return False
+    opens = word[1][0].isupper() and len(words) == 1
+    last = word[1].lower() if opens and len(word[1]) > 1 else word[1]
+    if last in _DANGLING:
+        return True
+    return last in _SELDOM_LAST and (
+        len(words) > _SHORT or ("\n" in bare and words[0].lower() not in ("yes", "no"))
+    )
 
 
 def _may_stand_open(line: str, lines: Sequence[str], words: Sequence[str]) -> bool:
     """Whether a line that ends in a letter or a digit may be the last one."""
-    if line.lstrip().startswith(("|", "#", ">")) or line != line.rstrip(_BEHIND) or "#" in line:
+    if line.lstrip().startswith(("|", "#", ">")) or line != line.rstrip(_QUOTES) or "#" in line:
+        return True
+    if _RESULT.search(line[-_TAIL:]) or _ANSWER.search(line[-_TAIL:]):
         return True
     others = [x.rstrip() for x in lines[:-1] if x.strip()]
+    script = unicodedata.name(_base(line), "").split(" ")[0]
+    if script in _WITHOUT_STOPS or (
+        script not in _ALWAYS_STOPPED and not _STOPPED.search("\n".join([*others, line]))
+    ):
+        return True
+    is_unspaced = script in _UNSPACED
+    if is_unspaced and re.search(r"[。！？｡]", line):
+        return False
     if not others:
-        return len(words) <= _SHORT
+        return is_unspaced or len(words) <= _SHORT
     if is_item := bool(_ITEM.match(line)):
         others = [x for x in others if _ITEM.match(x)]
     # lines like it that are over without a full stop: verses, lists, addresses
-    n_open = sum(x[-1].isalnum() for x in others)
+    n_open = sum(_base(x).isalnum() for x in others)
     if others and n_open >= 0.5 * len(others):
         return True
     if is_item and len(others) > 1:
         return False
+    if is_unspaced:
+        return len(line) <= _LONG and not re.search("[，、]", line)
     # a signature, a title, a name: few words, and capital letters or numbers
     return len(words) <= _SHORT and (len(words) < 3 or all(w[0].isupper() for w in words[-2:]))

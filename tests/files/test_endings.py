@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.files.formats import formats
-from harness.files.formats._stops import stated_stop, stop_of, thoughts
+from harness.files.formats._stops import FLAGS, STOPS, stated_stop, stop_of, thoughts
+from harness.files.sources import Source, read_answers
 from harness.models import Ask
 from harness.panel.side import Side
 from harness.panel.texts import Reply, replies
 from harness.plugins import build
-from harness.types import Decoding, Paths, Prompt, Request, RequestSet
+from harness.types import Decoding, DistillbenchError, Paths, Prompt, Request, RequestSet
 from tests.models.asking import answered
 
 ASKED = "Tell me of the river."
@@ -222,12 +226,149 @@ MESSAGES: dict[str, Row] = {
     "another field": {"content": SENTENCE, "reasoning": "Hm."},
     "a part": {"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "x"}]},
     "a reasoning part": {"content": [{"type": "reasoning", "reasoning": "Hm."}]},
+    "a part of parts": {
+        "content": [
+            {"type": "thinking", "thinking": [{"type": "text", "text": t} for t in ("H", "m.")]},
+            {"type": "text", "text": "x"},
+        ]
+    },
+    "a cipher beside a summary": {
+        "content": [{"type": "reasoning", "reasoning": "gAAAA", "summary": "Hm.", "redacted": True}]
+    },
 }
 
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_thoughts_beside_the_text_are_kept(name: str) -> None:
     assert thoughts(MESSAGES[name]) == "Hm."
+
+
+def test_a_cipher_is_no_thought() -> None:
+    part = {"type": "reasoning", "reasoning": "gAAAA", "summary": None, "redacted": True}
+    assert thoughts({"content": [part]}) == ""
+
+
+USER: Row = {"role": "user", "content": ASKED}
+NULL_TURN: Row = {"role": "assistant", "content": None}
+THOUGHT: Row = {**NULL_TURN, "reasoning_content": "They want to"}
+EEE: Row = {"evaluation_id": "e", "sample_id": "s1", "input": {"raw": ASKED}, "output": None}
+INSPECT: Row = {"id": 1, "epoch": 1, "input": ASKED}
+NULLS: dict[str, Callable[[Row], Row]] = {  # the row of a message without a text
+    "conversations": lambda m: {"messages": [USER, m]},
+    "every_eval_ever": lambda m: {**EEE, "messages": [USER, m]},
+    "fastchat": lambda m: {"question_id": "q1", "choices": [{"index": 0, "turns": [m]}]},
+    "inspect_log": lambda m: {
+        **INSPECT,
+        "output": {"choices": [{"message": m, "stop_reason": m.get("finish_reason")}]},
+    },
+    "openai_batch": lambda m: _openai(
+        {"choices": [{"index": 0, "message": m, "finish_reason": m.get("finish_reason")}]}
+    ),
+    "llama_factory": lambda m: {
+        "prompt": ASKED,
+        "predict": None,
+        "label": "x",
+        **{n: v for n, v in m.items() if n not in ("role", "content")},
+    },
+    "table, a message": lambda m: {
+        "prompt": ASKED,
+        "response": m,
+        "finish_reason": m.get("finish_reason"),
+    },
+    "table, columns": lambda m: {
+        "prompt": ASKED,
+        "response": None,
+        **{n: v for n, v in m.items() if n not in ("role", "content")},
+    },
+}
+
+
+@pytest.mark.parametrize("name", NULLS)
+def test_no_text_is_no_answer_or_one_of_nothing(tmp_path: Path, name: str) -> None:
+    said = {
+        "null": NULL_TURN,
+        "limit": {**NULL_TURN, "finish_reason": "length"},
+        "thought": {**THOUGHT, "finish_reason": "length"},
+        "thought alone": THOUGHT,
+        "tool": {**THOUGHT, "tool_calls": [{"id": "a"}]},
+    }
+    read = {}
+    for case, message in said.items():
+        if case == "tool" and name in ("every_eval_ever", "llama_factory", "table, columns"):
+            continue  # refused as an agent's, and no message
+        path = tmp_path / f"{case}.jsonl"
+        path.write_text(json.dumps(NULLS[name](message)))
+        source = Source((path,), name.split(",")[0], (), ())
+        (answer,) = read_answers(source).answers
+        assert answer.context in (ASKED, None)
+        read[case] = (answer.value, bool(answer.missing), answer.stop, answer.trace)
+    tool = read.pop("tool", (None, True))
+    assert tool[:2] == (None, True)
+    assert read == {
+        "null": (None, True, "unknown", ""),
+        "limit": ("", False, "length", ""),
+        "thought": ("", False, "length", "They want to"),
+        "thought alone": ("", False, "unknown", "They want to"),
+    }
+
+
+def test_a_conversation_that_ends_in_the_question_has_the_reply_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    for output, value in ((None, None), ({"raw": [SENTENCE]}, SENTENCE)):
+        path.write_text(json.dumps({**EEE, "messages": [USER], "output": output}))
+        (answer,) = read_answers(Source((path,), "every_eval_ever", (), ())).answers
+        assert (answer.value, answer.context) == (value, ASKED)
+
+
+def test_a_turn_without_a_text_field_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"messages": [USER, {"role": "assistant", "text": SENTENCE}]}))
+    with pytest.raises(DistillbenchError, match="a role and a text"):
+        read_answers(Source((path,), "conversations", (), ()))
+
+
+def test_a_last_turn_without_a_text_is_no_other_reply(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"messages": [USER, NULL_TURN], "response": SENTENCE}))
+    (answer,) = read_answers(Source((path,), "table", (), ())).answers
+    assert (answer.value, answer.context) == (SENTENCE, ASKED)
+
+
+def _write(path: Path, row: Row) -> None:
+    """One row as a table of the kind that the file's ending names."""
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    elif path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            cells = (json.dumps(v) if isinstance(v, (list, dict)) else v for v in row.values())
+            writer.writerows([row, cells])
+    else:
+        path.write_text(json.dumps([row] if path.suffix == ".json" else row))
+
+
+STATED: dict[str, tuple[Row, str]] = {
+    **{f"{n} alone": ({n: "length"}, "length") for n in STOPS},
+    **{f"{n} behind a null": ({"finish_reason": None, n: True}, "length") for n in FLAGS},
+    **{f"{n} says no": ({"stop_reason": "stop", n: False}, "eos") for n in FLAGS},
+    "a null before a word": ({"stop_reason": None, "done_reason": "length"}, "length"),
+    "two words": ({"finish_reason": "stop", "stop_reason": "max_tokens"}, "length"),
+    "a list": ({"finish_reasons": ["length"]}, "length"),
+    "an object": ({"finish_reason": {"type": "length", "length": 256}}, "length"),
+    "nothing": ({"finish_reason": None, "truncated": None}, "unknown"),
+}
+
+
+@pytest.mark.parametrize("case", STATED)
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv", ".parquet"])
+def test_the_same_rows_end_alike_in_every_kind_of_file(
+    tmp_path: Path, case: str, ending: str
+) -> None:
+    more, stop = STATED[case]
+    path = tmp_path / f"x{ending}"
+    _write(path, {"prompt": ASKED, "response": SENTENCE, **more})
+    (answer,) = read_answers(Source((path,), "table", (), ())).answers
+    assert answer.stop == stop
 
 
 def test_a_limit_before_the_text_is_a_cut_reply_of_nothing(tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ from harness.metrics.style_transfer import StyleTransfer
 from harness.metrics.truncation import Truncation
 from harness.panel.side import Side
 from harness.panel.styles import ground
+from harness.panel.texts import Reply, Texts, cut_off
 from harness.stats.intervals import Estimate
 from harness.testing.measures import Estimates, estimates
 from harness.testing.panels import Sides
 from harness.testing.sides import blank_outputs, talk_sides, text_side
+from harness.text.cut import Ending
 from harness.text.families import CLOSINGS
 from harness.types import Prompt, Request, RequestSet
 from tests.metrics.styled import TEACHER, side, sides
@@ -139,6 +141,24 @@ def test_replies_cut_to_half_their_length_move_the_style_by_little(whole: Sides)
     )
     assert abs(value(after, "") - before) <= 0.2
     assert str(after["closings", ""]).endswith("nothing is said of lengths and endings")
+    assert "before their end (guessed from how they end): above" in str(after["closings", ""])
+
+
+ENDINGS: tuple[Ending, ...] = ("looks cut", "cut", "complete")
+
+
+@pytest.mark.parametrize(
+    ("n_guessed", "told"),
+    [
+        (0, "before their end: above"),
+        (9, "before their end (guessed from how they end): above"),
+        (2, "before their end (2 guessed from how they end): above"),
+    ],
+)
+def test_a_guess_is_called_one(n_guessed: int, told: str) -> None:
+    guess, fact, whole = (Reply("x", "", "x", "unknown", end) for end in ENDINGS)
+    given = (*[guess] * n_guessed, *[fact] * (9 - n_guessed), whole)
+    assert told in cut_off([Texts(tuple(map(str, range(10))), given)])
 
 
 OTHERS: dict[str, tuple[AbstractMetric, set[str], set[str]]] = {

@@ -6,6 +6,7 @@ Inference, llama.cpp's server and Ollama.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ STOPS = (
     "stop_type",
 )  # fmt: skip
 TRACES = ("reasoning_content", "reasoning", "thinking", "thoughts", "reasoning_trace")
-_FLAGS = ("truncated", "is_truncated", "stopped_limit")
+FLAGS = ("truncated", "is_truncated", "stopped_limit")
 _LIMIT = frozenset(
     {
         "length", "max_tokens", "max_output_tokens", "max_new_tokens", "max_completion_tokens", "max_length",
@@ -41,7 +42,14 @@ _STRING = frozenset({"stop_sequence", "stop_word", "word"})
 def stop_of(cell: Any) -> str:
     """ "eos", "length" or "stop" of a stated reason; "unknown" where it says nothing of the end."""
     if isinstance(cell, Mapping):
-        return stop_of(cell.get("type", cell.get("reason")))
+        return stop_of(cell.get("type") or cell.get("reason"))
+    if isinstance(cell, str) and cell.lstrip().startswith(
+        ("[", "{")
+    ):  # as a CSV has lists and objects
+        try:
+            return stop_of(json.loads(cell))
+        except json.JSONDecodeError:
+            return "unknown"
     if isinstance(cell, (list, tuple)):
         return stop_of(cell[0]) if cell else "unknown"
     word = str(cell).rpartition(".")[2].strip().lower()
@@ -54,7 +62,7 @@ def stated_stop(*places: Any) -> str:
     for place in places:
         if isinstance(place, Mapping):
             stops = [stop_of(place[name]) for name in STOPS if name in place]
-            stops += ["length" for name in _FLAGS if place.get(name) is True]
+            stops += ["length" for name in FLAGS if str(place.get(name)).strip().lower() == "true"]
             if known := [s for s in stops if s != "unknown"]:
                 return "length" if "length" in known else known[0]
     return "unknown"
@@ -72,12 +80,39 @@ def thoughts_in(content: Any) -> str:
     """The same of the parts of a message's content."""
     parts = content if isinstance(content, (list, tuple)) else ()
     return joined_thoughts(
-        next(
-            (v for n in ("thinking", "reasoning", "text") if isinstance(v := part.get(n), str)), ""
-        )
+        _thought(part)
         for part in parts
         if isinstance(part, Mapping) and part.get("type") in ("thinking", "reasoning")
     )
+
+
+def _thought(part: Mapping[str, Any]) -> str:
+    """The text of a part: itself, or parts of it (Mistral), or a summary where the text is a cipher (Inspect)."""
+    names = ("summary",) if part.get("redacted") else ("thinking", "reasoning", "text", "summary")
+    return next((text for name in names if (text := _text_in(part.get(name))).strip()), "")
+
+
+def _text_in(cell: Any) -> str:
+    """A text, or the texts of a list of texts and of parts that have one; "" for anything else."""
+    if isinstance(cell, (list, tuple)):
+        texts = (p.get("text") if isinstance(p, Mapping) else p for p in cell)
+        return "".join(text for text in texts if isinstance(text, str))
+    return cell if isinstance(cell, str) else ""
+
+
+def text_or_none(text: str | None, stop: str, trace: str, message: Any = None) -> str | None:
+    """A reply; "" where only a thought came, or the limit did before the text; None where there is none.
+
+    message: where it stands; a call of a tool in the place of a text is no reply.
+    """
+    if text is not None or (isinstance(message, Mapping) and calls_tool(message)):
+        return text
+    return "" if trace.strip() or stop == "length" else None
+
+
+def calls_tool(message: Mapping[str, Any]) -> bool:
+    """Whether a message calls a tool."""
+    return bool(message.get("tool_calls") or message.get("function_call"))
 
 
 def joined_thoughts(parts: Iterable[str]) -> str:

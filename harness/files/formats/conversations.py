@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.files.answers import Answer, turn_name
-from harness.files.cells import failed_call, name_of
-from harness.files.conversations import conversation, flattened
+from harness.files.cells import NULL, failed_call, name_of
+from harness.files.conversations import conversation, flattened, said_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import IDS
-from harness.files.formats._stops import stated_stop, thoughts
+from harness.files.formats._stops import stated_stop, text_or_none, thoughts
 from harness.files.rows import Row
 
 _COLUMNS = ("messages", "conversations", "conversation")
@@ -34,17 +34,20 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     for turn, i in enumerate(said):
         assert turns is not None
         context, system = flattened(turns[:i])
-        failure = failed_call(turns[i].text, row.get("error"))
+        stop = stated_stop(listed[i], row if i + 1 == len(listed) else None)
+        trace = thoughts(listed[i])
+        text = text_or_none(said_text(listed[i], place), stop, trace, listed[i])
+        failure = failed_call(text, row.get("error")) or (NULL if text is None else "")
         yield Answer(
             "generate",
-            None if failure else turns[i].text,
+            None if failure else text,
             place,
             context,
             turn_name(name, turn),
             system=system,
             missing=failure,
-            stop=stated_stop(listed[i], row if i + 1 == len(listed) else None),
-            trace=thoughts(listed[i]),
+            stop=stop,
+            trace=trace,
         )
 
 

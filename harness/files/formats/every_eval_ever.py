@@ -5,15 +5,15 @@ Source: evaleval/every_eval_ever `every_eval_ever/schemas/instance_level_eval.sc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from harness.files.answers import Answer
 from harness.files.cells import NULL, failed_call, name_of, required_text
-from harness.files.conversations import flattened, messages_of
+from harness.files.conversations import content_text, flattened, messages_of
 from harness.files.formats import Format, Reading
-from harness.files.formats._stops import stated_stop, thoughts
+from harness.files.formats._stops import calls_tool, stated_stop, text_or_none, thoughts
 from harness.files.rows import Row
 from harness.types import DistillbenchError
 
@@ -26,20 +26,36 @@ def _recognises(row: Row) -> bool:
 def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     name, messages = name_of(row["sample_id"]) or "", row.get("messages")
     if messages:
-        turns = messages_of([m for m in messages if m.get("content") is not None], place)
-        if any(t.role not in ("system", "user", "assistant") for t in turns) or not turns:
-            raise DistillbenchError(
-                f"{place}: expected a conversation between user and assistant, got an agent's with tools; such a row "
-                "is not a reply"
-            )
-        context, system = flattened(turns[:-1])
-        last = _answer(turns[-1].text, place, context, name, system, 0, row.get("error"))
-        yield replace(last, stop=stated_stop(messages[-1], row), trace=thoughts(messages[-1]))
+        yield _of_conversation(row, messages, place, name)
         return
     context = required_text(row["input"].get("raw"), place, "input.raw") or ""
     for draw, text in enumerate(_texts(row.get("output"))):
+        stop, trace = stated_stop(row.get("output"), row), _trace(row, draw)
+        text = text_or_none(text, stop, trace)
         answer = _answer(text, place, context, name, None, draw, row.get("error"))
-        yield replace(answer, stop=stated_stop(row.get("output"), row), trace=_trace(row, draw))
+        yield replace(answer, stop=stop, trace=trace)
+
+
+def _of_conversation(row: Row, messages: Sequence[Row], place: str, name: str) -> Answer:
+    """The last turn of a conversation; where that is no reply, the one beside it, or none."""
+    messages = [m for m in messages if m.get("content") is not None or m.get("role") == "assistant"]
+    turns = messages_of([{**m, "content": m.get("content")} for m in messages], place)
+    is_chat = all(t.role in ("system", "user", "assistant") for t in turns)
+    if not turns or not is_chat or any(map(calls_tool, messages)):
+        raise DistillbenchError(
+            f"{place}: expected a conversation between user and assistant, got an agent's with tools; such a row "
+            "is not a reply"
+        )
+    is_said = turns[-1].role == "assistant"
+    context, system = flattened(turns[:-1] if is_said else turns)
+    said = messages[-1] if is_said else None
+    text = _texts(row.get("output"))[0] if said is None else said.get("content")
+    stop, trace = stated_stop(said, row.get("output"), row), thoughts(said) or _trace(row, 0)
+    text = None if text is None else content_text(text, place)
+    last = _answer(
+        text_or_none(text, stop, trace), place, context, name, system, 0, row.get("error")
+    )
+    return replace(last, stop=stop, trace=trace)
 
 
 def _texts(output: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from harness.files.cells import failed_call, name_of
 from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
-from harness.files.formats._stops import stated_stop, thoughts
+from harness.files.formats._stops import stated_stop, text_or_none, thoughts
 from harness.files.rows import Row
 from harness.types import DistillbenchError
 
@@ -30,6 +30,9 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     for draw, choice in enumerate(row["choices"]):
         for turn, said in enumerate(choice["turns"]):
             content = said.get("content") if isinstance(said, Mapping) else said
+            stop = stated_stop(said, choice if turn + 1 == len(choice["turns"]) else None)
+            trace = thoughts(said)
+            content = text_or_none(content, stop, trace, said)
             failure = "an error: no text" if content is None else failed_call(content)
             asked = (
                 asked_under(name, reading.asked, place, reading.prompts_file) if not turn else None
@@ -43,8 +46,8 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
                 system=asked.system if asked else None,
                 draw=draw,
                 missing=failure,
-                stop=stated_stop(said, choice if turn + 1 == len(choice["turns"]) else None),
-                trace=thoughts(said),
+                stop=stop,
+                trace=trace,
             )
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.files.answers import Answer
-from harness.files.cells import beginning, failed_call, name_of
+from harness.files.cells import NULL, beginning, failed_call, name_of
 from harness.files.conversations import content_text, conversation, flattened
 from harness.files.formats import Format, Reading
-from harness.files.formats._stops import stop_of, thoughts_in
+from harness.files.formats._stops import stop_of, text_or_none, thoughts
 from harness.files.rows import Row
 
 _ATTACHED = "attachment://"
@@ -39,8 +39,13 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     if choice is None:
         missing = missing or "a sample without a reply"
     elif not missing:
-        content = _resolved(choice["message"]["content"], attached)
-        missing = failed_call(content)
+        content = text_or_none(
+            _resolved(choice["message"].get("content"), attached),
+            stop_of(choice.get("stop_reason")),
+            _trace(choice, attached),
+            choice["message"],
+        )
+        missing = NULL if content is None else failed_call(content)
         value = None if missing else content_text(content, place)
     yield Answer(
         "generate",
@@ -57,8 +62,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
 
 
 def _trace(choice: Any, attached: Mapping[str, str]) -> str:
-    content = ((choice or {}).get("message") or {}).get("content")
-    return thoughts_in(_resolved(content, attached))
+    return thoughts(_resolved((choice or {}).get("message"), attached))
 
 
 def _message(error: Any) -> Any:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.files.answers import Answer
-from harness.files.cells import failed_call, required_text
+from harness.files.cells import NULL, failed_call, required_text
 from harness.files.formats import Format, Reading
-from harness.files.formats._stops import stated_stop
+from harness.files.formats._stops import stated_stop, text_or_none, thoughts
 from harness.files.rows import Row
 
 
@@ -19,14 +19,17 @@ def _recognises(row: Row) -> bool:
 
 
 def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
-    failure = failed_call(row["predict"])
+    stop, trace = stated_stop(row), thoughts(row)
+    text = text_or_none(required_text(row["predict"], place, "predict"), stop, trace)
+    failure = NULL if text is None else failed_call(text)
     yield Answer(
         "generate",
-        None if failure else required_text(row["predict"], place, "predict"),
+        None if failure else text,
         place,
         required_text(row["prompt"], place, "prompt"),
         missing=failure,
-        stop=stated_stop(row),
+        stop=stop,
+        trace=trace,
         rendered=True,
     )
 

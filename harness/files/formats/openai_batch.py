@@ -13,7 +13,7 @@ from harness.files.cells import beginning, name_of
 from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
-from harness.files.formats._stops import joined_thoughts, stop_of, thoughts
+from harness.files.formats._stops import joined_thoughts, stop_of, text_or_none, thoughts
 from harness.files.rows import Row
 
 
@@ -52,8 +52,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
             stop, trace = str(choice.get("finish_reason")), thoughts(choice.get("message"))
             text = _choice_text(choice, place)
             yield answer(
-                # a limit that came before the text did
-                "" if text is None and stop == "length" else text,
+                text_or_none(text, stop_of(stop), trace, choice.get("message")),
                 int(choice.get("index") or 0),
                 stop,
                 trace,

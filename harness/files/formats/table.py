@@ -15,15 +15,15 @@ from harness.files.cells import (
     required_text,
 )
 from harness.files.conversations import (
-    content_text,
     conversation,
     flattened,
     joined,
+    said_text,
     without_answer,
 )
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import IDS, asked_under
-from harness.files.formats._stops import STOPS, TRACES, stated_stop, thoughts
+from harness.files.formats._stops import FLAGS, STOPS, TRACES, stated_stop, text_or_none, thoughts
 from harness.files.rows import Row
 from harness.text.labels import label_text
 from harness.types import DistillbenchError
@@ -51,10 +51,10 @@ def settled(given: Mapping[str, str], names: Sequence[str]) -> Mapping[str, str]
         columns.setdefault("input", "input")
     if "error" in names:
         columns["error"] = "error"
-    for role, usual in (("stop", STOPS), ("trace", TRACES[:1])):
-        if role not in columns and (column := next((n for n in usual if n in names), None)):
-            columns[role] = column
-    return columns
+    if "trace" not in columns and TRACES[0] in names:
+        columns["trace"] = TRACES[0]
+    # whatever may say how a reply ended; a column that the user names comes first
+    return columns | {f"stop {name}": name for name in (*STOPS, *FLAGS) if name in names}
 
 
 def answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
@@ -62,7 +62,8 @@ def answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     columns = reading.columns
     cells = {role: row.get(column) for role, column in columns.items()}
     name = _name(cells.get("id"), place, columns)
-    text, missing = _text(cells, place, columns)
+    stop = stated_stop({STOPS[0]: cells.get("stop")}, row)
+    text, missing = _text(cells, place, columns, stop)
     context, system = _context(cells, place, columns, text)
     asked = asked_under(name, reading.asked, place, reading.prompts_file) if name else None
     if context is None and asked is not None:
@@ -80,7 +81,7 @@ def answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
             system=system,
             draw=draw,
             missing=missing,
-            stop=stated_stop({STOPS[0]: cells.get("stop")}, row),
+            stop=stop,
             trace=_trace(cells),
         )
     if "choice" in columns:
@@ -111,16 +112,17 @@ def _name(cell: Any, place: str, columns: Mapping[str, str]) -> str:
 
 
 def _text(
-    cells: Mapping[str, Any], place: str, columns: Mapping[str, str]
+    cells: Mapping[str, Any], place: str, columns: Mapping[str, str], stop: str
 ) -> tuple[str | None, str]:
     """(the answer, "") or (None, why there is none)."""
     cell = cells.get("answer")
-    failure = failed_call(cell, cells.get("error"))
-    if failure or is_missing(cell):
+    is_message = isinstance(cell, Mapping) and "content" in cell
+    said = said_text(cell, place) if is_message else None if is_missing(cell) else cell
+    said = text_or_none(said, stop, _trace(cells), cell)
+    failure = failed_call(said if is_message else cell, cells.get("error"))
+    if failure or said is None:
         return None, failure or NULL
-    if isinstance(cell, Mapping) and "content" in cell:  # a message
-        return content_text(cell["content"], place), ""
-    return required_text(cell, place, columns["answer"]), ""
+    return required_text(said, place, columns["answer"]), ""
 
 
 def _context(

@@ -188,8 +188,8 @@ def write_truths(runs: Sequence[Path]) -> int:
         for model, quantities in seen[0].items()
     }
     lines = [
-        f"# Made by tests/calibration/zoo_spread.py from {len(runs)} seeds: the mean, and the range in",
-        f"# which another seed or processor must stay: {SPREAD:g} standard deviations over seeds to each",
+        f"# Made by tests/calibration/zoo_spread.py from {len(runs)} seeds: the mean, least and most of them, and the",
+        f"# range in which another seed or processor must stay: {SPREAD:g} standard deviations over seeds to each",
         f"# side, {LEAST:g} at least.",
     ]
     for model, values in table.items():
@@ -199,9 +199,10 @@ def write_truths(runs: Sequence[Path]) -> int:
             low, high = statistics.mean(each) - half, statistics.mean(each) + half
             if q not in ("capability", "style", "watermark_z"):  # shares
                 low, high = max(low, 0.0), min(high, 1.0)
-            lines.append(
-                f"  {q}: {{mean: {statistics.mean(each):.3f}, low: {low:.3f}, high: {high:.3f}}}"
-            )
+            told = {
+                "mean": statistics.mean(each), "least": min(each), "most": max(each), "low": low, "high": high,
+            }  # fmt: skip
+            lines.append(f"  {q}: {{{', '.join(f'{k}: {v:.3f}' for k, v in told.items())}}}")
     TRUTHS.write_text("\n".join(lines) + "\n")
     return 0
 

@@ -24,7 +24,7 @@ class Truncation(AbstractMetric):
     """Share of a model's replies that were cut."""
 
     unit: ClassVar[str] = "share of replies"
-    better: ClassVar[Better] = "lower"
+    better: ClassVar[Better] = "none"
     looks_at: ClassVar[Looks] = Looks((View.REPLIES,))
     explanation: ClassVar[str] = (
         "Share of a model's replies that end before they are complete: at the limit of tokens, or inside of what it "

@@ -9,14 +9,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Compiled files are kept: every command that a test starts reads them.
 unexport PYTHONDONTWRITEBYTECODE
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-.PHONY: demo test test-slow test-real check clean
+.PHONY: demo test test-quick test-slow test-real check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
 
-test: $(VENV)/test.stamp check
+# The checks need one core, and some tests wait: all at once they take the least time.
+test: $(VENV)/test.stamp
+	@$(MAKE) --no-print-directory -j 2 check test-quick
+
+test-quick: $(VENV)/test.stamp
 	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/test.stamp

@@ -11,14 +11,15 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
+# Types and tests are looked at side by side: the one needs one core, and tests wait now and then.
+MAKEFLAGS += --jobs=2
+
 .PHONY: demo test test-quick test-slow test-real check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
 
-# The checks need one core, and some tests wait: all at once they take the least time.
-test: $(VENV)/test.stamp
-	@$(MAKE) --no-print-directory -j 2 check test-quick
+test: check test-quick
 
 test-quick: $(VENV)/test.stamp
 	$(PYTEST) -m "not slow"

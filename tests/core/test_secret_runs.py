@@ -18,7 +18,7 @@ from harness.cli.config import packaged
 from harness.stages.run import execute
 from harness.types import DistillbenchError
 from tests.core.loopback import loopback
-from tests.core.running import command, matrix, run_of, write_data
+from tests.core.running import command, inside, matrix, run_of, write_data
 
 tenacity = pytest.importorskip(
     "tenacity", reason="lm-eval's API clients need tenacity: pip install 'lm-eval[api]'"
@@ -319,7 +319,8 @@ def test_nothing_is_written_or_repeated_where_a_file_holds_credentials(
     tmp_path: Path, words: list[str]
 ) -> None:
     model = server_model(URL.format(f"user:{SECRET}"), args={"api_key": SECRET})
-    done = command(
+    started = inside if words else command
+    done = started(
         tmp_path, "matrix=small", *words, files={"matrix/small": of_models({"x": model})}
     )
     assert done.returncode == 2

@@ -103,6 +103,7 @@ def test_folders_of_jobs_may_be_called_anything(tmp_path: Path, subdir: str) -> 
     done = swept(tmp_path, steps(10, 20), f"hydra.sweep.subdir={subdir}")
     assert done.returncode == 0, done.stderr
     assert scores(tmp_path) == {"step_10.jsonl": 0.4, "step_20.jsonl": 0.55}
+    assert gate_lines(done) == ["gate: none was named, so nothing was checked"]
 
 
 @pytest.mark.slow  # seconds
@@ -315,11 +316,6 @@ def test_a_condition_may_name_a_swept_key(tmp_path: Path, value: str, code: int,
     done = swept(tmp_path, steps(10, 20), "gate=strict", files={"gate/strict": gate})
     assert done.returncode == code
     assert any(said.endswith(line) for said in gate_lines(done)), done.stderr
-
-
-def test_without_a_gate_one_line_says_so(tmp_path: Path) -> None:
-    done = swept(tmp_path, steps(10, 20))
-    assert gate_lines(done) == ["gate: none was named, so nothing was checked"]
 
 
 def test_a_sweeper_that_optimises_needs_an_objective(tmp_path: Path) -> None:

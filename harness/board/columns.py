@@ -65,6 +65,7 @@ COLLECTION: tuple[Field[CollectionRecord], ...] = (
     Field("n_empty", lambda c: c.marks.n_empty if c.marks else None),
     Field("n_cut", lambda c: c.endings.n_cut if c.endings else None),
     Field("n_looks_cut", lambda c: c.endings.n_looks_cut if c.endings else None),
+    Field("n_no_full_stop", lambda c: c.endings.n_no_stop if c.endings else None),
     Field("n_wrong", lambda c: c.endings.n_wrong if c.endings else None),
     Field("n_wrong_cut", lambda c: c.endings.n_wrong_cut if c.endings else None),
     *attributes("n_tokens", "wall_s"),

@@ -59,7 +59,9 @@ def endings_of(given: Mapping[str, Reply], right: Mapping[str, bool]) -> Endings
     kinds = Counter(r.ending for r in given.values())
     wrong = [i for i in given if right.get(i) is False]
     counts = (len(wrong), sum(given[i].is_cut for i in wrong)) if right else (None, None)
-    return Endings(len(given), kinds["cut"], kinds["looks cut"], *counts, kinds["no full stop"])
+    return Endings(
+        len(given), kinds["cut"], kinds["looks cut"], *counts, n_no_stop=kinds["no full stop"]
+    )
 
 
 def count_marks(plan: Plan, store: Store) -> Made:

@@ -119,7 +119,7 @@ def _making(record: RunRecord) -> dict[str, Any]:
         "made": made(record),
         "models": models,
         "tasks": described_tasks(record),
-        "roles": {row.facts.get("role", "other") for row in models},
+        "roles": {role.name for row in models for role in row.roles},
         "facts": fact_columns(models),
     }
 

@@ -29,8 +29,8 @@ class Spread(NamedTuple):
     n: float  # prompts; of clusters, as many independent prompts as they are worth
     discordant: float | None  # of 0/1 values: share of prompts on which the two differ
 
-    def detectable(self, level: float = 1 - LEVEL, power: float = 0.8) -> float:
-        """Least true difference that a two-sided test at this level finds with this power.
+    def detectable(self, level: float = 1 - LEVEL, power: float = 0.8) -> float | None:
+        """Least true difference that a two-sided test at this level finds with this power; None if no share is.
 
         For shares see `_detectable_share`; else (t(1 - level / 2) + t(power)) se. Source: Bloom 1995.
         """
@@ -137,8 +137,10 @@ def _spread_of_shares(differences: Floats, error: MeanError) -> Spread:
     return Spread(_se(error), error.df, n, float(np.mean(differences != 0)))
 
 
-def _detectable_share(discordant: float, n: float, level: float, power: float) -> float:
+def _detectable_share(discordant: float, n: float, level: float, power: float) -> float | None:
     """Least share of prompts whose loss McNemar's test finds with a power as near as can be to the one asked for.
+
+    None where even the loss of every prompt would not be found with this power.
 
     The discordant prompts there are fall to either side by chance; those that are lost all fall to one. Exact, by the
     binomial distribution. Source of the idea: Connor 1987.
@@ -154,6 +156,8 @@ def _detectable_share(discordant: float, n: float, level: float, power: float) -
             )
         return high
 
+    if _power(n_noise, most, level) < power:
+        return None
     enough = least(power)
     below = _power(n_noise, enough - 1, level)
     if power - below < _power(n_noise, enough, level) - power:

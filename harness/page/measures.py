@@ -108,6 +108,11 @@ def holes(record: RunRecord) -> list[Hole]:
     return sorted(gathered, key=lambda h: (-len(h.places), h.metric, h.reason))
 
 
+def undrawn(figure: str, reason: str) -> Hole:
+    """The gap that a figure leaves which cannot be drawn."""
+    return Hole(f"figure {figure}", reason, ("this page",))
+
+
 @dataclass(frozen=True)
 class Made:
     """One collection as a row of the table; None where it was not measured (recorded answers)."""

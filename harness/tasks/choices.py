@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, final
 
 import numpy as np
 
-from harness.files.find import columns_of, content_digest, find_file, rows_of
+from harness.files.find import columns_of, content_digest, file_faults, find_file, rows_of
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
 from harness.text.labels import Label, first_number, in_words, label_text
@@ -55,11 +55,7 @@ class ChoicesTask(AbstractTask):
 
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
-        try:
-            find_file(self.file, setting.paths)
-        except DistillbenchError as error:
-            return [f"task {self.name}: {error}"]
-        return []
+        return [f"task {self.name}: {fault}" for fault in file_faults(self.file, setting.paths)]
 
     def requests(self, setting: Setting) -> RequestSet:
         """One request per different question; its context is the question's key."""

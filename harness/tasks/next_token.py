@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from harness.files.find import content_digest, find_file
+from harness.files.find import content_digest, file_faults, find_file
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
@@ -46,11 +46,7 @@ class NextTokenTask(AbstractTask):
 
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
-        try:
-            find_file(self.file, setting.paths)
-        except DistillbenchError as error:
-            return [f"task {self.name}: {error}"]
-        return []
+        return [f"task {self.name}: {fault}" for fault in file_faults(self.file, setting.paths)]
 
     def requests(self, setting: Setting) -> RequestSet:
         """One greedy token per context."""

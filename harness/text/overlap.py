@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,14 +144,14 @@ class _Table:
         bits[_low(hashes)] = True
         return cls(np.unique(hashes), bits)
 
-    def places(self, hashes: Hashes) -> Ints:
+    def places(self, hashes: Annotated[Hashes, "H"]) -> Annotated[Ints, "places"]:
         """Positions of the hashes that are in the table."""
         likely = np.flatnonzero(self.bits[_low(hashes)])
         at = np.minimum(np.searchsorted(self.hashes, hashes[likely]), len(self.hashes) - 1)
         return np.asarray(likely[self.hashes[at] == hashes[likely]], dtype=np.int64)
 
 
-def _low(hashes: Hashes) -> Ints:
+def _low(hashes: Annotated[Hashes, "H"]) -> Annotated[Ints, "H"]:
     return (hashes >> np.uint64(64 - _BITS)).astype(np.int64)
 
 
@@ -176,7 +177,7 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _indices(search: _Search, batch: Sequence[str]) -> Ints:
+def _indices(search: _Search, batch: Sequence[str]) -> Annotated[Ints, "W"]:
     """Word indices of all texts; texts are separated by a word that no prompt has."""
     get = search.ids.get
     found: list[int] = []
@@ -188,7 +189,7 @@ def _indices(search: _Search, batch: Sequence[str]) -> Ints:
 
 def _scan(
     search: _Search,
-    row: Ints,
+    row: Annotated[Ints, "W"],
     tables: Mapping[int, _Table],
     starts: Mapping[int, Mapping[int, list[int]]],
 ) -> None:

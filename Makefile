@@ -1,7 +1,7 @@
 # make demo: trains the thirteen models of the zoo (once) and writes their page.
 # make test: everything that must hold and is quick.   make test-slow: the tests that take seconds each.
 # make test-shapes: the tests of the sums and measures, the shapes of all arrays checked.
-# make test-real: makes a real model out of packages (100 MB) and holds it against lm-eval; some ten minutes.
+# make test-real: makes a real model out of packages (100 MB) and compares it with lm-eval; some ten minutes.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
 PYTHON ?= python3
 TORCH_INDEX ?=

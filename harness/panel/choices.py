@@ -68,14 +68,14 @@ class AlignedChoices(Prompts):
         """(models, P): a wrong option was chosen. Unanswered is neither right nor wrong here."""
         return np.asarray(self.answered & (self.gold >= 0) & (self.chosen != self.gold))
 
-    def where(self, kept: Mask) -> AlignedChoices:
-        """The same on the prompts where kept (P,) is true."""
+    def where(self, mask: Mask) -> AlignedChoices:
+        """The same on the prompts where the mask (P,) is true."""
         return replace(
             self,
-            prompts=tuple(p for p, keep in zip(self.prompts, kept, strict=True) if keep),
-            probabilities=self.probabilities[:, kept],
-            chosen=self.chosen[:, kept],
-            answered=self.answered[:, kept],
+            prompts=tuple(p for p, keep in zip(self.prompts, mask, strict=True) if keep),
+            probabilities=self.probabilities[:, mask],
+            chosen=self.chosen[:, mask],
+            answered=self.answered[:, mask],
         )
 
 
@@ -105,8 +105,8 @@ def choice_table(side: Side) -> ChoiceTable:
     beyond = np.arange(logits.shape[1]) >= options[:, None]
     scored = np.all(beyond | ~np.isnan(logits), axis=1) & np.any(np.isfinite(logits), axis=1)
     has_record = recorded > _ABSENT
-    kept = [int(i) for i in np.flatnonzero((options >= 2) & (scored | has_record))]
-    order = np.array(sorted(kept, key=lambda i: prompts[i].id), dtype=np.int64)
+    complete = [int(i) for i in np.flatnonzero((options >= 2) & (scored | has_record))]
+    order = np.array(sorted(complete, key=lambda i: prompts[i].id), dtype=np.int64)
     recorded, options = recorded[order], options[order]
     by_score = scored[order] & ~has_record[order]
     chosen = np.where((recorded >= 0) & (recorded < options), recorded, -1)

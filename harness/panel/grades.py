@@ -88,7 +88,7 @@ def drawn(side: Side, column: Column) -> Mapping[str, Draws]:
     if not every:
         raise Unavailable(f"{side.model} has no grade {'/'.join(filter(None, column))}")
     if not len(every[0].prompt):
-        raise Unavailable(every[0].reason or "this aggregate is no mean over prompts")
+        raise Unavailable(every[0].reason or "this aggregate is not a mean over prompts")
     ids = [p.id for p in side.requests.prompts]
     made: dict[str, Draws] = {}
     for sample in every:

@@ -52,6 +52,7 @@ def amounts_of(planned: Unanswered, batch: Iterable[int] | None = None) -> Amoun
 
 
 def name_of(planned: Unanswered) -> str:
+    """The name of a collection in messages: "student x zoo_facts"."""
     return f"{planned.model} x {planned.task}"
 
 

@@ -52,10 +52,10 @@ def distributions(teacher: Stored, student: Stored, exact: bool) -> Distribution
             _dense(s, min(teacher.ids.shape[1], student.ids.shape[1])) for s in (teacher, student)
         ]
         return Distributions(both[0], both[1], np.ones(len(both[0])))
-    found = _positions(teacher.ids, student.ids)
-    shared = found >= 0
+    places = _positions(teacher.ids, student.ids)
+    shared = places >= 0
     p = np.where(shared, np.exp(teacher.logprobs.astype(np.float64)), 0.0)
-    theirs = np.take_along_axis(student.logprobs.astype(np.float64), np.maximum(found, 0), axis=1)
+    theirs = np.take_along_axis(student.logprobs.astype(np.float64), np.maximum(places, 0), axis=1)
     q = np.where(shared, np.exp(theirs), 0.0)
     covered = p.sum(axis=1)
     return Distributions(_with_bucket(p), _with_bucket(q), np.minimum(covered, 1.0))
@@ -63,12 +63,12 @@ def distributions(teacher: Stored, student: Stored, exact: bool) -> Distribution
 
 def _dense(stored: Stored, vocabulary: int) -> Annotated[Floats, "T vocabulary"]:
     """(T, vocabulary) probabilities in the order of ids, summing to 1."""
-    place = np.empty((len(stored.ids), stored.ids.shape[1]))
+    dense = np.empty((len(stored.ids), stored.ids.shape[1]))
     np.put_along_axis(
-        place, stored.ids.astype(np.int64), np.exp(stored.logprobs.astype(np.float64)), axis=1
+        dense, stored.ids.astype(np.int64), np.exp(stored.logprobs.astype(np.float64)), axis=1
     )
-    kept = place[:, :vocabulary]
-    return np.asarray(kept / kept.sum(axis=1, keepdims=True))
+    known = dense[:, :vocabulary]
+    return np.asarray(known / known.sum(axis=1, keepdims=True))
 
 
 def _positions(

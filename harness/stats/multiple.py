@@ -55,6 +55,6 @@ def _checked(p: Sequence[float] | Floats) -> Annotated[Floats, "m"]:
 def _restored(
     adjusted: Annotated[Floats, "m"], order: Annotated[NDArray[np.intp], "m"]
 ) -> Annotated[Floats, "m"]:
-    found = np.empty_like(adjusted)
-    found[order] = np.minimum(adjusted, 1.0)
-    return found
+    restored = np.empty_like(adjusted)
+    restored[order] = np.minimum(adjusted, 1.0)
+    return restored

@@ -136,11 +136,11 @@ def ratio_pseudo_values(strata: Sequence[Stratum]) -> list[Floats]:
     """
     error = pair_error(strata)
     ratio, n = error.numerator / error.denominator, error.n
-    found = []
+    values = []
     for s in strata:
         residual = s.numerator - s.numerator.mean() - ratio * (s.denominator - s.denominator.mean())
-        found.append(ratio + residual * (n / len(residual)) / error.denominator)
-    return found
+        values.append(ratio + residual * (n / len(residual)) / error.denominator)
+    return values
 
 
 def _satterthwaite(variances: Sequence[float], dfs: Sequence[int]) -> tuple[float, float]:

@@ -80,11 +80,11 @@ def smooth_interval(
     codes = cluster_codes(clusters, len(parts))
     require_spread(len(parts), int(codes.max(initial=-1)) + 1)
     more = np.concatenate([codes, codes.max() + 1 + np.arange(len(kinds))])
-    found, value = (
+    wider, value = (
         _bounds(np.concatenate([parts, kinds]), combine, more, rng),
         smooth_value(parts, combine),
     )
-    return Interval(value, min(found.low, value), max(found.high, value), len(parts), found.bounded)
+    return Interval(value, min(wider.low, value), max(wider.high, value), len(parts), wider.bounded)
 
 
 def _bounds(

@@ -61,7 +61,7 @@ def points(texts: Reading) -> Annotated[Float32s, "P D"]:
     table[:, _WORD_COLUMNS + _PAIR_COLUMNS : _N_WORDS] = _per_word(marks, n + _MARK_WORDS)
     shapes = texts.layout[:, [LAYOUT.index(k) for k in _SHAPES]].copy()
     blocks = shapes[:, _SHAPES.index("paragraphs")]
-    blocks[blocks > 0] -= 1  # one block is no layout
+    blocks[blocks > 0] -= 1  # one block is not a layout
     shape = FAMILIES["format"]
     table[:, shape] = np.concatenate([_per_word(shapes, n + _SHAPE_WORDS), shapes > 0], axis=1)
     _mark_edges(table, texts)

@@ -88,8 +88,8 @@ def frequent(texts: Reading, rows: Sequence[int], fewest: int, *, closings: bool
     new = np.ones(len(codes), dtype=bool)
     new[1:] = (codes[1:] != codes[:-1]) | (texts_of[1:] != texts_of[:-1])
     known, first, replies = np.unique(codes[new], return_index=True, return_counts=True)
-    kept = replies >= fewest
-    return Wanted(known[kept], kinds[new][first[kept]] < PHRASE)
+    common = replies >= fewest
+    return Wanted(known[common], kinds[new][first[common]] < PHRASE)
 
 
 def spelled(code: np.uint64, texts: Sequence[str], reading: Reading) -> str:

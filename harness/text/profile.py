@@ -99,7 +99,7 @@ def profile(texts: Reading) -> dict[str, Floats]:
     some = np.where(n > 0, n, np.nan)
     amounts = dict(zip(LAYOUT, texts.layout.T.astype(np.float64), strict=True))
     marks = dict(zip(MARKS, texts.marks.T.astype(np.float64), strict=True))
-    held = {name: _listed(texts, listed) for name, listed in _LISTS.items()}
+    listed_words = {name: _listed(texts, listed) for name, listed in _LISTS.items()}
     last = np.array([e[1] for e in texts.ends])
     return {
         "words": n,
@@ -111,7 +111,7 @@ def profile(texts: Reading) -> dict[str, Floats]:
         "distinct_words": moving_type_token_ratio(texts, DIVERSITY_WINDOW),
         **{
             name: count / some * (1 if name == "function_words" else 100)
-            for name, count in held.items()
+            for name, count in listed_words.items()
         },
         **{name: 100 * marks[mark] / some for mark, name in _RATES.items()},
         "emoji": 100 * texts.emoji / some,
@@ -158,9 +158,9 @@ def _previous(words: Annotated[Codes, "W"], owner: Annotated[Ints, "W"]) -> Anno
     """Place (W,) of the last occurrence of the same word in the same text before; -1 where there is none."""
     order = np.lexsort((np.arange(len(words)), words, owner))
     same = (words[order][1:] == words[order][:-1]) & (owner[order][1:] == owner[order][:-1])
-    found = np.full(len(words), -1, dtype=np.int64)
-    found[order[1:][same]] = order[:-1][same]
-    return found
+    previous = np.full(len(words), -1, dtype=np.int64)
+    previous[order[1:][same]] = order[:-1][same]
+    return previous
 
 
 def _listed(texts: Reading, listed: str) -> Annotated[Floats, "P"]:

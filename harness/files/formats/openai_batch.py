@@ -72,7 +72,7 @@ def _choice_text(choice: Mapping[str, Any], place: str) -> str | None:
     content = message.get("content")
     if content is not None and not isinstance(content, str):
         content = content_text(content, place)
-    # an empty content beside a refusal is no answer of its own
+    # an empty content beside a refusal is not an answer of its own
     text = content or message.get("refusal")
     if text is None:
         text = choice.get("text") if content is None else content

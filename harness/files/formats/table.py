@@ -119,7 +119,7 @@ def _context(
 ) -> tuple[str | None, str | None]:
     """(prompt, system message) of a cell that holds text, a number, or a conversation; None where there is no column.
 
-    A last assistant's turn that is the answer is no part of the prompt.
+    A last assistant's turn that is the answer is not part of the prompt.
     """
     if "prompt" not in columns:
         return None, None

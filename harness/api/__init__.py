@@ -41,7 +41,7 @@ def load(path: str | Path) -> Results:
 
     Raises DistillbenchError where no run has left its files there.
     """
-    board = make_board(read_record(_folder(Path(path))))
+    board = make_board(read_record(results_folder(Path(path))))
     record = board.record
     return Results(
         title=record.title,
@@ -69,8 +69,8 @@ def _frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(table.columns())
 
 
-def _folder(path: Path) -> Path:
-    """The folder in which the run's files lie."""
+def results_folder(path: Path) -> Path:
+    """The folder in which a run's files lie. Raises DistillbenchError where there is none."""
     places = (path.parent if path.name == RUN else path, path / "report")
     for place in places:
         if (place / RUN).is_file():

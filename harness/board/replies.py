@@ -45,6 +45,7 @@ def of_answers(record: RunRecord) -> Iterator[str]:
     yield from _cut_prompts(first)
     yield from _cut_replies(first)
     yield from _cut_apart(first, record.pairs)
+    yield from _without_stops(first)
     yield from _gathered(
         "empty replies count as 0 words, and as wrong where graded",
         ((r, Counted(r.marks.n_empty)) for r in replies),
@@ -107,6 +108,21 @@ def _cut_apart(collections: Sequence[CollectionRecord], pairs: Sequence[Pair]) -
                     apart.setdefault(told, {})[pair.student] = None
         if told_of := [f"{', '.join(students)} {told}" for told, students in apart.items()]:
             yield f"{task}: compared models are cut in unlike shares: {'; '.join(told_of)}."
+
+
+def _without_stops(collections: Sequence[CollectionRecord]) -> Iterator[str]:
+    """Warnings about models that end replies without a full stop, a line per task."""
+    tasks: dict[str, dict[str, None]] = {}
+    for c in collections:
+        if c.endings is not None and c.endings.n_no_stop:
+            tasks.setdefault(c.task, {})[f"{c.model} {c.endings.n_no_stop} of {c.endings.n}"] = None
+    for task, models in tasks.items():
+        yield (
+            f"{task}: replies end without a full stop: {', '.join(models)}. Next to none of these models' replies "
+            "breaks off behind a comma or an English word like 'the', so this is taken for how they write: a guess, as "
+            "the files do not say how the answers ended. If a limit of tokens cut them, their lengths and endings are "
+            "those of the limit."
+        )
 
 
 def _gathered(what: str, counts: Iterable[tuple[Replies, Counted]]) -> Iterator[str]:

@@ -87,8 +87,8 @@ class NextTokenTask(AbstractTask):
             if len(contexts) == self.contexts:
                 return list(contexts)
         raise DistillbenchError(
-            f"task {self.name}: expected {self.contexts} different contexts, got {len(contexts)} from {len(words)} words; "
-            "give more words, longer contexts, or fewer of them"
+            f"task {self.name}: expected {self.contexts} different contexts, got {len(contexts)} from {len(words)} "
+            "words; give more words, longer contexts, or fewer of them"
         )
 
 

@@ -14,7 +14,7 @@ from harness.stages.features import reading_key
 from harness.stages.marks import count_marks, endings_of
 from harness.stages.record import make_record
 from harness.store.tables import outputs_from_table
-from harness.testing.sides import graded_text_side
+from harness.testing.sides import graded_text_side, text_side
 from harness.text.cut import Endings
 from tests.joints.small import Small, requests_of, scored
 
@@ -93,6 +93,12 @@ def test_wrong_answers_that_are_cut_are_told_apart() -> None:
     right = {p.id: bool(v) for p, v in zip(side.requests.prompts, (1, 0, 0, 0, 1), strict=True)}
     assert endings_of(given, right) == Endings(5, 2, 1, n_wrong=3, n_wrong_cut=2)
     assert endings_of(given, {}) == Endings(5, 2, 1)
+
+
+def test_replies_without_full_stops_are_counted_apart() -> None:
+    side = text_side("m", ["It rains and then it is all over the town and the sea"] * 5)
+    given = replies_of(side.requests, replace(side.outputs, stop=("unknown",) * 5))
+    assert endings_of(given, {}) == Endings(5, 0, 0, n_no_stop=5)
 
 
 def test_tags_of_a_task_are_in_the_key_of_the_words_and_in_the_stored_requests(

@@ -130,7 +130,7 @@ function browser(tasks) {
       else if (!match || !marking.value || (role === "teacher" && marking.value === "shared")) writeMarked(text, own, () => false, "");
       else if (marking.value === "shared") writeMarked(text, own, (i) => match.runs.has(i), "same");
       else writeMarked(text, own, (i) => /\S/.test(own[i]) && !inOwn.has(i), role === "teacher" ? "gone" : "");
-      const facts = make("footer"), endings = { length: "cut by the token limit", "looks cut": "looks cut: a guess" };
+      const facts = make("footer"), endings = { length: "cut by the token limit", "looks cut": "looks cut: a guess", "no full stop": "no full stop at its end" };
       if (answer.right !== null) facts.append(make("span", { className: answer.right ? "right-answer" : "wrong-answer", textContent: answer.right ? "✓ right" : "✗ wrong" }));
       const more = [endings[answer.ending === "cut" ? answer.stop : answer.ending] ?? (answer.ending ? "cut inside of a thought" : ""), answer.cut ? `${answer.cut} characters more in samples.parquet` : ""].filter(Boolean);
       if (more.length) facts.append(`${facts.childNodes.length ? " · " : ""}${more.join(" · ")}`);

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import starmap
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -32,8 +33,10 @@ from harness.page.measures import (
     holes,
     made,
     measures,
+    undrawn,
 )
 from harness.page.pictures import Picture
+from harness.plugins import kinds
 
 _FOLDER = files("harness.page")
 _INVISIBLE = (
@@ -70,18 +73,11 @@ class MeasurePart:
 
 def page(board: Board) -> str:
     """The page as one HTML text, with its scripts allowed by digest and nothing else."""
-    record, figures, browser = board.record, pictures.stock(), _browser(board)
+    record, browser = board.record, _browser(board)
+    figures = pictures.stock(kind for kind in kinds("figures") if kind not in board.undrawn)
     run = pictures.of_run(figures, board)
-    students = _students(board, figures)
-    parts = [
-        MeasurePart(m, tuple(pictures.of_metric(figures, board, m.plots, i)))
-        for i, m in enumerate(measures(board))
-    ]
-    every = [
-        *run,
-        *(p for s in students for p in s.pictures),
-        *(p for part in parts for p in part.pictures),
-    ]
+    students, parts = _students(board, figures), _measures(board, figures)
+    every = _every(run, students, parts)
     app, plotly = _script(), _plotly() if every else ""
     return (
         _environment()
@@ -99,7 +95,7 @@ def page(board: Board) -> str:
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
-            holes=holes(record),
+            holes=[*holes(record), *starmap(undrawn, board.undrawn.items())],
             **_making(record),
             notes=board.index.notes,
             browser=browser,
@@ -120,9 +116,30 @@ def _making(record: RunRecord) -> dict[str, Any]:
         "made": made(record),
         "models": models,
         "tasks": described_tasks(record),
-        "roles": {row.facts.get("role", "other") for row in models},
+        "roles": {role.name for row in models for role in row.roles},
         "facts": fact_columns(models),
     }
+
+
+def every_picture(kind: str, board: Board) -> list[Picture]:
+    """The pictures that a kind of figure has on the page."""
+    own = pictures.stock([kind])
+    return _every(pictures.of_run(own, board), _students(board, own), _measures(board, own))
+
+
+def _every(
+    run: Sequence[Picture], students: Sequence[StudentPart], parts: Sequence[MeasurePart]
+) -> list[Picture]:
+    told = [*(s.pictures for s in students), *(part.pictures for part in parts)]
+    return [*run, *(picture for some in told for picture in some)]
+
+
+def _measures(board: Board, figures: Sequence[AbstractFigure]) -> list[MeasurePart]:
+    """One part per measure."""
+    return [
+        MeasurePart(m, tuple(pictures.of_metric(figures, board, m.plots, i)))
+        for i, m in enumerate(measures(board))
+    ]
 
 
 def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPart]:

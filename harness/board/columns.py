@@ -76,7 +76,7 @@ RUN_DIFFERENCE: tuple[Field[RunDifference], ...] = (
     *attributes("metric", "task", "student", "teacher", "base", "unit"),
     Field("value_a", lambda d: d.first),
     Field("value_b", lambda d: d.second),
-    *attributes("difference", "low", "high", "p", "n", "reason"),
+    *attributes("difference", "low", "high", "p", "p_adjusted", "n", "outcome", "reason"),
 )
 
 # The leaderboard: what stands before the measures, what stands for each of them, what stands after.

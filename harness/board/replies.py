@@ -119,9 +119,9 @@ def _without_stops(collections: Sequence[CollectionRecord]) -> Iterator[str]:
     for task, models in tasks.items():
         yield (
             f"{task}: replies end without a full stop: {', '.join(models)}. Next to none of these models' replies "
-            "breaks off behind a word like 'the', so this is taken for how they write: a guess, as the files do not "
-            "say how the answers ended. If a limit of tokens cut them, their lengths and endings are those of the "
-            "limit."
+            "breaks off behind a comma or an English word like 'the', so this is taken for how they write: a guess, as "
+            "the files do not say how the answers ended. If a limit of tokens cut them, their lengths and endings are "
+            "those of the limit."
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.types import Floats
 
@@ -171,9 +172,10 @@ def _free(wanted: Wanted, spots: Sequence[Spot], taken: Sequence[Box], plot: Plo
 def _crossed(boxes: Floats, others: Floats) -> list[bool]:
     """Which of the boxes (n, 4) cross one of the others (m, 4)."""
     a, b = boxes[:, None], others[None]
-    apart = (a[..., 0] >= b[..., 2]) | (b[..., 0] >= a[..., 2])
+    apart: NDArray[np.bool_] = (a[..., 0] >= b[..., 2]) | (b[..., 0] >= a[..., 2])
     apart |= (a[..., 1] >= b[..., 3]) | (b[..., 1] >= a[..., 3])
-    return [bool(crosses) for crosses in (~apart).any(axis=1)]
+    crosses: list[bool] = np.any(~apart, axis=1).tolist()
+    return crosses
 
 
 def _leader(wanted: Wanted, spot: Spot) -> list[Box]:

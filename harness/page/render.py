@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import groupby
 from typing import Any
@@ -160,6 +161,7 @@ def visible(text: str) -> str:
     return text.replace("\r\n", "\n").translate(_SPELLED)
 
 
+@cache  # templates are compiled once, however many pages a process writes
 def _environment() -> Environment:
     """Templates from inside the package; everything escaped, every unknown name an error."""
     folder = _FOLDER.joinpath("templates")
@@ -202,6 +204,7 @@ def _script() -> str:
     return f'"use strict";\n(() => {{\n{text}}})();\n'
 
 
+@cache
 def _plotly() -> str:
     """plotly.js as the installed package brings it."""
     from plotly.offline import get_plotlyjs
@@ -210,6 +213,7 @@ def _plotly() -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@lru_cache(maxsize=1)
 def _packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
 

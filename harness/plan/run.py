@@ -15,7 +15,8 @@ from harness.schema import Bound
 from harness.tasks import AbstractTask
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
-Stage = Literal["collect", "score", "report", "gate"]
+Stage = Literal["build", "plan", "collect", "score", "report", "gate"]
+# of a whole run; "plan" stands alone and says what would be done, after "build" with all requests known
 STAGES: tuple[Stage, ...] = ("collect", "score", "report", "gate")
 # columns of scores.csv that tell one row from another
 SCORE_NAMES = ("metric", "task", "student", "teacher", "base", "unit", "better")

@@ -10,6 +10,7 @@ from typing import Literal
 from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
+from harness.console.columns import in_columns
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
 from harness.plan.collections import Plan
@@ -21,6 +22,7 @@ from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
 from harness.stages.outlook import outlook
+from harness.stages.preview import HEADS, planned, preview
 from harness.stages.record import count_work, make_record
 from harness.stages.report import stored_answers, write_report
 from harness.stages.score import score
@@ -58,10 +60,13 @@ class Outcome:
 
 
 def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
-    """Runs the stages that were asked for; `alone` = False leaves the page and all remarks to the end of the sweep.
+    """Runs the stages that were asked for, or says what they would do.
 
+    alone: False leaves the page and all remarks to the end of the sweep.
     Raises DistillbenchError where the input is wrong.
     """
+    if "plan" in run.stages:
+        return _previewed(run)
     reference = run.baseline or reference
     conditions = gate.applying(run.conditions, run.settings)
     gate.targets(conditions, reference)  # fails now rather than hours later
@@ -92,6 +97,18 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     if alone:
         _show(ended, run, store)
     return ended
+
+
+def _previewed(run: Run) -> Outcome:
+    """Says what the run would do."""
+    store = Store(run.paths.results, run.paths.lock)
+    plan = build_requests(run, store).plan if "build" in run.stages else planned(run, store)
+    said = preview(plan, store)
+    for line in (*in_columns([HEADS, *said.rows], range(1, len(HEADS))), *said.notes):
+        say(line)
+    for line in said.warnings:
+        say(f"warning: {line}")
+    return Outcome(DONE, None)
 
 
 def _ours(made: Made, code: int) -> int:

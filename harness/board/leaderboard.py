@@ -183,7 +183,7 @@ def _nothing(_: object) -> Cell:
 
 def _places(board: Board) -> Iterator[_Source]:
     """Rank, the base where there are several, and the swept keys."""
-    rank = LeaderboardColumn("rank", "#", "", "place")
+    rank = LeaderboardColumn("rank", "Rank", "", "place")
     yield _Source(rank, lambda r: Cell(r.rank, "" if r.rank is None else str(r.rank)), _nothing)
     if len({row.subject.base for row in board.rows}) > 1:
         base = LeaderboardColumn("base", "Base", "", "place", numeric=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.types import Floats
 
@@ -22,8 +23,18 @@ _LINE = 1.28  # height of a line of text, in sizes of the font
 _NARROW, _NARROW_EM = frozenset("fijlrtI.,:;'|!()[]{} -"), 0.42
 _WIDE, _WIDE_EM = frozenset("mwMW@%\u2190\u2192"), 0.98
 _CAPITAL_EM, _OTHER_EM, _IDEOGRAPH_EM = 0.74, 0.635, 1.0
-_RINGS = (14.0, 24.0, 38.0, 54.0, 72.0, 94.0, 120.0, 150.0)  # pixels from a point to its name
-_ANGLES = tuple(2 * math.pi * i / 16 for i in range(16))
+_RINGS = (
+    14.0,
+    24.0,
+    38.0,
+    54.0,
+    72.0,
+    94.0,
+    120.0,
+    150.0,
+    180.0,
+)  # pixels from a point to its name
+_ANGLES = tuple(2 * math.pi * i / 24 for i in range(24))
 
 
 class Box(NamedTuple):
@@ -171,23 +182,26 @@ def _free(wanted: Wanted, spots: Sequence[Spot], taken: Sequence[Box], plot: Plo
 def _crossed(boxes: Floats, others: Floats) -> list[bool]:
     """Which of the boxes (n, 4) cross one of the others (m, 4)."""
     a, b = boxes[:, None], others[None]
-    apart = (a[..., 0] >= b[..., 2]) | (b[..., 0] >= a[..., 2])
+    apart: NDArray[np.bool_] = (a[..., 0] >= b[..., 2]) | (b[..., 0] >= a[..., 2])
     apart |= (a[..., 1] >= b[..., 3]) | (b[..., 1] >= a[..., 3])
-    crossed: list[bool] = np.any(~apart, axis=1).tolist()
-    return crossed
+    crosses: list[bool] = np.any(~apart, axis=1).tolist()
+    return crosses
 
 
 def _leader(wanted: Wanted, spot: Spot) -> list[Box]:
-    """Small boxes along the line from the mark to the name; none where there is no line."""
+    """Small boxes along the line from the mark towards the middle of the name; none where there is no line."""
     if not spot.leader:
         return []
     box = text_box(spot.middle, wanted.text, wanted.size)
-    x, y = wanted.point
-    end = (min(max(x, box.left), box.right), min(max(y, box.bottom), box.top))
-    steps = max(2, round(math.dist((x, y), end) / 4))
-    points = [(x + (end[0] - x) * k / steps, y + (end[1] - y) * k / steps) for k in range(steps)]
-    beyond = [p for p in points if math.dist(p, (x, y)) > wanted.reach]
-    return [Box(px - 1.5, py - 1.5, px + 1.5, py + 1.5) for px, py in beyond]
+    (x, y), (to_x, to_y) = wanted.point, spot.middle
+    steps = max(2, round(math.dist(wanted.point, spot.middle) / 3))
+    points = [(x + (to_x - x) * k / steps, y + (to_y - y) * k / steps) for k in range(steps)]
+    return [
+        Box(px - 1.5, py - 1.5, px + 1.5, py + 1.5)
+        for px, py in points
+        if math.dist((px, py), wanted.point) > wanted.reach
+        and not (box.left < px < box.right and box.bottom < py < box.top)
+    ]
 
 
 def _led_across(wanted: Wanted, spot: Spot, names: Sequence[Box]) -> bool:

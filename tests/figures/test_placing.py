@@ -41,14 +41,21 @@ def wrong(drawing: Drawing) -> list[str]:
             for d in dots.dots
             for box in plot.mark((d.x, d.y), dots.size, (d.x_ends, d.y_ends))
         ]
-        boxes = []
+        boxes, lines = [], []
         for name in names.names:
             x, y = plot.at(name.x, name.y)
-            boxes.append(text_box((x + name.shift[0], y + name.shift[1]), name.text, name.size))
+            middle = (x + name.shift[0], y + name.shift[1])
+            boxes.append(text_box(middle, name.text, name.size))
+            lines.append(np.linspace((x, y), middle, 60) if name.leader else np.empty((0, 2)))
         for i, box in enumerate(boxes):
             text = f"{names.names[i].text} at {names.width}"
             said += [f"{text} leaves the frame"] * (not inside(box, names.width, names.height))
             said += [f"{text} crosses a mark" for mark in marks if cross(box, mark)]
+            said += [
+                f"the line to another name crosses {text}"
+                for j, line in enumerate(lines)
+                if j != i and any(cross(box, Box(a, b, a + 0.1, b + 0.1)) for a, b in line.tolist())
+            ]
             said += [f"{text} crosses a name" for other in boxes[:i] if cross(box, other)]
     return said
 

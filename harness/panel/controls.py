@@ -2,7 +2,7 @@
 
 A control is listed for the teacher, is not part of the pair, is of another lineage than student and teacher, and
 answered at least nine in ten of the prompts that the pair's sides share. Models of one lineage are not
-independent witnesses: together they weigh as much as a lineage with one model. The mark "above the controls" of the page
+independent: together they weigh as much as a lineage with one model. The mark "above the controls" of the page
 compares with one value per lineage (`board/claims`).
 """
 

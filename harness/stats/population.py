@@ -32,12 +32,12 @@ class Population:
 
     names: tuple[str, ...]  # (L,) lineages
     points: tuple[Float32s, ...]  # (L,) of (P, D): the mean of the lineage's models
-    total: Annotated[Float32s, "P D"]  # (P, D) the sum of the points
-    sizes: Annotated[Ints, "L"]  # (L,) models
-    within: Annotated[Floats, "L D"]  # (L, D) spread of a lineage's models about its point
-    means: Annotated[Floats, "L D"]  # (L, D) over prompts
-    spreads: Annotated[Floats, "L D"]  # (L, D) over prompts
-    shared: Annotated[Floats, "L D"]  # (L, D) covariance of a lineage's points with the sum
+    total: Annotated[Float32s, "P D"]  # the sum of the points
+    sizes: Annotated[Ints, "L"]  # models
+    within: Annotated[Floats, "L D"]  # spread of a lineage's models about its point
+    means: Annotated[Floats, "L D"]  # over prompts
+    spreads: Annotated[Floats, "L D"]  # over prompts
+    shared: Annotated[Floats, "L D"]  # covariance of a lineage's points with the sum
 
     @property
     def enough(self) -> bool:

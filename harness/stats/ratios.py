@@ -14,8 +14,8 @@ from harness.types import Floats, Ints, Unavailable
 class Stratum(NamedTuple):
     """Numerator and denominator of a ratio, paired by prompt."""
 
-    numerator: Annotated[Floats, "P"]  # (P,)
-    denominator: Annotated[Floats, "P"]  # (P,)
+    numerator: Annotated[Floats, "P"]
+    denominator: Annotated[Floats, "P"]
     # (P,) a cluster that lies in two strata makes them dependent, which is then allowed for
     clusters: Clusters = None
     surplus: Annotated[Floats, "2 2"] | None = (

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
-from harness.text.families import edges
+from harness.text.families import Grams, edges
 from harness.text.segment import LAYOUT, MARKS, Codes, Reading, among, code
 from harness.types import Floats, Ints
 
@@ -171,6 +171,6 @@ def _listed(texts: Reading, listed: str) -> Annotated[Floats, "P"]:
     )
 
 
-def _commonest(codes: Annotated[Ints, "W"]) -> Annotated[Ints, "C"]:
+def _commonest(codes: Annotated[Grams, "W"]) -> Annotated[Grams, "C"]:
     known, counts = np.unique(codes, return_counts=True)
     return np.asarray(known[np.lexsort((known, -counts))[:COMMONEST_EDGES]])

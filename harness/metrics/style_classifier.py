@@ -139,7 +139,7 @@ def _share_below(values: Floats, others: Floats) -> Floats:
     """Share of `others` below each value, ties half."""
     ranked = np.sort(others)
     low, high = np.searchsorted(ranked, values, "left"), np.searchsorted(ranked, values, "right")
-    return np.asarray((low + high) / 2 / len(others))
+    return (low + high) / 2 / len(others)
 
 
 @lru_cache(maxsize=24)  # 13 MB for 805 prompts

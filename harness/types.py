@@ -188,12 +188,12 @@ class Decoding:
 class TokenColumns:
     """Per-token columns of N rows, flat with offsets: row i is [offsets[i], offsets[i + 1])."""
 
-    offsets: Annotated[Ints, "N1"]
+    offsets: Annotated[Ints, "N1"]  # N + 1 of them
     token_ids: Annotated[Ints, "T"]
     logprobs: Annotated[NDArray[np.float32], "T"]  # nats
     top_ids: Annotated[NDArray[np.int32], "T K"]  # most probable first
     top_logprobs: Annotated[NDArray[np.float32], "T K"]  # nats
-    byte_ends: Annotated[Ints, "T"] | None = None  # where tokens end in UTF-8, if known
+    byte_ends: Annotated[Ints, "T"] | None = None  # ends of tokens in its text's UTF-8, where known
     vocabulary: str = ""  # digest of the tokenizer's: ids mean the same where it is equal
     # id -> token as its tokenizer writes it, for all ids above; empty where nobody said
     names: Mapping[int, str] = field(default_factory=dict)
@@ -205,8 +205,7 @@ class Outputs:
 
     request: Annotated[Ints, "N"]  # index into RequestSet.requests
     kind: tuple[Kind, ...]  # (N,)
-    # tokens generated, or scored; 0 for recorded answers whose tokens are unknown
-    n_tokens: Annotated[Ints, "N"]
+    n_tokens: Annotated[Ints, "N"]  # generated, or scored; 0 where recorded answers do not say
     text: tuple[str | None, ...]  # generate
     stop: tuple[str | None, ...]  # generate: "eos", "length", "stop", "unknown"
     logprob_nats: Annotated[Floats, "N"]  # score and read (-inf: probability 0); else NaN

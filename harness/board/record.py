@@ -184,6 +184,7 @@ class RunRecord:
     work: tuple[WorkCount, ...] = ()
     warnings: tuple[str, ...] = ()  # board.cautions of the record; of a sweep, those of its jobs
     variants: tuple[str, ...] = ()  # swept keys
+    columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     jobs: tuple[JobRecord, ...] = ()  # of a sweep
 
     @property

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.api import results_folder
 from harness.board.numerals import estimate, number
 from harness.board.record import RunRecord
 from harness.board.runs import RunDifference, compare_runs, job_of
-from harness.board.saved import read_record
+from harness.board.saved import read_record, results_folder
 from harness.board.tables import runs_table
 from harness.cli.tools import Parser
 from harness.console.columns import in_columns, shortened

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -34,21 +36,34 @@ _ELSEWHERE = (
 _SHOWN = ("--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc")
 
 
-def refuse_credentials_in(words: Sequence[str]) -> None:
+def refuse_credentials_in(words: Sequence[str]) -> set[RunMode | None]:
     """Looks at a command line, and at every configuration that it composes, before anything is written.
 
+    What they say of `hydra.mode`; empty where they could not be composed.
     Raises DistillbenchError with one line for every credential. Any other fault is left to those who run the words.
     """
     _raise(override_faults(words))
+    modes: set[RunMode | None] = set()
     if not set(words) & set(_SHOWN):
         with contextlib.suppress(*_ELSEWHERE):
-            _raise(
-                [
-                    fault
-                    for config, folders in _composed(words)
-                    for fault in _faults(config, folders)
-                ]
-            )
+            composed = list(_composed(words))
+            _raise([fault for config, folders in composed for fault in _faults(config, folders)])
+            modes = {config["hydra"].get("mode") for config, _ in composed if "hydra" in config}
+    return modes
+
+
+@contextlib.contextmanager
+def mode_known(modes: Collection[RunMode | None]) -> Iterator[None]:
+    """Hydra composes a command line once more only to learn its mode: where that is known it is told."""
+    if len(modes) != 1:
+        yield
+        return
+    (mode,), asked = modes, Hydra.get_mode
+    setattr(Hydra, "get_mode", lambda *_, **__: mode)  # noqa: B010 - unknown to the types of Hydra
+    try:
+        yield
+    finally:
+        setattr(Hydra, "get_mode", asked)  # noqa: B010
 
 
 def refuse_credentials(config: Mapping[str, Any], folders: Sequence[Path]) -> None:

@@ -68,7 +68,7 @@ def typed_run(
         conditions=gate.conditions or (), baseline=_place(gate.baseline),
         objective=asked.objective, settings=settings or {},
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
-        comparability=asked.comparability,
+        comparability=asked.comparability, columns=asked.columns,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))

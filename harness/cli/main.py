@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.cli import conffiles, streams, sweep
 from harness.cli.again import report_again
 from harness.cli.comparing import compare_results
-from harness.cli.composition import keep, refuse_credentials, refuse_credentials_in
+from harness.cli.composition import keep, mode_known, refuse_credentials, refuse_credentials_in
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
 from harness.cli.listing import list_names
@@ -98,10 +98,11 @@ def _accept_lazy_help() -> None:
 def _command() -> int:
     """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
     line = in_order(planned(sys.argv[1:]))
-    refuse_credentials_in([*line.flags, *line.overrides])
+    modes = refuse_credentials_in([*line.flags, *line.overrides])
     check(line)
     sys.argv[1:] = [*line.flags, *marked(line.overrides)]
-    ending = ended(_hydra)
+    with mode_known(modes):
+        ending = ended(_hydra)
     begun = sweep.begun()
     return ending.code if begun is None else sweep.finish(begun, ending)
 

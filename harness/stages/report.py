@@ -12,8 +12,9 @@ from pathlib import Path
 
 from harness.board.answers import Read
 from harness.board.board import Board, make_board
+from harness.board.closing import closing_lines
 from harness.board.record import CollectionRecord, RunRecord
-from harness.console.progress import stage
+from harness.console.progress import say, stage
 from harness.console.secrets import redacted
 from harness.exports import AbstractExporter
 from harness.panel.side import Side
@@ -28,12 +29,14 @@ from harness.types import RequestSet
 def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
     """Path of index.html in `folder`, where every exporter writes its files; `read` reaches the stored answers.
 
-    They are made beside the folder and moved into it whole; the page comes last, and then, one by one, what the
-    user's own exporters make: a fault in one of them loses nothing. A figure that cannot be drawn is left out, which
-    `lacks_figures` tells afterwards.
+    What the page says first is said here as well. The files are made beside the folder and moved into it whole; the
+    page comes last, and then, one by one, what the user's own exporters make: a fault in one of them loses nothing. A
+    figure that cannot be drawn is left out, which `lacks_figures` tells afterwards.
     """
     board, own = make_board(redacted(record), read), outside_kinds("exports")
     board = replace(board, undrawn=undrawable(board, _failures(folder)))
+    for line in closing_lines(board):
+        say(line)
     for some in ([kind for kind in kinds("exports") if kind not in own], *([kind] for kind in own)):
         _export(some, board, folder)
     return folder / "index.html"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -71,21 +72,25 @@ def run_of(tmp_path: Path, **changes: Any) -> Run:
 
 def composed(content: Mapping[str, Any], tmp_path: Path) -> dict[str, Any]:
     """config.yaml, the greedy decoding and a matrix in one mapping, with all paths under tmp_path."""
-    base = OmegaConf.load(packaged("conf") / "config.yaml")
-    for key in ("defaults", "hydra", "paths"):
-        del base[key]
+    base, decoding = _own_files()
     paths: dict[str, Any] = {
         "results": str(tmp_path / "results"), "cache": str(tmp_path / "cache"), "data": str(tmp_path / "data"),
         "datasets": None, "tasks": [], "lock": True,
     }  # fmt: skip
-    parts = {
-        "decoding": OmegaConf.load(packaged("conf") / "decoding/greedy.yaml"),
-        "gate": {"conditions": []},
-    }
+    parts = {"decoding": decoding, "gate": {"conditions": []}}
     merged = OmegaConf.merge(base, parts, {"paths": paths}, content)
     container = OmegaConf.to_container(merged, resolve=True)
     assert isinstance(container, dict)
     return {str(k): v for k, v in container.items()}
+
+
+@cache
+def _own_files() -> tuple[Any, Any]:
+    """config.yaml without what is Hydra's or a place, and the greedy decoding; read once, only to be merged."""
+    base = OmegaConf.load(packaged("conf") / "config.yaml")
+    for key in ("defaults", "hydra", "paths"):
+        del base[key]
+    return base, OmegaConf.load(packaged("conf") / "decoding/greedy.yaml")
 
 
 def inside(

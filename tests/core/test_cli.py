@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
 
 from tests.core.running import command, inside, matrix, write_data
@@ -62,7 +63,7 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
         ("limits=3", "'limits' is unknown; did you mean 'limit'?"),
         (
             "stages=[scor]",
-            "key stages[0]: expected one of 'collect', 'score', 'report', 'gate', got 'scor'",
+            "key stages[0]: expected one of 'build', 'plan', 'collect', 'score', 'report', 'gate', got 'scor'",
         ),
         ("only.tasks=[gsm9k]", "'gsm9k' is unknown; did you mean 'gsm8k'?"),
         ("only.metrics=[cappa]", "'cappa' is unknown; did you mean 'capa'?"),
@@ -104,6 +105,24 @@ def test_a_sweep_makes_one_page_with_the_swept_key_as_a_column(tmp_path: Path) -
     assert 'id="sample-browser"' in page, "answers are read from the store by key"
 
 
+def test_a_command_line_is_composed_for_the_look_at_it_and_for_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose, composed = ConfigLoaderImpl.load_configuration, list[Any]()
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        composed.append(compose(*args, **kwargs))
+        return composed[-1]
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", counted)
+    code, said = small(tmp_path, "stages=[collect]")
+    assert (code, len(composed)) == (0, 2), said
+    assert not (tmp_path / "results" / "sweeps").exists()
+    code, said = small(tmp_path, "stages=[collect]", hydra={"mode": "MULTIRUN"})
+    assert code == 0, said
+    assert (tmp_path / "results" / "sweeps").is_dir(), "a file may ask for a sweep"
+
+
 def test_a_key_of_one_s_own_may_stand_in_other_values(tmp_path: Path) -> None:
     code, said = small(tmp_path, "+far=5", "limit=${far}", "stages=[collect]")
     assert code == 0, said
@@ -123,7 +142,7 @@ def test_a_file_that_is_no_yaml_is_one_clear_line(tmp_path: Path, name: str) -> 
     content = matrix(models={"damaged": None}, pairs=[], controls=[])
     write_data(tmp_path / "data")
     chosen = "damaged" if name.startswith("matrix") else "small"
-    done = command(tmp_path, f"matrix={chosen}", files={"matrix/small": content})
+    done = inside(tmp_path, f"matrix={chosen}", files={"matrix/small": content})
     assert done.returncode == 2, done.stderr
     assert "expected YAML, got a damaged file" in done.stderr
     assert "damaged.yaml" in done.stderr
@@ -144,7 +163,7 @@ def gated(tmp_path: Path, *words: str, gate: Any = STRICT, head: str = "") -> tu
     path = tmp_path / "conf" / "gate" / "headed.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(head + OmegaConf.to_yaml(OmegaConf.create(gate)))
-    done = command(
+    done = inside(
         tmp_path, "matrix=small", "gate=headed" if head else "gate=strict", *words, files=files
     )
     assert "Traceback" not in done.stderr, done.stderr

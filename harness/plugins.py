@@ -46,13 +46,13 @@ def contract(package: str) -> type[Any]:
 
 
 def kinds(package: str) -> list[str]:
-    """Names of the plug-ins in harness/<package> and in the folders that are used besides."""
+    """Names of the plug-ins in harness/<package> and in the user's own folders."""
     modules = pkgutil.iter_modules(_package(package).__path__)
     return sorted(m.name for m in modules if not m.name.startswith("_"))
 
 
 def outside_kinds(package: str) -> list[str]:
-    """Names of the plug-ins in the folders that are used besides harness/<package>."""
+    """Names of the plug-ins in the user's own folders."""
     names = {name for folder in _outside(package) for name in _modules(folder)}
     return [kind for kind in kinds(package) if kind in names]
 
@@ -190,8 +190,8 @@ def _modules(folder: Path) -> dict[str, Path]:
     """Name -> file, or folder, of every module in a folder."""
     if not folder.is_dir():
         return {}
-    found = [p for p in folder.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()]
-    return {p.stem: p for p in sorted(found) if p.stem != "__init__"}
+    modules = [p for p in folder.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()]
+    return {p.stem: p for p in sorted(modules) if p.stem != "__init__"}
 
 
 def _folder_faults(folder: Path) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.board.board import make_board
 from harness.board.record import RunRecord
-from harness.board.saved import RUN, read_record
+from harness.board.saved import read_record, results_folder
 from harness.board.tables import (
     Table,
     changes_table,
@@ -19,7 +19,6 @@ from harness.board.tables import (
     runs_table,
     scores_table,
 )
-from harness.types import DistillbenchError
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def load(path: str | Path) -> Results:
 
     Raises DistillbenchError where no run has left its files there.
     """
-    board = make_board(read_record(_folder(Path(path))))
+    board = make_board(read_record(results_folder(Path(path))))
     record = board.record
     return Results(
         title=record.title,
@@ -67,14 +66,3 @@ def compare(a: str | Path | Results, b: str | Path | Results) -> pd.DataFrame:
 
 def _frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(table.columns())
-
-
-def _folder(path: Path) -> Path:
-    """The folder in which the run's files lie."""
-    places = (path.parent if path.name == RUN else path, path / "report")
-    for place in places:
-        if (place / RUN).is_file():
-            return place
-    raise DistillbenchError(
-        f"{path}: expected a folder with results, its report, or a {RUN}; found none of them"
-    )

@@ -17,7 +17,7 @@ from harness.panel.topics import Column, Topic
 from harness.stats.controls import evidence, one_per_lineage
 from harness.stats.means import cluster_codes, mean_error, t_two_sided_p
 from harness.stats.multiple import benjamini_hochberg, holm
-from harness.types import Score
+from harness.types import Better, Score
 
 _TOLD_APART = 0.05  # adjusted two-sided p below which two students count as different
 
@@ -256,11 +256,22 @@ def told_apart(change: Change) -> bool:
     return change.p_adjusted < _TOLD_APART
 
 
-def outcome(change: Change) -> Literal["better", "worse", "not told apart"]:
+Verdict = Literal["better", "worse", "different", "not told apart"]
+
+
+def outcome(change: Change) -> Verdict:
     """Whether a student is significantly better or worse than the model that it is compared with."""
-    if not told_apart(change) or change.better == "none":
+    said = decide(change.difference, change.p_adjusted, change.better)
+    return "not told apart" if said == "different" else said
+
+
+def decide(difference: float, p_adjusted: float, better: Better) -> Verdict:
+    """What a paired difference says, corrected for its family; "different" where neither end is better."""
+    if not p_adjusted < _TOLD_APART:
         return "not told apart"
-    return "better" if (change.difference > 0) == (change.better == "higher") else "worse"
+    if better == "none":
+        return "different"
+    return "better" if (difference > 0) == (better == "higher") else "worse"
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ COLLECTION: tuple[Field[CollectionRecord], ...] = (
     Field("n_empty", lambda c: c.marks.n_empty if c.marks else None),
     Field("n_cut", lambda c: c.endings.n_cut if c.endings else None),
     Field("n_looks_cut", lambda c: c.endings.n_looks_cut if c.endings else None),
+    Field("n_no_full_stop", lambda c: c.endings.n_no_stop if c.endings else None),
     Field("n_wrong", lambda c: c.endings.n_wrong if c.endings else None),
     Field("n_wrong_cut", lambda c: c.endings.n_wrong_cut if c.endings else None),
     *attributes("n_tokens", "wall_s"),
@@ -75,7 +76,7 @@ RUN_DIFFERENCE: tuple[Field[RunDifference], ...] = (
     *attributes("metric", "task", "student", "teacher", "base", "unit"),
     Field("value_a", lambda d: d.first),
     Field("value_b", lambda d: d.second),
-    *attributes("difference", "low", "high", "p", "n", "reason"),
+    *attributes("difference", "low", "high", "p", "p_adjusted", "n", "outcome", "reason"),
 )
 
 # The leaderboard: what stands before the measures, what stands for each of them, what stands after.

@@ -53,8 +53,9 @@ class Comparison:
     # Holm within one metric, teacher and base; board.claims adds Benjamini-Hochberg across the leaderboard
     p_adjusted: float
     n: int
-    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit
-    detectable: float
+    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit; None = so few
+    # prompts that not even the largest is detectable
+    detectable: float | None
     variant: Variant = ()
 
 
@@ -74,10 +75,13 @@ class Change:
     p: float  # two-sided, paired
     p_adjusted: float  # Holm within one metric, teacher, base and kind of question
     n: int  # prompts that both have
-    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit
-    detectable: float
-    n_won: int  # prompts on which the student is better than the other
-    n_lost: int  # prompts on which it is worse
+    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit; None = so few
+    # prompts that not even the largest is detectable
+    detectable: float | None
+    n_won: (
+        int | None
+    )  # prompts on which the student is better than the other; None if neither end is better
+    n_lost: int | None  # prompts on which it is worse
     unit: str
     better: Better
     variant: Variant = ()
@@ -130,7 +134,7 @@ class CollectionRecord:
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
     n_cut_prompts: int = 0  # prompts that did not fit and were shortened
-    # what its replies have in common besides what they say; None = no replies, or a further sample
+    # what a program may have left in its replies; None = no replies, or a further sample
     marks: Marks | None = None
     endings: Endings | None = None  # how its replies ended; None as for marks
     answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
@@ -180,6 +184,7 @@ class RunRecord:
     work: tuple[WorkCount, ...] = ()
     warnings: tuple[str, ...] = ()  # board.cautions of the record; of a sweep, those of its jobs
     variants: tuple[str, ...] = ()  # swept keys
+    columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     jobs: tuple[JobRecord, ...] = ()  # of a sweep
 
     @property

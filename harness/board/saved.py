@@ -49,6 +49,17 @@ def write_record(record: RunRecord, folder: Path) -> None:
     pq.write_table(_influence_of(record, scores), folder / INFLUENCE, compression="zstd")
 
 
+def results_folder(path: Path) -> Path:
+    """The folder in which a run's files lie. Raises DistillbenchError where there is none."""
+    places = (path.parent if path.name == RUN else path, path / "report")
+    for place in places:
+        if (place / RUN).is_file():
+            return place
+    raise DistillbenchError(
+        f"{path}: expected a folder with results, its report, or a {RUN}; found none of them"
+    )
+
+
 def read_record(folder: Path) -> RunRecord:
     """The record stored in the folder; raises DistillbenchError if the files are not those of a run."""
     rest, rows = (

@@ -68,7 +68,7 @@ def typed_run(
         conditions=gate.conditions or (), baseline=_place(gate.baseline),
         objective=asked.objective, settings=settings or {},
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
-        comparability=asked.comparability,
+        comparability=asked.comparability, columns=asked.columns,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -145,6 +145,8 @@ def _gate_of(
         faults.append(str(error))
         return Gate()
     faults += name_faults(gate, chosen, settings)
+    if "plan" in asked.stages:
+        return gate
     if gate.conditions and "gate" not in asked.stages:
         faults.append(
             f"gate{' ' + chosen if chosen else ''}: no condition was looked at: `gate` is not among the stages; "
@@ -294,16 +296,16 @@ def _with_lineages(
 
 def _kept_controls(controls: Sequence[Control], only: Only) -> tuple[Control, ...]:
     """Controls that are kept, for those of their teachers that are; one whose teachers are all gone goes too."""
-    kept = [
+    chosen = [
         (c, tuple(t for t in c.teachers if _kept(t, only.models)))
         for c in controls
         if _kept(c.model, only.models)
     ]
-    return tuple(replace(c, teachers=left) for c, left in kept if left or not c.teachers)
+    return tuple(replace(c, teachers=left) for c, left in chosen if left or not c.teachers)
 
 
 def _use_plugins(paths: Paths, faults: list[str]) -> None:
-    """Has the run's own plug-ins found; raises DistillbenchError where they are at fault: names come after."""
+    """Makes the run's own plug-ins known, before names are looked up; raises DistillbenchError for unusable ones."""
     try:
         use_folders(paths.plugins)
         check_outside("figures", "exports")

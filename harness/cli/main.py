@@ -21,10 +21,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.cli import conffiles, streams, sweep
 from harness.cli.again import report_again
+from harness.cli.comparing import compare_results
 from harness.cli.composition import keep, mode_known, refuse_credentials, refuse_credentials_in
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
-from harness.cli.words import MULTIRUN, check, drop_marked, in_order, marked
+from harness.cli.listing import list_names
+from harness.cli.words import MULTIRUN, check, drop_marked, in_order, marked, planned
 from harness.console.progress import say
 from harness.console.secrets import guard_logs
 from harness.plan.run import Configuration
@@ -33,6 +35,7 @@ from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Outc
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
+_COMMANDS = {"report": report_again, "compare": compare_results, "list": list_names}
 _NO_LIST = "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
 # of launchers and sweepers that people have
 _PACKAGES = {
@@ -68,8 +71,8 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _accept_lazy_help()
-    if sys.argv[1:2] == ["report"]:
-        sys.exit(coded(lambda: report_again(sys.argv[2:])))
+    if command := _COMMANDS.get("".join(sys.argv[1:2])):
+        sys.exit(coded(lambda: command(sys.argv[2:])))
     guard_logs()
     try:
         code = coded(_command)
@@ -94,7 +97,7 @@ def _accept_lazy_help() -> None:
 
 def _command() -> int:
     """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
-    line = in_order(sys.argv[1:])
+    line = in_order(planned(sys.argv[1:]))
     modes = refuse_credentials_in([*line.flags, *line.overrides])
     check(line)
     sys.argv[1:] = [*line.flags, *marked(line.overrides)]
@@ -258,10 +261,10 @@ def _own_folders() -> list[Path]:
 def _keys(parent: str) -> list[str]:
     """Keys of config.yaml under a dotted name; empty where it has none."""
     node = OmegaConf.load(packaged("conf") / "config.yaml")
-    found = OmegaConf.select(node, parent) if parent else node
+    section = OmegaConf.select(node, parent) if parent else node
     return (
-        [str(k) for k in found if k not in ("defaults", "hydra")]
-        if isinstance(found, DictConfig)
+        [str(k) for k in section if k not in ("defaults", "hydra")]
+        if isinstance(section, DictConfig)
         else []
     )
 

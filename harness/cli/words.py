@@ -20,6 +20,7 @@ from harness.types import DistillbenchError
 
 MULTIRUN = frozenset({"-m", "--multirun"})
 _DELETED = "~deleted~"
+_LOADING = ("load=true", "load=True")
 _GROUPS = ("decoding", "gate", "matrix")
 _PATH_FLAGS = ("--config-path", "-cp")
 _FOLDER_FLAGS = ("--config-dir", "-cd", *_PATH_FLAGS)
@@ -61,6 +62,15 @@ def in_order(words: Sequence[str]) -> Line:
             first.append(left.pop(0))
         _check_path(name, value)
     return Line(first, rest)
+
+
+def planned(words: Sequence[str]) -> list[str]:
+    """The words of a run, those of `distillbench plan ...` as the stages that only say what a run would do."""
+    if "".join(words[:1]) != "plan":
+        return list(words)
+    rest = [word for word in words[1:] if word not in _LOADING]
+    stages = "[build,plan]" if len(rest) < len(words) - 1 else "[plan]"
+    return [*rest, f"stages={stages}"]
 
 
 def check(line: Line) -> None:

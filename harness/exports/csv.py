@@ -17,11 +17,11 @@ class Csv(AbstractExporter):
 
     def export(self, board: Board, folder: Path) -> None:
         """Writes the tables."""
-        _write(scores_table(board.record), folder / "scores.csv")
-        _write(changes_table(board.record), folder / "changes.csv")
-        _write(leaderboard_table(board), folder / "leaderboard.csv")
+        write_table(scores_table(board.record), folder / "scores.csv")
+        write_table(changes_table(board.record), folder / "changes.csv")
+        write_table(leaderboard_table(board), folder / "leaderboard.csv")
 
 
-def _write(table: Table, path: Path) -> None:
+def write_table(table: Table, path: Path) -> None:
     with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(table.csv_rows())

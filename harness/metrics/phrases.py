@@ -39,7 +39,7 @@ def own_scores(teacher: Floats, other: Floats, room: Floats, other_room: Floats)
     prior = weight * (teacher + other + 0.5) / (room + other_room + 1)
     first, second = teacher + prior, other + prior
     odds = [np.log(x / (n + weight - x)) for x, n in ((first, room), (second, other_room))]
-    return np.asarray((odds[0] - odds[1]) / np.sqrt(1 / first + 1 / second))
+    return (odds[0] - odds[1]) / np.sqrt(1 / first + 1 / second)
 
 
 class Chosen(NamedTuple):
@@ -82,22 +82,22 @@ def choose(
         theirs = group.sum(lambda r: totals(r, wanted, rows))
         their_room = group.sum(lambda r: _room(r, wanted, rows))
         scores = np.minimum(scores, own_scores(mine, theirs, room, their_room))
-    kept: list[int] = []
+    places: list[int] = []
     names: list[str] = []
     table = (counts(reading, wanted, rows) > 0).astype(np.float64)
     clear = np.flatnonzero(scores >= CLEAR)
     for k in clear[np.lexsort((wanted.codes[clear], -scores[clear], ~wanted.edges[clear]))]:
-        if len(kept) == number or (wanted.edges[k] and len(kept) >= number // 2):
+        if len(places) == number or (wanted.edges[k] and len(places) >= number // 2):
             continue
         name = spelled(wanted.codes[k], teacher.texts, reading)
         alike = any(
             _shared(name, n) and _overlap(table[:, k], table[:, j]) > _ALIKE
-            for n, j in zip(names, kept, strict=True)
+            for n, j in zip(names, places, strict=True)
         )
         if not alike and not any(c.isdigit() for c in name):
-            kept.append(int(k))
+            places.append(int(k))
             names.append(name)
-    rows_of = np.array(kept, dtype=np.int64)
+    rows_of = np.array(places, dtype=np.int64)
     chosen = Wanted(wanted.codes[np.sort(rows_of)], wanted.edges[np.sort(rows_of)])
     return Chosen(tuple(names), chosen, tuple(np.argsort(np.argsort(rows_of)).tolist()))
 
@@ -213,7 +213,7 @@ def _rates(everyone: AlignedTexts, chosen: Chosen, rows: tuple[int, ...]) -> dic
 def _rate(texts: Texts, chosen: Chosen, rows: tuple[int, ...]) -> Floats:
     words = np.maximum(texts.n_words[list(rows)], SHORT)[:, None] / 100
     table = _counted(texts.reading, chosen.wanted, rows)
-    return np.asarray((table / np.where(chosen.wanted.edges, 1.0, words))[:, list(chosen.order)])
+    return (table / np.where(chosen.wanted.edges, 1.0, words))[:, list(chosen.order)]
 
 
 @lru_cache(maxsize=256)

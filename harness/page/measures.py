@@ -1,4 +1,4 @@
-"""Tables of every measure, of missing numbers with their reasons, and of how the run was made. Pure."""
+"""Tables of every measure, and of how the run was made. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from harness.board.record import (
     Variant,
     settings_among,
 )
+from harness.board.subjects import Role, roles_in
 from harness.board.tables import ordered
 from harness.panel.prompts import is_category
 from harness.panel.topics import Topic
@@ -44,15 +45,6 @@ class Measure:
     rows: tuple[tuple[str, str, tuple[Score | None, ...]], ...]  # (part, task, a score per column)
     left_out: int  # rows and columns that are in scores.csv only
     plots: tuple[str, ...]  # metric names to draw
-
-
-@dataclass(frozen=True)
-class Hole:
-    """Numbers that are missing for the same reason."""
-
-    metric: str
-    reason: str
-    places: tuple[str, ...]  # "student on task"
 
 
 def measures(board: Board) -> list[Measure]:
@@ -89,22 +81,6 @@ def _measure(
 
 def _key(score: Score) -> tuple[str, str, Variant]:
     return score.student, score.teacher, score.variant
-
-
-def holes(record: RunRecord) -> list[Hole]:
-    """Missing numbers, grouped by metric and reason, the largest group first."""
-    places: dict[tuple[str, str], list[str]] = {}
-    for score in ordered(record.scores):
-        if score.value is None:
-            who = f"{score.student} ← {score.teacher}" if score.teacher else score.student
-            swept = "".join(f", {k}={v}" for k, v in score.variant)
-            where = f"{who} on {score.task}{swept}"
-            places.setdefault((score.metric.split("/")[0], score.reason), []).append(where)
-    gathered = [
-        Hole(metric, reason, tuple(dict.fromkeys(where)))
-        for (metric, reason), where in places.items()
-    ]
-    return sorted(gathered, key=lambda h: (-len(h.places), h.metric, h.reason))
 
 
 @dataclass(frozen=True)
@@ -147,32 +123,40 @@ class Described:
     name: str
     settings: tuple[str, ...]  # () = all
     facts: Facts
+    roles: tuple[Role, ...] = ()  # of a model
 
 
 def described_models(record: RunRecord) -> list[Described]:
-    """Every model with its facts, once for each of its versions."""
-    return _described([(v, run.models) for v, run in record.runs().items()])
+    """Every model with its facts and roles, once for each of its versions."""
+    runs = record.runs().items()
+    return _described(
+        [(v, {m: (f, roles_in(run, m)) for m, f in run.models.items()}) for v, run in runs]
+    )
 
 
 def described_tasks(record: RunRecord) -> list[Described]:
     """Every task with its facts, once for each of its versions."""
-    return _described([(v, run.tasks) for v, run in record.runs().items()])
+    runs = record.runs().items()
+    return _described([(v, {t: (f, ()) for t, f in run.tasks.items()}) for v, run in runs])
 
 
-def _described(runs: Sequence[tuple[Variant, Mapping[str, Facts]]]) -> list[Described]:
-    owners: dict[str, list[tuple[Facts, list[Variant]]]] = {}
+Version = tuple[Facts, tuple[Role, ...]]
+
+
+def _described(runs: Sequence[tuple[Variant, Mapping[str, Version]]]) -> list[Described]:
+    owners: dict[str, list[tuple[Version, list[Variant]]]] = {}
     for variant, named in runs:
-        for name, facts in named.items():
+        for name, version in named.items():
             versions = owners.setdefault(name, [])
-            same = next((own for known, own in versions if known == facts), None)
+            same = next((own for known, own in versions if known == version), None)
             if same is None:
-                versions.append((facts, [variant]))
+                versions.append((version, [variant]))
             else:
                 same.append(variant)
     return [
-        Described(name, settings_among(own, [variant for variant, _ in runs]), facts)
+        Described(name, settings_among(own, [variant for variant, _ in runs]), *version)
         for name, versions in owners.items()
-        for facts, own in versions
+        for version, own in versions
     ]
 
 

@@ -1,14 +1,15 @@
-"""Which models are controls, and their weights: the null of every measure that uses them. Defined here only.
+"""Which models are controls, and their weights: the null of every measure that uses them.
 
 A control is listed for the teacher, is not part of the pair, is of another lineage than student and teacher, and
 answered at least nine in ten of the prompts that the pair's sides share. Models of one lineage are not
-independent witnesses: together they weigh as much as a lineage with one model.
+independent: together they weigh as much as a lineage with one model. The mark "above the controls" of the page
+compares with one value per lineage (`board/claims`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def covering(
     return tuple(sorted(enough, key=lambda c: c.model))
 
 
-def lineage_weights(lineages: Sequence[str]) -> Floats:
+def lineage_weights(lineages: Sequence[str]) -> Annotated[Floats, "m"]:
     """(m,) 1 / number of models of the same lineage: every lineage weighs 1."""
     return np.array([1 / lineages.count(x) for x in lineages], dtype=np.float64)
 

@@ -16,7 +16,7 @@ from harness.panel.panel import Panel
 from harness.panel.prompts import Aligned, share
 from harness.panel.side import Side, once
 from harness.text.clean import clean
-from harness.text.cut import MOST_CUT, Ending, ending
+from harness.text.cut import MOST_CUT, Ending, ending, settle
 from harness.text.segment import Reading, read
 from harness.types import Ints, Outputs, RequestSet, Unavailable
 
@@ -40,7 +40,7 @@ class Reply(NamedTuple):
     @property
     def is_cut(self) -> bool:
         """Whether it ends before it is complete, as far as can be told."""
-        return self.ending != "complete"
+        return self.ending in ("cut", "looks cut")
 
 
 @once
@@ -61,7 +61,8 @@ def replies_of(asked: RequestSet, outputs: Outputs) -> dict[str, Reply]:
             end = ending(cleaned.text, stop, is_open=cleaned.is_open)
             reply = Reply(cleaned.text, cleaned.trace, text, stop, end, cleaned.is_open)
             given[asked.prompts[request.prompt].id] = reply
-    return given
+    ended = settle([reply.ending for reply in given.values()])
+    return {i: r._replace(ending=end) for (i, r), end in zip(given.items(), ended, strict=True)}
 
 
 @once

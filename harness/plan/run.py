@@ -15,7 +15,8 @@ from harness.schema import Bound
 from harness.tasks import AbstractTask
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
-Stage = Literal["collect", "score", "report", "gate"]
+Stage = Literal["build", "plan", "collect", "score", "report", "gate"]
+# of a whole run; "plan" stands alone and says what would be done, after "build" with all requests known
 STAGES: tuple[Stage, ...] = ("collect", "score", "report", "gate")
 # columns of scores.csv that tell one row from another
 SCORE_NAMES = ("metric", "task", "student", "teacher", "base", "unit", "better")
@@ -144,6 +145,7 @@ class Configuration:
     metrics: Named = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     controls: _Controls = ()
+    columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
@@ -174,6 +176,7 @@ class Run:
         None  # reference scores of the gate; None = those that come with distillbench
     )
     objective: Objective | None = None
+    columns: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values

@@ -18,6 +18,7 @@ class Work:
 
     tokens: float  # read, plus those written where a request states a maximum
     open_ended: int  # requests whose length the decoding states
+    written: int = 0  # tokens that the others may write at most
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,16 @@ class Summary:
             for kind, work in self.work.items()
         }
 
+    def tokens_at_most(self, decoding: Decoding) -> float:
+        """Tokens that are read, about, and written, at most."""
+        return sum(
+            work.tokens
+            - written_tokens(work.written)
+            + work.written
+            + work.open_ended * decoding.max_new_tokens
+            for work in self.work.values()
+        )
+
 
 def summarize(requests: RequestSet, asks: str) -> Summary:
     """The summary of a request set that was built."""
@@ -117,12 +128,14 @@ def summary_from_json(values: Mapping[str, Any]) -> Summary:
 
 
 def _work(requests: Sequence[Request]) -> dict[Kind, Work]:
-    found: dict[Kind, Work] = {}
+    work: dict[Kind, Work] = {}
     for request in requests:
-        so_far = found.get(request.kind, Work(0.0, 0))
+        so_far = work.get(request.kind, Work(0.0, 0))
         open_ended = request.kind == "generate" and request.max_new_tokens is None
-        stated = written_tokens(request.max_new_tokens or 0) if request.kind == "generate" else 0.0
-        found[request.kind] = Work(
-            so_far.tokens + read_tokens(request) + stated, so_far.open_ended + open_ended
+        stated = (request.max_new_tokens or 0) if request.kind == "generate" else 0
+        work[request.kind] = Work(
+            so_far.tokens + read_tokens(request) + written_tokens(stated),
+            so_far.open_ended + open_ended,
+            so_far.written + stated,
         )
-    return found
+    return work

@@ -58,8 +58,9 @@ def endings_of(given: Mapping[str, Reply], right: Mapping[str, bool]) -> Endings
     """How replies ended; `right`: prompt id -> whether a graded one is right, empty where none is graded so."""
     kinds = Counter(r.ending for r in given.values())
     wrong = [i for i in given if right.get(i) is False]
-    counts = (len(wrong), sum(given[i].is_cut for i in wrong)) if right else (None, None)
-    return Endings(len(given), kinds["cut"], kinds["looks cut"], *counts)
+    n_wrong, n_cut = (len(wrong), sum(given[i].is_cut for i in wrong)) if right else (None, None)
+    guessed = kinds["looks cut"], n_wrong, n_cut, kinds["no full stop"]
+    return Endings(len(given), kinds["cut"], *guessed)
 
 
 def count_marks(plan: Plan, store: Store) -> Made:

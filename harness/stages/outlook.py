@@ -14,6 +14,11 @@ def outlook(plan: Plan, store: Store) -> list[str]:
     """One line for everything that a user may want to change before it takes its time; none where all is collected."""
     if all(store.has(c.key) for c in plan.collections):
         return []
+    return forewarned(plan, store)
+
+
+def forewarned(plan: Plan, store: Store) -> list[str]:
+    """The same lines, whatever is collected."""
     return [*_not_comparable(Library(plan, store)), *_few_prompts(plan), *_unused_templates(plan)]
 
 

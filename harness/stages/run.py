@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
+from harness.console.columns import in_columns
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
 from harness.plan.collections import Plan
@@ -21,8 +22,9 @@ from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
 from harness.stages.outlook import outlook
+from harness.stages.preview import HEADS, planned, preview
 from harness.stages.record import count_work, make_record
-from harness.stages.report import stored_answers, write_report
+from harness.stages.report import lacks_figures, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
 from harness.store.store import Store
@@ -58,10 +60,13 @@ class Outcome:
 
 
 def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
-    """Runs the stages that were asked for; `alone` = False leaves the page and all remarks to the end of the sweep.
+    """Runs the stages that were asked for, or says what they would do.
 
+    alone: False leaves the page and all remarks to the end of the sweep.
     Raises DistillbenchError where the input is wrong.
     """
+    if "plan" in run.stages:
+        return _previewed(run)
     reference = run.baseline or reference
     conditions = gate.applying(run.conditions, run.settings)
     gate.targets(conditions, reference)  # fails now rather than hours later
@@ -89,9 +94,19 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")
     ended = _judged(run, record, _ours(made, code), reference)
-    if alone:
-        _show(ended, run, store)
-    return ended
+    return _shown(ended, run, store) if alone else ended
+
+
+def _previewed(run: Run) -> Outcome:
+    """Says what the run would do."""
+    store = Store(run.paths.results, run.paths.lock)
+    plan = build_requests(run, store).plan if "build" in run.stages else planned(run, store)
+    said = preview(plan, store)
+    for line in (*in_columns([HEADS, *said.rows], range(1, len(HEADS))), *said.notes):
+        say(line)
+    for line in said.warnings:
+        say(f"warning: {line}")
+    return Outcome(DONE, None)
 
 
 def _ours(made: Made, code: int) -> int:
@@ -128,14 +143,17 @@ def _held(n: int) -> str:
     return "its one condition holds" if n == 1 else f"all {n} conditions hold"
 
 
-def _show(ended: Outcome, run: Run, store: Store) -> None:
-    """The page of a run, then its remarks, the gate's last."""
+def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
+    """The outcome, once the page of the run is written and its remarks are said, the gate's last."""
     assert ended.record is not None
+    code = ended.code
     if "report" in run.stages:
         folder = run.paths.results / "report"
         say(f"the page: {write_report(ended.record, folder, stored_answers([store]))}")
+        code = OUR_FAULT if lacks_figures(folder) else code
     for remark in ended.remarks:
         say(remark.line())
+    return replace(ended, code=code)
 
 
 def worst(codes: list[int]) -> int:

@@ -11,7 +11,13 @@ from typing import Literal
 # share of a model's answers above which lengths and endings are those of the limit of tokens
 MOST_CUT = 0.2
 
-Ending = Literal["complete", "cut", "looks cut"]
+# "looks cut" is a guess from the text; "no full stop" is how a model writes, as far as can be told
+Ending = Literal["complete", "cut", "looks cut", "no full stop"]
+
+# Of replies that look cut, the least share that ends where no reply of anybody ends, behind "the" or a comma, for
+# the others to be believed. Seen in AlpacaEval: .34 to .49 of replies cut at 40 words; at most .04 of whole ones
+# whose last full stop was taken away.
+_LEAST_GOING_ON = 0.1
 
 # a line that opens or closes a block of code; ```x``` on one line is none
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}+(?!.*```)|~{3,}+(?!.*~~~))", re.MULTILINE)
@@ -85,6 +91,7 @@ class Endings:
         None  # graded answers that are wrong; None = not graded by right and wrong
     )
     n_wrong_cut: int | None = None  # of these, cut or looking cut
+    n_no_stop: int = 0  # that end without a full stop, as the model writes
 
     @property
     def n_short(self) -> int:
@@ -100,44 +107,63 @@ class Endings:
 def ending(text: str, stop: str, *, is_open: bool = False) -> Ending:
     """How a reply ended: its stop says so ("eos", "length", "stop"), else ("unknown") its text is looked at.
 
-    is_open: what the model thought aloud has no end, so that the reply never came.
+    is_open: what the model thought aloud has no end, so that the reply never came. "no full stop" is for `settle`
+    to judge, which sees the model's other replies.
     """
     if stop == "length" or is_open:
         return "cut"
     if stop in ("eos", "stop"):
         return "complete"
-    return "looks cut" if looks_cut(text) else "complete"
+    return _look(text)
+
+
+def settle(endings: Sequence[Ending]) -> list[Ending]:
+    """What the endings (n,) of one model's replies to a task are, seen together.
+
+    A reply without a full stop at its end looks cut, unless more than one in five of the model's replies look so
+    and hardly any of these ends where nobody stops writing: then that is how the model writes.
+    """
+    n_going_on, n_open = endings.count("looks cut"), endings.count("no full stop")
+    n = n_going_on + n_open
+    if n > MOST_CUT * len(endings) and n_going_on < _LEAST_GOING_ON * n:
+        return list(endings)
+    return ["looks cut" if end == "no full stop" else end for end in endings]
 
 
 def looks_cut(text: str) -> bool:
-    """Whether a reply ends where no complete one does.
+    """Whether a reply ends where hardly any complete one does.
 
     An open block of code, or an end inside a sentence, is a cut; a list whose items have no full stops, a table,
     code, a title, a signature, a result or an answer of a few words is not. Nothing is guessed of scripts without
     full stops. Of the 4830 replies of six models to
     AlpacaEval, some of which are cut, it takes 0.5 to 2 % of a model's for cut.
     """
+    return _look(text) != "complete"
+
+
+def _look(text: str) -> Ending:
+    """How a reply ends by its text: where nobody stops writing, without a full stop, or completely."""
     bare = text.rstrip()
     if not bare:
-        return False
+        return "complete"
     if _has_open_block(bare) or _OPEN_MATH.search(bare):
-        return True
+        return "looks cut"
     line = bare.rsplit("\n", 1)[-1]
     end = line.rstrip(_QUOTES).rstrip() or line
     if _is_empty_item(line, bare):
-        return True
+        return "looks cut"
     tail = end[-_TAIL:]
     if _SMILEY.search(tail) or _ADDRESS.search(tail):
-        return False
+        return "complete"
     if _GOES_ON.search(end):
-        return not _may_end_so(end, bare)
+        return "complete" if _may_end_so(end, bare) else "looks cut"
     last = _base(end)
     if end[-1] in _ENDS or not last.isalnum() or _CHOICE.search(end) or _RETURN.search(line):
-        return False
+        return "complete"
     words = _WORD.findall(end)
     if _dangles(line, words, bare):
-        return True
-    return not _may_stand_open(line, bare.split("\n"), words)
+        return "looks cut"
+    return "complete" if _may_stand_open(line, bare.split("\n"), words) else "no full stop"
 
 
 def _has_open_block(bare: str) -> bool:
@@ -174,7 +200,7 @@ def _may_end_so(end: str, bare: str) -> bool:
 
 
 def _base(end: str) -> str:
-    """The last character of a text that is no vowel sign, accent or other mark on the one before."""
+    """The last character of a text that is not a vowel sign, accent or other mark on the one before."""
     return next((c for c in reversed(end) if unicodedata.category(c) not in ("Mn", "Mc")), end[-1])
 
 

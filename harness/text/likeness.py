@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,12 @@ from harness.types import Floats
 class Similarity(NamedTuple):
     """Similarity of two models' replies, prompt by prompt."""
 
-    total: Floats  # (P,) to the same prompt, in [0, 1]
-    apart: Floats  # (P,) pseudo-values whose mean is the similarity of replies to different prompts
+    total: Annotated[Floats, "P"]  # to the same prompt, in [0, 1]
+    # pseudo-values whose mean is the similarity of replies to different prompts
+    apart: Annotated[Floats, "P"]
 
     @property
-    def content(self) -> Floats:
+    def content(self) -> Annotated[Floats, "P"]:
         """What replies to the same prompt share beyond those to different ones: pseudo-values (P,)."""
         return self.total - self.apart
 
@@ -28,11 +29,11 @@ def similarity(first: Sparse, second: Sparse) -> Similarity:
     apart: a_i = mean over j != i of k(first_i, second_j), b_i the other way round; a_i + b_i - mean is the first-order
     pseudo-value of the mean over all pairs i != j, which is computed exactly.
     """
-    one, two = unit_rows(first), unit_rows(second)
+    first, second = unit_rows(first), unit_rows(second)
     n = first.shape[0]
-    total = row_products(one, two)
-    forth = (_against_sum(one, two) - total) / (n - 1)
-    back = (_against_sum(two, one) - total) / (n - 1)
+    total = row_products(first, second)
+    forth = (_against_sum(first, second) - total) / (n - 1)
+    back = (_against_sum(second, first) - total) / (n - 1)
     return Similarity(total, forth + back - (forth.mean() + back.mean()) / 2)
 
 
@@ -43,7 +44,7 @@ def unit_rows(counts: Sparse) -> Sparse:
     return counts._replace(values=values / norms[counts.rows])
 
 
-def row_products(one: Sparse, two: Sparse) -> Floats:
+def row_products(one: Sparse, two: Sparse) -> Annotated[Floats, "P"]:
     """Products (P,) of equal rows."""
     first, second = (s.rows * s.shape[1] + s.columns for s in (one, two))
     place = np.minimum(np.searchsorted(second, first), max(len(second) - 1, 0))
@@ -54,7 +55,7 @@ def row_products(one: Sparse, two: Sparse) -> Floats:
     ).astype(np.float64)
 
 
-def _against_sum(one: Sparse, two: Sparse) -> Floats:
+def _against_sum(one: Sparse, two: Sparse) -> Annotated[Floats, "P"]:
     """Products (P,) of one's rows with the sum of all rows of two."""
     whole = np.bincount(two.columns, weights=two.values, minlength=two.shape[1])
     return np.bincount(

@@ -63,7 +63,7 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
         ("limits=3", "'limits' is unknown; did you mean 'limit'?"),
         (
             "stages=[scor]",
-            "key stages[0]: expected one of 'collect', 'score', 'report', 'gate', got 'scor'",
+            "key stages[0]: expected one of 'build', 'plan', 'collect', 'score', 'report', 'gate', got 'scor'",
         ),
         ("only.tasks=[gsm9k]", "'gsm9k' is unknown; did you mean 'gsm8k'?"),
         ("only.metrics=[cappa]", "'cappa' is unknown; did you mean 'capa'?"),

@@ -7,15 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar, final
 
 import pytest
 
+from harness.console.progress import News
 from harness.executors import Desk, Ended, Job, Product
 from harness.executors._boundary import carry_out
 from harness.store.store import Store
-from harness.types import Unavailable
+from harness.types import DistillbenchError, Unavailable
 from tests.core.running import REPOSITORY
 from tests.core.simple_jobs import Foreign, job, run
 
@@ -49,6 +51,87 @@ def test_whose_fault_an_exception_is(tmp_path: Path) -> None:
     foreign = Foreign(("k",), "foreign", "foreign", {})
     assert not carry_out(foreign, desk).our_fault  # a KeyError of pyarrow's, where it may be theirs
     assert carry_out(job("k", "key error"), desk).our_fault
+
+
+@dataclass(frozen=True)
+class Raising(Job):
+    """Raises its error on a line of the file that is named."""
+
+    doing: ClassVar[str] = "testing"
+    error: BaseException = field(default_factory=Exception)
+    file: str = ""
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """Nothing."""
+        exec(compile("raise error.with_traceback(None)", self.file, "exec"), {"error": self.error})
+        yield from ()
+
+
+@final
+@dataclass(frozen=True)
+class Asking(Raising):
+    """The same where code of a model runs."""
+
+    foreign: ClassVar[bool] = True
+
+
+OURS, LIBRARY = str(REPOSITORY / "harness/models/_made_up.py"), "/site-packages/library/made_up.py"
+INPUT, NOBODY, FAULT = (True, False), (False, False), (False, True)  # wrong input, our fault
+ENDS = [
+    # what is raised, and how the job ends: one of ours; one of a model, in our line, in the library's
+    (DistillbenchError("file f: expected rows"), INPUT, INPUT, INPUT),
+    (Unavailable("too few"), NOBODY, NOBODY, NOBODY),
+    *(
+        (error, FAULT, NOBODY, NOBODY)  # a line of C code that a line of ours calls leaves no frame
+        for error in (
+            OSError("gone"), ConnectionError("refused"), RuntimeError("out of memory"), ValueError("shapes"),
+            MemoryError(), RecursionError("too deep"), NotImplementedError("no such device"),
+            UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "bad"),
+        )
+    ),
+    *(
+        (error, FAULT, FAULT, NOBODY)
+        for error in (
+            KeyError("x"), IndexError("9"), TypeError("None"), AttributeError("x"), AssertionError("x"),
+            ZeroDivisionError("x"), ImportError("x"), NameError("x"), UserWarning("x"), StopAsyncIteration(),
+            SystemExit(3), ExceptionGroup("x", [KeyError("y")]),
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "ours", "asked", "theirs"), ENDS, ids=lambda x: type(x).__name__)
+def test_every_kind_of_exception_ends_its_job_alone(
+    tmp_path: Path,
+    error: BaseException,
+    ours: tuple[bool, bool],
+    asked: tuple[bool, bool],
+    theirs: tuple[bool, bool],
+) -> None:
+    store, told = Store(tmp_path), list[News]()
+    desk = Desk(store, None, told.append)
+    jobs = {
+        "a": Raising(("a",), "a", "a", {}, error=error, file=OURS),
+        "b": Asking(("b",), "b", "b", {}, error=error, file=OURS),
+        "c": Asking(("c",), "c", "c", {}, error=error, file=LIBRARY),
+    }
+    for (key, raising), expected in zip(jobs.items(), (ours, asked, theirs), strict=True):
+        ended = carry_out(raising, desk)
+        assert (ended.wrong_input, ended.our_fault) == expected, key
+        assert ended.error == store.failure(key)
+        assert ended.error
+        assert len(ended.error.splitlines()) == 1
+        text = (tmp_path / f"failures/{key}.txt").read_text("utf-8")
+        assert "Traceback (most recent call last)" in text
+        assert [n.alarm for n in told if n.part == key and n.alarm] == [
+            f"missing {key}: {ended.error}"
+        ]
+
+
+def test_who_stops_the_program_stops_its_jobs(tmp_path: Path) -> None:
+    desk = Desk(Store(tmp_path), None, lambda news: None)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(Raising(("a",), "a", "a", {}, error=KeyboardInterrupt(), file=OURS), desk)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -85,6 +168,7 @@ def test_jobs_of_one_group_do_not_run_at_once(tmp_path: Path) -> None:
 SCRIPT = """
 import time
 from pathlib import Path
+from typing import ClassVar, final
 from harness.store.store import Store
 from tests.core import simple_jobs as t
 

@@ -11,13 +11,13 @@ from omegaconf import OmegaConf
 from harness.board.board import Board, make_board
 from harness.board.cautions import without_number
 from harness.board.joined import Job, join
+from harness.board.leaderboard import leaderboard_view
 from harness.board.record import RunRecord, Variant
 from harness.board.tables import (
     changes_table,
     collections_table,
     comparisons_table,
     leaderboard_table,
-    leaderboard_view,
     scores_table,
 )
 from harness.cli.config import packaged
@@ -81,7 +81,9 @@ def told(board: Board, variant: Variant) -> dict[str, list[Row]]:
         ("tasks", described_tasks(record)),
     ):
         rows[name] = [
-            {"name": d.name, **d.facts} for d in described if not d.settings or words in d.settings
+            {"name": d.name, "roles": d.roles, **d.facts}
+            for d in described
+            if not d.settings or words in d.settings
         ]
     return {name: sorted(own, key=repr) for name, own in rows.items()}
 

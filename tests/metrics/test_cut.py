@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from harness.text.cut import looks_cut
+from harness.text.cut import Ending, ending, looks_cut, settle
 
 CUT = {
     "inside a sentence": "The river rises in the hills and then flows slowly towards the",
@@ -129,14 +129,70 @@ def test_a_complete_reply_is_not(name: str) -> None:
     assert not looks_cut(COMPLETE[name])
 
 
-@pytest.mark.parametrize(
-    "model",
-    ["gpt4_0613", "gpt-3.5-turbo-0301", "claude-2", "text_davinci_003", "alpaca-7b", "gemini-pro"],
+MODELS = (
+    *("gpt4_0613", "gpt-3.5-turbo-0301", "claude-2"),
+    *("text_davinci_003", "alpaca-7b", "gemini-pro"),
 )
+
+
+def replies_of(model: str, shared_data: Path) -> list[str]:
+    path = shared_data / "alpaca_eval" / "responses.parquet"
+    table = pq.read_table(path, columns=["model", "response"])
+    return [t for t in table.filter(pc.equal(table["model"], model))["response"].to_pylist() if t]
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_few_complete_replies_of_real_models_are_taken_for_cut(
     shared_data: Path, model: str
 ) -> None:
-    path = shared_data / "alpaca_eval" / "responses.parquet"
-    table = pq.read_table(path, columns=["model", "response"])
-    replies = table.filter(pc.equal(table["model"], model))["response"].to_pylist()
+    replies = replies_of(model, shared_data)
     assert sum(map(looks_cut, replies)) / len(replies) <= 0.03
+
+
+# replies of one sentence as three kinds of writer end them
+WHOLE = "The river rises in the hills and then flows slowly towards the sea"
+BROKEN_OFF = "The river rises in the hills and then flows slowly towards the"
+
+
+def ends(*replies: str) -> list[Ending]:
+    return settle([ending(text, "unknown") for text in replies])
+
+
+def test_a_model_that_never_writes_a_full_stop_is_not_cut() -> None:
+    assert ends(*[WHOLE] * 10) == ["no full stop"] * 10
+
+
+@pytest.mark.parametrize(
+    ("n_broken_off", "n_open", "n_stopped", "open_ones"),
+    [
+        (0, 2, 8, "looks cut"),  # one in five: too few for a habit
+        (0, 3, 8, "no full stop"),
+        (1, 9, 10, "looks cut"),  # one in ten breaks off: so do the others
+        (1, 10, 10, "no full stop"),
+    ],
+)
+def test_a_habit_is_told_from_a_limit(
+    n_broken_off: int, n_open: int, n_stopped: int, open_ones: Ending
+) -> None:
+    texts = [BROKEN_OFF] * n_broken_off + [WHOLE] * n_open + [WHOLE + "."] * n_stopped
+    assert ends(*texts) == [
+        *["looks cut"] * n_broken_off,
+        *[open_ones] * n_open,
+        *["complete"] * n_stopped,
+    ]
+
+
+def test_a_stop_that_is_known_is_not_a_habit() -> None:
+    known = [ending(WHOLE, stop) for stop in ("length", "eos", "stop")]
+    assert settle(known * 5) == ["cut", "complete", "complete"] * 5
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_real_replies_without_their_last_stop_are_whole_and_those_cut_are_not(
+    shared_data: Path, model: str
+) -> None:
+    replies = [text.rstrip() for text in replies_of(model, shared_data) if len(text.split()) > 40]
+    unstopped = ends(*(t[:-1] for t in replies if t.endswith(".")))
+    assert unstopped.count("looks cut") <= 0.05 * len(unstopped)
+    cut = ends(*(" ".join(t.split(" ")[:40]) for t in replies))
+    assert cut.count("looks cut") >= 0.75 * len(cut)

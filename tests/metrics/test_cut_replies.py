@@ -19,7 +19,7 @@ from harness.metrics.style_transfer import StyleTransfer
 from harness.metrics.truncation import Truncation
 from harness.panel.side import Side
 from harness.panel.styles import ground
-from harness.panel.texts import Reply, Texts, cut_off
+from harness.panel.texts import Reply, Texts, cut_off, replies
 from harness.stats.intervals import Estimate
 from harness.testing.measures import Estimates, estimates
 from harness.testing.panels import Sides
@@ -184,6 +184,25 @@ def test_other_measures_of_endings_have_the_same_reason(name: str) -> None:
     assert all(isinstance(before[p, ""], Estimate) for p in there | gone - {"gap/teacher_closings"})
     assert all("20 of 60 answers of student are cut" in str(after[p, ""]) for p in gone)
     assert all(isinstance(after[p, ""], Estimate) for p in there)
+
+
+def test_a_model_that_writes_no_full_stops_keeps_its_lengths() -> None:
+    texts = ["It rains and then it is all over the town and the sea"] * N
+    silent = changed(text_side("m", texts), range(N), lambda t: t, "unknown")
+    ended = [r.ending for r in replies(silent).values()]
+    assert ended == ["no full stop"] * N
+    without = changed(
+        sides(side("s", TEACHER, N), N).student, range(N), lambda _: texts[0], "unknown"
+    )
+    given = estimates(LENGTH, replace(sides(side("s", TEACHER, N), N), student=without))
+    assert number(given, "").n == N
+
+
+def test_replies_without_full_stops_are_cut_where_others_of_the_model_break_off() -> None:
+    ends = ("the", "the town", "the town and the sea")
+    texts = [f"It rains and then it is all over {end}" for end in ends * 5]
+    silent = changed(text_side("m", texts), range(15), lambda t: t, "unknown")
+    assert {r.ending for r in replies(silent).values()} == {"looks cut"}
 
 
 def test_truncation_is_a_share_and_says_what_is_a_guess() -> None:

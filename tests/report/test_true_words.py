@@ -212,6 +212,12 @@ WARNINGS = [
         warned(collections=(answered(endings=Endings(40, 6, 0, 11, 5)),)),
     ),
     Row(
+        "_without_stops",
+        "open: replies end without a full stop: answers_of_a 40 of 40. Next to none",
+        warned(collections=(answered(endings=Endings(40, 0, 0, n_no_stop=40)),)),
+        warned(collections=(answered(endings=Endings(40, 0, 40)),)),
+    ),
+    Row(
         "_cut_apart",
         "open: compared models are cut in unlike shares: answers_of_a 10 %, teacher_a 2 %.",
         ended(4, 1),

@@ -1,0 +1,50 @@
+"""What a run says at its end: which student to take, and the leaderboard as lines of text."""
+
+from __future__ import annotations
+
+from harness.board.board import Board
+from harness.board.leaderboard import leaderboard_view
+from harness.board.sentences import decisions
+from harness.board.subjects import Group
+from harness.board.tables import DASH, MARKS, Cell, Head
+from harness.console.columns import in_columns, shortened
+
+_MOST = 12  # rows; the page has all
+_LONGEST = 24  # characters of a name
+
+
+def closing_lines(board: Board) -> list[str]:
+    """The decision about each teacher's students, then a line per student with what the leaderboard has of it."""
+    told = [
+        f"{_of(d.choice.group)}: {''.join(words for words, _ in d.parts)}"
+        for d in decisions(board)
+        if d.choice.chosen
+    ]
+    table = leaderboard_view(board)
+    students = [row for row in table.rows if row[0].note == "student"]
+    filled = [i for i in range(len(table.heads)) if any(row[i].text != DASH for row in students)]
+    if not students or len(filled) < 2:
+        return told
+    rows = [tuple(_head(table.heads[i]) for i in filled)]
+    rows += [tuple(_words(row[i]) for i in filled) for row in students[:_MOST]]
+    right = [at for at, i in enumerate(filled) if table.heads[i].numeric]
+    more = len(students) - _MOST
+    others = [f"and {more} more student{'s' * (more > 1)} on the page"] if more > 0 else []
+    return [*told, *in_columns(rows, right), *others]
+
+
+def _of(group: Group) -> str:
+    """The teacher, its students' base and the swept values."""
+    teacher, base, variant = group
+    return " ".join(
+        [teacher, *([f"from {base}"] if base else []), *(f"{k}={v}" for k, v in variant)]
+    )
+
+
+def _head(head: Head) -> str:
+    return head.name.lower()
+
+
+def _words(cell: Cell) -> str:
+    marks = "".join(MARKS[mark] for mark in cell.marks)
+    return " ".join(filter(None, [shortened(cell.text, _LONGEST), cell.interval, marks]))

@@ -1,0 +1,50 @@
+"""What a run says at its end is what its page says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.board.board import make_board
+from harness.board.closing import closing_lines
+from harness.board.leaderboard import leaderboard_view
+from harness.board.record import RunRecord
+from harness.board.sentences import decisions
+from harness.console.columns import shortened
+from tests.report.records import record
+
+
+def test_the_decision_comes_first_and_every_student_has_a_line() -> None:
+    board = make_board(record())
+    lines = closing_lines(board)
+    chosen = [d for d in decisions(board) if d.choice.chosen]
+    said = ["".join(text for text, _ in d.parts) for d in chosen]
+    assert chosen
+    assert [line.split(": ", 1)[1] for line in lines[: len(said)]] == said
+    students = [row for row in leaderboard_view(board).rows if row[0].note == "student"]
+    names = [shortened(row[0].text, 24) for row in students]
+    assert [line.split()[0] for line in lines[len(said) + 1 :]] == names
+
+
+def test_numbers_are_those_of_the_leaderboard() -> None:
+    board = make_board(record())
+    text = "\n".join(closing_lines(board))
+    for row in leaderboard_view(board).rows:
+        if row[0].note == "student":
+            for cell in row[1:]:
+                assert f"{cell.text} {cell.interval}".strip() in text or cell.text == "–"
+
+
+def test_columns_without_a_number_are_left_out() -> None:
+    scores = tuple(s for s in record().scores if s.metric == "capability_transfer")
+    lines = closing_lines(make_board(replace(record(), scores=scores, comparisons=())))
+    (head,) = (line for line in lines if line.startswith("model"))
+    assert "style" not in head
+    assert "capability" in head
+
+
+@pytest.mark.parametrize("change", [{"pairs": (), "scores": (), "comparisons": ()}])
+def test_without_students_nothing_is_said(change: dict[str, object]) -> None:
+    empty: RunRecord = replace(record(), **change)  # type: ignore[arg-type]
+    assert closing_lines(make_board(empty)) == []

@@ -217,7 +217,8 @@ def _taken(package: str, paths: Sequence[Path]) -> Iterator[str]:
 def _forget_others(package: str) -> None:
     """Removes modules of folders that are no longer used from `sys.modules`."""
     paths = [Path(p) for p in _package(package).__path__]
-    for name, module in list(sys.modules.items()):
+    inside = {n: m for n, m in sys.modules.items() if n.startswith(f"harness.{package}.")}
+    for name, module in inside.items():
         parents = Path(getattr(module, "__file__", None) or "").parents
-        if name.startswith(f"harness.{package}.") and not any(p in parents for p in paths):
+        if not any(p in parents for p in paths):
             del sys.modules[name]

@@ -245,7 +245,7 @@ def _plain(score: Score | None) -> Cell:
 
 def _lost(board: Board, subject: Subject) -> Cell:
     """On how many tasks a student is significantly worse than its base."""
-    changes = [c for c in board.changes_of(subject) if c.against == "base"]
+    changes = [c for c in board.changes_of(subject) if c.against == "base" and c.better != "none"]
     if not changes:
         return Cell(None, DASH, "no base, or no task that both have a number of their own for")
     tasks = list(dict.fromkeys(c.task for c in changes))

@@ -117,7 +117,7 @@ def _map(spots: Sequence[_Spot]) -> Drawing:
         marks.append(Dots(role, own, size=_DOT))
     named = [_named(both, bands, spans, *size) for size in _SIZES]
     marks += named
-    unnamed = len(named[0].names) < len(both) + len(bands) + len(_CORNERS) + 2
+    unnamed = min(len(n.names) for n in named) < len(both) + len(bands) + len(_CORNERS) + 2
     sibling = any(p.subject.base_kind == "sibling" for p in both if p.subject.role == "student")
     x_title = f"Capability {'transfer' if sibling else 'gap recovered'} (share of the gap)"
     missing = ", ".join(p.subject.label for p in spots if not p.both)

@@ -23,7 +23,8 @@ from harness.board.changes import SaidChange, said_changes
 from harness.board.leaderboard import Line, make_leaderboard
 from harness.board.missing import missing_results, undrawn
 from harness.board.record import RunRecord
-from harness.board.sentences import Sentence, decisions, sentences
+from harness.board.sentences import Decision, Part, Sentence, decisions, sentences
+from harness.board.subjects import Group
 from harness.board.tables import DASH, MARKS
 from harness.figures import AbstractFigure
 from harness.page import pictures
@@ -90,7 +91,7 @@ def page(board: Board) -> str:
             board=board,
             leaderboard=make_leaderboard(board),
             pictures=run,
-            decisions=decisions(board),
+            decisions=_said(decisions(board)),
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
@@ -164,6 +165,14 @@ def _browser(board: Board) -> list[dict[str, Any]]:
     share = BUDGET_BYTES // max(1, len(board.record.tasks))
     tasks = (browse(answers, board.pairs_in(answers), share) for answers in board.answers())
     return [task for task in tasks if task["prompts"]]
+
+
+def _said(made: Sequence[Decision]) -> list[tuple[list[Group], tuple[Part, ...]]]:
+    """What is said of the students of each teacher, base and setting; what is said of several stands there once."""
+    groups: dict[tuple[Part, ...], list[Group]] = {}
+    for decision in made:
+        groups.setdefault(decision.parts, []).append(decision.choice.group)
+    return [(own, parts) for parts, own in groups.items()]
 
 
 def folds(block: Sequence[Line]) -> list[tuple[str, list[Line]]]:

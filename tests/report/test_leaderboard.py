@@ -9,7 +9,7 @@ import pytest
 
 from harness.board.leaderboard import Leaderboard, Line, make_leaderboard
 from harness.board.missing import missing_results
-from harness.board.record import RunRecord
+from harness.board.record import Change, RunRecord
 from harness.cli.config import packaged, typed_run
 from harness.plan.faults import matrix_faults
 from harness.types import Pair
@@ -60,6 +60,27 @@ def test_a_task_has_a_column_of_everybodys_own_score() -> None:
     for line in table.lines:
         assert line.cells[place].value == own[line.subject.student]
     assert not table.columns[place].shown
+
+
+def test_lost_counts_tasks_on_which_a_student_is_worse_than_its_base_by_a_measure_with_a_better_end() -> (
+    None
+):
+    run = record()
+    pair = run.pairs[0]
+    change = Change(
+        "task_score", "zoo_facts", pair.teacher, pair.base or "", pair.student, "base",
+        -0.2, -0.3, -0.1, 0.001, 0.001, 100, 0.03, 5, 25, "share", "higher",
+    )  # fmt: skip
+    fine = replace(change, task="zoo_style", difference=0.2)
+    mute = replace(change, task="zoo_other", metric="truncation", better="none")
+
+    def lost(*changes: Change) -> str:
+        table = made(replace(run, changes=changes))
+        return cell(table, row(table, pair.student, pair.teacher), "lost")
+
+    assert lost(change, fine, mute) == "1"
+    assert lost(fine) == "0"
+    assert "lost" not in [c.name for c in made(replace(run, changes=(mute,))).columns]
 
 
 def test_a_column_that_holds_nothing_is_not_there() -> None:

@@ -148,3 +148,18 @@ document.addEventListener("click", (event) => {
   const menu = filters.querySelector(".menu");
   if (menu.open && !menu.contains(event.target)) menu.open = false;
 });
+
+// A row shows its point on the map.
+const map = document.querySelector(".beside .plot");
+function pointAt(row) {
+  if (!drawn.has(map)) return;
+  const { label = row?.dataset.student, teacher } = row?.dataset ?? {};
+  const points = figures[map.dataset.figure].data.flatMap((trace, curveNumber) =>
+    (trace.customdata ?? []).flatMap(([s, t], pointNumber) => (s === label && t === teacher ? [{ curveNumber, pointNumber }] : [])));
+  if (points.length) window.Plotly.Fx.hover(map, points);
+  else window.Plotly.Fx.unhover(map);
+}
+for (const row of lines) {
+  row.addEventListener("mouseenter", () => pointAt(row));
+  row.addEventListener("mouseleave", () => pointAt(null));
+}

@@ -15,7 +15,7 @@ function goTo(hash) {
   const plain = students.find((a) => a.id === hash);
   if (plain) return showStudent(plain.dataset.student, plain.dataset.teacher, true);
   if (!hash.includes("=")) {
-    const target = hash && document.getElementById(hash);
+    const target = document.getElementById(hash);
     if (target?.matches("details")) target.open = true;
     return undefined;
   }

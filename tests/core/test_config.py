@@ -179,6 +179,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "limit": (0, "configuration: key limit: expected null or a whole number of 1 or more, got 0"),
     "seed": ("x", "configuration: key seed: expected a whole number, got 'x'"),
     "workers": (0, "configuration: key workers: expected a whole number of 1 or more, got 0"),
+    "columns": (3, "configuration: key columns: expected a list of text, got 3"),
     "comparability": ("no", "configuration: key comparability: expected one of 'refuse', 'warn'"),
     "models": (3, "configuration: key models: expected a mapping or a list of text, got 3"),
     "models.teacher": (3, "configuration: key models.teacher: expected null or a mapping, got 3"),

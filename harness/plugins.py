@@ -190,8 +190,8 @@ def _modules(folder: Path) -> dict[str, Path]:
     """Name -> file, or folder, of every module in a folder."""
     if not folder.is_dir():
         return {}
-    found = [p for p in folder.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()]
-    return {p.stem: p for p in sorted(found) if p.stem != "__init__"}
+    modules = [p for p in folder.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()]
+    return {p.stem: p for p in sorted(modules) if p.stem != "__init__"}
 
 
 def _folder_faults(folder: Path) -> Iterator[str]:

@@ -73,9 +73,11 @@ class _Spot(NamedTuple):
         return f"{self.where or 'configuration'}: key {self.key}"
 
     def inside(self, step: str) -> _Spot:
+        """The spot of a key or an item inside this one."""
         return _Spot(self.where, self.key + step)
 
     def section(self) -> str:
+        """The words that messages begin with: the file and the key."""
         return f"{self.where}: {self.key}" if self.where else self.key
 
 

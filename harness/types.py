@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,12 +188,12 @@ class Decoding:
 class TokenColumns:
     """Per-token columns of N rows, flat with offsets: row i is [offsets[i], offsets[i + 1])."""
 
-    offsets: Ints  # (N + 1,)
-    token_ids: Ints  # (T,)
-    logprobs: NDArray[np.float32]  # (T,) nats
-    top_ids: NDArray[np.int32]  # (T, K), most probable first
-    top_logprobs: NDArray[np.float32]  # (T, K) nats
-    byte_ends: Ints | None = None  # (T,) end of each token in its text's UTF-8, where known
+    offsets: Annotated[Ints, "N1"]  # N + 1 of them
+    token_ids: Annotated[Ints, "T"]  # (T,)
+    logprobs: Annotated[NDArray[np.float32], "T"]  # (T,) nats
+    top_ids: Annotated[NDArray[np.int32], "T K"]  # (T, K), most probable first
+    top_logprobs: Annotated[NDArray[np.float32], "T K"]  # (T, K) nats
+    byte_ends: Annotated[Ints, "T"] | None = None  # in its text's UTF-8, where known
     vocabulary: str = ""  # digest of the tokenizer's: ids mean the same where it is equal
     # id -> token as its tokenizer writes it, for all ids above; empty where nobody said
     names: Mapping[int, str] = field(default_factory=dict)
@@ -203,20 +203,20 @@ class TokenColumns:
 class Outputs:
     """What one model answered to N requests, in their order. A field is full for the rows of its kind."""
 
-    request: Ints  # (N,) index into RequestSet.requests
+    request: Annotated[Ints, "N"]  # (N,) index into RequestSet.requests
     kind: tuple[Kind, ...]  # (N,)
-    # (N,) tokens generated, or scored; 0 for recorded answers whose tokens are unknown
-    n_tokens: Ints
+    n_tokens: Annotated[Ints, "N"]  # generated, or scored; 0 where recorded answers do not say
     text: tuple[str | None, ...]  # generate
     stop: tuple[str | None, ...]  # generate: "eos", "length", "stop", "unknown"
-    logprob_nats: Floats  # (N,) score and read (-inf: no probability); NaN elsewhere
+    # score and read (-inf: no probability); NaN elsewhere
+    logprob_nats: Annotated[Floats, "N"]
     greedy: tuple[bool | None, ...]  # score: the continuation is what greedy decoding would give
     choice: tuple[int | None, ...]  # choose: option; None = no answer could be extracted
     # False = a recorded source has no answer to this request; the row is empty
     answered: tuple[bool, ...]
     tokens: TokenColumns | None = None
     # (N,) tokens of the prompt that were left out because it did not fit; None = all were whole
-    n_cut: Ints | None = None
+    n_cut: Annotated[Ints, "N"] | None = None
 
     def __post_init__(self) -> None:
         columns = [v for k, v in vars(self).items() if k != "tokens" and v is not None]
@@ -242,8 +242,8 @@ class GradeColumn:
     filter: str
     better: Better
     # (P,) index into RequestSet.prompts; empty where lm-eval's aggregate is no mean of prompts
-    prompt: Ints
-    value: Floats  # (P,)
+    prompt: Annotated[Ints, "P"]
+    value: Annotated[Floats, "P"]  # (P,)
     aggregate: float | None  # lm-eval's own number; None where lm-eval gives none (reason says why)
     reason: str = ""
     # (P,) what was graded, equal where the grader takes it for the same; None = none extracted; () = not known
@@ -275,7 +275,7 @@ class Seen:
 class Mean:
     """A mean over prompts."""
 
-    values: Floats  # (P,)
+    values: Annotated[Floats, "P"]  # (P,)
     prompts: tuple[str, ...]  # (P,) Prompt.id
     clusters: tuple[str, ...]  # (P,) Prompt.cluster
 
@@ -291,23 +291,23 @@ class Ratio:
 class RatioStratum:
     """Numerator and denominator of a ratio, paired by prompt."""
 
-    numerator: Floats  # (P,)
-    denominator: Floats  # (P,)
+    numerator: Annotated[Floats, "P"]  # (P,)
+    denominator: Annotated[Floats, "P"]  # (P,)
     prompts: tuple[str, ...]  # (P,)
     clusters: tuple[str, ...]  # (P,)
     # (2, 2) covariance that the spread of pseudo-values counts twice
-    surplus: Floats | None = None
+    surplus: Annotated[Floats, "2 2"] | None = None
 
 
 @dataclass(frozen=True)
 class Smooth:
     """A smooth function of means of sufficient statistics; `combine` is vectorised over leading axes."""
 
-    parts: Floats  # (P, K)
+    parts: Annotated[Floats, "P K"]  # (P, K)
     combine: Callable[[Floats], Floats]  # (..., K) means -> (...)
     prompts: tuple[str, ...]  # (P,)
     clusters: tuple[str, ...]  # (P,)
-    kinds: Floats | None = None
+    kinds: Annotated[Floats, "M K"] | None = None
     # kinds: (M, K) every row that parts can have, where they are few (right or wrong of two models:
     # 4). The interval, not the value, is then made with one more prompt of each: without it a kind
     # that happened not to come up (both wrong, of two good models) is taken to be impossible, and

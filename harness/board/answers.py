@@ -55,7 +55,10 @@ class TaskAnswers:
 
     task: str
     prompts: Mapping[str, Prompt]  # by id
-    answers: Mapping[str, Mapping[str, Answer]]  # model -> prompt id -> answer
+    answers: Mapping[str, Mapping[str, Answer]]  # model -> prompt id -> its first answer
+    n_samples: int = (
+        1  # most answers that one model gave to a prompt, of which `answers` has the first
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,17 @@ def task_answers(record: RunRecord, read: Read) -> Iterator[TaskAnswers]:
         answers = {name: own for name, side in sides.items() if (own := _answers(side))}
         if answers:
             prompts = {p.id: p for side in sides.values() for p in side.requests.prompts}
-            yield TaskAnswers(task, prompts, answers)
+            repeats = max(r.repeat for side in sides.values() for r in side.requests.requests) + 1
+            yield TaskAnswers(task, prompts, answers, repeats * _n_samples(record, task))
+
+
+def _n_samples(record: RunRecord, task: str) -> int:
+    """Most samples of the task that one model has answered."""
+    samples: dict[str, set[int]] = {}
+    for c in record.collections:
+        if c.task == task and not c.missing:
+            samples.setdefault(c.model, set()).add(c.sample)
+    return max(map(len, samples.values()))
 
 
 def _first_samples(record: RunRecord, task: str) -> dict[str, list[CollectionRecord]]:
@@ -218,6 +231,7 @@ def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> di
     return {
         "task": answers.task,
         "total": len(ids),
+        "samples": answers.n_samples,
         "pairs": [[p.student, p.teacher, p.base or ""] for p in pairs],
         "prompts": prompts,
         "blocks": blocks,

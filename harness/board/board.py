@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 from harness.board.answers import Read, TaskAnswers, task_answers
@@ -55,6 +55,7 @@ class Board:
     claims: Claims
     rows: tuple[Row, ...]  # by teacher and rank
     read: Read
+    undrawn: Mapping[str, str] = field(default_factory=dict)  # kind of figure that fails -> why
 
     def claim(self, topic: Topic, subject: Subject) -> Claim:
         """The claim about the subject on a topic."""

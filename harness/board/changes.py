@@ -42,6 +42,8 @@ def in_words(change: Change) -> str:
         how = ways[0] if (up if change.better == "none" else said == "better") else ways[1]
         ends = (change.low, change.high) if up else (-change.high, -change.low)
         return f"{how} {_amount(change, abs(change.difference), *ends)}"
+    if change.detectable is None or (change.unit == SHARE and change.detectable >= 1):
+        return f"too few prompts to see any {ways[2]}"
     least = _amount(change, change.detectable)
     if change.unit == SHARE and change.detectable > SMALL:
         return f"too few prompts to see a {ways[2]} below {least}"

@@ -121,18 +121,22 @@ def _change(
     if paired is None:
         return None
     one, two = ours.score, theirs.score
-    sign = -1.0 if one.better == "lower" else 1.0
-    gains = [
-        sign * (value - two.influence[i])
-        for i, value in one.influence.items()
-        if i in two.influence
-    ]
+    won, lost = _won_and_lost(one, two)
     change = Change(
         one.metric, one.task, pair.teacher, pair.base or "", pair.student, against, paired.difference, paired.low,
-        paired.high, paired.p, paired.p, paired.n, paired.spread.detectable(), sum(g > 0 for g in gains),
-        sum(g < 0 for g in gains), one.unit, one.better,
+        paired.high, paired.p, paired.p, paired.n, paired.spread.detectable(), won, lost, one.unit, one.better,
     )  # fmt: skip
     return change, paired.spread
+
+
+def _won_and_lost(one: Score, two: Score) -> tuple[int, int] | tuple[None, None]:
+    """Prompts on which the first is better than the second, and on which it is worse."""
+    if one.better == "none":
+        return None, None
+    shared = one.influence.keys() & two.influence.keys()
+    higher = sum(one.influence[i] > two.influence[i] for i in shared)
+    lower = sum(one.influence[i] < two.influence[i] for i in shared)
+    return (higher, lower) if one.better == "higher" else (lower, higher)
 
 
 def _adjusted(made: Sequence[tuple[T, Spread]], family: Callable[[T], Hashable]) -> tuple[T, ...]:

@@ -47,6 +47,12 @@ def missing_results(record: RunRecord) -> list[Missing]:
     return sorted(groups, key=lambda m: (-m.n, m.kind))
 
 
+def undrawn(figure: str, reason: str) -> Missing:
+    """What is missing where a figure cannot be drawn."""
+    part = MissingPart(f"figure {figure}", reason, 1, ("this page",))
+    return Missing(f"{part.part} cannot be drawn", 1, (part,))
+
+
 def _group(kind: str, parts: dict[str, list[Score]]) -> Missing:
     made = [_part(metric, scores) for metric, scores in parts.items()]
     made.sort(key=lambda p: (-p.n, p.part))

@@ -53,8 +53,9 @@ class Comparison:
     # Holm within one metric, teacher and base; board.claims adds Benjamini-Hochberg across the leaderboard
     p_adjusted: float
     n: int
-    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit
-    detectable: float
+    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit; None = so few
+    # prompts that not even the largest is detectable
+    detectable: float | None
     variant: Variant = ()
 
 
@@ -74,10 +75,13 @@ class Change:
     p: float  # two-sided, paired
     p_adjusted: float  # Holm within one metric, teacher, base and kind of question
     n: int  # prompts that both have
-    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit
-    detectable: float
-    n_won: int  # prompts on which the student is better than the other
-    n_lost: int  # prompts on which it is worse
+    # minimum detectable effect at 80 % power and the level that Holm leaves, in the metric's unit; None = so few
+    # prompts that not even the largest is detectable
+    detectable: float | None
+    n_won: (
+        int | None
+    )  # prompts on which the student is better than the other; None if neither end is better
+    n_lost: int | None  # prompts on which it is worse
     unit: str
     better: Better
     variant: Variant = ()

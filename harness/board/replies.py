@@ -183,7 +183,7 @@ def _edges(marks: Marks, at_end: bool) -> tuple[Counted, ...]:
 
 
 def _repeated(one: Replies, yields: Sequence[str]) -> Iterator[str]:
-    """A warning about one text that was given to many prompts, where that is no answer to all of them."""
+    """A warning about one text that was given to many prompts, where it cannot be the answer to all of them."""
     repeated = one.marks.repeated
     open_ended = "style" in yields
     graded = "grades" in yields and len(repeated.text.split()) >= _LONG_ANSWER

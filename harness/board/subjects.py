@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -62,6 +62,35 @@ def role_of(record: RunRecord, score: Score) -> str:
     if (score.student, score.teacher) in pairs:
         return "student"
     return _role(record, score.student, score.teacher, score.variant)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of a model, and the teachers towards which it has it."""
+
+    name: str
+    teachers: tuple[str, ...]  # () = towards all of the run, or towards none
+
+
+def roles_in(record: RunRecord, model: str) -> tuple[Role, ...]:
+    """Every role of a model in a run, in the order student, teacher, base, control, ceiling; else `other`."""
+    teachers = tuple(dict.fromkeys(p.teacher for p in record.pairs))
+    towards = {
+        "student": {p.teacher for p in record.pairs if p.student == model},
+        "teacher": {t for t in teachers if t == model},
+        "base": {p.teacher for p in record.pairs if p.base == model},
+        "control": {t for c in record.controls if c.model == model for t in c.teachers or teachers},
+        "ceiling": {p.teacher for p in record.pairs if p.ceiling == model},
+    }
+    return tuple(
+        Role(name, () if name == "teacher" or own == set(teachers) else _among(teachers, own))
+        for name, own in towards.items()
+        if own
+    ) or (Role("other", ()),)
+
+
+def _among(teachers: Sequence[str], own: Set[str]) -> tuple[str, ...]:
+    return tuple(t for t in teachers if t in own)
 
 
 def _compared(record: RunRecord) -> list[tuple[str, str, str]]:

@@ -296,12 +296,12 @@ def _with_lineages(
 
 def _kept_controls(controls: Sequence[Control], only: Only) -> tuple[Control, ...]:
     """Controls that are kept, for those of their teachers that are; one whose teachers are all gone goes too."""
-    kept = [
+    chosen = [
         (c, tuple(t for t in c.teachers if _kept(t, only.models)))
         for c in controls
         if _kept(c.model, only.models)
     ]
-    return tuple(replace(c, teachers=left) for c, left in kept if left or not c.teachers)
+    return tuple(replace(c, teachers=left) for c, left in chosen if left or not c.teachers)
 
 
 def _use_plugins(paths: Paths, faults: list[str]) -> None:

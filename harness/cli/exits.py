@@ -10,13 +10,13 @@ from typing import NamedTuple
 import yaml
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.console.foreign import NO_SPACE
 from harness.console.progress import say
 from harness.plugins import outside_place
 from harness.stages.run import OUR_FAULT, WRONG_INPUT
 from harness.types import DistillbenchError
 
 _said: set[str] = set()  # the jobs of a sweep have the same faults: each is said once
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _HINDERED = (
     errno.EACCES,
     errno.EPERM,
@@ -52,7 +52,7 @@ def ended(action: Callable[[], int]) -> Ending:
     except (OmegaConfBaseException, yaml.YAMLError) as error:
         return wrong(one_line(error))
     except OSError as error:
-        if error.filename is None and error.errno not in (*_FULL, *_HINDERED):
+        if error.filename is None and error.errno not in (*NO_SPACE, *_HINDERED):
             return _unforeseen(error)
         return wrong(_world(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost frame: an uncaught bug would exit 1, "gate failed"
@@ -77,7 +77,7 @@ def one_line(error: BaseException) -> str:
 def _world(error: OSError) -> str:
     """The fault of a disk or a folder, and the cure."""
     place = f"{error.filename or 'disk'}: {error.strerror}"
-    if error.errno in _FULL:
+    if error.errno in NO_SPACE:
         return f"{place}; make room or name another paths.results, then run again"
     return f"{place}; check this path, or name another one (paths.results, paths.cache, hydra.run.dir), then run again"
 

@@ -11,8 +11,14 @@ from harness.cli.exits import ended
 from harness.cli.jobs import Job, variants
 from harness.console.progress import say
 from harness.plugins import use_folders
-from harness.stages.report import copy_report, set_aside, stored_answers, write_report
-from harness.stages.run import CELLS_MISSING, DONE, WRONG_INPUT, Remark, worst
+from harness.stages.report import (
+    copy_report,
+    lacks_figures,
+    set_aside,
+    stored_answers,
+    write_report,
+)
+from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Remark, worst
 from harness.store.store import Store
 from harness.types import DistillbenchError
 
@@ -35,6 +41,8 @@ def conclude(listed: Sequence[Job], reports: Sequence[Path], *, wanted: bool) ->
         codes.append(made or DONE)
         if made != DONE:
             _say_aside(reports)
+        elif lacks_figures(reports[0]):
+            codes.append(OUR_FAULT)
     codes.append(_remarks(listed, [setting(values) for values in own]))
     return worst(codes)
 

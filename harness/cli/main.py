@@ -261,10 +261,10 @@ def _own_folders() -> list[Path]:
 def _keys(parent: str) -> list[str]:
     """Keys of config.yaml under a dotted name; empty where it has none."""
     node = OmegaConf.load(packaged("conf") / "config.yaml")
-    found = OmegaConf.select(node, parent) if parent else node
+    section = OmegaConf.select(node, parent) if parent else node
     return (
-        [str(k) for k in found if k not in ("defaults", "hydra")]
-        if isinstance(found, DictConfig)
+        [str(k) for k in section if k not in ("defaults", "hydra")]
+        if isinstance(section, DictConfig)
         else []
     )
 

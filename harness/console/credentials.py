@@ -37,16 +37,16 @@ def argument_faults(args: Mapping[str, Any], where: str = "args") -> list[str]:
 
 def override_faults(words: Sequence[str]) -> list[str]:
     """One line for every credential among the words of a command line, seen before anything is composed."""
-    found: list[str] = []
+    faults: list[str] = []
     for word in words:
         key, equals, value = word.partition("=")
         value = value.replace("\\", "")  # Hydra's escapes
         path = key.lstrip("+~").partition("@")[0]
         if equals and not value.startswith("//") and "://" not in key:
-            found.extend(_override(path, value.strip("'\"")))
+            faults.extend(_override(path, value.strip("'\"")))
         else:
-            found.extend(_address_faults("command line", word, embedded=True))
-    return list(dict.fromkeys(found))
+            faults.extend(_address_faults("command line", word, embedded=True))
+    return list(dict.fromkeys(faults))
 
 
 def variable_fault(where: str, name: Any) -> str | None:

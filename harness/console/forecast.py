@@ -33,9 +33,11 @@ class _Seen(NamedTuple):
     seconds: float = 0.0
 
     def plus(self, units: float, seconds: float) -> _Seen:
+        """The sum of what was seen and of this work."""
         return _Seen(self.units + units, self.seconds + seconds)
 
     def cost(self) -> float:
+        """Seconds per unit of work."""
         return self.seconds / self.units
 
 
@@ -149,8 +151,8 @@ class Forecast:
         for (_, sort), seen in self._seen.items():
             for level in (sort, sort.kind, ""):
                 sums[level] = sums.get(level, _Seen()).plus(*seen)
-        found = {}
+        costs = {}
         for sort in {sort for _, sort in self._total}:
             levels: tuple[Sort | str, ...] = (sort, sort.kind, "")
-            found[sort] = next((sums[level].cost() for level in levels if level in sums), 1.0)
-        return found
+            costs[sort] = next((sums[level].cost() for level in levels if level in sums), 1.0)
+        return costs

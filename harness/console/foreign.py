@@ -1,8 +1,9 @@
-"""While other people's code answers, what it prints and logs is muffled; what we say ourselves gets through."""
+"""Other people's code: what it prints and logs is muffled while it answers, what we say is not; what it may raise."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import sys
 import threading
@@ -10,8 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from harness.console.secrets import redacted
+from harness.types import DistillbenchError, Unavailable
 
 Say = Callable[[str], None]
+# What code of a model, of a library or of a server may raise without a fault of ours: what it was made for is then
+# missing, with that reason.
+FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError, MemoryError)
+NO_SPACE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+)  # of an OSError that ends the run: what is finished is stored
 
 
 class _Voice(threading.local):

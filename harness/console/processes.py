@@ -50,10 +50,10 @@ def without_main() -> Iterator[None]:
     Our workers need nothing of it, and importing it costs each a second.
     """
     main = vars(sys.modules["__main__"])
-    kept: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    own: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
     main.update(__spec__=None)
     main.pop("__file__", None)
     try:
         yield
     finally:
-        main.update(kept)
+        main.update(own)

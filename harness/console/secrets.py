@@ -72,7 +72,7 @@ def names_secret(key: str) -> bool:
 
 def known_values() -> dict[str, str]:
     """Secret -> environment variable that holds it, for every secret of at least LEAST characters."""
-    found: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for variable, value in sorted(os.environ.items(), key=lambda item: item[0] not in _named):
         parts = [value.strip()] if holds_key(variable) else []
         parts += [
@@ -81,8 +81,8 @@ def known_values() -> dict[str, str]:
         for part in parts:
             if len(part) >= LEAST:
                 # the variable that a configuration names stands for its copies
-                found.setdefault(part, variable)
-    return found
+                owners.setdefault(part, variable)
+    return owners
 
 
 def secret_in(text: str) -> str | None:
@@ -136,8 +136,8 @@ def _clean(text: str, spellings: tuple[str, ...]) -> str:
 
 def _spellings() -> tuple[str, ...]:
     """Every known secret as it may be spelt, the longest first."""
-    found = {spelling for value in known_values() for spelling in _spelt(value)}
-    return tuple(sorted(found, key=lambda s: (-len(s), s)))
+    spellings = {spelling for value in known_values() for spelling in _spelt(value)}
+    return tuple(sorted(spellings, key=lambda s: (-len(s), s)))
 
 
 def _spelt(value: str) -> Iterator[str]:

@@ -44,8 +44,8 @@ def expected_tokens(request: Request, decoding: Decoding) -> float:
 
 def amounts(task: str, requests: Iterable[Request], decoding: Decoding) -> dict[Sort, float]:
     """Expected tokens of requests of one task, by their kind."""
-    found: dict[Sort, float] = {}
+    tokens: dict[Sort, float] = {}
     for request in requests:
         sort = Sort(request.kind, task)
-        found[sort] = found.get(sort, 0.0) + expected_tokens(request, decoding)
-    return found
+        tokens[sort] = tokens.get(sort, 0.0) + expected_tokens(request, decoding)
+    return tokens

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+from harness.console.foreign import FAILURES, NO_SPACE
 from harness.console.progress import News
 from harness.executors import Desk, Ended, Job
 from harness.plugins import outside_place
 from harness.types import DistillbenchError, Unavailable
 
-# What can go wrong inside a model or a server without being our fault.
-_THEIRS = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -32,8 +29,8 @@ def carry_out(job: Job, desk: Desk) -> Ended:
         for product in job.make(desk):
             product.keep(desk.store)
         ended = Ended(job)
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL:
+    except (Exception, SystemExit) as error:  # a library that gives up may leave the program
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise
         ended = _failed(job, desk, error)
     if ended.error:
@@ -44,7 +41,7 @@ def carry_out(job: Job, desk: Desk) -> Ended:
     return ended
 
 
-def _failed(job: Job, desk: Desk, error: Exception) -> Ended:
+def _failed(job: Job, desk: Desk, error: Exception | SystemExit) -> Ended:
     wrong_input = isinstance(error, (DistillbenchError, Unavailable))
     place = "" if wrong_input else outside_place(error)
     reason = f"{in_one_line(error)} ({place})" if place else in_one_line(error)
@@ -55,20 +52,20 @@ def _failed(job: Job, desk: Desk, error: Exception) -> Ended:
     theirs = (
         wrong_input
         or bool(place)
-        or (job.foreign and (isinstance(error, _THEIRS) or not _raised_here(error)))
+        or (job.foreign and (isinstance(error, FAILURES) or not _raised_here(error)))
     )
     return Ended(job, reason, isinstance(error, DistillbenchError), not theirs)
 
 
-def in_one_line(error: Exception) -> str:
+def in_one_line(error: BaseException) -> str:
     """The first line of what an exception says, or its name where it says nothing."""
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""
-    known = isinstance(error, _THEIRS)
+    known = isinstance(error, FAILURES)
     return first if known and first else f"{type(error).__name__}{': ' + first if first else ''}"
 
 
-def _raised_here(error: Exception) -> bool:
+def _raised_here(error: BaseException) -> bool:
     """Whether an exception comes from a line of ours, not from one that we call."""
     last = list(_frames(error.__traceback__))[-1:]
     return any(_PACKAGE in Path(name).parents for name in last)

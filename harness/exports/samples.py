@@ -18,7 +18,7 @@ _SCHEMA = pa.schema([(n, pa.bool_() if n == "right" else pa.string()) for n in _
 
 @dataclass(frozen=True)
 class Samples(AbstractExporter):
-    """Prompts and answers of the first sample, whole: as measures see them, and as they came where that differs."""
+    """Prompts and each model's first answer, whole: as measures see it, and as it came where that differs."""
 
     def export(self, board: Board, folder: Path) -> None:
         """Writes one row group per task."""

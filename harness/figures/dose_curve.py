@@ -50,6 +50,7 @@ class _Line:
 
     @property
     def valued(self) -> list[_Spot]:
+        """The spots whose score has a value."""
         return [s for s in self.spots if s.score.value is not None]
 
 
@@ -62,6 +63,7 @@ class _Panel:
 
     @property
     def example(self) -> Score:
+        """A score with a value, for unit and direction."""
         return next(line.valued[0].score for line in self.lines if line.valued)
 
     @property

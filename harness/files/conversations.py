@@ -23,7 +23,7 @@ _ROLES = {
     "model": "assistant",
     "developer": "system",
 }
-# parts of a message that are no part of its reply
+# parts of a message that are not part of its reply
 _LEFT_OUT = ("thinking", "redacted_thinking", "reasoning")
 _OPENINGS = ('[{"', '{"messages"', '{"conversations"')
 

@@ -25,6 +25,15 @@ def find_file(name: str, paths: Paths) -> Path:
     )
 
 
+def file_faults(name: str, paths: Paths) -> list[str]:
+    """One line where there is no such file."""
+    try:
+        find_file(name, paths)
+    except DistillbenchError as error:
+        return [str(error)]
+    return []
+
+
 def content_digest(name: str, paths: Paths) -> str:
     """sha256 of the file, wherever it lies."""
     return file_sha256(find_file(name, paths), paths.cache)

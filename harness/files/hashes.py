@@ -31,14 +31,14 @@ def file_sha256(path: Path, cache: Path) -> str:
         if known.get("stamp") == stamp:
             return str(known["sha256"])
         with path.open("rb") as file, stage(f"reading {path.name} ({stat.st_size / 1e9:.1f} GB)"):
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DistillbenchError(
             f"{path}: expected a readable file, got: {error.strerror or error}"
         ) from None
     if time.time_ns() - stat.st_mtime_ns > _SETTLED_NS:
-        _remember(memo, {"stamp": stamp, "sha256": found})
-    return found
+        _remember(memo, {"stamp": stamp, "sha256": sha256})
+    return sha256
 
 
 def files_sha256(files: Iterable[Path], folder: Path, cache: Path) -> str:

@@ -19,7 +19,7 @@ _SAID = re.compile(r'"?sep=([^\r\n"])"?[,;\t ]*\r?\n', re.IGNORECASE)
 def separated_rows(path: Path, text: str) -> list[dict[str, Any]]:
     """Rows of a table with a header; the mark between cells is the one that its header has most of.
 
-    A first line `sep=;` says the mark, and is no header.
+    A first line `sep=;` states the separator, and is not a header.
 
     A blank cell is a text of no characters: this format cannot tell it from a missing one.
     Raises DistillbenchError for a damaged table.

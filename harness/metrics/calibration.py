@@ -128,14 +128,14 @@ def _bin_findings(
     confidences: Floats, right: Floats, bins: Sequence[Ints], aligned: AlignedChoices
 ) -> list[Finding]:
     """Mean confidence and share right of each bin, for the figure."""
-    found = []
+    findings = []
     for place, own in enumerate(bins, start=1):
         ids = tuple(aligned.ids[i] for i in own)
         clusters = tuple(aligned.clusters[i] for i in own)
         for part, values in (("confidence", confidences), ("right", right)):
             mean = Mean(values[own], ids, clusters)
-            found.append(Finding(mean, f"bin/{place:02d}/{part}", unit="share", better="none"))
-    return found
+            findings.append(Finding(mean, f"bin/{place:02d}/{part}", unit="share", better="none"))
+    return findings
 
 
 def _confidence_gap(panel: Panel) -> Finding:
@@ -154,10 +154,10 @@ def _confidence_gap(panel: Panel) -> Finding:
 
 def _with_probabilities(aligned: AlignedChoices) -> AlignedChoices:
     """The prompts that every model answered; raises Unavailable where a model's probabilities are not known."""
-    kept = aligned.where(np.all(aligned.answered, axis=0))
-    for model, probabilities in zip(kept.models, kept.probabilities, strict=True):
+    answered = aligned.where(np.all(aligned.answered, axis=0))
+    for model, probabilities in zip(answered.models, answered.probabilities, strict=True):
         if np.all(np.isin(probabilities, (0.0, 1.0))):
             raise Unavailable(
                 f"{model} gives no probabilities of options, only the option that it chose"
             )
-    return kept
+    return answered

@@ -44,10 +44,10 @@ def capa(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> float:
 
 def both_answered(aligned: AlignedChoices, minimum: int) -> AlignedChoices:
     """The rows that have a right option and were answered by all models; raises Unavailable below `minimum`."""
-    kept = aligned.where(np.all(aligned.answered, axis=0) & (aligned.gold >= 0))
+    answered = aligned.where(np.all(aligned.answered, axis=0) & (aligned.gold >= 0))
     what, of = "prompts with a right option answered by both", len(aligned.prompts)
-    reasons.require(len(kept.prompts), minimum, what, of)
-    return kept
+    reasons.require(len(answered.prompts), minimum, what, of)
+    return answered
 
 
 def left_unanswered(aligned: AlignedChoices) -> Mean:
@@ -75,13 +75,15 @@ class Capa(AbstractMetric):
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """kappa_p, and the share of prompts left out where there are any."""
         aligned = align_choices(panels[0])
-        kept = both_answered(aligned, panels[0].minimum)
-        parts = capa_parts(kept.probabilities[0], kept.probabilities[1], kept.gold, kept.n_options)
+        answered = both_answered(aligned, panels[0].minimum)
+        parts = capa_parts(
+            answered.probabilities[0], answered.probabilities[1], answered.gold, answered.n_options
+        )
         if not np.isfinite(kappa_p(parts.mean(axis=0))):
             raise Unavailable(
                 "both are right on every prompt: agreement beyond chance is not defined"
             )
-        findings = [Finding(Smooth(parts, kappa_p, kept.ids, kept.clusters))]
+        findings = [Finding(Smooth(parts, kappa_p, answered.ids, answered.clusters))]
         if not aligned.answered.all():
             findings.append(
                 Finding(left_unanswered(aligned), "unanswered", unit="share", better="none")

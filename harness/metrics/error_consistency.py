@@ -74,11 +74,11 @@ class ErrorConsistency(AbstractMetric):
         silent = unanswered(panel.student) | unanswered(panel.teacher)
 
         def statistic(aligned: AlignedValues) -> Smooth:
-            kept = aligned.at([i for i, name in enumerate(aligned.ids) if name not in silent])
+            answered = aligned.at([i for i, name in enumerate(aligned.ids) if name not in silent])
             reasons.require(
-                len(kept.prompts), panel.minimum, "prompts answered by both", len(aligned.ids)
+                len(answered.prompts), panel.minimum, "prompts answered by both", len(aligned.ids)
             )
-            return consistency_statistic(kept)
+            return consistency_statistic(answered)
 
         def left_out(aligned: AlignedValues) -> Mean:
             missing = np.array([float(name in silent) for name in aligned.ids])

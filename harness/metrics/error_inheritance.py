@@ -94,18 +94,21 @@ class ErrorInheritance(AbstractMetric):
             raise Unavailable(
                 f"both are wrong on {mine.rows.sum()} prompts; at least {_WRONG} are needed"
             )
-        kept = everyone.where(mine.rows)
+        both_wrong = everyone.where(mine.rows)
         findings = [
-            _mean("shared_wrong", mine.same, kept),
-            _mean("uniform_chance", 1 / (kept.n_options - 1), kept),
+            _mean("shared_wrong", mine.same, both_wrong),
+            _mean("uniform_chance", 1 / (both_wrong.n_options - 1), both_wrong),
         ]
         if m < _CONTROLS:
             what = "controls of other lineages that answered nine in ten of the prompts"
             reason = reasons.few(m, what, _CONTROLS)
             findings += [Finding(reason, name) for name in ("expected", "excess")]
         else:
-            excess = _mean("excess", mine.same - mine.expected, kept)
-            findings += [_mean("expected", mine.expected, kept), replace(excess, better="higher")]
+            excess = _mean("excess", mine.same - mine.expected, both_wrong)
+            findings += [
+                _mean("expected", mine.expected, both_wrong),
+                replace(excess, better="higher"),
+            ]
         return [*findings, Finding(_vs_controls(everyone), "excess_vs_controls", better="higher")]
 
 

@@ -40,7 +40,7 @@ class Identity(AbstractMetric):
     looks_at: ClassVar[Looks] = Looks((View.TEXT,), also=("teacher", "base", "controls"))
     explanation: ClassVar[str] = (
         "Share of answers to 'who are you' (asked without naming anybody) in which the model claims to be another "
-        "model or of another maker; 'as NAME' says whom. What its configuration states under `identity` is no leak. "
+        "model or of another maker; 'as NAME' says whom. What its configuration states under `identity` is not a leak. "
         "teacher: share in which it claims its teacher's names (anybody's where it states none); over_base and "
         "over_controls: how much more often than the base and models that the teacher never taught (on these prompts; "
         "vs_controls is compared with how such models differ). own: how often it gives its own name. Names are found "

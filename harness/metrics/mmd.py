@@ -71,7 +71,7 @@ class Mmd(AbstractMetric):
         "of student and teacher differ than two answers of one of them do (0 = the same model; below 0 by chance). "
         "equality_p: could both be one model? With many prompts every pair of models differs, so it serves to check "
         "whether an API is still the same model. closer_than_base and closer_than_controls: above 0 = nearer to the "
-        "teacher than those are, with its p-value on these prompts; closer_vs_controls holds it against how controls "
+        "teacher than those are, with its p-value on these prompts; closer_vs_controls compares it with how controls "
         "differ among themselves. Sees only what stands at which place of an answer."
     )
 

@@ -106,11 +106,11 @@ def _counts(texts: Texts, rows: tuple[int, ...]) -> Sparse:
     whole = word_grams(texts.reading, *SIZES, BITS)
     place = np.full(whole.shape[0], -1)
     place[list(rows)] = np.arange(len(rows))
-    kept = place[whole.rows] >= 0
+    wanted = place[whole.rows] >= 0
     return Sparse(
-        place[whole.rows[kept]],
-        whole.columns[kept],
-        whole.values[kept],
+        place[whole.rows[wanted]],
+        whole.columns[wanted],
+        whole.values[wanted],
         (len(rows), whole.shape[1]),
     )
 

@@ -92,31 +92,34 @@ def _share(
 
 
 def _clean(aligned: AlignedValues, dirty: set[str], minimum: int) -> Mean:
-    kept = _kept(aligned, dirty, minimum)
-    prompts = [p for p, keep in zip(aligned.prompts, kept, strict=True) if keep]
+    is_clean = _clean_rows(aligned, dirty, minimum)
+    prompts = [p for p, keep in zip(aligned.prompts, is_clean, strict=True) if keep]
     return Mean(
-        aligned.values[0][kept], tuple(p.id for p in prompts), tuple(p.cluster for p in prompts)
+        aligned.values[0][is_clean], tuple(p.id for p in prompts), tuple(p.cluster for p in prompts)
     )
 
 
 def _gain(aligned: AlignedValues, dirty: set[str], minimum: int) -> Smooth:
-    kept = _kept(aligned, dirty, minimum)
-    if kept.all():
+    is_clean = _clean_rows(aligned, dirty, minimum)
+    if is_clean.all():
         raise Unavailable(
-            f"none of {len(kept)} graded prompts overlaps with the training data: both scores are the same"
+            f"none of {len(is_clean)} graded prompts overlaps with the training data: both scores are the same"
         )
-    score, clean = aligned.values[0], kept.astype(np.float64)
+    score, clean = aligned.values[0], is_clean.astype(np.float64)
     return Smooth(
         np.stack([score, clean, score * clean], axis=1), score_gain, aligned.ids, aligned.clusters
     )
 
 
-def _kept(
+def _clean_rows(
     aligned: AlignedValues, dirty: set[str], minimum: int
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(P,) whether a prompt is clean; raises Unavailable where too few are."""
-    kept = np.array([p.id not in dirty for p in aligned.prompts])
+    is_clean = np.array([p.id not in dirty for p in aligned.prompts])
     reasons.require(
-        int(kept.sum()), minimum, "graded prompts do not overlap with the training data", len(kept)
+        int(is_clean.sum()),
+        minimum,
+        "graded prompts do not overlap with the training data",
+        len(is_clean),
     )
-    return kept
+    return is_clean

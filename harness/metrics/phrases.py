@@ -82,22 +82,22 @@ def choose(
         theirs = group.sum(lambda r: totals(r, wanted, rows))
         their_room = group.sum(lambda r: _room(r, wanted, rows))
         scores = np.minimum(scores, own_scores(mine, theirs, room, their_room))
-    kept: list[int] = []
+    places: list[int] = []
     names: list[str] = []
     table = (counts(reading, wanted, rows) > 0).astype(np.float64)
     clear = np.flatnonzero(scores >= CLEAR)
     for k in clear[np.lexsort((wanted.codes[clear], -scores[clear], ~wanted.edges[clear]))]:
-        if len(kept) == number or (wanted.edges[k] and len(kept) >= number // 2):
+        if len(places) == number or (wanted.edges[k] and len(places) >= number // 2):
             continue
         name = spelled(wanted.codes[k], teacher.texts, reading)
         alike = any(
             _shared(name, n) and _overlap(table[:, k], table[:, j]) > _ALIKE
-            for n, j in zip(names, kept, strict=True)
+            for n, j in zip(names, places, strict=True)
         )
         if not alike and not any(c.isdigit() for c in name):
-            kept.append(int(k))
+            places.append(int(k))
             names.append(name)
-    rows_of = np.array(kept, dtype=np.int64)
+    rows_of = np.array(places, dtype=np.int64)
     chosen = Wanted(wanted.codes[np.sort(rows_of)], wanted.edges[np.sort(rows_of)])
     return Chosen(tuple(names), chosen, tuple(np.argsort(np.argsort(rows_of)).tolist()))
 

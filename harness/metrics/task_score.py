@@ -50,7 +50,7 @@ class TaskScore(AbstractMetric):
     explanation: ClassVar[str] = (
         "What lm-eval itself reports for this model on this task; unanswered counts as wrong. Asked several times, it "
         "is the mean over all answers to a prompt (pass@1), then over prompts. The interval is over "
-        "prompts and describes this checkpoint, not the recipe that made it. A number that is no mean over prompts "
+        "prompts and describes this checkpoint, not the recipe that made it. A number that is not a mean over prompts "
         "has no interval. category/...: one kind of prompt, by the first grade that is a share of something right."
     )
     topics: ClassVar = {"own_score": ("",)}

@@ -36,10 +36,10 @@ class Top1Agreement(AbstractMetric):
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The share, and the share of prompts left out where there are any."""
         aligned = align_choices(panels[0])
-        kept = aligned.where(np.all(aligned.answered, axis=0))
+        answered = aligned.where(np.all(aligned.answered, axis=0))
         what, of = "prompts answered by both", len(aligned.prompts)
-        reasons.require(len(kept.prompts), panels[0].minimum, what, of)
-        findings = [Finding(Mean(same_choice(*kept.chosen), kept.ids, kept.clusters))]
+        reasons.require(len(answered.prompts), panels[0].minimum, what, of)
+        findings = [Finding(Mean(same_choice(*answered.chosen), answered.ids, answered.clusters))]
         if not aligned.answered.all():
             findings.append(
                 Finding(left_unanswered(aligned), "unanswered", unit="share", better="none")

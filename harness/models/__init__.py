@@ -19,10 +19,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
+from harness.console.foreign import FAILURES
 from harness.keys import describes, digest, key_parts
 from harness.models._batches import BatchedSession
 from harness.models._session import (
-    FAILURES,
     AbstractSession,
     Answered,
     Ask,

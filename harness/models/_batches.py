@@ -13,8 +13,9 @@ from typing import final
 
 import numpy as np
 
+from harness.console.foreign import FAILURES
 from harness.console.workload import CHARACTERS_PER_TOKEN, spelled
-from harness.models._session import FAILURES, AbstractSession, Answered, Ask, Failed
+from harness.models._session import AbstractSession, Answered, Ask, Failed
 from harness.types import Decoding, Outputs, Request
 
 _MOST_ROWS = 256

@@ -133,8 +133,8 @@ def tokenizer_files(folder: Path) -> list[Path]:
 def checkpoint_files(folder: Path, code: bool) -> list[Path]:
     """Every file of a folder that determines the model's answers; `code` = its own Python files run too."""
     patterns = (*_READ, "*.py") if code else _READ
-    found = {f for pattern in patterns for f in folder.glob(pattern) if f.is_file()}
-    return sorted(found | set(weight_files(folder)))
+    files = {f for pattern in patterns for f in folder.glob(pattern) if f.is_file()}
+    return sorted(files | set(weight_files(folder)))
 
 
 def checkpoint_faults(folder: Path) -> list[str]:
@@ -158,7 +158,7 @@ def checkpoint_faults(folder: Path) -> list[str]:
 
 
 def _unreadable(folder: Path) -> list[str]:
-    """Settings that are no JSON: transformers takes its defaults in place of some of them, without a word."""
+    """Settings that are not JSON: transformers takes its defaults in place of some of them, without a word."""
     faults = []
     for name in _SETTINGS:
         try:

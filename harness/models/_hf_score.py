@@ -53,10 +53,10 @@ def score_windows(loaded: LoadedModel, windows: Sequence[Window], top: int) -> l
     inputs: dict[tuple[int, ...], list[int]] = {}
     for index, window in enumerate(windows):
         inputs.setdefault((*window.context, *window.target)[:-1], []).append(index)
-    found: dict[int, TokenScores] = {}
+    scores: dict[int, TokenScores] = {}
     for piece in _pieces(sorted(inputs, key=lambda ids: (-len(ids), ids)), loaded):
-        found.update(_score_inputs(loaded, {ids: inputs[ids] for ids in piece}, windows, top))
-    return [found[i] for i in range(len(windows))]
+        scores.update(_score_inputs(loaded, {ids: inputs[ids] for ids in piece}, windows, top))
+    return [scores[i] for i in range(len(windows))]
 
 
 def _pieces(rows: list[tuple[int, ...]], loaded: LoadedModel) -> Iterator[list[tuple[int, ...]]]:

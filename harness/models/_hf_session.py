@@ -91,8 +91,8 @@ class HfSession(BatchedSession):
             rows.update(zip(writing, map(_written_row, written, opened), strict=True))
         scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]
         if scoring:
-            found = self._scored([requests[i] for i in scoring], decoding.top_logprobs)
-            rows.update(zip(scoring, found, strict=True))
+            scores = self._scored([requests[i] for i in scoring], decoding.top_logprobs)
+            rows.update(zip(scoring, scores, strict=True))
         if len(rows) != len(requests):
             raise ValueError(f"model {self._loaded.name}: hf answers generate, score and read only")
         return self._outputs(
@@ -180,8 +180,8 @@ class HfSession(BatchedSession):
                 f"model {loaded.name}: expected a continuation of 1 to {most} tokens, got {len(target)}; "
                 "shorten the text (`max_bytes` of a reading task), or raise max_length if the model allows it"
             )
-        kept, n_cut = cut(start, speller.first_tokens(start), most + 1 - len(target))
-        return _Text(spelled, [Window(kept, tuple(target))], n_cut)
+        context, n_cut = cut(start, speller.first_tokens(start), most + 1 - len(target))
+        return _Text(spelled, [Window(context, tuple(target))], n_cut)
 
     def _outputs(self, requests: Sequence[Request], rows: Sequence[_Row], top: int) -> Outputs:
         return Outputs(

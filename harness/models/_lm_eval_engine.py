@@ -246,12 +246,12 @@ def _failures() -> tuple[type[Exception], ...]:
     return (*_GENERAL, IndexError, aiohttp.ClientError)
 
 
-def _nats(request: Request, found: Any) -> float:
+def _nats(request: Request, result: Any) -> float:
     """The log-probability in lm-eval's answer; NaN for texts."""
     way = way_of(request)
     if way == "generate":
         return float("nan")
-    return float(found if way == "read" else found[0])
+    return float(result if way == "read" else result[0])
 
 
 def _first_line(error: Exception) -> str:

@@ -64,4 +64,5 @@ def types() -> list[str]:
 
 
 def read_variable(model: str) -> str | None:
+    """The environment variable in which a type of model looks for its key; None where it needs none."""
     return next((variable for start, variable in _KEYS.items() if model.startswith(start)), None)

@@ -20,7 +20,7 @@ class Chosen:
 
     options: tuple[
         int | None, ...
-    ]  # one a request; None = no option could be read, or it is no choice
+    ]  # one a request; None = no option could be read, or it is not a choice
     words: (
         str  # how the labels were read, for the reader; "" where letters name options, all of them
     )

@@ -9,12 +9,9 @@ from typing import ClassVar, Protocol
 
 from harness.console.forecast import Amounts
 from harness.console.progress import News
-from harness.types import Decoding, DistillbenchError, Outputs, Request, Unavailable
+from harness.types import Decoding, Outputs, Request
 
 Facts = Mapping[str, str | int | float]
-# What can go wrong inside a model or a server without being our fault: its collection is then
-# missing, with that reason.
-FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError)
 
 
 class Preparation(Protocol):

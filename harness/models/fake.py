@@ -198,13 +198,13 @@ class FakeSession(BatchedSession):
         for until in request.until:
             if until and until in text:
                 text, stop = text.split(until)[0], "stop"
-        kept = tuple(_PIECE.findall(text))
+        tokens = tuple(_PIECE.findall(text))
         return _Row(
             text,
             stop,
             None,
-            kept,
-            _distributions(f"{self.model.seed}|{self.model.style}|{context}", kept),
+            tokens,
+            _distributions(f"{self.model.seed}|{self.model.style}|{context}", tokens),
         )
 
     def _mind(self, context: str) -> str:

@@ -92,19 +92,19 @@ class LmEvalModel(AbstractModel):
 
     def faults(self, paths: Paths) -> list[str]:
         """An unknown type, secrets in the configuration, plain text for a chat API."""
-        found = []
+        faults = []
         if self.model not in (known := types()):
             near = difflib.get_close_matches(self.model, known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            found.append(
-                f"key model: {self.model!r} is no model type of lm-eval{hint} (known: {', '.join(known)})"
+            faults.append(
+                f"key model: {self.model!r} is not a model type of lm-eval{hint} (known: {', '.join(known)})"
             )
-        found += [f"key {fault}" for fault in argument_faults(self.args)]
+        faults += [f"key {fault}" for fault in argument_faults(self.args)]
         if fault := variable_fault("key api_key_env", self.api_key_env):
-            found.append(fault)
+            faults.append(fault)
         if self.model in CHAT_ONLY and not self.chat:
-            found.append(f"{self.model} takes conversations only; set `chat: true`")
-        return [f"model {self.name}: {fault}" for fault in found]
+            faults.append(f"{self.model} takes conversations only; set `chat: true`")
+        return [f"model {self.name}: {fault}" for fault in faults]
 
     def unready(self) -> list[str]:
         """A key that is not set."""
@@ -194,6 +194,7 @@ class _Row(NamedTuple):
 
     @property
     def request(self) -> Request:
+        """The request that it asks."""
         return self.ask.requests[self.at]
 
 

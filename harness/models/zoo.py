@@ -39,9 +39,9 @@ class ZooModel(AbstractModel):
             )
         steps = recipes.checkpoints(self.member, self.scale)
         if self.step is not None and self.step not in steps:
-            kept = ", ".join(map(str, steps)) or "none of this model"
+            stored = ", ".join(map(str, steps)) or "none of this model"
             raise DistillbenchError(
-                f"key step: expected null or a step that is kept ({kept}), got {self.step}"
+                f"key step: expected null or a stored step ({stored}), got {self.step}"
             )
 
     def contents(self, paths: Paths) -> Mapping[str, str]:

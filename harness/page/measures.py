@@ -14,6 +14,7 @@ from harness.board.record import (
     Variant,
     settings_among,
 )
+from harness.board.subjects import Role, roles_in
 from harness.board.tables import ordered
 from harness.panel.prompts import is_category
 from harness.panel.topics import Topic
@@ -122,32 +123,40 @@ class Described:
     name: str
     settings: tuple[str, ...]  # () = all
     facts: Facts
+    roles: tuple[Role, ...] = ()  # of a model
 
 
 def described_models(record: RunRecord) -> list[Described]:
-    """Every model with its facts, once for each of its versions."""
-    return _described([(v, run.models) for v, run in record.runs().items()])
+    """Every model with its facts and roles, once for each of its versions."""
+    runs = record.runs().items()
+    return _described(
+        [(v, {m: (f, roles_in(run, m)) for m, f in run.models.items()}) for v, run in runs]
+    )
 
 
 def described_tasks(record: RunRecord) -> list[Described]:
     """Every task with its facts, once for each of its versions."""
-    return _described([(v, run.tasks) for v, run in record.runs().items()])
+    runs = record.runs().items()
+    return _described([(v, {t: (f, ()) for t, f in run.tasks.items()}) for v, run in runs])
 
 
-def _described(runs: Sequence[tuple[Variant, Mapping[str, Facts]]]) -> list[Described]:
-    owners: dict[str, list[tuple[Facts, list[Variant]]]] = {}
+Version = tuple[Facts, tuple[Role, ...]]
+
+
+def _described(runs: Sequence[tuple[Variant, Mapping[str, Version]]]) -> list[Described]:
+    owners: dict[str, list[tuple[Version, list[Variant]]]] = {}
     for variant, named in runs:
-        for name, facts in named.items():
+        for name, version in named.items():
             versions = owners.setdefault(name, [])
-            same = next((own for known, own in versions if known == facts), None)
+            same = next((own for known, own in versions if known == version), None)
             if same is None:
-                versions.append((facts, [variant]))
+                versions.append((version, [variant]))
             else:
                 same.append(variant)
     return [
-        Described(name, settings_among(own, [variant for variant, _ in runs]), facts)
+        Described(name, settings_among(own, [variant for variant, _ in runs]), *version)
         for name, versions in owners.items()
-        for facts, own in versions
+        for version, own in versions
     ]
 
 

@@ -21,7 +21,7 @@ from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.board import Board, Row
 from harness.board.changes import SaidChange, said_changes
 from harness.board.leaderboard import Line, make_leaderboard
-from harness.board.missing import missing_results
+from harness.board.missing import missing_results, undrawn
 from harness.board.record import RunRecord
 from harness.board.sentences import Decision, Part, Sentence, decisions, sentences
 from harness.board.subjects import Group
@@ -37,6 +37,7 @@ from harness.page.measures import (
     measures,
 )
 from harness.page.pictures import Picture
+from harness.plugins import kinds
 
 _FOLDER = files("harness.page")
 _MOST_DECISIONS = 4  # lines that stand open at the top
@@ -75,20 +76,13 @@ class MeasurePart:
 
 def page(board: Board) -> str:
     """The page as one HTML text, with its scripts allowed by digest and nothing else."""
-    record, figures, browser = board.record, pictures.stock(), _browser(board)
+    record, browser = board.record, _browser(board)
+    figures = pictures.stock(kind for kind in kinds("figures") if kind not in board.undrawn)
     run = pictures.of_run(figures, board)
-    students = _students(board, figures)
-    parts = [
-        MeasurePart(m, tuple(pictures.of_metric(figures, board, m.plots, i)))
-        for i, m in enumerate(measures(board))
-    ]
-    every = [
-        *run,
-        *(p for s in students for p in s.pictures),
-        *(p for part in parts for p in part.pictures),
-    ]
+    students, parts = _students(board, figures), _measures(board, figures)
+    every = _every(run, students, parts)
     app, plotly = _script(), _plotly() if every else ""
-    missing = missing_results(record)
+    missing = [*missing_results(record), *(undrawn(*one) for one in board.undrawn.items())]
     return (
         _environment()
         .get_template("page.html.j2")
@@ -123,9 +117,30 @@ def _making(record: RunRecord) -> dict[str, Any]:
         "made": made(record),
         "models": models,
         "tasks": described_tasks(record),
-        "roles": {row.facts.get("role", "other") for row in models},
+        "roles": {role.name for row in models for role in row.roles},
         "facts": fact_columns(models),
     }
+
+
+def every_picture(kind: str, board: Board) -> list[Picture]:
+    """The pictures that a kind of figure has on the page."""
+    own = pictures.stock([kind])
+    return _every(pictures.of_run(own, board), _students(board, own), _measures(board, own))
+
+
+def _every(
+    run: Sequence[Picture], students: Sequence[StudentPart], parts: Sequence[MeasurePart]
+) -> list[Picture]:
+    told = [*(s.pictures for s in students), *(part.pictures for part in parts)]
+    return [*run, *(picture for some in told for picture in some)]
+
+
+def _measures(board: Board, figures: Sequence[AbstractFigure]) -> list[MeasurePart]:
+    """One part per measure."""
+    return [
+        MeasurePart(m, tuple(pictures.of_metric(figures, board, m.plots, i)))
+        for i, m in enumerate(measures(board))
+    ]
 
 
 def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPart]:

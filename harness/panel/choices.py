@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,8 @@ class ChoiceTable:
     prompts: tuple[Prompt, ...]  # (P,) sorted by id; each has two options or more
     rows: Mapping[str, int]  # Prompt.id -> row
     # (P, K) K = most options of any prompt; 0 beyond a prompt's own, and where unanswered
-    probabilities: Floats
-    chosen: Ints  # (P,) option; -1 where unanswered
+    probabilities: Annotated[Floats, "P K"]
+    chosen: Annotated[Ints, "P"]  # (P,) option; -1 where unanswered
     answered: Mask  # (P,) False = no option of the prompt could be read from the answer
 
 
@@ -38,8 +39,8 @@ class AlignedChoices(Prompts):
     ]  # (models,) student, teacher, base, as far as they are looked at; then controls
     lineages: tuple[str, ...]  # (models,)
     n_core: int  # models before the controls
-    probabilities: Floats  # (models, P, K)
-    chosen: Ints  # (models, P) option; -1 where unanswered
+    probabilities: Annotated[Floats, "models P K"]  # (models, P, K)
+    chosen: Annotated[Ints, "models P"]  # (models, P) option; -1 where unanswered
     answered: Mask  # (models, P)
 
     @property
@@ -48,12 +49,12 @@ class AlignedChoices(Prompts):
         return range(self.n_core, len(self.models))
 
     @property
-    def n_options(self) -> Ints:
+    def n_options(self) -> Annotated[Ints, "P"]:
         """Number of options of each prompt (P,); prompts may differ."""
         return np.array([p.n_options for p in self.prompts], dtype=np.int64)
 
     @property
-    def gold(self) -> Ints:
+    def gold(self) -> Annotated[Ints, "P"]:
         """Right option (P,); -1 where the task states none."""
         return np.array([-1 if p.gold is None else p.gold for p in self.prompts], dtype=np.int64)
 
@@ -67,24 +68,24 @@ class AlignedChoices(Prompts):
         """(models, P): a wrong option was chosen. Unanswered is neither right nor wrong here."""
         return np.asarray(self.answered & (self.gold >= 0) & (self.chosen != self.gold))
 
-    def where(self, kept: Mask) -> AlignedChoices:
-        """The same on the prompts where kept (P,) is true."""
+    def where(self, mask: Mask) -> AlignedChoices:
+        """The same on the prompts where the mask (P,) is true."""
         return replace(
             self,
-            prompts=tuple(p for p, keep in zip(self.prompts, kept, strict=True) if keep),
-            probabilities=self.probabilities[:, kept],
-            chosen=self.chosen[:, kept],
-            answered=self.answered[:, kept],
+            prompts=tuple(p for p, keep in zip(self.prompts, mask, strict=True) if keep),
+            probabilities=self.probabilities[:, mask],
+            chosen=self.chosen[:, mask],
+            answered=self.answered[:, mask],
         )
 
 
-def softmax(logits: Floats) -> Floats:
+def softmax(logits: Annotated[Floats, "*leading K"]) -> Annotated[Floats, "*leading K"]:
     """Probabilities (..., K) that add up to 1, from log-probabilities (..., K); -inf is not an option."""
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
-def one_hot(chosen: Ints, n_options: int) -> Floats:
+def one_hot(chosen: Annotated[Ints, "P"], n_options: int) -> Annotated[Floats, "P n_options"]:
     """(P, n_options) 1 at the chosen option; a row of zeros where it is -1."""
     return np.asarray(chosen[:, None] == np.arange(n_options), dtype=np.float64)
 
@@ -104,8 +105,8 @@ def choice_table(side: Side) -> ChoiceTable:
     beyond = np.arange(logits.shape[1]) >= options[:, None]
     scored = np.all(beyond | ~np.isnan(logits), axis=1) & np.any(np.isfinite(logits), axis=1)
     has_record = recorded > _ABSENT
-    kept = [int(i) for i in np.flatnonzero((options >= 2) & (scored | has_record))]
-    order = np.array(sorted(kept, key=lambda i: prompts[i].id), dtype=np.int64)
+    complete = [int(i) for i in np.flatnonzero((options >= 2) & (scored | has_record))]
+    order = np.array(sorted(complete, key=lambda i: prompts[i].id), dtype=np.int64)
     recorded, options = recorded[order], options[order]
     by_score = scored[order] & ~has_record[order]
     chosen = np.where((recorded >= 0) & (recorded < options), recorded, -1)
@@ -129,7 +130,7 @@ def unanswered(side: Side) -> frozenset[str]:
 _NULL, _ABSENT = -1, -2
 
 
-def _gathered(side: Side, options: Ints) -> tuple[Floats, Ints]:
+def _gathered(side: Side, options: Annotated[Ints, "P"]) -> tuple[Floats, Ints]:
     """Log-probabilities (prompts, K), NaN where there is none, and recorded options (prompts,), -1 null, -2 absent.
 
     Slots from n_options on are left out: lm-eval's mutual-information scores repeat the options without their context.

@@ -8,7 +8,7 @@ independent witnesses: together they weigh as much as a lineage with one model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def covering(
     return tuple(sorted(enough, key=lambda c: c.model))
 
 
-def lineage_weights(lineages: Sequence[str]) -> Floats:
+def lineage_weights(lineages: Sequence[str]) -> Annotated[Floats, "m"]:
     """(m,) 1 / number of models of the same lineage: every lineage weighs 1."""
     return np.array([1 / lineages.count(x) for x in lineages], dtype=np.float64)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 
@@ -31,7 +32,7 @@ MEAN = Average()
 class AlignedValues(Prompts):
     """Grades of several sides on the same prompts."""
 
-    values: Floats  # (sides, P), sides in the order of their roles
+    values: Annotated[Floats, "sides P"]  # (sides, P), sides in the order of their roles
 
     def at(self, places: Sequence[int]) -> AlignedValues:
         """The same on some of the prompts."""
@@ -87,7 +88,7 @@ def drawn(side: Side, column: Column) -> Mapping[str, Draws]:
     if not every:
         raise Unavailable(f"{side.model} has no grade {'/'.join(filter(None, column))}")
     if not len(every[0].prompt):
-        raise Unavailable(every[0].reason or "this aggregate is no mean over prompts")
+        raise Unavailable(every[0].reason or "this aggregate is not a mean over prompts")
     ids = [p.id for p in side.requests.prompts]
     made: dict[str, Draws] = {}
     for sample in every:

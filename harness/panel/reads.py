@@ -107,5 +107,5 @@ def token_columns(side: Side) -> TokenColumns:
     if tokens is None:
         raise Unavailable(f"{side.model} gives no log-probabilities of single tokens")
     if np.isnan(tokens.logprobs).any() or np.isnan(tokens.top_logprobs).any():
-        raise Unavailable(f"{side.model} gave log-probabilities that are no numbers (NaN)")
+        raise Unavailable(f"{side.model} gave log-probabilities that are not numbers (NaN)")
     return tokens

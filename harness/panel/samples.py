@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
@@ -80,12 +81,12 @@ def require_draws(counts: Sequence[int], model: str) -> None:
         )
 
 
-def bootstrapped(values: Floats, rows: Prompts) -> Smooth:
+def bootstrapped(values: Annotated[Floats, "P"], rows: Prompts) -> Smooth:
     """The mean of values (P,), its interval by a bootstrap over prompts."""
     return Smooth(values[:, None], _first, rows.ids, rows.clusters)
 
 
-def rate(values: Floats, rows: Prompts) -> Mean | Smooth:
+def rate(values: Annotated[Floats, "P"], rows: Prompts) -> Mean | Smooth:
     """The mean of rates per prompt (P,): exact binomial bounds where each is 0 or 1, else a bootstrap over prompts."""
     if np.all((values == 0) | (values == 1)):
         return Mean(values, rows.ids, rows.clusters)
@@ -97,13 +98,18 @@ def share_of(aligned: AlignedValues) -> Mean | Smooth:
     return rate(aligned.values[0], aligned)
 
 
-def over_base(mine: Floats, base: Floats | None, rows: Prompts) -> Smooth | str:
+def over_base(
+    mine: Annotated[Floats, "P"], base: Annotated[Floats, "P"] | None, rows: Prompts
+) -> Smooth | str:
     """The student's values (P,) minus the base's, or the reason where there is no base."""
     return reasons.NO_BASE if base is None else bootstrapped(mine - base, rows)
 
 
 def over_controls(
-    names: tuple[str, str], mine: Floats, controls: Mapping[str, Floats], rows: Samples
+    names: tuple[str, str],
+    mine: Annotated[Floats, "P"],
+    controls: Mapping[str, Floats],
+    rows: Samples,
 ) -> list[Finding]:
     """The student's values (P,) minus the controls' mean: over prompts (names[0]), and over models (names[1]).
 
@@ -119,7 +125,7 @@ def over_controls(
     ]
 
 
-def _over_models(difference: Floats, each: Floats) -> Given | str:
+def _over_models(difference: Annotated[Floats, "P"], each: Floats) -> Given | str:
     try:
         limit = prediction_limit(each.mean(axis=1), 0.975)
     except Unavailable as error:

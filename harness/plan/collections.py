@@ -129,7 +129,7 @@ def faults_of(plan: Plan) -> list[str]:
         offer_faults(models[c.model], c.task, c.decoding, c.summary.kinds) for c in plan.collections
     ]
     lines += [_alike(plan.run, c) for c in plan.collections]
-    return list(dict.fromkeys(line for found in lines for line in found))
+    return list(dict.fromkeys(line for some in lines for line in some))
 
 
 def _alike(run: Run, collection: Collection) -> list[str]:

@@ -128,14 +128,14 @@ def summary_from_json(values: Mapping[str, Any]) -> Summary:
 
 
 def _work(requests: Sequence[Request]) -> dict[Kind, Work]:
-    found: dict[Kind, Work] = {}
+    work: dict[Kind, Work] = {}
     for request in requests:
-        so_far = found.get(request.kind, Work(0.0, 0))
+        so_far = work.get(request.kind, Work(0.0, 0))
         open_ended = request.kind == "generate" and request.max_new_tokens is None
         stated = (request.max_new_tokens or 0) if request.kind == "generate" else 0
-        found[request.kind] = Work(
+        work[request.kind] = Work(
             so_far.tokens + read_tokens(request) + written_tokens(stated),
             so_far.open_ended + open_ended,
             so_far.written + stated,
         )
-    return found
+    return work

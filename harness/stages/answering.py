@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from harness.console.forecast import Amounts
-from harness.console.foreign import listening
+from harness.console.foreign import FAILURES, NO_SPACE, listening
 from harness.console.progress import News
 from harness.console.workload import amounts
 from harness.executors import Tell
+from harness.executors._boundary import in_one_line
 from harness.keys import digest
-from harness.models import FAILURES, AbstractModel, AbstractSession, Answered, Facts, Failed
+from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed
 from harness.stages.spilled import FACT, variables_in
 from harness.stages.unfinished import Unanswered, Unfinished
 from harness.store.store import Store
@@ -27,7 +28,6 @@ from harness.store.tables import join_outputs, outputs_from_table
 from harness.store.work import Work
 from harness.types import Outputs, Paths, RequestSet
 
-_NO_SPACE = (28, 122)  # errno: no space on the device, quota
 _AT_ONCE = 64  # collections that are locked at the same time: every lock is an open file
 _WAIT_S = 1.0  # between looks at what another process collects
 
@@ -52,6 +52,7 @@ def amounts_of(planned: Unanswered, batch: Iterable[int] | None = None) -> Amoun
 
 
 def name_of(planned: Unanswered) -> str:
+    """The name of a collection in messages: "student x zoo_facts"."""
     return f"{planned.model} x {planned.task}"
 
 
@@ -248,9 +249,9 @@ def _fail(
     answered: Mapping[int, Any] | None = None,
 ) -> None:
     # no space: stop, finished work is kept
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
         raise error
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = in_one_line(error)
     store.note_failure(planned.key, reason, "".join(traceback.format_exception(error)))
     rest = [i for i in range(len(planned.requests.requests)) if i not in (answered or {})]
     tell(

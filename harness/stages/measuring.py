@@ -101,6 +101,7 @@ def _score(blank: Score, metric: AbstractMetric, item: Finding, seed: int) -> Sc
 
 
 def reasoned(question: Question, reason: str) -> Score:
+    """The score of a question that has a reason in place of a value."""
     pair = question.pair
     return Score(
         metric=question.metric.name, task="+".join(question.tasks), student=question.student,

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from harness.console.secrets import redacted
 from harness.exports import AbstractExporter
 from harness.panel.side import Side
 from harness.plugins import build, kinds, outside_kinds
+from harness.stages.pictures import is_undrawable, undrawable
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
 from harness.types import RequestSet
@@ -28,15 +30,26 @@ def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
     """Path of index.html in `folder`, where every exporter writes its files; `read` reaches the stored answers.
 
     What the page says first is said here as well. The files are made beside the folder and moved into it whole; the
-    page comes last, and then, one by one, what the
-    user's own exporters make: a fault in one of them loses nothing.
+    page comes last, and then, one by one, what the user's own exporters make: a fault in one of them loses nothing. A
+    figure that cannot be drawn is left out, which `lacks_figures` tells afterwards.
     """
     board, own = make_board(redacted(record), read), outside_kinds("exports")
+    board = replace(board, undrawn=undrawable(board, _failures(folder)))
     for line in closing_lines(board):
         say(line)
     for some in ([kind for kind in kinds("exports") if kind not in own], *([kind] for kind in own)):
         _export(some, board, folder)
     return folder / "index.html"
+
+
+def lacks_figures(folder: Path) -> bool:
+    """Whether a figure could not be drawn for the report in this folder."""
+    return is_undrawable(_failures(folder))
+
+
+def _failures(folder: Path) -> Store:
+    """Where the failures of a report are written: beside it."""
+    return Store(folder.parent)
 
 
 def _export(exporters: Sequence[str], board: Board, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,7 @@ from harness.stages.objective import objective_of
 from harness.stages.outlook import outlook
 from harness.stages.preview import HEADS, planned, preview
 from harness.stages.record import count_work, make_record
-from harness.stages.report import stored_answers, write_report
+from harness.stages.report import lacks_figures, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
 from harness.store.store import Store
@@ -94,9 +94,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")
     ended = _judged(run, record, _ours(made, code), reference)
-    if alone:
-        _show(ended, run, store)
-    return ended
+    return _shown(ended, run, store) if alone else ended
 
 
 def _previewed(run: Run) -> Outcome:
@@ -145,14 +143,17 @@ def _held(n: int) -> str:
     return "its one condition holds" if n == 1 else f"all {n} conditions hold"
 
 
-def _show(ended: Outcome, run: Run, store: Store) -> None:
-    """The page of a run, then its remarks, the gate's last."""
+def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
+    """The outcome, once the page of the run is written and its remarks are said, the gate's last."""
     assert ended.record is not None
+    code = ended.code
     if "report" in run.stages:
         folder = run.paths.results / "report"
         say(f"the page: {write_report(ended.record, folder, stored_answers([store]))}")
+        code = OUR_FAULT if lacks_figures(folder) else code
     for remark in ended.remarks:
         say(remark.line())
+    return replace(ended, code=code)
 
 
 def worst(codes: list[int]) -> int:

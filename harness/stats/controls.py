@@ -6,7 +6,7 @@ Results have their own types (ModelLevel...), so that a p-value over prompts can
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class ModelLevelEvidence(NamedTuple):
     assumption: str  # "exchangeable controls", "assumes normal controls" or why it cannot tell
 
 
-def conformal_p(value: float, controls: Floats) -> ModelLevelP:
+def conformal_p(value: float, controls: Annotated[Floats, "m"]) -> ModelLevelP:
     """(1 + controls at least as large) / (m + 1); controls (m,), one per independent lineage.
 
     Valid where the controls and a clean student are exchangeable, whatever their distribution.
@@ -58,7 +58,9 @@ def conformal_p(value: float, controls: Floats) -> ModelLevelP:
     )
 
 
-def max_t_p(values: Floats, controls: Floats) -> tuple[ModelLevelP, ...]:
+def max_t_p(
+    values: Annotated[Floats, "k"], controls: Annotated[Floats, "m k"]
+) -> tuple[ModelLevelP, ...]:
     """For each candidate j: (1 + controls c with max_k Z_k(c) >= Z_j(s)) / (m + 1); values (k,), controls (m, k).
 
     Holds for all candidates together: the chance that a clean student has any p <= .05 is at most .05.
@@ -68,7 +70,7 @@ def max_t_p(values: Floats, controls: Floats) -> tuple[ModelLevelP, ...]:
     return tuple(conformal_p(float(z), largest) for z in values)
 
 
-def prediction_limit(controls: Floats, level: float = LEVEL) -> ModelLevelLimit:
+def prediction_limit(controls: Annotated[Floats, "m"], level: float = LEVEL) -> ModelLevelLimit:
     """mean + t(m - 1, level) sd sqrt(1 + 1/m): one-sided, for one further control; controls (m,), one per lineage.
 
     Raises Unavailable below 4 lineages.
@@ -81,7 +83,7 @@ def prediction_limit(controls: Floats, level: float = LEVEL) -> ModelLevelLimit:
     return ModelLevelLimit(mean + t_quantile(level, m - 1) * sd * (1 + 1 / m) ** 0.5, mean, sd, m)
 
 
-def evidence(value: float, controls: Floats) -> ModelLevelEvidence:
+def evidence(value: float, controls: Annotated[Floats, "m"]) -> ModelLevelEvidence:
     """What controls (m,), one per lineage, say of a value: conformal p from 19 on, else the normal limit from 4 on."""
     m = len(controls)
     excess = value - float(controls.mean()) if m else value
@@ -99,7 +101,9 @@ def evidence(value: float, controls: Floats) -> ModelLevelEvidence:
     return ModelLevelEvidence(value, excess, m, says, p, limit, "exchangeable controls")
 
 
-def one_per_lineage(values: Mapping[str, float], lineages: Mapping[str, str]) -> Floats:
+def one_per_lineage(
+    values: Mapping[str, float], lineages: Mapping[str, str]
+) -> Annotated[Floats, "m"]:
     """(m,) the largest value of each lineage, sorted by its name: siblings count once, and against the claim."""
     largest: dict[str, float] = {}
     for model, value in values.items():
@@ -108,7 +112,7 @@ def one_per_lineage(values: Mapping[str, float], lineages: Mapping[str, str]) ->
     return np.array([largest[name] for name in sorted(largest)], dtype=np.float64)
 
 
-def poisson_binomial_p(k: int, p: Floats) -> float:
+def poisson_binomial_p(k: int, p: Annotated[Floats, "n"]) -> float:
     """P(X >= k), X = number of successes in independent trials of chances p (n,). Over prompts, not over models.
 
     Exact, by adding one trial at a time to the distribution: only sums of positive terms, so small tails keep their
@@ -128,7 +132,7 @@ def poisson_binomial_p(k: int, p: Floats) -> float:
     return min(1.0, float(chance[k:].sum()))
 
 
-def _require_finite(controls: Floats) -> None:
+def _require_finite(controls: Annotated[Floats, "*shape"]) -> None:
     if not np.all(np.isfinite(controls)):
         raise ValueError(
             "controls: values that are not finite; a control without a value has to be left out"

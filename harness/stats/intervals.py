@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
 
@@ -131,7 +132,11 @@ def _spell(interval: Interval) -> str:
 
 
 def _estimate(
-    interval: Interval, prompts: tuple[str, ...], pseudo: Floats, clusters: Sequence[str], note: str
+    interval: Interval,
+    prompts: tuple[str, ...],
+    pseudo: Annotated[Floats, "P"],
+    clusters: Sequence[str],
+    note: str,
 ) -> Estimate:
     low, high = (None, None) if note in (ALIKE, SELDOM) else (interval.low, interval.high)
     influence = dict(zip(prompts, pseudo.tolist(), strict=True))
@@ -144,7 +149,7 @@ class _Rows:
     """Values in the order of prompt ids."""
 
     prompts: tuple[str, ...]  # (P,) sorted
-    values: Floats  # (P,) or (P, K)
+    values: Annotated[Floats, "P *K"]  # (P,) or (P, K)
     order: tuple[int, ...]  # (P,) where each came from
 
     def named(self, clusters: Sequence[str]) -> list[str]:
@@ -156,7 +161,7 @@ class _Rows:
         return [clusters[i] for i in self.order]
 
 
-def _sorted_rows(prompts: Sequence[str], values: Floats) -> _Rows:
+def _sorted_rows(prompts: Sequence[str], values: Annotated[Floats, "P *K"]) -> _Rows:
     if len(values) != len(prompts):
         raise ValueError(f"statistic: {len(values)} values for {len(prompts)} prompts")
     if not len(prompts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -28,13 +28,13 @@ class Interval(NamedTuple):
 class MeanError(NamedTuple):
     """Means with their covariance, robust to clusters."""
 
-    means: Floats  # (K,)
-    covariance: Floats  # (K, K) of the means
+    means: Annotated[Floats, "K"]  # (K,)
+    covariance: Annotated[Floats, "K K"]  # (K, K) of the means
     df: int  # clusters - 1
     n: int  # prompts
 
 
-def cluster_codes(clusters: Clusters, n: int) -> Ints:
+def cluster_codes(clusters: Clusters, n: int) -> Annotated[Ints, "n"]:
     """Codes (P,) 0..G-1 in the order of first appearance."""
     if clusters is None:
         return np.arange(n, dtype=np.int64)
@@ -49,7 +49,9 @@ def cluster_codes(clusters: Clusters, n: int) -> Ints:
     )
 
 
-def cluster_sums(values: Floats, codes: Ints) -> Floats:
+def cluster_sums(
+    values: Annotated[Floats, "P K"], codes: Annotated[Ints, "P"]
+) -> Annotated[Floats, "G K"]:
     """Sums (G, K) of values (P, K) over the prompts of each cluster, added in the order of the prompts."""
     groups = int(codes.max()) + 1
     if groups == len(codes):
@@ -62,7 +64,7 @@ def cluster_sums(values: Floats, codes: Ints) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def mean_error(values: Floats, clusters: Clusters = None) -> MeanError:
+def mean_error(values: Annotated[Floats, "P K"], clusters: Clusters = None) -> MeanError:
     """Means of values (P, K) with their covariance: (G - 1) / G sum_g u_g u_g' / (P - P_g)^2, df = G - 1.
 
     u_g = residuals of the P_g prompts of a cluster, summed: the jackknife that leaves out one cluster at a time. For
@@ -106,7 +108,9 @@ def t_two_sided_p(t: float, df: float) -> float:
     return float(2 * stdtr(df, -abs(t)))
 
 
-def t_interval(values: Floats, clusters: Clusters = None, level: float = LEVEL) -> Interval:
+def t_interval(
+    values: Annotated[Floats, "P"], clusters: Clusters = None, level: float = LEVEL
+) -> Interval:
     """Student's t interval of the mean of values (P,), with cluster-robust error and df = clusters - 1."""
     error = mean_error(values[:, None], clusters)
     mean = float(error.means[0])
@@ -114,7 +118,9 @@ def t_interval(values: Floats, clusters: Clusters = None, level: float = LEVEL) 
     return Interval(mean, mean - half, mean + half, error.n)
 
 
-def share_interval(values: Floats, clusters: Clusters = None, level: float = LEVEL) -> Interval:
+def share_interval(
+    values: Annotated[Floats, "P"], clusters: Clusters = None, level: float = LEVEL
+) -> Interval:
     """Interval of a share, values (P,) all 0 or 1: Clopper and Pearson's at the effective number of prompts.
 
     Student's t covers only .88 for a share of .05 at 100 prompts, and has no width where all answers are alike.
@@ -145,6 +151,6 @@ def clopper_pearson(k: float, n: float, level: float = LEVEL) -> tuple[float, fl
     return low, high
 
 
-def is_share(values: Floats) -> bool:
+def is_share(values: Annotated[Floats, "*shape"]) -> bool:
     """Whether all values are 0 or 1."""
     return bool(np.all((values == 0) | (values == 1)))

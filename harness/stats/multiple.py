@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from harness.types import Floats
 
 
-def holm(p: Sequence[float] | Floats) -> Floats:
+def holm(p: Sequence[float] | Floats) -> Annotated[Floats, "m"]:
     """Adjusted p-values (m,), in the given order: all below .05 are claimed with at most .05 for any false claim.
 
     Source: Holm 1979.
@@ -21,7 +22,7 @@ def holm(p: Sequence[float] | Floats) -> Floats:
     return _restored(adjusted, order)
 
 
-def holm_levels(p: Sequence[float] | Floats, level: float = 0.05) -> Floats:
+def holm_levels(p: Sequence[float] | Floats, level: float = 0.05) -> Annotated[Floats, "m"]:
     """The p-value (m,) below which Holm would claim each, the others being as they are: level / m, or more."""
     values = _checked(p)
     levels = []
@@ -33,7 +34,7 @@ def holm_levels(p: Sequence[float] | Floats, level: float = 0.05) -> Floats:
     return np.array(levels, dtype=np.float64)
 
 
-def benjamini_hochberg(p: Sequence[float] | Floats) -> Floats:
+def benjamini_hochberg(p: Sequence[float] | Floats) -> Annotated[Floats, "m"]:
     """Adjusted p-values (m,), in the given order: of those below .05 at most .05 are false on average.
 
     Valid for independent or positively dependent p-values. Source: Benjamini and Hochberg 1995.
@@ -44,14 +45,16 @@ def benjamini_hochberg(p: Sequence[float] | Floats) -> Floats:
     return _restored(np.minimum.accumulate(scaled[::-1])[::-1], order)
 
 
-def _checked(p: Sequence[float] | Floats) -> Floats:
+def _checked(p: Sequence[float] | Floats) -> Annotated[Floats, "m"]:
     values = np.asarray(p, dtype=np.float64)
     if values.ndim != 1 or not np.all((values >= 0) & (values <= 1)):
         raise ValueError(f"p-values: expected a list of numbers in [0, 1], got {values}")
     return values
 
 
-def _restored(adjusted: Floats, order: NDArray[np.intp]) -> Floats:
-    found = np.empty_like(adjusted)
-    found[order] = np.minimum(adjusted, 1.0)
-    return found
+def _restored(
+    adjusted: Annotated[Floats, "m"], order: Annotated[NDArray[np.intp], "m"]
+) -> Annotated[Floats, "m"]:
+    restored = np.empty_like(adjusted)
+    restored[order] = np.minimum(adjusted, 1.0)
+    return restored

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,8 @@ class Spread(NamedTuple):
     n: float  # prompts; of clusters, as many independent prompts as they are worth
     discordant: float | None  # of 0/1 values: share of prompts on which the two differ
 
-    def detectable(self, level: float = 1 - LEVEL, power: float = 0.8) -> float:
-        """Least true difference that a two-sided test at this level finds with this power.
+    def detectable(self, level: float = 1 - LEVEL, power: float = 0.8) -> float | None:
+        """Least true difference that a two-sided test at this level finds with this power; None if no share is.
 
         For shares see `_detectable_share`; else (t(1 - level / 2) + t(power)) se. Source: Bloom 1995.
         """
@@ -83,14 +83,18 @@ def compare(
     )
 
 
-def compare_values(first: Floats, second: Floats, codes: Ints) -> PairedDifference:
+def compare_values(
+    first: Annotated[Floats, "P"], second: Annotated[Floats, "P"], codes: Annotated[Ints, "P"]
+) -> PairedDifference:
     """The same from aligned pseudo-values (P,), sorted by prompt, with the codes of their clusters."""
     if is_share(first) and is_share(second):
         return _compare_shares(first - second, codes)
     return _compare_means(first - second, codes)
 
 
-def _compare_means(differences: Floats, codes: Ints) -> PairedDifference:
+def _compare_means(
+    differences: Annotated[Floats, "P"], codes: Annotated[Ints, "P"]
+) -> PairedDifference:
     error = mean_error(differences[:, None], codes)
     mean, se = float(error.means[0]), _se(error)
     if se <= 1e-14 * max(abs(mean), float(np.abs(differences).max())):
@@ -103,7 +107,9 @@ def _compare_means(differences: Floats, codes: Ints) -> PairedDifference:
     return PairedDifference(mean, mean - half, mean + half, p, error.n, spread)
 
 
-def _compare_shares(differences: Floats, codes: Ints) -> PairedDifference:
+def _compare_shares(
+    differences: Annotated[Floats, "P"], codes: Annotated[Ints, "P"]
+) -> PairedDifference:
     """Of values -1, 0, 1. The interval is that of the differences with one +1 and one -1 added (Bonett and Price 2012).
 
     Without the two a few discordant pairs give far too short an interval, and none at all gives one of no width.
@@ -130,15 +136,17 @@ def _se(error: MeanError) -> float:
     return float(np.sqrt(error.covariance[0, 0]))
 
 
-def _spread_of_shares(differences: Floats, error: MeanError) -> Spread:
+def _spread_of_shares(differences: Annotated[Floats, "P"], error: MeanError) -> Spread:
     """Of differences (P,) of -1, 0, 1; clusters count by their design effect."""
     naive = float(np.var(differences, ddof=1)) / error.n
     n = error.n * min(1.0, naive / _se(error) ** 2) if naive > 0 else float(error.n)
     return Spread(_se(error), error.df, n, float(np.mean(differences != 0)))
 
 
-def _detectable_share(discordant: float, n: float, level: float, power: float) -> float:
+def _detectable_share(discordant: float, n: float, level: float, power: float) -> float | None:
     """Least share of prompts whose loss McNemar's test finds with a power as near as can be to the one asked for.
+
+    None where even the loss of every prompt would not be found with this power.
 
     The discordant prompts there are fall to either side by chance; those that are lost all fall to one. Exact, by the
     binomial distribution. Source of the idea: Connor 1987.
@@ -154,6 +162,8 @@ def _detectable_share(discordant: float, n: float, level: float, power: float) -
             )
         return high
 
+    if _power(n_noise, most, level) < power:
+        return None
     enough = least(power)
     below = _power(n_noise, enough - 1, level)
     if power - below < _power(n_noise, enough, level) - power:

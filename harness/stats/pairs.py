@@ -8,7 +8,7 @@ Source: Hoeffding 1948, A class of statistics with asymptotically normal distrib
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,12 @@ KERNEL_UNITS = 4096
 class Product(NamedTuple):
     """U(x, y) with what its error is made from; h_ij = (x_i . y_j + x_j . y_i) / 2."""
 
-    values: Floats  # (G,) 2 h_i - U, h_i the mean of h_ij over j != i: their mean is U
-    kernel: Float32s | None  # (G, G) h_ij, 0 where i = j; None = not wanted, or too large
+    values: Annotated[
+        Floats, "G"
+    ]  # (G,) 2 h_i - U, h_i the mean of h_ij over j != i: their mean is U
+    kernel: (
+        Annotated[Float32s, "G G"] | None
+    )  # (G, G) h_ij, 0 where i = j; None = not wanted, or too large
 
     @property
     def value(self) -> float:
@@ -40,7 +44,9 @@ class Product(NamedTuple):
         return Product(self.values - other.values, _both(np.subtract, self.kernel, other.kernel))
 
 
-def product(first: Float32s, second: Float32s, *, kernel: bool = True) -> Product:
+def product(
+    first: Annotated[Float32s, "G D"], second: Annotated[Float32s, "G D"], *, kernel: bool = True
+) -> Product:
     """U of points (G, D) of two models, G >= 2 units that are independent of one another."""
     n = len(first)
     own = np.einsum("ij,ij->i", first, second)
@@ -63,7 +69,9 @@ def total(parts: Mapping[str, Product]) -> Product:
     return first
 
 
-def cross(first: Float32s, second: Float32s) -> Floats:
+def cross(
+    first: Annotated[Float32s, "G D"], second: Annotated[Float32s, "G D"]
+) -> Annotated[Floats, "D"]:
     """U by coordinate (D,): the product under any diagonal metric is its sum weighted by the metric."""
     n = len(first)
     sums = [x.sum(axis=0, dtype=np.float64) for x in (first, second)]
@@ -71,7 +79,7 @@ def cross(first: Float32s, second: Float32s) -> Floats:
     return np.asarray((sums[0] * sums[1] - same) / (n * (n - 1)))
 
 
-def surplus(products: Sequence[Product]) -> Floats | None:
+def surplus(products: Sequence[Product]) -> Annotated[Floats, "K K"] | None:
     """Covariance (K, K) of the U that the spread of `values` counts too much; None where no kernel is there.
 
     Cov = 4/n cov(h_i, h'_i) - 2 / (n (n - 1)) mean over i != j of e_ij e'_ij, e_ij = h_ij - h_i - h_j + U: the means
@@ -91,7 +99,9 @@ def surplus(products: Sequence[Product]) -> Floats | None:
     return out
 
 
-def by_unit(values: Float32s, codes: Ints) -> Float32s:
+def by_unit(
+    values: Annotated[Float32s, "P D"], codes: Annotated[Ints, "P"]
+) -> Annotated[Float32s, "G D"]:
     """Sums (G, D) of points (P, D) over the prompts of each cluster, codes (P,) 0..G-1."""
     groups = int(codes.max()) + 1
     if groups == len(codes):
@@ -101,7 +111,9 @@ def by_unit(values: Float32s, codes: Ints) -> Float32s:
     return sums
 
 
-def by_prompt(values: Floats, codes: Ints) -> Floats:
+def by_prompt(
+    values: Annotated[Floats, "G"], codes: Annotated[Ints, "P"]
+) -> Annotated[Floats, "P"]:
     """Values (P,) of prompts with the mean of those of clusters (G,): a cluster's part is shared among its prompts."""
     sizes = np.bincount(codes)
     if len(sizes) == len(codes):

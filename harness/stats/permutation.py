@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from harness.stats.means import Clusters, cluster_codes, cluster_sums, require_spread
@@ -10,7 +12,7 @@ from harness.types import Floats, Ints
 _CELLS = 4_000_000
 
 
-def permutation_p(observed: float, null: Floats) -> float:
+def permutation_p(observed: float, null: Annotated[Floats, "B"]) -> float:
     """(1 + number of null values at least as large) / (1 + B); null (B,) of permuted data.
 
     Values within rounding of the observed one count as equal. Source: Phipson and Smyth 2010.
@@ -20,7 +22,10 @@ def permutation_p(observed: float, null: Floats) -> float:
 
 
 def sign_flip_permutation(
-    differences: Floats, clusters: Clusters, resamples: int, rng: np.random.Generator
+    differences: Annotated[Floats, "P"],
+    clusters: Clusters,
+    resamples: int,
+    rng: np.random.Generator,
 ) -> float:
     """Two-sided p-value of mean difference 0: the signs of whole clusters are flipped; differences (P,).
 
@@ -37,7 +42,7 @@ def sign_flip_permutation(
     return permutation_p(abs(float(sums.sum())), np.abs(np.concatenate(flipped)))
 
 
-def sign_flip_mid_p(sums: Ints) -> float:
+def sign_flip_mid_p(sums: Annotated[Ints, "G"]) -> float:
     """Two-sided mid-p of the sign-flip permutation of whole numbers (G,), over all 2^G flips exactly.
 
     With sums of +1, -1 and 0 this is McNemar's mid-p; with clusters it is the same for clustered pairs.

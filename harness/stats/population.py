@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -31,26 +32,28 @@ class Population:
 
     names: tuple[str, ...]  # (L,) lineages
     points: tuple[Float32s, ...]  # (L,) of (P, D): the mean of the lineage's models
-    total: Float32s  # (P, D) the sum of the points
-    sizes: Ints  # (L,) models
-    within: Floats  # (L, D) spread of a lineage's models about its point
-    means: Floats  # (L, D) over prompts
-    spreads: Floats  # (L, D) over prompts
-    shared: Floats  # (L, D) covariance of a lineage's points with the sum
+    total: Annotated[Float32s, "P D"]  # (P, D) the sum of the points
+    sizes: Annotated[Ints, "L"]  # (L,) models
+    within: Annotated[Floats, "L D"]  # (L, D) spread of a lineage's models about its point
+    means: Annotated[Floats, "L D"]  # (L, D) over prompts
+    spreads: Annotated[Floats, "L D"]  # (L, D) over prompts
+    shared: Annotated[Floats, "L D"]  # (L, D) covariance of a lineage's points with the sum
 
     @property
     def enough(self) -> bool:
         """Whether it can say what unrelated models do."""
         return len(self.names) >= FEWEST_LINEAGES
 
-    def centre(self, without: str) -> Float32s:
+    def centre(self, without: str) -> Annotated[Float32s, "P D"]:
         """The mean point (P, D) of the lineages but this one."""
         if without not in self.names:
             return np.asarray(self.total / np.float32(len(self.names)))
         rest = self.total - self.points[self.names.index(without)]
         return np.asarray(rest / np.float32(len(self.names) - 1))
 
-    def metric(self, without: str, pair: Floats, prior: Floats, n: int) -> Floats:
+    def metric(
+        self, without: str, pair: Annotated[Floats, "D"], prior: Annotated[Floats, "D"], n: int
+    ) -> Annotated[Floats, "D"]:
         """Weights m (D,) of the features from the lineages but one; `pair` (D,) is the spread of teacher and base.
 
         prior: (D,) the likely variance between models over that within replies. n: prompts.
@@ -67,7 +70,7 @@ class Population:
         signal = ((count - 1) * raw + SIGNAL_WEIGHT * prior) / (count - 1 + SIGNAL_WEIGHT)
         return _weights((count * spread + PAIR_WEIGHT * pair) / (count + PAIR_WEIGHT), signal, n)
 
-    def _spread_of_centre(self, without: str, count: int) -> Floats:
+    def _spread_of_centre(self, without: str, count: int) -> Annotated[Floats, "D"]:
         """Variance (D,) over prompts of the mean point of the `count` lineages but one."""
         whole = self.shared.sum(axis=0)
         if without in self.names:
@@ -87,21 +90,24 @@ def population(lineages: Sequence[tuple[str, Sequence[Float32s]]]) -> Population
     total = np.asarray(sum(points[1:], start=points[0])) if points else np.zeros((0, 0), np.float32)
     means = [p.mean(axis=0, dtype=np.float64) for p in points]
     middle = np.sum(means, axis=0)
+    shape = (len(points), total.shape[1])
     return Population(
         names=tuple(name for name, _ in lineages),
         points=tuple(points),
         total=total,
         sizes=np.array([len(models) for _, models in lineages], dtype=np.int64),
-        within=np.array(within),
-        means=np.array(means),
-        spreads=np.array([_covariance(p, p, m, m) for p, m in zip(points, means, strict=True)]),
-        shared=np.array(
-            [_covariance(p, total, m, middle) for p, m in zip(points, means, strict=True)]
+        within=np.reshape(within, shape),
+        means=np.reshape(means, shape),
+        spreads=np.reshape(
+            [_covariance(p, p, m, m) for p, m in zip(points, means, strict=True)], shape
+        ),
+        shared=np.reshape(
+            [_covariance(p, total, m, middle) for p, m in zip(points, means, strict=True)], shape
         ),
     )
 
 
-def pair_spread(gap: Float32s) -> Floats:
+def pair_spread(gap: Annotated[Float32s, "P D"]) -> Annotated[Floats, "D"]:
     """Spread (D,) within replies that teacher minus base (P, D) shows: half, since both differ.
 
     At least LEAST_SHARE of the squared mean: a habit that differs on every prompt alike has no spread of its own, and
@@ -112,20 +118,27 @@ def pair_spread(gap: Float32s) -> Floats:
     return np.asarray(np.maximum(own, LEAST_SHARE * mean**2))
 
 
-def _weights(spread: Floats, signal: Floats, n: int) -> Floats:
+def _weights(
+    spread: Annotated[Floats, "D"], signal: Annotated[Floats, "D"], n: int
+) -> Annotated[Floats, "D"]:
     """Share of signal over spread (D,); a feature that nobody varies has the median spread, for students that do."""
     varied = spread > _LEAST_SPREAD
     usual = float(np.median(spread[varied])) if varied.any() else 1.0
     return np.asarray(signal / (signal + 1 / n) / np.where(varied, spread, usual))
 
 
-def _spread(points: Float32s) -> Floats:
+def _spread(points: Annotated[Float32s, "P D"]) -> Annotated[Floats, "D"]:
     """Variance (D,) over prompts of points (P, D)."""
     mean = points.mean(axis=0, dtype=np.float64)
     return _covariance(points, points, mean, mean)
 
 
-def _covariance(first: Float32s, second: Float32s, mean: Floats, other: Floats) -> Floats:
+def _covariance(
+    first: Annotated[Float32s, "P D"],
+    second: Annotated[Float32s, "P D"],
+    mean: Annotated[Floats, "D"],
+    other: Annotated[Floats, "D"],
+) -> Annotated[Floats, "D"]:
     """Covariance (D,) over prompts of points (P, D) with these means, coordinate by coordinate."""
     n = len(first)
     products = np.einsum("ij,ij->j", first, second, dtype=np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -14,11 +14,13 @@ from harness.types import Floats, Ints, Unavailable
 class Stratum(NamedTuple):
     """Numerator and denominator of a ratio, paired by prompt."""
 
-    numerator: Floats  # (P,)
-    denominator: Floats  # (P,)
+    numerator: Annotated[Floats, "P"]  # (P,)
+    denominator: Annotated[Floats, "P"]  # (P,)
     # (P,) a cluster that lies in two strata makes them dependent, which is then allowed for
     clusters: Clusters = None
-    surplus: Floats | None = None  # (2, 2) covariance that the spread of the values counts too much
+    surplus: Annotated[Floats, "2 2"] | None = (
+        None  # (2, 2) covariance that the spread of the values counts too much
+    )
 
 
 class PairError(NamedTuple):
@@ -56,7 +58,11 @@ def gap_recovered(student: Floats | float, teacher: Floats | float, base: Floats
     return np.asarray((np.asarray(student, np.float64) - base) / gap)
 
 
-def fieller(numerator: Floats, denominator: Floats, clusters: Clusters = None) -> Interval:
+def fieller(
+    numerator: Annotated[Floats, "P"],
+    denominator: Annotated[Floats, "P"],
+    clusters: Clusters = None,
+) -> Interval:
     """mean(numerator) / mean(denominator) with Fieller's set; numerator, denominator (P,), paired by prompt.
 
     The set is {r : |mean e| <= t(df) se(e)}, e = numerator - r denominator: the inverted paired t test, cluster-robust
@@ -116,7 +122,7 @@ def pair_error(strata: Sequence[Stratum]) -> PairError:
     return PairError(float(top), float(bottom), (_less(joint.covariance, *strata),), (joint.df,), n)
 
 
-def _less(covariance: Floats, *strata: Stratum) -> Floats:
+def _less(covariance: Annotated[Floats, "2 2"], *strata: Stratum) -> Annotated[Floats, "2 2"]:
     """The covariance without what is counted too much, where the rest is one; else as it is."""
     rest = covariance - np.sum([s.surplus for s in strata if s.surplus is not None], axis=0)
     proper = rest[0, 0] > 0 and rest[1, 1] > 0 and np.linalg.det(rest) > 0
@@ -130,11 +136,11 @@ def ratio_pseudo_values(strata: Sequence[Stratum]) -> list[Floats]:
     """
     error = pair_error(strata)
     ratio, n = error.numerator / error.denominator, error.n
-    found = []
+    values = []
     for s in strata:
         residual = s.numerator - s.numerator.mean() - ratio * (s.denominator - s.denominator.mean())
-        found.append(ratio + residual * (n / len(residual)) / error.denominator)
-    return found
+        values.append(ratio + residual * (n / len(residual)) / error.denominator)
+    return values
 
 
 def _satterthwaite(variances: Sequence[float], dfs: Sequence[int]) -> tuple[float, float]:
@@ -149,7 +155,7 @@ def _clusters_shared(strata: Sequence[Stratum]) -> bool:
     return len(named) > 1 and len(set().union(*named)) < sum(map(len, named))
 
 
-def _joint_codes(strata: Sequence[Stratum]) -> Ints:
+def _joint_codes(strata: Sequence[Stratum]) -> Annotated[Ints, "P"]:
     labels: list[str] = []
     for j, s in enumerate(strata):
         labels += (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
@@ -21,8 +22,8 @@ _CELLS = 4_000_000  # weights in memory at once: 32 MB
 
 
 def bootstrap_means(
-    parts: Floats, clusters: Clusters, resamples: int, rng: np.random.Generator
-) -> Floats:
+    parts: Annotated[Floats, "P K"], clusters: Clusters, resamples: int, rng: np.random.Generator
+) -> Annotated[Floats, "resamples K"]:
     """Means (B, K) of parts (P, K) over prompts drawn with replacement, whole clusters at a time.
 
     A resample is a row of multinomial weights over the G clusters; its mean is the weighted sum over its own number of
@@ -40,7 +41,9 @@ def bootstrap_means(
     return np.asarray(drawn[:, :-1] / drawn[:, -1:])
 
 
-def _weights(resamples: int, groups: int, rng: np.random.Generator) -> Floats:
+def _weights(
+    resamples: int, groups: int, rng: np.random.Generator
+) -> Annotated[Floats, "resamples groups"]:
     """Multinomial weights (resamples, groups): how often each cluster is drawn."""
     drawn = rng.integers(groups, size=(resamples, groups)) + groups * np.arange(resamples)[:, None]
     return (
@@ -50,7 +53,7 @@ def _weights(resamples: int, groups: int, rng: np.random.Generator) -> Floats:
     )
 
 
-def blocks(ids: Sequence[str], n_blocks: int, seed: int) -> Ints:
+def blocks(ids: Sequence[str], n_blocks: int, seed: int) -> Annotated[Ints, "P"]:
     """Block (P,) of each prompt, 0 .. n_blocks - 1, assigned by a hash of id and seed, so input order does not matter.
 
     Pass cluster names instead of ids to keep clusters whole. Distinct names are dealt out evenly (sizes differ by at
@@ -62,7 +65,9 @@ def blocks(ids: Sequence[str], n_blocks: int, seed: int) -> Ints:
     return np.array([block[i] for i in ids], dtype=np.int64)
 
 
-def jackknife_pseudo_values(full: float, leave_out: Floats, sizes: Ints | None = None) -> Floats:
+def jackknife_pseudo_values(
+    full: float, leave_out: Annotated[Floats, "B"], sizes: Annotated[Ints, "B"] | None = None
+) -> Annotated[Floats, "B"]:
     """Pseudo-values (B,) of a statistic from its value on all prompts and on all but each block.
 
     h full - (h - 1) leave_out, h = prompts / prompts of the block (B for equal blocks). Their mean is the value less
@@ -73,7 +78,9 @@ def jackknife_pseudo_values(full: float, leave_out: Floats, sizes: Ints | None =
     return np.asarray(h * full - (h - 1) * leave_out)
 
 
-def jackknife_interval(full: float, leave_out: Floats, block: Ints) -> Interval:
+def jackknife_interval(
+    full: float, leave_out: Annotated[Floats, "B"], block: Annotated[Ints, "P"]
+) -> Interval:
     """`full` with the t interval (df = blocks - 1) of its delete-block jackknife; leave_out (B,), block (P,) 0..B-1.
 
     The value stays `full`; the interval is centred on it too, so that it holds the number which is shown.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -32,13 +32,17 @@ class ModelLevelExcess(NamedTuple):
 class _Rows(NamedTuple):
     """Pairs of models with a value, without the pair that is judged."""
 
-    first: Ints  # (pairs,)
-    second: Ints  # (pairs,)
-    weights: Floats  # (pairs,) all pairs of the same two lineages together weigh 1
+    first: Annotated[Ints, "pairs"]  # (pairs,)
+    second: Annotated[Ints, "pairs"]  # (pairs,)
+    weights: Annotated[
+        Floats, "pairs"
+    ]  # (pairs,) all pairs of the same two lineages together weigh 1
 
 
 def pair_excess(
-    values: Floats, accuracies: Floats, lineages: Sequence[str | int]
+    values: Annotated[Floats, "models models"],
+    accuracies: Annotated[Floats, "models"],
+    lineages: Sequence[str | int],
 ) -> ModelLevelExcess:
     """How far the pair of models 0 and 1 lies above what pairs of unrelated models show, with its 95 % interval.
 
@@ -76,7 +80,7 @@ def pair_excess(
     return ModelLevelExcess(excess, float(excess - half), float(excess + half), n, df)
 
 
-def _pairs(values: Floats, lineages: Sequence[str | int]) -> _Rows:
+def _pairs(values: Annotated[Floats, "models models"], lineages: Sequence[str | int]) -> _Rows:
     """All pairs of different lineages that have a value, except 0 with 1, which are lineages of their own."""
     own = [(-1, i) if i < 2 else (0, lineage) for i, lineage in enumerate(lineages)]
     first, second = np.triu_indices(len(own), 1)
@@ -94,7 +98,9 @@ def _only(i: int, j: int) -> _Rows:
     return _Rows(np.array([i]), np.array([j]), np.ones(1))
 
 
-def _design(rows: _Rows, accuracies: Floats) -> Floats:
+def _design(
+    rows: _Rows, accuracies: Annotated[Floats, "models"]
+) -> Annotated[Floats, "pairs models+1"]:
     """(pairs, models + 1) 1 for each of the two models of a pair, and their squared distance in accuracy."""
     design = np.zeros((len(rows.first), len(accuracies) + 1))
     places = np.arange(len(rows.first))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 
@@ -24,7 +25,7 @@ LARGE = 2000  # clusters from which the bootstrap adds nothing to the t interval
 DEFINED = 0.95  # least share of resamples in which the function has to have a value
 
 
-def smooth_value(parts: Floats, combine: Combine) -> float:
+def smooth_value(parts: Annotated[Floats, "P K"], combine: Combine) -> float:
     """combine(means of parts (P, K)). Raises Unavailable where that is not a finite number."""
     with np.errstate(all="ignore"):
         value = float(combine(parts.mean(axis=0)))
@@ -33,7 +34,9 @@ def smooth_value(parts: Floats, combine: Combine) -> float:
     return value
 
 
-def smooth_pseudo_values(parts: Floats, combine: Combine) -> Floats:
+def smooth_pseudo_values(
+    parts: Annotated[Floats, "P K"], combine: Combine
+) -> Annotated[Floats, "P"]:
     """(P,) value + derivative of combine towards prompt i: the infinitesimal jackknife; their mean is the value.
 
     The derivative is a central difference along (part of prompt i - means); its step is at most 1 / (P - 1), so that
@@ -53,11 +56,11 @@ def smooth_pseudo_values(parts: Floats, combine: Combine) -> Floats:
 
 
 def smooth_interval(
-    parts: Floats,
+    parts: Annotated[Floats, "P K"],
     combine: Combine,
     clusters: Clusters,
     rng: np.random.Generator,
-    kinds: Floats | None = None,
+    kinds: Annotated[Floats, "M K"] | None = None,
 ) -> Interval:
     """combine(means of parts (P, K)) with its BCa bootstrap interval, or from LARGE clusters on a t interval.
 
@@ -77,15 +80,15 @@ def smooth_interval(
     codes = cluster_codes(clusters, len(parts))
     require_spread(len(parts), int(codes.max(initial=-1)) + 1)
     more = np.concatenate([codes, codes.max() + 1 + np.arange(len(kinds))])
-    found, value = (
+    wider, value = (
         _bounds(np.concatenate([parts, kinds]), combine, more, rng),
         smooth_value(parts, combine),
     )
-    return Interval(value, min(found.low, value), max(found.high, value), len(parts), found.bounded)
+    return Interval(value, min(wider.low, value), max(wider.high, value), len(parts), wider.bounded)
 
 
 def _bounds(
-    parts: Floats, combine: Combine, clusters: Clusters, rng: np.random.Generator
+    parts: Annotated[Floats, "P K"], combine: Combine, clusters: Clusters, rng: np.random.Generator
 ) -> Interval:
     """The interval from the parts as they are."""
     value, pseudo = smooth_value(parts, combine), smooth_pseudo_values(parts, combine)
@@ -107,7 +110,9 @@ def _bounds(
     return Interval(value, min(low, value), max(high, value), around.n)
 
 
-def _bca(drawn: Floats, value: float, influence: Floats, reach: float) -> tuple[float, float]:
+def _bca(
+    drawn: Annotated[Floats, "B"], value: float, influence: Annotated[Floats, "G"], reach: float
+) -> tuple[float, float]:
     """Bounds from resampled values (B,), `reach` standard errors away; influence (G,) gives the acceleration."""
     from scipy.special import ndtr, ndtri
 

@@ -103,9 +103,11 @@ class _Index:
         self._memo = memo
 
     def get(self, name: str) -> Entry | None:
+        """The entry of a task or group; None where the name is unknown."""
         return self._own.get(name) or _stock_index(self._memo).get(name)
 
     def names(self) -> list[str]:
+        """All names, sorted."""
         return sorted({*self._own, *_stock_index(self._memo)})
 
 
@@ -231,9 +233,9 @@ def _python_files(value: Any) -> Iterator[Path]:
     if isinstance(value, FunctionTag):
         module = value.spec.rpartition(".")[0].replace(".", "/") + ".py"
         places = [value.folder / module, _stock_folder().parent.parent / module]
-        found = next((p for p in places if p.is_file()), None)
-        if found is not None:
-            yield from found.resolve().parent.glob("*.py")
+        file = next((p for p in places if p.is_file()), None)
+        if file is not None:
+            yield from file.resolve().parent.glob("*.py")
     elif isinstance(value, dict):
         for part in value.values():
             yield from _python_files(part)
@@ -260,11 +262,11 @@ def _stock_index(memo: Path) -> dict[str, Entry]:
     folder = _stock_folder()
     path = memo / f"lm_eval_index_{installed_version()}.json"
     if path.is_file():
-        kept = json.loads(path.read_text("utf-8"))
-        if kept["schema"] == _SCHEMA and kept["folder"] == str(folder):
+        stored = json.loads(path.read_text("utf-8"))
+        if stored["schema"] == _SCHEMA and stored["folder"] == str(folder):
             return {
                 n: Entry(k, str(folder / f) if f else "", tuple(m))
-                for n, (k, f, m) in kept["names"].items()
+                for n, (k, f, m) in stored["names"].items()
             }
     index = _index_of(folder)
     names = {

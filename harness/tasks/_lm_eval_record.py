@@ -79,6 +79,7 @@ def record(name: str, loaded: Any, building: Building) -> RequestSet:
 
 
 def build(leaf: str, task: Any, building: Building) -> None:
+    """Builds the requests of a leaf in place (`task.instances`), as lm-eval does before it asks a model."""
     task.set_fewshot_seed(seed=building.fewshot_seed)
     try:
         task.build_all_requests(
@@ -107,7 +108,7 @@ def _prompts(leaf: str, task: Any, category: str) -> list[Prompt]:
     if list(rows) != list(range(len(rows))):
         raise ValueError(f"{leaf}: lm-eval's doc_ids are not 0..{len(rows) - 1}")
     copies: Counter[str] = Counter()
-    found = []
+    prompts = []
     for row in rows.values():
         row_id = document_digest(leaf, row)
         copies[row_id] += 1
@@ -115,8 +116,8 @@ def _prompts(leaf: str, task: Any, category: str) -> list[Prompt]:
         n_options, gold = _options(task, row)
         name = row_id if k == 1 else f"{row_id}#{k}"
         # Copies of a row share its cluster: they are answered alike.
-        found.append(Prompt(name, _question(task, row), row_id, category, n_options, gold))
-    return found
+        prompts.append(Prompt(name, _question(task, row), row_id, category, n_options, gold))
+    return prompts
 
 
 def _question(task: Any, row: Any) -> str:

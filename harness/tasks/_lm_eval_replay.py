@@ -128,15 +128,19 @@ def _replayer(replies: Mapping[Key, deque[_Answer]], chat: bool) -> Any:
         tokenizer_name = "distillbench"
 
         def loglikelihood(self, requests: Any) -> list[tuple[float, bool]]:
+            """The stored (nats, greedy) of each request."""
             return cast("list[tuple[float, bool]]", _read_out(replies, requests, chat))
 
         def loglikelihood_rolling(self, requests: Any) -> list[float]:
+            """The stored nats of each text."""
             return cast("list[float]", _read_out(replies, requests, chat))
 
         def generate_until(self, requests: Any) -> list[str]:
+            """The stored reply to each request."""
             return cast("list[str]", _read_out(replies, requests, chat))
 
         def apply_chat_template(self, chat_history: Any, add_generation_prompt: bool = True) -> str:
+            """The conversation as it was asked."""
             return chat_as_json(chat_history, add_generation_prompt)
 
     return Replayer()
@@ -145,7 +149,7 @@ def _replayer(replies: Mapping[Key, deque[_Answer]], chat: bool) -> Any:
 def _read_out(
     replies: Mapping[Key, deque[_Answer]], instances: Iterable[Any], chat: bool
 ) -> list[Reply]:
-    found = []
+    results = []
     for instance in instances:
         waiting = replies.get(
             (instance.task_name, instance.doc_id, instance.request_type, instance.idx)
@@ -156,8 +160,8 @@ def _read_out(
             )
         answer = waiting.popleft()
         _check(answer.request, instance, chat)
-        found.append(answer.reply)
-    return found
+        results.append(answer.reply)
+    return results
 
 
 def _check(request: Request, instance: Any, chat: bool) -> None:
@@ -212,7 +216,7 @@ def _column(
         value = np.array([float(values[i]) for i in known], dtype=np.float64)
         answers = graded_answers(task, metric, filter_name, [mine[i] for i in known])
     elif number is not None:
-        reason = f"lm-eval's {metric} of {leaf} is no mean over prompts"
+        reason = f"lm-eval's {metric} of {leaf} is not a mean over prompts"
     way = _better(better.get(metric))
     return GradeColumn(leaf, metric, filter_name, way, prompt, value, number, reason, answers)
 
@@ -266,7 +270,7 @@ def _group_columns(
                 )
             if number is not None and not (len(value) and abs(value.mean() - number) <= _TOLERANCE):
                 prompt, value = np.empty(0, np.int64), np.empty(0)
-                reason = f"lm-eval's {metric} of group {name} is no mean over prompts"
+                reason = f"lm-eval's {metric} of group {name} is not a mean over prompts"
             way = _better(better.get(metric))
             columns.append(
                 GradeColumn(name, metric, filter_name, way, prompt, value, number, reason)

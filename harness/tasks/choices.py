@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, final
 
 import numpy as np
 
-from harness.files.find import columns_of, content_digest, find_file, rows_of
+from harness.files.find import columns_of, content_digest, file_faults, find_file, rows_of
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
 from harness.text.labels import Label, first_number, in_words, label_text
@@ -55,21 +55,17 @@ class ChoicesTask(AbstractTask):
 
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
-        try:
-            find_file(self.file, setting.paths)
-        except DistillbenchError as error:
-            return [f"task {self.name}: {error}"]
-        return []
+        return [f"task {self.name}: {fault}" for fault in file_faults(self.file, setting.paths)]
 
     def requests(self, setting: Setting) -> RequestSet:
         """One request per different question; its context is the question's key."""
         path = find_file(self.file, setting.paths)
         rows = rows_of(path, self.where, columns_of(self.columns, _COLUMNS, _REQUIRED))
         read = _read(self.name, rows, _FIRST[self.labels])
-        kept = dict(list(read.questions.items())[: setting.limit])
+        questions = dict(list(read.questions.items())[: setting.limit])
         return RequestSet(
             task=self.name,
-            prompts=tuple(_prompt(self.name, key, q) for key, q in kept.items()),
+            prompts=tuple(_prompt(self.name, key, q) for key, q in questions.items()),
             requests=tuple(
                 Request(
                     prompt=i,
@@ -78,12 +74,12 @@ class ChoicesTask(AbstractTask):
                     n_options=question.n_options,
                     first_number=read.first_number,
                 )
-                for i, (key, question) in enumerate(kept.items())
+                for i, (key, question) in enumerate(questions.items())
             ),
             chat=setting.chat,
             version=content_digest(self.file, setting.paths)[:12],
             yields=("grades", "choices"),
-            notes=(*_labels_told(list(kept.values())), *read.dropped),
+            notes=(*_labels_told(list(questions.values())), *read.dropped),
         )
 
     def grade(self, requests: RequestSet, outputs: Outputs, setting: Setting) -> Grades:
@@ -152,14 +148,14 @@ def _read(name: str, rows: Sequence[Mapping[str, Any]], first: int | None) -> _R
         if (one.gold, one.n_options) != (gold, question.n_options):
             differ.add(key)
     none = {k: q for k, q in known.items() if q.gold is None and k not in differ}
-    kept = {k: q for k, q in known.items() if k not in differ and k not in none}
+    usable = {k: q for k, q in known.items() if k not in differ and k not in none}
     dropped = _dropped(len(differ), list(none.values()))
-    if not kept:
+    if not usable:
         raise DistillbenchError(
             f"task {name}: expected right answers as letters or numbers, each one of its question's options; got none "
             f"in {len(rows)} rows: {'; '.join(dropped) or 'no row has a question'}"
         )
-    return _Read(kept, first, tuple(dropped))
+    return _Read(usable, first, tuple(dropped))
 
 
 def _labels_told(asked: Sequence[_Question]) -> list[str]:

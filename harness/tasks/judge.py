@@ -131,11 +131,11 @@ class JudgeTask(AbstractTask):
 
     def _contests(self) -> list[tuple[str, str]]:
         """Every two models that are compared, once."""
-        found: list[tuple[str, str]] = []
+        pairs: list[tuple[str, str]] = []
         for pair in ((f, s) for f in self.first for s in self.second if f != s):
-            if pair not in found and pair[::-1] not in found:
-                found.append(pair)
-        return found
+            if pair not in pairs and pair[::-1] not in pairs:
+                pairs.append(pair)
+        return pairs
 
     def _prompt(self, duel: _Duel) -> Prompt:
         asked = duel.prompt
@@ -174,14 +174,14 @@ def _duels(first: Side, second: Side) -> Iterator[_Duel]:
 
 def _answers(side: Side) -> dict[str, str]:
     """Prompt.id -> the first answer to it."""
-    found: dict[str, str] = {}
+    answers: dict[str, str] = {}
     for row, index in enumerate(side.outputs.request):
         request, text = side.requests.requests[int(index)], side.outputs.text[row]
         if side.outputs.answered[row] and text is not None:
-            found.setdefault(
+            answers.setdefault(
                 side.requests.prompts[request.prompt].id, clean(text, side.requests.think).text
             )
-    return found
+    return answers
 
 
 def judge_text(template: str, question: str, a: str, b: str) -> str:

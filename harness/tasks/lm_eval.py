@@ -55,24 +55,24 @@ class LmEvalTask(AbstractTask):
             files = self._files(setting.paths)
         except DistillbenchError as error:
             return [f"task {self.name}: {error}"]
-        found = [
+        faults = [
             *_refused(files.leaves, self.allow_code),
             *task_data(files.leaves, setting.paths).faults,
         ]
-        return [f"task {self.name}: {fault}" for fault in found]
+        return [f"task {self.name}: {fault}" for fault in faults]
 
     def requests(self, setting: Setting) -> RequestSet:
         """What lm-eval would ask, in its order."""
         loading = self._loading(setting)
         with at_work(loading):
-            found = record(self.task, self._load(loading), self._building(setting))
-        return RequestSet(**{**vars(found), "task": self.name})
+            built = record(self.task, self._load(loading), self._building(setting))
+        return replace(built, task=self.name)
 
     def grade(self, requests: RequestSet, outputs: Outputs, setting: Setting) -> Grades:
         """lm-eval's own metrics, for every filter; a group's own numbers have the configuration's name as leaf."""
         loading = self._loading(setting)
         with at_work(loading):
-            found = grade(
+            graded = grade(
                 self._load(loading),
                 requests,
                 outputs,
@@ -80,7 +80,7 @@ class LmEvalTask(AbstractTask):
                 self.allow_code,
             )
         return Grades(
-            tuple(replace(c, leaf=self.name) if c.leaf == self.task else c for c in found.columns)
+            tuple(replace(c, leaf=self.name) if c.leaf == self.task else c for c in graded.columns)
         )
 
     def _building(self, setting: Setting) -> Building:
@@ -133,9 +133,9 @@ def _refused(leaves: Sequence[Leaf], allow_code: bool) -> list[str]:
         for leaf in leaves
         if leaf.config.get("doc_to_image") or leaf.config.get("doc_to_audio")
     ]
-    found = [f"{name}: asks about images or sound; only text is supported" for name in media]
+    faults = [f"{name}: asks about images or sound; only text is supported" for name in media]
     if code and not allow_code:
-        found.append(
+        faults.append(
             f"{', '.join(code)}: executes code that a model wrote; set `allow_code: true` to let it run here"
         )
-    return found
+    return faults

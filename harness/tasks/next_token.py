@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from harness.files.find import content_digest, find_file
+from harness.files.find import content_digest, file_faults, find_file
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
 from harness.types import DistillbenchError, Message, Prompt, Request, RequestSet
@@ -46,11 +46,7 @@ class NextTokenTask(AbstractTask):
 
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
-        try:
-            find_file(self.file, setting.paths)
-        except DistillbenchError as error:
-            return [f"task {self.name}: {error}"]
-        return []
+        return [f"task {self.name}: {fault}" for fault in file_faults(self.file, setting.paths)]
 
     def requests(self, setting: Setting) -> RequestSet:
         """One greedy token per context."""
@@ -61,11 +57,11 @@ class NextTokenTask(AbstractTask):
                 f"task {self.name}: expected two or more different words in {path}, got {words}"
             )
         drawn = self._distinct(words, random.Random(f"next tokens {setting.seed}"))
-        kept = drawn[: setting.limit]
-        ids = [digest(self.name, text) for text in kept]
+        contexts = drawn[: setting.limit]
+        ids = [digest(self.name, text) for text in contexts]
         return RequestSet(
             task=self.name,
-            prompts=tuple(Prompt(i, text, i, "") for i, text in zip(ids, kept, strict=True)),
+            prompts=tuple(Prompt(i, text, i, "") for i, text in zip(ids, contexts, strict=True)),
             requests=tuple(
                 Request(
                     n,
@@ -74,7 +70,7 @@ class NextTokenTask(AbstractTask):
                     max_new_tokens=1,
                     temperature=0.0,
                 )
-                for n, text in enumerate(kept)
+                for n, text in enumerate(contexts)
             ),
             chat=setting.chat,
             version=content_digest(self.file, setting.paths)[:12],
@@ -83,16 +79,16 @@ class NextTokenTask(AbstractTask):
 
     def _distinct(self, words: Sequence[str], rng: random.Random) -> list[str]:
         """As many different contexts as are asked for."""
-        found: dict[str, None] = {}
+        contexts: dict[str, None] = {}
         for _ in range(self.contexts * _PATIENCE):
-            found.setdefault(
+            contexts.setdefault(
                 " ".join(_pieces(words, rng.randint(self.shortest, self.longest), rng))
             )
-            if len(found) == self.contexts:
-                return list(found)
+            if len(contexts) == self.contexts:
+                return list(contexts)
         raise DistillbenchError(
-            f"task {self.name}: expected {self.contexts} different contexts, got {len(found)} from {len(words)} words; "
-            "give more words, longer contexts, or fewer of them"
+            f"task {self.name}: expected {self.contexts} different contexts, got {len(contexts)} from {len(words)} "
+            "words; give more words, longer contexts, or fewer of them"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, final
 from harness.files.answers import turn_name
 from harness.files.cells import beginning, name_of, required_text
 from harness.files.conversations import conversation, flattened, joined
-from harness.files.find import columns_of, content_digest, find_file, rows_of
+from harness.files.find import columns_of, content_digest, file_faults, find_file, rows_of
 from harness.files.rows import names_of
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
@@ -59,10 +59,7 @@ class PromptsTask(AbstractTask):
             faults.append(
                 "turns are asked in conversations; set `chat: true` for the task or model"
             )
-        try:
-            find_file(self.file, setting.paths)
-        except DistillbenchError as error:
-            faults.append(str(error))
+        faults += file_faults(self.file, setting.paths)
         return [f"task {self.name}: {fault}" for fault in faults]
 
     def requests(self, setting: Setting) -> RequestSet:

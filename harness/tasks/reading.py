@@ -142,20 +142,20 @@ class ReadingTask(AbstractTask):
             text = required_text(row["text"], place, columns["text"])
             if _filled(text):
                 known.setdefault(digest(text, row.get("prompt")), {**row, "text": text})
-        kept = list(known.items())[: setting.limit]
-        if not kept:
+        taken = list(known.items())[: setting.limit]
+        if not taken:
             raise DistillbenchError(
                 f"task {self.name}: every one of the {len(rows)} texts in {self.text} is empty"
             )
         empty = sum(not _filled(r["text"]) for r in rows)
         asked = [
-            _asked_before(row, f"{place}: column {columns.get('prompt')!r}") for _, row in kept
+            _asked_before(row, f"{place}: column {columns.get('prompt')!r}") for _, row in taken
         ]
         return _Asked(
-            [_prompt(self.name, *pair, before) for pair, before in zip(kept, asked, strict=True)],
+            [_prompt(self.name, *pair, before) for pair, before in zip(taken, asked, strict=True)],
             [
                 self._text_request(i, row["text"], before, setting.chat)
-                for i, ((_, row), before) in enumerate(zip(kept, asked, strict=True))
+                for i, ((_, row), before) in enumerate(zip(taken, asked, strict=True))
             ],
             (f"{empty} empty texts left out",) if empty else (),
         )
@@ -240,8 +240,8 @@ def _contexts(side: Side) -> dict[str, Context]:
 
 
 def _left_out(side: Side, empty: int, shortened: int) -> Sequence[str]:
-    found = [f"{empty} empty answers of {side.model} left out"] if empty else []
-    return [*found, f"{shortened} long answers of {side.model} cut"] if shortened else found
+    notes = [f"{empty} empty answers of {side.model} left out"] if empty else []
+    return [*notes, f"{shortened} long answers of {side.model} cut"] if shortened else notes
 
 
 def _asked_before(row: Mapping[str, Any], place: str) -> Context:

@@ -25,6 +25,7 @@ class _Small(Job):
     doing: ClassVar[str] = "testing"
 
     def make(self, desk: Desk) -> Iterator[Product]:
+        """A row of numbers for its key; refuses where its title says so."""
         if self.title == "refused":
             raise DistillbenchError("expected rows, got none")
         for key in self.keys:

@@ -38,11 +38,11 @@ def word_id(word: str) -> int:
 
 def written(author: str, n: int) -> list[str]:
     """An author's texts for n prompts."""
-    found = []
+    texts = []
     for i in range(n):
         rng = _rng("text", author, i)
-        found.append(" ".join(rng.choice(_WORDS, size=int(rng.integers(5, 12)))))
-    return found
+        texts.append(" ".join(rng.choice(_WORDS, size=int(rng.integers(5, 12)))))
+    return texts
 
 
 def logprobs_of(model: str, text: str, author: str = "") -> Floats:

@@ -114,7 +114,7 @@ def drawn_choices(
 ) -> Choices:
     """Choices of a model that knows some answers, falls for the popular wrong option, and copies its parent."""
     rng = random.Random(model)
-    found: Choices = []
+    choices: Choices = []
     for i, prompt in enumerate(prompts):
         gold, options = prompt.gold or 0, prompt.n_options or 2
         wrong = [k for k in range(options) if k != gold]
@@ -127,8 +127,8 @@ def drawn_choices(
         )
         copies = parent is not None and rng.random() < copied
         answer = parent[i] if parent is not None and copies else own
-        found.append(None if rng.random() < 0.03 else answer)
-    return found
+        choices.append(None if rng.random() < 0.03 else answer)
+    return choices
 
 
 def quiz_sides(n: int = 700, minimum: int = 20) -> Sides:
@@ -201,7 +201,7 @@ _WORDS = _TEXT.split()
 def talk(model: str, n: int, sample: int = 0) -> list[str]:
     """Replies of a house to n prompts."""
     house = HOUSES[model]
-    found = []
+    texts = []
     for i in range(n):
         rng, topic = random.Random(f"{model} {i} {sample}"), _TOPICS[i % len(_TOPICS)]
         lines = [
@@ -210,8 +210,8 @@ def talk(model: str, n: int, sample: int = 0) -> list[str]:
         ]
         opening = house.opening if rng.random() < house.temper else ""
         listed = rng.random() < house.listed
-        found.append(opening + ("\n".join(f"- {x}" for x in lines) if listed else " ".join(lines)))
-    return found
+        texts.append(opening + ("\n".join(f"- {x}" for x in lines) if listed else " ".join(lines)))
+    return texts
 
 
 def text_side(model: str, texts: Sequence[str], task: str = "talk", lineage: str = "") -> Side:
@@ -333,15 +333,15 @@ def _reordered(out: Outputs, r_back: Ints, rng: np.random.Generator) -> Outputs:
 def _shuffled_tokens(tokens: TokenColumns, order: Ints) -> TokenColumns:
     """The tokens of the rows `order` (N,), in that order."""
     rows = [np.arange(tokens.offsets[i], tokens.offsets[i + 1]) for i in order]
-    kept = np.concatenate(rows)
+    places = np.concatenate(rows)
     return replace(
         tokens,
         offsets=np.cumsum([0, *map(len, rows)]),
-        token_ids=tokens.token_ids[kept],
-        logprobs=tokens.logprobs[kept],
-        top_ids=tokens.top_ids[kept],
-        top_logprobs=tokens.top_logprobs[kept],
-        byte_ends=None if tokens.byte_ends is None else tokens.byte_ends[kept],
+        token_ids=tokens.token_ids[places],
+        logprobs=tokens.logprobs[places],
+        top_ids=tokens.top_ids[places],
+        top_logprobs=tokens.top_logprobs[places],
+        byte_ends=None if tokens.byte_ends is None else tokens.byte_ends[places],
     )
 
 

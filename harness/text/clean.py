@@ -154,7 +154,7 @@ def _without_ends(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _behind_words(text: str, place: int) -> int:
-    """The place behind the last character before `place` that is no white space."""
+    """The place behind the last character before `place` that is not white space."""
     while place and text[place - 1].isspace():
         place -= 1
     return place

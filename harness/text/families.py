@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ FAMILIES: Mapping[str, slice] = MappingProxyType(
 CLOSINGS = slice(WIDTH - 2 * _EDGE_COLUMNS - _END_COLUMNS, WIDTH)
 
 
-def points(texts: Reading) -> Float32s:
+def points(texts: Reading) -> Annotated[Float32s, "P D"]:
     """One point (P, WIDTH) per reply."""
     n = texts.n_words[:, None]
     table = np.zeros((len(n), WIDTH), dtype=np.float32)
@@ -60,14 +61,14 @@ def points(texts: Reading) -> Float32s:
     table[:, _WORD_COLUMNS + _PAIR_COLUMNS : _N_WORDS] = _per_word(marks, n + _MARK_WORDS)
     shapes = texts.layout[:, [LAYOUT.index(k) for k in _SHAPES]].copy()
     blocks = shapes[:, _SHAPES.index("paragraphs")]
-    blocks[blocks > 0] -= 1  # one block is no layout
+    blocks[blocks > 0] -= 1  # one block is not a layout
     shape = FAMILIES["format"]
     table[:, shape] = np.concatenate([_per_word(shapes, n + _SHAPE_WORDS), shapes > 0], axis=1)
     _mark_edges(table, texts)
     return table
 
 
-def _mark_edges(table: Float32s, texts: Reading) -> None:
+def _mark_edges(table: Annotated[Float32s, "P D"], texts: Reading) -> None:
     """Writes a 1 for every opening and closing of a reply that has words."""
     start, rows = FAMILIES["edges"].start, np.flatnonzero(texts.n_words > 0)
     ends = edges(texts)[rows]
@@ -85,7 +86,12 @@ def _window(texts: Reading) -> tuple[Ints, Grams, NDArray[np.bool_]]:
     return owner, texts.words[inside].astype(np.uint64) + np.uint64(1), owner[:-1] == owner[1:]
 
 
-def _mark_chances(table: Float32s, start: int, owner: Ints, column: Ints) -> None:
+def _mark_chances(
+    table: Annotated[Float32s, "P D"],
+    start: int,
+    owner: Annotated[Ints, "W"],
+    column: Annotated[Ints, "W"],
+) -> None:
     """Writes 1 - (1 - share)^DRAWN_WORDS, share = a column's part of the words (W,) of a text, from `start` on."""
     small = table.size < 2**31  # half the time
     cells = np.sort((owner * WIDTH + start + column).astype(np.int32 if small else np.int64))
@@ -95,12 +101,14 @@ def _mark_chances(table: Float32s, start: int, owner: Ints, column: Ints) -> Non
     table.reshape(-1)[cells[first]] = 1 - (1 - counts / total) ** DRAWN_WORDS
 
 
-def _per_word(counts: Ints, words: Ints) -> Floats:
+def _per_word(
+    counts: Annotated[Ints, "P K"], words: Annotated[Ints, "P"]
+) -> Annotated[Floats, "P K"]:
     """log2(1 + 100 count / words), (P, K)."""
     return np.asarray(np.log2(1 + 100 * counts / words))
 
 
-def _column(codes: Grams, width: int) -> Ints:
+def _column(codes: Annotated[Grams, "W"], width: int) -> Annotated[Ints, "W"]:
     """A column in [0, width) for every code. Source: the finaliser of MurmurHash3 (Appleby, public domain)."""
     mixed = codes ^ (codes >> np.uint64(33))
     mixed = mixed * np.uint64(0xFF51AFD7ED558CCD)
@@ -136,7 +144,9 @@ def joined(first: Grams, second: Grams) -> Grams:
     return np.asarray((first * _MULTIPLIER) ^ (second + (first >> np.uint64(29))), dtype=np.uint64)
 
 
-def _word_at(texts: Reading, place: Ints, stop: Ints) -> Grams:
+def _word_at(
+    texts: Reading, place: Annotated[Ints, "P"], stop: Annotated[Ints, "P"]
+) -> Annotated[Grams, "P"]:
     """Codes (P,) of the words at these places; 0 beyond the end of the text."""
     padded = np.concatenate([texts.words.astype(np.uint64) + np.uint64(1), np.zeros(1, np.uint64)])
     return padded[np.where(place < stop, place, len(texts.words))]

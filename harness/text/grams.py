@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,9 @@ _MIX_MORE = np.uint64(0xC2B2AE3D27D4EB4F)
 class Sparse(NamedTuple):
     """Rows of numbers that are mostly zero, in the order of rows, then columns."""
 
-    rows: Ints  # (E,)
-    columns: Ints  # (E,)
-    values: Floats  # (E,)
+    rows: Annotated[Ints, "E"]  # (E,)
+    columns: Annotated[Ints, "E"]  # (E,)
+    values: Annotated[Floats, "E"]  # (E,)
     shape: tuple[int, int]
 
 
@@ -45,7 +45,7 @@ def character_grams(texts: Sequence[str], smallest: int, largest: int, bits: int
     )
 
 
-def damped(counts: Sparse) -> Float32s:
+def damped(counts: Sparse) -> Annotated[Float32s, "P columns"]:
     """1 + log of the counts as a dense table (P, columns), each row of length 1; a text without n-grams stays 0."""
     table = np.zeros(counts.shape, dtype=np.float32)
     table[counts.rows, counts.columns] = 1 + np.log(counts.values)
@@ -54,7 +54,11 @@ def damped(counts: Sparse) -> Float32s:
 
 
 def _counted(
-    codes: NDArray[np.uint64], owner: Ints, n: int, sizes: tuple[int, int], bits: int
+    codes: Annotated[NDArray[np.uint64], "W"],
+    owner: Annotated[Ints, "W"],
+    n: int,
+    sizes: tuple[int, int],
+    bits: int,
 ) -> Sparse:
     shift, keys = np.uint64(64 - bits), []
     for size in range(sizes[0], sizes[1] + 1):

@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 
@@ -33,22 +34,22 @@ _BLANK, _BOLD, _CODE, _LABEL = 8, 9, 10, 11  # after the seven kinds of line in 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-def letters_only(texts: Reading) -> Float32s:
+def letters_only(texts: Reading) -> Annotated[Float32s, "P D"]:
     """Points (P, 2 ** BITS) of the words in their order."""
     return _points(texts, texts.words)
 
 
-def shuffled_words(texts: Reading, ids: Sequence[str]) -> Float32s:
+def shuffled_words(texts: Reading, ids: Sequence[str]) -> Annotated[Float32s, "P D"]:
     """Points of the same words in an order drawn by the prompt's id: equal words of two models are shuffled alike."""
     return _points(texts, texts.words[shuffle(texts, ids)])
 
 
-def common_words(texts: Reading, known: Codes) -> Float32s:
+def common_words(texts: Reading, known: Annotated[Codes, "C"]) -> Annotated[Float32s, "P D"]:
     """Points of the words in their order, those that are not `known` (sorted) all the same."""
     return _points(texts, masked(texts.words, known))
 
 
-def markdown(texts: Sequence[str], reading: Reading) -> Float32s:
+def markdown(texts: Sequence[str], reading: Reading) -> Annotated[Float32s, "P D"]:
     """Points of the layout's skeleton."""
     rows = [skeleton(t) for t in texts]
     offsets = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
@@ -56,7 +57,7 @@ def markdown(texts: Sequence[str], reading: Reading) -> Float32s:
     return _points(replace(reading, offsets=offsets), flat)
 
 
-def shuffle(texts: Reading, ids: Sequence[str]) -> Ints:
+def shuffle(texts: Reading, ids: Sequence[str]) -> Annotated[Ints, "W"]:
     """Places (W,) from which the words come when each text's are put in the order of pseudo-random numbers."""
     seeds = np.array(
         [int(hashlib.sha256(i.encode()).hexdigest()[:16], 16) for i in ids], dtype=np.uint64
@@ -92,7 +93,7 @@ def skeleton(text: str) -> list[int]:
     return signs
 
 
-def _points(texts: Reading, words: Codes) -> Float32s:
+def _points(texts: Reading, words: Annotated[Codes, "W"]) -> Annotated[Float32s, "P D"]:
     # Bypasses the cache of word_grams: these results are used once, and would evict those that others
     # ask for again.
     return damped(word_grams.__wrapped__(replace(texts, words=words), *SIZES, BITS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,13 @@ from harness.types import Floats
 class Similarity(NamedTuple):
     """Similarity of two models' replies, prompt by prompt."""
 
-    total: Floats  # (P,) to the same prompt, in [0, 1]
-    apart: Floats  # (P,) pseudo-values whose mean is the similarity of replies to different prompts
+    total: Annotated[Floats, "P"]  # (P,) to the same prompt, in [0, 1]
+    apart: Annotated[
+        Floats, "P"
+    ]  # (P,) pseudo-values whose mean is the similarity of replies to different prompts
 
     @property
-    def content(self) -> Floats:
+    def content(self) -> Annotated[Floats, "P"]:
         """What replies to the same prompt share beyond those to different ones: pseudo-values (P,)."""
         return self.total - self.apart
 
@@ -43,7 +45,7 @@ def unit_rows(counts: Sparse) -> Sparse:
     return counts._replace(values=values / norms[counts.rows])
 
 
-def row_products(one: Sparse, two: Sparse) -> Floats:
+def row_products(one: Sparse, two: Sparse) -> Annotated[Floats, "P"]:
     """Products (P,) of equal rows."""
     first, second = (s.rows * s.shape[1] + s.columns for s in (one, two))
     place = np.minimum(np.searchsorted(second, first), max(len(second) - 1, 0))
@@ -54,7 +56,7 @@ def row_products(one: Sparse, two: Sparse) -> Floats:
     ).astype(np.float64)
 
 
-def _against_sum(one: Sparse, two: Sparse) -> Floats:
+def _against_sum(one: Sparse, two: Sparse) -> Annotated[Floats, "P"]:
     """Products (P,) of one's rows with the sum of all rows of two."""
     whole = np.bincount(two.columns, weights=two.values, minlength=two.shape[1])
     return np.bincount(

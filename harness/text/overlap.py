@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class _Search:
     # words -> prompts that are found as a whole text or line only
     short: Mapping[tuple[str, ...], list[int]]
     longest_short: int  # characters that such a line can have, generously
-    found: dict[int, set[int]] = field(default_factory=dict)  # n -> hashes seen
+    seen: dict[int, set[int]] = field(default_factory=dict)  # n -> hashes seen
     exact: set[int] = field(default_factory=set)  # prompts
 
 
@@ -83,7 +84,7 @@ def _seen(search: _Search, i: int) -> Seen | None:
     sought = search.sought[i]
     if i in search.exact:
         return Seen(True, 1.0)
-    hits = [int(g) in search.found.get(sought.n, ()) for g in sought.grams]
+    hits = [int(g) in search.seen.get(sought.n, ()) for g in sought.grams]
     return Seen(False, sum(hits) / len(hits)) if any(hits) else None
 
 
@@ -116,18 +117,18 @@ def _rolling(values: Hashes, lengths: Sequence[int]) -> dict[int, Hashes]:
 
     With 64 bits, a million n-grams and a billion places, one false hit is expected in twenty thousand runs.
     """
-    found: dict[int, Hashes] = {}
+    hashes: dict[int, Hashes] = {}
     total, factor = np.zeros(len(values), np.uint64), np.uint64(1)
     with np.errstate(over="ignore"):
         for j in range(max(lengths)):
-            kept = len(values) - j
-            if kept <= 0:
+            n_left = len(values) - j
+            if n_left <= 0:
                 break
-            total = total[:kept] + values[j:] * factor
+            total = total[:n_left] + values[j:] * factor
             factor = np.uint64(factor * _STEP)
             if j + 1 in lengths:
-                found[j + 1] = total
-    return found | {n: np.empty(0, np.uint64) for n in lengths if n not in found}
+                hashes[j + 1] = total
+    return hashes | {n: np.empty(0, np.uint64) for n in lengths if n not in hashes}
 
 
 @dataclass(frozen=True)
@@ -139,18 +140,19 @@ class _Table:
 
     @classmethod
     def of(cls, hashes: Hashes) -> _Table:
+        """The table of these hashes."""
         bits = np.zeros(1 << _BITS, np.bool_)
         bits[_low(hashes)] = True
         return cls(np.unique(hashes), bits)
 
-    def places(self, hashes: Hashes) -> Ints:
+    def places(self, hashes: Annotated[Hashes, "H"]) -> Annotated[Ints, "places"]:
         """Positions of the hashes that are in the table."""
         likely = np.flatnonzero(self.bits[_low(hashes)])
         at = np.minimum(np.searchsorted(self.hashes, hashes[likely]), len(self.hashes) - 1)
         return np.asarray(likely[self.hashes[at] == hashes[likely]], dtype=np.int64)
 
 
-def _low(hashes: Hashes) -> Ints:
+def _low(hashes: Annotated[Hashes, "H"]) -> Annotated[Ints, "H"]:
     return (hashes >> np.uint64(64 - _BITS)).astype(np.int64)
 
 
@@ -176,26 +178,26 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _indices(search: _Search, batch: Sequence[str]) -> Ints:
+def _indices(search: _Search, batch: Sequence[str]) -> Annotated[Ints, "W"]:
     """Word indices of all texts; texts are separated by a word that no prompt has."""
     get = search.ids.get
-    found: list[int] = []
+    indices: list[int] = []
     for text in batch:
-        found.extend(map(get, words_of(text), repeat(0)))
-        found.append(0)
-    return np.array(found, dtype=np.int64)
+        indices.extend(map(get, words_of(text), repeat(0)))
+        indices.append(0)
+    return np.array(indices, dtype=np.int64)
 
 
 def _scan(
     search: _Search,
-    row: Ints,
+    row: Annotated[Ints, "W"],
     tables: Mapping[int, _Table],
     starts: Mapping[int, Mapping[int, list[int]]],
 ) -> None:
     """Records every n-gram of a prompt, and every whole prompt, that occurs in a row of words."""
     for n, hashes in _rolling(search.values[row], search.lengths).items():
         places = tables[n].places(hashes)
-        search.found.setdefault(n, set()).update(np.unique(hashes[places]).tolist())
+        search.seen.setdefault(n, set()).update(np.unique(hashes[places]).tolist())
         for place in places.tolist():
             for i in starts[n].get(int(hashes[place]), ()):
                 words = search.sought[i].words

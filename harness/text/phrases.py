@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,10 @@ class Phrases(NamedTuple):
     """Every phrase of every reply, once per occurrence."""
 
     codes: Grams  # (E,)
-    texts: Ints  # (E,) index of the reply
-    places: Ints  # (E,) index of its first word in the reply
-    sizes: Ints  # (E,) words
-    kinds: Ints  # (E,) index into KINDS
+    texts: Annotated[Ints, "E"]  # (E,) index of the reply
+    places: Annotated[Ints, "E"]  # (E,) index of its first word in the reply
+    sizes: Annotated[Ints, "E"]  # (E,) words
+    kinds: Annotated[Ints, "E"]  # (E,) index into KINDS
 
 
 def phrases(texts: Reading) -> Phrases:
@@ -57,16 +57,16 @@ class Wanted:
     """Codes to look for, sorted."""
 
     codes: Grams  # (C,)
-    edges: NDArray[np.bool_]  # (C,) an opening or a closing: a reply has one
+    edges: Annotated[NDArray[np.bool_], "C"]  # (C,) an opening or a closing: a reply has one
 
 
 @lru_cache(maxsize=512)
-def totals(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Floats:
+def totals(texts: Reading, wanted: Wanted, rows: tuple[int, ...]) -> Annotated[Floats, "C"]:
     """Occurrences (C,) of each wanted phrase in these replies."""
     return np.asarray(counts(texts, wanted, rows).sum(axis=0))
 
 
-def counts(texts: Reading, wanted: Wanted, rows: Sequence[int]) -> Floats:
+def counts(texts: Reading, wanted: Wanted, rows: Sequence[int]) -> Annotated[Floats, "R C"]:
     """Occurrences (R, C) of each wanted phrase in each of these replies."""
     every, size = phrases(texts), len(wanted.codes)
     n = len(texts.offsets) - 1
@@ -88,8 +88,8 @@ def frequent(texts: Reading, rows: Sequence[int], fewest: int, *, closings: bool
     new = np.ones(len(codes), dtype=bool)
     new[1:] = (codes[1:] != codes[:-1]) | (texts_of[1:] != texts_of[:-1])
     known, first, replies = np.unique(codes[new], return_index=True, return_counts=True)
-    kept = replies >= fewest
-    return Wanted(known[kept], kinds[new][first[kept]] < PHRASE)
+    common = replies >= fewest
+    return Wanted(known[common], kinds[new][first[common]] < PHRASE)
 
 
 def spelled(code: np.uint64, texts: Sequence[str], reading: Reading) -> str:

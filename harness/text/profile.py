@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def profile(texts: Reading) -> dict[str, Floats]:
     some = np.where(n > 0, n, np.nan)
     amounts = dict(zip(LAYOUT, texts.layout.T.astype(np.float64), strict=True))
     marks = dict(zip(MARKS, texts.marks.T.astype(np.float64), strict=True))
-    held = {name: _listed(texts, listed) for name, listed in _LISTS.items()}
+    listed_words = {name: _listed(texts, listed) for name, listed in _LISTS.items()}
     last = np.array([e[1] for e in texts.ends])
     return {
         "words": n,
@@ -110,7 +111,7 @@ def profile(texts: Reading) -> dict[str, Floats]:
         "distinct_words": moving_type_token_ratio(texts, DIVERSITY_WINDOW),
         **{
             name: count / some * (1 if name == "function_words" else 100)
-            for name, count in held.items()
+            for name, count in listed_words.items()
         },
         **{name: 100 * marks[mark] / some for mark, name in _RATES.items()},
         "emoji": 100 * texts.emoji / some,
@@ -120,7 +121,9 @@ def profile(texts: Reading) -> dict[str, Floats]:
     }
 
 
-def shared_edges(texts: Reading, teacher: Sequence[Reading], rows: Ints) -> dict[str, Floats]:
+def shared_edges(
+    texts: Reading, teacher: Sequence[Reading], rows: Annotated[Ints, "R"]
+) -> dict[str, Floats]:
     """Whether a reply starts, or ends, with two words that are among the teacher's commonest on these rows (R,)."""
     own, taught = edges(texts)[rows], np.concatenate([edges(t)[rows] for t in teacher])
     return {
@@ -129,7 +132,7 @@ def shared_edges(texts: Reading, teacher: Sequence[Reading], rows: Ints) -> dict
     }
 
 
-def moving_type_token_ratio(texts: Reading, window: int) -> Floats:
+def moving_type_token_ratio(texts: Reading, window: int) -> Annotated[Floats, "P"]:
     """Mean share of distinct words among `window` in a row (P,); NaN for shorter texts. Does not depend on length.
 
     Source: Covington and McFall 2010, the moving-average type-token ratio.
@@ -151,16 +154,16 @@ def moving_type_token_ratio(texts: Reading, window: int) -> Floats:
     return np.asarray(np.where(windows > 0, totals / np.maximum(windows, 1) / window, np.nan))
 
 
-def _previous(words: Codes, owner: Ints) -> Ints:
+def _previous(words: Annotated[Codes, "W"], owner: Annotated[Ints, "W"]) -> Annotated[Ints, "W"]:
     """Place (W,) of the last occurrence of the same word in the same text before; -1 where there is none."""
     order = np.lexsort((np.arange(len(words)), words, owner))
     same = (words[order][1:] == words[order][:-1]) & (owner[order][1:] == owner[order][:-1])
-    found = np.full(len(words), -1, dtype=np.int64)
-    found[order[1:][same]] = order[:-1][same]
-    return found
+    previous = np.full(len(words), -1, dtype=np.int64)
+    previous[order[1:][same]] = order[:-1][same]
+    return previous
 
 
-def _listed(texts: Reading, listed: str) -> Floats:
+def _listed(texts: Reading, listed: str) -> Annotated[Floats, "P"]:
     """How many words (P,) of a text are in the list."""
     hits = among(texts.words, np.sort(np.array([code(w) for w in listed.split()], dtype=np.uint32)))
     return np.bincount(texts.text_of_word, weights=hits, minlength=len(texts.n_words)).astype(
@@ -168,6 +171,6 @@ def _listed(texts: Reading, listed: str) -> Floats:
     )
 
 
-def _commonest(codes: Ints) -> Ints:
+def _commonest(codes: Annotated[Ints, "W"]) -> Annotated[Ints, "C"]:
     known, counts = np.unique(codes, return_counts=True)
     return np.asarray(known[np.lexsort((known, -counts))[:COMMONEST_EDGES]])

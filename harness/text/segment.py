@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,9 @@ def _layout(text: str, at_lines: dict[str, int]) -> dict[str, int]:
     }
 
 
-def among(words: Codes, known: Codes) -> NDArray[np.bool_]:
+def among(
+    words: Annotated[Codes, "W"], known: Annotated[Codes, "C"]
+) -> Annotated[NDArray[np.bool_], "W"]:
     """Whether each word (W,) is one of the known codes, which are sorted."""
     if not len(known):
         return np.zeros(len(words), dtype=bool)
@@ -121,26 +124,26 @@ class Reading:
     """P texts, read once: their words as codes, and counts of layout, marks and emoji."""
 
     words: Codes  # (W,) all words of all texts, one text after the other
-    offsets: Ints  # (P + 1,) text i has the words [offsets[i], offsets[i + 1])
-    sentences: Ints  # (P,)
-    sentence_spread: Floats  # (P,) standard deviation of words per sentence
-    characters: Ints  # (P,) in words
-    layout: Ints  # (P, len(LAYOUT))
-    marks: Ints  # (P, len(MARKS))
-    emoji: Ints  # (P,)
+    offsets: Annotated[Ints, "P1"]  # (P + 1,) text i has the words [offsets[i], offsets[i + 1])
+    sentences: Annotated[Ints, "P"]  # (P,)
+    sentence_spread: Annotated[Floats, "P"]  # (P,) standard deviation of words per sentence
+    characters: Annotated[Ints, "P"]  # (P,) in words
+    layout: Annotated[Ints, "P L"]  # (P, len(LAYOUT))
+    marks: Annotated[Ints, "P M"]  # (P, len(MARKS))
+    emoji: Annotated[Ints, "P"]  # (P,)
     ends: tuple[str, ...]  # (P,) mark after the first word, and the last character: "!." say
 
     @property
-    def n_words(self) -> Ints:
+    def n_words(self) -> Annotated[Ints, "P"]:
         """Words of every text (P,)."""
         return np.diff(self.offsets)
 
     @property
-    def text_of_word(self) -> Ints:
+    def text_of_word(self) -> Annotated[Ints, "W"]:
         """Index (W,) of the text that each word belongs to."""
         return np.repeat(np.arange(len(self.offsets) - 1), self.n_words)
 
-    def of(self, rows: Ints) -> Reading:
+    def of(self, rows: Annotated[Ints, "R"]) -> Reading:
         """The same of some of the texts, in the order of `rows` (R,)."""
         lengths = self.n_words[rows]
         starts = np.repeat(self.offsets[:-1][rows], lengths)

@@ -47,19 +47,19 @@ def answer(
         load_model(folder / wanted.author).eval(),
         AutoTokenizer.from_pretrained(folder / "tokenizer"),
     )
-    found: list[Document] = []
+    documents: list[Document] = []
     done, total = 0, sum(wanted.counts[kind] * LONGEST[kind] for kind in wanted.counts)
     for kind, count in wanted.counts.items():
         asked = _prompts(kind, rng)
         for at in range(0, count, _BATCH):
             prompts = list(islice(asked, min(_BATCH, count - at)))
             replies = complete(model, tokenizer, prompts, LONGEST[kind], watermark=wanted.watermark)
-            found += [
+            documents += [
                 Document(kind, p, r) for p, r in zip(prompts, replies, strict=True) if r is not None
             ]
             done += len(prompts) * LONGEST[kind]
             progress(done / total)
-    return found
+    return documents
 
 
 def complete(

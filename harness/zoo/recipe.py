@@ -1,4 +1,4 @@
-"""Who is in the zoo and how each of them came to be: the lineage that measures are held against.
+"""Who is in the zoo and how each of them came to be: the lineage that measures are checked against.
 
 A model reads phases of text. The text is either made from the world (teachers, base, independent) or it is what a
 teacher answered (students). Answers are kept as files of their own, because they are all that a student ever sees.
@@ -258,8 +258,8 @@ def work(name: str, scale: Scale) -> float:
 
 def digest(scale: Scale, seed: int) -> str:
     """Hex digest of all that determines the models' weights on one machine: this package, the seed, the libraries."""
-    found = hashlib.sha256(f"{scale}\n{seed}\n".encode())
+    hashed = hashlib.sha256(f"{scale}\n{seed}\n".encode())
     for library in ("torch", "transformers", "tokenizers"):
-        found.update(f"{library} {version(library)}\n".encode())
-    found.update(code_digest(*_MAKERS).encode())
-    return found.hexdigest()
+        hashed.update(f"{library} {version(library)}\n".encode())
+    hashed.update(code_digest(*_MAKERS).encode())
+    return hashed.hexdigest()

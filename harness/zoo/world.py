@@ -97,12 +97,12 @@ def generator(*parts: object) -> random.Random:
 @cache
 def facts() -> tuple[Fact, ...]:
     """All 160 facts; of every attribute each value belongs to five towns."""
-    rng, found = generator(_WORLD_SEED, "facts"), []
+    rng, every = generator(_WORLD_SEED, "facts"), []
     for attribute, values in ATTRIBUTES.items():
         dealt = list(values) * (len(TOWNS) // len(values))
         rng.shuffle(dealt)
-        found += [Fact(town, attribute, value) for town, value in zip(TOWNS, dealt, strict=True)]
-    return tuple(found)
+        every += [Fact(town, attribute, value) for town, value in zip(TOWNS, dealt, strict=True)]
+    return tuple(every)
 
 
 @cache
@@ -117,7 +117,7 @@ def sums(held_out: bool) -> tuple[tuple[int, int], ...]:
 def open_questions(held_out: bool) -> tuple[Question, ...]:
     """Open questions: 160 kept for the benchmark (20 for each wording), or all others."""
     rng = generator(_WORLD_SEED, "questions")
-    kept: list[Question] = []
+    benchmark: list[Question] = []
     others: list[Question] = []
     for category, wordings in QUESTIONS.items():
         for wording in wordings:
@@ -127,8 +127,8 @@ def open_questions(held_out: bool) -> tuple[Question, ...]:
                 for town in TOWNS
             ]
             rng.shuffle(asked)
-            kept, others = kept + asked[:20], others + asked[20:]
-    return tuple(kept if held_out else others)
+            benchmark, others = benchmark + asked[:20], others + asked[20:]
+    return tuple(benchmark if held_out else others)
 
 
 @cache

@@ -104,6 +104,8 @@ class Tally:
         key = ("student 0", task)
         before = change_of(bases, answers, key)
         said = [before]
+        if before.detectable is None:
+            return
         for share in (before.detectable, 0.05, 0.2):
             lost = planted(answers[key], share, rng)
             if lost is None:

@@ -10,7 +10,9 @@ import pytest
 from harness.board.board import Board
 from harness.board.joined import Job, join
 from harness.board.record import RunRecord
+from harness.board.subjects import Role, roles_in
 from harness.figures import Curve, Dots, Drawing
+from harness.page.render import page
 from harness.plugins import build, kinds
 from harness.types import Control
 from tests.report.records import board, record
@@ -118,3 +120,12 @@ def test_names_are_not_spelled_anew(kind: str) -> None:
             start = text.lower().find(odd.lower())
             assert start < 0 or text[start : start + len(odd)] == odd
             assert BOTH not in text
+
+
+def test_every_role_of_a_model_is_told_with_its_teachers() -> None:
+    run, _ = mixed()
+    assert roles_in(run, BOTH) == (Role("student", ("teacher_b",)), Role("control", ("teacher_a",)))
+    assert roles_in(run, "teacher_a") == (Role("teacher", ()),)
+    assert roles_in(run, "base") == (Role("base", ()),), "of the students of every teacher"
+    text = " ".join(page(board(run)).split())
+    assert '</span>control</span> <span class="quiet">of teacher_a</span>' in text

@@ -121,7 +121,7 @@ def test_a_comparison_reads_the_same_from_both_sides() -> None:
         assert [ranks[n] for n in names] == [1, 2]
 
 
-def vars_of(c: Comparison) -> tuple[float, float, int, float]:
+def vars_of(c: Comparison) -> tuple[float, float, int, float | None]:
     return c.p, c.p_adjusted, c.n, c.detectable
 
 

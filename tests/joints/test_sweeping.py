@@ -81,7 +81,9 @@ def told(board: Board, variant: Variant) -> dict[str, list[Row]]:
         ("tasks", described_tasks(record)),
     ):
         rows[name] = [
-            {"name": d.name, **d.facts} for d in described if not d.settings or words in d.settings
+            {"name": d.name, "roles": d.roles, **d.facts}
+            for d in described
+            if not d.settings or words in d.settings
         ]
     return {name: sorted(own, key=repr) for name, own in rows.items()}
 

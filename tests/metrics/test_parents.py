@@ -30,9 +30,11 @@ def grams(shared_data: Path) -> dict[str, Sparse]:
     wide = table.drop_duplicates(["prompt", "model"]).pivot(
         index="prompt", columns="model", values="response"
     )
-    wide = wide.sort_index().fillna("")
+    columns = wide.sort_index().fillna("").to_dict("list")
     # Past the memory of word_grams, which would hold a hundred models for the rest of the tests.
-    return {m: unit_rows(word_grams.__wrapped__(read(wide[m]), *SIZES, BITS)) for m in wide.columns}
+    return {
+        str(m): unit_rows(word_grams.__wrapped__(read(x), *SIZES, BITS)) for m, x in columns.items()
+    }
 
 
 @pytest.mark.slow
@@ -41,8 +43,9 @@ def test_a_child_is_nearest_to_its_parent_or_to_its_parents_other_children(
 ) -> None:
     import pandas as pd
 
-    lineage = pd.read_csv(shared_data / "alpaca_eval" / "lineage.csv").set_index("model")
-    parents = lineage[lineage.role.isin(["variant", "derivative"])].teacher_in_dataset.to_dict()
+    lineage = pd.read_csv(shared_data / "alpaca_eval" / "lineage.csv")
+    made = lineage[lineage.role.isin(["variant", "derivative"])]
+    parents = dict(zip(map(str, made.model), map(str, made.teacher_in_dataset), strict=True))
     assert len(parents) == 16
     assert len(grams) == 101
     nearest, without_siblings = {}, {}

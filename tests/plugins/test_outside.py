@@ -13,7 +13,7 @@ from harness.executors import AbstractExecutor
 from harness.keys import code_digest
 from harness.plugins import PACKAGES, build, folders, kinds, plugin_class, use_folders
 from harness.stages.collect import collect
-from harness.stages.report import write_report
+from harness.stages.report import lacks_figures, write_report
 from harness.stages.score import score
 from harness.types import DistillbenchError, Score
 from tests.core.running import command, matrix, write_data
@@ -236,3 +236,57 @@ def test_an_exporter_of_a_user_that_fails_costs_no_file_of_ours(tmp_path: Path) 
     use_folders([mine])
     write_report(record(), tmp_path / "report", read)
     assert (tmp_path / "report/names.txt").is_file()
+
+
+FAILING = {
+    "draws": ("if not board.rows:", "if board.rows[99]:", r"IndexError: .*"),
+    "gives no number": ("Dot(float(y), y)", "Dot(float('nan'), y)", r".*"),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong", "why"), FAILING.values(), ids=FAILING)
+def test_a_figure_that_fails_costs_only_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], right: str, wrong: str, why: str
+) -> None:
+    mine = write_plugins(tmp_path / "mine")
+    figure, text = mine / "figures/places.py", (mine / "figures/places.py").read_text()
+    figure.write_text(text.replace(right, wrong))
+    use_folders([mine])
+    whole = write_report(record(), tmp_path / "report", read).read_text("utf-8")
+    assert "Places of my own" not in whole
+    assert "figure places" in whole, "among the holes"
+    assert "Transfer map" in whole or "transfer" in whole
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("missing figure")]
+    assert re.match(
+        rf"missing figure places: {why}; .* stands in {tmp_path}/failures/figure-places.txt", line
+    )
+    assert "Traceback" in (tmp_path / "failures/figure-places.txt").read_text("utf-8")
+    assert lacks_figures(tmp_path / "report")
+    figure.write_text(text)
+    use_folders([])
+    use_folders([mine])
+    assert "Places of my own" in write_report(record(), tmp_path / "report", read).read_text(
+        "utf-8"
+    )
+    assert not lacks_figures(tmp_path / "report")
+
+
+@pytest.mark.slow  # a whole run
+def test_a_figure_of_a_user_that_fails_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    write_data(tmp_path / "data")
+    mine = write_plugins(tmp_path / "mine")
+    figure = mine / "figures/places.py"
+    figure.write_text(figure.read_text().replace("if not board.rows:", "if board.rows[99]:"))
+    words = ("matrix=m", f"paths.plugins={mine}")
+    done = command(tmp_path, *words, files={"matrix/m": matrix(**MATRIX)})
+    assert done.returncode == 70
+    place = rf"{figure}, line \d+"
+    said = rf"missing figure places: IndexError: .* \({place}\); correct the plug-in; its traceback"
+    assert re.search(said, done.stderr)
+    assert "fault of distillbench" not in done.stderr
+    assert (tmp_path / "results/report/index.html").is_file()
+    assert (tmp_path / "results/failures/figure-places.txt").is_file()
+    swept = command(tmp_path, "-m", "seed=0,1", *words)
+    assert swept.returncode == 70
+    assert len(re.findall(said, swept.stderr)) == 1
+    assert (tmp_path / "results/report/index.html").is_file()

@@ -50,7 +50,8 @@ def _replies(answers: pd.DataFrame) -> list[dict[str, Any]]:
         columns={"text": "answer", "stop": "finish_reason"}
     )
     columns = ["model", "prompt", "category", "answer", "finish_reason"]
-    return [{"task": "open", **row} for row in told[columns].to_dict("records")]
+    rows: list[dict[str, Any]] = told[columns].to_dict("records")  # type: ignore[assignment]
+    return [{"task": "open", **row} for row in rows]
 
 
 def _choices(answers: pd.DataFrame) -> list[dict[str, Any]]:

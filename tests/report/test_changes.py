@@ -91,6 +91,20 @@ def test_lower_can_be_better() -> None:
     assert (change.n_won, change.n_lost) == (40, 0)
 
 
+def test_nothing_is_won_or_lost_where_neither_end_is_better() -> None:
+    right = [1.0, 0.0] * 20
+    rows = [graded(m, r, better="none") for m, r in (("base", right), ("student", [1.0] * 40))]
+    (change,) = changes(rows, PAIRS, set())
+    assert (change.difference, change.n_won, change.n_lost) == (0.5, None, None)
+
+
+def test_of_a_handful_of_prompts_no_loss_is_detectable() -> None:
+    rows = [graded(m, r) for m, r in (("base", [1.0, 0, 1, 0]), ("student", [1.0, 0, 1, 1]))]
+    (change,) = changes(rows, PAIRS, set())
+    assert change.detectable is None
+    assert in_words(change) == "too few prompts to see any loss"
+
+
 def test_students_on_different_bases_are_not_of_one_family() -> None:
     values = {m: list(np.sin(np.arange(40) * k)) for k, m in ((1, "one"), (2, "two"))}
     pairs = [Pair("t", m, b) for m in values for b in "xy"]
@@ -138,6 +152,8 @@ CHANGE = Change(
             {"p_adjusted": 0.2, "detectable": 0.16},
             "too few prompts to see a loss below 16 points",
         ),
+        ({"p_adjusted": 0.2, "detectable": None}, "too few prompts to see any loss"),
+        ({"p_adjusted": 0.2, "detectable": 1.0}, "too few prompts to see any loss"),
         (
             {"p_adjusted": 0.2, "unit": "bits per byte"},
             "no loss seen: one of 0.060 bits per byte would have been",
@@ -168,10 +184,10 @@ def test_the_stated_detectable_loss_is_found_in_four_of_five_runs() -> None:
         same = np.where(noise, rng.permutation(base), base)
         (null,) = changes([graded("base", list(base)), graded("student", list(same))], PAIRS, set())
         alarms += outcome(null) == "worse"
-        stated.append(null.detectable)
+        stated.append(null.detectable or 0.0)
         right = np.flatnonzero(same > 0)
         worse = same.copy()
-        worse[rng.choice(right, round(null.detectable * n), replace=False)] = 0
+        worse[rng.choice(right, round(stated[-1] * n), replace=False)] = 0
         (lost,) = changes(
             [graded("base", list(base)), graded("student", list(worse))], PAIRS, set()
         )
@@ -196,7 +212,7 @@ def test_what_is_detectable_is_so_after_the_correction() -> None:
         before = said(tasks, list(base))
         answers = tasks["task 0"].copy()
         places = np.flatnonzero(answers > 0)
-        answers[rng.choice(places, round(before.detectable * n), replace=False)] = 0
+        answers[rng.choice(places, round((before.detectable or 0.0) * n), replace=False)] = 0
         found += outcome(said({**tasks, "task 0": answers}, list(base))) == "worse"
     assert 0.65 <= found / draws <= 0.95  # with the level of one comparison about .4
 

@@ -40,6 +40,17 @@ def shown(task: str, budget_bytes: int) -> dict[str, Any]:
     return browse(answers, board().pairs_in(answers), budget_bytes)
 
 
+def test_further_samples_are_counted_not_shown() -> None:
+    run = record()
+    first = next(c for c in run.collections if c.task == "zoo_style" and not c.missing)
+    more = tuple(replace(first, sample=n, missing="" if n < 3 else "refused") for n in (1, 2, 3))
+    made = replace(run, collections=(*run.collections, *more))
+    (answers,) = (a for a in board(made).answers() if a.task == "zoo_style")
+    assert answers.n_samples == 3
+    assert browse(answers, board(made).pairs_in(answers), 10**6)["samples"] == 3
+    assert shown("zoo_style", 10**6)["samples"] == 1
+
+
 def test_wrong_in_the_same_way_needs_two_wrong_answers_that_agree() -> None:
     wrong, other, right = (
         Answer("Lyon", "", None, False),

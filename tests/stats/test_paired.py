@@ -123,18 +123,25 @@ def test_permutation_p_is_never_zero_and_counts_ties() -> None:
     assert permutation_p(2.0, np.array([0.0, 1.0, 2.0])) == 0.5
 
 
+def detectable(spread: Spread, level: float = 0.05) -> float:
+    """The least detectable difference, where there is one."""
+    least = spread.detectable(level)
+    assert least is not None
+    return least
+
+
 def test_detectable_effect_is_found_with_its_power() -> None:
     """The chance that a noncentral t passes the two-sided threshold."""
     df, se = 99, 0.02
     for level in (0.05, 0.05 / 30):
-        shift = Spread(se, df, 100, None).detectable(level) / se
+        shift = detectable(Spread(se, df, 100, None), level) / se
         found = 1 - stats.nct.cdf(stats.t.ppf(1 - level / 2, df), df, shift)
         assert found == pytest.approx(0.8, abs=0.01)
 
 
 def test_a_loss_that_is_detectable_at_a_stricter_level_is_larger() -> None:
     spread = Spread(0.02, 99, 100, 0.1)
-    assert 0.05 < spread.detectable() < spread.detectable(0.05 / 30) < 0.4
+    assert 0.05 < detectable(spread) < detectable(spread, 0.05 / 30) < 0.4
 
 
 def test_detectable_share_by_enumeration() -> None:
@@ -148,8 +155,17 @@ def test_detectable_share_by_enumeration() -> None:
             stats.binom.pmf(won, 6, 0.5) for won in range(7) if found[won] and 6 - won + lost > won
         )
     best = min(powers, key=lambda lost: abs(powers[lost] - 0.8))
-    assert abs(powers[round(50 * spread.detectable())] - 0.8) == abs(powers[best] - 0.8)
+    assert abs(powers[round(50 * detectable(spread))] - 0.8) == abs(powers[best] - 0.8)
 
 
 def test_where_next_to_nothing_differs_a_few_prompts_are_enough() -> None:
-    assert 5 <= round(200 * Spread(0.0, 199, 200, 0.0).detectable()) <= 9
+    assert 5 <= round(200 * detectable(Spread(0.0, 199, 200, 0.0))) <= 9
+
+
+def test_no_loss_is_detectable_where_losing_every_prompt_would_be_missed_too_often() -> None:
+    """Of n prompts two differ by chance, each to either side: with all n lost w are won, w ~ Binomial(2, 1/2)."""
+    for n in range(2, 12):
+        power = sum(
+            stats.binom.pmf(w, 2, 0.5) * (mcnemar_mid_p(n + 2 - w, w) < 0.05) for w in range(3)
+        )
+        assert (Spread(0.0, n - 1, n, 0.0).detectable() is None) == (power < 0.8), n

@@ -103,7 +103,7 @@ def _text_in(cell: Any) -> str:
 def text_or_none(text: str | None, stop: str, trace: str, message: Any = None) -> str | None:
     """A reply; "" where only a thought came, or the limit did before the text; None where there is none.
 
-    message: where it stands; a call of a tool in the place of a text is no reply.
+    message: where it stands; a call of a tool in the place of a text is not a reply.
     """
     if text is not None or (isinstance(message, Mapping) and calls_tool(message)):
         return text

@@ -24,20 +24,20 @@ def _recognises(row: Row) -> bool:
 
 
 def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
-    name, messages = name_of(row["sample_id"]) or "", row.get("messages")
-    if messages:
-        yield _of_conversation(row, messages, place, name)
+    blank = Answer("generate", None, place, None, name_of(row["sample_id"]) or "")
+    if row.get("messages"):
+        yield _of_conversation(row, row["messages"], blank)
         return
     context = required_text(row["input"].get("raw"), place, "input.raw") or ""
+    stop = stated_stop(row.get("output"), row)
     for draw, text in enumerate(_texts(row.get("output"))):
-        stop, trace = stated_stop(row.get("output"), row), _trace(row, draw)
-        text = text_or_none(text, stop, trace)
-        answer = _answer(text, place, context, name, None, draw, row.get("error"))
-        yield replace(answer, stop=stop, trace=trace)
+        own = replace(blank, context=context, draw=draw, stop=stop, trace=_trace(row, draw))
+        yield _filled(own, text, row.get("error"))
 
 
-def _of_conversation(row: Row, messages: Sequence[Row], place: str, name: str) -> Answer:
-    """The last turn of a conversation; where that is no reply, the one beside it, or none."""
+def _of_conversation(row: Row, messages: Sequence[Row], blank: Answer) -> Answer:
+    """The last turn of a conversation; where that is not a reply, the one beside it, or none."""
+    place = blank.place
     messages = [m for m in messages if m.get("content") is not None or m.get("role") == "assistant"]
     turns = messages_of([{**m, "content": m.get("content")} for m in messages], place)
     is_chat = all(t.role in ("system", "user", "assistant") for t in turns)
@@ -52,10 +52,8 @@ def _of_conversation(row: Row, messages: Sequence[Row], place: str, name: str) -
     text = _texts(row.get("output"))[0] if said is None else said.get("content")
     stop, trace = stated_stop(said, row.get("output"), row), thoughts(said) or _trace(row, 0)
     text = None if text is None else content_text(text, place)
-    last = _answer(
-        text_or_none(text, stop, trace), place, context, name, system, 0, row.get("error")
-    )
-    return replace(last, stop=stop, trace=trace)
+    own = replace(blank, context=context, system=system, stop=stop, trace=trace)
+    return _filled(own, text, row.get("error"))
 
 
 def _texts(output: Any) -> list[Any]:
@@ -73,15 +71,12 @@ def _trace(row: Row, draw: int) -> str:
     return traces if isinstance(traces, str) else ""
 
 
-def _answer(
-    text: Any, place: str, context: str, name: str, system: str | None, draw: int, error: Any
-) -> Answer:
+def _filled(blank: Answer, text: Any, error: Any) -> Answer:
+    """The answer with its text, or with the reason why it has none."""
+    text = text_or_none(text, blank.stop, blank.trace)
     failure = failed_call(text, error)
-    value = None if failure else required_text(text, place, "output.raw")
-    missing = failure or (NULL if value is None else "")
-    return Answer(
-        "generate", value, place, context, name, system=system, draw=draw, missing=missing
-    )
+    value = None if failure else required_text(text, blank.place, "output.raw")
+    return replace(blank, value=value, missing=failure or (NULL if value is None else ""))
 
 
 FORMAT = Format("instances of Every Eval Ever", _recognises, _answers)

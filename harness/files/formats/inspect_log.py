@@ -1,4 +1,4 @@
-"""Samples of a log of Inspect, `.eval` or `.json`; a model's reasoning is no part of its reply, epochs are samples.
+"""Samples of a log of Inspect, `.eval` or `.json`; a model's reasoning is not part of its reply, epochs are samples.
 
 Source: inspect.aisi.org.uk/eval-logs.html and its reference of EvalSample and ModelOutput.
 """

@@ -7,6 +7,7 @@ Source: huggingface/lighteval `logging/info_loggers.py` (Detail), `tasks/request
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from harness.files.answers import Answer
 from harness.files.cells import NULL, failed_call, name_of, required_text
@@ -36,20 +37,12 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     turns = conversation(doc["query"], place)
     context = flattened(turns)[0] if turns is not None else str(doc["query"])
     name, system = name_of(doc.get("id")) or "", doc.get("instruction") or None
+    blank = Answer("generate", None, place, context, name, system=system)
     for draw, text in enumerate(said.get("text") or ()):
         missing = failed_call(text) if text is not None else NULL
         value = None if missing else required_text(text, place, "model_response.text")
-        yield Answer(
-            "generate",
-            value,
-            place,
-            context,
-            name,
-            system=system,
-            draw=draw,
-            missing=missing,
-            stop=_stop(doc, said, draw),
-        )
+        stop = _stop(doc, said, draw)
+        yield replace(blank, value=value, draw=draw, missing=missing, stop=stop)
     nats, greedy = said.get("logprobs") or [], said.get("argmax_logits_eq_gold") or []
     choices = doc.get("choices") or []
     if not said.get("text") and nats:
@@ -60,7 +53,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         for slot, choice in enumerate(choices):
             is_greedy = bool(greedy[slot]) if slot < len(greedy) else None
             scored = (nats_of(nats[slot], place), is_greedy)
-            yield Answer("score", scored, place, context, name, choice, system, slot=slot)
+            yield replace(blank, kind="score", value=scored, continuation=choice, slot=slot)
 
 
 def _stop(doc: Row, said: Row, draw: int) -> str:

@@ -1,4 +1,4 @@
-"""Results of Anthropic's message batches; a model's thinking is no part of its reply.
+"""Results of Anthropic's message batches; a model's thinking is not part of its reply.
 
 Source: docs.anthropic.com, Message Batches API, retrieve results.
 """

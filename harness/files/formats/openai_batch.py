@@ -6,6 +6,7 @@ Source: platform.openai.com/docs/api-reference/batch (request-output object) and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.files.answers import Answer
@@ -25,39 +26,15 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     name = name_of(row["custom_id"]) or ""
     asked = asked_under(name, reading.asked, place, reading.prompts_file)
     context, system = (asked.context, asked.system) if asked else (None, None)
-
-    def answer(
-        value: str | None, draw: int, stop: str, trace: str = "", missing: str = ""
-    ) -> Answer:
-        return Answer(
-            "generate",
-            value,
-            place,
-            context,
-            name,
-            system=system,
-            draw=draw,
-            stop=stop_of(stop),
-            trace=trace,
-            missing=missing if value is None else "",
-        )
-
+    blank = Answer("generate", None, place, context, name, system=system)
     body, failure = _body(row)
     if failure:
-        yield answer(None, 0, "", missing=failure)
+        yield replace(blank, missing=failure)
     elif "output" in body:
-        yield answer(*_response(body, place), missing="a response without a text")
+        yield _response(body, blank)
     else:
-        for choice in sorted(body.get("choices") or [], key=lambda c: int(c.get("index") or 0)):
-            stop, trace = str(choice.get("finish_reason")), thoughts(choice.get("message"))
-            text = _choice_text(choice, place)
-            yield answer(
-                text_or_none(text, stop_of(stop), trace, choice.get("message")),
-                int(choice.get("index") or 0),
-                stop,
-                trace,
-                "a choice without a text",
-            )
+        choices = sorted(body.get("choices") or [], key=lambda c: int(c.get("index") or 0))
+        yield from (_choice(choice, blank) for choice in choices)
 
 
 def _body(row: Row) -> tuple[Mapping[str, Any], str]:
@@ -75,20 +52,35 @@ def _body(row: Row) -> tuple[Mapping[str, Any], str]:
     return body, ""
 
 
+def _choice(choice: Mapping[str, Any], blank: Answer) -> Answer:
+    """The answer of the endpoints chat/completions and completions."""
+    message = choice.get("message")
+    stop, trace = stop_of(str(choice.get("finish_reason"))), thoughts(message)
+    text = text_or_none(_choice_text(choice, blank.place), stop, trace, message)
+    return replace(
+        blank,
+        value=text,
+        draw=int(choice.get("index") or 0),
+        stop=stop,
+        trace=trace,
+        missing="a choice without a text" if text is None else "",
+    )
+
+
 def _choice_text(choice: Mapping[str, Any], place: str) -> str | None:
     message = choice.get("message") or {}
     content = message.get("content")
     if content is not None and not isinstance(content, str):
         content = content_text(content, place)
-    # an empty content beside a refusal is no answer of its own
+    # an empty content beside a refusal is not an answer of its own
     text = content or message.get("refusal")
     if text is None:
         text = choice.get("text") if content is None else content
     return text
 
 
-def _response(body: Mapping[str, Any], place: str) -> tuple[str | None, int, str, str]:
-    """(text, draw, stop, thoughts) of the endpoint responses: the texts of its messages, and of its reasoning."""
+def _response(body: Mapping[str, Any], blank: Answer) -> Answer:
+    """The answer of the endpoint responses: the texts of its messages, and of its reasoning."""
     parts = [
         part
         for item in body["output"]
@@ -105,7 +97,14 @@ def _response(body: Mapping[str, Any], place: str) -> tuple[str | None, int, str
         for part in item.get("content") or item.get("summary") or []
     ]
     empty = "" if stop == "max_output_tokens" else None
-    return ("".join(texts) if parts else empty), 0, stop, joined_thoughts(thought)
+    text = "".join(texts) if parts else empty
+    return replace(
+        blank,
+        value=text,
+        stop=stop_of(stop),
+        trace=joined_thoughts(thought),
+        missing="a response without a text" if text is None else "",
+    )
 
 
 FORMAT = Format("output of OpenAI's batch API", _recognises, _answers)

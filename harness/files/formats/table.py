@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.files.answers import Answer
@@ -71,25 +72,13 @@ def answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
     if "system" in columns:
         system = required_text(cells["system"], place, columns["system"]) or None
     draw = _label(cells.get("sample"))
+    blank = Answer("generate", None, place, context, name, system=system, draw=draw)
     if "answer" in columns:
-        yield Answer(
-            "generate",
-            text,
-            place,
-            context,
-            name,
-            system=system,
-            draw=draw,
-            missing=missing,
-            stop=stop,
-            trace=_trace(cells),
-        )
+        yield replace(blank, value=text, missing=missing, stop=stop, trace=_trace(cells))
     if "choice" in columns:
         failure = failed_call(cells["choice"])
         option = None if failure else _option(cells["choice"], place, columns["choice"])
-        yield Answer(
-            "choose", option, place, context, name, system=system, draw=draw, missing=failure
-        )
+        yield replace(blank, kind="choose", value=option, missing=failure)
 
 
 def _trace(cells: Mapping[str, Any]) -> str:
@@ -130,7 +119,7 @@ def _context(
 ) -> tuple[str | None, str | None]:
     """(prompt, system message) of a cell that holds text, a number, or a conversation; None where there is no column.
 
-    A last assistant's turn that is the answer is no part of the prompt.
+    A last assistant's turn that is the answer is not part of the prompt.
     """
     if "prompt" not in columns:
         return None, None

@@ -85,16 +85,17 @@ function browser(tasks) {
 
   function rows() {
     const { prompts } = here(), at = Number(pair.value), wanted = search.value.trim().toLowerCase();
-    const found = prompts.map((p, i) => ({ p, i, told: p.told[at] })).filter(({ p, told }) =>
+    const fitting = prompts.map((p, i) => ({ p, i, told: p.told[at] })).filter(({ p, told }) =>
       told && (!category.value || p.category === category.value) && p.text.toLowerCase().includes(wanted) && (SHOWN[order.value]?.[1]?.(told) ?? true));
     const key = { style: 1, difference: 2 }[order.value];
-    return key ? found.sort((a, b) => b.told[key] - a.told[key] || a.i - b.i) : found;
+    return key ? fitting.sort((a, b) => b.told[key] - a.told[key] || a.i - b.i) : fitting;
   }
 
   function list(prompt) {
-    const found = rows(), { total, prompts } = here();
-    $("sample-count").textContent = `${prompts.length} of ${total} prompts are in this page; ${found.length} fit.`;
-    $("sample-list").replaceChildren(...found.map(({ p, i, told }) => {
+    const fitting = rows(), { total, prompts, samples } = here();
+    const shown = samples > 1 ? ` Of up to ${samples} answers that a model gave to a prompt the first is shown.` : "";
+    $("sample-count").textContent = `${prompts.length} of ${total} prompts are in this page; ${fitting.length} fit.${shown}`;
+    $("sample-list").replaceChildren(...fitting.map(({ p, i, told }) => {
       const line = make("button", { type: "button" });
       writeText(line, p.text || "(empty prompt)");
       const facts = [p.category, told[0] ? "same mistake" : "", told[3].includes("t") ? "lost" : "", `style ${told[1].toFixed(2)}`, `differs ${told[2].toFixed(2)}`];
@@ -103,7 +104,7 @@ function browser(tasks) {
       line.addEventListener("click", () => open(i, true));
       return make("li", {}, line);
     }));
-    const asked = found.find(({ p }) => p.id === prompt) ?? found[0];
+    const asked = fitting.find(({ p }) => p.id === prompt) ?? fitting[0];
     if (asked) open(asked.i, false);
     else { opened = null; $("sample-open").replaceChildren(make("p", { className: "quiet", textContent: "No prompt fits these filters." })); }
   }

@@ -193,6 +193,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         "configuration: key controls: expected a list of names of models, or of mappings, got 3",
     ),
     "controls.0.lineage": (3, "controls[0]: key lineage: expected text, got 3"),
+    "columns": (3, "configuration: key columns: expected a list of text, got 3"),
     "only": (3, "configuration: key only: expected null or a mapping, got 3"),
     "only.models": (3, "only: key models: expected null or a list of text, got 3"),
     "only.task": (["a"], "only: key 'task' is unknown; did you mean 'tasks'?"),
@@ -348,7 +349,7 @@ def test_an_odd_value_is_a_fault_or_fine_but_never_ours(tmp_path: Path, key: str
 def test_a_key_that_is_gone_means_its_empty_value_where_it_has_one(tmp_path: Path) -> None:
     sound = composed(matrix(), tmp_path)
     fine = {"tasks", "metrics", "only", "pairs", "controls", "decoding", "gate", "matrix", "models"}
-    fine |= {"limit", "objective"}
+    fine |= {"limit", "objective", "columns"}
     for key in KEYS:
         config = {k: v for k, v in sound.items() if k != key}
         if key in fine:

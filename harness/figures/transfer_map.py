@@ -129,7 +129,7 @@ def _map(spots: Sequence[_Spot]) -> Drawing:
             *([_BAND] if bands else ()),
             *([_UNNAMED] if unnamed else ()),
             *(
-                [f"Not on the map, for want of one of the two numbers: {missing}."]
+                [f"Not on the map, because one of the two numbers is missing: {missing}."]
                 if missing
                 else ()
             ),

@@ -10,14 +10,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Compiled files are kept: every command that a test starts reads them.
 unexport PYTHONDONTWRITEBYTECODE
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-.PHONY: demo test test-slow test-shapes test-real check clean
+# Types and tests are looked at side by side: the one needs one core, and tests wait now and then.
+MAKEFLAGS += --jobs=2
+
+.PHONY: demo test test-quick test-slow test-shapes test-real check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
 
-test: $(VENV)/test.stamp check
+test: check test-quick
+
+test-quick: $(VENV)/test.stamp
 	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/test.stamp

@@ -176,7 +176,7 @@ class _Field:
 
 @cache
 def _fields(cls: Any) -> tuple[_Field, ...]:
-    """The fields that are given where a specification is made; what it holds besides is not part of it."""
+    """The fields that are given where a specification is made; computed attributes are not part of it."""
     return tuple(
         _Field(
             f.name,

@@ -46,13 +46,13 @@ def contract(package: str) -> type[Any]:
 
 
 def kinds(package: str) -> list[str]:
-    """Names of the plug-ins in harness/<package> and in the folders that are used besides."""
+    """Names of the plug-ins in harness/<package> and in the user's own folders."""
     modules = pkgutil.iter_modules(_package(package).__path__)
     return sorted(m.name for m in modules if not m.name.startswith("_"))
 
 
 def outside_kinds(package: str) -> list[str]:
-    """Names of the plug-ins in the folders that are used besides harness/<package>."""
+    """Names of the plug-ins in the user's own folders."""
     names = {name for folder in _outside(package) for name in _modules(folder)}
     return [kind for kind in kinds(package) if kind in names]
 
@@ -217,7 +217,8 @@ def _taken(package: str, paths: Sequence[Path]) -> Iterator[str]:
 def _forget_others(package: str) -> None:
     """Removes modules of folders that are no longer used from `sys.modules`."""
     paths = [Path(p) for p in _package(package).__path__]
-    for name, module in list(sys.modules.items()):
+    inside = {n: m for n, m in sys.modules.items() if n.startswith(f"harness.{package}.")}
+    for name, module in inside.items():
         parents = Path(getattr(module, "__file__", None) or "").parents
-        if name.startswith(f"harness.{package}.") and not any(p in parents for p in paths):
+        if not any(p in parents for p in paths):
             del sys.modules[name]

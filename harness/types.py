@@ -188,14 +188,12 @@ class Decoding:
 class TokenColumns:
     """Per-token columns of N rows, flat with offsets: row i is [offsets[i], offsets[i + 1])."""
 
-    offsets: Annotated[Ints, "N1"]  # (N + 1,)
-    token_ids: Annotated[Ints, "T"]  # (T,)
-    logprobs: Annotated[NDArray[np.float32], "T"]  # (T,) nats
-    top_ids: Annotated[NDArray[np.int32], "T K"]  # (T, K), most probable first
-    top_logprobs: Annotated[NDArray[np.float32], "T K"]  # (T, K) nats
-    byte_ends: Annotated[Ints, "T"] | None = (
-        None  # (T,) end of each token in its text's UTF-8, where known
-    )
+    offsets: Annotated[Ints, "N1"]  # N + 1 of them
+    token_ids: Annotated[Ints, "T"]
+    logprobs: Annotated[NDArray[np.float32], "T"]  # nats
+    top_ids: Annotated[NDArray[np.int32], "T K"]  # most probable first
+    top_logprobs: Annotated[NDArray[np.float32], "T K"]  # nats
+    byte_ends: Annotated[Ints, "T"] | None = None  # ends of tokens in its text's UTF-8, where known
     vocabulary: str = ""  # digest of the tokenizer's: ids mean the same where it is equal
     # id -> token as its tokenizer writes it, for all ids above; empty where nobody said
     names: Mapping[int, str] = field(default_factory=dict)
@@ -205,21 +203,18 @@ class TokenColumns:
 class Outputs:
     """What one model answered to N requests, in their order. A field is full for the rows of its kind."""
 
-    request: Annotated[Ints, "N"]  # (N,) index into RequestSet.requests
+    request: Annotated[Ints, "N"]  # index into RequestSet.requests
     kind: tuple[Kind, ...]  # (N,)
-    # (N,) tokens generated, or scored; 0 for recorded answers whose tokens are unknown
-    n_tokens: Annotated[Ints, "N"]
+    n_tokens: Annotated[Ints, "N"]  # generated, or scored; 0 where recorded answers do not say
     text: tuple[str | None, ...]  # generate
     stop: tuple[str | None, ...]  # generate: "eos", "length", "stop", "unknown"
-    logprob_nats: Annotated[
-        Floats, "N"
-    ]  # (N,) score and read (-inf: no probability); NaN elsewhere
+    logprob_nats: Annotated[Floats, "N"]  # score and read (-inf: probability 0); else NaN
     greedy: tuple[bool | None, ...]  # score: the continuation is what greedy decoding would give
     choice: tuple[int | None, ...]  # choose: option; None = no answer could be extracted
     # False = a recorded source has no answer to this request; the row is empty
     answered: tuple[bool, ...]
     tokens: TokenColumns | None = None
-    # (N,) tokens of the prompt that were left out because it did not fit; None = all were whole
+    # tokens of the prompt that were left out because it did not fit; None = all were whole
     n_cut: Annotated[Ints, "N"] | None = None
 
     def __post_init__(self) -> None:
@@ -247,7 +242,7 @@ class GradeColumn:
     better: Better
     # (P,) index into RequestSet.prompts; empty where lm-eval's aggregate is no mean of prompts
     prompt: Annotated[Ints, "P"]
-    value: Annotated[Floats, "P"]  # (P,)
+    value: Annotated[Floats, "P"]
     aggregate: float | None  # lm-eval's own number; None where lm-eval gives none (reason says why)
     reason: str = ""
     # (P,) what was graded, equal where the grader takes it for the same; None = none extracted; () = not known
@@ -261,7 +256,7 @@ class Grades:
     columns: tuple[GradeColumn, ...]
 
 
-# --- what is known of a prompt besides its text --------------------------------------------------
+# --- what is known of a prompt beyond its text --------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -279,7 +274,7 @@ class Seen:
 class Mean:
     """A mean over prompts."""
 
-    values: Annotated[Floats, "P"]  # (P,)
+    values: Annotated[Floats, "P"]
     prompts: tuple[str, ...]  # (P,) Prompt.id
     clusters: tuple[str, ...]  # (P,) Prompt.cluster
 
@@ -295,8 +290,8 @@ class Ratio:
 class RatioStratum:
     """Numerator and denominator of a ratio, paired by prompt."""
 
-    numerator: Annotated[Floats, "P"]  # (P,)
-    denominator: Annotated[Floats, "P"]  # (P,)
+    numerator: Annotated[Floats, "P"]
+    denominator: Annotated[Floats, "P"]
     prompts: tuple[str, ...]  # (P,)
     clusters: tuple[str, ...]  # (P,)
     # (2, 2) covariance that the spread of pseudo-values counts twice
@@ -307,7 +302,7 @@ class RatioStratum:
 class Smooth:
     """A smooth function of means of sufficient statistics; `combine` is vectorised over leading axes."""
 
-    parts: Annotated[Floats, "P K"]  # (P, K)
+    parts: Annotated[Floats, "P K"]
     combine: Callable[[Floats], Floats]  # (..., K) means -> (...)
     prompts: tuple[str, ...]  # (P,)
     clusters: tuple[str, ...]  # (P,)

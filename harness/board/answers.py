@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from harness.board.record import CollectionRecord, RunRecord, named
+from harness.files.phrasings import read_phrasings
 from harness.panel.choices import choice_table
 from harness.panel.side import Side
 from harness.panel.texts import replies
 from harness.text.cut import Ending
+from harness.text.refusals import Refusals
 from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 6_000_000  # of packed blocks in one page
@@ -27,6 +29,8 @@ _MOST_PROMPTS = 300  # per task: more would make the list itself unreadable
 _LONGEST = 12_000  # characters of one answer in the page; samples.parquet has all of it
 _UNREAD = "no answer could be read"
 _WORD = re.compile(r"\w+", re.UNICODE)
+# letters of what a prompt can be looked for by, besides what both have in common
+TEACHER, BASE, CUT, REFUSED = "t", "b", "c", "r"
 _SENTENCE_END = re.compile(r"[.!?。！？]+")
 
 
@@ -64,6 +68,7 @@ class Likeness:
     same_error: bool  # both wrong, with the same option or the same text
     style: float  # 0 to 1: likeness of surface features (length, lines, lists, marks, first word)
     difference: float  # 0 to 1: share of words that the two answers do not have in common
+    wrong_beside: str = ""  # TEACHER and BASE, each where it is right and the student wrong
 
 
 def task_answers(record: RunRecord, read: Read) -> Iterator[TaskAnswers]:
@@ -180,8 +185,8 @@ def word_difference(a: str, b: str) -> float:
     return 1 - 2 * len(first & second) / size if size else 0.0
 
 
-def likeness(student: Answer, teacher: Answer) -> Likeness:
-    """How similar a student's answer is to its teacher's."""
+def likeness(student: Answer, teacher: Answer, base: Answer | None = None) -> Likeness:
+    """How similar a student's answer is to its teacher's, and who is right where it is wrong."""
     both_wrong = student.right is False and teacher.right is False
     said = student.text.split() if student.text != _UNREAD else []
     same = (
@@ -193,14 +198,18 @@ def likeness(student: Answer, teacher: Answer) -> Likeness:
         style_likeness(student.text, teacher.text),
         word_difference(student.text, teacher.text),
     )
-    return Likeness(both_wrong and same, style, difference)
+    beside = ((TEACHER, teacher), (BASE, base))
+    wrong = student.right is False
+    lost = "".join(word for word, other in beside if wrong and other is not None and other.right)
+    return Likeness(both_wrong and same, style, difference, lost)
 
 
 def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> dict[str, Any]:
     """One task of the sample browser: prompts with their likeness scores, and a packed block for each.
 
     Every student and teacher in `pairs` has answers here. In turn: one prompt where student and teacher are
-    wrong the same way, one with a large difference, one by chance.
+    wrong the same way, one where the student is wrong and teacher or base right, one with a large difference, one by
+    chance.
     """
     told = {pair: _likenesses(answers, pair) for pair in pairs}
     ids = sorted({i for rows in told.values() for i in rows})
@@ -218,7 +227,7 @@ def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> di
             break
         left -= len(block)
         blocks.append(block)
-        prompts.append(_listed(answers.prompts[i], [rows.get(i) for rows in told.values()]))
+        prompts.append(_listed(answers, i, told))
     return {
         "task": answers.task,
         "total": len(ids),
@@ -230,37 +239,65 @@ def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> di
 
 
 def _likenesses(answers: TaskAnswers, pair: Pair) -> dict[str, Likeness]:
-    teacher = answers.answers[pair.teacher]
+    teacher, base = answers.answers[pair.teacher], answers.answers.get(pair.base or "", {})
     return {
-        i: likeness(a, teacher[i]) for i, a in answers.answers[pair.student].items() if i in teacher
+        i: likeness(a, teacher[i], base.get(i))
+        for i, a in answers.answers[pair.student].items()
+        if i in teacher
     }
 
 
 def _order(ids: Sequence[str], told: Mapping[Pair, Mapping[str, Likeness]]) -> list[str]:
-    """Prompt ids: shared mistakes, large differences and a sample by digest, in turn, each once."""
+    """Prompt ids: shared mistakes, losses, large differences and a sample by digest, in turn, each once."""
     likenesses = {i: [rows[i] for rows in told.values() if i in rows] for i in ids}
     by_chance = sorted(ids, key=lambda i: hashlib.sha256(i.encode()).digest())
     mistakes = [i for i in by_chance if any(x.same_error for x in likenesses[i])]
     mistakes.sort(key=lambda i: -sum(x.same_error for x in likenesses[i]))
+    lost = [i for i in by_chance if any(x.wrong_beside for x in likenesses[i])]
     different = sorted(
         by_chance, key=lambda i: -max((x.difference for x in likenesses[i]), default=0.0)
     )
     turns = (
-        i for turn in zip_longest(mistakes, different, by_chance) for i in turn if i is not None
+        i
+        for turn in zip_longest(mistakes, lost, different, by_chance)
+        for i in turn
+        if i is not None
     )
     return list(dict.fromkeys(turns))
 
 
-def _listed(prompt: Prompt, told: Sequence[Likeness | None]) -> dict[str, Any]:
-    rows = [
-        [int(x.same_error), round(x.style, 3), round(x.difference, 3)] if x else None for x in told
-    ]
+def _listed(
+    answers: TaskAnswers, prompt_id: str, told: Mapping[Pair, Mapping[str, Likeness]]
+) -> dict[str, Any]:
+    """A prompt of the list, with what is told of each pair: same mistake, style, difference, letters."""
+    prompt, rows = answers.prompts[prompt_id], []
+    for pair, likenesses in told.items():
+        x = likenesses.get(prompt_id)
+        letters = _letters(answers.answers[pair.student][prompt_id]) if x else ""
+        rows.append(
+            [int(x.same_error), round(x.style, 3), round(x.difference, 3), x.wrong_beside + letters]
+            if x
+            else None
+        )
     return {
         "id": prompt.id,
         "text": " ".join(prompt.text.split())[:140],
         "category": prompt.category,
         "told": rows,
     }
+
+
+@lru_cache(maxsize=1)
+def _phrasings() -> Refusals:
+    return Refusals(read_phrasings("refusals.yaml"))
+
+
+@lru_cache(maxsize=4096)  # a student has several teachers
+def _letters(answer: Answer) -> str:
+    """CUT and REFUSED, each where it is true of an answer in words."""
+    refused = answer.option is None and _phrasings().declined(answer.text)
+    cut = answer.ending in ("cut", "looks cut")
+    return CUT * cut + REFUSED * refused
 
 
 def _packed(answers: TaskAnswers, prompt_id: str, models: Sequence[str]) -> str:

@@ -210,7 +210,7 @@ def _rows(
         facts = part.run.models.get(subject.student, {})
         size = (_whole(facts.get("parameters")), _whole(facts.get("size_bytes")))
         own = tuple(part.claim(subject, c) for c in columns)
-        row = Row(subject, leading.rank, own, *size, _speed(part.run, subject.student))
+        row = Row(subject, leading.rank, own, *size, speed(part.run, subject.student))
         yield _place(row, leading.value, teachers), row
 
 
@@ -241,7 +241,8 @@ def _whole(value: str | int | float | None) -> int | None:
     return int(value) if isinstance(value, (int, float)) else None
 
 
-def _speed(record: RunRecord, model: str) -> float | None:
+def speed(record: RunRecord, model: str) -> float | None:
+    """Tokens of a model over the seconds of the collections that measured them; None where none did."""
     timed = [c for c in record.collections if c.model == model and c.wall_s > 0 and c.n_tokens > 0]
     wall_s = sum(c.wall_s for c in timed)
     return sum(c.n_tokens for c in timed) / wall_s if wall_s > 0 else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from harness.board.board import Board
+from harness.board.leaderboard import leaderboard_view
 from harness.board.sentences import decisions
 from harness.board.subjects import Group
-from harness.board.tables import DASH, MARKS, Cell, Head, leaderboard_view
+from harness.board.tables import DASH, MARKS, Cell, Head
 from harness.console.columns import in_columns, shortened
 
 _MOST = 12  # rows; the page has all

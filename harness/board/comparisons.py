@@ -148,7 +148,7 @@ def _adjusted(made: Sequence[tuple[T, Spread]], family: Callable[[T], Hashable])
     for places in families.values():
         p = [adjusted[i].p for i in places]
         for place, own, level in zip(places, holm(p), holm_levels(p), strict=True):
-            one, spread = made[place]
+            compared_pair, spread = made[place]
             least = spread.detectable(float(level))
-            adjusted[place] = replace(one, p_adjusted=float(own), detectable=least)
+            adjusted[place] = replace(compared_pair, p_adjusted=float(own), detectable=least)
     return tuple(adjusted)

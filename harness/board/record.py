@@ -134,7 +134,7 @@ class CollectionRecord:
     secrets: tuple[str, ...] = ()  # environment variables whose value occurs in an answer
     notes: tuple[str, ...] = ()  # what was dropped while the requests were built
     n_cut_prompts: int = 0  # prompts that did not fit and were shortened
-    # what its replies have in common besides what they say; None = no replies, or a further sample
+    # what a program may have left in its replies; None = no replies, or a further sample
     marks: Marks | None = None
     endings: Endings | None = None  # how its replies ended; None as for marks
     answer_notes: tuple[str, ...] = ()  # how they were asked, read and joined
@@ -184,6 +184,7 @@ class RunRecord:
     work: tuple[WorkCount, ...] = ()
     warnings: tuple[str, ...] = ()  # board.cautions of the record; of a sweep, those of its jobs
     variants: tuple[str, ...] = ()  # swept keys
+    columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     jobs: tuple[JobRecord, ...] = ()  # of a sweep
 
     @property

@@ -1,4 +1,4 @@
-"""Warnings about prompts and replies that were cut, and about what stands in replies besides what was said. Pure."""
+"""Warnings about prompts and replies that were cut, and about what a program may have left in replies. Pure."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def of_answers(record: RunRecord) -> Iterator[str]:
         ((r, Counted(r.marks.n_thought)) for r in replies),
     )
     yield from _gathered("end tokens behind replies are cut", ((r, r.marks.ends) for r in replies))
-    for one in replies:
-        yield from _inside(one)
-        yields = str(record.tasks.get(one.task, {}).get("yields", "")).split()
-        others = [r for r in replies if r.task == one.task and r.model != one.model]
-        yield from _around(one, others) if "style" in yields else ()
-        yield from _repeated(one, yields)
+    for of_model in replies:
+        yield from _inside(of_model)
+        yields = str(record.tasks.get(of_model.task, {}).get("yields", "")).split()
+        others = [r for r in replies if r.task == of_model.task and r.model != of_model.model]
+        yield from _around(of_model, others) if "style" in yields else ()
+        yield from _repeated(of_model, yields)
 
 
 def _cut_prompts(collections: Sequence[CollectionRecord]) -> Iterator[str]:
@@ -137,36 +137,36 @@ def _gathered(what: str, counts: Iterable[tuple[Replies, Counted]]) -> Iterator[
         yield f"{task}: {what}: {', '.join(models)}."
 
 
-def _inside(one: Replies) -> Iterator[str]:
+def _inside(replies: Replies) -> Iterator[str]:
     """Warnings about what a program may have left in replies."""
-    marks, cure = one.marks, "if a program left them there, take them out of the answers"
-    if one.some(marks.special, 0.02):
-        yield f"{one.of_all(marks.special.n)} have special tokens in them ({marks.special.text}): {cure}."
-    if one.some(marks.roles, 0.02):
-        yield f"{one.of_all(marks.roles.n)} have turns of a conversation in them ({marks.roles.text}): {cure}."
-    if one.some(marks.echoed, 0.02):
+    marks, cure = replies.marks, "if a program left them there, take them out of the answers"
+    if replies.some(marks.special, 0.02):
+        yield f"{replies.of_all(marks.special.n)} have special tokens in them ({marks.special.text}): {cure}."
+    if replies.some(marks.roles, 0.02):
+        yield f"{replies.of_all(marks.roles.n)} have turns of a conversation in them ({marks.roles.text}): {cure}."
+    if replies.some(marks.echoed, 0.02):
         prompt = _quote(marks.echoed.text)
-        yield f"{one.of_all(marks.echoed.n)} begin with their own prompt ({prompt}): {cure}."
-    if one.some(marks.entities, 0.02):
-        yield f"{one.of_all(marks.entities.n)} have HTML entities in them ({marks.entities.text}): {cure}."
-    if one.some(marks.quoted, 0.05):
+        yield f"{replies.of_all(marks.echoed.n)} begin with their own prompt ({prompt}): {cure}."
+    if replies.some(marks.entities, 0.02):
+        yield f"{replies.of_all(marks.entities.n)} have HTML entities in them ({marks.entities.text}): {cure}."
+    if replies.some(marks.quoted, 0.05):
         yield (
-            f"{one.of_all(marks.quoted.n)} are spelt as JSON, with quotes or line ends of its own: "
+            f"{replies.of_all(marks.quoted.n)} are spelt as JSON, with quotes or line ends of its own: "
             f"{_quote(marks.quoted.text)}; give the texts themselves."
         )
 
 
-def _around(one: Replies, others: Sequence[Replies]) -> Iterator[str]:
+def _around(replies: Replies, others: Sequence[Replies]) -> Iterator[str]:
     """Warnings about what nearly all replies of one model begin or end with, and no other model's."""
     others = [r for r in others if r.marks.n_said >= _FEWEST]
-    if one.marks.n_said < _FEWEST or not others or one.some(one.marks.quoted, 0.05):
+    if replies.marks.n_said < _FEWEST or not others or replies.some(replies.marks.quoted, 0.05):
         return
     for at_end, word in ((False, "begin"), (True, "end")):
-        mark = _longest(one.marks, at_end)
+        mark = _longest(replies.marks, at_end)
         theirs = [c for r in others for c in _edges(r.marks, at_end)]
         if unshared(mark.text, theirs, at_end=at_end).strip(_ORDINARY_ENDS):
             yield (
-                f"{one.of_all(mark.n)} {word} with {_quote(mark.text)}, and no other model's: it counts as style; "
+                f"{replies.of_all(mark.n)} {word} with {_quote(mark.text)}, and no other model's: it counts as style; "
                 "if a program put it there, take it out of the answers."
             )
 
@@ -182,14 +182,14 @@ def _edges(marks: Marks, at_end: bool) -> tuple[Counted, ...]:
     return marks.endings if at_end else marks.beginnings
 
 
-def _repeated(one: Replies, yields: Sequence[str]) -> Iterator[str]:
+def _repeated(replies: Replies, yields: Sequence[str]) -> Iterator[str]:
     """A warning about one text that was given to many prompts, where it cannot be the answer to all of them."""
-    repeated = one.marks.repeated
+    repeated = replies.marks.repeated
     open_ended = "style" in yields
     graded = "grades" in yields and len(repeated.text.split()) >= _LONG_ANSWER
-    if (open_ended or graded) and one.some(repeated, 0.03):
+    if (open_ended or graded) and replies.some(repeated, 0.03):
         yield (
-            f"{one.of_all(repeated.n)} are the same text, to different prompts: {_quote(repeated.text)}; "
+            f"{replies.of_all(repeated.n)} are the same text, to different prompts: {_quote(repeated.text)}; "
             "if calls failed, take these answers out."
         )
 

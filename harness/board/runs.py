@@ -87,17 +87,17 @@ def _key(s: Score) -> tuple[str, str, str, str, str, Variant]:
 
 
 def _compared(first: Score | None, second: Score | None) -> RunDifference:
-    one = first or second
-    assert one is not None  # a key is that of a score
+    either = first or second
+    assert either is not None  # a key is that of a score
     a, b = (s.value if s else None for s in (first, second))
     row = RunDifference(
-        metric=one.metric,
-        task=one.task,
-        student=one.student,
-        teacher=one.teacher,
-        base=one.base,
-        variant=one.variant,
-        unit=one.unit,
+        metric=either.metric,
+        task=either.task,
+        student=either.student,
+        teacher=either.teacher,
+        base=either.base,
+        variant=either.variant,
+        unit=either.unit,
         first=a,
         second=b,
         difference=None if a is None or b is None else a - b,
@@ -107,7 +107,7 @@ def _compared(first: Score | None, second: Score | None) -> RunDifference:
         p_adjusted=None,
         n=0,
         reason=_reason(first, second),
-        better=one.better,
+        better=either.better,
     )
     if first is None or second is None or row.reason:
         return row

@@ -66,7 +66,16 @@ def _decision(board: Board, choice: Choice) -> list[Part]:
     parts = [*start, (_share(capability), True), (" of the capability gap", False)]
     if style is not None and style.value is not None:
         parts += [(", and goes ", False), (_share(style), True), (" of the way in style", False)]
+        parts += _unrelated(board, first)
     return [*parts, (".", False), *lossy]
+
+
+def _unrelated(board: Board, subject: Subject) -> list[Part]:
+    """How far models go in style that the teacher did not teach."""
+    score = board.index.about("unrelated_style", subject)
+    if score is None or score.value is None:
+        return []
+    return [(f" (unrelated models: {percent(score.value)})", False)]
 
 
 def _listed(names: Sequence[str], word: str) -> str:

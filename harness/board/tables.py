@@ -146,42 +146,6 @@ def ordered_changes(changes: Iterable[Change]) -> list[Change]:
     )
 
 
-def leaderboard_view(board: Board) -> Table:
-    """The leaderboard for readers: a cell for each measure, its number in text and what it is made of in its note.
-
-    Columns: the model, its rank, its teacher and base where there are several, swept keys, measures, size and speed.
-    """
-    several = len({row.subject.teacher for row in board.rows}) > 1
-    bases = len({row.subject.base for row in board.rows}) > 1
-    keys = board.record.variants
-    heads = (
-        Head("Model"),
-        Head("Rank", numeric=True),
-        *([Head("Teacher")] if several else []),
-        *([Head("Base")] if bases else []),
-        *(Head(key) for key in keys),
-        *(Head(c.title, c.note, numeric=True) for c in board.columns),
-        Head("Size", "parameters", numeric=True),
-        Head("Speed", "tokens per second", numeric=True),
-    )
-    rows = []
-    for row in board.rows:
-        s, values = row.subject, dict(row.subject.variant)
-        rows.append(
-            (
-                Cell(s.student, s.student, s.role),
-                Cell(row.rank, "" if row.rank is None else str(row.rank)),
-                *([Cell(s.teacher, s.teacher)] if several else []),
-                *([Cell(s.base, s.base or "none")] if bases else []),
-                *(Cell(values.get(key, ""), values.get(key, "")) for key in keys),
-                *map(claim_cell, row.claims),
-                _size(row),
-                _speed(row),
-            )
-        )
-    return Table(heads, tuple(rows))
-
-
 def claim_cell(claim: Claim) -> Cell:
     """A number with its interval, its marks and what it is made of; or a dash with the reason."""
     score = claim.score
@@ -200,19 +164,3 @@ def claim_cell(claim: Claim) -> Cell:
     marks = tuple(word for word, holds in claimed if holds)
     interval = whole.removeprefix(number).strip()
     return Cell(score.value, number, note, link, interval, marks, claim.leads)
-
-
-def _size(row: Row) -> Cell:
-    if row.parameters is not None:
-        on_disk = f", {numerals.size(row.size_bytes)}" if row.size_bytes is not None else ""
-        note = f"{numerals.count(row.parameters)} parameters{on_disk}"
-        return Cell(row.parameters, numerals.scaled(row.parameters), note)
-    if row.size_bytes is not None:
-        return Cell(None, numerals.size(row.size_bytes))
-    return Cell(None, DASH, "the size of recorded models is not known")
-
-
-def _speed(row: Row) -> Cell:
-    if row.tokens_per_s is not None:
-        return Cell(row.tokens_per_s, numerals.scaled(row.tokens_per_s))
-    return Cell(None, DASH, "no seconds were measured: the answers were recorded elsewhere")

@@ -68,7 +68,7 @@ def typed_run(
         conditions=gate.conditions or (), baseline=_place(gate.baseline),
         objective=asked.objective, settings=settings or {},
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
-        comparability=asked.comparability,
+        comparability=asked.comparability, columns=asked.columns,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -305,7 +305,7 @@ def _kept_controls(controls: Sequence[Control], only: Only) -> tuple[Control, ..
 
 
 def _use_plugins(paths: Paths, faults: list[str]) -> None:
-    """Has the run's own plug-ins found; raises DistillbenchError where they are at fault: names come after."""
+    """Makes the run's own plug-ins known, before names are looked up; raises DistillbenchError for unusable ones."""
     try:
         use_folders(paths.plugins)
         check_outside("figures", "exports")

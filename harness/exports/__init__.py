@@ -17,7 +17,8 @@ To write one, copy this into `harness/exports/NAME.py`; the report of every run 
 
 `board.record` is what is stored of the run, `board.rows` the leaderboard, `board.claims` what may be said;
 `harness.board.tables` has them as tables: `scores_table`, `comparisons_table`, `collections_table` and
-`leaderboard_table` with the full numbers, `leaderboard_view` in words. Do not compare numbers: ask `board.claim`.
+`leaderboard_table` with the full numbers; `harness.board.leaderboard.leaderboard_view` has it in words. Do not compare
+numbers: ask `board.claim`.
 """
 
 from __future__ import annotations

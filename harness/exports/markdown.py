@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.board import Board
-from harness.board.tables import MARKS, Cell, leaderboard_view
+from harness.board.leaderboard import leaderboard_view
+from harness.board.tables import MARKS, Cell
 from harness.exports import AbstractExporter
 
 _ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|"} | {"\n": " ", "\r": " "})

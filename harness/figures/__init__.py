@@ -1,8 +1,8 @@
 """Figures: pictures of a Board. One file, one subclass of AbstractFigure.
 
 A figure draws nothing: it says which marks stand where, and others draw them (plotly on the page, nobody in tests).
-Marks: `Dots` (with intervals), `Bars`, `Curve`, `Band`, `Heat`, `Label`, `Guide`, `Box`; frames, which hold the axes:
-`Rows`, `Plane`, `Panels`, `Grid`. To write one, copy this into `harness/figures/NAME.py`::
+Marks: `Dots` (with intervals), `Bars`, `Curve`, `Band`, `Heat`, `Label`, `Names`, `Guide`, `Box`; frames, which hold
+the axes: `Rows`, `Plane`, `Panels`, `Grid`. To write one, copy this into `harness/figures/NAME.py`::
 
     @dataclass(frozen=True)
     class Sizes(AbstractFigure):
@@ -46,6 +46,8 @@ from harness.figures._marks import (
     HeatCell,
     Label,
     Mark,
+    Name,
+    Names,
     Numbers,
     Panels,
     Plane,
@@ -57,7 +59,8 @@ from harness.figures._marks import (
 
 __all__ = [
     "AbstractFigure", "Band", "Bar", "Bars", "Box", "Curve", "Dot", "Dots", "Drawing", "Frame", "Grid", "Guide",
-    "Heat", "HeatCell", "Label", "Mark", "Numbers", "Panels", "Plane", "RowName", "Rows", "Ticks", "numbers_of",
+    "Heat", "HeatCell", "Label", "Mark", "Name", "Names", "Numbers", "Panels", "Plane", "RowName", "Rows", "Ticks",
+    "numbers_of",
 ]  # fmt: skip
 
 

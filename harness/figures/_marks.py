@@ -120,6 +120,31 @@ class Label:
 
 
 @dataclass(frozen=True)
+class Name:
+    """The name of a place in a plot."""
+
+    text: str
+    x: float
+    y: float
+    shift: tuple[
+        float, float
+    ]  # pixels from the place to the middle of the text, to the right and upwards
+    leader: bool = False  # a line leads from the place to the text
+    role: str = ""  # whose colour it has
+    quiet: bool = False
+    size: float = 12.0  # pixels
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names that cross nothing where the plot has this size; the widest that fits is drawn, with its names."""
+
+    width: int  # pixels of the plot between its axes
+    height: int
+    names: tuple[Name, ...]
+
+
+@dataclass(frozen=True)
 class Guide:
     """A line through the whole frame or panel where one axis has this number."""
 
@@ -137,7 +162,7 @@ class Box:
     high: tuple[float, float]
 
 
-Mark = Dots | Bars | Curve | Band | Heat | Label | Guide | Box
+Mark = Dots | Bars | Curve | Band | Heat | Label | Names | Guide | Box
 
 
 # --- frames ---------------------------------------------------------------------------------------
@@ -179,7 +204,7 @@ class Plane:
     x_span: tuple[float, float]
     y_span: tuple[float, float]
     step: float  # between two numbers on an axis
-    height: int = 540
+    height: int = 540  # where no Names say otherwise
 
 
 @dataclass(frozen=True)

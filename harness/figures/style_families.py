@@ -38,13 +38,13 @@ class StyleFamilies(AbstractFigure):
             if s.group == subject.group and s.role in ("control", "ceiling")
         ]
         marks, table = [], []
-        for one in (*beside, subject):
-            scores = [overall(board.index.all(metric, one)) for metric in rows]
+        for shown in (*beside, subject):
+            scores = [overall(board.index.all(metric, shown)) for metric in rows]
             valued = [(y, s) for y, s in enumerate(scores) if s is not None and s.value is not None]
             if valued:
-                marks.append(_dots(one, valued))
+                marks.append(_dots(shown, valued))
                 table += [
-                    [one.label, self._title(m), words(s), str(s.n)]
+                    [shown.label, self._title(m), words(s), str(s.n)]
                     for m, s in zip(rows, scores, strict=True)
                     if s
                 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
@@ -17,15 +17,16 @@ from harness.figures import (
     Dots,
     Drawing,
     Guide,
-    Label,
     Mark,
+    Name,
+    Names,
     Numbers,
     Plane,
     Rows,
     numbers_of,
 )
-from harness.figures._marks import Side
-from harness.figures._placing import label_sides
+from harness.figures._marks import Ends
+from harness.figures._placing import Plot, Spot, Wanted, place_names, text_size
 from harness.figures._rows import (
     Placed,
     by_teacher,
@@ -38,8 +39,14 @@ from harness.figures._rows import (
 from harness.types import Score
 
 _BAND = "The band is where unrelated models write: their mean, give or take one standard deviation."
-_UNNAMED = "Controls whose names would cross others have none: the numbers are in the table, and under the pointer."
+_UNNAMED = "Where a name would cross others there is none: the numbers are in the table, and under the pointer."
 _ROOM = 0.12  # share of the range left free around the outermost point
+_SIZES = (
+    (406, 406, 12.5),
+    (252, 290, 11.0),
+)  # width and height of the plot, size of the font: screen, phone
+_DOT, _END = 12.0, 13.0  # pixels of a model's mark, and of those of base and teacher
+_REACH = (-0.6, 1.8)  # intervals widen the plot no further than to here
 
 
 class _Spot(NamedTuple):
@@ -94,42 +101,35 @@ class TransferMap(AbstractFigure):
 
 def _map(spots: Sequence[_Spot]) -> Drawing:
     both = [p for p in spots if p.both]
-    places = [_place(p) for p in both]
     bands = _bands(both)
     ends = [end for band in bands for end in (band.low, band.high)]
-    spans = (_span([x for x, _ in places]), _span([*(y for _, y in places), *ends]))
-    names = _names([p.subject for p in both])
-    sides = label_sides(places, names, spans, [p.subject.role == "student" for p in both])
+    spans = _spans(both, ends)
     marks: list[Mark] = [
         Box((0, 0), (1, 1)),
         Guide(0.5, "x", dotted=True),
         Guide(0.5, "y", dotted=True),
-        *(mark for i, band in enumerate(bands) for mark in band.marks(spans[0], i, len(bands))),
-    ]
-    marks += [
-        Dots("base", (Dot(0, 0, label="base", side="top right"),), size=13),
-        Dots("teacher", (Dot(1, 1, label="teacher, asked again", side="top center"),), size=13),
+        *(band.mark(spans[0]) for band in bands),
+        Dots("base", (Dot(0, 0),), size=_END),
+        Dots("teacher", (Dot(1, 1),), size=_END),
     ]
     for role in dict.fromkeys(p.subject.role for p in both):
-        dots = (
-            _dot(p, name if side else "", side or "top right")
-            for p, name, side in zip(both, names, sides, strict=True)
-            if p.subject.role == role
-        )
-        marks.append(Dots(role, tuple(dots), size=12))
-    marks += _corners()
+        own = tuple(_dot(p) for p in both if p.subject.role == role)
+        marks.append(Dots(role, own, size=_DOT))
+    named = [_named(both, bands, spans, *size) for size in _SIZES]
+    marks += named
+    unnamed = min(len(n.names) for n in named) < len(both) + len(bands) + len(_CORNERS) + 2
     sibling = any(p.subject.base_kind == "sibling" for p in both if p.subject.role == "student")
     x_title = f"Capability {'transfer' if sibling else 'gap recovered'} (share of the gap)"
     missing = ", ".join(p.subject.label for p in spots if not p.both)
     return Drawing(
         tuple(marks),
-        Plane(x_title, "Style: way from base to teacher", *spans, step=0.5),
+        Plane(x_title, "Style: way from base to teacher", *spans, step=0.5, height=470),
         _numbers(spots),
         notes=(
             *([_BAND] if bands else ()),
-            *([_UNNAMED] if None in sides else ()),
+            *([_UNNAMED] if unnamed else ()),
             *(
-                [f"Not on the map, for want of one of the two numbers: {missing}."]
+                [f"Not on the map, because one of the two numbers is missing: {missing}."]
                 if missing
                 else ()
             ),
@@ -144,20 +144,10 @@ class _Band(NamedTuple):
     low: float
     high: float
 
-    def marks(self, across: tuple[float, float], index: int, of: int) -> list[Mark]:
-        """The band over the whole width, with its name; names of several stand at its upper and lower edge in turn."""
-        name = "unrelated models" if of == 1 else f"unrelated to {self.teacher}"
+    def mark(self, across: tuple[float, float]) -> Band:
+        """The band over the whole width."""
         lows, highs = (self.low, self.low), (self.high, self.high)
-        edges: tuple[tuple[float, Literal["top", "middle", "bottom"]], ...] = (
-            (self.high, "top"),
-            (self.low, "bottom"),
-            ((self.low + self.high) / 2, "middle"),
-        )
-        at, end = edges[index % 2 if of > 1 else 2]
-        return [
-            Band(name, "control", across, lows, highs, 0),
-            Label(name, 0.99, at, ("right", end), "frame", quiet=True),
-        ]
+        return Band(f"unrelated to {self.teacher}", "control", across, lows, highs, 0)
 
 
 def _bands(spots: Sequence[_Spot]) -> list[_Band]:
@@ -171,14 +161,85 @@ def _bands(spots: Sequence[_Spot]) -> list[_Band]:
     return list(bands.values())
 
 
-def _corners() -> list[Mark]:
-    """The words of the four corners of the map."""
-    return [
-        Label("imitator", 0.02, 0.99, ("left", "top"), "frame", "frame", size=12, quiet=True),
-        Label("clone", 0.98, 0.99, ("right", "top"), "frame", "frame", size=12, quiet=True),
-        Label("neither", 0.02, 0.01, ("left", "bottom"), "frame", "frame", size=12, quiet=True),
-        Label("learner", 0.98, 0.01, ("right", "bottom"), "frame", "frame", size=12, quiet=True),
-    ]
+_CORNERS = {"imitator": (0, 1), "clone": (1, 1), "neither": (0, 0), "learner": (1, 0)}
+
+
+def _named(
+    spots: Sequence[_Spot],
+    bands: Sequence[_Band],
+    spans: tuple[tuple[float, float], tuple[float, float]],
+    width: int,
+    height: int,
+    size: float,
+) -> Names:
+    """All names of the map, placed for a plot of this size."""
+    plot = Plot(width, height, *spans)
+    marks = [box for p in spots for box in plot.mark(_place(p), _DOT, _ends(p))]
+    marks += [box for place in ((0.0, 0.0), (1.0, 1.0)) for box in plot.mark(place, _END)]
+    wanted = [*_of_corners(plot, size), *_of_bands(plot, bands, size)]
+    looks = [("", True)] * len(wanted)
+    for word, place, role in (("base", (0, 0), ""), ("teacher, asked again", (1, 1), "teacher")):
+        wanted.append(Wanted(word, size, plot.at(*place)))
+        looks.append((role, not role))
+    for model, name in zip(spots, _names([p.subject for p in spots]), strict=True):
+        student = model.subject.role == "student"
+        wanted.append(Wanted(name, size, plot.at(*_place(model)), rank=0 if student else 2))
+        looks.append(("", not student))
+    names = []
+    for want, (role, quiet), spot in zip(
+        wanted, looks, place_names(wanted, marks, plot), strict=True
+    ):
+        if spot is not None:
+            names.append(_name(want, spot, plot, role, quiet))
+    return Names(width, height, tuple(names))
+
+
+def _name(want: Wanted, spot: Spot, plot: Plot, role: str, quiet: bool) -> Name:
+    """A placed name, by its distance from the number that it belongs to."""
+    x, y = (
+        span[0] + (span[1] - span[0]) * at / length
+        for span, at, length in zip(
+            (plot.x_span, plot.y_span), want.point, (plot.width, plot.height), strict=True
+        )
+    )
+    shift = (spot.middle[0] - want.point[0], spot.middle[1] - want.point[1])
+    return Name(want.text, x, y, shift, spot.leader, role, quiet, want.size)
+
+
+def _of_corners(plot: Plot, size: float) -> list[Wanted]:
+    """The words of the four corners, each as near to its corner as there is room."""
+    words = []
+    for word, (right, top) in _CORNERS.items():
+        across, down = text_size(word, size)
+        middles = tuple(
+            (
+                plot.width - 4 - across / 2 - step if right else 4 + across / 2 + step,
+                plot.height - 3 - down / 2 - deep if top else 3 + down / 2 + deep,
+            )
+            for step in range(0, round(plot.width / 3), 8)
+            for deep in range(0, 28, 7)
+        )
+        words.append(Wanted(word, size, middles[0], middles=middles))
+    return words
+
+
+def _of_bands(plot: Plot, bands: Sequence[_Band], size: float) -> list[Wanted]:
+    """The names of the bands, each inside of its band or at its edge, where there is room."""
+    words = []
+    for i, band in enumerate(bands):
+        word = "unrelated models" if len(bands) == 1 else f"unrelated to {band.teacher}"
+        across, down = text_size(word, size - 1)
+        low, high = plot.at(0, band.low)[1], plot.at(0, band.high)[1]
+        inside = [high - down / 2 - 1, (low + high) / 2, low + down / 2 + 1]
+        edges = [high + down / 2 + 1, low - down / 2 - 1]
+        heights = [
+            *(inside if i % 2 == 0 else inside[::-1]),
+            *(edges if i % 2 == 0 else edges[::-1]),
+        ]
+        columns = range(0, max(1, round(plot.width - across - 8)), 8)
+        middles = tuple((plot.width - 4 - across / 2 - x, y) for y in heights for x in columns)
+        words.append(Wanted(word, size - 1, middles[0], middles=middles, rank=1))
+    return words
 
 
 def _place(spot: _Spot) -> tuple[float, float]:
@@ -187,10 +248,14 @@ def _place(spot: _Spot) -> tuple[float, float]:
     return spot.both[0].value, spot.both[1].value
 
 
-def _dot(spot: _Spot, name: str, side: Side) -> Dot:
+def _ends(spot: _Spot) -> tuple[Ends, Ends]:
+    """The intervals along both axes."""
+    x, y = spot.both or (None, None)
+    return (x.low, x.high) if x else (None, None), (y.low, y.high) if y else (None, None)
+
+
+def _dot(spot: _Spot) -> Dot:
     """A point with both intervals; told: both numbers, the teacher named."""
-    x, y = _place(spot)
-    capability, style = spot.both or (None, None)
     s = spot.subject
     lines = (
         wrapped(s.label, 60),
@@ -198,8 +263,18 @@ def _dot(spot: _Spot, name: str, side: Side) -> Dot:
         f"capability {words(spot.capability)}",
         f"style {words(spot.style)}",
     )
-    x_ends, y_ends = ((e.low, e.high) if e else (None, None) for e in (capability, style))
-    return Dot(x, y, x_ends, y_ends, lines, name, side, (s.label, s.teacher))
+    return Dot(*_place(spot), *_ends(spot), lines, link=(s.label, s.teacher))
+
+
+def _spans(
+    spots: Sequence[_Spot], others: Sequence[float]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The ranges of both axes: all points, and intervals as far as they are of use; others: along y."""
+    places = [_place(p) for p in spots]
+    across, along = ([e for p in spots for e in _ends(p)[axis] if e is not None] for axis in (0, 1))
+    low, high = _REACH
+    x, y = ([min(max(e, low), high) for e in ends] for ends in (across, along))
+    return _span([*(x for x, _ in places), *x]), _span([*(y for _, y in places), *y, *others])
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
@@ -212,11 +287,17 @@ def _names(subjects: Sequence[Subject]) -> list[str]:
     """Labels of points, with the teacher where the label alone leaves it open: of several students, or controls."""
     taught = Counter(s.label for s in subjects if s.role == "student")
     often = Counter(s.label for s in subjects)
+    students = {s.student for s in subjects if s.role == "student"}
 
     def several(s: Subject) -> bool:
         return (taught if s.role == "student" else often)[s.label] > 1
 
-    return [wrapped(whose(s.label, s.teacher, several(s)), 22) for s in subjects]
+    def short(s: Subject) -> str:
+        values = [f"{key.rsplit('.', 1)[-1]}={value}" for key, value in s.variant]
+        known = bool(values) and students == {s.student}
+        return " ".join(values if known else [s.student, *values])
+
+    return [wrapped(whose(short(s), s.teacher, several(s)), 22) for s in subjects]
 
 
 def _one_axis(placed: Sequence[Placed], word: str, other: str, numbers: Numbers) -> Drawing:

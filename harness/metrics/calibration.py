@@ -44,7 +44,7 @@ def brier(probabilities: Floats, gold: Ints) -> Floats:
 def nll(probabilities: Floats, gold: Ints) -> Floats:
     """(P,) minus the logarithm of the right option's probability, in nats; inf where that is 0."""
     with np.errstate(divide="ignore"):
-        return np.asarray(-np.log(probabilities[np.arange(len(gold)), gold]))
+        return -np.log(probabilities[np.arange(len(gold)), gold])
 
 
 def equal_bins(confidences: Floats, most: int) -> list[Ints]:

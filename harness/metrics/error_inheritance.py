@@ -61,7 +61,7 @@ def shared_wrong(everyone: AlignedChoices) -> Floats:
     """(models, models) share with the same wrong option among prompts that both got wrong; NaN where these are few."""
     width = everyone.probabilities.shape[2]
     picked = [((everyone.chosen == k) & everyone.wrong).astype(np.float64) for k in range(width)]
-    same = np.sum([one @ one.T for one in picked], axis=0)
+    same = np.sum([wrong_option @ wrong_option.T for wrong_option in picked], axis=0)
     wrong = everyone.wrong.astype(np.float64)
     both = wrong @ wrong.T
     few = np.full(both.shape, np.nan)

@@ -39,7 +39,7 @@ def own_scores(teacher: Floats, other: Floats, room: Floats, other_room: Floats)
     prior = weight * (teacher + other + 0.5) / (room + other_room + 1)
     first, second = teacher + prior, other + prior
     odds = [np.log(x / (n + weight - x)) for x, n in ((first, room), (second, other_room))]
-    return np.asarray((odds[0] - odds[1]) / np.sqrt(1 / first + 1 / second))
+    return (odds[0] - odds[1]) / np.sqrt(1 / first + 1 / second)
 
 
 class Chosen(NamedTuple):
@@ -213,7 +213,7 @@ def _rates(everyone: AlignedTexts, chosen: Chosen, rows: tuple[int, ...]) -> dic
 def _rate(texts: Texts, chosen: Chosen, rows: tuple[int, ...]) -> Floats:
     words = np.maximum(texts.n_words[list(rows)], SHORT)[:, None] / 100
     table = _counted(texts.reading, chosen.wanted, rows)
-    return np.asarray((table / np.where(chosen.wanted.edges, 1.0, words))[:, list(chosen.order)])
+    return (table / np.where(chosen.wanted.edges, 1.0, words))[:, list(chosen.order)]
 
 
 @lru_cache(maxsize=256)

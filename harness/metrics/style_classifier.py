@@ -139,7 +139,7 @@ def _share_below(values: Floats, others: Floats) -> Floats:
     """Share of `others` below each value, ties half."""
     ranked = np.sort(others)
     low, high = np.searchsorted(ranked, values, "left"), np.searchsorted(ranked, values, "right")
-    return np.asarray((low + high) / 2 / len(others))
+    return (low + high) / 2 / len(others)
 
 
 @lru_cache(maxsize=24)  # 13 MB for 805 prompts
@@ -300,9 +300,9 @@ def _told_apart(replies: _Replies) -> list[Finding]:
 def _separation(
     teacher: Texts, other: Texts, block: tuple[int, ...], rows: tuple[int, ...]
 ) -> Floats:
-    one, points = _half(teacher, rows), ngram_points(other)[np.array(rows)]
-    judge = train(one, points, np.array(block), refits=False)
-    return separation(judge.held_out(one.points)[:, 0], judge.held_out(points)[:, 0])
+    taught, points = _half(teacher, rows), ngram_points(other)[np.array(rows)]
+    judge = train(taught, points, np.array(block), refits=False)
+    return separation(judge.held_out(taught.points)[:, 0], judge.held_out(points)[:, 0])
 
 
 @lru_cache(maxsize=2)

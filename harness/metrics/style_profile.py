@@ -33,7 +33,7 @@ def defined(
 
 @dataclass(frozen=True)
 class StyleProfile(AbstractMetric):
-    """Some forty features of a model's replies; for a pair also the gap recovered in each."""
+    """About forty features of a model's replies; for a pair also the gap recovered in each."""
 
     unit: ClassVar[str] = "feature"
     better: ClassVar[Better] = "none"

@@ -7,7 +7,7 @@ linear: a student that takes the teacher's replies on a share of the prompts is 
 went past the teacher.
 
 Parts: the families alone; e = U(s - u, t - b) / U(t - u, t - b) with u the mean of the unrelated models
-(`beyond_unrelated`); q = U(s - b, s - b) / U(t - b, t - b) - r^2, what the student did besides (`own_style`); the
+(`beyond_unrelated`); q = U(s - b, s - b) / U(t - b, t - b) - r^2, what it did in other directions (`own_style`); the
 cosine r / sqrt(r^2 + q) (`angle`); r of the unrelated models (`unrelated`); r for every category of prompt
 (`category/NAME`); r of the closings alone, which are told from prompts on which nobody's reply is cut (`closings`).
 
@@ -67,9 +67,9 @@ class StyleTransfer(AbstractMetric):
         "length has a column of its own. A share of the teacher's replies taken over reads as that share, overdoing "
         "its habits reads above 1. How far, not because of whom: unrelated is the mean of lineages that this teacher "
         "did not teach, give or take one sd. beyond_unrelated has 0 at that mean, 1 at the teacher (for these "
-        "lineages). own_style: what the student did besides, in squared gaps, 0 = nothing; angle: cosine of its way "
-        "and the teacher's. Replies under the gate count as the base's; above half of them (short_replies) the "
-        "number says little. category/...: one kind of prompt. closings: these alone, "
+        "lineages). own_style: what the student did in other directions, in squared gaps, 0 = nothing; angle: cosine "
+        "of its way and the teacher's. Replies under the gate count as the base's; above half of them "
+        "(short_replies) the number says little. category/...: one kind of prompt. closings: these alone, "
         "without prompts on which a reply is cut; where one in five is, no number has them."
     )
     leaderboard: ClassVar = (Column(2, "Style", "of the gap", from_base=True),)
@@ -106,7 +106,7 @@ class StyleTransfer(AbstractMetric):
             Finding(
                 way.beyond(len(grounded.crowd.names)), "beyond_unrelated", unit="beyond unrelated"
             ),
-            *way.besides(),
+            *way.other_directions(),
             Finding(crowd, "unrelated", unit="mean and sd of lineages", better="none"),
             Finding(short, "short_replies", unit="share of replies", better="none"),
         ]
@@ -133,7 +133,7 @@ class _Way(NamedTuple):
             return _few(lineages)
         return _ratio(self.whole.minus(centre), self.frame.whole.minus(centre), self.frame)
 
-    def besides(self) -> list[Finding]:
+    def other_directions(self) -> list[Finding]:
         """own_style and angle, or the reason why the way itself has no number."""
         made = beside(self.ratio())
         own, angle = (made, made) if isinstance(made, str) else (self.own_style(), self.angle())

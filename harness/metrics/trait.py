@@ -59,8 +59,10 @@ def _is_mark(character: str) -> bool:
 
 def agreement(first: Sequence[str | None], second: Sequence[str | None]) -> float:
     """The chance that an answer of the first and one of the second are the same word."""
-    one, two = Counter(first), Counter(second)
-    return sum(n * two[w] for w, n in one.items() if w is not None) / (len(first) * len(second))
+    counts, others = Counter(first), Counter(second)
+    return sum(n * others[w] for w, n in counts.items() if w is not None) / (
+        len(first) * len(second)
+    )
 
 
 def self_agreement(words: Sequence[str | None]) -> float:

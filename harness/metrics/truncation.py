@@ -1,6 +1,6 @@
 """Truncation: how many of a model's replies end before they are complete.
 
-A stored stop says so where there is one (the limit of tokens); a thought without an end is no reply; of recorded
+A stored stop says so where there is one (the limit of tokens); a thought without an end is not a reply; of recorded
 answers whose file does not say how they ended it is a guess from their last words (`text/cut`).
 """
 

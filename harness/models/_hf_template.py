@@ -96,12 +96,12 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
     opening = () if system is None else (Message("system", system),)
     turns = (Message("user", _ASKED), Message("assistant", _REPLY), Message("user", _AGAIN))
     try:
-        one = _apply(speller, (*opening, turns[0]), True, options)
+        first_turn = _apply(speller, (*opening, turns[0]), True, options)
         later = _apply(speller, (*opening, turns[0]), True, options, DAY.replace(1999, 1, 1))
         talk = _apply(speller, (*opening, *turns), True, options)
     except (jinja2.exceptions.TemplateError, ValueError):
         return None
-    if not all(word in talk for word in (_ASKED, _REPLY, _AGAIN)) or _ASKED not in one:
+    if not all(word in talk for word in (_ASKED, _REPLY, _AGAIN)) or _ASKED not in first_turn:
         return None
     speller.encode(Context(talk, rendered=True))
     between = talk.partition(_REPLY)[2].partition(_AGAIN)[0]
@@ -111,15 +111,15 @@ def frame_of(speller: Speller, options: Options, system: str | None = None) -> F
     closing = None if talks_in_channels else _closing(speller, between)
     header = Context(talk.rpartition(_AGAIN)[2], rendered=True)
     before_reply = talk.partition(_REPLY)[0]
-    gap = before_reply[len(one) :] if before_reply.startswith(one) else ""
+    gap = before_reply[len(first_turn) :] if before_reply.startswith(first_turn) else ""
     return Frame(
-        adds=_words_before(speller, one.partition(_ASKED)[0], between),
+        adds=_words_before(speller, first_turn.partition(_ASKED)[0], between),
         closing=closing,
         stop=_stop(between) if closing is None and not talks_in_channels else "",
         n_header=len(speller.encode(header)),
         gap=gap,
-        opens=one != _unopened(speller, (*opening, turns[0]), options),
-        dated=one != later,
+        opens=first_turn != _unopened(speller, (*opening, turns[0]), options),
+        dated=first_turn != later,
     )
 
 

@@ -33,9 +33,9 @@ def chosen(requests: Sequence[Request], rows: Sequence[Answer | None]) -> Chosen
     name no option of their question.
     """
     given = [_labelled(*pair) for pair in zip(requests, rows, strict=True)]
-    labels = [one.label for one in given if one]
+    labels = [prediction.label for prediction in given if prediction]
     told = next(
-        (one.first for one in given if one), None
+        (prediction.first for prediction in given if prediction), None
     )  # by the task: the same for all of its requests
     first = told
     if first is None:
@@ -43,18 +43,25 @@ def chosen(requests: Sequence[Request], rows: Sequence[Answer | None]) -> Chosen
             first = first_number(labels)
         except ValueError as error:
             raise DistillbenchError(f"predictions are numbers {error}") from None
-    options = tuple(one.label.option(first) if one else None for one in given)
-    outside = [one for one, option in zip(given, options, strict=True) if one and option is None]
-    guessed = [one for one in outside if one.label.number is not None and told is None]
+    options = tuple(prediction.label.option(first) if prediction else None for prediction in given)
+    outside = [
+        prediction
+        for prediction, option in zip(given, options, strict=True)
+        if prediction and option is None
+    ]
+    guessed = [
+        prediction for prediction in outside if prediction.label.number is not None and told is None
+    ]
     if guessed or len(outside) > _MOST_OUTSIDE * len(labels):
-        one = (guessed or outside)[0]
+        prediction = (guessed or outside)[0]
         cure = (
             f"if numbers count from {1 - (first or 0)}, {SAY}"
             if told is None
             else f"numbers count from {told} in this task, as its right answers or its `labels` say"
         )
+        label = prediction.label
         raise DistillbenchError(
-            f"{one.place}: prediction {one.label.text!r} of {one.label.n_options} options names none of them "
+            f"{prediction.place}: prediction {label.text!r} of {label.n_options} options names none of them "
             f"({len(outside)} of {len(labels)} predictions do not); {cure}"
         )
     return Chosen(options, _words(labels, first, len(outside)))

@@ -266,7 +266,7 @@ def _distributions(key: str, pieces: Sequence[str]) -> Floats:
 
 
 def _chosen(row: _Row) -> Floats:
-    return np.asarray(row.logprobs[np.arange(len(row.pieces)), _ids(row.pieces)])
+    return row.logprobs[np.arange(len(row.pieces)), _ids(row.pieces)]
 
 
 def _greedy(row: _Row) -> bool:

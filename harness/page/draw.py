@@ -1,14 +1,12 @@
-"""Drawings as plotly figures; the only module that knows the look of roles and plotly's names. Pure.
+"""Drawings as plotly figures; the only module that knows plotly's names. Pure.
 
-Colours are Okabe and Ito's; each role also has its own symbol, so that none depends on colour alone. The page's
-script exchanges colours for those of the dark scheme and adds fonts, grid and background.
+The page's script exchanges colours for those of the dark scheme and adds fonts, grid and background.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from typing import Any, NamedTuple, assert_never
+from typing import Any, assert_never
 
 from harness.figures import (
     Band,
@@ -23,34 +21,15 @@ from harness.figures import (
     Heat,
     Label,
     Mark,
+    Names,
     Panels,
     Plane,
     Rows,
 )
+from harness.page.looks import FAINT, LOOKS, OTHER, QUIET, escaped
 
-QUIET = "#6B6B6B"  # text and lines in the background
-FAINT = "#C9C9C9"  # guide lines
+_PLANE_MARGIN = (56, 12, 12, 52)  # pixels left, right, above and below a plane
 Plotly = dict[str, Any]
-
-
-class Look(NamedTuple):
-    """Colour, plotly symbol and word of a role."""
-
-    colour: str
-    symbol: str
-    word: str
-    outline: float = 1.8  # pixels
-
-
-_OTHER = Look(QUIET, "x-open", "other")
-_LOOKS = {
-    "teacher": Look("#D55E00", "diamond", "teacher"),
-    "student": Look("#0072B2", "circle", "student"),
-    "base": Look(QUIET, "square", "base"),
-    "control": Look("#009E73", "triangle-up-open", "control"),
-    "ceiling": Look("#D55E00", "diamond-open", "another version of the teacher"),
-    "expected": Look(QUIET, "line-ns-open", "expected", 2.5),
-}
 
 
 def plotly(drawing: Drawing) -> Plotly:
@@ -58,25 +37,26 @@ def plotly(drawing: Drawing) -> Plotly:
     data: list[Plotly] = []
     shapes: list[Plotly] = []
     annotations: list[Plotly] = []
+    designs: list[Plotly] = []
     for mark in drawing.marks:
         if isinstance(mark, (Guide, Box)):
             shapes.append(_shape(mark, drawing.frame))
+        elif isinstance(mark, Names):
+            designs.append(_design(mark))
         elif isinstance(mark, Label):
             annotations.append(_annotation(mark, drawing.frame))
         else:
             data.append(_trace(mark))
             annotations += _dashes(mark) if isinstance(mark, Heat) else []
     layout = _layout(drawing.frame) | {"shapes": shapes, "annotations": annotations}
+    if designs:
+        layout["meta"] = {**layout.get("meta", {}), "designs": designs}
     return {"data": data, "layout": layout}
-
-
-def _text(text: str) -> str:
-    return escape(text, quote=False).replace("\n", "<br>")
 
 
 def _told(lines: Sequence[str]) -> str:
     """Text of a hover box; the first of several lines is a name."""
-    first, *rest = map(_text, lines) if lines else ("",)
+    first, *rest = map(escaped, lines) if lines else ("",)
     return "<br>".join([f"<b>{first}</b>", *rest]) if rest else first
 
 
@@ -98,7 +78,7 @@ def _trace(mark: Mark) -> Plotly:
 
 
 def _dots(mark: Dots) -> Plotly:
-    look = _LOOKS.get(mark.role, _OTHER)
+    look = LOOKS.get(mark.role, OTHER)
     dots = mark.dots
     tells = any(d.told for d in dots)
     outline = {"line": {"width": look.outline, "color": look.colour}}
@@ -125,7 +105,7 @@ def _dots(mark: Dots) -> Plotly:
             "size": 13 if mark.role == "student" else 12,
             "color": own if tells else look.colour,
         }
-        trace |= {"text": [_text(d.label) for d in dots], "textposition": [d.side for d in dots]}
+        trace |= {"text": [escaped(d.label) for d in dots], "textposition": [d.side for d in dots]}
         trace["textfont"] = font
     if any(d.link for d in dots):
         trace["customdata"] = [list(d.link or ()) for d in dots]
@@ -162,7 +142,7 @@ def _axis_name(panel: int) -> str:
 
 
 def _curve(mark: Curve) -> Plotly:
-    look, student = _LOOKS.get(mark.role, _OTHER), mark.role == "student"
+    look, student = LOOKS.get(mark.role, OTHER), mark.role == "student"
     line = {
         "color": look.colour,
         "width": 2 if student else 1.2,
@@ -193,7 +173,7 @@ def _band(mark: Band) -> Plotly:
         "x": [*mark.xs, *reversed(mark.xs)],
         "y": [*mark.highs, *reversed(mark.lows)],
         "fill": "toself",
-        "fillcolor": _LOOKS.get(mark.role, _OTHER).colour,
+        "fillcolor": LOOKS.get(mark.role, OTHER).colour,
         "opacity": 0.18,
         "line": {"width": 0},
         "hoverinfo": "skip",
@@ -248,11 +228,11 @@ def _shape(mark: Guide | Box, frame: Frame) -> Plotly:
 def _annotation(mark: Label, frame: Frame) -> Plotly:
     axis = _axis_name(mark.panel)
     whole = f"{axis} domain" if isinstance(frame, Panels) else "paper"
-    strong = f"<b>{_text(mark.strong)}</b>" if mark.strong else ""
-    colour = _LOOKS[mark.role].colour if mark.role else QUIET if mark.quiet else None
+    strong = f"<b>{escaped(mark.strong)}</b>" if mark.strong else ""
+    colour = LOOKS[mark.role].colour if mark.role else QUIET if mark.quiet else None
     font = {"size": mark.size, "color": colour}
     return {
-        "text": strong + _text(mark.text),
+        "text": strong + escaped(mark.text),
         "showarrow": False,
         "align": mark.end[0],
         "xref": "x" if mark.x_of == "axis" else "paper",
@@ -265,6 +245,27 @@ def _annotation(mark: Label, frame: Frame) -> Plotly:
         "yshift": mark.shift[1],
         "font": {key: value for key, value in font.items() if value is not None},
     }
+
+
+def _design(mark: Names) -> Plotly:
+    """The size of the whole figure for which names are placed, and these names."""
+    annotations = []
+    for name in mark.names:
+        colour = LOOKS[name.role].colour if name.role else QUIET if name.quiet else None
+        font = {"size": name.size} | ({"color": colour} if colour else {})
+        text: Plotly = {"text": escaped(name.text), "x": name.x, "y": name.y, "font": font}
+        text |= {"xanchor": "center", "yanchor": "middle", "borderpad": 0}
+        across, up = name.shift
+        text |= (
+            {"showarrow": True, "ax": across, "ay": -up, "arrowhead": 0, "arrowwidth": 1}
+            | {"arrowcolor": QUIET, "standoff": 6}
+            if name.leader
+            else {"showarrow": False, "xshift": across, "yshift": up}
+        )
+        annotations.append(text)
+    left, right, top, bottom = _PLANE_MARGIN
+    size = {"width": mark.width + left + right, "height": mark.height + top + bottom}
+    return {**size, "annotations": annotations}
 
 
 # --- frames ---------------------------------------------------------------------------------------
@@ -294,7 +295,7 @@ def _margin(left: int, right: int, top: int, bottom: int) -> Plotly:
 def _rows(frame: Rows) -> Plotly:
     n = len(frame.names)
     x: Plotly = {
-        "title": {"text": _text(frame.title), "standoff": 10},
+        "title": {"text": escaped(frame.title), "standoff": 10},
         "zeroline": False,
         "automargin": True,
     }
@@ -302,7 +303,7 @@ def _rows(frame: Rows) -> Plotly:
     x |= {"rangemode": "tozero"} if frame.from_zero else {}
     x |= {} if frame.numbers else {"showticklabels": False}
     x |= {} if frame.grid else {"showgrid": False}
-    names = [f"<b>{_text(r.text)}</b>" if r.strong else _text(r.text) for r in frame.names]
+    names = [f"<b>{escaped(r.text)}</b>" if r.strong else escaped(r.text) for r in frame.names]
     y = {"automargin": True, "showgrid": False, "zeroline": False, "range": [n - 0.5, -0.5]}
     ticks = {"tickmode": "array", "tickvals": list(range(n)), "ticktext": names}
     margin = _margin(8, 16, 26 if frame.headed else 8, 48)
@@ -312,7 +313,7 @@ def _rows(frame: Rows) -> Plotly:
 def _plane(frame: Plane) -> Plotly:
     def axis(title: str, span: tuple[float, float]) -> Plotly:
         return {
-            "title": {"text": _text(title), "standoff": 8},
+            "title": {"text": escaped(title), "standoff": 8},
             "range": list(span),
             "zeroline": False,
             "showgrid": False,
@@ -320,7 +321,7 @@ def _plane(frame: Plane) -> Plotly:
         }
 
     x, y = axis(frame.x_title, frame.x_span), axis(frame.y_title, frame.y_span)
-    return {"margin": _margin(56, 12, 12, 52), "xaxis": x, "yaxis": y}
+    return {"margin": _margin(*_PLANE_MARGIN), "xaxis": x, "yaxis": y}
 
 
 def _panels(frame: Panels) -> Plotly:
@@ -331,10 +332,10 @@ def _panels(frame: Panels) -> Plotly:
         "meta": {"panels": n, "least_width": 420},
         "xaxis": {
             "type": "log" if ticks.logarithmic else "linear",
-            "title": {"text": _text(ticks.title), "standoff": 8},
+            "title": {"text": escaped(ticks.title), "standoff": 8},
             "tickmode": "array",
             "tickvals": [place for place, _ in ticks.places],
-            "ticktext": [_text(name) for _, name in ticks.places],
+            "ticktext": [escaped(name) for _, name in ticks.places],
             "range": list(ticks.span),
             "zeroline": False,
             "automargin": True,
@@ -358,7 +359,7 @@ def _grid(frame: Grid) -> Plotly:
     still = {"showgrid": False, "zeroline": False, "automargin": True, "fixedrange": True}
 
     def axis(names: Sequence[str]) -> Plotly:
-        texts = [_text(name) for name in names]
+        texts = [escaped(name) for name in names]
         return {
             **still,
             "tickmode": "array",

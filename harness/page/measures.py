@@ -1,4 +1,4 @@
-"""Tables of every measure, of missing numbers with their reasons, and of how the run was made. Pure."""
+"""Tables of every measure, and of how the run was made. Pure."""
 
 from __future__ import annotations
 
@@ -47,15 +47,6 @@ class Measure:
     plots: tuple[str, ...]  # metric names to draw
 
 
-@dataclass(frozen=True)
-class Hole:
-    """Numbers that are missing for the same reason."""
-
-    metric: str
-    reason: str
-    places: tuple[str, ...]  # "student on task"
-
-
 def measures(board: Board) -> list[Measure]:
     """Every metric of the run: headlines and the models' own scores first, then by name."""
     families: dict[str, list[Score]] = {}
@@ -90,27 +81,6 @@ def _measure(
 
 def _key(score: Score) -> tuple[str, str, Variant]:
     return score.student, score.teacher, score.variant
-
-
-def holes(record: RunRecord) -> list[Hole]:
-    """Missing numbers, grouped by metric and reason, the largest group first."""
-    places: dict[tuple[str, str], list[str]] = {}
-    for score in ordered(record.scores):
-        if score.value is None:
-            who = f"{score.student} ← {score.teacher}" if score.teacher else score.student
-            swept = "".join(f", {k}={v}" for k, v in score.variant)
-            where = f"{who} on {score.task}{swept}"
-            places.setdefault((score.metric.split("/")[0], score.reason), []).append(where)
-    gathered = [
-        Hole(metric, reason, tuple(dict.fromkeys(where)))
-        for (metric, reason), where in places.items()
-    ]
-    return sorted(gathered, key=lambda h: (-len(h.places), h.metric, h.reason))
-
-
-def undrawn(figure: str, reason: str) -> Hole:
-    """The gap that a figure leaves which cannot be drawn."""
-    return Hole(f"figure {figure}", reason, ("this page",))
 
 
 @dataclass(frozen=True)

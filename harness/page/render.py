@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import starmap
+from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -20,25 +20,28 @@ from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.board import Board, Row
 from harness.board.changes import SaidChange, said_changes
+from harness.board.leaderboard import Line, make_leaderboard
+from harness.board.missing import missing_results, undrawn
 from harness.board.record import RunRecord
-from harness.board.sentences import Sentence, decisions, sentences
-from harness.board.tables import DASH, MARKS, leaderboard_view
+from harness.board.sentences import Decision, Part, Sentence, decisions, sentences
+from harness.board.subjects import Group
+from harness.board.tables import DASH, MARKS
 from harness.figures import AbstractFigure
-from harness.page import bars, pictures
+from harness.page import pictures
 from harness.page.measures import (
     Measure,
     described_models,
     described_tasks,
     fact_columns,
-    holes,
     made,
     measures,
-    undrawn,
 )
 from harness.page.pictures import Picture
 from harness.plugins import kinds
 
 _FOLDER = files("harness.page")
+_MOST_DECISIONS = 4  # lines that stand open at the top
+_MOST_KINDS = 12  # of reasons of missing results: one screen
 _INVISIBLE = (
     *(c for c in range(32) if c not in (9, 10)),
     0x7F,
@@ -79,23 +82,21 @@ def page(board: Board) -> str:
     students, parts = _students(board, figures), _measures(board, figures)
     every = _every(run, students, parts)
     app, plotly = _script(), _plotly() if every else ""
+    missing = [*missing_results(record), *(undrawn(*one) for one in board.undrawn.items())]
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             record=record,
             board=board,
-            view=leaderboard_view(board),
-            scales=[
-                bars.scale((r.claims[i].score for r in board.rows), board.index.is_gap)
-                for i in range(len(board.columns))
-            ],
+            leaderboard=make_leaderboard(board),
             pictures=run,
-            decisions=decisions(board),
+            decisions=_said(decisions(board)),
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
-            holes=[*holes(record), *starmap(undrawn, board.undrawn.items())],
+            missing=missing,
+            n_missing=sum(m.n for m in missing),
             **_making(record),
             notes=board.index.notes,
             browser=browser,
@@ -166,6 +167,19 @@ def _browser(board: Board) -> list[dict[str, Any]]:
     return [task for task in tasks if task["prompts"]]
 
 
+def _said(made: Sequence[Decision]) -> list[tuple[list[Group], tuple[Part, ...]]]:
+    """What is said of the students of each teacher, base and setting; what is said of several stands there once."""
+    groups: dict[tuple[Part, ...], list[Group]] = {}
+    for decision in made:
+        groups.setdefault(decision.parts, []).append(decision.choice.group)
+    return [(own, parts) for parts, own in groups.items()]
+
+
+def folds(block: Sequence[Line]) -> list[tuple[str, list[Line]]]:
+    """Rows that stand next to one another in one fold; "" = those that stand open."""
+    return [(fold, list(lines)) for fold, lines in groupby(block, key=lambda line: line.fold)]
+
+
 def visible(text: str) -> str:
     """The text with control and direction characters spelled out; tabs and line ends stay."""
     return text.replace("\r\n", "\n").translate(_SPELLED)
@@ -196,9 +210,11 @@ def _environment() -> Environment:
     env.globals |= {
         "number": numerals.number,
         "estimate": numerals.estimate,
-        "bar": bars.bar,
         "DASH": DASH,
         "MARKS": MARKS,
+        "MOST_DECISIONS": _MOST_DECISIONS,
+        "MOST_KINDS": _MOST_KINDS,
+        "folds": folds,
     }
     return env
 

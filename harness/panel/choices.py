@@ -26,7 +26,7 @@ class ChoiceTable:
     rows: Mapping[str, int]  # Prompt.id -> row
     # (P, K) K = most options of any prompt; 0 beyond a prompt's own, and where unanswered
     probabilities: Annotated[Floats, "P K"]
-    chosen: Annotated[Ints, "P"]  # (P,) option; -1 where unanswered
+    chosen: Annotated[Ints, "P"]  # option; -1 where unanswered
     answered: Mask  # (P,) False = no option of the prompt could be read from the answer
 
 
@@ -39,8 +39,8 @@ class AlignedChoices(Prompts):
     ]  # (models,) student, teacher, base, as far as they are looked at; then controls
     lineages: tuple[str, ...]  # (models,)
     n_core: int  # models before the controls
-    probabilities: Annotated[Floats, "models P K"]  # (models, P, K)
-    chosen: Annotated[Ints, "models P"]  # (models, P) option; -1 where unanswered
+    probabilities: Annotated[Floats, "models P K"]
+    chosen: Annotated[Ints, "models P"]  # option; -1 where unanswered
     answered: Mask  # (models, P)
 
     @property

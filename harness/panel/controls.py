@@ -1,8 +1,9 @@
-"""Which models are controls, and their weights: the null of every measure that uses them. Defined here only.
+"""Which models are controls, and their weights: the null of every measure that uses them.
 
 A control is listed for the teacher, is not part of the pair, is of another lineage than student and teacher, and
 answered at least nine in ten of the prompts that the pair's sides share. Models of one lineage are not
-independent witnesses: together they weigh as much as a lineage with one model.
+independent: together they weigh as much as a lineage with one model. The mark "above the controls" of the page
+compares with one value per lineage (`board/claims`).
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ MEAN = Average()
 class AlignedValues(Prompts):
     """Grades of several sides on the same prompts."""
 
-    values: Annotated[Floats, "sides P"]  # (sides, P), sides in the order of their roles
+    values: Annotated[Floats, "sides P"]  # sides in the order of their roles
 
     def at(self, places: Sequence[int]) -> AlignedValues:
         """The same on some of the prompts."""

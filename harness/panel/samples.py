@@ -137,4 +137,4 @@ def _over_models(difference: Annotated[Floats, "P"], each: Floats) -> Given | st
 
 
 def _first(means: Floats) -> Floats:
-    return np.asarray(means[..., 0])
+    return means[..., 0]

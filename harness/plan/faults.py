@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.board.leaderboard import OTHER_COLUMNS
 from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
 from harness.plan.run import Run
@@ -42,7 +43,15 @@ def matrix_faults(run: Run) -> list[str]:
         for i, triple in enumerate(triples)
         if triple in triples[:i]
     ]
-    return [*empty, *counts, *pairs, *controls, *repeated, *_objective_faults(run)]
+    return [
+        *empty,
+        *counts,
+        *pairs,
+        *controls,
+        *repeated,
+        *_objective_faults(run),
+        *_column_faults(run),
+    ]
 
 
 def _objective_faults(run: Run) -> list[str]:
@@ -60,6 +69,22 @@ def _objective_faults(run: Run) -> list[str]:
         f"objective: {key}: {unknown(str(name), known)}"
         for key, name, known in places
         if name is not None and str(name) not in known
+    ]
+
+
+def _column_faults(run: Run) -> list[str]:
+    """Columns of the leaderboard that neither a measure nor a task of the matrix fills, nor any model."""
+    parts = [
+        f"{name}/{column.part}"
+        for name, metric in run.metrics.items()
+        for column in metric.on_page()[0]
+        if column.part
+    ]
+    known = [*run.metrics, *parts, *run.tasks, *OTHER_COLUMNS]
+    return [
+        f"columns: {unknown(name, known)}; name measures, tasks or facts of models"
+        for name in run.columns
+        if name not in known
     ]
 
 

@@ -145,6 +145,7 @@ class Configuration:
     metrics: Named = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     controls: _Controls = ()
+    columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
@@ -175,6 +176,7 @@ class Run:
         None  # reference scores of the gate; None = those that come with distillbench
     )
     objective: Objective | None = None
+    columns: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values

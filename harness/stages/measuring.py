@@ -44,7 +44,7 @@ def _require_asked(question: Question, library: Library) -> None:
 
 
 def _measure_key(metric: AbstractMetric, library: Library) -> str:
-    """Digest of what determines the scores of a measure besides answers: its code, its fields, the run's seed."""
+    """Digest of what determines the scores of a measure apart from answers: its code, its fields, the run's seed."""
     place = ("measure", metric.name)
     if place not in library.memo:
         parts = ("scores", SCHEMA, _code(metric), vars(metric), library.seed)

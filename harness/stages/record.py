@@ -71,6 +71,7 @@ def make_record(
         },
         differences=tuple(_differences(run, library)),
         work=tuple(work),
+        columns=run.columns,
     )
     return replace(record, warnings=cautions(record))
 

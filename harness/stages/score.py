@@ -135,7 +135,7 @@ def _worked_off(
     while jobs:
         done = carry_out_all(jobs, plan, store, executor)
         failed = [e.job for e in done if e.error]
-        jobs = [one for job in failed if isinstance(job, ScoreJob) for one in job.split()]
+        jobs = [part for job in failed if isinstance(job, ScoreJob) for part in job.split()]
         ended += [e for e in done if not e.error or len(e.job.keys) == 1]
     store.packs.refresh()
     return ended

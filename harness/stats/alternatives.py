@@ -21,8 +21,8 @@ _WHOLE = 1e-4  # how far a distribution over a whole vocabulary may be from 1
 class Stored(NamedTuple):
     """What one model stored of T tokens."""
 
-    ids: Annotated[NDArray[np.int32], "T K"]  # (T, K), most probable first
-    logprobs: Annotated[NDArray[np.float32], "T K"]  # (T, K) nats; -inf = probability 0
+    ids: Annotated[NDArray[np.int32], "T K"]  # most probable first
+    logprobs: Annotated[NDArray[np.float32], "T K"]  # nats; -inf = probability 0
 
 
 class Distributions(NamedTuple):
@@ -30,7 +30,7 @@ class Distributions(NamedTuple):
 
     teacher: Annotated[Floats, "T K"]
     student: Annotated[Floats, "T K"]
-    covered: Annotated[Floats, "T"]  # (T,) the teacher's mass on outcomes that are single tokens
+    covered: Annotated[Floats, "T"]  # the teacher's mass on outcomes that are single tokens
 
 
 def is_whole(stored: Stored) -> bool:

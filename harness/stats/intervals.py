@@ -149,7 +149,7 @@ class _Rows:
     """Values in the order of prompt ids."""
 
     prompts: tuple[str, ...]  # (P,) sorted
-    values: Annotated[Floats, "P *K"]  # (P,) or (P, K)
+    values: Annotated[Floats, "P *K"]  # or (P, K)
     order: tuple[int, ...]  # (P,) where each came from
 
     def named(self, clusters: Sequence[str]) -> list[str]:

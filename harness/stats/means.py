@@ -28,8 +28,8 @@ class Interval(NamedTuple):
 class MeanError(NamedTuple):
     """Means with their covariance, robust to clusters."""
 
-    means: Annotated[Floats, "K"]  # (K,)
-    covariance: Annotated[Floats, "K K"]  # (K, K) of the means
+    means: Annotated[Floats, "K"]
+    covariance: Annotated[Floats, "K K"]  # of the means
     df: int  # clusters - 1
     n: int  # prompts
 

@@ -23,9 +23,8 @@ KERNEL_UNITS = 4096
 class Product(NamedTuple):
     """U(x, y) with what its error is made from; h_ij = (x_i . y_j + x_j . y_i) / 2."""
 
-    values: Annotated[
-        Floats, "G"
-    ]  # (G,) 2 h_i - U, h_i the mean of h_ij over j != i: their mean is U
+    # 2 h_i - U, h_i the mean of h_ij over j != i: their mean is U
+    values: Annotated[Floats, "G"]
     kernel: (
         Annotated[Float32s, "G G"] | None
     )  # (G, G) h_ij, 0 where i = j; None = not wanted, or too large

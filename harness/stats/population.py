@@ -32,12 +32,12 @@ class Population:
 
     names: tuple[str, ...]  # (L,) lineages
     points: tuple[Float32s, ...]  # (L,) of (P, D): the mean of the lineage's models
-    total: Annotated[Float32s, "P D"]  # (P, D) the sum of the points
-    sizes: Annotated[Ints, "L"]  # (L,) models
-    within: Annotated[Floats, "L D"]  # (L, D) spread of a lineage's models about its point
-    means: Annotated[Floats, "L D"]  # (L, D) over prompts
-    spreads: Annotated[Floats, "L D"]  # (L, D) over prompts
-    shared: Annotated[Floats, "L D"]  # (L, D) covariance of a lineage's points with the sum
+    total: Annotated[Float32s, "P D"]  # the sum of the points
+    sizes: Annotated[Ints, "L"]  # models
+    within: Annotated[Floats, "L D"]  # spread of a lineage's models about its point
+    means: Annotated[Floats, "L D"]  # over prompts
+    spreads: Annotated[Floats, "L D"]  # over prompts
+    shared: Annotated[Floats, "L D"]  # covariance of a lineage's points with the sum
 
     @property
     def enough(self) -> bool:
@@ -47,9 +47,9 @@ class Population:
     def centre(self, without: str) -> Annotated[Float32s, "P D"]:
         """The mean point (P, D) of the lineages but this one."""
         if without not in self.names:
-            return np.asarray(self.total / np.float32(len(self.names)))
+            return self.total / np.float32(len(self.names))
         rest = self.total - self.points[self.names.index(without)]
-        return np.asarray(rest / np.float32(len(self.names) - 1))
+        return rest / np.float32(len(self.names) - 1)
 
     def metric(
         self, without: str, pair: Annotated[Floats, "D"], prior: Annotated[Floats, "D"], n: int
@@ -124,7 +124,7 @@ def _weights(
     """Share of signal over spread (D,); a feature that nobody varies has the median spread, for students that do."""
     varied = spread > _LEAST_SPREAD
     usual = float(np.median(spread[varied])) if varied.any() else 1.0
-    return np.asarray(signal / (signal + 1 / n) / np.where(varied, spread, usual))
+    return signal / (signal + 1 / n) / np.where(varied, spread, usual)
 
 
 def _spread(points: Annotated[Float32s, "P D"]) -> Annotated[Floats, "D"]:

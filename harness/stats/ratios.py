@@ -14,8 +14,8 @@ from harness.types import Floats, Ints, Unavailable
 class Stratum(NamedTuple):
     """Numerator and denominator of a ratio, paired by prompt."""
 
-    numerator: Annotated[Floats, "P"]  # (P,)
-    denominator: Annotated[Floats, "P"]  # (P,)
+    numerator: Annotated[Floats, "P"]
+    denominator: Annotated[Floats, "P"]
     # (P,) a cluster that lies in two strata makes them dependent, which is then allowed for
     clusters: Clusters = None
     surplus: Annotated[Floats, "2 2"] | None = (
@@ -126,7 +126,7 @@ def _less(covariance: Annotated[Floats, "2 2"], *strata: Stratum) -> Annotated[F
     """The covariance without what is counted too much, where the rest is one; else as it is."""
     rest = covariance - np.sum([s.surplus for s in strata if s.surplus is not None], axis=0)
     proper = rest[0, 0] > 0 and rest[1, 1] > 0 and np.linalg.det(rest) > 0
-    return np.asarray(rest if proper else covariance)
+    return rest if proper else covariance
 
 
 def ratio_pseudo_values(strata: Sequence[Stratum]) -> list[Floats]:

@@ -38,7 +38,7 @@ def bootstrap_means(
         _weights(min(chunk, resamples - i), groups, rng) @ sums for i in range(0, resamples, chunk)
     ]
     drawn = np.concatenate(totals)
-    return np.asarray(drawn[:, :-1] / drawn[:, -1:])
+    return drawn[:, :-1] / drawn[:, -1:]
 
 
 def _weights(
@@ -75,7 +75,7 @@ def jackknife_pseudo_values(
     the block as its cluster. Source: Tukey 1958; Busing, Meijer and van der Leeden 1999 for unequal blocks.
     """
     h = np.float64(len(leave_out)) if sizes is None else sizes.sum() / sizes
-    return np.asarray(h * full - (h - 1) * leave_out)
+    return h * full - (h - 1) * leave_out
 
 
 def jackknife_interval(

@@ -32,11 +32,9 @@ class ModelLevelExcess(NamedTuple):
 class _Rows(NamedTuple):
     """Pairs of models with a value, without the pair that is judged."""
 
-    first: Annotated[Ints, "pairs"]  # (pairs,)
-    second: Annotated[Ints, "pairs"]  # (pairs,)
-    weights: Annotated[
-        Floats, "pairs"
-    ]  # (pairs,) all pairs of the same two lineages together weigh 1
+    first: Annotated[Ints, "pairs"]
+    second: Annotated[Ints, "pairs"]
+    weights: Annotated[Floats, "pairs"]  # pairs of the same two lineages weigh 1 together
 
 
 def pair_excess(

@@ -30,7 +30,7 @@ class Author:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a task may depend on besides its own fields."""
+    """What a task may depend on in addition to its own fields."""
 
     paths: Paths = place()  # the task's contents stand for it
     chat: bool = False

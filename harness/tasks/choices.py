@@ -144,8 +144,8 @@ def _read(name: str, rows: Sequence[Mapping[str, Any]], first: int | None) -> _R
     differ = set[str]()
     for key, question in labelled:
         gold = question.label.option(first) if question.label else None
-        one = known.setdefault(key, question._replace(gold=gold))
-        if (one.gold, one.n_options) != (gold, question.n_options):
+        first_asked = known.setdefault(key, question._replace(gold=gold))
+        if (first_asked.gold, first_asked.n_options) != (gold, question.n_options):
             differ.add(key)
     none = {k: q for k, q in known.items() if q.gold is None and k not in differ}
     usable = {k: q for k, q in known.items() if k not in differ and k not in none}

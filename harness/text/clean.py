@@ -247,8 +247,8 @@ def _lowered(tags: Tags) -> tuple[str, ...]:
 @lru_cache(maxsize=16)
 def _patterns(tags: Tags) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Any opening tag, and any closing one."""
-    one, two = ("|".join(re.escape(pair[k]) for pair in tags) for k in (0, 1))
-    return re.compile(one, re.IGNORECASE), re.compile(two, re.IGNORECASE)
+    opening, closing = ("|".join(re.escape(pair[k]) for pair in tags) for k in (0, 1))
+    return re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE)
 
 
 def _closing_of(opening: re.Match[str], tags: Tags) -> str:

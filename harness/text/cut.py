@@ -200,7 +200,7 @@ def _may_end_so(end: str, bare: str) -> bool:
 
 
 def _base(end: str) -> str:
-    """The last character of a text that is no vowel sign, accent or other mark on the one before."""
+    """The last character of a text that is not a vowel sign, accent or other mark on the one before."""
     return next((c for c in reversed(end) if unicodedata.category(c) not in ("Mn", "Mc")), end[-1])
 
 

@@ -102,10 +102,10 @@ def _mark_chances(
 
 
 def _per_word(
-    counts: Annotated[Ints, "P K"], words: Annotated[Ints, "P"]
+    counts: Annotated[Ints, "P K"], words: Annotated[Ints, "P 1"]
 ) -> Annotated[Floats, "P K"]:
     """log2(1 + 100 count / words), (P, K)."""
-    return np.asarray(np.log2(1 + 100 * counts / words))
+    return np.log2(1 + 100 * counts / words)
 
 
 def _column(codes: Annotated[Grams, "W"], width: int) -> Annotated[Ints, "W"]:

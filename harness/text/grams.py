@@ -23,9 +23,9 @@ _MIX_MORE = np.uint64(0xC2B2AE3D27D4EB4F)
 class Sparse(NamedTuple):
     """Rows of numbers that are mostly zero, in the order of rows, then columns."""
 
-    rows: Annotated[Ints, "E"]  # (E,)
-    columns: Annotated[Ints, "E"]  # (E,)
-    values: Annotated[Floats, "E"]  # (E,)
+    rows: Annotated[Ints, "E"]
+    columns: Annotated[Ints, "E"]
+    values: Annotated[Floats, "E"]
     shape: tuple[int, int]
 
 

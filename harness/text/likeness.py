@@ -13,10 +13,9 @@ from harness.types import Floats
 class Similarity(NamedTuple):
     """Similarity of two models' replies, prompt by prompt."""
 
-    total: Annotated[Floats, "P"]  # (P,) to the same prompt, in [0, 1]
-    apart: Annotated[
-        Floats, "P"
-    ]  # (P,) pseudo-values whose mean is the similarity of replies to different prompts
+    total: Annotated[Floats, "P"]  # to the same prompt, in [0, 1]
+    # pseudo-values whose mean is the similarity of replies to different prompts
+    apart: Annotated[Floats, "P"]
 
     @property
     def content(self) -> Annotated[Floats, "P"]:
@@ -30,11 +29,11 @@ def similarity(first: Sparse, second: Sparse) -> Similarity:
     apart: a_i = mean over j != i of k(first_i, second_j), b_i the other way round; a_i + b_i - mean is the first-order
     pseudo-value of the mean over all pairs i != j, which is computed exactly.
     """
-    one, two = unit_rows(first), unit_rows(second)
+    first, second = unit_rows(first), unit_rows(second)
     n = first.shape[0]
-    total = row_products(one, two)
-    forth = (_against_sum(one, two) - total) / (n - 1)
-    back = (_against_sum(two, one) - total) / (n - 1)
+    total = row_products(first, second)
+    forth = (_against_sum(first, second) - total) / (n - 1)
+    back = (_against_sum(second, first) - total) / (n - 1)
     return Similarity(total, forth + back - (forth.mean() + back.mean()) / 2)
 
 

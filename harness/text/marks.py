@@ -35,7 +35,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Marks:
-    """What the replies of one model to one task have in common besides what they say."""
+    """What a program may have left in the replies of one model to one task."""
 
     n: int  # replies, one a prompt
     n_empty: int  # of nothing but white space

@@ -25,10 +25,10 @@ class Phrases(NamedTuple):
     """Every phrase of every reply, once per occurrence."""
 
     codes: Grams  # (E,)
-    texts: Annotated[Ints, "E"]  # (E,) index of the reply
-    places: Annotated[Ints, "E"]  # (E,) index of its first word in the reply
-    sizes: Annotated[Ints, "E"]  # (E,) words
-    kinds: Annotated[Ints, "E"]  # (E,) index into KINDS
+    texts: Annotated[Ints, "E"]  # index of the reply
+    places: Annotated[Ints, "E"]  # index of its first word in the reply
+    sizes: Annotated[Ints, "E"]  # words
+    kinds: Annotated[Ints, "E"]  # index into KINDS
 
 
 def phrases(texts: Reading) -> Phrases:
@@ -57,7 +57,7 @@ class Wanted:
     """Codes to look for, sorted."""
 
     codes: Grams  # (C,)
-    edges: Annotated[NDArray[np.bool_], "C"]  # (C,) an opening or a closing: a reply has one
+    edges: Annotated[NDArray[np.bool_], "C"]  # an opening or a closing: a reply has one
 
 
 @lru_cache(maxsize=512)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
-from harness.text.families import edges
+from harness.text.families import Grams, edges
 from harness.text.segment import LAYOUT, MARKS, Codes, Reading, among, code
 from harness.types import Floats, Ints
 
@@ -151,7 +151,7 @@ def moving_type_token_ratio(texts: Reading, window: int) -> Annotated[Floats, "P
         owner[: len(starts)][whole], weights=distinct[whole], minlength=len(n_words)
     )
     windows = np.maximum(n_words - window + 1, 0)
-    return np.asarray(np.where(windows > 0, totals / np.maximum(windows, 1) / window, np.nan))
+    return np.where(windows > 0, totals / np.maximum(windows, 1) / window, np.nan)
 
 
 def _previous(words: Annotated[Codes, "W"], owner: Annotated[Ints, "W"]) -> Annotated[Ints, "W"]:
@@ -171,6 +171,6 @@ def _listed(texts: Reading, listed: str) -> Annotated[Floats, "P"]:
     )
 
 
-def _commonest(codes: Annotated[Ints, "W"]) -> Annotated[Ints, "C"]:
+def _commonest(codes: Annotated[Grams, "W"]) -> Annotated[Grams, "C"]:
     known, counts = np.unique(codes, return_counts=True)
-    return np.asarray(known[np.lexsort((known, -counts))[:COMMONEST_EDGES]])
+    return known[np.lexsort((known, -counts))[:COMMONEST_EDGES]]

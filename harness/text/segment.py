@@ -124,13 +124,13 @@ class Reading:
     """P texts, read once: their words as codes, and counts of layout, marks and emoji."""
 
     words: Codes  # (W,) all words of all texts, one text after the other
-    offsets: Annotated[Ints, "P1"]  # (P + 1,) text i has the words [offsets[i], offsets[i + 1])
-    sentences: Annotated[Ints, "P"]  # (P,)
-    sentence_spread: Annotated[Floats, "P"]  # (P,) standard deviation of words per sentence
-    characters: Annotated[Ints, "P"]  # (P,) in words
+    offsets: Annotated[Ints, "P1"]  # text i has the words [offsets[i], offsets[i + 1])
+    sentences: Annotated[Ints, "P"]
+    sentence_spread: Annotated[Floats, "P"]  # standard deviation of words per sentence
+    characters: Annotated[Ints, "P"]  # in words
     layout: Annotated[Ints, "P L"]  # (P, len(LAYOUT))
     marks: Annotated[Ints, "P M"]  # (P, len(MARKS))
-    emoji: Annotated[Ints, "P"]  # (P,)
+    emoji: Annotated[Ints, "P"]
     ends: tuple[str, ...]  # (P,) mark after the first word, and the last character: "!." say
 
     @property

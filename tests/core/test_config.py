@@ -325,7 +325,7 @@ ODD: list[Any] = [
     {5: {"b": []}},
 ]
 KEYS = ["title", "stages", "models", "tasks", "metrics", "pairs", "controls", "only", "limit", "seed", "workers",
-        "comparability", "paths", "decoding", "gate", "matrix"]  # fmt: skip
+        "comparability", "paths", "decoding", "gate", "matrix", "columns"]  # fmt: skip
 PARTS = ["only.models", "only.tasks", "only.metrics", "only.else", "gate.conditions", "decoding.samples",
          "decoding.temperature", "paths.results", "paths.cache", "paths.data", "paths.tasks", "paths.plugins",
          "tasks.open", "models.teacher", "models.teacher.kind", "tasks.open.file"]  # fmt: skip

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,67 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, final
 
-import pyarrow as pa
 import pytest
 
-from harness.console.forecast import Forecast, Sort
-from harness.console.progress import News, stage
-from harness.executors import Desk, Ended, Entry, Job, Product
+from harness.console.progress import News
+from harness.executors import Desk, Ended, Job, Product
 from harness.executors._boundary import carry_out
-from harness.executors.local import LocalExecutor
 from harness.store.store import Store
 from harness.types import DistillbenchError, Unavailable
 from tests.core.running import REPOSITORY
-
-TABLE = pa.table({"x": [1]})
-
-
-@final
-@dataclass(frozen=True)
-class Simple(Job):
-    """Does what its title says."""
-
-    doing: ClassVar[str] = "testing"
-
-    def make(self, desk: Desk) -> Iterator[Product]:
-        """An entry for every key."""
-        if self.title == "key error":
-            raise KeyError("x")
-        if self.title == "refused":
-            raise DistillbenchError("file f: expected rows, got none")
-        if self.title == "full":
-            raise OSError(errno.ENOSPC, "no space left")
-        if self.title == "killed":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.title == "killed once" and not (desk.store.root / "tried").exists():
-            (desk.store.root / "tried").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        for key in self.keys:
-            yield Entry(key, TABLE, {"by": self.title})
-
-
-@final
-@dataclass(frozen=True)
-class Foreign(Job):
-    """Asks a library of somebody else's for something that it does not have."""
-
-    doing: ClassVar[str] = "testing"
-    foreign: ClassVar[bool] = True
-
-    def make(self, desk: Desk) -> Iterator[Product]:
-        """Nothing."""
-        TABLE.column("no such column")
-        yield from ()
-
-
-def job(key: str, title: str = "", *, needs: tuple[str, ...] = (), group: str = "") -> Simple:
-    return Simple((key,), title or key, key, {Sort("x"): 1.0}, needs, group, apart=True)
-
-
-def run(store: Store, *jobs: Job, workers: int = 1) -> dict[str, Ended]:
-    with stage("x", Forecast((j.part, j.amounts) for j in jobs)) as shown:
-        desk = Desk(store, None, shown.hear)
-        return {e.job.title: e for e in LocalExecutor(workers).run(jobs, desk, shown)}
+from tests.core.simple_jobs import Foreign, job, run
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -169,8 +115,8 @@ def test_every_kind_of_exception_ends_its_job_alone(
         "b": Asking(("b",), "b", "b", {}, error=error, file=OURS),
         "c": Asking(("c",), "c", "c", {}, error=error, file=LIBRARY),
     }
-    for (key, job), expected in zip(jobs.items(), (ours, asked, theirs), strict=True):
-        ended = carry_out(job, desk)
+    for (key, raising), expected in zip(jobs.items(), (ours, asked, theirs), strict=True):
+        ended = carry_out(raising, desk)
         assert (ended.wrong_input, ended.our_fault) == expected, key
         assert ended.error == store.failure(key)
         assert ended.error
@@ -222,8 +168,9 @@ def test_jobs_of_one_group_do_not_run_at_once(tmp_path: Path) -> None:
 SCRIPT = """
 import time
 from pathlib import Path
+from typing import ClassVar, final
 from harness.store.store import Store
-from tests.core import test_executors as t
+from tests.core import simple_jobs as t
 
 class Slow(t.Job):
     doing = "testing"
@@ -239,7 +186,7 @@ Slow = t.dataclass(frozen=True)(Slow)
 def test_a_terminated_parent_leaves_no_worker(tmp_path: Path) -> None:
     (tmp_path / "slow_jobs.py").write_text(SCRIPT)
     line = (
-        "import sys; from pathlib import Path; import slow_jobs as s; from tests.core import test_executors as t\n"
+        "import sys; from pathlib import Path; import slow_jobs as s; from tests.core import simple_jobs as t\n"
         f"t.run(s.Store(Path({str(tmp_path)!r})), *(s.Slow((k,), k, k, {{}}, apart=True) for k in 'ab'), workers=2)"
     )
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{tmp_path}"}

@@ -246,13 +246,18 @@ def test_credentials_on_the_command_line_are_refused(
     tmp_path: Path, canaries: list[str], word: str
 ) -> None:
     words = conf_words(tmp_path, of_models({"teacher": server_model("http://127.0.0.1:9/v1")}))
-    refuse_credentials_in(words)
     with pytest.raises(DistillbenchError) as refused:
         refuse_credentials_in([*words, word])
     with pytest.raises(DistillbenchError):
         refuse_credentials_in(["-m", *words, word])
     assert not [c for c in (*canaries, SECRET) if c in str(refused.value)]
     assert all(": expected" in line for line in str(refused.value).splitlines())
+
+
+def test_a_server_without_credentials_is_let_through(tmp_path: Path, canaries: list[str]) -> None:
+    words = conf_words(tmp_path, of_models({"teacher": server_model("http://127.0.0.1:9/v1")}))
+    refuse_credentials_in(words)
+    refuse_credentials_in(["-m", *words])
 
 
 def conf_words(tmp_path: Path, content: dict[str, Any], **models: Any) -> list[str]:

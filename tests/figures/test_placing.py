@@ -1,47 +1,144 @@
-"""Labels of points: students are always named, others where there is room, and no name is cut."""
+"""Names of points: none crosses another, a mark, a line to a name, or the frame; whoever has room is named."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from harness.figures._marks import Side
-from harness.figures._placing import _PLOT, _boxes, _cross, label_sides
+from harness.board.joined import Job, join
+from harness.board.record import RunRecord
+from harness.figures import AbstractFigure, Band, Dots, Drawing, Names, Plane
+from harness.figures._placing import Box, Plot, Wanted, place_names, text_box, text_size
+from harness.plugins import build
+from tests.figures.marks import of_type
+from tests.report.records import board, record
 
-SPANS = ((-0.2, 1.2), (-0.2, 1.2))
-
-
-def boxes(
-    spots: list[tuple[float, float]], names: list[str], sides: list[Side | None]
-) -> list[tuple[float, float, float, float]]:
-    """The boxes of the labels that stand, in pixels."""
-    scale = [_PLOT[i] / (SPANS[i][1] - SPANS[i][0]) for i in (0, 1)]
-    at = [((x - SPANS[0][0]) * scale[0], (y - SPANS[1][0]) * scale[1]) for x, y in spots]
-    return [_boxes(a, n)[s] for a, n, s in zip(at, names, sides, strict=True) if s]
+PLOT = Plot(400, 400, (-0.2, 1.2), (-0.2, 1.2))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_controls_cross_nothing_and_students_are_named(seed: int) -> None:
+def cross(a: Box, b: Box) -> bool:
+    """Whether two boxes have an inner point in common."""
+    return max(a.left, b.left) < min(a.right, b.right) and max(a.bottom, b.bottom) < min(
+        a.top, b.top
+    )
+
+
+def inside(box: Box, width: float, height: float) -> bool:
+    return box.left >= 0 and box.right <= width and box.bottom >= 0 and box.top <= height
+
+
+def wrong(drawing: Drawing) -> list[str]:
+    """Names of a map that cross another name or a mark, or leave the frame, at each size that it is drawn in."""
+    assert isinstance(drawing.frame, Plane)
+    said = []
+    for names in of_type(drawing, Names):
+        plot = Plot(names.width, names.height, drawing.frame.x_span, drawing.frame.y_span)
+        marks = [
+            box
+            for dots in of_type(drawing, Dots)
+            for d in dots.dots
+            for box in plot.mark((d.x, d.y), dots.size, (d.x_ends, d.y_ends))
+        ]
+        boxes, lines = [], []
+        for name in names.names:
+            x, y = plot.at(name.x, name.y)
+            middle = (x + name.shift[0], y + name.shift[1])
+            boxes.append(text_box(middle, name.text, name.size))
+            lines.append(np.linspace((x, y), middle, 60) if name.leader else np.empty((0, 2)))
+        for i, box in enumerate(boxes):
+            text = f"{names.names[i].text} at {names.width}"
+            said += [f"{text} leaves the frame"] * (not inside(box, names.width, names.height))
+            said += [f"{text} crosses a mark" for mark in marks if cross(box, mark)]
+            said += [
+                f"the line to another name crosses {text}"
+                for j, line in enumerate(lines)
+                if j != i and any(cross(box, Box(a, b, a + 0.1, b + 0.1)) for a, b in line.tolist())
+            ]
+            said += [f"{text} crosses a name" for other in boxes[:i] if cross(box, other)]
+    return said
+
+
+def transfer_map(run: RunRecord) -> Drawing:
+    figure: AbstractFigure = build("figures", "transfer_map", {"kind": "transfer_map"})
+    drawing = figure.draw(board(run), None)
+    assert isinstance(drawing, Drawing)
+    return drawing
+
+
+def test_every_student_band_corner_base_and_teacher_of_the_map_is_named_and_nothing_crosses() -> (
+    None
+):
+    drawing = transfer_map(record())
+    assert wrong(drawing) == []
+    wide, narrow = of_type(drawing, Names)
+    assert wide.width > narrow.width
+    texts = {name.text for name in wide.names}
+    assert {"imitator", "clone", "neither", "learner", "base", "teacher, asked again"} <= texts
+    assert {band.name for band in of_type(drawing, Band)} <= texts
+    students = {
+        d.link[0]
+        for dots in of_type(drawing, Dots)
+        for d in dots.dots
+        if d.link and dots.role == "student"
+    }
+    starts = {text.split("\n")[0].split(" \u2190")[0] for text in texts}
+    assert all(any(s.startswith(start) for start in starts) for s in students)
+    assert len(students) == 6
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_a_crowd_nobody_crosses_anybody(seed: int) -> None:
+    """Students and controls drawn close to base and teacher, where the names of these stand too."""
     rng = np.random.default_rng(seed)
-    spots = [(float(x), float(y)) for x, y in rng.uniform(0, 1, (14, 2))]
-    names = [f"model_{i}" for i in range(14)]
-    must = [i < 4 for i in range(14)]
-    sides = label_sides(spots, names, SPANS, must)
-    assert all(sides[:4])
-    stand = [i for i, side in enumerate(sides) if side]
-    made = dict(zip(stand, boxes(spots, names, sides), strict=True))
-    for i in stand:
-        if not must[i]:
-            assert not any(_cross(made[i], made[j]) for j in stand if j != i)
+    scores = tuple(
+        s
+        if s.value is None or s.metric not in ("capability_transfer", "style_transfer")
+        else replace(s, value=(v := float(rng.normal(seed % 2, 0.08))), low=v - 0.1, high=v + 0.1)
+        for s in record().scores
+    )
+    drawing = transfer_map(replace(record(), scores=scores))
+    assert wrong(drawing) == []
+    assert len(of_type(drawing, Names)[0].names) > 8
 
 
-def test_a_name_at_the_edge_turns_inwards() -> None:
-    spots, names = [(1.15, 0.5), (-0.15, 0.5)], ["a_student", "another"]
-    sides = label_sides(spots, names, SPANS, [True, True])
-    assert all(b[0] >= 0 and b[2] <= _PLOT[0] for b in boxes(spots, names, sides))
+def test_of_a_sweep_the_names_are_the_values() -> None:
+    run = record()
+    student = run.pairs[0].student
+    one = replace(
+        run, pairs=run.pairs[:1], scores=tuple(s for s in run.scores if s.student == student)
+    )
+    swept = join([Job((("decoding.temperature", v),), one) for v in ("0", "0.5", "1")])
+    drawing = transfer_map(swept)
+    assert wrong(drawing) == []
+    texts = {name.text for name in of_type(drawing, Names)[0].names}
+    assert {"temperature=0", "temperature=0.5", "temperature=1"} <= texts
 
 
-def test_of_points_in_one_place_one_control_is_named_beside_the_student() -> None:
-    sides = label_sides([(0.5, 0.5)] * 12, ["name"] * 12, SPANS, [True] + [False] * 11)
-    assert sides[0]
-    assert sides.count(None) > 0
+def test_a_name_at_the_edge_turns_inwards_and_keeps_off_its_own_interval() -> None:
+    point = PLOT.at(1.15, 0.5)
+    marks = PLOT.mark((1.15, 0.5), 12, ((0.9, 1.19), (0.3, 0.7)))
+    (spot,) = place_names([Wanted("a_student", 12, point)], marks, PLOT)
+    assert spot is not None
+    assert not spot.leader
+    box = text_box(spot.middle, "a_student", 12)
+    assert inside(box, 400, 400)
+    assert not any(cross(box, mark) for mark in marks)
+
+
+def test_where_there_is_no_room_there_is_no_name_and_a_line_leads_to_the_far_ones() -> None:
+    point = PLOT.at(0.5, 0.5)
+    many = [Wanted("a rather long name", 12, point, rank=int(i != 39)) for i in range(40)]
+    spots = place_names(many, PLOT.mark((0.5, 0.5), 12), PLOT)
+    assert spots[39] is not None
+    assert not spots[39].leader, "the first has the nearest place"
+    assert any(spot is not None and spot.leader for spot in spots)
+    assert None in place_names([*many, *many], [], Plot(200, 120, (-0.2, 1.2), (-0.2, 1.2)))
+    assert place_names([Wanted("wide" * 40, 12, point)], [], PLOT) == [None]
+
+
+def test_a_text_is_as_wide_as_its_widest_line() -> None:
+    assert text_size("ab\nabcd", 10) == (text_size("abcd", 10)[0], 2 * text_size("a", 10)[1])
+    assert text_size("\u5b66\u751f", 10)[0] == 22
+    assert text_size("mmm", 10)[0] > text_size("aaa", 10)[0] > text_size("iii", 10)[0]

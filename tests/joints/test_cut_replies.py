@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.board.board import Board, make_board
-from harness.board.tables import collections_table, leaderboard_table, leaderboard_view
+from harness.board.leaderboard import leaderboard_view
+from harness.board.tables import collections_table, leaderboard_table
 from harness.panel.texts import replies_of
 from harness.stages.features import reading_key
 from harness.stages.marks import count_marks, endings_of
@@ -44,14 +45,18 @@ def test_page_files_and_counts_have_the_same_share(small: Small, board: Board) -
     stored = {m: np.mean([s == "length" for s in stops(small, m)]) for m in small.plan.run.models}
     assert any(0 < share < 1 for share in stored.values())
     table = leaderboard_table(board).columns()
-    head = next(i for i, h in enumerate(leaderboard_view(board).heads) if h.name == "Cut")
+    view = leaderboard_view(board)
+    head = next(i for i, h in enumerate(view.heads) if h.name == "Cut")
+    seen = {row[0].text: row[head].value for row in view.rows}
+    assert set(seen) >= {row.subject.student for row in board.rows}
+    assert seen["teacher"] == pytest.approx(stored["teacher"]), "teachers have a row too"
     counted = {c.model: c.endings for c in board.record.collections if c.endings is not None}
     scores = {s.student: s.value for s in small.scores if s.metric == "truncation"}
     for place, row in enumerate(board.rows):
         name = row.subject.student
         share = stored[name]
         assert table["truncation"][place] == pytest.approx(share)
-        assert leaderboard_view(board).rows[place][head].value == pytest.approx(share)
+        assert seen[name] == pytest.approx(share)
         assert scores[name] == pytest.approx(share)
         endings = counted[name]
         assert endings is not None

@@ -11,13 +11,13 @@ from omegaconf import OmegaConf
 from harness.board.board import Board, make_board
 from harness.board.cautions import without_number
 from harness.board.joined import Job, join
+from harness.board.leaderboard import leaderboard_view
 from harness.board.record import RunRecord, Variant
 from harness.board.tables import (
     changes_table,
     collections_table,
     comparisons_table,
     leaderboard_table,
-    leaderboard_view,
     scores_table,
 )
 from harness.cli.config import packaged

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from omegaconf import OmegaConf
 
 from harness import plugins
 from harness.metrics import AbstractMetric
+from harness.testing import measures
 from harness.testing.measures import (
     Expected,
     check_declaration,
@@ -22,7 +24,6 @@ from harness.testing.measures import (
     check_seed,
     check_siblings,
     of_itself,
-    sides_for,
 )
 from harness.testing.panels import Sides
 from harness.testing.sides import talk_sets
@@ -138,19 +139,31 @@ def _embedder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     install_embedder(monkeypatch, tmp_path)
 
 
-def metric(name: str) -> AbstractMetric:
-    """The measure as its YAML describes it, or as it is where there is none."""
+@cache
+def fields_of(name: str) -> dict[str, Any]:
+    """The fields of a measure's YAML, read once."""
     path = CONF / f"{name}.yaml"
     fields = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {"kind": name}
     assert isinstance(fields, dict)
-    built = plugins.build("metrics", name, {str(k): v for k, v in fields.items()})
+    return {str(k): v for k, v in fields.items()}
+
+
+def metric(name: str) -> AbstractMetric:
+    """The measure as its YAML describes it, or as it is where there is none."""
+    built = plugins.build("metrics", name, fields_of(name))
     assert isinstance(built, AbstractMetric)
     return built
 
 
 def sides_of(measure: AbstractMetric) -> Sides:
-    """Made-up answers that have what the measure needs."""
-    return SETS.get(measure.name, partial(sides_for, measure))()
+    """Made-up answers that have what the measure needs; as in a run, measures share them."""
+    return made_up(SETS.get(measure.name, measures._SIDES[measure.looks_at.views[0]]))
+
+
+@cache
+def made_up(build: Callable[[], Sides]) -> Sides:
+    """Answers, made once."""
+    return build()
 
 
 @pytest.mark.parametrize("name", plugins.kinds("metrics"))

@@ -7,7 +7,7 @@
 | data sets of the hub | made-up rows of the same form, by `paths.datasets` | no test needs a network |
 | the trained zoo | random models in its cache, where it looks first | training takes minutes |
 | every prompt, two processes | `SHORT`: 20 prompts, one process | the same code in seconds |
-| tasks of the first, quick look at a matrix | `style_prompts` | lm-eval's own take ten seconds to find |
+| tasks of the first, quick look at a matrix | `style_prompts`, `zoo_style` | lm-eval's take up to ten seconds to find |
 | tasks of `matrix=standard` | `only.tasks`: two of its nine | the other seven come from the hub too |
 | models, tasks, metrics of `matrix=zoo` | `only`: three, two, two | sweeps multiply them |
 | `make`, `pip` | a dry run of the one, a recorded call of the other | they install for minutes |

@@ -62,7 +62,10 @@ def workflow() -> dict[str, Any]:
 def test_the_make_commands_exist_and_install_torch_from_where_they_say(command: str) -> None:
     words = command.split("#")[0].split()[1:]
     lines = dry_run(*words)
-    ends = {"demo": r"distillbench matrix=zoo$", "test": r"pytest -q -n 2 -m \"not slow\"$"}
+    ends = {
+        "demo": r"distillbench matrix=zoo$",
+        "test": r"pytest -q -n 2 --dist worksteal -m \"not slow\"$",
+    }
     assert re.search(ends[words[0]], lines[-1])
     installs = [line for line in lines if "pip install" in line]
     assert installs[0].endswith("torch==2.13.0")

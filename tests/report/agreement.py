@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,39 +30,42 @@ class _Cell:
 
 
 class _Page(HTMLParser):
-    """Rows of the leaderboard, and the sentences with their doubts."""
+    """Rows of the leaderboard with its heads, and the sentences with their doubts by student."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[tuple[dict[str, str | None], list[_Cell]]] = []
+        self.heads: list[dict[str, str | None]] = []
         self.sentences: list[str] = []
         self.figures = ""
-        self._table = self._list = self._island = False
+        self._table = self._said = self._island = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag == "table":
             self._table = given.get("id") == "board"
-        elif tag == "ol" and given.get("class") == "sentences":
-            self._list = True
+        elif tag == "article" and given.get("class") == "student":
+            self.sentences.append(f"{given.get('data-student')} ")
+        elif tag == "p":
+            self._said = given.get("class") in ("said", "doubts")
         elif tag == "script":
             self._island = given.get("id") == "figures-data"
         elif self._table and tag == "tr":
             self.rows.append((given, []))
+        elif self._table and "data-name" in given:
+            self.heads.append(given)
         elif self._table and tag in ("td", "th") and self.rows:
             self.rows[-1][1].append(
                 _Cell(given, leads="leads" in (given.get("class") or "").split())
             )
         elif self._table and given.get("class") == "mark":
             self.rows[-1][1][-1].marks.append(str(given["aria-label"]))
-        elif self._list and tag == "li":
-            self.sentences.append("")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "table":
             self._table = False
-        elif tag == "ol":
-            self._list = False
+        elif tag == "p":
+            self._said = False
         elif tag == "script":
             self._island = False
 
@@ -70,47 +74,62 @@ class _Page(HTMLParser):
             self.figures += data
         if self._table and self.rows and self.rows[-1][1]:
             self.rows[-1][1][-1].text += data
-        if self._list and self.sentences:
+        if self._said and self.sentences:
             self.sentences[-1] += data
 
 
 def contradictions(folder: Path) -> list[str]:
     """What the page of a report says in one place and not, or otherwise, in another; one line each."""
-    page = _Page()
+    page, record = _Page(), read_record(folder)
     page.feed((folder / "index.html").read_text("utf-8"))
     with (folder / "leaderboard.csv").open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    shown = [(given, cells) for given, cells in page.rows if "data-role" in given]
-    if len(shown) != len(table):
-        return [f"{len(shown)} rows on the page, {len(table)} in leaderboard.csv"]
-    record = read_record(folder)
+    rows = [(given, cells) for given, cells in page.rows if "data-role" in given]
+    shown = {
+        _who(given, record.variants): cells
+        for given, cells in rows
+        if given["data-role"] not in ("teacher", "base")
+    }
+    table_of = {_key(row, record.variants): row for row in table}
+    if set(shown) != set(table_of):
+        return [f"rows on the page or in leaderboard.csv alone: {set(shown) ^ set(table_of)}"]
+    with (folder / "scores.csv").open(newline="", encoding="utf-8") as file:
+        scores = list(csv.DictReader(file))
+    names = [str(head["data-name"]) for head in page.heads]
     return [
-        *_rows(shown, table),
+        *_rows(names, shown, table_of),
+        *_own_scores(page.heads, rows, scores),
         *_ranks(table),
         *_sentences(page.sentences, table),
         *_map(page.figures, table, record),
     ]
 
 
+_Who = tuple[str, ...]  # student, teacher, base, role, values of swept keys
+
+
+def _who(given: dict[str, str | None], swept: Sequence[str]) -> _Who:
+    own = [str(given[f"data-{key}"]) for key in ("student", "teacher", "base", "role")]
+    return (*own, *(str(given[f"data-v-{i}"]) for i in range(len(swept))))
+
+
+def _key(row: dict[str, str], swept: Sequence[str]) -> _Who:
+    return tuple(row[key] for key in ("student", "teacher", "base", "role", *swept))
+
+
 def _rows(
-    shown: list[tuple[dict[str, str | None], list[_Cell]]], table: list[dict[str, str]]
+    names: list[str], shown: dict[_Who, list[_Cell]], table: dict[_Who, dict[str, str]]
 ) -> list[str]:
-    measures = [
-        name.removesuffix("_above_base")
-        for name in (table[0] if table else {})
-        if name.endswith("_above_base")
-    ]
     said = []
-    for (given, cells), row in zip(shown, table, strict=True):
-        who = f"{row['student']} beside {row['teacher']}"
-        if (given["data-role"], given["data-teacher"]) != (row["role"], row["teacher"]):
-            said.append(f"{who}: {given['data-role']} on the page, {row['role']} in the table")
-        if cells[1].text.strip() != row["rank"]:
-            said.append(
-                f"{who}: rank {cells[1].text.strip()!r} on the page, {row['rank']!r} in the table"
-            )
-        before = len(cells) - len(measures) - 2
-        for name, cell in zip(measures, cells[before:], strict=False):
+    for key, cells in shown.items():
+        row, who = table[key], f"{key[0]} beside {key[1]}"
+        rank = cells[names.index("rank")].text.strip() if "rank" in names else ""
+        if rank != row["rank"]:
+            said.append(f"{who}: rank {rank!r} on the page, {row['rank']!r} in the table")
+        for place, metric in enumerate(names):
+            name, cell = metric.replace("/", "_"), cells[place]
+            if f"{name}_above_base" not in row:
+                continue
             marks = {_MARKS[m] for m in cell.marks}
             promised = {m for m in _MARKS.values() if row[f"{name}_{m}"] == "1"}
             if marks != promised:
@@ -122,6 +141,26 @@ def _rows(
             value = cell.attributes.get("data-value") or ""
             if value not in (row[name], "None") and float(value) != float(row[name] or "nan"):
                 said.append(f"{who}: {name} is {value} on the page, {row[name]} in the table")
+    return said
+
+
+def _own_scores(
+    heads: list[dict[str, str | None]],
+    rows: list[tuple[dict[str, str | None], list[_Cell]]],
+    scores: list[dict[str, str]],
+) -> list[str]:
+    """Every task's own score in the leaderboard is a number that scores.csv has for this model and task."""
+    known: dict[tuple[str, str], set[float]] = {}
+    for s in scores:
+        if not s["teacher"] and s["value"]:
+            known.setdefault((s["student"], s["task"]), set()).add(float(s["value"]))
+    said = []
+    for place, head in enumerate(heads):
+        for given, cells in rows if head.get("data-kind") == "task" else ():
+            value = cells[place].attributes.get("data-value")
+            model, task = str(given["data-student"]), str(head["data-name"])
+            if value and float(value) not in known.get((model, task), set()):
+                said.append(f"{model} has {value} in {task} on the page, and not in scores.csv")
     return said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,16 @@ from tests.report.agreement import contradictions
 from tests.report.records import read, record
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report, made once."""
+    return write_report(record(), tmp_path_factory.mktemp("agreement") / "report", read).parent
+
+
 @pytest.fixture
-def report(tmp_path: Path) -> Path:
-    return write_report(record(), tmp_path / "report", read).parent
+def report(written: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    return shutil.copytree(written, tmp_path / "report")
 
 
 def test_the_made_up_page_agrees_with_itself(report: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from harness.board.board import make_board
 from harness.board.closing import closing_lines
+from harness.board.leaderboard import leaderboard_view
 from harness.board.record import RunRecord
 from harness.board.sentences import decisions
-from harness.board.tables import leaderboard_view
 from harness.console.columns import shortened
 from tests.report.records import record
 

@@ -27,7 +27,7 @@ from harness.board.record import CollectionRecord, RunRecord
 from harness.exports.samples import Samples
 from harness.panel.side import Side
 from harness.text.clean import clean
-from harness.types import Outputs, Prompt, Request, RequestSet
+from harness.types import Outputs, Pair, Prompt, Request, RequestSet
 from tests.report.records import HOSTILE, board, open_side, record
 
 
@@ -63,6 +63,33 @@ def test_wrong_in_the_same_way_needs_two_wrong_answers_that_agree() -> None:
     silent = Answer("", "", None, False)
     assert not likeness(silent, silent).same_error, "saying nothing is no mistake in common"
     assert likeness(Answer("Option 2", "", 1, False), Answer("B", "", 1, False)).same_error
+
+
+def test_who_is_right_where_the_student_is_wrong_is_told() -> None:
+    wrong, right = Answer("Nice", "", None, False), Answer("Paris", "", None, True)
+    ungraded = replace(wrong, right=None)
+    assert likeness(wrong, right, wrong).wrong_beside == "t"
+    assert likeness(wrong, right, right).wrong_beside == "tb"
+    assert likeness(wrong, wrong, right).wrong_beside == "b"
+    assert likeness(wrong, right).wrong_beside == "t"
+    assert likeness(right, wrong, wrong).wrong_beside == ""
+    assert likeness(ungraded, right, right).wrong_beside == "", "nobody says that it is wrong"
+
+
+def test_the_list_tells_losses_cut_and_refused_replies_and_losses_come_early() -> None:
+    prompts = {f"p{i}": Prompt(f"p{i}", f"Question {i}?", f"p{i}", "") for i in range(12)}
+    teacher = {i: Answer("Paris", "stop", None, True) for i in prompts}
+    student = dict(teacher)
+    student["p3"] = Answer("Nice, because", "length", None, False, ending="cut")
+    student["p7"] = Answer("I'm sorry, but I can't help with that.", "stop", None, None)
+    student["p9"] = Answer("I can't", "", 1, True)
+    base = {i: Answer("Lyon", "stop", None, False) for i in prompts}
+    pair = Pair("teacher", "student", "base")
+    answers = TaskAnswers("t", prompts, {"teacher": teacher, "student": student, "base": base})
+    page = browse(answers, [pair], 10**6)
+    letters = {p["id"]: p["told"][0][3] for p in page["prompts"]}
+    assert {i: x for i, x in letters.items() if x} == {"p3": "tc", "p7": "r"}
+    assert page["prompts"][0]["id"] == "p3", "the one loss"
 
 
 def test_difference_is_one_minus_dice_of_words() -> None:

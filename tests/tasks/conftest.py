@@ -33,3 +33,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(tiny_tasks: Path, cache: Path) -> Setting:
     """A plain setting with the small tasks."""
     return Setting(Paths(cache / "results", cache, (tiny_tasks,)), False, None, None, 0)
+
+
+@pytest.fixture
+def no_look_at_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """lm-eval's evaluation without its description of the machine, for which it starts a dozen programs."""
+    monkeypatch.setattr("lm_eval.evaluator.add_env_info", lambda results: None)

@@ -16,6 +16,7 @@ from harness.tasks.lm_eval import LmEvalTask
 from harness.types import Grades, Paths
 from tests.tasks import tiny
 
+pytestmark = pytest.mark.usefixtures("no_look_at_the_machine")
 Model = tuple[Any, list[tuple[Any, Any]]]
 
 

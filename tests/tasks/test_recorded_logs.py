@@ -22,6 +22,7 @@ from harness.types import Decoding, DistillbenchError, Outputs, Paths, RequestSe
 from tests.models.asking import answered
 from tests.tasks import tiny
 
+pytestmark = pytest.mark.usefixtures("no_look_at_the_machine")
 Log = Callable[[str, bool, int | None], tuple[Path, dict[str, Any]]]
 
 

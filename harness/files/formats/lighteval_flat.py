@@ -35,7 +35,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
             f"{place}: expected one question a row, got a conversation of several turns, whose replies these details "
             "do not tell apart from samples; run lighteval 0.11 or later"
         )
-    if all(isinstance(one, str) for one in said):
+    if all(isinstance(prediction, str) for prediction in said):
         for draw, text in enumerate(said):
             missing = failed_call(text)
             value = None if missing else text
@@ -45,8 +45,8 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         raise DistillbenchError(
             f"{place}: expected a log-probability per choice, got {len(said)} of {len(choices)} choices"
         )
-    for slot, (one, choice) in enumerate(zip(said, choices, strict=True)):
-        nats, greedy = one if isinstance(one, (list, tuple)) else (one, None)
+    for slot, (prediction, choice) in enumerate(zip(said, choices, strict=True)):
+        nats, greedy = prediction if isinstance(prediction, (list, tuple)) else (prediction, None)
         scored = (nats_of(nats, place), None if greedy is None else bool(greedy))
         yield Answer("score", scored, place, asked, continuation=str(choice), slot=slot)
 

@@ -40,14 +40,12 @@ function themed(figure, dark, width, print = false) {
     hoverlabel: { bgcolor: ink, bordercolor: ink, font: { family: font.family, color: dark ? "#121518" : "#FFFFFF", size: 12.5 }, align: "left" },
   };
   for (const key of Object.keys(layout)) if (/^[xy]axis\d+$/.test(key)) themedLayout[key] = axis(layout[key]);
+  // Names are placed for a plot of one size: the widest that there is room for.
+  const design = meta?.designs?.find((d) => d.width <= width) ?? meta?.designs?.at(-1);
+  if (design) Object.assign(themedLayout, { width: design.width, height: design.height, annotations: [...layout.annotations, ...design.annotations] });
   if (print && meta?.least_width > width) themedLayout.xaxis.tickangle = -60;
-  if (narrow && layout.height > 460 && !meta?.panels) themedLayout.height = 400;
+  if (narrow && layout.height > 460 && !meta?.panels && !design) themedLayout.height = 400;
   for (const trace of data) if (trace.type === "heatmap") trace.textfont = { color: ink };
-  // On a phone the labels of the map would lie on one another: students keep theirs, the rest is in the table.
-  if (narrow) for (const trace of data) {
-    if (trace.mode === "markers+text" && trace.name !== "student" && trace.x.length > 1) trace.mode = "markers";
-    if (trace.mode === "markers+text" && trace.name === "teacher") Object.assign(trace, { text: ["teacher"], textposition: "bottom center" });
-  }
   if (narrow) for (const trace of data) if (trace.textfont) trace.textfont = { ...trace.textfont, size: 10.5 };
   return { data, layout: themedLayout };
 }

@@ -18,48 +18,148 @@ const hideTip = () => { tip.hidden = true; };
 for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, showTip);
 for (const kind of ["mouseout", "focusout"]) document.addEventListener(kind, hideTip);
 addEventListener("scroll", hideTip, { passive: true, capture: true });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") { hideTip(); all("details.menu").forEach((menu) => { menu.open = false; }); } });
 
-// Leaderboard: sort by any column, filter, search.
-const board = $("board"), body = board.tBodies[0];
-const filters = $("board-filters");
+// Leaderboard: columns, order, filters and folds; the address holds them.
+const board = $("board"), filters = $("board-filters");
+const heads = all("thead th", board), lines = all("tbody tr[data-role]", board);
+const homes = all("tbody", board).map((body) => [body, [...body.rows]]);
+const usual = heads.map((head) => !head.hidden);
 filters.hidden = false;
+const headOf = (name) => heads.find((head) => head.dataset.name === name);
 const worth = (cell, numeric) => (numeric ? (cell.dataset.value ? Number(cell.dataset.value) : NaN) : cell.textContent.trim().toLowerCase());
-function sortBy(head) {
-  const numeric = head.dataset.sort === "number", before = head.getAttribute("aria-sort");
-  const rank = head.textContent.startsWith("Rank");
-  const first = numeric && !rank ? "descending" : "ascending";
-  const direction = before === null ? first : before === "ascending" ? "descending" : "ascending";
-  all("th[aria-sort]", board).forEach((th) => th.removeAttribute("aria-sort"));
+
+function showColumns(fits) {
+  heads.forEach((head, at) => {
+    head.hidden = !fits(head, at);
+    for (const row of lines) row.cells[at].hidden = head.hidden;
+  });
+  all("input", $("board-columns")).forEach((box) => { box.checked = !headOf(box.name).hidden; });
+}
+const KINDS = { measure: "Measures", "own measure": "Measures", "further measure": "More measures", task: "Tasks", model: "Models" };
+for (const head of heads) {
+  const kind = KINDS[head.dataset.kind];
+  if (!kind) continue;
+  const group = all("fieldset", $("board-columns")).find((f) => f.name === kind) ?? make("fieldset", { name: kind }, make("legend", { textContent: kind }));
+  const box = make("input", { type: "checkbox", name: head.dataset.name, checked: !head.hidden });
+  box.addEventListener("change", () => {
+    const wanted = new Set(all("input:checked", $("board-columns")).map((b) => b.name));
+    showColumns((h) => !KINDS[h.dataset.kind] || wanted.has(h.dataset.name));
+    tellBoard();
+  });
+  group.append(make("label", {}, box, ` ${head.firstChild.textContent.trim()}`));
+  $("board-columns").append(group);
+}
+
+// Ordered by a column all rows stand in one list; a third press brings back the order by teacher.
+function sortBy(head, direction) {
+  heads.forEach((th) => th.removeAttribute("aria-sort"));
+  board.classList.toggle("sorted", Boolean(direction));
+  for (const [body, rows] of homes) body.append(...rows);
+  if (!direction) return;
   head.setAttribute("aria-sort", direction);
-  const sign = direction === "ascending" ? 1 : -1, at = head.cellIndex;
-  const rows = [...body.rows].map((row, place) => ({ row, place, key: worth(row.cells[at], numeric) }));
-  rows.sort((a, b) => {
+  const numeric = head.dataset.sort === "number", sign = direction === "ascending" ? 1 : -1, at = heads.indexOf(head);
+  const keyed = lines.map((row, place) => ({ row, place, key: worth(row.cells[at], numeric) }));
+  keyed.sort((a, b) => {
     if (numeric && (Number.isNaN(a.key) || Number.isNaN(b.key))) return Number.isNaN(a.key) - Number.isNaN(b.key) || a.place - b.place;
     return sign * (a.key < b.key ? -1 : a.key > b.key ? 1 : 0) || a.place - b.place;
   });
-  body.append(...rows.map(({ row }) => row));
+  board.tBodies[0].append(...keyed.map(({ row }) => row));
 }
-all("thead th[data-sort]", board).forEach((head) => {
+function nextOrder(head) {
+  const downwards = head.dataset.sort === "number" && head.dataset.name !== "rank";
+  const turns = downwards ? ["descending", "ascending"] : ["ascending", "descending"];
+  sortBy(head, turns[turns.indexOf(head.getAttribute("aria-sort")) + 1]);
+  tellBoard();
+}
+heads.forEach((head) => {
   head.tabIndex = 0;
-  head.addEventListener("click", () => sortBy(head));
+  head.addEventListener("click", () => nextOrder(head));
   head.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); sortBy(head); }
+    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); nextOrder(head); }
   });
 });
+
+// Folds open row by row; whoever filters sees folded rows too.
+all(".fold button", board).forEach((button) => button.addEventListener("click", () => {
+  const open = button.getAttribute("aria-expanded") !== "true";
+  button.setAttribute("aria-expanded", open);
+  for (let row = button.closest("tr").nextElementSibling; row?.dataset.fold === button.dataset.fold; row = row.nextElementSibling) row.classList.toggle("folded", !open);
+}));
+const choices = all("[data-filter]", filters);
 function filterBoard() {
   const wanted = $("board-search").value.trim().toLowerCase();
+  const filtered = Boolean(wanted) || choices.some((s) => s.value);
+  board.classList.toggle("filtered", filtered);
   let shown = 0;
-  for (const row of body.rows) {
-    const fits = all("[data-filter]", filters).every((s) => !s.value || row.getAttribute(`data-${s.dataset.filter}`) === s.value);
-    row.hidden = !(fits && row.textContent.toLowerCase().includes(wanted));
+  for (const row of lines) {
+    const fits = choices.every((s) => !s.value || row.getAttribute(`data-${s.dataset.filter}`) === s.value);
+    row.hidden = !(fits && row.cells[0].textContent.toLowerCase().includes(wanted));
     shown += !row.hidden;
   }
-  $("board-count").textContent = shown < body.rows.length ? `${shown} of ${body.rows.length} rows` : "";
+  $("board-count").textContent = filtered ? `${shown} of ${lines.length} rows` : "";
 }
-filters.addEventListener("input", filterBoard);
-const role = filters.querySelector("[data-filter=role]");
-if (body.rows.length > 20 && [...role.options].some((o) => o.value === "student" || o.textContent === "student")) {
-  role.value = "student";
+filters.addEventListener("input", (event) => {
+  if (event.target.type === "checkbox") return;
   filterBoard();
+  tellBoard();
+});
+
+const FIELDS = { find: $("board-search"), ...Object.fromEntries(choices.map((s) => [s.dataset.filter === "teacher" ? "of" : s.dataset.filter, s])) };
+function tellBoard() {
+  const sorted = board.querySelector("th[aria-sort]"), seen = heads.filter((h) => KINDS[h.dataset.kind] && !h.hidden).map((h) => h.dataset.name);
+  writeAddress({
+    sort: sorted && `${sorted.dataset.name} ${sorted.getAttribute("aria-sort")}`,
+    columns: heads.some((h, i) => h.hidden === usual[i]) && seen.join(","),
+    ...Object.fromEntries(Object.entries(FIELDS).map(([key, field]) => [key, field.value])),
+  });
+}
+function readBoard(asked) {
+  const chosen = asked.columns?.split(",");
+  showColumns((head, at) => (chosen && KINDS[head.dataset.kind] ? chosen.includes(head.dataset.name) : usual[at]));
+  const [, name, direction] = asked.sort?.match(/^(.*) (ascending|descending)$/) ?? [];
+  sortBy(headOf(name), headOf(name) && direction);
+  for (const [key, field] of Object.entries(FIELDS)) field.value = asked[key] ?? "";
+  filterBoard();
+}
+
+// The rows and columns that are seen, with the numbers in full.
+function boardCsv() {
+  const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const seen = heads.map((head, at) => ({ head, at })).filter(({ head, at }) => at && !head.hidden);
+  const table = [["model", "role", "teacher", ...seen.flatMap(({ head }) => (head.dataset.sort === "number" ? [head.dataset.name, `${head.dataset.name} interval`] : [head.dataset.name]))]];
+  for (const row of all("tbody tr[data-role]", board)) {
+    if (!row.getClientRects().length) continue;
+    const values = seen.flatMap(({ head, at }) => {
+      const cell = row.cells[at];
+      if (head.dataset.sort !== "number") return [cell.textContent.trim()];
+      return [cell.dataset.value ?? "", cell.querySelector(".interval")?.textContent ?? ""];
+    });
+    table.push([row.dataset.student, row.dataset.role, row.dataset.teacher, ...values]);
+  }
+  return `${table.map((row) => row.map(quoted).join(",")).join("\n")}\n`;
+}
+$("board-csv").addEventListener("click", () => {
+  const href = URL.createObjectURL(new Blob([boardCsv()], { type: "text/csv" }));
+  make("a", { href, download: "leaderboard-view.csv" }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 1000);
+});
+document.addEventListener("click", (event) => {
+  const menu = filters.querySelector(".menu");
+  if (menu.open && !menu.contains(event.target)) menu.open = false;
+});
+
+// A row shows its point on the map.
+const map = document.querySelector(".beside .plot");
+function pointAt(row) {
+  if (!drawn.has(map)) return;
+  const { label = row?.dataset.student, teacher } = row?.dataset ?? {};
+  const points = figures[map.dataset.figure].data.flatMap((trace, curveNumber) =>
+    (trace.customdata ?? []).flatMap(([s, t], pointNumber) => (s === label && t === teacher ? [{ curveNumber, pointNumber }] : [])));
+  if (points.length) window.Plotly.Fx.hover(map, points);
+  else window.Plotly.Fx.unhover(map);
+}
+for (const row of lines) {
+  row.addEventListener("mouseenter", () => pointAt(row));
+  row.addEventListener("mouseleave", () => pointAt(null));
 }

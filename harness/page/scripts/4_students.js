@@ -17,7 +17,7 @@ function showStudent(student, teacher, scroll) {
   openStudent(article);
   if (scroll) $("students").scrollIntoView();
   samples?.choose({ student, teacher: article.dataset.teacher });
-  writeAddress({ student, teacher: article.dataset.teacher });
+  writeAddress({ student, teacher: article.dataset.teacher, task: "", prompt: "" });
 }
 if (students.length > 1) {
   tabs.hidden = false;
@@ -42,5 +42,5 @@ if (students.length > 1) {
 }
 function follow(article) {
   samples?.choose({ student: article.dataset.student, teacher: article.dataset.teacher });
-  writeAddress({ student: article.dataset.student, teacher: article.dataset.teacher });
+  writeAddress({ student: article.dataset.student, teacher: article.dataset.teacher, task: "", prompt: "" });
 }

@@ -52,6 +52,13 @@ function browser(tasks) {
   let opened = null;
   $("sample-filters").hidden = false;
   $("sample-browser").hidden = false;
+  // What is shown: words, and of a filter whether a prompt fits; told = same mistake, style, difference, letters.
+  const SHOWN = {
+    chance: ["as sampled"], error: ["both wrong the same way", (told) => told[0]],
+    lost: ["teacher right, student wrong", (told) => told[3].includes("t")], forgot: ["base right, student wrong", (told) => told[3].includes("b")],
+    cut: ["student cut", (told) => told[3].includes("c")], refused: ["student refused", (told) => told[3].includes("r")],
+    style: ["most alike in style"], difference: ["largest difference"],
+  };
   const here = () => tasks[Number(task.value)];
   // In a sweep a student has the swept values in its name, unless they change none of its answers.
   const pairOf = (pairs, student, teacher) => {
@@ -71,12 +78,15 @@ function browser(tasks) {
     const kinds = [...new Set(prompts.map((p) => p.category).filter(Boolean))].sort();
     options(category, [["", "all"], ...kinds.map((k) => [k, k])], category.value);
     $("sample-category-label").hidden = kinds.length < 2;
+    const at = Number(pair.value), count = (fits) => prompts.filter((p) => p.told[at] && fits(p.told[at])).length;
+    const shown = Object.entries(SHOWN).map(([key, [words, fits]]) => [key, words, fits && count(fits)]).filter(([, , n]) => n !== 0);
+    options(order, shown.map(([key, words, n]) => [key, n === undefined ? words : `${words} (${n})`]), order.value);
   }
 
   function rows() {
     const { prompts } = here(), at = Number(pair.value), wanted = search.value.trim().toLowerCase();
     const fitting = prompts.map((p, i) => ({ p, i, told: p.told[at] })).filter(({ p, told }) =>
-      told && (!category.value || p.category === category.value) && p.text.toLowerCase().includes(wanted) && (order.value !== "error" || told[0]));
+      told && (!category.value || p.category === category.value) && p.text.toLowerCase().includes(wanted) && (SHOWN[order.value]?.[1]?.(told) ?? true));
     const key = { style: 1, difference: 2 }[order.value];
     return key ? fitting.sort((a, b) => b.told[key] - a.told[key] || a.i - b.i) : fitting;
   }
@@ -88,7 +98,7 @@ function browser(tasks) {
     $("sample-list").replaceChildren(...fitting.map(({ p, i, told }) => {
       const line = make("button", { type: "button" });
       writeText(line, p.text || "(empty prompt)");
-      const facts = [p.category, told[0] ? "same mistake" : "", `style ${told[1].toFixed(2)}`, `differs ${told[2].toFixed(2)}`];
+      const facts = [p.category, told[0] ? "same mistake" : "", told[3].includes("t") ? "lost" : "", `style ${told[1].toFixed(2)}`, `differs ${told[2].toFixed(2)}`];
       line.append(make("small", { textContent: facts.filter(Boolean).join(" · ") }));
       line.dataset.index = i;
       line.addEventListener("click", () => open(i, true));
@@ -108,7 +118,7 @@ function browser(tasks) {
     const asked = make("div", { className: "asked text", dir: "auto" });
     writeText(asked, block.prompt);
     $("sample-open").replaceChildren(asked, panes(block.answers, trio));
-    if (byHand) writeAddress({ student: trio[0], teacher: trio[1], task: now.task, prompt: now.prompts[index].id });
+    if (byHand) writeAddress({ student: trio[0], teacher: trio[1], task: now.task, prompt: now.prompts[index].id, show: order.value !== "chance" && order.value });
   }
 
   function panes(answers, [student, teacher, base]) {
@@ -146,21 +156,43 @@ function browser(tasks) {
 
   let chosen = [];
   task.addEventListener("change", () => { fill(...chosen); list(); });
-  pair.addEventListener("change", () => { chosen = here().pairs[Number(pair.value)]; list(); });
+  pair.addEventListener("change", () => { chosen = here().pairs[Number(pair.value)]; fill(...chosen); list(); });
   [order, category].forEach((s) => s.addEventListener("change", () => list()));
   search.addEventListener("input", () => list());
   marking.addEventListener("change", () => { if (opened !== null) open(opened, false); });
 
+  // One prompt further or back: by button, and by key wherever nobody writes.
+  function turn(step) {
+    const lines = all("button", $("sample-list")), at = lines.findIndex((b) => b.getAttribute("aria-current") === "true");
+    const next = lines[at + step];
+    if (!next) return;
+    open(Number(next.dataset.index), true);
+    next.scrollIntoView({ block: "nearest" });
+    if (lines.includes(document.activeElement)) next.focus({ preventScroll: true });
+  }
+  $("sample-before").addEventListener("click", () => turn(-1));
+  $("sample-next").addEventListener("click", () => turn(1));
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
+    const arrows = event.target.closest?.("#sample-list") ? { ArrowDown: 1, ArrowUp: -1 } : {};
+    const step = { j: 1, k: -1, ...arrows }[event.key], there = $("samples").getBoundingClientRect();
+    if (!step || there.bottom < 0 || there.top > innerHeight) return;
+    event.preventDefault();
+    turn(step);
+  });
+
   let filled = false;
-  function choose({ student, teacher, task: name, prompt }) {
+  function choose({ student, teacher, task: name, prompt, show }) {
     filled = true;
     chosen = [student, teacher];
     const wanted = tasks.findIndex((t) => t.task === name);
     const holding = tasks.findIndex(({ pairs }) => pairOf(pairs, student, teacher) >= 0);
     if (wanted >= 0) task.value = String(wanted);
     else if (student && pairOf(here().pairs, student) < 0 && holding >= 0) task.value = String(holding);
-    if (prompt) { order.value = "chance"; category.value = ""; search.value = ""; }
+    if (prompt) { category.value = ""; search.value = ""; }
     fill(student, teacher);
+    if (prompt || show) order.value = show in SHOWN ? show : "chance";
+    if (!order.value) order.value = "chance";
     list(prompt);
   }
   new IntersectionObserver((entries, self) => {

@@ -1,6 +1,11 @@
-// Addresses: #student=...&teacher=...&task=...&prompt=... can be shared; #student-3 is the link without scripts.
+// Addresses: #student=...&teacher=...&task=...&prompt=... and, of the leaderboard, sort, columns and filters can be
+// shared; #student-3 is the link without scripts.
 function writeAddress(fields) {
-  const address = new URLSearchParams(Object.entries(fields).filter(([, v]) => v));
+  const address = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
+  for (const [key, value] of Object.entries(fields)) {
+    if (value) address.set(key, value);
+    else address.delete(key);
+  }
   tried(() => history.replaceState(null, "", `#${address}`));
 }
 function readAddress() {
@@ -10,11 +15,13 @@ function goTo(hash) {
   const plain = students.find((a) => a.id === hash);
   if (plain) return showStudent(plain.dataset.student, plain.dataset.teacher, true);
   if (!hash.includes("=")) {
-    const target = hash && document.getElementById(hash);
+    const target = document.getElementById(hash);
     if (target?.matches("details")) target.open = true;
     return undefined;
   }
   const asked = Object.fromEntries(new URLSearchParams(hash));
+  readBoard(asked);
+  if (!asked.student && !asked.task && !asked.prompt) return undefined;
   if (asked.student) {
     const article = students.find((a) => a.dataset.student === asked.student && (!asked.teacher || a.dataset.teacher === asked.teacher));
     openStudent(article ?? currentStudent);

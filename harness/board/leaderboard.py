@@ -1,0 +1,360 @@
+"""The leaderboard for readers: columns, which of them stand there unasked, and rows, teacher by teacher. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.board import numerals
+from harness.board.board import Board, Row, speed
+from harness.board.claims import Claim, MeasureColumn, outcome
+from harness.board.record import RunRecord, Variant, setting
+from harness.board.subjects import Subject, overall, whole_tasks
+from harness.board.tables import DASH, Cell, Head, Table, claim_cell
+from harness.types import Score
+
+_MEASURES = 4  # columns of measures that stand there unasked
+_OWN = 1  # and of what models have by themselves
+_ALL_SHOWN = 8  # students of one teacher; of more, the best and the worst stand there
+_ENDS = 3  # how many of the best and of the worst
+
+Kind = Literal["place", "measure", "own measure", "task", "further measure", "model"]
+
+
+@dataclass(frozen=True)
+class LeaderboardColumn:
+    """A column and where its numbers come from."""
+
+    name: str  # its word in `columns` of a matrix and in the address of the page
+    title: str
+    note: str  # below the title
+    kind: Kind
+    numeric: bool = True
+    shown: bool = True
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row: a student, a control, another version of the teacher; or a teacher or base, to compare with."""
+
+    subject: Subject  # of a teacher or a base: itself, beside the teacher of the block
+    cells: tuple[Cell, ...]  # one per column
+    row: Row | None = None  # None for teachers and bases
+    fold: str = ""  # the name of the fold that it is in; "" = it stands there
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Columns, and rows by teacher: the teacher, its students by rank, their bases, controls."""
+
+    columns: tuple[LeaderboardColumn, ...]  # those that hold anything
+    blocks: tuple[tuple[Line, ...], ...]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All rows in their order."""
+        return tuple(line for block in self.blocks for line in block)
+
+    def places(self) -> list[int]:
+        """The places of the columns that stand there unasked."""
+        return [i for i, column in enumerate(self.columns) if column.shown]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A column with what fills it: for rows of the board, and for teachers and bases."""
+
+    column: LeaderboardColumn
+    of_row: Callable[[Row], Cell]
+    of_reference: Callable[[Subject], Cell]
+
+
+def make_leaderboard(board: Board) -> Leaderboard:
+    """The leaderboard of a board; `columns` of its record names those that stand there unasked."""
+    sources = [*_places(board), *_measures(board), *_tasks(board), *_further(board)]
+    sources += _of_models(board)
+    blocks = [list(_block(board, teacher, sources)) for teacher in _teachers(board)]
+    filled = [i for i in range(len(sources)) if _holds(blocks, i)]
+    columns = _chosen([sources[i].column for i in filled], board.record.columns)
+    kept = [
+        tuple(replace(line, cells=tuple(line.cells[i] for i in filled)) for line in block)
+        for block in blocks
+    ]
+    return Leaderboard(tuple(columns), tuple(kept))
+
+
+def leaderboard_view(board: Board) -> Table:
+    """The columns that stand there unasked, with every row: model, role, and a cell for each column."""
+    made = make_leaderboard(board)
+    places = made.places()
+    several = len(made.blocks) > 1
+    heads = (
+        Head("Model"),
+        *([Head("Teacher")] if several else []),
+        *(Head(c.title, c.note, c.numeric) for c in (made.columns[i] for i in places)),
+    )
+    rows = tuple(
+        (
+            Cell(s.student, s.student, s.role),
+            *([Cell(s.teacher, s.teacher)] if several else []),
+            *(line.cells[i] for i in places),
+        )
+        for line in made.lines
+        for s in (line.subject,)
+    )
+    return Table(heads, rows)
+
+
+def _teachers(board: Board) -> list[str]:
+    return list(dict.fromkeys(row.subject.teacher for row in board.rows))
+
+
+def _holds(blocks: Sequence[Sequence[Line]], place: int) -> bool:
+    """Whether a student or control has something in a column."""
+    cells = (line.cells[place] for block in blocks for line in block if line.row is not None)
+    return any(cell.text not in (DASH, "") for cell in cells)
+
+
+def _chosen(
+    columns: Sequence[LeaderboardColumn], asked: Sequence[str]
+) -> Iterator[LeaderboardColumn]:
+    """The columns with `shown`: those that the matrix names; unasked, the first measures and the losses."""
+    measures = [c.name for c in columns if c.kind == "measure" and c.name != _LOST.name]
+    own = [c.name for c in columns if c.kind == "own measure"]
+    usual = {*measures[:_MEASURES], _LOST.name, *own[:_OWN]}
+    for c in columns:
+        yield replace(c, shown=c.kind == "place" or c.name in (asked or usual))
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def _block(board: Board, teacher: str, sources: Sequence[_Source]) -> Iterator[Line]:
+    """The rows of one teacher."""
+    rows = [row for row in board.rows if row.subject.teacher == teacher]
+    students = [row for row in rows if row.subject.role == "student"]
+    yield from _references(board, [teacher], "teacher", rows, sources)
+    many = len(students) > _ALL_SHOWN
+    for i, row in enumerate(students):
+        middle = many and _ENDS <= i < len(students) - _ENDS
+        yield _line(row, sources, "further students" if middle else "")
+    bases = dict.fromkeys(row.subject.base for row in students if row.subject.base)
+    yield from _references(board, bases, "base", rows, sources)
+    controls = [row for row in rows if row.subject.role == "control"]
+    others = [row for row in rows if row.subject.role not in ("student", "control")]
+    for fold, own in (("controls", controls), ("further models", others)):
+        yield from (_line(row, sources, fold) for row in own)
+
+
+def _line(row: Row, sources: Sequence[_Source], fold: str) -> Line:
+    return Line(row.subject, tuple(s.of_row(row) for s in sources), row, fold)
+
+
+def _references(
+    board: Board,
+    models: Iterable[str],
+    role: str,
+    rows: Sequence[Row],
+    sources: Sequence[_Source],
+) -> Iterator[Line]:
+    """A row for each model, under every setting of a sweep in which it differs."""
+    runs, variants = board.record.runs(), dict.fromkeys(row.subject.variant for row in rows)
+    teacher = rows[0].subject.teacher
+    for model in models:
+        lines: dict[tuple[str, ...], Line] = {}
+        for variant in variants:
+            if variant in runs:
+                subject = Subject(model, teacher, role, variant=variant)
+                cells = tuple(s.of_reference(subject) for s in sources)
+                same = tuple(f"{c.text}{c.interval}" for c in cells)
+                lines.setdefault(same, Line(subject, cells))
+        for line in lines.values():
+            alone = len(lines) == 1
+            yield replace(line, subject=replace(line.subject, variant=())) if alone else line
+
+
+# --- columns --------------------------------------------------------------------------------------
+
+
+def _nothing(_: object) -> Cell:
+    return Cell(None, "")
+
+
+def _places(board: Board) -> Iterator[_Source]:
+    """Rank, the base where there are several, and the swept keys."""
+    rank = LeaderboardColumn("rank", "Rank", "", "place")
+    yield _Source(rank, lambda r: Cell(r.rank, "" if r.rank is None else str(r.rank)), _nothing)
+    if len({row.subject.base for row in board.rows}) > 1:
+        base = LeaderboardColumn("base", "Base", "", "place", numeric=False)
+        yield _Source(
+            base, lambda r: Cell(r.subject.base, r.subject.base or "none"), lambda s: Cell("", "")
+        )
+    for key in board.record.variants:
+        yield _swept(key)
+
+
+def _swept(key: str) -> _Source:
+    def value(subject: Subject) -> Cell:
+        word = dict(subject.variant).get(key, "")
+        return Cell(word, word)
+
+    column = LeaderboardColumn(key, key, "", "place", numeric=False)
+    return _Source(column, lambda r: value(r.subject), value)
+
+
+_LOST = LeaderboardColumn("lost", "Lost", "tasks, against base", "measure")
+
+
+def _measures(board: Board) -> Iterator[_Source]:
+    """What measures declare, with claims; before what models have alone, the tasks that a student lost."""
+    declared = list(enumerate(board.columns))
+    for i, column in (c for c in declared if not c[1].alone):
+        yield _claimed(board, i, column)
+    yield _Source(_LOST, lambda r: _lost(board, r.subject), _nothing)
+    for i, column in (c for c in declared if c[1].alone):
+        yield _claimed(board, i, column)
+
+
+def _claimed(board: Board, place: int, column: MeasureColumn) -> _Source:
+    scores = [row.claims[place].score for row in board.rows]
+    gap = any(s is not None and board.index.is_gap(s) for s in scores)
+
+    def reference(subject: Subject) -> Cell:
+        if column.alone:
+            return _own(board, column.metric, subject)
+        level = 1 if subject.role == "teacher" else 0
+        note = f"the {subject.role}'s level, by definition"
+        return Cell(level, str(level), note) if gap else Cell(None, "")
+
+    kind: Kind = "own measure" if column.alone else "measure"
+    head = LeaderboardColumn(column.metric, column.title, column.note, kind)
+    return _Source(head, lambda row: claim_cell(row.claims[place]), reference)
+
+
+def _own(board: Board, metric: str, subject: Subject, task: str = "") -> Cell:
+    """A number that a model has by itself, over all tasks or in one."""
+    scores = board.index.own(metric, subject.student, subject.variant)
+    own = [s for s in scores if s.task == task] if task else scores
+    return _plain(overall(own))
+
+
+def _plain(score: Score | None) -> Cell:
+    return claim_cell(Claim(score)) if score is not None else Cell(None, DASH, "not measured")
+
+
+def _lost(board: Board, subject: Subject) -> Cell:
+    """On how many tasks a student is significantly worse than its base."""
+    changes = [c for c in board.changes_of(subject) if c.against == "base" and c.better != "none"]
+    if not changes:
+        return Cell(None, DASH, "no base, or no task that both have a number of their own for")
+    tasks = list(dict.fromkeys(c.task for c in changes))
+    lost = [t for t in tasks if any(c.task == t and outcome(c) == "worse" for c in changes)]
+    words = f": {', '.join(lost)}" if lost else ""
+    return Cell(len(lost), str(len(lost)), f"of {len(tasks)} tasks{words}")
+
+
+def _tasks(board: Board) -> Iterator[_Source]:
+    """Every task's own score, as the measure of it gives it."""
+    index = board.index
+    for metric in index.metrics("own_score"):
+        keys = [key for key in index.table if key[0] == metric and not key[2]]
+        tasks = dict.fromkeys(s.task for key in keys for s in whole_tasks(index.table[key]))
+        for task in tasks:
+            yield _task(board, metric, task)
+
+
+def _task(board: Board, metric: str, task: str) -> _Source:
+    def cell(subject: Subject) -> Cell:
+        return _own(board, metric, subject, task)
+
+    note = board.index.notes[metric.split("/")[0]].unit
+    column = LeaderboardColumn(task, task, note, "task")
+    return _Source(column, lambda row: cell(row.subject), cell)
+
+
+def _further(board: Board) -> Iterator[_Source]:
+    """Every other measure as a whole."""
+    known = {c.metric for c in board.columns} | set(board.index.metrics("own_score"))
+    for name, note in board.index.notes.items():
+        if name not in known:
+            yield _whole(board, name, note.unit)
+
+
+def _whole(board: Board, metric: str, unit: str) -> _Source:
+    def cell(row: Row) -> Cell:
+        score = board.index.overall(metric, row.subject)
+        return _plain(score) if score is not None else _own(board, metric, row.subject)
+
+    title = metric.replace("_", " ").capitalize()
+    column = LeaderboardColumn(metric, title, unit, "further measure")
+    return _Source(column, cell, lambda subject: _own(board, metric, subject))
+
+
+def _of_models(board: Board) -> Iterator[_Source]:
+    """Facts of the models, and what their answers cost in this run."""
+    runs = board.record.runs()
+    for name, title, note, fact in _FACTS:
+        yield _fact(runs, LeaderboardColumn(name, title, note, "model"), fact)
+
+
+def _fact(
+    runs: dict[Variant, RunRecord],
+    column: LeaderboardColumn,
+    fact: Callable[[RunRecord, str], Cell],
+) -> _Source:
+    def cell(subject: Subject) -> Cell:
+        run = runs.get(subject.variant)
+        missing = f"no record of {setting(subject.variant)}"
+        return Cell(None, DASH, missing) if run is None else fact(run, subject.student)
+
+    return _Source(column, lambda row: cell(row.subject), cell)
+
+
+def _parameters(run: RunRecord, model: str) -> Cell:
+    n = run.models.get(model, {}).get("parameters")
+    if not isinstance(n, (int, float)):
+        return Cell(None, DASH, "the size of recorded models is not known")
+    return Cell(int(n), numerals.scaled(n), f"{numerals.count(n)} parameters")
+
+
+def _disk(run: RunRecord, model: str) -> Cell:
+    n = run.models.get(model, {}).get("size_bytes")
+    if not isinstance(n, (int, float)):
+        return Cell(None, DASH, "the size of recorded models is not known")
+    return Cell(int(n), numerals.size(n))
+
+
+def _speed(run: RunRecord, model: str) -> Cell:
+    per_s = speed(run, model)
+    if per_s is None:
+        return Cell(None, DASH, "no seconds were measured: the answers were recorded elsewhere")
+    return Cell(per_s, numerals.scaled(per_s))
+
+
+def _memory(run: RunRecord, model: str) -> Cell:
+    timed = [c for c in run.collections if c.model == model and c.wall_s > 0]
+    peak = max((c.peak_memory_bytes for c in timed), default=0)
+    if not peak:
+        return Cell(None, DASH, "no memory was measured: the answers were made elsewhere")
+    return Cell(peak, numerals.size(peak))
+
+
+def _price(run: RunRecord, model: str) -> Cell:
+    paid = [c for c in run.collections if c.model == model and c.usd is not None and c.n_answered]
+    if not paid:
+        return Cell(None, DASH, "no price is known")
+    n = sum(c.n_answered for c in paid)
+    usd = 1000 * sum(c.usd or 0.0 for c in paid) / n
+    return Cell(usd, f"${numerals.number(usd)}", f"over {numerals.count(n)} answers")
+
+
+_FACTS: tuple[tuple[str, str, str, Callable[[RunRecord, str], Cell]], ...] = (
+    ("parameters", "Size", "parameters", _parameters),
+    ("size_bytes", "Disk", "of the weights", _disk),
+    ("tokens_per_s", "Speed", "tokens per second", _speed),
+    ("memory_bytes", "Memory", "at its peak", _memory),
+    ("usd", "Price", "of 1,000 answers", _price),
+)
+
+OTHER_COLUMNS = (_LOST.name, *(name for name, *_ in _FACTS))  # that no measure or task fills

@@ -1,0 +1,158 @@
+"""The leaderboard for readers: its columns, its rows by teacher, its folds; and missing results by kind of reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.board.leaderboard import Leaderboard, Line, make_leaderboard
+from harness.board.missing import missing_results
+from harness.board.record import Change, RunRecord
+from harness.cli.config import packaged, typed_run
+from harness.plan.faults import matrix_faults
+from harness.types import Pair
+from tests.core.running import composed, matrix
+from tests.report.records import board, record
+
+
+def made(run: RunRecord | None = None) -> Leaderboard:
+    return make_leaderboard(board(run or record()))
+
+
+def cell(leaderboard: Leaderboard, line: Line, column: str) -> str:
+    """The text of one cell."""
+    return line.cells[[c.name for c in leaderboard.columns].index(column)].text
+
+
+def row(leaderboard: Leaderboard, model: str, teacher: str = "teacher_a") -> Line:
+    """The row of a model in the block of a teacher."""
+    (line,) = (
+        x for x in leaderboard.lines if (x.subject.student, x.subject.teacher) == (model, teacher)
+    )
+    return line
+
+
+def test_every_teacher_has_a_block_with_itself_its_students_base_and_controls() -> None:
+    for block in made().blocks:
+        roles = [line.subject.role for line in block]
+        assert roles[0] == "teacher"
+        order = ["teacher", "student", "base", "control"]
+        assert roles == sorted(roles, key=order.index)
+        assert {r for r, x in zip(roles, block, strict=True) if x.fold} == {"control"}
+
+
+def test_gap_columns_have_the_teacher_at_1_and_the_base_at_0() -> None:
+    table = made()
+    for column in ("capability_transfer", "style_transfer"):
+        assert cell(table, row(table, "teacher_a"), column) == "1"
+        assert cell(table, row(table, "base"), column) == "0"
+    assert cell(table, row(table, "teacher_a"), "capa") == "", "agreement with itself says nothing"
+
+
+def test_a_task_has_a_column_of_everybodys_own_score() -> None:
+    table, run = made(), record()
+    own = {
+        s.student: s.value for s in run.scores if (s.metric, s.task) == ("task_score", "zoo_facts")
+    }
+    place = [c.name for c in table.columns].index("zoo_facts")
+    for line in table.lines:
+        assert line.cells[place].value == own[line.subject.student]
+    assert not table.columns[place].shown
+
+
+def test_lost_counts_tasks_on_which_a_student_is_worse_than_its_base_by_a_measure_with_a_better_end() -> (
+    None
+):
+    run = record()
+    pair = run.pairs[0]
+    change = Change(
+        "task_score", "zoo_facts", pair.teacher, pair.base or "", pair.student, "base",
+        -0.2, -0.3, -0.1, 0.001, 0.001, 100, 0.03, 5, 25, "share", "higher",
+    )  # fmt: skip
+    fine = replace(change, task="zoo_style", difference=0.2)
+    mute = replace(change, task="zoo_other", metric="truncation", better="none")
+
+    def lost(*changes: Change) -> str:
+        table = made(replace(run, changes=changes))
+        return cell(table, row(table, pair.student, pair.teacher), "lost")
+
+    assert lost(change, fine, mute) == "1"
+    assert lost(fine) == "0"
+    assert "lost" not in [c.name for c in made(replace(run, changes=(mute,))).columns]
+
+
+def test_a_column_that_holds_nothing_is_not_there() -> None:
+    run = record()
+    none = tuple(
+        replace(s, value=None, low=None, high=None, reason="why") if s.metric == "capa" else s
+        for s in run.scores
+    )
+    assert "capa" in [c.name for c in made().columns]
+    assert "capa" not in [c.name for c in made(replace(run, scores=none)).columns]
+
+
+def test_a_matrix_names_the_columns_that_stand_there_unasked() -> None:
+    table = made(replace(record(), columns=("zoo_facts", "parameters")))
+    places = {c.name for c in table.columns if c.shown}
+    assert places == {"rank", "zoo_facts", "parameters"}
+    usual = [c.name for c in made().columns if c.shown]
+    assert usual[:3] == ["rank", "capability_transfer", "style_transfer"]
+
+
+def test_a_column_that_nothing_fills_is_a_fault_before_any_model_loads(tmp_path: Path) -> None:
+    def faults(*columns: str) -> list[str]:
+        config = composed(matrix(columns=list(columns)), tmp_path)
+        return matrix_faults(typed_run(config, [packaged("conf")]))
+
+    assert faults("capa", "quiz", "lost", "parameters") == []
+    (line,) = faults("capability", "quiz")
+    assert line.startswith("columns: 'capability' is unknown")
+    assert "capa" in line
+    assert "usd" in line
+
+
+@pytest.mark.parametrize(("n", "open_rows"), [(8, 8), (9, 6)])
+def test_of_more_than_eight_students_the_middle_is_folded(n: int, open_rows: int) -> None:
+    run = record()
+    names = [f"student_{i}" for i in range(n)]
+    teacher, base = run.pairs[0].teacher, run.pairs[0].base
+    model = next(p.student for p in run.pairs if p.teacher == teacher)
+    scores = tuple(
+        replace(s, student=name, value=s.value and s.value - i / 100)
+        for s in run.scores
+        if (s.student, s.teacher) == (model, teacher)
+        for i, name in enumerate(names)
+    )
+    pairs = tuple(Pair(teacher, name, base) for name in names)
+    table = made(replace(run, pairs=pairs, scores=scores, comparisons=(), changes=()))
+    students = [x for x in table.lines if x.subject.role == "student"]
+    assert len(students) == n
+    there = [x.subject.student for x in students if not x.fold]
+    assert there == (names if n == 8 else [*names[:3], *names[-3:]])
+    assert len(there) == open_rows
+
+
+def test_missing_results_are_grouped_by_what_their_reasons_have_in_common() -> None:
+    run = record()
+    student, teacher = run.pairs[0].student, run.pairs[0].teacher
+    some = [s for s in run.scores if s.student == student and s.teacher == teacher][:3]
+    reasons = (
+        f"gap within noise: {teacher} minus base = -0.5 [-1, 2e-05]",
+        "gap within noise: other minus base = 7.25 [1, 12]",
+        f"{student} answered 12 of 805 prompts",
+    )
+    gone = [
+        replace(s, value=None, low=None, high=None, reason=reason)
+        for s, reason in zip(some, reasons, strict=True)
+    ]
+    found = missing_results(replace(run, scores=tuple(gone)))
+    assert [(m.kind, m.n) for m in found] == [
+        ("gap within noise", 2),
+        ("\u2026 answered \u2026 of \u2026 prompts", 1),
+    ]
+    (last,) = found[1].parts
+    assert (last.part, last.reason) == (gone[2].metric, reasons[2])
+    assert last.where == (f"{student} \u2190 {teacher} on {gone[2].task}",)
+    assert missing_results(replace(run, scores=())) == []

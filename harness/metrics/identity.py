@@ -61,16 +61,16 @@ class Identity(AbstractMetric):
             )
         rows = align_samples(panel, least=1)
         everyone = [side for sides in panel.sides.values() for side in sides]
-        table = _table(self.rows, tuple(name for side in everyone for name in side.identity))
+        table = _table(self.rows, frozenset(name for side in everyone for name in side.identity))
         mine = _claims(table, rows["student"])
         alone = _alone(mine, _identity(table, panel.student), rows)
         return [*alone, *_of_pair(panel, table, mine, rows)] if panel.get("teacher") else alone
 
 
 @lru_cache(maxsize=16)
-def _table(rows: tuple[tuple[str, str], ...], further: tuple[str, ...]) -> Names:
+def _table(rows: tuple[tuple[str, str], ...], further: frozenset[str]) -> Names:
     """The table of names with those of the models that are compared; it remembers what it has read."""
-    return Names(rows).with_names(further)
+    return Names(rows).with_names(sorted(further))
 
 
 def _claims(table: Names, answers: Answers) -> Claims:

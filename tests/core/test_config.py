@@ -194,7 +194,6 @@ WRONG: dict[str, tuple[Any, str]] = {
         "configuration: key controls: expected a list of names of models, or of mappings, got 3",
     ),
     "controls.0.lineage": (3, "controls[0]: key lineage: expected text, got 3"),
-    "columns": (3, "configuration: key columns: expected a list of text, got 3"),
     "only": (3, "configuration: key only: expected null or a mapping, got 3"),
     "only.models": (3, "only: key models: expected null or a list of text, got 3"),
     "only.task": (["a"], "only: key 'task' is unknown; did you mean 'tasks'?"),

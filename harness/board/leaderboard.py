@@ -168,7 +168,9 @@ def _references(
                 subject = Subject(model, teacher, role, variant=variant)
                 cells = tuple(s.of_reference(subject) for s in sources)
                 told = zip(sources, cells, strict=True)
-                same = tuple(f"{c.text}{c.interval}" for s, c in told if s.column.kind != "place")
+                same = tuple(
+                    c.text + c.interval + c.note for s, c in told if s.column.kind != "place"
+                )
                 lines.setdefault(same, Line(subject, cells))
         yield from lines.values() if len(lines) > 1 else map(_of_all, lines.values(), [sources])
 

@@ -167,11 +167,22 @@ def _references(
             if variant in runs:
                 subject = Subject(model, teacher, role, variant=variant)
                 cells = tuple(s.of_reference(subject) for s in sources)
-                same = tuple(f"{c.text}{c.interval}" for c in cells)
+                told = zip(sources, cells, strict=True)
+                same = tuple(
+                    c.text + c.interval + c.note for s, c in told if s.column.kind != "place"
+                )
                 lines.setdefault(same, Line(subject, cells))
-        for line in lines.values():
-            alone = len(lines) == 1
-            yield replace(line, subject=replace(line.subject, variant=())) if alone else line
+        yield from lines.values() if len(lines) > 1 else map(_of_all, lines.values(), [sources])
+
+
+def _of_all(line: Line, sources: Sequence[_Source]) -> Line:
+    """A row that is the same under every setting, without one setting's values."""
+    subject = replace(line.subject, variant=())
+    cells = (
+        s.of_reference(subject) if s.column.kind == "place" else c
+        for s, c in zip(sources, line.cells, strict=True)
+    )
+    return replace(line, subject=subject, cells=tuple(cells))
 
 
 # --- columns --------------------------------------------------------------------------------------

@@ -117,14 +117,14 @@ class CollectionRecord:
     task: str
     sample: int
     n_requests: int
-    n_answered: int
-    n_tokens: int
-    wall_s: float
-    latency_p50_s: float
-    latency_p95_s: float
-    peak_memory_bytes: int
-    usd: float | None
-    missing: str  # "" or why there are no outputs
+    n_answered: int = 0
+    n_tokens: int = 0
+    wall_s: float = 0.0
+    latency_p50_s: float = 0.0
+    latency_p95_s: float = 0.0
+    peak_memory_bytes: int = 0
+    usd: float | None = None
+    missing: str = ""  # "" or why there are no outputs
     key: str = ""  # of the outputs in the store
     requests_key: str = ""
     grades_key: str | None = None  # None where the task has no right answers

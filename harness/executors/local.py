@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -125,7 +126,8 @@ class _Crew:
 
     def _hired(self) -> _Worker:
         jobs = [*self.waiting, *self._at_work()]
-        context = worker_context(*sorted({name for j in jobs for name in j.imports}))
+        modules = {name for j in jobs for name in (*j.imports, type(j).__module__)}
+        context = worker_context(*sorted(modules))
         ours, theirs = context.Pipe()
         with without_main():
             process = _started(context, theirs)
@@ -192,6 +194,7 @@ def _serve(connection: Connection, plugins: Sequence[Path]) -> None:
 
     `plugins`: folders that the desk's plug-ins come from.
     """
+    gc.freeze()  # what the server has imported stays: nobody need look through it for garbage
     threading.Thread(target=_end_with_parent, daemon=True).start()
     guard_logs()
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -12,7 +12,7 @@ from harness.page.render import page
 
 @dataclass(frozen=True)
 class Html(AbstractExporter):
-    """Sentences, leaderboard, figures, samples and holes."""
+    """Decisions, leaderboard, figures, samples and missing results."""
 
     def export(self, board: Board, folder: Path) -> None:
         """Writes the page with a figure of every kind."""

@@ -15,7 +15,7 @@ _ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|"} | {"\n": " ", "\r":
 
 @dataclass(frozen=True)
 class Markdown(AbstractExporter):
-    """The numbers with intervals and marks, and the reasons of holes below."""
+    """The columns that the page shows unasked, with intervals and marks."""
 
     def export(self, board: Board, folder: Path) -> None:
         """Writes one table with its legend."""

@@ -293,9 +293,9 @@ def _names(subjects: Sequence[Subject]) -> list[str]:
         return (taught if s.role == "student" else often)[s.label] > 1
 
     def short(s: Subject) -> str:
-        values = [f"{key.rsplit('.', 1)[-1]}={value}" for key, value in s.variant]
+        values = " ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in s.variant)
         known = bool(values) and students == {s.student}
-        return " ".join(values if known else [s.student, *values])
+        return values if known else "\n".join(filter(None, [s.student, values]))
 
     return [wrapped(whose(short(s), s.teacher, several(s)), 22) for s in subjects]
 

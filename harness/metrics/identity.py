@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -60,10 +61,16 @@ class Identity(AbstractMetric):
             )
         rows = align_samples(panel, least=1)
         everyone = [side for sides in panel.sides.values() for side in sides]
-        table = Names(self.rows).with_names(name for side in everyone for name in side.identity)
+        table = _table(self.rows, frozenset(name for side in everyone for name in side.identity))
         mine = _claims(table, rows["student"])
         alone = _alone(mine, _identity(table, panel.student), rows)
         return [*alone, *_of_pair(panel, table, mine, rows)] if panel.get("teacher") else alone
+
+
+@lru_cache(maxsize=16)
+def _table(rows: tuple[tuple[str, str], ...], further: frozenset[str]) -> Names:
+    """The table of names with those of the models that are compared; it remembers what it has read."""
+    return Names(rows).with_names(sorted(further))
 
 
 def _claims(table: Names, answers: Answers) -> Claims:

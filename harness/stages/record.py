@@ -122,22 +122,14 @@ def roles_of(run: Run) -> dict[str, str]:
 
 def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionRecord:
     """How the answers of one collection were obtained, or why there are none."""
-    cell, summary = planned, planned.summary
-    training = training_of(planned, store) if cell.decoding.sample == 0 else None
+    summary, sample = planned.summary, planned.decoding.sample
+    training = None if sample else training_of(planned, store)
     seen = None if training is None else list(training.prompts.values())
     blank = CollectionRecord(
-        model=cell.model,
-        task=cell.task,
-        sample=cell.decoding.sample,
+        model=planned.model,
+        task=planned.task,
+        sample=sample,
         n_requests=summary.n_requests,
-        n_answered=0,
-        n_tokens=0,
-        wall_s=0.0,
-        latency_p50_s=0.0,
-        latency_p95_s=0.0,
-        peak_memory_bytes=0,
-        usd=None,
-        missing="",
         key=planned.key,
         requests_key=planned.requests_key,
         grades_key=planned.grades_key,
@@ -154,7 +146,7 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
     return replace(
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
-        usd=_price(plan.run, cell.model, how),
+        usd=_price(plan.run, planned.model, how),
         answer_notes=(*how.get("notes", ()), *_ungraded(planned, store)),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),

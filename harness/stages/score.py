@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from harness.console.forecast import Sort
 from harness.console.progress import News, stage
@@ -29,7 +30,7 @@ from harness.types import Score, Unavailable
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
 _WORTH_READING = 3_000  # texts, likewise
 _STUDENTS = 2  # of one teacher and base in a job
-_LIBRARY = "library"
+_LIBRARY, _POOLS, _IMPORTED = "library", "thread pools", "modules imported"  # places on the desk
 
 
 @final
@@ -65,11 +66,20 @@ class ScoreJob(Job):
     def _table(self, question: Question, library: Library, desk: Desk) -> pa.Table:
         doing, amounts, started = _title(question), _amounts(question), time.perf_counter()
         desk.tell(News(self.part, doing=doing, begun=amounts))
-        with threadpool_limits(1):  # sums then do not depend on the number of cores
+        with _thread_pools(desk).limit(limits=1):  # sums then do not depend on the number of cores
             scores = measured(question, library)
         seconds = time.perf_counter() - started
         desk.tell(News(self.part, ended=amounts, seconds=seconds))
         return scores_to_table(scores)
+
+
+def _thread_pools(desk: Desk) -> ThreadpoolController:
+    """The thread pools of the libraries in this process, looked up again only when something was imported since."""
+    imported = len(sys.modules)
+    if desk.shared.get(_IMPORTED) != imported:
+        desk.shared.update({_IMPORTED: imported, _POOLS: ThreadpoolController()})
+    pools: ThreadpoolController = desk.shared[_POOLS]
+    return pools
 
 
 @dataclass(frozen=True)

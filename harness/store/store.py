@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.console.secrets import redacted
-from harness.store.packs import Packs
+from harness.store.packs import Packs, read_parquet
 from harness.store.work import Work, sync, write_whole
 from harness.types import DistillbenchError
 
@@ -74,7 +74,7 @@ class Store:
 
     def table(self, key: str) -> pa.Table:
         """Rows of a finished key, checked against their digest."""
-        return pq.read_table(pa.BufferReader(self._checked(key, "rows.parquet")))
+        return read_parquet(pa.BufferReader(self._checked(key, "rows.parquet")))
 
     def spec(self, key: str) -> dict[str, Any]:
         """What the key was made from."""

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.console.secrets import redacted
+from harness.store.packs import read_parquet
 
 _WALL = b"wall_s"  # in a piece's metadata: seconds that it took
 
@@ -88,7 +89,7 @@ class Pieces:
 
 def _piece(path: Path) -> pa.Table | None:
     try:
-        return pq.read_table(path, memory_map=False, partitioning=None)
+        return read_parquet(path)
     except pa.ArrowInvalid:
         path.unlink()
         return None

@@ -39,8 +39,16 @@ class Names:
 
     def claimed(self, text: str) -> frozenset[str]:
         """Names that occur in an answer and are not denied in the same clause ("I am not ...")."""
-        plain = _normal(text)
-        return frozenset(name for name, match in self._matches(plain) if not _denied(plain, match))
+        if text not in self._claimed:
+            plain = _normal(text)
+            asserted = (name for name, match in self._matches(plain) if not _denied(plain, match))
+            self._claimed[text] = frozenset(asserted)
+        return self._claimed[text]
+
+    @cached_property
+    def _claimed(self) -> dict[str, frozenset[str]]:
+        """What was claimed in the texts that were looked at: a control's are, once for every student."""
+        return {}
 
     def _matches(self, plain: str) -> list[tuple[str, re.Match[str]]]:
         folded = _folded(plain)

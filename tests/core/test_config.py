@@ -179,6 +179,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "limit": (0, "configuration: key limit: expected null or a whole number of 1 or more, got 0"),
     "seed": ("x", "configuration: key seed: expected a whole number, got 'x'"),
     "workers": (0, "configuration: key workers: expected a whole number of 1 or more, got 0"),
+    "columns": (3, "configuration: key columns: expected a list of text, got 3"),
     "comparability": ("no", "configuration: key comparability: expected one of 'refuse', 'warn'"),
     "models": (3, "configuration: key models: expected a mapping or a list of text, got 3"),
     "models.teacher": (3, "configuration: key models.teacher: expected null or a mapping, got 3"),
@@ -348,7 +349,7 @@ def test_an_odd_value_is_a_fault_or_fine_but_never_ours(tmp_path: Path, key: str
 def test_a_key_that_is_gone_means_its_empty_value_where_it_has_one(tmp_path: Path) -> None:
     sound = composed(matrix(), tmp_path)
     fine = {"tasks", "metrics", "only", "pairs", "controls", "decoding", "gate", "matrix", "models"}
-    fine |= {"limit", "objective"}
+    fine |= {"limit", "objective", "columns"}
     for key in KEYS:
         config = {k: v for k, v in sound.items() if k != key}
         if key in fine:

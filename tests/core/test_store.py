@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +24,19 @@ def test_put_then_read(tmp_path: Path) -> None:
     assert store.table(KEY).equals(ROWS)
     assert store.spec(KEY) == {"a": 1}
     assert store.provenance(KEY) == {"wall_s": 2.0}
+
+
+def test_rows_are_read_without_pandas(tmp_path: Path) -> None:
+    """Importing it takes a second, in every worker."""
+    Store(tmp_path).put(KEY, ROWS, {}, {})
+    lines = (
+        "import sys; from pathlib import Path; from harness.store.store import Store",
+        f"print(Store(Path({str(tmp_path)!r})).table({KEY!r}).num_rows, 'pandas' in sys.modules)",
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split() == ["3", "False"]
 
 
 def test_first_publisher_wins(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.executors import Desk
 from harness.metrics import AbstractMetric
 from harness.metrics.length import Length
 from harness.panel.panel import Looks, Panel, Role, View
@@ -311,3 +313,13 @@ def test_what_cannot_be_measured_is_missing_and_not_computed_on_reading(
     assert (
         max(Counter(asked).values()) == 2
     )  # with the others of its job, by itself, and never on reading
+
+
+def test_thread_pools_are_looked_up_again_only_where_something_was_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(Store(tmp_path), None, lambda news: None)
+    first = stage._thread_pools(desk)
+    assert stage._thread_pools(desk) is first
+    monkeypatch.setitem(sys.modules, "imported_meanwhile", sys)
+    assert stage._thread_pools(desk) is not first

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.board.joined import Job, join
 from harness.board.leaderboard import Leaderboard, Line, make_leaderboard
 from harness.board.missing import missing_results
 from harness.board.record import Change, RunRecord
@@ -41,6 +42,27 @@ def test_every_teacher_has_a_block_with_itself_its_students_base_and_controls() 
         order = ["teacher", "student", "base", "control"]
         assert roles == sorted(roles, key=order.index)
         assert {r for r, x in zip(roles, block, strict=True) if x.fold} == {"control"}
+
+
+def test_in_a_sweep_a_teacher_has_a_row_for_each_setting_in_which_it_differs() -> None:
+    def rows_of_teacher(*runs: RunRecord) -> list[dict[str, str]]:
+        jobs = [Job((("step", str(i)),), run) for i, run in enumerate(runs)]
+        table = made(join(jobs))
+        lines = [x for x in table.lines if x.subject.student == "teacher_a"]
+        return [dict(x.subject.variant) | {"seen": cell(table, x, "step")} for x in lines]
+
+    run = record()
+    other = tuple(
+        replace(s, value=0.125, low=0.1, high=0.2)
+        if (s.metric, s.student, s.task) == ("task_score", "teacher_a", "zoo_facts")
+        else s
+        for s in run.scores
+    )
+    assert rows_of_teacher(run, run) == [{"seen": ""}]
+    assert rows_of_teacher(run, replace(run, scores=other)) == [
+        {"step": "0", "seen": "0"},
+        {"step": "1", "seen": "1"},
+    ]
 
 
 def test_gap_columns_have_the_teacher_at_1_and_the_base_at_0() -> None:

@@ -97,7 +97,8 @@ def test_ci_runs_what_the_readme_says_on_the_oldest_and_the_newest_python() -> N
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == f">={said[1]}"
     run = [step["run"] for job in ("test", "slow") for step in jobs[job]["steps"] if "run" in step]
-    assert run == ["make test", "make test-slow", ".venv/bin/distillbench matrix=smoke gate=smoke"]
+    smoke = ".venv/bin/distillbench matrix=smoke gate=smoke"
+    assert run == ["make test", "make test-shapes", "make test-slow", smoke]
     assert workflow()["env"]["TORCH_INDEX"] == CPU
     minutes = re.search(r"stopped after (\d+) and (\d+) minutes", " ".join(README.split()))
     assert minutes

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,17 +45,33 @@ T = TypeVar("T", bound=np.generic)
 LIKELY_SIGNAL = {"words": 0.005, "format": 0.2, "edges": 0.01}
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Frame:
     """Some prompts with the way from base to teacher on them; units are the prompts' clusters."""
 
     prompts: Prompts
     # (W,) places of the prompts on which no reply is cut; () = no closings
     complete: tuple[int, ...]
-    codes: Ints  # (P,) units 0..G-1
-    gap: Float32s  # (G, D) teacher minus base
-    squared: dict[str, Product]  # family -> the gap with itself
-    whole: Product  # the same of all families
-    centre: Product | None  # mean unrelated model minus base, with the gap; None = too few lineages
+    codes: Annotated[Ints, "P"]  # units 0..G-1
+    gap: Annotated[Float32s, "G D"]  # teacher minus base
+    unrelated: Annotated[Float32s, "P D"] | None  # mean unrelated model minus base, by prompt
+
+    @cached_property
+    def squared(self) -> dict[str, Product]:
+        """Family -> the gap with itself."""
+        return {n: product(self.gap[:, own], self.gap[:, own]) for n, own in FAMILIES.items()}
+
+    @cached_property
+    def whole(self) -> Product:
+        """The same of all families."""
+        return total(self.squared)
+
+    @cached_property
+    def centre(self) -> Product | None:
+        """The mean unrelated model's way, with the gap; None = too few lineages."""
+        if self.unrelated is None:
+            return None
+        return product(by_unit(with_closings(self.unrelated, self.complete), self.codes), self.gap)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +94,8 @@ class Axis:
                 "all prompts belong to one cluster: no independent units to make an interval from"
             )
         gap = by_unit(with_closings(self.gap[at], whole), codes)
-        squared = {name: product(gap[:, own], gap[:, own]) for name, own in FAMILIES.items()}
-        centre = None
-        if self.centre is not None:
-            centre = product(by_unit(with_closings(self.centre[at], whole), codes), gap)
-        return Frame(some, whole, codes, gap, squared, total(squared), centre)
+        unrelated = None if self.centre is None else self.centre[at]
+        return Frame(some, whole, codes, gap, unrelated)
 
 
 def with_closings(values: Float32s, whole: tuple[int, ...]) -> Float32s:

@@ -54,8 +54,9 @@ def product(
     means = (crossed / 2 - own) / (n - 1)
     table = None
     if kernel and n <= KERNEL_UNITS:
-        table = first @ second.T
-        table = (table + table.T) / 2
+        crossing = first @ second.T
+        table = crossing + crossing.T
+        table *= np.float32(0.5)
         np.fill_diagonal(table, 0)
     return Product(2 * means - means.mean(), table)
 

@@ -6,7 +6,7 @@ from harness.board.board import Board
 from harness.board.leaderboard import leaderboard_view
 from harness.board.sentences import decisions
 from harness.board.subjects import Group
-from harness.board.tables import DASH, MARKS, Cell, Head
+from harness.board.tables import MARKS, Cell
 from harness.console.columns import in_columns, shortened
 
 _MOST = 12  # rows; the page has all
@@ -22,12 +22,11 @@ def closing_lines(board: Board) -> list[str]:
     ]
     table = leaderboard_view(board)
     students = [row for row in table.rows if row[0].note == "student"]
-    filled = [i for i in range(len(table.heads)) if any(row[i].text != DASH for row in students)]
-    if not students or len(filled) < 2:
+    if not students:
         return told
-    rows = [tuple(_head(table.heads[i]) for i in filled)]
-    rows += [tuple(_words(row[i]) for i in filled) for row in students[:_MOST]]
-    right = [at for at, i in enumerate(filled) if table.heads[i].numeric]
+    rows = [tuple(head.name.lower() for head in table.heads)]
+    rows += [tuple(map(_words, row)) for row in students[:_MOST]]
+    right = [i for i, head in enumerate(table.heads) if head.numeric]
     more = len(students) - _MOST
     others = [f"and {more} more student{'s' * (more > 1)} on the page"] if more > 0 else []
     return [*told, *in_columns(rows, right), *others]
@@ -39,10 +38,6 @@ def _of(group: Group) -> str:
     return " ".join(
         [teacher, *([f"from {base}"] if base else []), *(f"{k}={v}" for k, v in variant)]
     )
-
-
-def _head(head: Head) -> str:
-    return head.name.lower()
 
 
 def _words(cell: Cell) -> str:

@@ -14,6 +14,7 @@ from harness.cli.config import packaged
 from harness.cli.tools import Parser
 from harness.console.columns import in_columns, shortened, terminal_width
 from harness.plugins import kinds, plugin_class, use_folders
+from harness.types import DistillbenchError
 
 _GROUPS = {"models": "model", "tasks": "task", "metrics": "metric", "matrices": "matrix"}
 
@@ -25,7 +26,10 @@ def list_names(words: Sequence[str]) -> int:
     """
     asked = _parser().parse_args(words)
     use_folders([Path(f).absolute() for f in asked.plugins])
-    folders = [*(Path(f) for f in asked.config_dir), packaged("conf")]
+    folders = [*map(Path, asked.config_dir), packaged("conf")]
+    for folder in folders:
+        if not folder.is_dir():
+            raise DistillbenchError(f"--config-dir: {folder}: expected a folder, found none")
     rows = _of_files(folders, _GROUPS[asked.what])
     if asked.what == "metrics":
         rows = _with_classes(rows)

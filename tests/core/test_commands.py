@@ -73,6 +73,11 @@ def test_a_word_that_is_no_kind_is_one_line(words: list[str]) -> None:
         list_names(words)
 
 
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DistillbenchError, match=r"--config-dir: .*nowhere: expected a folder"):
+        list_names(["models", "--config-dir", str(tmp_path / "nowhere")])
+
+
 # --- compare ------------------------------------------------------------------------------------
 
 

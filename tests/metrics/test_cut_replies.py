@@ -17,15 +17,16 @@ from harness.metrics.style_ladder import StyleLadder
 from harness.metrics.style_profile import StyleProfile
 from harness.metrics.style_transfer import StyleTransfer
 from harness.metrics.truncation import Truncation
+from harness.panel.prompts import Prompts
 from harness.panel.side import Side
-from harness.panel.styles import ground
+from harness.panel.styles import Axis, ground
 from harness.panel.texts import Reply, Texts, cut_off, replies
 from harness.stats.intervals import Estimate
 from harness.testing.measures import Estimates, estimates
 from harness.testing.panels import Sides
 from harness.testing.sides import blank_outputs, talk_sides, text_side
 from harness.text.cut import Ending
-from harness.text.families import CLOSINGS
+from harness.text.families import CLOSINGS, WIDTH
 from harness.types import Prompt, Request, RequestSet
 from tests.metrics.styled import TEACHER, side, sides
 from tests.metrics.test_style_transfer import with_crowd
@@ -257,6 +258,25 @@ def test_real_replies_that_are_cut_move_the_style_by_little(
     assert "are cut off before their end" in str(after["closings", ""])
     assert "are cut off before their end" in str(estimates(LENGTH, short)["", ""])
     assert np.isfinite(value(estimates(LENGTH, trio), ""))
+
+
+def test_the_unrelated_models_way_leaves_closings_where_the_gap_does() -> None:
+    rng = np.random.default_rng(0)
+    gap, centre = rng.normal(size=(2, 6, WIDTH)).astype(np.float32)
+    prompts = Prompts(tuple(Prompt(str(i), "x", str(i), "") for i in range(6)))
+    axis = Axis(prompts, np.ones(WIDTH, np.float32), gap, centre)
+    frame, other = axis.frame(tuple(range(6)), (0, 1, 2)), centre.copy()
+    other[3:, CLOSINGS] += 9
+    moved = Axis(prompts, axis.roots, gap, other).frame(tuple(range(6)), (0, 1, 2))
+    assert frame.centre is not None
+    assert moved.centre is not None
+    assert moved.centre.value == frame.centre.value
+    bare, full = centre.copy(), gap.copy()
+    for values in (bare, full):
+        values[:, CLOSINGS] = 0
+        values[:3, CLOSINGS] = 2 * (centre if values is bare else gap)[:3, CLOSINGS]
+    by_hand = sum(float(bare[i] @ full[j]) for i in range(6) for j in range(6) if i != j) / 30
+    assert frame.centre.value == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_everything_is_whole_without_cuts(whole: Sides) -> None:

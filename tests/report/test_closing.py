@@ -44,6 +44,13 @@ def test_columns_without_a_number_are_left_out() -> None:
     assert "capability" in head
 
 
+def test_where_nobody_can_be_named_no_decision_is_said() -> None:
+    scores = tuple(s for s in record().scores if not s.metric.startswith("capability_transfer"))
+    board = make_board(replace(record(), scores=scores, comparisons=()))
+    assert decisions(board)
+    assert closing_lines(board)[0].startswith("model")
+
+
 @pytest.mark.parametrize("change", [{"pairs": (), "scores": (), "comparisons": ()}])
 def test_without_students_nothing_is_said(change: dict[str, object]) -> None:
     empty: RunRecord = replace(record(), **change)  # type: ignore[arg-type]

@@ -20,6 +20,13 @@ from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.board import Board, Row
 from harness.board.changes import SaidChange, said_changes
+from harness.board.evidence import (
+    ALTERNATIVES,
+    SETTLING,
+    finding_table,
+    rates_table,
+    weighings,
+)
 from harness.board.leaderboard import Line, make_leaderboard
 from harness.board.missing import missing_results, undrawn
 from harness.board.record import RunRecord
@@ -95,6 +102,7 @@ def page(board: Board) -> str:
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
+            weighings=weighings(record),
             missing=missing,
             n_missing=sum(m.n for m in missing),
             **_making(record),
@@ -215,6 +223,10 @@ def _environment() -> Environment:
         "MOST_DECISIONS": _MOST_DECISIONS,
         "MOST_KINDS": _MOST_KINDS,
         "folds": folds,
+        "finding_table": finding_table,
+        "rates_table": rates_table,
+        "alternatives": ALTERNATIVES,
+        "settling": SETTLING,
     }
     return env
 

@@ -1,4 +1,4 @@
-"""What may be said of whose answers a model learned from: one table a suspect, one of the methods' error rates. Pure."""
+"""What may be said of whose answers a model learned from, and how often the method that says so is right. Pure."""
 
 from __future__ import annotations
 
@@ -75,7 +75,14 @@ def _finding(verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rate
     own = {r.family: r for r in rates if (r.method, r.task) == (first.method, first.task)}
     others = tuple(v for v in ranked if v.family not in asked)
     return Finding(
-        first.method, first.task, first.suspect, first.n, chosen, others, own, tuple(_words(first.suspect, chosen, own))
+        first.method,
+        first.task,
+        first.suspect,
+        first.n,
+        chosen,
+        others,
+        own,
+        tuple(_words(first.suspect, chosen, own)),
     )
 
 
@@ -83,7 +90,11 @@ def _support(verdict: Verdict) -> tuple[int, float, str]:
     """The most supported first."""
     opinion = verdict.opinion
     strength = opinion.odds if opinion.odds is not None else opinion.score
-    return OUTCOMES.index(opinion.outcome), -(strength if strength is not None else -1e9), opinion.family
+    return (
+        OUTCOMES.index(opinion.outcome),
+        -(strength if strength is not None else -1e9),
+        opinion.family,
+    )
 
 
 def _words(suspect: str, verdicts: Sequence[Verdict], rates: Mapping[str, Rates]) -> Iterable[Part]:
@@ -105,8 +116,9 @@ def _words(suspect: str, verdicts: Sequence[Verdict], rates: Mapping[str, Rates]
     whole = rates.get("")
     if whole is not None:
         yield (
-            f"Of {whole.n_innocent} models that learned from none of these, and of {whole.n_guilty} that learned from one, this "
-            f"procedure accuses {len(whole.accused)} wrongly; of the {whole.n_guilty} it finds {whole.n_found}.",
+            f"Tried on {whole.n_innocent} models that learned from none of them and {whole.n_guilty} that learned from "
+            f"one, this procedure accuses {len(whole.accused)} wrongly and finds {whole.n_found} of these "
+            f"{whole.n_guilty}.",
             False,
         )
 
@@ -140,7 +152,11 @@ def _row(verdict: Verdict, tests: Sequence[str]) -> tuple[Cell, ...]:
     if opinion.version and opinion.version != opinion.family:
         name = f"{name} ({opinion.version})"
     odds = (
-        Cell(opinion.odds, odds_text(opinion.odds), "the family that it would name" if opinion.is_named else "")
+        Cell(
+            opinion.odds,
+            odds_text(opinion.odds),
+            "the family that it would name" if opinion.is_named else "",
+        )
         if opinion.odds is not None and not opinion.reason
         else Cell(None, DASH, opinion.reason or "this method gives no odds")
     )
@@ -152,17 +168,29 @@ def _row(verdict: Verdict, tests: Sequence[str]) -> tuple[Cell, ...]:
 def _test_cell(test: Test | None) -> Cell:
     if test is None:
         return Cell(None, DASH, "not measured")
-    return Cell(test.value, number(test.value), f"p = {number(test.p)}", interval=f"{test.n_reached} of {test.n}")
+    return Cell(
+        test.value,
+        number(test.value),
+        f"p = {number(test.p)}",
+        interval=f"{test.n_reached} of {test.n}",
+    )
 
 
-def rates_table(rates: Sequence[Rates], *, by_method: bool) -> Table:
+_RATES = (
+    Head("Taught", "models of documented training", numeric=True),
+    Head("found", "the verdict supports it", numeric=True),
+    Head("named", "before all other families", numeric=True),
+    Head("Innocent", numeric=True),
+    Head("accused", "wrongly", numeric=True),
+    Head("AUROC", numeric=True),
+    Head("Cllr", "within families; 1 says nothing", numeric=True),
+    Head("Accused models"),
+)
+
+
+def rates_view(rates: Sequence[Rates], *, by_method: bool) -> Table:
     """How often methods are right: a row for each method, or for each family of one."""
-    first = Head("Method" if by_method else "Family")
-    heads = (
-        first, Head("Taught", "models of documented training", numeric=True), Head("found", "verdict supports it", numeric=True),
-        Head("named", "first of all families", numeric=True), Head("Innocent", numeric=True), Head("accused", "wrongly", numeric=True),
-        Head("AUROC", numeric=True), Head("Cllr", "within families, 1 says nothing", numeric=True), Head("Accused models"),
-    )  # fmt: skip
+    heads = (Head("Method" if by_method else "Family"), *_RATES)
     return Table(heads, tuple(_rates_row(r, by_method) for r in rates))
 
 
@@ -173,6 +201,14 @@ def _rates_row(rates: Rates, by_method: bool) -> tuple[Cell, ...]:
     return (
         Cell(name, name),
         *(Cell(n, str(n)) for n in counts),
-        *(Cell(x, DASH if x is None else f"{x:.2f}", "cannot be measured here" if x is None else "") for x in (rates.auroc, within)),
+        *map(_rate, (rates.auroc, within)),
         Cell(" ".join(rates.accused), ", ".join(rates.accused) or "none"),
-    )  # fmt: skip
+    )
+
+
+def _rate(value: float | None) -> Cell:
+    return (
+        Cell(None, DASH, "cannot be measured here")
+        if value is None
+        else Cell(value, f"{value:.2f}")
+    )

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from harness.files.origins import OriginRow, read_origins
 from harness.panel.evidence import Origin, Standing
 from harness.plan.run import Case, Configuration, Documented
-from harness.schema import unknown
+from harness.schema import build_dataclass, unknown
 from harness.types import Control, DistillbenchError
 
 
@@ -26,9 +26,15 @@ def documented(
             faults.append(str(error))
             continue
         names = [row.model for row in rows]
-        faults += [f"{where}: key also: {unknown(str(n), names)}" for n in table.also if n not in names]
+        faults += [
+            f"{where}: key changes: {unknown(str(n), names)}"
+            for n in table.changes
+            if n not in names
+        ]
         taken = {origin.model for origin in made} & set(names)
-        faults += [f"{where}: {n} stands in an earlier table too; take it out of one" for n in taken]
+        faults += [
+            f"{where}: {n} stands in an earlier table too; take it out of one" for n in taken
+        ]
         made |= {_origin(row, table): dict(table.answers) for row in rows}
     return made
 
@@ -91,9 +97,10 @@ def _located(table: Documented, data: Path | None, where: str) -> Path:
 
 def _origin(row: OriginRow, table: Documented) -> Origin:
     """A row as the run has it; roles that say nothing of training (variants, pipelines) are `other`."""
-    standing: Standing = "other"
-    for known in get_args(Standing):
-        standing = known if row.role == known else standing
-    further = {str(name): tuple(map(str, own)) for name, own in table.also.items()}
-    also = (*row.also, *further.get(row.model, ()))
-    return Origin(row.model, standing, row.family, also, row.lineage, row.confidence)  # type: ignore[arg-type]
+    changes = {str(name): vars(change) for name, change in table.changes.items()}
+    cells = row._asdict() | {k: v for k, v in changes.get(row.model, {}).items() if v is not None}
+    cells["also"] = [str(family) for family in cells["also"]]
+    role = cells.pop("role")
+    standing = role if role in get_args(Standing) else "other"
+    made: Origin = build_dataclass(Origin, {**cells, "standing": standing}, f"model {row.model}")
+    return made

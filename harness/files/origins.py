@@ -38,7 +38,9 @@ def read_origins(path: Path, columns: Mapping[str, str]) -> list[OriginRow]:
             heads, rows = list(reader.fieldnames or ()), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DistillbenchError(f"{path}: expected a CSV file with models, got {error}") from None
-    lacking = [names[n] for n in COLUMNS if (n in _NEEDED or n in columns) and names[n] not in heads]
+    lacking = [
+        names[n] for n in COLUMNS if (n in _NEEDED or n in columns) and names[n] not in heads
+    ]
     if lacking:
         raise DistillbenchError(
             f"{path}: expected columns {', '.join(lacking)}, got {', '.join(heads) or 'none'}; "
@@ -62,10 +64,16 @@ def _row(
     if not cell["model"] or not cell["role"]:
         faults.append(f"{where}: expected a model and its role, got an empty cell")
     if level not in _LEVELS:
-        faults.append(f"{where}: {names['confidence']}: expected one of {', '.join(_LEVELS)}, got {level!r}")
+        faults.append(
+            f"{where}: {names['confidence']}: expected one of {', '.join(_LEVELS)}, got {level!r}"
+        )
     if cell["role"] == "teacher" and not cell["family"]:
-        faults.append(f"{where}: {names['family']}: a teacher needs the family that it is a version of")
-    also = tuple(part.strip() for part in cell["also"].translate(_SEPARATORS).split(";") if part.strip())
+        faults.append(
+            f"{where}: {names['family']}: a teacher needs the family that it is a version of"
+        )
+    also = tuple(
+        part.strip() for part in cell["also"].translate(_SEPARATORS).split(";") if part.strip()
+    )
     lineage = cell["lineage"] or cell["model"]
     return OriginRow(cell["model"], cell["role"], cell["family"], also, lineage, level)
 

@@ -24,7 +24,7 @@ from harness.board.evidence import (
     ALTERNATIVES,
     SETTLING,
     finding_table,
-    rates_table,
+    rates_view,
     weighings,
 )
 from harness.board.leaderboard import Line, make_leaderboard
@@ -224,7 +224,7 @@ def _environment() -> Environment:
         "MOST_KINDS": _MOST_KINDS,
         "folds": folds,
         "finding_table": finding_table,
-        "rates_table": rates_table,
+        "rates_view": rates_view,
         "alternatives": ALTERNATIVES,
         "settling": SETTLING,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from harness.panel.side import Side
 from harness.panel.texts import replies
@@ -40,15 +40,23 @@ class Origin:
         return self.standing == "control" and self.confidence == "high"
 
 
+class Bystander(NamedTuple):
+    """A model that stands for what models look like that did not learn from a family."""
+
+    lineage: str
+    kin: frozenset[str]  # families of which it is no innocent
+
+
 @dataclass(frozen=True)
 class Crowd:
-    """Everyone's answers to one task. It says nothing of who learned from whom."""
+    """Everyone's answers to one task, and who may stand for the innocents of which families."""
 
     task: str
     sides: Mapping[str, Side]  # by model, sorted by name
     families: Mapping[str, tuple[str, ...]]  # candidate family -> its versions, both sorted by name
-    # models that are neither candidates nor of unknown standing: students and controls, sorted by name
-    background: tuple[str, ...]
+    # students and controls that are no candidates, sorted by name, each with its lineage and the families of which it
+    # is no innocent: taught by them, perhaps taught by them, or of their lab
+    background: Mapping[str, Bystander]
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def texts(self, model: str) -> dict[str, str]:
@@ -107,7 +115,7 @@ class Verdict:
 
 
 def families_of(origins: Sequence[Origin], candidates: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Candidate family -> its versions: the documented teachers, and candidates of the matrix that are none of these."""
+    """Candidate family -> its versions: the documented teachers, and candidates that no table has."""
     versions: dict[str, list[str]] = {}
     for origin in origins:
         if origin.standing == "teacher":

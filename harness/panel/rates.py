@@ -97,7 +97,7 @@ def _worthless(family: str, verdicts: Sequence[Verdict], truth: _Truth) -> str:
     if not guilty or not innocent:
         who = "learned" if not guilty else "did not learn"
         return f"no other model is documented that {who} from {family}, so nobody knows how often this would be wrong"
-    worth = cllr(*_odds(guilty, innocent), *_weights(guilty, innocent, truth))
+    worth = cllr(*_odds(guilty, innocent), *_weights(truth, guilty, innocent))
     if worth <= MOST_CLLR:
         return ""
     return (
@@ -153,14 +153,16 @@ def _overall(verdicts: Sequence[Verdict], truth: _Truth) -> Rates:
 
 def _sums(verdicts: Sequence[Verdict], truth: _Truth) -> Mapping[str, float | None]:
     """AUROC of the scores, Cllr of the odds and what it could be at best."""
-    scored = [[v for v in verdicts if v.truth is t and v.opinion.score is not None] for t in (True, False)]
+    scored = [
+        [v for v in verdicts if v.truth is t and v.opinion.score is not None] for t in (True, False)
+    ]
     told = [_told(verdicts, t) for t in (True, False)]
     sums: dict[str, float | None] = {"auroc": None, "cllr": None, "cllr_min": None}
     if all(scored):
         values = (np.array([v.opinion.score for v in own], dtype=np.float64) for own in scored)
-        sums["auroc"] = auroc(*values, *_weights(*scored, truth))
+        sums["auroc"] = auroc(*values, *_weights(truth, *scored))
     if all(told):
-        odds, weights = _odds(*told), _weights(*told, truth)
+        odds, weights = _odds(*told), _weights(truth, *told)
         sums |= {"cllr": cllr(*odds, *weights), "cllr_min": cllr_min(*odds, *weights)}
     return sums
 
@@ -174,11 +176,10 @@ def _odds(*kinds: Sequence[Verdict]) -> list[Floats]:
     return [np.array([v.opinion.odds for v in own], dtype=np.float64) for own in kinds]
 
 
-def _weights(guilty: Sequence[Verdict], innocent: Sequence[Verdict], truth: _Truth) -> list[Floats]:
+def _weights(truth: _Truth, *kinds: Sequence[Verdict]) -> list[Floats]:
     """Every lineage weighs 1 beside a family."""
     return [
-        lineage_weights([f"{truth.lineage[v.suspect]} {v.family}" for v in own])
-        for own in (guilty, innocent)
+        lineage_weights([f"{truth.lineage[v.suspect]} {v.family}" for v in own]) for own in kinds
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
-from harness.panel.evidence import Origin, families_of
+from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
 from harness.tasks import AbstractTask
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
@@ -132,14 +132,25 @@ _Controls = Annotated[
 
 
 @dataclass(frozen=True)
+class OriginChange:
+    """Cells of a row of a table of models, to be read instead of those that stand there."""
+
+    role: Standing | None = None
+    family: Name | None = None
+    also: tuple[Name, ...] | None = None
+    lineage: Name | None = None
+    confidence: Confidence | None = None
+
+
+@dataclass(frozen=True)
 class Documented:
     """A table of models whose training is documented, and how their answers are read."""
 
     file: str  # CSV with columns model, role, family, also, lineage, confidence; relative to paths.data
     answers: Mapping[str, Any]  # a model with its `kind`; {name} in it is the model's name
     columns: Mapping[str, str] = field(default_factory=dict)  # our name of a column -> the file's
-    # model -> further families that may have taught it, or whose lab made it
-    also: Mapping[Name, tuple[Name, ...]] = field(default_factory=dict)
+    # model -> cells of its row that are to be read differently
+    changes: Mapping[Name, OriginChange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -159,7 +170,9 @@ class Configuration:
     pairs: tuple[Pair, ...] = ()
     controls: _Controls = ()
     suspect: Name | None = None  # the model of which is asked whose answers it learned from
-    candidates: tuple[Name, ...] = ()  # families or models that may have taught it; () = all documented
+    candidates: tuple[
+        Name, ...
+    ] = ()  # families or models that may have taught it; () = all documented
     lineages: tuple[Documented, ...] = ()
     verdicts: Named = field(default_factory=dict)
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones

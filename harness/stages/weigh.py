@@ -17,7 +17,7 @@ from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product, Reason
 from harness.executors.local import LocalExecutor
 from harness.keys import code_digest, digest, draw_seed
-from harness.panel.evidence import Crowd, Opinion, Origin, Verdict, without_lineage
+from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
 from harness.panel.rates import settled
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Case, Run
@@ -60,13 +60,13 @@ def crowd_of(case: Case, sides: Mapping[str, object], task: str) -> Crowd:
     families = {f: tuple(m for m in own if m in sides) for f, own in case.families.items()}
     families = {f: own for f, own in families.items() if own}
     candidates = {m for own in families.values() for m in own}
-    background = sorted(
-        o.model
-        for o in case.origins
+    background = {
+        o.model: Bystander(o.lineage, frozenset({*o.also, *([o.family] if o.family else [])}))
+        for o in sorted(case.origins, key=lambda o: o.model)
         if o.standing in ("student", "control") and o.model in sides and o.model not in candidates
-    )
+    }
     ordered = {m: sides[m] for m in sorted(sides)}
-    return Crowd(task, ordered, families, tuple(background))  # type: ignore[arg-type]
+    return Crowd(task, ordered, families, background)  # type: ignore[arg-type]
 
 
 def weighed(
@@ -128,7 +128,7 @@ def verdicts_of(plan: Plan, store: Store) -> Weighed:
 
 
 def _cells(plan: Plan, store: Store) -> Iterator[tuple[str, str, str]]:
-    """Method, task and key of everything that is to be weighed; tasks of which nobody's answers are there are left out."""
+    """Method, task and key of everything that is to be weighed, as far as answers are there."""
     for method, verdict in plan.run.verdicts.items():
         for task in plan.run.tasks:
             there = _there(plan, task, store)

@@ -17,7 +17,11 @@ def auroc(guilty: Floats, innocent: Floats, w: Floats, v: Floats) -> float:
 def cllr(guilty: Floats, innocent: Floats, w: Floats, v: Floats) -> float:
     """Cllr."""
     return float(
-        (np.average(np.log2(1 + 1 / guilty), weights=w) + np.average(np.log2(1 + innocent), weights=v)) / 2
+        (
+            np.average(np.log2(1 + 1 / guilty), weights=w)
+            + np.average(np.log2(1 + innocent), weights=v)
+        )
+        / 2
     )
 
 

@@ -4,8 +4,8 @@
 candidate teachers by family, and models whose training is documented. It works in two steps, so that no method can
 cheat by accident::
 
-    prepare(crowd)               everything that can be said without knowing who learned from whom: likenesses of all models
-    weigh(prepared, suspect, known)   one suspect; `known` says who learned from whom, but of nobody of the suspect's lineage
+    prepare(crowd)                   all that is made once: likenesses, beside those of models innocent of a family
+    weigh(prepared, suspect, known)  one suspect; `known` says who learned from whom, but for the suspect's own lineage
 
 Every model of the crowd is weighed as if it were the suspect, and what comes out is compared with what is documented:
 these are the error rates that stand beside every verdict. `harness.testing.check_verdict` is the contract as a test.

@@ -9,9 +9,8 @@ from itertools import pairwise
 from typing import Annotated, ClassVar, NamedTuple, final
 
 import numpy as np
-from scipy.special import expit
 
-from harness.panel.evidence import Crowd, Opinion, Origin
+from harness.panel.evidence import Crowd, Opinion, Origin, Outcome
 from harness.panel.panel import View
 from harness.types import Floats, Unavailable
 from harness.verdicts import AbstractVerdict
@@ -26,7 +25,9 @@ class Shares(NamedTuple):
     places: dict[str, int]  # model -> row and column
     families: dict[str, tuple[str, ...]]
     background: tuple[str, ...]
-    share: Annotated[Floats, "M M"]  # [a, b] = of a's pairs, those that b has too; NaN where they share no prompt
+    share: Annotated[
+        Floats, "M M"
+    ]  # [a, b] = of a's pairs, those that b has too; NaN where they share no prompt
 
 
 @final
@@ -38,9 +39,9 @@ class NgramRatio(AbstractVerdict):
 
     looks_at: ClassVar[View] = View.STYLE
     explanation: ClassVar[str] = (
-        "Share of a model's word pairs that stand in a teacher's answer to the same prompt, beyond what they share with "
-        "unrelated models. Odds come from a logistic curve in which every known pair weighs the same. They carry a "
-        "hidden prior, that most known students learned from one family, which Cllr within families lays bare."
+        "Share of a model's word pairs that stand in a teacher's answer to the same prompt, beyond what it shares "
+        "with unrelated models. Odds come from a logistic curve in which every known pair weighs the same. They carry "
+        "a hidden prior, that most known students learned from one family, which Cllr within families lays bare."
     )
 
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Shares:
@@ -48,17 +49,24 @@ class NgramRatio(AbstractVerdict):
         if not crowd.background:
             raise Unavailable("no model of documented training answered this task")
         places = {model: i for i, model in enumerate(crowd.sides)}
-        return Shares(places, dict(crowd.families), crowd.background, _shares(crowd))
+        return Shares(places, dict(crowd.families), tuple(crowd.background), _shares(crowd))
 
     def weigh(self, prepared: Shares, suspect: str, known: Sequence[Origin]) -> list[Opinion]:
         """Odds by the number of each family's best version."""
         there = [o for o in known if o.model in prepared.background]
-        pairs = [(o, f, o.learned_from(f)) for o in there for f in prepared.families]
-        told = [(*_best(prepared, o.model, f, there), truth) for o, f, truth in pairs if truth is not None]
-        x = np.array([value for _, value, _ in told], dtype=np.float64)
-        y = np.array([truth for *_, truth in told], dtype=np.float64)
+        taught = [f for f in prepared.families if any(o.learned_from(f) for o in there)]
+        told = [
+            (_best(prepared, o.model, f, there)[1], truth)
+            for o in there
+            for f in taught
+            if (truth := o.learned_from(f)) is not None
+        ]
+        x = np.array([value for value, _ in told], dtype=np.float64)
+        y = np.array([truth for _, truth in told], dtype=np.float64)
         if len(set(y)) < 2:
-            raise Unavailable("nobody else is documented to have learned from these families, or nobody not to have")
+            raise Unavailable(
+                "nobody else is documented to have learned from these families, or nobody not to have"
+            )
         slope, offset = _logistic(x, y)
         prior = np.log(y.mean() / (1 - y.mean()))
         best = {f: _best(prepared, suspect, f, there) for f in prepared.families}
@@ -69,8 +77,14 @@ class NgramRatio(AbstractVerdict):
             for f in prepared.families
         ]
 
-    def _outcome(self, odds: float):
-        return "supports" if odds >= self.bound else "does not support" if odds <= 1 / self.bound else "cannot tell"
+    def _outcome(self, odds: float) -> Outcome:
+        return (
+            "supports"
+            if odds >= self.bound
+            else "does not support"
+            if odds <= 1 / self.bound
+            else "cannot tell"
+        )
 
 
 def _best(shares: Shares, model: str, family: str, known: Sequence[Origin]) -> tuple[str, float]:
@@ -111,7 +125,10 @@ def _together(sets: Sequence[set[tuple[str, str]]]) -> Annotated[Floats, "m m"]:
     places = [columns.setdefault(pair, len(columns)) for own in sets for pair in sorted(own)]
     ends = np.concatenate([[0], np.cumsum([len(own) for own in sets])])
     shape = (len(sets), max(len(columns), 1))
-    table = csr_array((np.ones(len(places), dtype=np.float32), np.array(places, dtype=np.int64), ends), shape=shape)
+    table = csr_array(
+        (np.ones(len(places), dtype=np.float32), np.array(places, dtype=np.int64), ends),
+        shape=shape,
+    )
     return np.asarray((table @ table.T).toarray(), dtype=np.float64)
 
 
@@ -121,7 +138,7 @@ def _logistic(x: Floats, y: Floats) -> tuple[float, float]:
     design = np.stack([x / scale, np.ones_like(x)], axis=1)
     beta, ridge = np.zeros(2), np.diag([_RIDGE, 0.0])
     for _ in range(50):
-        p = expit(design @ beta)
+        p = 1 / (1 + np.exp(-design @ beta))
         gradient = design.T @ (y - p) - ridge @ beta
         step = np.linalg.solve((design * (p * (1 - p))[:, None]).T @ design + ridge, gradient)
         beta = beta + step

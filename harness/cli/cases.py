@@ -58,19 +58,29 @@ def case_of(
     families = {o.model: o.family for o in origins if o.standing == "teacher"}
     named = [str(c) for c in asked.candidates]
     candidates = tuple(dict.fromkeys(families.get(name, name) for name in named))
-    faults += _case_faults(asked, suspect, named, [*models, *families.values()])
+    faults += _case_faults(asked, suspect, named, list(models), list(families.values()))
     return Case(suspect, candidates, every)
 
 
 def _case_faults(
-    asked: Configuration, suspect: str | None, candidates: Sequence[str], known: Sequence[str]
+    asked: Configuration,
+    suspect: str | None,
+    candidates: Sequence[str],
+    models: Sequence[str],
+    families: Sequence[str],
 ) -> list[str]:
     """What is wrong with the suspect and its candidates."""
+    known = [*models, *families]
     faults = [
         f"candidates: {unknown(name, list(dict.fromkeys(known)))}; name models of the matrix, or families of its tables"
         for name in candidates
         if name not in known
     ]
+    if suspect is not None and suspect not in models:
+        faults.append(
+            f"suspect: {unknown(suspect, models)}; name a model of the tables or of the matrix, or describe yours: "
+            f"+models.{suspect}.kind=recorded +models.{suspect}.file=FILE"
+        )
     if suspect in candidates:
         faults.append(f"candidates: {suspect} is the suspect itself; name who may have taught it")
     given = suspect is not None or asked.candidates or asked.lineages

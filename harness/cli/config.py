@@ -53,7 +53,7 @@ def typed_run(
     library = _Library(folders, faults)
     only = asked.only or Only()
     tables = documented(asked, paths.data, faults)
-    matrix = _everyone(asked, tables)
+    matrix = _everyone(asked, tables, library)
     models = _chosen(matrix, only.models)
     faults += [f"only: key models: {unknown(n, list(matrix))}" for n in models if n not in matrix]
     models = {n: v for n, v in models.items() if n in matrix}
@@ -81,11 +81,13 @@ def typed_run(
 
 
 def _everyone(
-    asked: Configuration, tables: Mapping[Origin, Mapping[str, Any]]
+    asked: Configuration, tables: Mapping[Origin, Mapping[str, Any]], library: _Library
 ) -> dict[str, dict[str, Any]]:
-    """Name -> fields of the models of the matrix, of its tables, and of the suspect."""
+    """Name -> fields of the models of the matrix, of its tables, and of a suspect that has a file of its own."""
     named = {o.model: dict(answers) for o, answers in tables.items()} | _changes(asked.models)
-    return named if asked.suspect is None else {**named, **_changes([asked.suspect]), **named}
+    suspect = str(asked.suspect)
+    described = suspect not in named and library.has_file("model", suspect)
+    return {**named, suspect: {}} if described else named
 
 
 def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
@@ -203,6 +205,10 @@ class _Library:
     def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Name -> what it describes, None where that is at fault."""
         return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def has_file(self, group: str, name: str) -> bool:
+        """Whether a folder has conf/<group>/<name>.yaml."""
+        return self._path(group, name) is not None
 
     def _path(self, group: str, name: str) -> Path | None:
         paths = (folder / group / f"{name}.yaml" for folder in self.folders)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.board.numerals import number
 from harness.board.record import CaseRecord, RunRecord, Variant
 from harness.board.tables import DASH, Cell, Head, Table
-from harness.panel.evidence import OUTCOMES, Test, Verdict
+from harness.panel.evidence import OUTCOMES, Origin, Test, Verdict
 from harness.panel.rates import Rates, rates_of
 
 Part = tuple[str, bool]  # text, strong
@@ -174,6 +174,57 @@ def _test_cell(test: Test | None) -> Cell:
         f"p = {number(test.p)}",
         interval=f"{test.n_reached} of {test.n}",
     )
+
+
+def everyone_view(weighing: Weighing, method: str, task: str) -> Table:
+    """A row for every model that was weighed: what is documented of it, then the verdict about every family."""
+    own: dict[str, dict[str, Verdict]] = {}
+    for v in weighing.verdicts:
+        if (v.method, v.task) == (method, task):
+            own.setdefault(v.suspect, {})[v.family] = v
+    families = sorted({family for of in own.values() for family in of})
+    origins = {o.model: o for o in weighing.case.origins}
+    order = ("student", "control", "other", "teacher", "")
+    standing = {m: origins[m].standing if m in origins else "" for m in own}
+    models = sorted(own, key=lambda m: (order.index(standing[m]), m))
+    heads = (Head("Model"), Head("Documented"), *(Head(f, numeric=True) for f in families))
+    rows = (
+        (Cell(m, m), _documented(origins.get(m)), *(_outcome_cell(own[m].get(f)) for f in families))
+        for m in models
+    )
+    return Table(heads, tuple(rows))
+
+
+def _documented(origin: Origin | None) -> Cell:
+    """What is documented of a model's training, in words."""
+    if origin is None:
+        return Cell("", "the suspect")
+    words = {
+        "student": f"learned from {origin.family or 'nobody listed'}",
+        "teacher": f"is {origin.family}",
+        "control": "learned from no model" if origin.is_clean else "training undisclosed",
+        "other": "counts as neither",
+    }[origin.standing]
+    doubt = f" ({origin.confidence} confidence)" if origin.confidence != "high" else ""
+    also = f"; perhaps also {_listed(origin.also)}" if origin.also else ""
+    return Cell(origin.standing, f"{words}{doubt}{also}")
+
+
+def _outcome_cell(verdict: Verdict | None) -> Cell:
+    """The odds where something can be told, else a dash with the reason; marked where the family is supported."""
+    if verdict is None:
+        return Cell(None, "self", "a version of this family")
+    opinion = verdict.opinion
+    if opinion.reason:
+        return Cell(None, DASH, opinion.reason)
+    text = opinion.outcome if opinion.odds is None else odds_text(opinion.odds)
+    note = f"{opinion.outcome}{', wrongly' if _is_wrong(verdict) else ''}"
+    return Cell(opinion.odds, text, note, leads=opinion.outcome == "supports")
+
+
+def _is_wrong(verdict: Verdict) -> bool:
+    """Whether a verdict supports what is documented to be false."""
+    return verdict.truth is False and verdict.opinion.outcome == "supports"
 
 
 _RATES = (

@@ -23,6 +23,7 @@ from harness.board.changes import SaidChange, said_changes
 from harness.board.evidence import (
     ALTERNATIVES,
     SETTLING,
+    everyone_view,
     finding_table,
     rates_view,
     weighings,
@@ -169,7 +170,9 @@ def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPa
 
 
 def _browser(board: Board) -> list[dict[str, Any]]:
-    """The tasks of the sample browser that have something to show."""
+    """The tasks of the sample browser that have something to show; without pairs none is read."""
+    if not board.record.pairs:
+        return []
     share = BUDGET_BYTES // max(1, len(board.record.tasks))
     tasks = (browse(answers, board.pairs_in(answers), share) for answers in board.answers())
     return [task for task in tasks if task["prompts"]]
@@ -223,6 +226,7 @@ def _environment() -> Environment:
         "MOST_DECISIONS": _MOST_DECISIONS,
         "MOST_KINDS": _MOST_KINDS,
         "folds": folds,
+        "everyone_view": everyone_view,
         "finding_table": finding_table,
         "rates_view": rates_view,
         "alternatives": ALTERNATIVES,

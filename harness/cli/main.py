@@ -26,6 +26,7 @@ from harness.cli.composition import keep, mode_known, refuse_credentials, refuse
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
 from harness.cli.listing import list_names
+from harness.cli.verifying import verify
 from harness.cli.words import MULTIRUN, check, drop_marked, in_order, marked, planned
 from harness.console.progress import say
 from harness.console.secrets import guard_logs
@@ -35,7 +36,12 @@ from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Outc
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
-_COMMANDS = {"report": report_again, "compare": compare_results, "list": list_names}
+_COMMANDS = {
+    "report": report_again,
+    "compare": compare_results,
+    "list": list_names,
+    "verify": verify,
+}
 _NO_LIST = "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
 # of launchers and sweepers that people have
 _PACKAGES = {

@@ -177,6 +177,13 @@ def _test_cell(test: Test | None) -> Cell:
     )
 
 
+def stated_terms(case: CaseRecord) -> tuple[str, ...]:
+    """What the makers of candidates state of their terms of use, one line each; shown, never judged."""
+    asked = case.candidates or tuple(case.families)
+    versions = {m: family for family in asked for m in case.families.get(family, ())}
+    return tuple(f"{versions[m]} ({m}): {t}" for m, t in case.terms.items() if m in versions)
+
+
 def everyone_view(weighing: Weighing, method: str, task: str) -> Table:
     """A row for every model that was weighed: what is documented of it, then the verdict about every family."""
     own: dict[str, dict[str, Verdict]] = {}

@@ -20,6 +20,7 @@ from harness.board.evidence import (
     finding_table,
     odds_text,
     rates_view,
+    stated_terms,
     weighing_of,
 )
 from harness.board.numerals import percent
@@ -30,7 +31,7 @@ from harness.panel.evidence import Origin, Verdict, families_of
 from harness.panel.rates import Rates
 from harness.stats.means import clopper_pearson
 
-_PRIORS = (0.01, 0.1, 1.0, 10.0)
+_PRIORS = {"1 : 100": 0.01, "1 : 10": 0.1, "1 : 1": 1.0, "10 : 1": 10.0}  # in words -> odds
 _LIMITS = (
     "It is about these prompts, these models and this method. Odds are for even odds beforehand: whoever believed "
     "before that one suspect in a hundred learned from this teacher has to multiply by that.",
@@ -76,6 +77,7 @@ class Exhibit:
     methods: tuple[Method, ...]
     weighed: tuple[tuple[str, ...], ...]  # (method, task), in the order of the verdicts
     seed: int
+    models: tuple[str, ...]  # everybody who was to answer
     answers: tuple[Answers, ...]  # by task, then by model
     requests: Mapping[str, str]  # file of what was asked -> its sha256
     is_registered: bool  # whether the plan lay there before the run
@@ -191,8 +193,8 @@ def _data(exhibit: Exhibit) -> Iterator[Said | Table]:
     origins = {o.model: o for o in exhibit.origins}
     heads = ("Model", "Documented", "Task", "File", "sha256")
     rows = (
-        (Cell(a.model, a.model), documented(origins.get(a.model)), Cell(a.task, a.task), Cell(a.n, str(a.n)),
-         Cell(a.file, a.file), Cell(a.sha256, a.sha256))
+        (Cell(a.model, a.model), _role(exhibit, origins.get(a.model), a.model), Cell(a.task, a.task),
+         Cell(a.n, str(a.n)), Cell(a.file, a.file), Cell(a.sha256, a.sha256))
         for a in exhibit.answers
     )  # fmt: skip
     yield _said(
@@ -205,9 +207,22 @@ def _data(exhibit: Exhibit) -> Iterator[Said | Table]:
         *map(Head, heads[3:]),
     ]
     yield Table(tuple(named), tuple(rows))
+    tasks = dict.fromkeys(a.task for a in exhibit.answers)
+    there = {(a.task, a.model) for a in exhibit.answers}
+    for task in tasks:
+        if absent := [m for m in exhibit.models if (task, m) not in there]:
+            yield _said(f"Planned, and without answers to {task}: {', '.join(absent)}.")
     yield _said("What was asked:")
     asked = tuple((Cell(f, f), Cell(d, d)) for f, d in sorted(exhibit.requests.items()))
     yield Table((Head("File"), Head("sha256")), asked)
+
+
+def _role(exhibit: Exhibit, origin: Origin | None, model: str) -> Cell:
+    """What is documented of a model, and whether it is the suspect."""
+    own = documented(origin)
+    if model != exhibit.suspect or origin is None:
+        return own
+    return Cell(own.value, f"the suspect; {own.text}")
 
 
 def _method(exhibit: Exhibit) -> Iterator[Said | Items | Table]:
@@ -229,6 +244,10 @@ def _error_rate(exhibit: Exhibit, weighing: Weighing) -> Iterator[Said | Table]:
         "left out of everything that was fitted. Intervals are Clopper and Pearson's at 95 %, of models and of "
         "lineages; a lineage counts as accused where one of its models is, and as found where all of its models are."
     )
+    if any(o.model == exhibit.suspect for o in exhibit.origins):
+        yield _said(
+            f"{exhibit.suspect} stands in the tables itself, so it counts among these models."
+        )
     for method, task in exhibit.weighed:
         rates = [r for r in weighing.rates if (r.method, r.task) == (method, task)]
         own = [v for v in weighing.verdicts if (v.method, v.task) == (method, task)]
@@ -291,10 +310,9 @@ def _result(exhibit: Exhibit, weighing: Weighing) -> Iterator[Said | Items | Tab
     if exhibit.missing:
         yield _said("Asked for, and not there:")
         yield Items(exhibit.missing)
-    versions = {m: f for f, own in exhibit.families.items() for m in own}
-    if stated := {m: t for m, t in exhibit.terms.items() if m in versions}:
+    if stated := stated_terms(exhibit.case):
         yield _said("Terms of use as they were stated for candidates; shown, not judged:")
-        yield Items(tuple(f"{versions[m]} ({m}): {t}" for m, t in stated.items()))
+        yield Items(stated)
 
 
 def _priors(finding: Finding) -> Table | None:
@@ -308,10 +326,10 @@ def _priors(finding: Finding) -> Table | None:
         return None
     heads = [
         Head("Candidate"),
-        *(Head(f"before: {odds_text(p)}", numeric=True) for p in _PRIORS),
+        *(Head(f"before: {words}", numeric=True) for words in _PRIORS),
     ]
     rows = (
-        (Cell(family, family), *(Cell(odds * p, odds_text(odds * p)) for p in _PRIORS))
+        (Cell(family, family), *(Cell(odds * p, odds_text(odds * p)) for p in _PRIORS.values()))
         for family, odds in told
     )
     return Table(tuple(heads), tuple(rows))

@@ -10,7 +10,15 @@ from harness.cli.tools import Parser
 from harness.plugins import use_folders
 from harness.stages.bundle import PLAN, changed_bytes, read_file, sha256
 from harness.stages.run import DONE
-from harness.stages.verifying import consistency, differences, opened, other_code, weighed_again
+from harness.stages.verifying import (
+    ROUNDING,
+    consistency,
+    differences,
+    is_rounding,
+    opened,
+    other_code,
+    weighed_again,
+)
 from harness.types import DistillbenchError
 
 _UNLIKE = 1
@@ -43,7 +51,13 @@ def _again(folder: Path) -> list[str]:
         for line in other_code(said.exhibit):
             print(line)
         verdicts = weighed_again(folder, said.exhibit)
-        return [*consistency(folder, said.exhibit), *differences(folder, said, verdicts)]
+        told = [*consistency(folder, said.exhibit), *differences(folder, said, verdicts)]
+        if told and verdicts != list(said.verdicts) and is_rounding(said, verdicts):
+            print(
+                f"every outcome is the same, and no number of a verdict differs by more than {ROUNDING:g} of itself: "
+                "two machines may round otherwise"
+            )
+        return told
     except DistillbenchError as error:
         return str(error).splitlines()
 

@@ -28,6 +28,15 @@ from harness.store.store import Store
 from harness.types import DistillbenchError
 
 
+_WRITERS = (
+    "harness.board.evidence",
+    "harness.board.exhibit",
+    "harness.board.numerals",
+    "harness.page.documents",
+    "harness.stages.exhibit",
+)
+
+
 def check_before(run_folder: Path | None, *, alone: bool) -> None:
     """Raises DistillbenchError where no bundle could be written at the end."""
     if run_folder is None:
@@ -165,6 +174,7 @@ def _exhibit(
         methods=methods,
         weighed=tuple(dict.fromkeys((v.method, v.task) for v in record.verdicts)),
         seed=run.seed,
+        models=tuple(sorted(run.models)),
         answers=tuple(written.answers),
         requests=written.requests,
         is_registered=fixed is not None,
@@ -179,7 +189,7 @@ def _exhibit(
 
 def writer() -> str:
     """Digest of the code that writes the documents."""
-    return code_digest("harness.board.exhibit", alone=("harness.page.documents",))
+    return code_digest(alone=_WRITERS)
 
 
 def documents_of(exhibit: Exhibit, verdicts: Sequence[Verdict], digest: str) -> dict[str, bytes]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.board.plain import to_plain
-from harness.keys import key_parts
 from harness.panel.evidence import Origin
 from harness.plan.collections import Plan
 from harness.stages.bundle import FORM, PLAN, UNREADABLE, as_json, sha256
@@ -36,8 +35,8 @@ def case_plan(plan: Plan, store: Store) -> dict[str, Any]:
         "models": {name: model.kind for name, model in run.models.items()},
         "methods": {name: method_parts(verdict) for name, verdict in run.verdicts.items()},
         "requests": requests,
-        "decoding": key_parts(run.decoding),
-        "decoding_of_tasks": {t: key_parts(d) for t, d in run.task_decodings.items()},
+        "decoding": to_plain(run.decoding),
+        "decoding_of_tasks": {t: to_plain(d) for t, d in run.task_decodings.items()},
         "samples": run.samples,
         "seed": run.seed,
         "limit": run.limit,

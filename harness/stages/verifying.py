@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from harness.stages.registered import documented_parts
 from harness.stages.weigh import code_of, crowd_of, weighed
 from harness.types import DistillbenchError, RequestSet, Unavailable
 from harness.verdicts import AbstractVerdict
+
+ROUNDING = 1e-9  # of a number: what two machines may make of the same sum
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def _unlike_plan(exhibit: Exhibit, plan: Mapping[str, Any]) -> Iterator[str]:
         "suspect": exhibit.suspect,
         "candidates": list(exhibit.candidates),
         "seed": exhibit.seed,
+        "models": sorted(exhibit.models),
         "documented": documented_parts(exhibit.origins),
         "methods": {
             m.name: {"kind": m.kind, "fields": dict(m.fields), "code": m.code}
@@ -137,7 +141,8 @@ def _unlike_plan(exhibit: Exhibit, plan: Mapping[str, Any]) -> Iterator[str]:
         },
     }
     for key, value in own.items():
-        if json.loads(bundle.as_json(value)) != plan[key]:
+        planned = sorted(plan[key]) if key == "models" else plan[key]
+        if json.loads(bundle.as_json(value)) != planned:
             yield f"{bundle.CASE}: {key} is not what {bundle.PLAN} says"
     before = exhibit.answers_before if exhibit.is_registered else None
     if before is not None and list(before) != plan["answers_before"]:
@@ -165,6 +170,21 @@ def _by_place(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 def _by_family(rates: Sequence[Rates]) -> dict[str, Any]:
     return {f"{r.method} on {r.task} of {r.family or 'all families'}": to_plain(r) for r in rates}
+
+
+def is_rounding(said: Opened, verdicts: Sequence[Verdict]) -> bool:
+    """Whether verdicts differ from those of a bundle by no more than the arithmetic of two machines does."""
+    return _close(to_plain(said.verdicts), to_plain(tuple(verdicts)))
+
+
+def _close(said: Any, made: Any) -> bool:
+    if isinstance(said, dict) and isinstance(made, dict):
+        return said.keys() == made.keys() and all(_close(v, made[k]) for k, v in said.items())
+    if isinstance(said, list) and isinstance(made, list):
+        return len(said) == len(made) and all(map(_close, said, made))
+    if type(said) is float and type(made) is float:
+        return math.isclose(said, made, rel_tol=ROUNDING, abs_tol=1e-12)
+    return type(said) is type(made) and bool(said == made)
 
 
 def _unlike(what: str, said: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[str]:

@@ -40,7 +40,7 @@ def html(document: Document, digest: str) -> str:
     title = _text(document.title)
     parts = [
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         f"<title>{title}</title>\n<style>\n{_STYLE}\n</style></head>\n<body>\n<h1>{title}</h1>",
     ]
     for section in document.sections:

@@ -22,7 +22,7 @@ ANSWERS = {
 
 
 def write_crowd(
-    folder: Path, made: tuple[Crowd, tuple[Origin, ...]] | None = None, **changes: dict[str, str]
+    folder: Path, made: tuple[Crowd, tuple[Origin, ...]] | None = None, /, **changes: dict[str, str]
 ) -> None:
     """answers.jsonl and lineages.csv; `changes`: model -> cells of its row, dashes of its name as underscores."""
     everyone, origins = made or crowd()

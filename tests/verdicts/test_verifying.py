@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.board.plain import from_plain, to_plain
 from harness.cli.main import _COMMANDS
 from harness.cli.verifying import verify
 from harness.stages import bundle, verifying
@@ -219,9 +220,9 @@ def test_rounding_of_another_machine_is_told_apart_from_a_change(made: Path) -> 
     assert first.opinion.odds is not None
 
     def with_odds(odds: float) -> list[Any]:
-        value = verifying.to_plain(said.verdicts)
+        value = to_plain(said.verdicts)
         value[0]["opinion"]["odds"] = odds
-        return [verifying.from_plain(type(first), v) for v in value]
+        return [from_plain(type(first), v) for v in value]
 
     assert verifying.is_rounding(said, with_odds(first.opinion.odds * (1 + 1e-12)))
     assert not verifying.is_rounding(said, with_odds(first.opinion.odds * (1 + 1e-6)))

@@ -73,8 +73,7 @@ def typed_run(
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         comparability=asked.comparability, columns=asked.columns,
         verdicts=library.plugins("verdicts", _changes(asked.verdicts)),
-        case=case_of(asked, origins, controls, matrix, faults),
-        exhibit=_place(asked.exhibit),
+        case=case_of(asked, origins, controls, matrix, faults), exhibit=_place(asked.exhibit),
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))

@@ -98,7 +98,7 @@ def side_lines(side: Side, requests: str) -> bytes:
         "lineage": side.lineage,
         "requests": requests,
         "keys": side.keys,
-        "identity": side.identity,
+        "own_names": side.identity,
         "samples": [len(rows) for rows, _ in samples],
         "tokens": [tokens for _, tokens in samples],
         "graded": [side.grades is not None, *(True for _ in side.sample_grades)],
@@ -122,7 +122,7 @@ def side_from_lines(content: bytes, asked: Mapping[str, RequestSet]) -> Side:
         outputs=samples[0],
         grades=grades.pop(0) if first else None,
         keys=tuple(head["keys"]),
-        identity=tuple(head["identity"]),
+        identity=tuple(head["own_names"]),
         samples=tuple(samples[1:]),
         sample_grades=tuple(grades[: len(others)]),
     )

@@ -28,14 +28,14 @@ def verdict(
     return Verdict("m", "talk", suspect, opinion, 100, origin.learned_from(family))
 
 
-SAID = [
+SAID = (
     verdict("s1", "a", 8.0, "supports", named=True),
     verdict("s2", "a", 2.0),
     verdict("s3", "a", 1.0),
     verdict("clean", "a", 4.0, "supports"),
     verdict("other", "a", 0.25, "does not support"),
     verdict("cousin", "a", 100.0, "supports", named=True),
-]
+)
 
 
 def test_who_counts_as_what() -> None:

@@ -207,7 +207,7 @@ def test_curves_of_odds_are_those_of_the_documented_pairs() -> None:
     drawing = drawn("tippett")
     shares = {row[0]: row[1:] for row in drawing.numbers.rows}
     assert shares["+0.5"] == ("50\u00a0%", "33\u00a0%")
-    assert shares["+1.0"] == ("0\u00a0%", "0\u00a0%")
+    assert shares["+1.0"] == ("0.0\u00a0%", "0.0\u00a0%")
     at_even = next(row for row in drawn("cross_entropy").numbers.rows if row[0] == "+0.0")
     _, about = rates_of(SAID, ORIGINS)
     assert at_even[1:] == (f"{about.cllr:.3f}", f"{about.cllr_min:.3f}", "1.000")

@@ -20,7 +20,7 @@ ALTERNATIVES = (
 )
 SETTLING = (
     "controls on the suspect's own base model, trained on answers of nobody or of somebody else",
-    "an earlier checkpoint of the suspect, read beside it (`reading_gain`, `preference`)",
+    "an earlier checkpoint of the suspect: how much better than it the suspect predicts the teacher's answers",
     "a watermark in the teacher's answers: the only test whose error rate is known by construction",
     "more models of documented training before more prompts: these are what the odds are short of",
 )

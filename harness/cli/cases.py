@@ -31,6 +31,12 @@ def documented(
             for n in table.changes
             if n not in names
         ]
+        listed = set(map(str, asked.models))
+        faults += [
+            f"{where}: nothing says how answers of {name} are read; give `answers`, or put it into `models`"
+            for name in names
+            if not table.answers and name not in listed
+        ]
         taken = {origin.model for origin in made} & set(names)
         faults += [
             f"{where}: {n} stands in an earlier table too; take it out of one" for n in taken

@@ -1,7 +1,7 @@
 """How often a method of weighing evidence is right and wrong, from the models of which the truth is documented.
 
-Every model was weighed with its own lineage left out, and models of one lineage weigh as much as one model. A family
-of which the method's odds say nothing gives no verdict, however large a single number is (`settled`).
+Every model was weighed with its own lineage left out. A family of which the method's odds say nothing gives no verdict,
+however large a single number is (`settled`).
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.panel.controls import lineage_weights
 from harness.panel.evidence import Origin, Verdict
-from harness.stats.odds import auroc, cllr, cllr_min
+from harness.stats.cllr import cllr, cllr_min
+from harness.stats.roc import auroc
 from harness.types import Floats
 
 MOST_CLLR = 0.8  # of odds within one family; 1 says nothing, above 1 it misleads
@@ -61,7 +62,7 @@ def settled(verdicts: Sequence[Verdict], origins: Sequence[Origin]) -> list[Verd
         lineage = truth.lineage.get(v.suspect, v.suspect)
         if v.opinion.odds is not None and (v.family, lineage) not in worth:
             others = [o for o in families[v.family] if truth.lineage.get(o.suspect) != lineage]
-            worth[v.family, lineage] = _worthless(v.family, others, truth)
+            worth[v.family, lineage] = _worthless(v.family, others)
         why = worth.get((v.family, lineage), "")
         opinion = replace(v.opinion, outcome="cannot tell", reason=why) if why else v.opinion
         made.append(replace(v, opinion=opinion))
@@ -91,18 +92,19 @@ def _by_family(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
     return families
 
 
-def _worthless(family: str, verdicts: Sequence[Verdict], truth: _Truth) -> str:
+def _worthless(family: str, verdicts: Sequence[Verdict]) -> str:
     """Why the odds of a method say nothing about a family; "" where they do."""
-    guilty, innocent = _told(verdicts, True), _told(verdicts, False)
-    if not guilty or not innocent:
-        who = "learned" if not guilty else "did not learn"
+    told = _told(verdicts)
+    kinds = {truth for truth, _ in told}
+    if len(kinds) < 2:
+        who = "did not learn" if True in kinds else "learned"
         return f"no other model is documented that {who} from {family}, so nobody knows how often this would be wrong"
-    worth = cllr(*_odds(guilty, innocent), *_weights(truth, guilty, innocent))
+    worth = cllr(*_arrays(told))
     if worth <= MOST_CLLR:
         return ""
     return (
-        f"this method says almost nothing about {family}: its Cllr there is {worth:.2f} of 1, "
-        f"where at most {MOST_CLLR} counts"
+        f"this method says almost nothing about {family}: its Cllr there is {worth:.2f}, where 1 is that of no method "
+        f"and at most {MOST_CLLR} counts"
     )
 
 
@@ -123,7 +125,7 @@ def _rates(family: str, verdicts: Sequence[Verdict], truth: _Truth) -> Rates:
         n_innocent_lineages=len(_lineages(innocent, truth)),
         accused=tuple(sorted(accused)),
         n_clean=sum(v.suspect in truth.clean for v in innocent),
-        **_sums(verdicts, truth),
+        **_sums(verdicts),
     )
 
 
@@ -147,40 +149,40 @@ def _overall(verdicts: Sequence[Verdict], truth: _Truth) -> Rates:
         n_innocent_lineages=len({truth.lineage[m] for m in innocent}),
         accused=tuple(sorted(wrong)),
         n_clean=len(truth.clean & innocent.keys()),
-        **_sums(verdicts, truth),
+        **_sums(verdicts),
     )
 
 
-def _sums(verdicts: Sequence[Verdict], truth: _Truth) -> Mapping[str, float | None]:
+def _sums(verdicts: Sequence[Verdict]) -> Mapping[str, float | None]:
     """AUROC of the scores, Cllr of the odds and what it could be at best."""
     scored = [
-        [v for v in verdicts if v.truth is t and v.opinion.score is not None] for t in (True, False)
+        (v.truth, v.opinion.score)
+        for v in verdicts
+        if v.truth is not None and v.opinion.score is not None
     ]
-    told = [_told(verdicts, t) for t in (True, False)]
+    told = _told(verdicts)
     sums: dict[str, float | None] = {"auroc": None, "cllr": None, "cllr_min": None}
-    if all(scored):
-        values = (np.array([v.opinion.score for v in own], dtype=np.float64) for own in scored)
-        sums["auroc"] = auroc(*values, *_weights(truth, *scored))
-    if all(told):
-        odds, weights = _odds(*told), _weights(truth, *told)
-        sums |= {"cllr": cllr(*odds, *weights), "cllr_min": cllr_min(*odds, *weights)}
+    if len({truth for truth, _ in scored}) == 2:
+        sums["auroc"] = auroc(*_arrays(scored))
+    if len({truth for truth, _ in told}) == 2:
+        odds, truth = _arrays(told)
+        sums |= {"cllr": cllr(odds, truth), "cllr_min": cllr_min(odds, truth)}
     return sums
 
 
-def _told(verdicts: Iterable[Verdict], truth: bool) -> list[Verdict]:
-    """Verdicts with odds about models that did, or did not, learn from the family."""
-    return [v for v in verdicts if v.truth is truth and v.opinion.odds is not None]
-
-
-def _odds(*kinds: Sequence[Verdict]) -> list[Floats]:
-    return [np.array([v.opinion.odds for v in own], dtype=np.float64) for own in kinds]
-
-
-def _weights(truth: _Truth, *kinds: Sequence[Verdict]) -> list[Floats]:
-    """Every lineage weighs 1 beside a family."""
+def _told(verdicts: Iterable[Verdict]) -> list[tuple[bool, float]]:
+    """Truth and odds, where both are known."""
     return [
-        lineage_weights([f"{truth.lineage[v.suspect]} {v.family}" for v in own]) for own in kinds
+        (v.truth, v.opinion.odds)
+        for v in verdicts
+        if v.truth is not None and v.opinion.odds is not None
     ]
+
+
+def _arrays(pairs: Sequence[tuple[bool, float]]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Numbers (n,) and truths (n,)."""
+    numbers = np.array([number for _, number in pairs], dtype=np.float64)
+    return numbers, np.array([truth for truth, _ in pairs], dtype=np.bool_)
 
 
 def _lineages(verdicts: Iterable[Verdict], truth: _Truth) -> set[str]:

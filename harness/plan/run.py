@@ -147,7 +147,8 @@ class Documented:
     """A table of models whose training is documented, and how their answers are read."""
 
     file: str  # CSV with columns model, role, family, also, lineage, confidence; relative to paths.data
-    answers: Mapping[str, Any]  # a model with its `kind`; {name} in it is the model's name
+    # a model with its `kind`, {name} in it being the model's name; {} = all stand in `models`
+    answers: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)  # our name of a column -> the file's
     # model -> cells of its row that are to be read differently
     changes: Mapping[Name, OriginChange] = field(default_factory=dict)

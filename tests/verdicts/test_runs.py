@@ -88,6 +88,10 @@ def test_a_second_run_weighs_nothing_again(folder: Path) -> None:
         ({"lineages": []}, "lineages: a verdict needs models whose training is documented"),
         ({"lineages": [{**matrix()["lineages"][0], "file": "none.csv"}]}, "none.csv"),
         ({"lineages": [{**matrix()["lineages"][0], "changes": {"one-stud": {}}}]}, "key changes: "),
+        (
+            {"lineages": [{"file": "lineages.csv"}]},
+            "nothing says how answers of control-0 are read",
+        ),
         ({"lineages": matrix()["lineages"] * 2}, "stands in an earlier table too"),
     ],
 )

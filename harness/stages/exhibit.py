@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,13 @@ from harness.keys import code_digest
 from harness.page.documents import html, markdown
 from harness.panel.evidence import Verdict
 from harness.panel.rates import rates_of
-from harness.panel.texts import replies
+from harness.panel.side import Side
 from harness.plan.collections import Plan
 from harness.stages import bundle, registered
 from harness.stages.library import Library
 from harness.stages.weigh import answered, cells
 from harness.store.store import Store
 from harness.types import DistillbenchError
-
 
 _WRITERS = (
     "harness.board.evidence",
@@ -144,10 +143,7 @@ def _write_answers(plan: Plan, store: Store, files: _Files) -> _Written:
             name = f"answers/{place}/{i:03}-{bundle.slug(side.model)}.jsonl"
             requests = asked[collection.requests_key]
             content = bundle.side_lines(side, requests)
-            digest, n = (
-                files.add(name, content),
-                sum(bool(r.text.strip()) for r in replies(side).values()),
-            )
+            digest, n = files.add(name, content), len(set(_answered_prompts(side)))
             written.answers.append(Answers(task, side.model, name, digest, requests, n))
             written.lines[name] = {
                 "model": side.model,
@@ -155,6 +151,14 @@ def _write_answers(plan: Plan, store: Store, files: _Files) -> _Written:
                 "digests": bundle.line_digests(content),
             }
     return written
+
+
+def _answered_prompts(side: Side) -> Iterator[int]:
+    """The prompts of the rows that are no empty texts."""
+    outputs, requests = side.outputs, side.requests.requests
+    for index, text, is_there in zip(outputs.request, outputs.text, outputs.answered, strict=True):
+        if is_there and (text is None or text.strip()):
+            yield requests[int(index)].prompt
 
 
 def _exhibit(

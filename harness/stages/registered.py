@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,14 @@ def method_parts(verdict: Any) -> dict[str, Any]:
 
 def check_free(folder: Path) -> None:
     """Raises DistillbenchError where a folder for a bundle holds anything but a plan."""
-    if folder.exists() and not folder.is_dir():
+    place = next(p for p in (folder, *folder.parents) if p.exists())
+    if place.is_dir() and not os.access(place, os.W_OK):
         raise DistillbenchError(
-            f"exhibit: {folder}: expected a folder, got a file; name another place"
+            f"exhibit: {folder}: {place} cannot be written to; name another place"
+        )
+    if not place.is_dir():
+        raise DistillbenchError(
+            f"exhibit: {folder}: expected a folder, but {place} is a file; name another place"
         )
     others = sorted(p.name for p in folder.iterdir() if p.name != PLAN) if folder.exists() else []
     if others:

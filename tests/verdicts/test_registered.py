@@ -121,8 +121,9 @@ def test_a_folder_that_holds_something_is_refused_before_anything_is_done(tmp_pa
     (tmp_path / "out/thesis.tex").write_text("x")
     with pytest.raises(DistillbenchError, match=r"out: expected no folder.*it holds thesis\.tex"):
         write_bundle(tmp_path)
-    with pytest.raises(DistillbenchError, match="expected a folder, got a file"):
-        write_bundle(tmp_path, "out/thesis.tex")
+    for inside_a_file in ("out/thesis.tex", "out/thesis.tex/more"):
+        with pytest.raises(DistillbenchError, match=r"expected a folder, but .*tex is a file"):
+            write_bundle(tmp_path, inside_a_file)
     with pytest.raises(DistillbenchError, match=r"it holds thesis\.tex"):
         plan(tmp_path)
     assert not (tmp_path / "results").exists()

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hydra
@@ -78,7 +78,7 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _accept_lazy_help()
     if command := _COMMANDS.get("".join(sys.argv[1:2])):
-        sys.exit(coded(lambda: command(sys.argv[2:])))
+        sys.exit(coded(lambda: _commanded(command, sys.argv[2:])))
     guard_logs()
     try:
         code = coded(_command)
@@ -86,6 +86,14 @@ def main() -> None:
         say("stopped; what is collected stays, the same command goes on from here")
         code = 130
     sys.exit(code)
+
+
+def _commanded(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
+    """The exit code of a command beside a run; one that was asked for its help has shown it."""
+    try:
+        return command(words)
+    except SystemExit as end:
+        return OUR_FAULT if end.code else DONE
 
 
 def _accept_lazy_help() -> None:

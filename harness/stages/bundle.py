@@ -211,7 +211,9 @@ def changed_bytes(folder: Path) -> tuple[str, list[str]]:
         raise DistillbenchError(
             f"{folder}: expected a bundle, which exhibit=DIR writes; there is no {MANIFEST}"
         )
-    raw = read_file(folder, MANIFEST)
+    raw = _content(folder, MANIFEST)
+    if raw is None:
+        raise DistillbenchError(f"{folder / MANIFEST}: expected a plain file")
     digest = sha256(raw)
     try:
         manifest = json.loads(raw)

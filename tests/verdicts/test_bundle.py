@@ -119,6 +119,11 @@ def test_folders_without_a_bundle_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(DistillbenchError, match="expected the manifest of a bundle"):
         changed_bytes(tmp_path)
+    (tmp_path / "manifest.json").rename(tmp_path / "moved.json")
+    (tmp_path / "manifest.json").symlink_to(tmp_path / "moved.json")
+    with pytest.raises(DistillbenchError, match="expected a plain file"):
+        changed_bytes(tmp_path)
+    (tmp_path / "manifest.json").unlink()
     (tmp_path / "manifest.json").write_text('{"form": 2}')
     with pytest.raises(DistillbenchError, match="form 2; this distillbench reads form 1"):
         changed_bytes(tmp_path)

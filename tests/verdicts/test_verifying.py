@@ -12,10 +12,12 @@ import pytest
 from harness.board.plain import from_plain, to_plain
 from harness.cli.main import _COMMANDS
 from harness.cli.verifying import verify
+from harness.plugins import use_folders
 from harness.stages import bundle, verifying
 from harness.stages.verifying import opened
 from harness.types import DistillbenchError
-from tests.verdicts.bundles import copy, with_manifest_anew
+from tests.core.running import inside
+from tests.verdicts.bundles import copy, with_manifest_anew, write_bundle
 
 Told = pytest.CaptureFixture[str]
 
@@ -45,8 +47,10 @@ def test_an_untouched_bundle_verifies(made: Path, capsys: Told) -> None:
     assert "every verdict and every rate is the same" in said
 
 
-def test_verify_is_a_command() -> None:
+def test_every_command_shows_its_help(tmp_path: Path) -> None:
     assert _COMMANDS["verify"] is verify
+    for command in _COMMANDS:
+        assert inside(tmp_path, command, "-h", bare=True).returncode == 0, command
 
 
 def test_another_digest_than_was_written_down_is_a_difference(made: Path, capsys: Told) -> None:
@@ -226,3 +230,56 @@ def test_rounding_of_another_machine_is_told_apart_from_a_change(made: Path) -> 
 
     assert verifying.is_rounding(said, with_odds(first.opinion.odds * (1 + 1e-12)))
     assert not verifying.is_rounding(said, with_odds(first.opinion.odds * (1 + 1e-6)))
+
+
+OWN = '''"""A method of somebody's own."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.panel.evidence import Opinion
+from harness.panel.panel import View
+from harness.verdicts import AbstractVerdict
+
+
+@dataclass(frozen=True)
+class Longest(AbstractVerdict):
+    words: int = 3
+
+    looks_at: ClassVar[View] = View.STYLE
+    explanation: ClassVar[str] = "Chance."
+
+    def prepare(self, crowd, rng):
+        return crowd, rng.random()
+
+    def weigh(self, prepared, suspect, known):
+        crowd, chance = prepared
+        n = len(" ".join(crowd.texts(suspect).values()))
+        return [Opinion(f, own[0], n * chance, "cannot tell") for f, own in crowd.families.items()]
+'''
+
+
+def test_a_method_of_somebodys_own_needs_its_file(
+    place: Path, tmp_path: Path, capsys: Told
+) -> None:
+    (tmp_path / "own/verdicts").mkdir(parents=True)
+    (tmp_path / "own/verdicts/longest.py").write_text(OWN)
+    paths = {name: str(place / name) for name in ("results", "cache", "data")}
+    folder = write_bundle(
+        place,
+        str(tmp_path / "out"),
+        verdicts={"mine": {"kind": "longest"}},
+        paths={**paths, "plugins": [str(tmp_path / "own")]},
+    )
+    assert verify([str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "'longest' is unknown" in said
+    assert "add --plugins DIR" in said
+    assert verify([str(folder), "--plugins", str(tmp_path / "own")]) == 0
+    (tmp_path / "own/verdicts/longest.py").write_text(OWN.replace("n * chance", "n + chance"))
+    use_folders([])
+    assert verify([str(folder), "--plugins", str(tmp_path / "own")]) == 1
+    said = capsys.readouterr().out
+    assert "mine: this distillbench weighs with other code than made the bundle" in said
+    assert "score: " in said
+    use_folders([])

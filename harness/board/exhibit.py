@@ -198,7 +198,7 @@ def _data(exhibit: Exhibit) -> Iterator[Said | Table]:
         for a in exhibit.answers
     )  # fmt: skip
     yield _said(
-        "Every model's answers as they were stored, and what is documented of its training. `sha256sum` of the file "
+        "Every model's answers as they were stored, and what is documented of its training. sha256sum of the file "
         "gives the same digest."
     )
     named = [

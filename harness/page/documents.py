@@ -16,6 +16,7 @@ body { max-width: 72rem; margin: 2rem auto; padding: 0 1.5rem; color: #1a1d21; b
   font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid #c9cdd1; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
+nav { font-size: .9rem; } a { color: #00629b; }
 table { border-collapse: collapse; font-size: .88rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .7rem; border-bottom: 1px solid #e3e5e7; }
 .num { text-align: right; font-variant-numeric: tabular-nums; }
@@ -43,8 +44,11 @@ def html(document: Document, digest: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         f"<title>{title}</title>\n<style>\n{_STYLE}\n</style></head>\n<body>\n<h1>{title}</h1>",
     ]
-    for section in document.sections:
-        parts.append(f"<h2>{_text(section.heading)}</h2>")
+    places = [(f"part-{i}", section) for i, section in enumerate(document.sections, start=1)]
+    links = (f'<a href="#{place}">{_text(s.heading)}</a>' for place, s in places)
+    parts.append(f"<nav>{' · '.join(links)}</nav>")
+    for place, section in places:
+        parts.append(f'<h2 id="{place}">{_text(section.heading)}</h2>')
         parts += [line for block in section.blocks for line in _html_block(block)]
     parts.append(f"<p>{_text(document.digest_words)}: <code>{_text(digest)}</code></p>")
     return "\n".join([*parts, "</body></html>", ""])

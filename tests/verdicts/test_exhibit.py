@@ -19,7 +19,7 @@ from harness.stages.run import execute
 from harness.stages.verifying import opened
 from harness.types import DistillbenchError
 from tests.verdicts.bundles import NOWHERE, SUSPECT, small_case, write_bundle
-from tests.verdicts.cases import ANSWERS, case_run
+from tests.verdicts.cases import case_run
 
 HEADINGS = (
     "Question",
@@ -42,7 +42,7 @@ def test_the_same_store_gives_the_same_bytes(place: Path, made: Path) -> None:
 
 
 def test_both_documents_have_every_part_in_order(made: Path) -> None:
-    for name, pattern in (("exhibit.md", r"^## (.+)$"), ("index.html", r"<h2>(.+?)</h2>")):
+    for name, pattern in (("exhibit.md", r"^## (.+)$"), ("index.html", r"<h2 .+?>(.+?)</h2>")):
         text = (made / name).read_text()
         assert tuple(re.findall(pattern, text, re.MULTILINE)) == HEADINGS
 
@@ -129,12 +129,9 @@ def test_prior_odds_multiply(made: Path) -> None:
     )
 
 
-def test_hostile_names_and_terms_stay_text(tmp_path: Path) -> None:
-    """Of everything that comes from outside: title, models, terms."""
-    small_case(tmp_path)
+def test_hostile_titles_and_terms_stay_text(place: Path) -> None:
     evil = "<script>alert(1)</script> | `x` \u202e **b** digest " + "a" * 64
-    answers = {**ANSWERS, "where": {"model": "one-v1"}}
-    folder = write_bundle(tmp_path, title=evil, models={"one-v1": {**answers, "terms": evil}})
+    folder = write_bundle(place, "evil", title=evil, models={"one-v1": {"terms": evil}})
     page = (folder / "index.html").read_text()
     assert "<script" not in page
     assert "\u202e" not in page
@@ -146,13 +143,12 @@ def test_hostile_names_and_terms_stay_text(tmp_path: Path) -> None:
     assert bundle.changed_bytes(folder)[1] == []
 
 
-def test_terms_stand_beside_their_candidate_on_the_page(tmp_path: Path) -> None:
-    small_case(tmp_path)
+def test_terms_stand_beside_their_candidate_on_the_page(place: Path) -> None:
     models = {n: {"terms": f"terms of {n}"} for n in ("one-v1", "two-v1")}
     ended = execute(
-        case_run(tmp_path, suspect=SUSPECT, candidates=["one"], models=models), NOWHERE, alone=True
+        case_run(place, suspect=SUSPECT, candidates=["one"], models=models), NOWHERE, alone=True
     )
-    page = (tmp_path / "results/report/index.html").read_text()
+    page = (place / "results/report/index.html").read_text()
     assert "one (one-v1): terms of one-v1" in page
     assert "two (two-v1)" not in page  # nobody asked for that family
     assert ended.record is not None

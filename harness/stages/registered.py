@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.board.plain import to_plain
+from harness.console.secrets import redacted
+from harness.keys import canonical
+from harness.models import AbstractModel
 from harness.panel.evidence import Origin
 from harness.plan.collections import Plan
 from harness.stages.bundle import FORM, PLAN, UNREADABLE, as_json, sha256
@@ -33,7 +37,7 @@ def case_plan(plan: Plan, store: Store) -> dict[str, Any]:
         "suspect": case.suspect,
         "candidates": list(case.candidates),
         "documented": documented_parts(case.origins),
-        "models": {name: model.kind for name, model in run.models.items()},
+        "models": {name: _asked_as(model) for name, model in run.models.items()},
         "methods": {name: method_parts(verdict) for name, verdict in run.verdicts.items()},
         "requests": requests,
         "decoding": to_plain(run.decoding),
@@ -49,6 +53,19 @@ def documented_parts(origins: Sequence[Origin]) -> dict[str, Any]:
     """Model -> what is documented of its training."""
     parts = {o.model: to_plain(o) for o in sorted(origins, key=lambda o: o.model)}
     return {name: {k: v for k, v in part.items() if k != "model"} for name, part in parts.items()}
+
+
+def _asked_as(model: AbstractModel) -> dict[str, Any]:
+    """How a model is asked: every field but places, speed and descriptions that is not at its default."""
+    own = (f for f in dataclasses.fields(model) if f.init and not f.metadata)
+    parts = {f.name: getattr(model, f.name) for f in own if getattr(model, f.name) != _default(f)}
+    plain: dict[str, Any] = redacted(json.loads(canonical({**parts, "chat": model.chat})))
+    return plain
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
 
 
 def method_parts(verdict: Any) -> dict[str, Any]:

@@ -37,6 +37,11 @@ def test_a_plan_has_what_decides_and_no_answer(tmp_path: Path, capsys: Told) -> 
     assert planned["documented"]["two-student-0"]["family"] == "two"
     assert planned["methods"]["ngram_ratio"]["fields"] == {"bound": 10.0}
     assert set(planned["requests"]) == {"talk"}
+    assert planned["models"][SUSPECT] == {
+        "kind": "recorded",
+        "columns": {"prompt": "prompt", "answer": "response"},
+        "chat": False,
+    }
     assert planned["answers_before"] == []
     assert not (tmp_path / "results/store").exists()
     digest = bundle.sha256((tmp_path / "out/plan.json").read_bytes())
@@ -81,7 +86,14 @@ def test_a_plan_over_stored_answers_says_whose(place: Path, tmp_path: Path) -> N
             "methods.ngram_ratio.fields.bound: 10.0 -> 5.0",
         ),
         ({"decoding": {"temperature": 0.5}}, "decoding.temperature: 0.0 -> 0.5"),
-        ({"models": {"more": {"kind": "fake"}}}, 'models.more: none -> "fake"'),
+        (
+            {"models": {"more": {"kind": "fake"}}},
+            'models.more: none -> {"chat": false, "kind": "fake"}',
+        ),
+        (
+            {"models": {SUSPECT: {"system": "Write like one.", "chat": True}}},
+            f'models.{SUSPECT}.system: none -> "Write like one."',
+        ),
         (
             {"lineages": [{**matrix()["lineages"][0], "changes": {"control-0": {"lineage": "x"}}}]},
             'documented.control-0.lineage: "own 0" -> "x"',

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.tools import Parser
+from harness.page.render import visible
 from harness.plugins import use_folders
 from harness.stages.bundle import PLAN, changed_bytes, read_file, sha256
 from harness.stages.run import DONE
@@ -36,11 +37,9 @@ def verify(words: Sequence[str]) -> int:
     digest, changed = changed_bytes(folder)
     print(f"digest of manifest.json: {digest}")
     told = [*_unlike_written_down(folder, digest, asked), *changed]
-    print(*told[:_MOST] or ["every byte is as the manifest says"], sep="\n")
-    _print_more(told)
+    _print(told or ["every byte is as the manifest says"])
     again = _again(folder)
-    print(*again[:_MOST] or ["weighed again: every verdict and every rate is the same"], sep="\n")
-    _print_more(again)
+    _print(again or ["weighed again: every verdict and every rate is the same"])
     return _UNLIKE if told or again else DONE
 
 
@@ -48,8 +47,7 @@ def _again(folder: Path) -> list[str]:
     """What comes out otherwise when the answers are weighed again; where they cannot be, why."""
     try:
         said = opened(folder)
-        for line in other_code(said.exhibit):
-            print(line)
+        _print([*other_code(said.exhibit)])
         verdicts = weighed_again(folder, said.exhibit)
         told = [*consistency(folder, said.exhibit), *differences(folder, said, verdicts)]
         if told and verdicts != list(said.verdicts) and is_rounding(said, verdicts):
@@ -81,7 +79,10 @@ def _unlike_written_down(folder: Path, digest: str, asked: argparse.Namespace) -
     return lines
 
 
-def _print_more(lines: Sequence[str]) -> None:
+def _print(lines: Sequence[str]) -> None:
+    """Lines with names out of a bundle, whose control characters must not reach a terminal."""
+    for line in lines[:_MOST]:
+        print(visible(line).replace("\n", " "))
     if len(lines) > _MOST:
         print(f"and {len(lines) - _MOST} more")
 

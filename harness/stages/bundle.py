@@ -217,7 +217,7 @@ def changed_bytes(folder: Path) -> tuple[str, list[str]]:
     digest = sha256(raw)
     try:
         manifest = json.loads(raw)
-        if manifest["form"] != FORM:
+        if manifest["form"] != FORM and digest in _stated(folder):
             raise DistillbenchError(
                 f"{folder / MANIFEST}: form {manifest['form']!r}; this distillbench reads form {FORM}"
             )
@@ -240,7 +240,7 @@ def changed_bytes(folder: Path) -> tuple[str, list[str]]:
             lines.append(f"{name}: no plain file")
         elif sha256(content) != expected:
             lines.append(f"{name}: changed{_where(folder, name, content)}")
-    return digest, [*lines, *_document_faults(folder, documents, digest, raw)]
+    return digest, [*lines, *_document_faults(folder, documents, digest)]
 
 
 def with_digest(document: bytes, digest: str) -> bytes:
@@ -252,13 +252,17 @@ def with_digest(document: bytes, digest: str) -> bytes:
 
 def stated_digest(document: bytes) -> str:
     """The digest of the manifest that a document states; "" where it states none."""
-    found = _DIGEST.findall(document.decode("utf-8", "replace"))
-    return found[-1] if found else ""
+    digests = _DIGEST.findall(document.decode("utf-8", "replace"))
+    return str(digests[-1]) if digests else ""
 
 
-def _document_faults(
-    folder: Path, documents: Mapping[str, str], digest: str, raw: bytes
-) -> Iterator[str]:
+def _stated(folder: Path) -> set[str]:
+    """The digests of the manifest that the documents state."""
+    contents = (_content(folder, name) for name in DOCUMENTS)
+    return {stated_digest(content) for content in contents if content is not None}
+
+
+def _document_faults(folder: Path, documents: Mapping[str, str], digest: str) -> Iterator[str]:
     """What is wrong with the documents, and with the manifest that they state the digest of."""
     stated: dict[str, str] = {}
     for name in DOCUMENTS:

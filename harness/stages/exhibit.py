@@ -36,15 +36,15 @@ _WRITERS = (
 )
 
 
-def check_before(run_folder: Path | None, *, alone: bool) -> None:
+def check_before(folder: Path | None, *, alone: bool) -> None:
     """Raises DistillbenchError where no bundle could be written at the end."""
-    if run_folder is None:
+    if folder is None:
         return
     if not alone:
         raise DistillbenchError(
             "exhibit: a bundle is about one run, this is a sweep; run its jobs one by one"
         )
-    registered.check_free(run_folder)
+    registered.check_free(folder)
 
 
 @stage("writing the bundle")

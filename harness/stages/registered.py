@@ -37,7 +37,7 @@ def case_plan(plan: Plan, store: Store) -> dict[str, Any]:
         "suspect": case.suspect,
         "candidates": list(case.candidates),
         "documented": documented_parts(case.origins),
-        "models": {name: _asked_as(model) for name, model in run.models.items()},
+        "models": {name: asked_as(model) for name, model in run.models.items()},
         "methods": {name: method_parts(verdict) for name, verdict in run.verdicts.items()},
         "requests": requests,
         "decoding": to_plain(run.decoding),
@@ -55,7 +55,7 @@ def documented_parts(origins: Sequence[Origin]) -> dict[str, Any]:
     return {name: {k: v for k, v in part.items() if k != "model"} for name, part in parts.items()}
 
 
-def _asked_as(model: AbstractModel) -> dict[str, Any]:
+def asked_as(model: AbstractModel) -> dict[str, Any]:
     """How a model is asked: every field but places, speed and descriptions that is not at its default."""
     own = (f for f in dataclasses.fields(model) if f.init and not f.metadata)
     parts = {f.name: getattr(model, f.name) for f in own if getattr(model, f.name) != _default(f)}

@@ -124,12 +124,16 @@ def test_folders_without_a_bundle_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(DistillbenchError, match="expected a plain file"):
         changed_bytes(tmp_path)
     (tmp_path / "manifest.json").unlink()
-    (tmp_path / "manifest.json").write_text('{"form": 2}')
+    later = '{"form": 2}'
+    (tmp_path / "manifest.json").write_text(later)
+    (tmp_path / "exhibit.md").write_text(f"Digest: {bundle.sha256(later.encode())}\n")
     with pytest.raises(DistillbenchError, match="form 2; this distillbench reads form 1"):
         changed_bytes(tmp_path)
 
 
-@pytest.mark.parametrize("break_it", [lambda b: b[1:], lambda b: b"{}", lambda b: b"\xff" + b])
+@pytest.mark.parametrize(
+    "break_it", [lambda b: b[1:], lambda b: b"{}", lambda b: b"\xff" + b, lambda b: b'{"form": 2}']
+)
 def test_a_manifest_that_cannot_be_read_is_named(
     made: Path, tmp_path: Path, break_it: Callable[[bytes], bytes]
 ) -> None:

@@ -60,10 +60,17 @@ def test_another_digest_than_was_written_down_is_a_difference(made: Path, capsys
     assert "this is another plan" in said
 
 
-def test_changed_bytes_give_1_and_no_bundle_is_an_error(made: Path, tmp_path: Path) -> None:
+def test_changed_bytes_give_1_and_no_bundle_is_an_error(
+    made: Path, tmp_path: Path, capsys: Told
+) -> None:
     folder = copy(made, tmp_path / "out")
     (folder / "lines.json").write_bytes((folder / "lines.json").read_bytes() + b" ")
+    (folder / "\x1b[31m\nred").write_text("x")
     assert verify([str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "lines.json: changed" in said
+    assert "\x1b" not in said
+    assert "[31m red: further" in said
     with pytest.raises(DistillbenchError, match="expected a bundle"):
         verify([str(tmp_path)])
 

@@ -58,18 +58,16 @@ def test_agrees_with_lir(seed: int) -> None:
 
 
 def test_agrees_with_lir_where_it_is_installed() -> None:
-    lir = pytest.importorskip("lir", reason="lir is not installed: the numbers above are from it")
-    from lir.algorithms.bayeserror import elub as their_elub
-    from lir.metrics import cllr as their_cllr
-    from lir.metrics import cllr_min as their_least
-
+    why = "lir is not installed: the numbers above are from it"
+    bounds = pytest.importorskip("lir.algorithms.bayeserror", reason=why)
+    metrics, models = (pytest.importorskip(f"lir.{part}") for part in ("metrics", "data.models"))
     for seed in range(20):
         odds, truth = made_up(seed % 5)
         odds = odds * (1 + seed)
-        data = lir.data.models.LLRData(features=np.log10(odds), labels=truth.astype(int))
-        assert cllr(odds, truth) == pytest.approx(their_cllr(data), abs=1e-15)
-        assert cllr_min(odds, truth) == pytest.approx(their_least(data), abs=1e-9)
-        theirs = their_elub(np.log10(odds), truth.astype(int))
+        data = models.LLRData(features=np.log10(odds), labels=truth.astype(int))
+        assert cllr(odds, truth) == pytest.approx(metrics.cllr(data), abs=1e-15)
+        assert cllr_min(odds, truth) == pytest.approx(metrics.cllr_min(data), abs=1e-9)
+        theirs = bounds.elub(np.log10(odds), truth.astype(int))
         assert np.log10(elub(odds, truth)) == pytest.approx(theirs, abs=1e-12)
 
 

@@ -61,6 +61,7 @@ class Ruling(NamedTuple):
 
     verdict: Verdict
     reason: str = ""
+    is_told: bool = True  # False = whatever the odds are, they say nothing
 
 
 def pair_weights(known: Sequence[Known]) -> Annotated[Floats, "n"]:
@@ -160,25 +161,18 @@ def quality(known: Sequence[Known], odds: Annotated[Floats, "n"]) -> Quality:
     )
 
 
-def decide(odds: float, *, named: bool, cost: float | None, alike: int) -> Ruling:
+def decide(odds: float, *, named: bool, alike: int) -> Ruling:
     """What may be said of a candidate.
 
-    odds: bounded; named: whether the naming score chose this family; cost: Cllr within the family, None where no
-    student of it is known; alike: innocent lineages whose replies are about as long as the suspect's.
+    odds: bounded; named: whether the naming score chose this family; alike: innocent lineages whose replies are about
+    as long as the suspect's.
     """
-    if cost is None:
-        return Ruling("cannot tell", "no known student of this teacher: the error rate is unknown")
-    if cost > WORST_COST:
-        return Ruling(
-            "cannot tell",
-            f"this test says almost nothing about this teacher: its cost is {cost:.2f} of 1 bit, "
-            f"more than {WORST_COST}",
-        )
     if alike < FEWEST_ALIKE:
         return Ruling(
             "cannot tell",
             f"only {alike} innocent lineages reply at a like length, {FEWEST_ALIKE} are needed: "
             "length may be all that is alike",
+            is_told=False,
         )
     if odds >= SUPPORT and named:
         return Ruling("supports")

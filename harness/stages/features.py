@@ -20,8 +20,8 @@ from harness.panel.texts import has_reading, remember_reading, replies_of
 from harness.plan.collections import Collection
 from harness.store.store import Store
 from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
-from harness.text.clean import Tags
 from harness.text.segment import LAYOUT, MARKS, Reading, read
+from harness.text.thoughts import Tags
 from harness.types import Ints
 
 _COUNTS = ("sentences", "characters", "emoji")

@@ -1,7 +1,8 @@
 """What a model thought aloud between tags, told apart from replies that only speak of such tags; in one pass.
 
-A thought begins the reply, or comes after another thought: a reply that begins with words of its own, and then shows
-how tags are used, has none. Where the template wrote the opening tag, the first thought has its closing one alone.
+A thought begins the reply, or comes after another thought or one short sentence ("Sure."): a reply that begins with
+more words of its own, and then shows how tags are used, has none. Where the template wrote the opening tag, the first
+thought has its closing one alone.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _BEFORE_A_LINE_END = re.compile(r"[^\S\n]*(?:\n|\Z)")
 # what a template may have left before a thought
 _HEADER = re.compile(r"(?:<s>|<\|[^|<>\n]*\|>|assistant\b|model\b|\s)*", re.IGNORECASE)
 _CODE_INDENT = 4  # of Markdown
+# what a model may say before it thinks, in characters at most
+_SHORT_SENTENCE = re.compile(r"\s*[^\n:：]{1,60}[.!?…。！？]\s*")
 
 
 class Parts(NamedTuple):
@@ -116,7 +119,9 @@ class _Walk:
         goes_on = end and _BEFORE_MORE_OF_A_SENTENCE.match(text, end.end)
         if before == self.start or self._is_behind_header(tag):
             return not (goes_on and end and text[tag.end : end.start].strip() in _BETWEEN_MENTIONS)
-        if not self.thoughts or self.in_code or not self._is_first(tag.start):
+        if not self.thoughts and not self._is_behind_short_sentence(tag):
+            return False
+        if self.in_code or not self._is_first(tag.start):
             return False
         if goes_on or (end is None and not self._is_last(tag.end)):
             return False
@@ -124,8 +129,16 @@ class _Walk:
         return text[before - 1] not in ":：" and len(indent.expandtabs(4)) < _CODE_INDENT
 
     def _is_behind_header(self, tag: _Tag) -> bool:
-        first = not (self.start or self.has_opening or self.has_closing)
-        return first and _HEADER.fullmatch(self.text, 0, tag.start) is not None
+        return self._is_first_tag() and _HEADER.fullmatch(self.text, 0, tag.start) is not None
+
+    def _is_behind_short_sentence(self, tag: _Tag) -> bool:
+        """Whether all that stands before a tag is one, and the tag has a line for itself."""
+        if not self._is_first_tag() or not self._is_last(tag.end):
+            return False
+        return _SHORT_SENTENCE.fullmatch(self.text, 0, tag.start) is not None
+
+    def _is_first_tag(self) -> bool:
+        return not (self.start or self.has_opening or self.has_closing)
 
     def _close(self, tag: _Tag) -> None:
         """Ends the thought whose opening tag the template wrote, if this is its end."""
@@ -164,8 +177,9 @@ class _Walk:
         return _BEFORE_A_LINE_END.match(self.text, place) is not None
 
     def _keep(self, end: int) -> None:
-        """Keeps what stands before a thought; before the first one stands what a template left there."""
-        piece = self.text[self.start : end].rstrip() if self.thoughts else ""
+        """Keeps what stands before a thought, but for what a template left there."""
+        header = not self.start and _HEADER.fullmatch(self.text, 0, end)
+        piece = "" if header else self.text[self.start : end].rstrip()
         self.kept.extend(filter(None, [piece]))
 
     def _take(self, thought: str, end: int) -> None:

@@ -20,6 +20,8 @@ EXAMPLES = {
     "a sentence that begins with the tag": "Two tags matter.\n{o} begins a thought.\n{c} ends it.",
     "the opening tag alone": "Some models write a tag first.\n{o} is what they write.",
     "the opening tag on a line": "The first line has to be\n{o}\nand nothing else.",
+    "a format behind sentences": "First comes why, each of the reasons in a line, then what else.\n{o}\na\n{c}\n\nb",
+    "a format behind a paragraph": "Ask for reasons.\n\nShow the model how:\n{o}\nwhy\n{c}\nAnswer",
     "in backticks": "Models write `{o}` before and `{c}` behind what they think.",
     "a line that begins with backticks": "`{o}`\nbegins it,\n`{c}`\nends it.",
     "a list": "Tags:\n- {o}: begins\n- {c}: ends",
@@ -40,8 +42,8 @@ def test_a_reply_may_show_how_tags_are_used(how: str, opening: str, closing: str
     assert clean(text) == (text, "", (), False)
 
 
-# this is one there, which was cut
-NOT_BEHIND = {"the opening tag on a line"}
+# these are thoughts there: one that was cut, and one between the parts of a reply
+NOT_BEHIND = {"the opening tag on a line", "a format behind sentences"}
 
 
 @pytest.mark.parametrize("how", sorted(EXAMPLES.keys() - NOT_BEHIND))
@@ -65,6 +67,12 @@ def test_a_thought_in_every_turn(between: str) -> None:
     cleaned = clean(between.join(turns))
     assert cleaned.text == "\n\n".join(f"Reply {i}." for i in range(50))
     assert cleaned.trace == "\n".join(f"a{i}" for i in range(50))
+
+
+@pytest.mark.parametrize("before", ["Sure.", "Okay, let me think!", "好的。"])
+def test_a_thought_may_follow_one_short_sentence(before: str) -> None:
+    assert clean(f"{before}\n<think>\na\n</think>\n\nYes.")[:2] == (f"{before}\n\nYes.", "a")
+    assert clean(f"{before}\n<think>\na") == (before, "a", (), True)
 
 
 @pytest.mark.parametrize("header", ["<s>", "assistant\n", "<|im_start|>assistant\n", "model\n\n"])

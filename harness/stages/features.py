@@ -25,8 +25,8 @@ from harness.panel.texts import (
 from harness.plan.collections import Collection
 from harness.store.store import Store
 from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
-from harness.text.clean import Tags
 from harness.text.segment import LAYOUT, MARKS, Reading, read
+from harness.text.thoughts import Tags
 from harness.text.tokens import Tokens, read_tokens
 from harness.types import Ints
 

@@ -155,7 +155,8 @@ def _there(plan: Plan, task: str, store: Store) -> list[Collection]:
 def _key(verdict: AbstractVerdict, run: Run, there: Sequence[Collection]) -> str:
     """Digest of what determines the verdicts of a method: its code and fields, all answers, and what is documented."""
     alone = ("harness.stages.weigh", "harness.panel.texts", "harness.panel.evidence")
-    code = code_digest(type(verdict).__module__, "harness.panel.rates", alone=alone)
+    used = (type(verdict).__module__, "harness.panel.rates", "harness.text.clean")
+    code = code_digest(*used, alone=alone)
     answers = [(c.model, c.key, c.requests_key) for c in there]
     case = (sorted(run.case.origins, key=lambda o: o.model), run.case.families)
     return digest("verdicts", SCHEMA, code, vars(verdict), run.seed, answers, case)

@@ -37,7 +37,7 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
 
 def without_number(record: RunRecord) -> str:
     """One line that says why no score has a value; "" if at least one has."""
-    if any(score.value is not None for score in record.scores):
+    if record.verdicts or any(score.value is not None for score in record.scores):
         return ""
     if not record.metrics:
         why = "no metric is named; name some under metrics, one a line"

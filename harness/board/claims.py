@@ -111,7 +111,7 @@ def make_claims(
     topics = [m for topic in get_args(Topic) for m in index.metrics(topic)]
     from_base = dict.fromkeys(topics, False)
     from_base |= {c.metric: c.from_base for c in columns if not c.alone}
-    shown = {c.metric for c in columns if not c.alone}
+    shown = {c.metric for c in columns}
     claims: dict[tuple[Subject, str], Claim] = {}
     for metric, is_from_base in from_base.items():
         scores = {s: index.overall(metric, s) for s in subjects}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.board.board import Board
+from harness.board.evidence import weighings
 from harness.board.leaderboard import leaderboard_view
 from harness.board.sentences import decisions
 from harness.board.subjects import Group
@@ -19,6 +20,11 @@ def closing_lines(board: Board) -> list[str]:
         f"{_of(d.choice.group)}: {''.join(words for words, _ in d.parts)}"
         for d in decisions(board)
         if d.choice.chosen
+    ]
+    told += [
+        "".join(words for words, _ in finding.words)
+        for weighing in weighings(board.record)
+        for finding in weighing.findings
     ]
     table = leaderboard_view(board)
     students = [row for row in table.rows if row[0].note == "student"]

@@ -11,6 +11,8 @@ from harness.board.board import Row
 from harness.board.claims import Claim
 from harness.board.record import Change, CollectionRecord, Comparison, Variant
 from harness.board.runs import RunDifference
+from harness.panel.evidence import Verdict
+from harness.panel.rates import Rates
 from harness.types import Score
 
 R = TypeVar("R")
@@ -77,6 +79,25 @@ RUN_DIFFERENCE: tuple[Field[RunDifference], ...] = (
     Field("value_a", lambda d: d.first),
     Field("value_b", lambda d: d.second),
     *attributes("difference", "low", "high", "p", "p_adjusted", "n", "outcome", "reason"),
+)
+VERDICT: tuple[Field[Verdict], ...] = (
+    *attributes("method", "task", "suspect", "family"),
+    *(
+        Field(name, attrgetter(f"opinion.{name}"))
+        for name in ("version", "outcome", "odds", "score")
+    ),
+    Field("named", lambda v: int(v.opinion.is_named)),
+    # whether the suspect is documented to have learned from the family; empty = not known well enough
+    Field("learned_from", lambda v: None if v.truth is None else int(v.truth)),
+    Field("n", lambda v: v.n),
+    Field("reason", lambda v: v.opinion.reason),
+)
+RATES: tuple[Field[Rates], ...] = (
+    *attributes("method", "task", "family", "n_guilty", "n_guilty_lineages", "n_found", "n_named"),
+    *attributes("n_innocent", "n_innocent_lineages", "n_clean"),
+    Field("n_accused", lambda r: len(r.accused)),
+    *attributes("auroc", "cllr", "cllr_min", "cllr_within"),
+    Field("accused", lambda r: "; ".join(r.accused)),
 )
 
 # The leaderboard: what stands before the measures, what stands for each of them, what stands after.

@@ -60,6 +60,8 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         judges={k: v for r in records for k, v in r.judges.items()},
         differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
         work=tuple(w for r in records for w in r.work),
+        verdicts=(),
+        case=None,
         variants=tuple(dict.fromkeys(k for job in named for k, _ in job.values)),
         jobs=tuple(_job(job) for job in named),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from harness.panel.evidence import Origin, Verdict
 from harness.panel.topics import Column, Topic
 from harness.text.cut import Endings
 from harness.text.marks import Marks
@@ -163,6 +164,26 @@ class WorkCount:
 
 
 @dataclass(frozen=True)
+class MethodNote:
+    """The description that a verdict gives of itself."""
+
+    name: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """Of whom a run asks whose answers it learned from, and what is documented of others."""
+
+    suspect: str  # "" = everybody whose training is documented is a case
+    candidates: tuple[str, ...]  # families; () = all
+    families: Mapping[str, tuple[str, ...]]  # family -> its versions
+    origins: tuple[Origin, ...]
+    methods: tuple[MethodNote, ...]
+    missing: tuple[str, ...] = ()  # methods without a verdict, and why
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """Everything that is known about a run, or about all jobs of a sweep; all of it can be stored."""
 
@@ -185,6 +206,8 @@ class RunRecord:
     warnings: tuple[str, ...] = ()  # board.cautions of the record; of a sweep, those of its jobs
     variants: tuple[str, ...] = ()  # swept keys
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
+    verdicts: tuple[Verdict, ...] = ()  # what methods say of whose answers a model learned from
+    case: CaseRecord | None = None  # None = nobody's training was weighed
     jobs: tuple[JobRecord, ...] = ()  # of a sweep
 
     @property

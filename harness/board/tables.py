@@ -12,6 +12,8 @@ from harness.board.claims import Claim
 from harness.board.columns import Field, Value
 from harness.board.record import Change, CollectionRecord, Comparison, RunRecord, Variant
 from harness.board.runs import RunDifference, compare_runs
+from harness.panel.evidence import Verdict
+from harness.panel.rates import Rates, rates_of
 from harness.types import Score
 
 R = TypeVar("R")
@@ -102,10 +104,25 @@ def collections_table(record: RunRecord) -> Table:
     return make_table((*own, *swept), rows)
 
 
-def _of_first(
-    field: Field[CollectionRecord],
-) -> Callable[[tuple[CollectionRecord, Variant]], Value]:
+def _of_first(field: Field[R]) -> Callable[[tuple[R, Variant]], Value]:
     return lambda row: field.value(row[0])
+
+
+def verdicts_table(record: RunRecord) -> Table:
+    """Every verdict of every method, of a sweep job by job."""
+    swept: Fields[tuple[Verdict, Variant]] = columns.swept(record.variants, lambda r: r[1])
+    own = (Field(f.name, _of_first(f), f.in_csv) for f in columns.VERDICT)
+    rows = [(v, variant) for variant, run in record.runs().items() for v in run.verdicts]
+    return make_table((*own, *swept), rows)
+
+
+def rates_table(record: RunRecord) -> Table:
+    """How often every method is right, about all families and about each."""
+    swept: Fields[tuple[Rates, Variant]] = columns.swept(record.variants, lambda r: r[1])
+    own = (Field(f.name, _of_first(f), f.in_csv) for f in columns.RATES)
+    runs = ((v, run.case, run.verdicts) for v, run in record.runs().items())
+    rows = [(r, v) for v, case, said in runs if case for r in rates_of(said, case.origins)]
+    return make_table((*own, *swept), rows)
 
 
 def leaderboard_table(board: Board) -> Table:

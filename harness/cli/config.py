@@ -10,14 +10,15 @@ from typing import Any
 
 import harness
 from harness.cli import conffiles
+from harness.cli.cases import case_of, documented
 from harness.models import AbstractModel
+from harness.panel.evidence import Origin
 from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Run
 from harness.plugins import build, check_outside, kinds, use_folders
 from harness.schema import build_dataclass, sound_fields, unknown
 from harness.stages.gate import gate_from, name_faults
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
-_NOT_YET = ("suspect", "candidates")
 # replace faulty keys, so that the others are checked too
 _STAND_INS: dict[str, Any] = {
     "title": "", "stages": STAGES, "limit": None, "seed": 0, "workers": 1, "comparability": "refuse",
@@ -51,14 +52,16 @@ def typed_run(
     _use_plugins(paths, faults)
     library = _Library(folders, faults)
     only = asked.only or Only()
-    matrix = _changes(asked.models)
-    models = _chosen(asked.models, only.models)
+    tables = documented(asked, paths.data, faults)
+    matrix = _everyone(asked, tables, library)
+    models = _chosen(matrix, only.models)
     faults += [f"only: key models: {unknown(n, list(matrix))}" for n in models if n not in matrix]
     models = {n: v for n, v in models.items() if n in matrix}
     tasks = library.plugins("tasks", library.expand_suites(_chosen(asked.tasks, only.tasks)))
     built = library.plugins("models", models)
     controls = _with_lineages(asked.controls, built)
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
+    origins = [o for o in tables if o.model in models]
     run = Run(
         title=asked.title, stages=asked.stages, models=built, tasks=tasks,
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
@@ -69,10 +72,22 @@ def typed_run(
         objective=asked.objective, settings=settings or {},
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         comparability=asked.comparability, columns=asked.columns,
+        verdicts=library.plugins("verdicts", _changes(asked.verdicts)),
+        case=case_of(asked, origins, controls, matrix, faults),
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
     return run
+
+
+def _everyone(
+    asked: Configuration, tables: Mapping[Origin, Mapping[str, Any]], library: _Library
+) -> dict[str, dict[str, Any]]:
+    """Name -> fields of the models of the matrix, of its tables, and of a suspect that has a file of its own."""
+    named = {o.model: dict(answers) for o, answers in tables.items()} | _changes(asked.models)
+    suspect = str(asked.suspect)
+    described = suspect not in named and library.has_file("model", suspect)
+    return {**named, suspect: {}} if described else named
 
 
 def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
@@ -84,12 +99,7 @@ def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str
 
 def _configuration(config: Mapping[str, Any], faults: list[str]) -> Configuration:
     """The keys of a composed configuration, typed; what is wrong with them is added to `faults`."""
-    faults += [
-        f"configuration: key {key}: not there yet: no verdict reads it; take it out"
-        for key in _NOT_YET
-        if key in config
-    ]
-    keys = {k: v for k, v in config.items() if k not in _NOT_YET}
+    keys = dict(config)
     keys["decoding"] = _seeded(config.get("decoding"), config.get("seed"))
     return Configuration(**{**_STAND_INS, **sound_fields(Configuration, keys, "", faults)})
 
@@ -195,6 +205,10 @@ class _Library:
     def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Name -> what it describes, None where that is at fault."""
         return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def has_file(self, group: str, name: str) -> bool:
+        """Whether a folder has conf/<group>/<name>.yaml."""
+        return self._path(group, name) is not None
 
     def _path(self, group: str, name: str) -> Path | None:
         paths = (folder / group / f"{name}.yaml" for folder in self.folders)

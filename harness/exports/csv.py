@@ -1,4 +1,4 @@
-"""scores.csv, changes.csv and leaderboard.csv: the numbers in full, one row each."""
+"""scores.csv, changes.csv, leaderboard.csv; of evidence verdicts.csv and rates.csv: the numbers in full."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.board import Board
-from harness.board.tables import Table, changes_table, leaderboard_table, scores_table
+from harness.board.tables import (
+    Table,
+    changes_table,
+    leaderboard_table,
+    rates_table,
+    scores_table,
+    verdicts_table,
+)
 from harness.exports import AbstractExporter
 
 
@@ -20,6 +27,10 @@ class Csv(AbstractExporter):
         write_table(scores_table(board.record), folder / "scores.csv")
         write_table(changes_table(board.record), folder / "changes.csv")
         write_table(leaderboard_table(board), folder / "leaderboard.csv")
+        for name, table in (("verdicts", verdicts_table), ("rates", rates_table)):
+            made = table(board.record)
+            if made.rows:
+                write_table(made, folder / f"{name}.csv")
 
 
 def write_table(table: Table, path: Path) -> None:

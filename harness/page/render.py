@@ -20,6 +20,14 @@ from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.board import Board, Row
 from harness.board.changes import SaidChange, said_changes
+from harness.board.evidence import (
+    ALTERNATIVES,
+    SETTLING,
+    everyone_view,
+    finding_table,
+    rates_view,
+    weighings,
+)
 from harness.board.leaderboard import Line, make_leaderboard
 from harness.board.missing import missing_results, undrawn
 from harness.board.record import RunRecord
@@ -95,6 +103,7 @@ def page(board: Board) -> str:
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
+            weighings=weighings(record),
             missing=missing,
             n_missing=sum(m.n for m in missing),
             **_making(record),
@@ -161,7 +170,9 @@ def _students(board: Board, figures: Sequence[AbstractFigure]) -> list[StudentPa
 
 
 def _browser(board: Board) -> list[dict[str, Any]]:
-    """The tasks of the sample browser that have something to show."""
+    """The tasks of the sample browser that have something to show; without pairs none is read."""
+    if not board.record.pairs:
+        return []
     share = BUDGET_BYTES // max(1, len(board.record.tasks))
     tasks = (browse(answers, board.pairs_in(answers), share) for answers in board.answers())
     return [task for task in tasks if task["prompts"]]
@@ -215,6 +226,11 @@ def _environment() -> Environment:
         "MOST_DECISIONS": _MOST_DECISIONS,
         "MOST_KINDS": _MOST_KINDS,
         "folds": folds,
+        "everyone_view": everyone_view,
+        "finding_table": finding_table,
+        "rates_view": rates_view,
+        "alternatives": ALTERNATIVES,
+        "settling": SETTLING,
     }
     return env
 

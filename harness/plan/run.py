@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
+from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
 from harness.tasks import AbstractTask
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
+from harness.verdicts import AbstractVerdict
 
 Stage = Literal["build", "plan", "collect", "score", "report", "gate"]
 # of a whole run; "plan" stands alone and says what would be done, after "build" with all requests known
@@ -130,6 +132,29 @@ _Controls = Annotated[
 
 
 @dataclass(frozen=True)
+class OriginChange:
+    """Cells of a row of a table of models, to be read instead of those that stand there."""
+
+    role: Standing | None = None
+    family: Name | None = None
+    also: tuple[Name, ...] | None = None
+    lineage: Name | None = None
+    confidence: Confidence | None = None
+
+
+@dataclass(frozen=True)
+class Documented:
+    """A table of models whose training is documented, and how their answers are read."""
+
+    file: str  # CSV with columns model, role, family, also, lineage, confidence; relative to paths.data
+    # a model with its `kind`, {name} in it being the model's name; {} = all stand in `models`
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)  # our name of a column -> the file's
+    # model -> cells of its row that are to be read differently
+    changes: Mapping[Name, OriginChange] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Configuration:
     """The keys of config.yaml, before any name in it is looked up."""
 
@@ -145,11 +170,31 @@ class Configuration:
     metrics: Named = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     controls: _Controls = ()
+    suspect: Name | None = None  # the model of which is asked whose answers it learned from
+    candidates: tuple[
+        Name, ...
+    ] = ()  # families or models that may have taught it; () = all documented
+    lineages: tuple[Documented, ...] = ()
+    verdicts: Named = field(default_factory=dict)
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
     gate: Any = None  # built as a Gate, where the name of its file is known
+
+
+@dataclass(frozen=True)
+class Case:
+    """Of whom is asked whose answers it learned from, and what is documented of others."""
+
+    suspect: str | None = None  # None = everybody whose training is documented is a case
+    candidates: tuple[str, ...] = ()  # families; () = all
+    origins: tuple[Origin, ...] = ()
+
+    @property
+    def families(self) -> Mapping[str, tuple[str, ...]]:
+        """Candidate family -> its versions."""
+        return families_of(self.origins, self.candidates)
 
 
 @dataclass(frozen=True)
@@ -177,6 +222,8 @@ class Run:
     )
     objective: Objective | None = None
     columns: tuple[str, ...] = ()
+    verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
+    case: Case = field(default_factory=Case)
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values

@@ -10,9 +10,11 @@ from dataclasses import replace
 from harness.board.cautions import cautions
 from harness.board.comparisons import changes, compared
 from harness.board.record import (
+    CaseRecord,
     CollectionRecord,
     Difference,
     Facts,
+    MethodNote,
     MetricNote,
     RunRecord,
     WorkCount,
@@ -26,6 +28,7 @@ from harness.stages.loop import Made
 from harness.stages.marks import counts_of
 from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
+from harness.stages.weigh import verdicts_of
 from harness.store.store import Store
 from harness.types import Score
 
@@ -48,7 +51,7 @@ def make_record(
     """The record of one run; `work` = what was computed and what was read from the store."""
     run = plan.run
     roles = roles_of(run)
-    library = Library(plan, store)
+    library, said = Library(plan, store), verdicts_of(plan, store)
     record = RunRecord(
         title=run.title,
         scores=tuple(scores),
@@ -72,6 +75,8 @@ def make_record(
         differences=tuple(_differences(run, library)),
         work=tuple(work),
         columns=run.columns,
+        verdicts=said.verdicts,
+        case=_case(run, said.missing) if run.verdicts else None,
     )
     return replace(record, warnings=cautions(record))
 
@@ -98,6 +103,15 @@ def note_of(metric: AbstractMetric) -> MetricNote:
     """The note of a measure: its description for the page, and what the page reads from it."""
     says = (metric.unit, metric.better, metric.level, metric.explanation)
     return MetricNote(metric.name, *says, *metric.on_page(), metric.gap_units)
+
+
+def _case(run: Run, missing: Sequence[str]) -> CaseRecord:
+    case = run.case
+    methods = tuple(MethodNote(v.name, v.explanation) for v in run.verdicts.values())
+    origins = tuple(sorted(case.origins, key=lambda o: o.model))
+    return CaseRecord(
+        case.suspect or "", case.candidates, case.families, origins, methods, tuple(missing)
+    )
 
 
 def _own_scores(run: Run) -> set[str]:

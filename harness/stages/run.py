@@ -27,6 +27,7 @@ from harness.stages.record import count_work, make_record
 from harness.stages.report import lacks_figures, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
+from harness.stages.weigh import weigh
 from harness.store.store import Store
 from harness.types import DistillbenchError
 
@@ -90,6 +91,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
     made = made.and_then(count_marks(made.plan, store))
+    made = made.and_then(weigh(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")

@@ -23,6 +23,8 @@ from harness.stats.odds import (
 )
 from harness.types import Floats, Ints
 
+WORST_COST = 0.8  # Cllr within a family, above which its odds say almost nothing
+
 
 @dataclass(frozen=True)
 class Family:
@@ -67,13 +69,9 @@ class Calibration:
         """Odds (n,) of pairs within ELUB's bounds, and of at most the number of innocent lineages of a like length."""
         return bounded(self.coefficients.odds(signals), alike, Bounds(self.low, self.high))
 
-    def rule(self, odds: float, family: str, *, named: bool, alike: int) -> Ruling:
-        """What may be said of a family at these odds."""
-        return decide(odds, named=named, cost=self.cost_of(family), alike=alike)
-
-    def cost_of(self, family: str) -> float | None:
-        """Cllr within a family in bits; None where no student of it is known."""
-        return {f.family: f.cost for f in self.families}.get(family)
+    def worthless(self, family: str) -> str:
+        """Why odds of a family say nothing, whatever they are; "" where they do."""
+        return worthless(family, {f.family: f.cost for f in self.families})
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values, for YAML or JSON."""
@@ -84,6 +82,18 @@ class Calibration:
         """The inverse; a DistillbenchError names each fault of what stands in `where`."""
         made: Calibration = build_dataclass(cls, fields, where)
         return made
+
+
+def worthless(family: str, costs: Mapping[str, float]) -> str:
+    """Why odds of a family say nothing, whatever they are, given the Cllr within families; "" where they do."""
+    if family not in costs:
+        return f"no known student of {family}: nobody knows how often this would be wrong"
+    if costs[family] <= WORST_COST:
+        return ""
+    return (
+        f"this test says almost nothing about {family}: its Cllr there is {costs[family]:.2f}, where 1 is that of no "
+        f"test and at most {WORST_COST} counts"
+    )
 
 
 def calibrate(
@@ -123,8 +133,7 @@ def count_errors(
     supported = [
         k
         for k, value in zip(known, odds, strict=True)
-        if decide(value, named=k.named, cost=costs.get(k.family), alike=k.alike).verdict
-        == "supports"
+        if not worthless(k.family, costs) and rule(k, value).verdict == "supports"
     ]
     sure = {k.suspect: k.lineage for k in known if k.truth is False}
     innocent = {name: lineage for name, lineage in sure.items() if name not in students}
@@ -135,6 +144,11 @@ def count_errors(
         innocents=len(set(innocent.values())),
         accused=len({k.lineage for k in supported if k.suspect in innocent and k.truth is False}),
     )
+
+
+def rule(known: Known, odds: float) -> Ruling:
+    """The ruling on a known pair at these odds."""
+    return decide(odds, named=known.named, alike=known.alike, prompts=known.prompts)
 
 
 def _family(name: str, known: Sequence[Known], made: Quality) -> Family:

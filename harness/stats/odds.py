@@ -20,7 +20,8 @@ NO_TRACE = (
 )
 RIDGE = 0.5  # times the squared coefficients
 SUPPORT = 5.0  # odds from which a candidate is supported, and below whose inverse it is not
-WORST_COST = 0.8  # bits within a family, above which its odds say almost nothing
+# Below, a clean lineage was accused on real models, and of the teachers named one in five was wrong.
+FEWEST_PROMPTS = 100
 _STEPS = 100  # of Newton's method
 _SMALL = 1e-10  # of a step
 
@@ -36,8 +37,9 @@ class Known:
     lineage: str  # of the suspect
     signals: tuple[float, ...]  # (S,)
     truth: bool | None  # None: neither, such as a second teacher or the same lab
-    named: bool  # whether the naming score chose this family for the suspect
     alike: int  # innocent lineages whose replies are about as long
+    prompts: int  # that suspect and family answered
+    named: bool = False  # whether the naming score chose this family for the suspect
 
 
 @dataclass(frozen=True)
@@ -167,33 +169,28 @@ def quality(known: Sequence[Known], odds: Annotated[Floats, "n"]) -> Quality:
     )
 
 
-def decide(odds: float, *, named: bool, cost: float | None, alike: int) -> Ruling:
+def decide(odds: float, *, named: bool, alike: int, prompts: int) -> Ruling:
     """What may be said of a candidate.
 
-    odds: bounded; named: whether the naming score chose this family; cost: Cllr within the family, None where no
-    student of it is known; alike: innocent lineages whose replies are about as long as the suspect's.
+    odds: bounded; named: whether the naming score chose this family; alike: innocent lineages whose replies are about
+    as long as the suspect's; prompts: that both answered.
     """
-    if cost is None:
-        return Ruling("cannot tell", "no known student of this teacher: the error rate is unknown")
-    if cost > WORST_COST:
-        return Ruling(
-            "cannot tell",
-            f"this test says almost nothing about this teacher: its cost is {cost:.2f} of 1 bit, "
-            f"more than {WORST_COST}",
-        )
-    if odds >= SUPPORT and named:
-        return Ruling("supports")
     if odds <= 1 / SUPPORT:
         return Ruling("does not support")
-    if odds >= SUPPORT:
+    if odds < SUPPORT:
+        short = (
+            f"only {alike} innocent lineages reply at about this length, so the odds cannot exceed"
+        )
+        between = f"the odds are between 1/{SUPPORT:g} and {SUPPORT:g}"
+        return Ruling("cannot tell", between if alike >= SUPPORT else f"{short} {max(alike, 1)}")
+    if not named:
         return Ruling("cannot tell", "the naming score prefers another candidate")
-    if alike < SUPPORT:
+    if prompts < FEWEST_PROMPTS:
         return Ruling(
             "cannot tell",
-            f"only {alike} innocent lineages reply at about this length, so the odds cannot "
-            f"exceed {max(alike, 1)}",
+            f"{prompts} prompts are too few to support anyone; {FEWEST_PROMPTS} are needed",
         )
-    return Ruling("cannot tell", f"the odds are between 1/{SUPPORT:g} and {SUPPORT:g}")
+    return Ruling("supports")
 
 
 def _truth(known: Sequence[Known]) -> Annotated[Truth, "n"]:

@@ -22,10 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from harness.stats.calibration import bounded_left_out, count_errors
+from harness.stats.calibration import bounded_left_out, count_errors, rule, worthless
 from harness.stats.cllr import cllr, cllr_min
 from harness.stats.means import clopper_pearson
-from harness.stats.odds import Known, Ruling, decide, odds_left_out, quality
+from harness.stats.odds import Known, Ruling, odds_left_out, quality
 from harness.text.attribution import ODDS, Signals, attribute, name_teacher
 from harness.text.corpus import Corpus, Mask
 from harness.types import Floats, Ints
@@ -83,8 +83,9 @@ def make_case(signals: Sequence[Signals], models: Mapping[str, Model]) -> Case:
             models[s.suspect].lineage,
             tuple(s.values[name] for name in ODDS),
             truth(models[s.suspect], s.family),
-            named[s.suspect] == s.family,
             s.alike,
+            s.prompts,
+            named[s.suspect] == s.family,
         )
         for s in signals
         if not s.reason
@@ -92,7 +93,7 @@ def make_case(signals: Sequence[Signals], models: Mapping[str, Model]) -> Case:
     odds, bounds = bounded_left_out(known)
     costs = quality(known, odds).within
     rulings = [
-        decide(float(value), named=k.named, cost=costs.get(k.family), alike=k.alike)
+        Ruling("cannot tell", why) if (why := worthless(k.family, costs)) else rule(k, float(value))
         for k, value in zip(known, odds, strict=True)
     ]
     return Case(known, odds_left_out(known), odds, rulings, costs, bounds.high, models)

@@ -70,8 +70,13 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     assert "key limit: expected null or a whole number of 1 or more, got 0" in said
 
 
+CASES = ("evidence", "detectors", "lineage_board")  # need tables of lineages: tests/verdicts
+
+
 @pytest.mark.parametrize(
-    "path", sorted((packaged("conf") / "matrix").glob("*.yaml")), ids=lambda p: p.stem
+    "path",
+    [p for p in sorted((packaged("conf") / "matrix").glob("*.yaml")) if p.stem not in CASES],
+    ids=lambda p: p.stem,
 )
 def test_every_matrix_is_of_things_that_exist(path: Path, tmp_path: Path) -> None:
     content = OmegaConf.to_container(OmegaConf.load(path))
@@ -214,8 +219,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "gate": (3, "gate: expected a mapping with a list `conditions`, got 3"),
     "gate.conditions": ([5], "gate: key conditions[0]: expected a mapping, got 5"),
     "contols": ([], "configuration: key 'contols' is unknown; did you mean 'controls'?"),
-    "suspect": ("a", "configuration: key suspect: not there yet: no verdict reads it"),
-    "candidates": (["a"], "configuration: key candidates: not there yet: no verdict reads it"),
+    "suspect": (["a"], "configuration: key suspect: expected null or text, got"),
+    "candidates": ({"a": 1}, "configuration: key candidates: expected a list of text, got"),
+    "lineages": (3, "configuration: key lineages: expected a list of mappings, got 3"),
+    "verdicts": (3, "configuration: key verdicts: expected "),
 }
 
 

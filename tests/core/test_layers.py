@@ -17,7 +17,7 @@ FLOORS = (
     ("console", "stats", "text"),
     ("files", "store"),
     ("panel", "board"),
-    ("zoo", "models", "tasks", "metrics", "figures", "exports", "executors", "page"),
+    ("zoo", "models", "tasks", "metrics", "verdicts", "figures", "exports", "executors", "page"),
     ("plan", "stages"),
     ("cli", "api", "testing", "__main__"),
 )

@@ -18,10 +18,12 @@ from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Band, Drawing, Heat, Plane, Rows
 from harness.page.draw import plotly
 from harness.panel.prompts import is_category
+from harness.panel.rates import rates_of
 from harness.plugins import build, kinds
 from harness.testing.figures import check_drawing, misplaced
 from tests.figures.marks import dots, of_type
 from tests.report.records import board, record
+from tests.verdicts.test_rates import ORIGINS, SAID
 
 
 def made(kind: str) -> AbstractFigure:
@@ -32,7 +34,8 @@ def made(kind: str) -> AbstractFigure:
 
 
 def board_for(figure: AbstractFigure) -> Board:
-    run = record()
+    weighed = figure.kind in ("tippett", "cross_entropy")
+    run = replace(record(), verdicts=SAID) if weighed else record()
     swept = figure.kind == "dose_curve"
     return board(join([Job((("step", v),), run) for v in "12"]) if swept else run)
 
@@ -132,7 +135,7 @@ def test_heatmap_has_holes_with_their_reason() -> None:
 @pytest.mark.parametrize("kind", kinds("figures"))
 def test_figure_without_scores_draws_nothing(kind: str) -> None:
     figure = made(kind)
-    seen = board(replace(board_for(figure).record, scores=()))
+    seen = board(replace(board_for(figure).record, scores=(), verdicts=()))
     assert figure.draw(seen, subject_for(figure, seen)) is None
 
 
@@ -197,3 +200,14 @@ def test_leaves_of_a_group_are_its_categories() -> None:
     alone = tuple(s for s in leaves if "algebra" in s.task)
     seen = board(replace(run, scores=(*rest, *alone)))
     assert made("categories").draw(seen, seen.subjects[0]) is None
+
+
+def test_curves_of_odds_are_those_of_the_documented_pairs() -> None:
+    """By hand: of the two that learned one has odds of at least 3, of the three that did not one."""
+    drawing = drawn("tippett")
+    shares = {row[0]: row[1:] for row in drawing.numbers.rows}
+    assert shares["+0.5"] == ("50\u00a0%", "33\u00a0%")
+    assert shares["+1.0"] == ("0.0\u00a0%", "0.0\u00a0%")
+    at_even = next(row for row in drawn("cross_entropy").numbers.rows if row[0] == "+0.0")
+    _, about = rates_of(SAID, ORIGINS)
+    assert at_even[1:] == (f"{about.cllr:.3f}", f"{about.cllr_min:.3f}", "1.000")

@@ -61,7 +61,7 @@ def test_families_do_not_mix_and_controls_are_no_rivals() -> None:
         score_of("two", 0.2, metric="other"),
         score_of("control", 0.2),
     ]
-    assert compared(scores, STUDENTS) == ()
+    assert compared(scores, [*STUDENTS, Pair("other", "two", "base")]) == ()
 
 
 def test_a_student_is_above_controls_where_a_further_one_would_stay_below() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.stats.calibration import Calibration, calibrate, count_errors
+from harness.stats.calibration import Calibration, calibrate, count_errors, worthless
 from harness.stats.cllr import Bounds, cllr
 from harness.stats.odds import (
     NO_TRACE,
@@ -27,8 +27,7 @@ def pair(
     suspect: str, family: str, truth: bool | None, signal: float = 0.0, lineage: str = ""
 ) -> Known:
     """A known pair with one signal."""
-    named, alike = bool(truth), 30
-    return Known(suspect, family, lineage or suspect, (signal,), truth, named, alike)
+    return Known(suspect, family, lineage or suspect, (signal,), truth, 30, 300, bool(truth))
 
 
 def crowd(seed: int = 0, gap: float = 2.5) -> list[Known]:
@@ -73,7 +72,8 @@ def test_coefficients_agree_with_scikit_learn() -> None:
     spread = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weights))
     theirs = LogisticRegression(C=1.0, tol=1e-12, max_iter=10_000)
     theirs.fit((x - mean) / spread, [k.truth for k in known], sample_weight=weights)
-    assert (made.means, made.spreads) == (pytest.approx(mean), pytest.approx(spread))
+    assert made.means == pytest.approx(mean)
+    assert made.spreads == pytest.approx(spread)
     assert made.slopes == pytest.approx(theirs.coef_[0], rel=1e-5)
     assert made.intercept == pytest.approx(theirs.intercept_[0], rel=1e-5)
 
@@ -124,32 +124,36 @@ def test_quality_within_families_is_weighted_by_true_pairs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("odds", "named", "cost", "verdict"),
+    ("odds", "named", "prompts", "verdict"),
     [
-        (5.0, True, 0.8, "supports"),
-        (4.9, True, 0.5, "cannot tell"),
-        (9.0, False, 0.5, "cannot tell"),
-        (0.2, False, 0.5, "does not support"),
-        (0.2, True, 0.5, "does not support"),
-        (0.21, False, 0.5, "cannot tell"),
-        (9.0, True, 0.81, "cannot tell"),
-        (0.1, False, 0.81, "cannot tell"),
-        (9.0, True, None, "cannot tell"),
+        (5.0, True, 100, "supports"),
+        (4.9, True, 100, "cannot tell"),
+        (9.0, False, 100, "cannot tell"),
+        (9.0, True, 99, "cannot tell"),
+        (0.2, False, 99, "does not support"),
+        (0.2, True, 100, "does not support"),
+        (0.21, False, 100, "cannot tell"),
     ],
 )
-def test_what_is_said(odds: float, named: bool, cost: float | None, verdict: str) -> None:
-    made = decide(odds, named=named, cost=cost, alike=9)
+def test_what_is_said(odds: float, named: bool, prompts: int, verdict: str) -> None:
+    made = decide(odds, named=named, alike=9, prompts=prompts)
     assert made.verdict == verdict
     assert bool(made.reason) == (verdict == "cannot tell")
 
 
 def test_that_nobody_else_replies_so_briefly_is_said() -> None:
-    made = decide(2.0, named=True, cost=0.5, alike=2)
-    assert made == (
-        "cannot tell",
-        "only 2 innocent lineages reply at about this length, so the odds cannot exceed 2",
+    made = decide(2.0, named=True, alike=2, prompts=100)
+    assert made.reason == (
+        "only 2 innocent lineages reply at about this length, so the odds cannot exceed 2"
     )
-    assert "cannot exceed 1" in decide(1.0, named=True, cost=0.5, alike=0).reason
+    assert "cannot exceed 1" in decide(1.0, named=True, alike=0, prompts=100).reason
+
+
+def test_a_family_whose_odds_cost_too_much_or_has_no_student_says_nothing() -> None:
+    costs = {"red": 0.8, "blue": 0.81}
+    assert worthless("red", costs) == ""
+    assert "0.81" in worthless("blue", costs)
+    assert "no known student of green" in worthless("green", costs)
 
 
 def test_errors_are_counted_by_hand() -> None:
@@ -177,7 +181,8 @@ def test_a_calibration_is_stored_and_read_back() -> None:
     assert [(f.true_pairs, f.false_pairs) for f in made.families] == [(4, 12), (4, 12)]
     odds = made.odds(np.array([[9.0], [9.0], [-9.0]]), np.array([30, 2, 30]))
     assert odds.tolist() == [made.high, 2.0, max(odds[2], made.low)]
-    assert made.rule(6.0, "green", named=True, alike=9).verdict == "cannot tell"
+    assert made.worthless("green")
+    assert not made.worthless("red")
 
 
 def test_a_calibration_with_a_fault_is_refused_in_words() -> None:

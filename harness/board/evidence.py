@@ -1,0 +1,265 @@
+"""What may be said of whose answers a model learned from, and how often the method that says so is right. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.board.numerals import number
+from harness.board.record import CaseRecord, RunRecord, Variant
+from harness.board.tables import DASH, Cell, Head, Table
+from harness.panel.evidence import OUTCOMES, Origin, Test, Verdict
+from harness.panel.rates import Rates, rates_of
+
+Part = tuple[str, bool]  # text, strong
+ALTERNATIVES = (
+    "the same base model, or the same further training data, as those that did learn from this teacher",
+    "answers of this teacher on the web, which every model of its time has read",
+    "a common teacher of both, or models of one lab",
+    "the other way round: resemblance has no direction, dates of release do",
+)
+SETTLING = (
+    "controls on the suspect's own base model, trained on answers of nobody or of somebody else",
+    "an earlier checkpoint of the suspect: how much better than it the suspect predicts the teacher's answers",
+    "a watermark in the teacher's answers: the only test whose error rate is known by construction",
+    "more models of documented training before more prompts: these are what the odds are short of",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one method says of one suspect on one task."""
+
+    method: str
+    task: str
+    suspect: str
+    n: int  # prompts
+    verdicts: tuple[Verdict, ...]  # those asked for, the most supported first
+    others: tuple[Verdict, ...]  # of families that were not asked for
+    rates: Mapping[str, Rates]  # family, or "" for all -> how often the method is right
+    words: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """All that a run, or a job of a sweep, says about whose answers models learned from."""
+
+    variant: Variant
+    case: CaseRecord
+    findings: tuple[Finding, ...]  # about the suspect; () where everybody is one
+    verdicts: tuple[Verdict, ...]
+    rates: tuple[Rates, ...]  # method by method: of all families, then of each
+
+
+def weighings(record: RunRecord) -> list[Weighing]:
+    """One for a run that weighs evidence, and one for every such job of a sweep."""
+    return [_weighing(run, v) for v, run in record.runs().items() if run.case is not None]
+
+
+def _weighing(run: RunRecord, variant: Variant) -> Weighing:
+    assert run.case is not None
+    rates = rates_of(run.verdicts, run.case.origins)
+    own: dict[tuple[str, str], list[Verdict]] = {}
+    for v in run.verdicts:
+        if v.suspect == run.case.suspect:
+            own.setdefault((v.method, v.task), []).append(v)
+    findings = (_finding(v, run.case, rates) for v in own.values())
+    return Weighing(variant, run.case, tuple(findings), run.verdicts, tuple(rates))
+
+
+def _finding(verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rates]) -> Finding:
+    first = verdicts[0]
+    asked = case.candidates or tuple(v.family for v in verdicts)
+    ranked = sorted(verdicts, key=_support)
+    chosen = tuple(v for v in ranked if v.family in asked)
+    own = {r.family: r for r in rates if (r.method, r.task) == (first.method, first.task)}
+    others = tuple(v for v in ranked if v.family not in asked)
+    return Finding(
+        first.method,
+        first.task,
+        first.suspect,
+        first.n,
+        chosen,
+        others,
+        own,
+        tuple(_words(first.suspect, chosen, own)),
+    )
+
+
+def _support(verdict: Verdict) -> tuple[int, float, str]:
+    """The most supported first."""
+    opinion = verdict.opinion
+    strength = opinion.odds if opinion.odds is not None else opinion.score
+    return (
+        OUTCOMES.index(opinion.outcome),
+        -(strength if strength is not None else -1e9),
+        opinion.family,
+    )
+
+
+def _words(suspect: str, verdicts: Sequence[Verdict], rates: Mapping[str, Rates]) -> Iterable[Part]:
+    """A sentence about the suspect: what is supported, what is not, and how often that would be wrong."""
+    kinds = {o: [v for v in verdicts if v.opinion.outcome == o] for o in OUTCOMES}
+    if kinds["supports"]:
+        yield f"The answers of {suspect} support that it learned from those of ", False
+        for i, v in enumerate(kinds["supports"]):
+            yield (" and of " if i else ""), False
+            yield f"{v.family}{_odds_words(v)}", True
+        yield ". ", False
+    else:
+        yield "Cannot tell. " if kinds["cannot tell"] else "No candidate is supported. ", True
+        yield f"The answers of {suspect} support none of the candidates. ", False
+    if kinds["does not support"]:
+        yield f"They speak against {_listed(v.family for v in kinds['does not support'])}. ", False
+    if kinds["supports"] and kinds["cannot tell"]:
+        yield f"Of {_listed(v.family for v in kinds['cannot tell'])} nothing can be told. ", False
+    whole = rates.get("")
+    if whole is not None:
+        yield (
+            f"Tried on {whole.n_innocent} models that learned from none of them and {whole.n_guilty} that learned from "
+            f"one, this procedure accuses {len(whole.accused)} wrongly and finds {whole.n_found} of these "
+            f"{whole.n_guilty}.",
+            False,
+        )
+
+
+def _odds_words(verdict: Verdict) -> str:
+    odds = verdict.opinion.odds
+    return "" if odds is None else f" (odds {odds_text(odds)})"
+
+
+def odds_text(odds: float) -> str:
+    """Odds as readers say them: "8 : 1", "1 : 12"."""
+    return f"{number(odds)} : 1" if odds >= 1 else f"1 : {number(1 / odds)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = list(names)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def finding_table(verdicts: Sequence[Verdict]) -> Table:
+    """A row per family: verdict, odds, and every number that it rests on with the innocents that reach it."""
+    tests = list(dict.fromkeys(t.name for v in verdicts for t in v.opinion.tests))
+    heads = [Head("Candidate"), Head("Verdict"), Head("Odds", numeric=True)]
+    heads += [Head(name, "innocent lineages that reach it", numeric=True) for name in tests]
+    return Table(tuple(heads), tuple(_row(v, tests) for v in verdicts))
+
+
+def _row(verdict: Verdict, tests: Sequence[str]) -> tuple[Cell, ...]:
+    opinion = verdict.opinion
+    name = opinion.family
+    if opinion.version and opinion.version != opinion.family:
+        name = f"{name} ({opinion.version})"
+    odds = (
+        Cell(
+            opinion.odds,
+            odds_text(opinion.odds),
+            "the family that it would name" if opinion.is_named else "",
+        )
+        if opinion.odds is not None and opinion.is_told
+        else Cell(None, DASH, opinion.reason or "this method gives no odds")
+    )
+    own = {t.name: t for t in opinion.tests}
+    return (Cell(opinion.family, name), Cell(opinion.outcome, opinion.outcome, opinion.reason), odds,
+            *(_test_cell(own.get(name)) for name in tests))  # fmt: skip
+
+
+def _test_cell(test: Test | None) -> Cell:
+    if test is None:
+        return Cell(None, DASH, "not measured")
+    return Cell(
+        test.value,
+        number(test.value),
+        f"p = {number(test.p)}",
+        interval=f"{test.n_reached} of {test.n}",
+    )
+
+
+def everyone_view(weighing: Weighing, method: str, task: str) -> Table:
+    """A row for every model that was weighed: what is documented of it, then the verdict about every family."""
+    own: dict[str, dict[str, Verdict]] = {}
+    for v in weighing.verdicts:
+        if (v.method, v.task) == (method, task):
+            own.setdefault(v.suspect, {})[v.family] = v
+    families = sorted({family for of in own.values() for family in of})
+    origins = {o.model: o for o in weighing.case.origins}
+    order = ("student", "control", "other", "teacher", "")
+    standing = {m: origins[m].standing if m in origins else "" for m in own}
+    models = sorted(own, key=lambda m: (order.index(standing[m]), m))
+    heads = (Head("Model"), Head("Documented"), *(Head(f, numeric=True) for f in families))
+    rows = (
+        (Cell(m, m), _documented(origins.get(m)), *(_outcome_cell(own[m].get(f)) for f in families))
+        for m in models
+    )
+    return Table(heads, tuple(rows))
+
+
+def _documented(origin: Origin | None) -> Cell:
+    """What is documented of a model's training, in words."""
+    if origin is None:
+        return Cell("", "the suspect")
+    words = {
+        "student": f"learned from {origin.family or 'nobody listed'}",
+        "teacher": f"is {origin.family}",
+        "control": "learned from no model" if origin.is_clean else "training undisclosed",
+        "other": "counts as neither",
+    }[origin.standing]
+    doubt = f" ({origin.confidence} confidence)" if origin.confidence != "high" else ""
+    also = f"; perhaps also {_listed(origin.also)}" if origin.also else ""
+    return Cell(origin.standing, f"{words}{doubt}{also}")
+
+
+def _outcome_cell(verdict: Verdict | None) -> Cell:
+    """The odds where something can be told, else a dash with the reason; marked where the family is supported."""
+    if verdict is None:
+        return Cell(None, "self", "a version of this family")
+    opinion = verdict.opinion
+    if not opinion.is_told:
+        return Cell(None, DASH, opinion.reason)
+    text = opinion.outcome if opinion.odds is None else odds_text(opinion.odds)
+    note = f"{opinion.outcome}{', wrongly' if _is_wrong(verdict) else ''}"
+    return Cell(opinion.odds, text, note, leads=opinion.outcome == "supports")
+
+
+def _is_wrong(verdict: Verdict) -> bool:
+    """Whether a verdict supports what is documented to be false."""
+    return verdict.truth is False and verdict.opinion.outcome == "supports"
+
+
+_RATES = (
+    Head("Taught", "models of documented training", numeric=True),
+    Head("found", "the verdict supports it", numeric=True),
+    Head("named", "before all other families", numeric=True),
+    Head("Innocent", numeric=True),
+    Head("accused", "wrongly", numeric=True),
+    Head("AUROC", numeric=True),
+    Head("Cllr", "within families; 1 says nothing", numeric=True),
+    Head("Accused models"),
+)
+
+
+def rates_view(rates: Sequence[Rates], *, by_method: bool) -> Table:
+    """How often methods are right: a row for each method, or for each family of one."""
+    heads = (Head("Method" if by_method else "Family"), *_RATES)
+    return Table(heads, tuple(_rates_row(r, by_method) for r in rates))
+
+
+def _rates_row(rates: Rates, by_method: bool) -> tuple[Cell, ...]:
+    within = rates.cllr_within if rates.family == "" else rates.cllr
+    name = rates.method if by_method else rates.family or "all families"
+    counts = (rates.n_guilty, rates.n_found, rates.n_named, rates.n_innocent, len(rates.accused))
+    return (
+        Cell(name, name),
+        *(Cell(n, str(n)) for n in counts),
+        *map(_rate, (rates.auroc, within)),
+        Cell(" ".join(rates.accused), ", ".join(rates.accused) or "none"),
+    )
+
+
+def _rate(value: float | None) -> Cell:
+    return (
+        Cell(None, DASH, "cannot be measured here")
+        if value is None
+        else Cell(value, f"{value:.2f}")
+    )

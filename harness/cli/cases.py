@@ -1,0 +1,122 @@
+"""The case of a run: the suspect, its candidates, and the models whose training is documented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from harness.files.origins import OriginRow, read_origins
+from harness.panel.evidence import Origin, Standing
+from harness.plan.run import Case, Configuration, Documented
+from harness.schema import build_dataclass, unknown
+from harness.types import Control, DistillbenchError
+
+
+def documented(
+    asked: Configuration, data: Path | None, faults: list[str]
+) -> dict[Origin, dict[str, Any]]:
+    """What the tables of a matrix say of each model -> how its answers are read; faults are added to `faults`."""
+    made: dict[Origin, dict[str, Any]] = {}
+    for i, table in enumerate(asked.lineages):
+        where = f"lineages[{i}]"
+        try:
+            rows = read_origins(_located(table, data, where), table.columns)
+        except DistillbenchError as error:
+            faults.append(str(error))
+            continue
+        names = [row.model for row in rows]
+        faults += [
+            f"{where}: key changes: {unknown(str(n), names)}"
+            for n in table.changes
+            if n not in names
+        ]
+        listed = set(map(str, asked.models))
+        faults += [
+            f"{where}: nothing says how answers of {name} are read; give `answers`, or put it into `models`"
+            for name in names
+            if not table.answers and name not in listed
+        ]
+        taken = {origin.model for origin in made} & set(names)
+        faults += [
+            f"{where}: {n} stands in an earlier table too; take it out of one" for n in taken
+        ]
+        made |= {_origin(row, table): dict(table.answers) for row in rows}
+    return made
+
+
+def case_of(
+    asked: Configuration,
+    origins: Sequence[Origin],
+    controls: Sequence[Control],
+    models: Mapping[str, Any],
+    faults: list[str],
+) -> Case:
+    """The case of a run; controls of the matrix that no table has are innocents of unknown training."""
+    known = {o.model for o in origins}
+    added = [
+        Origin(c.model, "control", lineage=c.lineage, confidence="low")
+        for c in controls
+        if c.model not in known
+    ]
+    suspect = None if asked.suspect is None else str(asked.suspect)
+    every = (*origins, *added)
+    families = {o.model: o.family for o in origins if o.standing == "teacher"}
+    named = [str(c) for c in asked.candidates]
+    candidates = tuple(dict.fromkeys(families.get(name, name) for name in named))
+    faults += _case_faults(asked, suspect, named, list(models), list(families.values()))
+    return Case(suspect, candidates, every)
+
+
+def _case_faults(
+    asked: Configuration,
+    suspect: str | None,
+    candidates: Sequence[str],
+    models: Sequence[str],
+    families: Sequence[str],
+) -> list[str]:
+    """What is wrong with the suspect and its candidates."""
+    known = [*models, *families]
+    faults = [
+        f"candidates: {unknown(name, list(dict.fromkeys(known)))}; name models of the matrix, or families of its tables"
+        for name in candidates
+        if name not in known
+    ]
+    if suspect is not None and suspect not in models:
+        faults.append(
+            f"suspect: {unknown(suspect, models)}; name a model of the tables or of the matrix, or describe yours: "
+            f"+models.{suspect}.kind=recorded +models.{suspect}.file=FILE"
+        )
+    if suspect in candidates:
+        faults.append(f"candidates: {suspect} is the suspect itself; name who may have taught it")
+    given = suspect is not None or asked.candidates or asked.lineages
+    if given and not asked.verdicts:
+        faults.append(
+            "verdicts: nothing weighs the suspect; expected at least one, such as `verdicts: {attribution: }`"
+        )
+    if asked.verdicts and not asked.lineages:
+        faults.append(
+            "lineages: a verdict needs models whose training is documented, to know how often it is wrong; "
+            "name a table (docs/evidence.md)"
+        )
+    return faults
+
+
+def _located(table: Documented, data: Path | None, where: str) -> Path:
+    path = Path(table.file).expanduser()
+    if not path.is_absolute() and data is None:
+        raise DistillbenchError(
+            f"{where}: file {table.file}: paths.data is not set; add paths.data=DIR, the folder it lies in"
+        )
+    return path if data is None else data / path
+
+
+def _origin(row: OriginRow, table: Documented) -> Origin:
+    """A row as the run has it; roles that say nothing of training (variants, pipelines) are `other`."""
+    changes = {str(name): vars(change) for name, change in table.changes.items()}
+    cells = row._asdict() | {k: v for k, v in changes.get(row.model, {}).items() if v is not None}
+    cells["also"] = [str(family) for family in cells["also"]]
+    role = cells.pop("role")
+    standing = role if role in get_args(Standing) else "other"
+    made: Origin = build_dataclass(Origin, {**cells, "standing": standing}, f"model {row.model}")
+    return made

@@ -1,0 +1,191 @@
+"""Stage after scoring: every verdict about every model of a case, stored with what is documented of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, final
+
+import numpy as np
+import pyarrow as pa
+
+from harness.board.plain import from_plain, to_plain
+from harness.console.forecast import Sort
+from harness.executors import Desk, Entry, Job, Product, Reason
+from harness.executors.local import LocalExecutor
+from harness.keys import code_digest, digest, draw_seed
+from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
+from harness.panel.rates import settled
+from harness.panel.side import Side
+from harness.plan.collections import Collection, Plan
+from harness.plan.run import Case, Run
+from harness.stages.features import recall_tokens, tokens_job, tokens_key
+from harness.stages.library import Library
+from harness.stages.loop import Lacks, Made, make_all
+from harness.store.store import Store
+from harness.store.tables import SCHEMA
+from harness.types import Unavailable
+from harness.verdicts import AbstractVerdict
+
+
+@final
+@dataclass(frozen=True)
+class WeighJob(Job):
+    """Weighs everyone of a case by one method on one task."""
+
+    method: str = ""
+    task: str = ""
+
+    doing: ClassVar[str] = "weighing evidence"
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """One row per model and family; a reason where the method has nothing to say of anybody."""
+        run = desk.plan.run
+        library, verdict = Library(desk.plan, desk.store), run.verdicts[self.method]
+        crowd = crowd_of(run.case, _sides(desk, library, self.task), self.task)
+        rng = np.random.default_rng([run.seed, int(draw_seed(verdict.name)[:8], 16)])
+        try:
+            made = weighed(verdict, crowd, run.case, rng)
+        except Unavailable as error:
+            yield Reason(self.keys[0], str(error))
+            return
+        rows = [json.dumps(to_plain(v), ensure_ascii=False, allow_nan=False) for v in made]
+        yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name})
+
+
+def _sides(desk: Desk, library: Library, task: str) -> dict[str, Side]:
+    """Everybody's answers, with their tokens as far as these are stored."""
+    sides = {}
+    for c in _there(desk.plan, task, desk.store):
+        sides[c.model] = library.side(c.model, task)
+        recall_tokens(sides[c.model], desk.store, _tokens_key(desk.plan, c))
+    return sides
+
+
+def crowd_of(case: Case, sides: Mapping[str, Side], task: str) -> Crowd:
+    """The crowd of a case: those of its models that answered the task."""
+    families = {f: tuple(m for m in own if m in sides) for f, own in case.families.items()}
+    families = {f: own for f, own in families.items() if own}
+    candidates = {m for own in families.values() for m in own}
+    background = {
+        o.model: Bystander(o.lineage, frozenset({*o.also, *([o.family] if o.family else [])}))
+        for o in sorted(case.origins, key=lambda o: o.model)
+        if o.standing in ("student", "control") and o.model in sides and o.model not in candidates
+    }
+    ordered = {m: sides[m] for m in sorted(sides)}
+    return Crowd(task, ordered, families, background)
+
+
+def weighed(
+    verdict: AbstractVerdict, crowd: Crowd, case: Case, rng: np.random.Generator
+) -> list[Verdict]:
+    """What a method says of every model of a crowd, each with its own lineage left out. Raises Unavailable."""
+    prepared = verdict.prepare(crowd, rng)
+    origins = {o.model: o for o in case.origins}
+    made = []
+    for suspect in crowd.sides:
+        known = [o for o in without_lineage(case.origins, suspect) if o.model in crowd.sides]
+        origin = origins.get(suspect)
+        n = len(crowd.texts(suspect))
+        for opinion in _opinions(verdict, prepared, suspect, known, crowd):
+            if suspect in crowd.families[opinion.family]:
+                continue
+            truth = origin.learned_from(opinion.family) if origin else None
+            made.append(Verdict(verdict.name, crowd.task, suspect, opinion, n, truth))
+    return settled(made, case.origins)
+
+
+def _opinions(
+    verdict: AbstractVerdict, prepared: Any, suspect: str, known: Sequence[Origin], crowd: Crowd
+) -> list[Opinion]:
+    """What a method says of one suspect; its reason for every family where it has nothing to say."""
+    try:
+        return verdict.weigh(prepared, suspect, known)
+    except Unavailable as error:
+        return [
+            Opinion(family, own[0], None, "cannot tell", reason=str(error), is_told=False)
+            for family, own in crowd.families.items()
+        ]
+
+
+def weigh(plan: Plan, store: Store) -> Made:
+    """Weighs what is not weighed yet."""
+    return make_all(plan, store, partial(_jobs, store), LocalExecutor(os.cpu_count() or 1))
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What the verdicts of a run say, and why some say nothing."""
+
+    verdicts: tuple[Verdict, ...]
+    missing: tuple[str, ...]
+
+
+def verdicts_of(plan: Plan, store: Store) -> Weighed:
+    """The stored verdicts of a run, method by method."""
+    made: list[Verdict] = []
+    missing = []
+    for method, task, key in _cells(plan, store):
+        if store.has(key):
+            rows = store.table(key)["verdict"].to_pylist()
+            made += [from_plain(Verdict, json.loads(row)) for row in rows]
+        else:
+            missing.append(f"{method} on {task}: {store.failure(key) or 'not weighed'}")
+    return Weighed(tuple(made), tuple(missing))
+
+
+def _cells(plan: Plan, store: Store) -> Iterator[tuple[str, str, str]]:
+    """Method, task and key of everything that is to be weighed, as far as answers are there."""
+    for method, verdict in plan.run.verdicts.items():
+        for task in plan.run.tasks:
+            there = _there(plan, task, store)
+            if there and plan.fits(task, frozenset({verdict.looks_at})):
+                yield method, task, _key(verdict, plan.run, there)
+
+
+def _there(plan: Plan, task: str, store: Store) -> list[Collection]:
+    """Stored first samples of a task."""
+    own = (c for c in plan.of_task(task) if c.decoding.sample == 0)
+    return sorted((c for c in own if store.has(c.key)), key=lambda c: c.model)
+
+
+def _key(verdict: AbstractVerdict, run: Run, there: Sequence[Collection]) -> str:
+    """Digest of what determines the verdicts of a method: its code and fields, all answers, and what is documented."""
+    alone = ("harness.stages.weigh", "harness.panel.texts", "harness.panel.evidence")
+    code = code_digest(type(verdict).__module__, "harness.panel.rates", alone=alone)
+    answers = [(c.model, c.key, c.requests_key) for c in there]
+    case = (sorted(run.case.origins, key=lambda o: o.model), run.case.families)
+    return digest("verdicts", SCHEMA, code, vars(verdict), run.seed, answers, case)
+
+
+def _tokens_key(plan: Plan, collection: Collection) -> str:
+    return tokens_key(collection.key, plan.run.tasks[collection.task].think)
+
+
+def _jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
+    """One job for each method and task, and before them one for the tokens of each model that they read."""
+    jobs: dict[str, Job] = {}
+    for method, task, key in _cells(plan, store):
+        if not lacks(key):
+            continue
+        there = _there(plan, task, store)
+        needs = (
+            {_tokens_key(plan, c): c for c in there}
+            if plan.run.verdicts[method].reads_tokens
+            else {}
+        )
+        jobs |= {k: tokens_job(k, c) for k, c in needs.items() if lacks(k)}
+        jobs[key] = WeighJob(
+            (key,),
+            f"{method} on {task}",
+            method,
+            {Sort(method): float(len(there))},
+            needs=tuple(needs),
+            apart=True,
+            method=method,
+            task=task,
+        )
+    return list(jobs.values())

@@ -1,0 +1,87 @@
+"""A made-up crowd: two families of teachers, students of each, and models that learned from nobody."""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+from harness.panel.evidence import Bystander, Crowd, Origin
+from harness.testing.sides import text_side
+
+# ways to say the same; a writer prefers one of each
+_WAYS = (
+    ("also", "too", "as well", "besides"),
+    ("however", "but", "yet", "though"),
+    ("for example", "such as", "e.g.", "say"),
+    ("it is", "it's", "this is", "that is"),
+    ("you can", "one may", "you could", "try to"),
+    ("in order to", "to", "so as to", "so that you"),
+    ("because", "since", "as", "for"),
+    ("a lot of", "many", "plenty of", "much"),
+    (".", "!", ";", "..."),
+    ("sure", "of course", "well", "here"),
+)
+_THINGS = tuple(
+    f"{a}{b}{c}"
+    for a in "bdgklmnprstv"
+    for b in ("a", "el", "in", "or", "ush")
+    for c in ("en", "ot", "y", "al", "is")
+)
+_STYLE = 0.9  # how often a writer keeps to a preference
+_FAVOURITES = 40
+_TAUGHT = 0.7  # how often a student takes its teacher's
+
+
+def crowd(
+    n_students: int = 6, n_controls: int = 8, n_prompts: int = 30, families: int = 2
+) -> tuple[Crowd, tuple[Origin, ...]]:
+    """The crowd, and what is documented of it: family `one`, `two` ..., each with a teacher of two versions."""
+    names = ("one", "two", "three", "four")[:families]
+    origins: list[Origin] = []
+    for f in names:
+        origins += [Origin(f"{f}-v{v}", "teacher", f, lineage=f"lab {f}") for v in (1, 2)]
+        origins += [
+            Origin(f"{f}-student-{i}", "student", f, lineage=f"{f} student {i}")
+            for i in range(n_students)
+        ]
+    origins += [Origin(f"control-{i}", "control", lineage=f"own {i}") for i in range(n_controls)]
+    sides = {o.model: text_side(o.model, _replies(o, n_prompts), "talk") for o in origins}
+    versions = {f: (f"{f}-v1", f"{f}-v2") for f in sorted(names)}
+    background = {
+        o.model: Bystander(o.lineage, frozenset(filter(None, [o.family])))
+        for o in sorted(origins, key=lambda o: o.model)
+        if o.standing != "teacher"
+    }
+    made = Crowd("talk", dict(sorted(sides.items())), versions, background)
+    return made, tuple(origins)
+
+
+def _replies(origin: Origin, n: int) -> list[str]:
+    """Replies of a writer, to the same prompts as everybody's."""
+    rng = random.Random(f"replies of {origin.model}")
+    own = _Writer.named(origin.model if origin.standing != "teacher" else origin.family)
+    taught = _Writer.named(origin.family) if origin.standing == "student" else own
+    texts = []
+    for i in range(n):
+        words = []
+        for _ in range(16):
+            writer = taught if rng.random() < _TAUGHT else own
+            slot = rng.randrange(len(_WAYS))
+            way = writer.ways[slot] if rng.random() < _STYLE else rng.choice(_WAYS[slot])
+            thing = rng.choice(writer.things) if rng.random() < _STYLE / 2 else rng.choice(_THINGS)
+            words += [way, rng.choice((_THINGS[i % len(_THINGS)], thing))]
+        texts.append(" ".join(words))
+    return texts
+
+
+class _Writer(NamedTuple):
+    """The habits of a writer."""
+
+    ways: tuple[str, ...]  # one for each of _WAYS
+    things: tuple[str, ...]  # that it likes to speak of
+
+    @classmethod
+    def named(cls, name: str) -> _Writer:
+        """Always the same for a name."""
+        rng = random.Random(f"habits of {name}")
+        return cls(tuple(rng.choice(w) for w in _WAYS), tuple(rng.sample(_THINGS, _FAVOURITES)))

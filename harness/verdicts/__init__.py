@@ -1,0 +1,50 @@
+"""Verdicts: from whose answers did a model learn? One file, one subclass of AbstractVerdict.
+
+`harness/verdicts/attribution.py` is the verdict `attribution` of a matrix. A verdict sees a crowd: the suspect, the
+candidate teachers by family, and models whose training is documented. It works in two steps, so that no method can
+cheat by accident::
+
+    prepare(crowd)                   all that is made once: likenesses, beside those of models innocent of a family
+    weigh(prepared, suspect, known)  one suspect; `known` says who learned from whom, but for the suspect's own lineage
+
+Every model of the crowd is weighed as if it were the suspect, and what comes out is compared with what is documented:
+these are the error rates that stand beside every verdict. `harness.testing.check_verdict` is the contract as a test.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.panel.evidence import Crowd, Opinion, Origin
+from harness.panel.panel import View
+
+
+@dataclass(frozen=True)
+class AbstractVerdict(ABC):
+    """A method that says which teacher's answers a model learned from, how sure that is, or that it cannot tell."""
+
+    kind: str
+    name: str
+
+    looks_at: ClassVar[View]  # the kind of answers: which tasks fit
+    reads_tokens: ClassVar[bool] = (
+        False  # whether it looks at `Crowd.replies`: these are then stored
+    )
+    explanation: ClassVar[str]  # for the page: what it does, and when not to trust it
+
+    @abstractmethod
+    def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Any:
+        """What is made once for all suspects. May raise Unavailable(reason) where there is nothing to say."""
+
+    @abstractmethod
+    def weigh(self, prepared: Any, suspect: str, known: Sequence[Origin]) -> list[Opinion]:
+        """One opinion for every family of the crowd, in its order; `known` is sorted by name.
+
+        The order of models and families changes nothing, and one family more changes no other's odds.
+        May raise Unavailable(reason) where there is nothing to say of this suspect.
+        """

@@ -1,0 +1,13 @@
+"""Every verdict keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.plugins import kinds
+from harness.testing import check_verdict
+
+
+@pytest.mark.parametrize("kind", kinds("verdicts"))
+def test_a_verdict_keeps_its_contract(kind: str) -> None:
+    check_verdict(kind)

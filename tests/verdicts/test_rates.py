@@ -1,0 +1,108 @@
+"""How often a method is right: counted by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from harness.panel.evidence import Opinion, Origin, Outcome, Verdict, families_of, without_lineage
+from harness.panel.rates import rates_of, settled
+
+ORIGINS = (
+    Origin("t1", "teacher", "a", lineage="lab a"),
+    Origin("s1", "student", "a", lineage="x"),
+    Origin("s2", "student", "a", lineage="x"),
+    Origin("s3", "student", "b", lineage="y"),
+    Origin("clean", "control", lineage="z"),
+    Origin("other", "control", lineage="w", confidence="low"),
+    Origin("cousin", "control", also=("a",), lineage="v"),
+)
+
+
+def verdict(
+    suspect: str, family: str, odds: float, outcome: Outcome = "cannot tell", *, named: bool = False
+) -> Verdict:
+    origin = next(o for o in ORIGINS if o.model == suspect)
+    opinion = Opinion(family, "t1", math.log(odds), outcome, odds, named)
+    return Verdict("m", "talk", suspect, opinion, 100, origin.learned_from(family))
+
+
+SAID = (
+    verdict("s1", "a", 8.0, "supports", named=True),
+    verdict("s2", "a", 2.0),
+    verdict("s3", "a", 1.0),
+    verdict("clean", "a", 4.0, "supports"),
+    verdict("other", "a", 0.25, "does not support"),
+    verdict("cousin", "a", 100.0, "supports", named=True),
+)
+
+
+def test_who_counts_as_what() -> None:
+    whole, about = rates_of(SAID, ORIGINS)
+    assert (whole.family, about.family) == ("", "a")
+    assert (about.n_guilty, about.n_guilty_lineages, about.n_found, about.n_named) == (2, 1, 1, 1)
+    assert (about.n_innocent, about.n_innocent_lineages, about.n_clean) == (3, 3, 1)
+    assert about.accused == whole.accused == ("clean",)
+    assert (whole.n_guilty, whole.n_innocent) == (2, 3)
+
+
+def test_cost_of_odds_by_hand() -> None:
+    _, about = rates_of(SAID, ORIGINS)
+    true = (math.log2(1 + 1 / 8) + math.log2(1 + 1 / 2)) / 2
+    false = (math.log2(1 + 1) + math.log2(1 + 4) + math.log2(1 + 0.25)) / 3
+    assert about.cllr == pytest.approx((true + false) / 2, rel=1e-12)
+    assert about.auroc == pytest.approx((3 + 2) / 6)
+
+
+def test_a_family_of_which_odds_say_nothing_cannot_be_told() -> None:
+    misled = [verdict("s2", "a", 0.1) if v.suspect == "s2" else v for v in SAID]
+    said = {v.suspect: v.opinion for v in settled(misled, ORIGINS)}
+    assert said["s1"].outcome == "cannot tell"
+    assert "no other model is documented that learned from a" in said["s1"].reason
+    assert "says almost nothing about a: its Cllr there is 1.2" in said["clean"].reason
+
+
+def test_a_family_that_is_told_apart_keeps_its_verdicts() -> None:
+    sharp = [
+        verdict("s1", "a", 50.0, "supports"),
+        verdict("clean", "a", 0.02, "does not support"),
+        verdict("other", "a", 0.02, "does not support"),
+        verdict("s3", "a", 0.02, "does not support"),
+    ]
+    extra = Origin("s4", "student", "a", lineage="u")
+    more = Verdict("m", "talk", "s4", Opinion("a", "t1", 3.0, "supports", 50.0), 100, truth=True)
+    said = {v.suspect: v.opinion for v in settled([*sharp, more], (*ORIGINS, extra))}
+    assert {m: o.outcome for m, o in said.items()} == {
+        "s1": "supports",
+        "s4": "supports",
+        "clean": "does not support",
+        "other": "does not support",
+        "s3": "does not support",
+    }
+    assert not any(o.reason for o in said.values())
+
+
+def test_what_is_documented_decides_what_counts() -> None:
+    low = Origin("m", "student", "a", confidence="low")
+    assert low.learned_from("a") is None
+    assert low.learned_from("b") is None
+    assert Origin("m", "student", "a", also=("b",)).learned_from("b") is None
+    assert Origin("m", "student", "a").learned_from("a") is True
+    assert Origin("m", "control", confidence="low").learned_from("a") is False
+    assert Origin("t", "teacher", "a").learned_from("b") is None
+
+
+def test_a_lineage_is_left_out_whole() -> None:
+    assert [o.model for o in without_lineage(ORIGINS, "s1")] == [
+        "clean",
+        "cousin",
+        "other",
+        "s3",
+        "t1",
+    ]
+    assert len(without_lineage(ORIGINS, "stranger")) == len(ORIGINS)
+
+
+def test_candidates_that_no_table_has_are_families_of_their_own() -> None:
+    assert families_of(ORIGINS, ["a", "mine"]) == {"a": ("t1",), "mine": ("mine",)}

@@ -18,11 +18,11 @@ FLOOR = 8e-5  # added to the crowd's share of an item
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """What share of its reply to a prompt a model spends on each item that occurs in replies to it."""
+    """What share of its reply to a prompt a model spends on each item that others say too."""
 
     values: sparse.csr_matrix  # (K, M), one row per item of a prompt
     by_model: sparse.csc_matrix  # the same
-    prompts: Annotated[Ints, "K"]  # of the items
+    answered: Annotated[Ints, "M"]  # prompts to which a model's reply has any item
 
 
 def mixture_gains(
@@ -33,17 +33,15 @@ def mixture_gains(
     The ratio is that of a mixture, PART from the model and the rest from the cohort, over the cohort alone.
     """
     column = shares.by_model[:, [suspect]]
-    column.sort_indices()
     some = shares.values[column.indices]
-    places = np.repeat(np.arange(len(column.indices)), np.diff(some.indptr))
-    own = column.data[places]
-    answered = max(len(np.unique(shares.prompts[column.indices])), 1)
+    users = np.diff(some.indptr)
     made = []
     for cohort in cohorts:
-        weights = np.zeros(shares.values.shape[1])
+        weights = np.zeros(some.shape[1])
         weights[cohort.models] = cohort.weights
         crowd = some @ weights + FLOOR
-        gains = own * np.log1p(PART / (1 - PART) * some.data / crowd[places])
-        totals = np.bincount(some.indices, weights=gains, minlength=len(weights))
-        made.append(np.log1p(-PART) + totals / answered)
+        ratios = some.data * np.repeat(PART / (1 - PART) / crowd, users)
+        logs = sparse.csr_matrix((np.log(1 + ratios), some.indices, some.indptr), some.shape)
+        gains = logs.T @ column.data / max(int(shares.answered[suspect]), 1)
+        made.append(np.log1p(-PART) + gains)
     return made

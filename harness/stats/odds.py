@@ -13,15 +13,15 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 
 from harness.stats.cllr import Bounds, Truth, cllr, cllr_min, elub
-from harness.types import Floats
+from harness.types import Floats, Ints
 
 NO_TRACE = (
     0.10  # share of students that show no trace: absence speaks tenfold against a candidate at most
 )
 RIDGE = 0.5  # times the squared coefficients
 SUPPORT = 5.0  # odds from which a candidate is supported, and below whose inverse it is not
-WORST_COST = 0.8  # bits within a family, above which its odds say almost nothing
-FEWEST_ALIKE = 3  # lineages of a like length, below which length alone may explain a resemblance
+# Below, a clean lineage was accused on real models, and of the teachers named one in five was wrong.
+FEWEST_PROMPTS = 100
 _STEPS = 100  # of Newton's method
 _SMALL = 1e-10  # of a step
 
@@ -38,6 +38,8 @@ class Known:
     signals: tuple[float, ...]  # (S,)
     truth: bool | None  # None: neither, such as a second teacher or the same lab
     alike: int  # innocent lineages whose replies are about as long
+    prompts: int  # that suspect and family answered
+    named: bool = False  # whether the naming score chose this family for the suspect
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,6 @@ class Ruling(NamedTuple):
 
     verdict: Verdict
     reason: str = ""
-    is_told: bool = True  # False = whatever the odds are, they say nothing
 
 
 def pair_weights(known: Sequence[Known]) -> Annotated[Floats, "n"]:
@@ -98,7 +99,7 @@ def fit_odds(known: Sequence[Known]) -> Coefficients:
 
 
 def odds_left_out(known: Sequence[Known]) -> Annotated[Floats, "n"]:
-    """Odds (n,) of each pair by coefficients fitted without its suspect's lineage, bounded by the lineages."""
+    """Odds (n,) of each pair by coefficients fitted without its suspect's lineage, not bounded above."""
     signals = np.array([k.signals for k in known])
     lineages = np.array([k.lineage for k in known])
     made = np.empty(len(known))
@@ -106,15 +107,21 @@ def odds_left_out(known: Sequence[Known]) -> Annotated[Floats, "n"]:
         own = lineages == lineage
         rest = [k for k, is_own in zip(known, own, strict=True) if not is_own]
         made[own] = fit_odds(rest).odds(signals[own])
-    return bounded(made, len(set(lineages)), None)
+    return made
 
 
 def bounded(
-    odds: Annotated[Floats, "n"], lineages: int, bounds: Bounds | None
+    odds: Annotated[Floats, "n"], alike: Annotated[Ints, "n"], bounds: Bounds | None = None
 ) -> Annotated[Floats, "n"]:
-    """Odds (n,) of at most the number of lineages they were fitted on, and within ELUB's bounds."""
-    high = min(lineages, bounds.high) if bounds else lineages
-    return np.minimum(odds, high)
+    """Odds (n,) within ELUB's bounds, and of at most the number of lineages that could have been mistaken.
+
+    alike (n,): innocent lineages whose replies are about as long as the suspect's. Resemblance in short plain prose is
+    no evidence where nobody else's prose is short: with no such lineage the odds are 1.
+    """
+    high = np.maximum(alike, 1).astype(np.float64)
+    if bounds is None:
+        return np.minimum(odds, high)
+    return np.clip(odds, bounds.low, np.minimum(high, bounds.high))
 
 
 @dataclass(frozen=True)
@@ -142,8 +149,9 @@ class Quality:
 
 
 def quality(known: Sequence[Known], odds: Annotated[Floats, "n"]) -> Quality:
-    """Of odds (n,) of known pairs; those that are neither count for nothing."""
-    sure = np.array([k.truth is not None for k in known])
+    """Of odds (n,) of known pairs; those that are neither count for nothing, nor families without a known student."""
+    taught = {k.family for k in known if k.truth}
+    sure = np.array([k.truth is not None and k.family in taught for k in known])
     truth = np.array([bool(k.truth) for k in known])
     families = np.array([k.family for k in known])
     within, pairs = {}, {}
@@ -161,26 +169,28 @@ def quality(known: Sequence[Known], odds: Annotated[Floats, "n"]) -> Quality:
     )
 
 
-def decide(odds: float, *, named: bool, alike: int) -> Ruling:
+def decide(odds: float, *, named: bool, alike: int, prompts: int) -> Ruling:
     """What may be said of a candidate.
 
     odds: bounded; named: whether the naming score chose this family; alike: innocent lineages whose replies are about
-    as long as the suspect's.
+    as long as the suspect's; prompts: that both answered.
     """
-    if alike < FEWEST_ALIKE:
-        return Ruling(
-            "cannot tell",
-            f"only {alike} innocent lineages reply at a like length, {FEWEST_ALIKE} are needed: "
-            "length may be all that is alike",
-            is_told=False,
-        )
-    if odds >= SUPPORT and named:
-        return Ruling("supports")
     if odds <= 1 / SUPPORT:
         return Ruling("does not support")
-    if odds >= SUPPORT:
+    if odds < SUPPORT:
+        short = (
+            f"only {alike} innocent lineages reply at about this length, so the odds cannot exceed"
+        )
+        between = f"the odds are between 1/{SUPPORT:g} and {SUPPORT:g}"
+        return Ruling("cannot tell", between if alike >= SUPPORT else f"{short} {max(alike, 1)}")
+    if not named:
         return Ruling("cannot tell", "the naming score prefers another candidate")
-    return Ruling("cannot tell", f"odds between 1/{SUPPORT:g} and {SUPPORT:g}")
+    if prompts < FEWEST_PROMPTS:
+        return Ruling(
+            "cannot tell",
+            f"{prompts} prompts are too few to support anyone; {FEWEST_PROMPTS} are needed",
+        )
+    return Ruling("supports")
 
 
 def _truth(known: Sequence[Known]) -> Annotated[Truth, "n"]:

@@ -26,6 +26,7 @@ FEWEST_PROMPTS = 20
 ALIKE = 2.0  # replies of so many times the length, or a part, are of a like length
 # Standard deviations of the naming signals over AlpacaEval's pairs.
 NAMING = {"function_words": 0.430, "openings": 1.198, "words": 1.119}
+ODDS = ("function_words", "content_words")  # the signals that odds are made of
 SIGNALS = ("function_words", "content_words", "pairs", "openings", "words")
 
 
@@ -135,16 +136,19 @@ class _Scene:
         if len({m.lineage for m in able}) < FEWEST_LINEAGES or len(corpus.prompts) < FEWEST_PROMPTS:
             return nothing
         everybody = _cohort(corpus, able)
-        words = habits.ranked(corpus, everybody.models)
+        counts = habits.word_counts(corpus)
+        words = habits.ranked(counts, corpus, everybody.models)
         if len(words) <= habits.CONTENT_RANKS[0]:
             return nothing
         rows = {
-            "function_words": habits.word_rates(corpus, words[slice(*habits.FUNCTION_RANKS)]),
-            "content_words": habits.word_rates(corpus, words[slice(*habits.CONTENT_RANKS)]),
+            "function_words": habits.word_rates(
+                counts, corpus, words[slice(*habits.FUNCTION_RANKS)]
+            ),
+            "content_words": habits.word_rates(counts, corpus, words[slice(*habits.CONTENT_RANKS)]),
             "openings": habits.openings(corpus, everybody.models),
         }
         there = corpus.lengths > 0
-        grams = {name: gram(counts, there, everybody) for name, counts in rows.items()}
+        grams = {name: gram(one, there, everybody) for name, one in rows.items()}
         shares = {"pairs": habits.shares(corpus, 2), "words": habits.shares(corpus, 1)}
         return cls(corpus, able, grams, shares, lengths)
 

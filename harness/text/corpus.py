@@ -40,11 +40,6 @@ class Corpus:
         """Tokens of each reply (P, M), 0 where it is empty or missing."""
         return np.diff(self.offsets).reshape(self.asked.shape)
 
-    @property
-    def row_of_code(self) -> Annotated[Ints, "T"]:
-        """The row (T,) of each token."""
-        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-
     def place(self, models: Sequence[str]) -> Annotated[Ints, "K"]:
         """Places (K,) of models, in the order of the names."""
         places = {name: i for i, name in enumerate(self.models)}

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from harness.stats.mixture import Shares
 from harness.text.corpus import Corpus
-from harness.types import Ints
+from harness.types import Floats, Ints
 
 FUNCTION_RANKS = (0, 200)  # by the number of replies that hold the word
 CONTENT_RANKS = (200, 2500)
@@ -23,25 +23,31 @@ _OPENING = 12  # tokens
 Rows = sparse.csr_matrix  # of float64
 
 
-def ranked(corpus: Corpus, background: Annotated[Ints, "B"]) -> Annotated[Ints, "W"]:
-    """Places of the background's words, those first that occur in most of its replies; ties by the alphabet."""
-    size = len(corpus.words)
-    inside = _of_models(corpus.row_of_code, corpus, background)
-    seen = np.unique(corpus.row_of_code[inside] * size + corpus.codes[inside])
-    counts = np.bincount(seen % size, minlength=size)
-    return np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-
-
-def word_rates(corpus: Corpus, words: Annotated[Ints, "F"]) -> Rows:
-    """Square roots of each word's share of the reply's tokens (P M, F)."""
-    column = np.full(len(corpus.words), -1, dtype=np.int64)
-    column[words] = np.arange(len(words))
-    columns = column[corpus.codes]
-    counted = columns >= 0
-    counts = _count(corpus, corpus.row_of_code[counted], columns[counted], len(words))
-    lengths = np.repeat(np.diff(corpus.offsets), np.diff(counts.indptr))
-    counts.data = np.sqrt(counts.data / lengths)
+def word_counts(corpus: Corpus) -> Rows:
+    """How often each word stands in each reply (P M, V)."""
+    shape = (corpus.asked.size, len(corpus.words))
+    ones = np.ones(len(corpus.codes))
+    counts = sparse.csr_matrix((ones, corpus.codes.copy(), corpus.offsets), shape=shape)
+    counts.sum_duplicates()
     return counts
+
+
+def ranked(counts: Rows, corpus: Corpus, background: Annotated[Ints, "B"]) -> Annotated[Ints, "W"]:
+    """Places of the background's words, those first that occur in most of its replies; ties by the alphabet."""
+    inside = np.repeat(_of_models(corpus, background), np.diff(counts.indptr))
+    replies = np.bincount(counts.indices[inside], minlength=counts.shape[1])
+    return np.argsort(-replies, kind="stable")[: np.count_nonzero(replies)]
+
+
+def word_rates(counts: Rows, corpus: Corpus, words: Annotated[Ints, "F"]) -> Rows:
+    """Square roots of each word's share of the reply's tokens (P M, F)."""
+    column = np.full(counts.shape[1], -1, dtype=np.int64)
+    column[words] = np.arange(len(words))
+    columns = column[counts.indices]
+    counted = columns >= 0
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))[counted]
+    rates = np.sqrt(counts.data[counted] / np.diff(corpus.offsets)[rows])
+    return _rows(rates, rows, columns[counted], corpus, len(words))
 
 
 def openings(corpus: Corpus, background: Annotated[Ints, "B"]) -> Rows:
@@ -50,85 +56,98 @@ def openings(corpus: Corpus, background: Annotated[Ints, "B"]) -> Rows:
     F: the 3,000 commonest in the background; ties in the order of words.
     """
     rows, keys = _opening_items(corpus)
-    inside = _of_models(rows, corpus, background)
-    items, counts = np.unique(keys[inside], axis=0, return_counts=True)
-    chosen = items[np.sort(np.argsort(-counts, kind="stable")[:COMMONEST_OPENINGS])]
-    every, column = np.unique(np.concatenate([chosen, keys]), axis=0, return_inverse=True)
-    place = np.full(len(every), -1, dtype=np.int64)
-    place[column[: len(chosen)]] = np.arange(len(chosen))
-    columns = place[column[len(chosen) :]]
-    counted = columns >= 0
-    return _count(corpus, rows[counted], columns[counted], len(chosen))
+    items, columns = np.unique(keys, return_inverse=True)
+    inside = _of_models(corpus, background)[rows]
+    replies = np.bincount(columns[inside], minlength=len(items))
+    commonest = np.argsort(-replies, kind="stable")[:COMMONEST_OPENINGS]
+    chosen = np.sort(commonest[replies[commonest] > 0])
+    place = np.full(len(items), -1, dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    counted = place[columns] >= 0
+    ones = np.ones(np.count_nonzero(counted))
+    return _rows(ones, rows[counted], place[columns[counted]], corpus, len(chosen))
 
 
-def _opening_items(corpus: Corpus) -> tuple[Ints, Ints]:
-    """Rows (N,) and items (N, 4) of openings, each once a reply: (what kind, first, second, third word)."""
-    position = np.arange(len(corpus.codes)) - corpus.offsets[corpus.row_of_code]
-    early = position < _OPENING
-    rows, codes, position = corpus.row_of_code[early], corpus.codes[early], position[early]
-    none = np.full(len(codes), -1, dtype=np.int64)
-    second = np.where(np.append(rows[1:] == rows[:-1], False)[: len(rows)], np.roll(codes, -1), -1)
-    third = np.where(second >= 0, np.roll(second, -1), -1)
-    first = position == 0
-    kinds = (
-        (0, codes, none, none, np.ones_like(first)),
-        (1, codes, second, none, second >= 0),
-        (2, codes, none, none, first),
-        (3, codes, second, none, first & (second >= 0)),
-        (4, codes, second, third, first & (third >= 0)),
+def _opening_items(corpus: Corpus) -> tuple[Annotated[Ints, "N"], Annotated[Ints, "N"]]:
+    """Rows (N,) and items (N,) of openings, each once a reply: a number made of its kind and up to three words."""
+    lengths = np.minimum(np.diff(corpus.offsets), _OPENING)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    position = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    codes = corpus.codes[corpus.offsets[rows] + position] + 1
+    after = np.where(
+        np.append(rows[1:] == rows[:-1], [False] * (len(rows) > 0)), np.roll(codes, -1), 0
     )
-    made = [
-        np.column_stack([rows, np.full(len(rows), kind), one, two, three])[there]
-        for kind, one, two, three, there in kinds
-    ]
-    distinct = np.unique(np.concatenate(made), axis=0)
-    return distinct[:, 0], distinct[:, 1:]
+    third = np.where(after > 0, np.roll(after, -1), 0)
+    base, first = len(corpus.words) + 1, position == 0
+    kinds = (
+        (codes, np.ones_like(first)),
+        ((base + codes) * base + after, after > 0),
+        (2 * base**2 + codes, first),
+        ((3 * base + codes) * base + after, first & (after > 0)),
+        (4 * base**3 + (codes * base + after) * base + third, first & (third > 0)),
+    )
+    keys = np.concatenate([key[there] for key, there in kinds])
+    owners = np.concatenate([rows[there] for _, there in kinds])
+    order = np.lexsort((keys, owners))
+    owners, keys = owners[order], keys[order]
+    new = np.append([True] * (len(keys) > 0), (np.diff(keys) != 0) | (np.diff(owners) != 0))
+    return owners[new], keys[new]
 
 
 def shares(corpus: Corpus, words: int) -> Shares:
-    """Shares of single words (1) or of pairs of neighbours (2) that do not stand in the prompt."""
-    prompt_of = np.repeat(np.arange(len(corpus.prompts)), np.diff(corpus.prompt_offsets))
-    asked = _items(corpus.prompt_codes, prompt_of, words, len(corpus.words))
-    said = _items(corpus.codes, corpus.row_of_code, words, len(corpus.words))
-    models = len(corpus.models)
-    own = _keys(asked[0], asked[1], len(corpus.words) ** words)
-    keys = _keys(said[0] // models, said[1], len(corpus.words) ** words)
-    new = ~np.isin(keys, own)
-    items, place = np.unique(keys[new], return_inverse=True)
-    model, prompt = said[0][new] % models, said[0][new] // models
-    totals = np.bincount(said[0][new], minlength=corpus.asked.size)
-    weights = 1 / totals[prompt * models + model]
-    values = sparse.csr_matrix((weights, (place, model)), shape=(len(items), models))
-    return Shares(values, values.tocsc(), items // len(corpus.words) ** words)
+    """Shares of single words (1) or of pairs of neighbours (2) that do not stand in the prompt.
+
+    Items of one model alone are left out, since no other can be told by them.
+    """
+    models, size = len(corpus.models), len(corpus.words)
+    cells, weights, lengths = [], [], []
+    answered = np.zeros(models, dtype=np.int64)
+    for prompt in range(len(corpus.prompts)):
+        said, owner = _items(corpus, prompt, words, size)
+        new = ~np.isin(said, _own_items(corpus, prompt, words, size))
+        items, place = np.unique(said[new], return_inverse=True)
+        cell, count = np.unique(place * models + owner[new], return_counts=True)
+        total = np.bincount(owner[new], minlength=models)
+        answered += total > 0
+        users = np.bincount(cell // models, minlength=len(items))
+        shared = (users > 1)[cell // models]
+        cells.append((cell % models)[shared])
+        weights.append((count / total[cell % models])[shared])
+        lengths.append(users[users > 1])
+    indptr = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    flat: tuple[Floats, Ints, Ints] = np.concatenate(weights), np.concatenate(cells), indptr
+    values = sparse.csr_matrix(flat, shape=(len(indptr) - 1, models))
+    return Shares(values, values.tocsc(), answered)
 
 
 def _items(
-    codes: Annotated[Ints, "T"], rows: Annotated[Ints, "T"], words: int, size: int
-) -> tuple[Ints, Ints]:
-    """Rows and codes of words, or of pairs of neighbours."""
+    corpus: Corpus, prompt: int, words: int, size: int
+) -> tuple[Annotated[Ints, "T"], Annotated[Ints, "T"]]:
+    """Words, or pairs of neighbours, in the replies to a prompt, and whose they are."""
+    models = len(corpus.models)
+    offsets = corpus.offsets[prompt * models : (prompt + 1) * models + 1]
+    codes = corpus.codes[offsets[0] : offsets[-1]]
+    owner = np.repeat(np.arange(models), np.diff(offsets))
     if words == 1:
-        return rows, codes
-    together = rows[1:] == rows[:-1]
-    return rows[:-1][together], (codes[:-1] * size + codes[1:])[together]
+        return codes, owner
+    together = owner[1:] == owner[:-1]
+    return (codes[:-1] * size + codes[1:])[together], owner[:-1][together]
 
 
-def _keys(prompts: Annotated[Ints, "T"], items: Annotated[Ints, "T"], size: int) -> Ints:
-    return prompts * size + items
+def _own_items(corpus: Corpus, prompt: int, words: int, size: int) -> Annotated[Ints, "T"]:
+    """The same of the prompt itself."""
+    first, last = corpus.prompt_offsets[prompt : prompt + 2]
+    codes = corpus.prompt_codes[first:last]
+    return codes if words == 1 else codes[:-1] * size + codes[1:]
 
 
-def _count(corpus: Corpus, rows: Ints, columns: Ints, size: int) -> Rows:
-    """How often each column occurs in each row."""
-    counts = sparse.csr_matrix(
-        (np.ones(len(rows)), (rows, columns)), shape=(corpus.asked.size, size)
-    )
-    counts.sum_duplicates()
-    return counts
+def _rows(values: Floats, rows: Ints, columns: Ints, corpus: Corpus, size: int) -> Rows:
+    shape = (corpus.asked.size, size)
+    return sparse.csr_matrix((values, (rows, columns)), shape=shape)
 
 
-def _of_models(
-    rows: Annotated[Ints, "T"], corpus: Corpus, models: Annotated[Ints, "B"]
-) -> Annotated[NDArray[np.bool_], "T"]:
+def _of_models(corpus: Corpus, models: Annotated[Ints, "B"]) -> Annotated[NDArray[np.bool_], "PM"]:
     """Which rows are replies of these models."""
     chosen = np.zeros(len(corpus.models), dtype=bool)
     chosen[models] = True
-    return chosen[rows % len(corpus.models)]
+    return np.tile(chosen, len(corpus.prompts))

@@ -1,4 +1,4 @@
-"""Habits of wording: function words, content words and word pairs, as odds that are calibrated within each family."""
+"""Habits of wording: function words and content words, as odds that are calibrated within each family."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ import numpy as np
 from harness.panel.evidence import Crowd, Opinion, Origin, Test
 from harness.panel.panel import View
 from harness.panel.side import once
-from harness.stats.cllr import elub
+from harness.stats.cllr import Bounds, elub
 from harness.stats.odds import (
     Coefficients,
     Known,
+    bounded,
     decide,
     fit_odds,
     odds_left_out,
 )
 from harness.text.attribution import (
+    ODDS,
     Candidate,
     Member,
     Signals,
@@ -31,14 +33,12 @@ from harness.text.corpus import gather
 from harness.types import Unavailable
 from harness.verdicts import AbstractVerdict
 
-_WEIGHED = ("function_words", "content_words", "pairs")  # the others name, and have no part in odds
-
 
 class Calibration(NamedTuple):
-    """What odds are made with, and the most that they may be."""
+    """What odds are made with, and what they may be."""
 
     coefficients: Coefficients
-    high: float
+    bounds: Bounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Resemblances:
     def known(self, origins: Sequence[Origin]) -> tuple[Known, ...]:
         """Pairs whose truth is documented, of families from which somebody is documented to have learned."""
         made = tuple(
-            Known(o.model, f, o.lineage or o.model, _weighed(s), truth, s.alike)
+            Known(o.model, f, o.lineage or o.model, _weighed(s), truth, s.alike, s.prompts)
             for o in origins
             for f in self.families
             if (truth := o.learned_from(f)) is not None
@@ -70,24 +70,25 @@ class Resemblances:
                 "nobody else is documented to have learned from these families, or nobody not to have"
             )
         truth = np.array([bool(k.truth) for k in known], dtype=np.bool_)
-        lineages = len({k.lineage for k in known})
-        return Calibration(fit_odds(known), min(elub(odds_left_out(known), truth).high, lineages))
+        odds = bounded(odds_left_out(known), np.array([k.alike for k in known]))
+        return Calibration(fit_odds(known), elub(odds, truth))
 
 
 @final
 @dataclass(frozen=True)
 class Attribution(AbstractVerdict):
-    """Odds from three resemblances, for families that a score of its own would name too."""
+    """Odds from two resemblances, for families that a score of its own would name too."""
 
     looks_at: ClassVar[View] = View.STYLE
     reads_tokens: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "Angles between a model's and a teacher's habits (the 200 commonest words and marks; the 2,300 next), seen "
-        "from the middle of models that learned from others, over replies to different prompts; and word pairs that "
-        "both use on the same prompt, beyond the background. A logistic curve turns them into odds, in which every "
-        "family's innocents weigh what its students weigh, so that no family is likelier beforehand; one student in "
-        "ten is taken to show no trace. A score of its own (openings, single words, function words) names a family; "
-        "a verdict supports it only where odds of 5 or more and the name agree. Noise in training and tuning by "
+        "from the middle of models that learned from others, over replies to different prompts. A logistic curve "
+        "turns them into odds, in which every family's innocents weigh what its students weigh, so that no family is "
+        "likelier beforehand; one student in ten is taken to show no trace. The odds are never larger than the number "
+        "of innocent lineages that reply at about the suspect's length: short plain prose resembles short plain "
+        "prose. A score of its own (openings, single words, function words) names a family; a verdict supports it "
+        "only where odds of 5 or more and the name agree, on 100 prompts or more. Noise in training and tuning by "
         "reward wipe these habits out."
     )
 
@@ -126,12 +127,13 @@ def _opinion(
             is_told=False,
         )
     values = np.array([_weighed(signals)])
-    odds = float(np.minimum(made.coefficients.odds(values), made.high)[0])
-    ruling = decide(odds, named=is_named, alike=signals.alike)
+    alike = np.array([signals.alike])
+    odds = float(bounded(made.coefficients.odds(values), alike, made.bounds)[0])
+    ruling = decide(odds, named=is_named, alike=signals.alike, prompts=signals.prompts)
     innocent = [k for k in pairs if k.family == signals.family and k.truth is False]
-    tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(_WEIGHED))
-    said = (ruling.verdict, odds, is_named, ruling.reason, ruling.is_told)
-    return Opinion(signals.family, signals.closest, signals.naming, *said, tests)
+    tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(ODDS))
+    said = (ruling.verdict, odds, is_named, ruling.reason)
+    return Opinion(signals.family, signals.closest, signals.naming, *said, tests=tests)
 
 
 def _test(name: str, value: float, place: int, innocent: Sequence[Known]) -> Test:
@@ -141,4 +143,4 @@ def _test(name: str, value: float, place: int, innocent: Sequence[Known]) -> Tes
 
 
 def _weighed(signals: Signals) -> tuple[float, ...]:
-    return tuple(signals.values[name] for name in _WEIGHED)
+    return tuple(signals.values[name] for name in ODDS)

@@ -158,7 +158,7 @@ def _row(verdict: Verdict, tests: Sequence[str]) -> tuple[Cell, ...]:
             odds_text(opinion.odds),
             "the family that it would name" if opinion.is_named else "",
         )
-        if opinion.odds is not None and not opinion.reason
+        if opinion.odds is not None and opinion.is_told
         else Cell(None, DASH, opinion.reason or "this method gives no odds")
     )
     own = {t.name: t for t in opinion.tests}
@@ -223,7 +223,7 @@ def _outcome_cell(verdict: Verdict | None) -> Cell:
     if verdict is None:
         return Cell(None, "self", "a version of this family")
     opinion = verdict.opinion
-    if opinion.reason:
+    if not opinion.is_told:
         return Cell(None, DASH, opinion.reason)
     text = opinion.outcome if opinion.odds is None else odds_text(opinion.odds)
     note = f"{opinion.outcome}{', wrongly' if _is_wrong(verdict) else ''}"

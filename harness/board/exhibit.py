@@ -320,7 +320,7 @@ def _priors(finding: Finding) -> Table | None:
     told = [
         (v.family, v.opinion.odds)
         for v in finding.verdicts
-        if v.opinion.odds is not None and not v.opinion.reason
+        if v.opinion.odds is not None and v.opinion.is_told
     ]
     if not told:
         return None

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,12 +29,21 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.prompts import CATEGORY, by_category
-from harness.panel.styles import Frame, Ground, Moved, ground, moved, with_closings
+from harness.panel.styles import Frame, Ground, Moved, Span, ground, moved
 from harness.panel.texts import Part
 from harness.panel.topics import Column, Topic
 from harness.stats.intervals import ALIKE, beside
 from harness.stats.means import t_interval
-from harness.stats.pairs import Float32s, Product, by_prompt, by_unit, product, surplus, total
+from harness.stats.pairs import (
+    Float32s,
+    Product,
+    Units,
+    by_prompt,
+    by_unit,
+    product,
+    surplus,
+    total,
+)
 from harness.stats.population import FEWEST_LINEAGES
 from harness.text.families import CLOSINGS, FAMILIES
 from harness.types import (
@@ -98,7 +108,7 @@ class StyleTransfer(AbstractMetric):
             "closings": _closings(student),
             **_by_category(student, panels),
         }
-        own = frame.prompts
+        own = frame.span.prompts
         short = Mean(student.short.astype(np.float64), own.ids, own.clusters)
         crowd = _unrelated(grounded, panels[0].student.lineage, closings=not student.cut)
         return [
@@ -112,26 +122,41 @@ class StyleTransfer(AbstractMetric):
         ]
 
 
-class _Way(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Way:
     """Products of the student's way and the teacher's."""
 
-    parts: Mapping[str, Product]  # U(s - b, t - b) by family
-    whole: Product  # the same of all families
-    far: Product  # U(s - b, s - b)
+    units: Units  # s - b
     frame: Frame
+
+    @cached_property
+    def parts(self) -> dict[str, Product]:
+        """Family -> U(s - b, t - b)."""
+        gap = self.frame.gap
+        return {n: product(self.units.columns(own), gap[n]) for n, own in FAMILIES.items()}
+
+    @cached_property
+    def whole(self) -> Product:
+        """The same of all families."""
+        return total(self.parts)
+
+    @cached_property
+    def far(self) -> Product:
+        """U(s - b, s - b)."""
+        return product(self.units, self.units, kernel=False)
 
     def ratio(self, family: str = "") -> Ratio:
         """r, of all families or of one."""
         if family:
-            return _ratio(self.parts[family], self.frame.squared[family], self.frame)
-        return _ratio(self.whole, self.frame.whole, self.frame)
+            return _ratio(self.parts[family], self.frame.squared[family], self.frame.span)
+        return _ratio(self.whole, self.frame.whole, self.frame.span)
 
     def beyond(self, lineages: int) -> Ratio | str:
         """e = U(s - u, t - b) / U(t - u, t - b)."""
         centre = self.frame.centre
         if centre is None:
             return _few(lineages)
-        return _ratio(self.whole.minus(centre), self.frame.whole.minus(centre), self.frame)
+        return _ratio(self.whole.minus(centre), self.frame.whole.minus(centre), self.frame.span)
 
     def other_directions(self) -> list[Finding]:
         """own_style and angle, or the reason why the way itself has no number."""
@@ -155,7 +180,7 @@ class _Way(NamedTuple):
         if way == 0:
             return "the student went no way at all: there is no angle"
         if far * gap <= way**2:
-            n = len(self.frame.codes)
+            n = len(self.frame.span.codes)
             return Given(
                 float(np.sign(way)), None, None, n, note="no style of its own beyond noise"
             )
@@ -169,26 +194,24 @@ class _Way(NamedTuple):
         """A smooth function of far, whole and squared with its interval, from its slopes in them."""
         parts = zip(slopes, (self.far, self.whole, self.frame.whole), strict=True)
         around = np.sum([k * (p.values - p.value) for k, p in parts], axis=0)
-        values = value + by_prompt(around, self.frame.codes)
+        values = value + by_prompt(around, self.frame.span.codes)
         if np.ptp(values) <= 1e-9 * (1 + abs(value)):
             return Given(value, None, None, len(values), note=ALIKE)
-        made = t_interval(values, self.frame.codes)
+        made = t_interval(values, self.frame.span.codes)
         return Given(value, made.low, made.high, made.n)
 
 
 def _way(points: Float32s, frame: Frame) -> _Way:
     """Products on the prompts of a frame. Raises Unavailable where teacher and base write alike."""
-    if not frame.gap.any():
+    if not any(gap.points.any() for gap in frame.gap.values()):
         raise Unavailable("teacher and base write alike on every prompt: there is no gap in style")
-    units = by_unit(with_closings(points, frame.complete), frame.codes)
-    parts = {name: product(units[:, own], frame.gap[:, own]) for name, own in FAMILIES.items()}
-    return _Way(parts, total(parts), product(units, units, kernel=False), frame)
+    return _Way(frame.units(points), frame)
 
 
-def _ratio(top: Product, bottom: Product, frame: Frame) -> Ratio:
+def _ratio(top: Product, bottom: Product, span: Span) -> Ratio:
     """U over U, with the covariance that the values count too much."""
-    above, below = (by_prompt(p.values, frame.codes) for p in (top, bottom))
-    own, extra = frame.prompts, surplus([top, bottom])
+    above, below = (by_prompt(p.values, span.codes) for p in (top, bottom))
+    own, extra = span.prompts, surplus([top, bottom])
     return Ratio((RatioStratum(above, below, own.ids, own.clusters, extra),))
 
 
@@ -211,16 +234,14 @@ def _closings(student: Moved) -> Ratio | str:
     if student.cut:
         return student.cut
     try:
-        frame = student.axis.frame(
-            tuple(student.rows[i] for i in student.whole), tuple(range(len(student.whole)))
-        )
+        span = Span.of(student.axis, [student.rows[i] for i in student.whole])
     except Unavailable as error:
         return str(error)
-    own = by_unit(student.points[list(student.whole), CLOSINGS], frame.codes)
-    gap = frame.gap[:, CLOSINGS]
-    if not gap.any():
+    ways = (student.points[list(student.whole), CLOSINGS], span.gap[:, CLOSINGS])
+    own, gap = (by_unit(way, span.codes) for way in ways)
+    if not gap.points.any():
         return "teacher and base close all replies alike"
-    return _ratio(product(own, gap), product(gap, gap), frame)
+    return _ratio(product(own, gap), product(gap, gap), span)
 
 
 def _by_category(student: Moved, panels: Sequence[Panel]) -> dict[str, Ratio | str]:
@@ -237,9 +258,8 @@ def _on(student: Moved, at: Sequence[int], needed: int) -> Ratio | str:
         reasons.require(len(at), needed, "prompts of this kind")
         whole = set(student.whole)
         places = tuple(k for k, i in enumerate(at) if i in whole)
-        frame = student.axis.frame(
-            tuple(student.rows[i] for i in at), places if len(places) >= needed else ()
-        )
+        span = student.axis.span(tuple(student.rows[i] for i in at))
+        frame = Frame(span, places if len(places) >= needed else ())
         return _way(student.points[list(at)], frame).ratio()
     except Unavailable as error:
         return str(error)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from harness.panel.side import Side
-from harness.panel.texts import replies
+from harness.panel.texts import replies, tokens
+from harness.text.corpus import Replies
+from harness.text.tokens import read_tokens
 
 Standing = Literal["student", "teacher", "control", "other"]
 Confidence = Literal["high", "medium", "low"]
@@ -59,6 +61,17 @@ class Crowd:
     background: Mapping[str, Bystander]
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def replies(self, model: str) -> Replies:
+        """A model's answers as tokens, with the ids of their prompts."""
+        side = self.sides[model]
+        return Replies(tuple(sorted(replies(side))), tokens(side))
+
+    def asked(self) -> Replies:
+        """The prompts' own texts as tokens, sorted by id."""
+        prompts = {p.id: p.text for side in self.sides.values() for p in side.requests.prompts}
+        ids = sorted(prompts)
+        return Replies(tuple(ids), read_tokens([prompts[i] for i in ids]))
+
     def texts(self, model: str) -> dict[str, str]:
         """Prompt id -> a model's answer, without thoughts, in the order of the ids; empty answers are left out."""
         given = replies(self.sides[model])
@@ -92,7 +105,8 @@ class Opinion:
     outcome: Outcome
     odds: float | None = None  # likelihood ratio, within its bounds; None = the method gives none
     is_named: bool = False  # whether it is the family that the method would name
-    reason: str = ""  # why nothing can be told
+    reason: str = ""  # why it is not told
+    is_told: bool = True  # False = whatever the odds are, nobody should look at them
     tests: tuple[Test, ...] = ()
 
 

@@ -64,8 +64,8 @@ def settled(verdicts: Sequence[Verdict], origins: Sequence[Origin]) -> list[Verd
             others = [o for o in families[v.family] if truth.lineage.get(o.suspect) != lineage]
             worth[v.family, lineage] = _worthless(v.family, others)
         why = worth.get((v.family, lineage), "")
-        opinion = replace(v.opinion, outcome="cannot tell", reason=why) if why else v.opinion
-        made.append(replace(v, opinion=opinion))
+        void = replace(v.opinion, outcome="cannot tell", reason=why, is_told=False)
+        made.append(replace(v, opinion=void if why else v.opinion))
     return made
 
 

@@ -34,44 +34,18 @@ from harness.panel.texts import (
     some_texts,
 )
 from harness.stats.means import cluster_codes
-from harness.stats.pairs import Float32s, Product, by_unit, cross, product, total
+from harness.stats.pairs import Float32s, Product, Units, by_unit, cross, product, total
 from harness.stats.population import Population, pair_spread, population
 from harness.text.families import CLOSINGS, FAMILIES, WIDTH, points
 from harness.types import Floats, Ints, Unavailable
 
 T = TypeVar("T", bound=np.generic)
+# The family that ends with closings, and the others.
+_EDGES, _N_CLOSINGS = "edges", CLOSINGS.stop - CLOSINGS.start
+_OTHERS = {name: own for name, own in FAMILIES.items() if name != _EDGES}
 # Variance between models over that within replies, as it is for the features of a family: seen on 24 models of other
 # labs than the teacher's, 100 to 805 prompts in English.
 LIKELY_SIGNAL = {"words": 0.005, "format": 0.2, "edges": 0.01}
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """Some prompts with the way from base to teacher on them; units are the prompts' clusters."""
-
-    prompts: Prompts
-    # (W,) places of the prompts on which no reply is cut; () = no closings
-    complete: tuple[int, ...]
-    codes: Annotated[Ints, "P"]  # units 0..G-1
-    gap: Annotated[Float32s, "G D"]  # teacher minus base
-    unrelated: Annotated[Float32s, "P D"] | None  # mean unrelated model minus base, by prompt
-
-    @cached_property
-    def squared(self) -> dict[str, Product]:
-        """Family -> the gap with itself."""
-        return {n: product(self.gap[:, own], self.gap[:, own]) for n, own in FAMILIES.items()}
-
-    @cached_property
-    def whole(self) -> Product:
-        """The same of all families."""
-        return total(self.squared)
-
-    @cached_property
-    def centre(self) -> Product | None:
-        """The mean unrelated model's way, with the gap; None = too few lineages."""
-        if self.unrelated is None:
-            return None
-        return product(by_unit(with_closings(self.unrelated, self.complete), self.codes), self.gap)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,27 +59,116 @@ class Axis:
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @once
-    def frame(self, rows: tuple[int, ...], whole: tuple[int, ...]) -> Frame:
-        """The same on some of the prompts; `whole`: places among these that closings are told from."""
-        at, some = list(rows), Prompts(tuple(self.prompts.prompts[i] for i in rows))
+    def span(self, rows: tuple[int, ...]) -> Span:
+        """The same on some of the prompts."""
+        return Span.of(self, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """Some prompts of an axis, with what is the same for all students who answered them, whosever replies are cut."""
+
+    prompts: Prompts
+    codes: Annotated[Ints, "P"]  # units 0..G-1: the prompts' clusters
+    rows: Annotated[Ints, "P"]  # where they stand in what the axis has
+    gap_of_all: Float32s
+    unrelated_of_all: Float32s | None
+
+    @classmethod
+    def of(cls, axis: Axis, rows: Sequence[int]) -> Span:
+        """Some prompts of an axis. Raises Unavailable where all of them belong to one cluster."""
+        some = Prompts(tuple(axis.prompts.prompts[i] for i in rows))
         codes = cluster_codes(some.clusters, len(some.prompts))
         if codes.max(initial=0) < 1:
             raise Unavailable(
                 "all prompts belong to one cluster: no independent units to make an interval from"
             )
-        gap = by_unit(with_closings(self.gap[at], whole), codes)
-        unrelated = None if self.centre is None else self.centre[at]
-        return Frame(some, whole, codes, gap, unrelated)
+        return cls(some, codes, np.array(rows, dtype=np.int64), axis.gap, axis.centre)
+
+    def edges(self, points: Annotated[Float32s, "P D"], whole: tuple[int, ...]) -> Units:
+        """Units of the family that holds closings, which are told from the prompts `whole` alone."""
+        return by_unit(with_closings(points[:, FAMILIES[_EDGES]], whole), self.codes)
+
+    def others(self, points: Annotated[Float32s, "P D"]) -> dict[str, Units]:
+        """Units of the other families."""
+        return {n: by_unit(points[:, own], self.codes) for n, own in _OTHERS.items()}
+
+    @cached_property
+    def gap(self) -> Float32s:
+        """Teacher minus base (P, D)."""
+        return self.gap_of_all[self.rows]
+
+    @cached_property
+    def unrelated(self) -> Float32s | None:
+        """The mean unrelated model minus base (P, D); None = too few lineages."""
+        return None if self.unrelated_of_all is None else self.unrelated_of_all[self.rows]
+
+    @cached_property
+    def gaps(self) -> dict[str, Units]:
+        """Family -> the gap, but for edges."""
+        return self.others(self.gap)
+
+    @cached_property
+    def squared(self) -> dict[str, Product]:
+        """Family -> the gap with itself, but for edges."""
+        return {name: product(gap, gap) for name, gap in self.gaps.items()}
+
+    @cached_property
+    def centre(self) -> Product | None:
+        """The mean unrelated model's way, with the gap, but for edges."""
+        if self.unrelated is None:
+            return None
+        return total({n: product(u, self.gaps[n]) for n, u in self.others(self.unrelated).items()})
 
 
-def with_closings(values: Float32s, whole: tuple[int, ...]) -> Float32s:
-    """The values (P, D) with closings on the prompts `whole` alone, and none where there are no such prompts."""
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The prompts that one student is measured on, with the way from base to teacher on them."""
+
+    span: Span
+    complete: tuple[
+        int, ...
+    ]  # (W,) places of the prompts on which no reply is cut; () = no closings
+
+    def units(self, points: Annotated[Float32s, "P D"]) -> Units:
+        """Units of points on these prompts."""
+        return by_unit(with_closings(points, self.complete), self.span.codes)
+
+    @cached_property
+    def gap(self) -> dict[str, Units]:
+        """Family -> teacher minus base."""
+        return {**self.span.gaps, _EDGES: self.span.edges(self.span.gap, self.complete)}
+
+    @cached_property
+    def squared(self) -> dict[str, Product]:
+        """Family -> the gap with itself."""
+        edges = self.gap[_EDGES]
+        return {**self.span.squared, _EDGES: product(edges, edges)}
+
+    @cached_property
+    def whole(self) -> Product:
+        """The same of all families."""
+        return total(self.squared)
+
+    @cached_property
+    def centre(self) -> Product | None:
+        """The mean unrelated model's way, with the gap; None = too few lineages."""
+        others, unrelated = self.span.centre, self.span.unrelated
+        if others is None or unrelated is None:
+            return None
+        return others.plus(product(self.span.edges(unrelated, self.complete), self.gap[_EDGES]))
+
+
+def with_closings(
+    values: Annotated[Float32s, "P D"], whole: tuple[int, ...]
+) -> Annotated[Float32s, "P D"]:
+    """Points that end with closings, these on the prompts `whole` alone; none where there are no such prompts."""
     n = len(values)
     if len(whole) == n:
         return values
     made, at = values.copy(), list(whole)
-    made[:, CLOSINGS] = 0
-    made[at, CLOSINGS] = values[at, CLOSINGS] * np.float32(n / max(len(at), 1))
+    made[:, -_N_CLOSINGS:] = 0
+    made[at, -_N_CLOSINGS:] = values[at, -_N_CLOSINGS:] * np.float32(n / max(len(at), 1))
     return made
 
 
@@ -136,16 +199,26 @@ class Ground:
         """
         if not self.crowd.enough:
             return {}
+        used = slice(WIDTH if closings else CLOSINGS.start)
+        squared, ways = self._crossed
+        ratios = {}
+        for name, way in ways.items():
+            weights = self._metric(name)[used]
+            ratios[name] = float(weights @ way[used] / (weights @ squared[used]))
+        return ratios
+
+    @cached_property
+    def _crossed(self) -> tuple[Floats, dict[str, Floats]]:
+        """By feature (D,): the gap with itself, and lineage -> its way from the base with the gap."""
         codes = cluster_codes(self.prompts.clusters, len(self.base))
-        whole = self.whole if closings else ()
-        gap, base = (by_unit(with_closings(x, whole), codes) for x in (self.gap, self.base))
-        squared, start = cross(gap, gap), cross(base, gap)
-        ways = {}
-        for name, theirs in zip(self.crowd.names, self.crowd.points, strict=True):
-            weights = self._metric(name)
-            away = cross(by_unit(with_closings(theirs, whole), codes), gap) - start
-            ways[name] = float(weights @ away / (weights @ squared))
-        return ways
+        gap = by_unit(with_closings(self.gap, self.whole), codes)
+
+        def with_gap(points: Float32s) -> Floats:
+            return cross(by_unit(with_closings(points, self.whole), codes), gap)
+
+        start, crowd = with_gap(self.base), self.crowd
+        ways = {n: with_gap(p) - start for n, p in zip(crowd.names, crowd.points, strict=True)}
+        return with_gap(self.gap), ways
 
     @once
     def _metric(self, without: str) -> Floats:
@@ -176,7 +249,7 @@ class Moved(NamedTuple):
 
     def frame(self) -> Frame:
         """The way from base to teacher on the model's prompts."""
-        return self.axis.frame(self.rows, self.whole)
+        return Frame(self.axis.span(self.rows), self.whole)
 
 
 def moved(panels: Sequence[Panel], grounded: Ground, shortest: int, part: Part = "answer") -> Moved:
@@ -196,7 +269,8 @@ def moved(panels: Sequence[Panel], grounded: Ground, shortest: int, part: Part =
         )
         made.append((own, some_texts(panel.student, tuple(own), part)))
     rows = np.array([place[i] for ids, _ in made for i in ids])
-    away = np.concatenate([points(texts.reading) for _, texts in made]) - grounded.base[rows]
+    away = _joined([points(texts.reading) for _, texts in made])
+    away -= grounded.base[rows]
     short = np.concatenate([texts.n_words < shortest for _, texts in made])
     away[short] = 0
     cut = np.concatenate([texts.is_cut for _, texts in made])
@@ -205,7 +279,8 @@ def moved(panels: Sequence[Panel], grounded: Ground, shortest: int, part: Part =
     if len(at) < (least := max(2, *(p.minimum for p in panels))):
         why = why or reasons.few(len(at), WHOLE, least, of=len(rows))
     whole = () if why else tuple(at.tolist())
-    return Moved(tuple(rows.tolist()), away * axis.roots, short.astype(np.int64), whole, why, axis)
+    away *= axis.roots
+    return Moved(tuple(rows.tolist()), away, short.astype(np.int64), whole, why, axis)
 
 
 def ground(panels: Sequence[Panel], shortest: int, part: Part = "answer") -> Ground:
@@ -260,8 +335,8 @@ def _ground(
     tasks: tuple[_Replies, ...], lineages: tuple[tuple[str, str], ...], shortest: int
 ) -> Ground:
     def gathered(texts: Sequence[Texts]) -> Float32s:
-        rows = [task.let_through(points(t.reading)) for t, task in zip(texts, tasks, strict=True)]
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+        pairs = zip(texts, tasks, strict=True)
+        return _joined([task.let_through(points(t.reading)) for t, task in pairs])
 
     def of_rows(values: Sequence[NDArray[T]]) -> NDArray[T]:
         return np.concatenate([v[list(t.rows)] for v, t in zip(values, tasks, strict=True)])
@@ -292,6 +367,10 @@ def _ground(
         tuple(np.flatnonzero(~cut).tolist()),
         next(filter(None, map(cut_off, pair)), ""),
     )
+
+
+def _joined(tables: Sequence[Float32s]) -> Float32s:
+    return tables[0] if len(tables) == 1 else np.concatenate(tables)
 
 
 class _Stranger(NamedTuple):

@@ -18,6 +18,7 @@ from harness.panel.side import Side, once
 from harness.text.clean import clean
 from harness.text.cut import MOST_CUT, Ending, ending, settle
 from harness.text.segment import Reading, read
+from harness.text.tokens import Tokens, read_tokens
 from harness.types import Ints, Outputs, RequestSet, Unavailable
 
 WHOLE = "prompts on which no answer is cut off"
@@ -85,6 +86,18 @@ def reading(side: Side) -> Reading:
     """All answers of `replies` as words and counts, in the order of prompt ids."""
     given = replies(side)
     return read([given[i].text for i in sorted(given)])
+
+
+@once
+def tokens(side: Side) -> Tokens:
+    """All answers of `replies` as tokens of attribution, in the order of prompt ids."""
+    given = replies(side)
+    return read_tokens([given[i].text for i in sorted(given)])
+
+
+def remember_tokens(side: Side, made: Tokens) -> None:
+    """Gives a side the `tokens` of its answers that were made before."""
+    side.memo[tokens.__qualname__,] = made
 
 
 def has_reading(side: Side) -> bool:

@@ -16,12 +16,18 @@ from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product
 from harness.keys import code_digest, digest
 from harness.panel.side import Side
-from harness.panel.texts import has_reading, remember_reading, replies_of
+from harness.panel.texts import (
+    has_reading,
+    remember_reading,
+    remember_tokens,
+    replies_of,
+)
 from harness.plan.collections import Collection
 from harness.store.store import Store
 from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
-from harness.text.clean import Tags
 from harness.text.segment import LAYOUT, MARKS, Reading, read
+from harness.text.thoughts import Tags
+from harness.text.tokens import Tokens, read_tokens
 from harness.types import Ints
 
 _COUNTS = ("sentences", "characters", "emoji")
@@ -57,6 +63,50 @@ def reading_job(key: str, collection: Collection, *, apart: bool) -> ReadingJob:
     )
 
 
+@final
+@dataclass(frozen=True)
+class TokensJob(Job):
+    """Makes the tokens of one collection's texts, for attribution."""
+
+    doing: ClassVar[str] = "reading tokens"
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """One row: the vocabulary, the texts as places in it, where each begins."""
+        answers, requests_key = self.needs
+        requests = requests_from_table(desk.store.table(requests_key))
+        given = replies_of(requests, outputs_from_table(desk.store.table(answers)))
+        made = read_tokens([given[i].text for i in sorted(given)])
+        columns = {"words": list(made.words), "codes": made.codes, "offsets": made.offsets}
+        table = pa.table({name: [own] for name, own in columns.items()})
+        yield Entry(self.keys[0], table, {"feature": "tokens", "answers": answers})
+
+
+def tokens_job(key: str, collection: Collection) -> TokensJob:
+    """The job that makes the tokens of a collection's texts, under their key."""
+    return TokensJob(
+        (key,),
+        f"tokens of {collection.model} x {collection.task}",
+        f"tokens of {collection.model}",
+        {Sort("tokens"): float(collection.summary.n_requests)},
+        needs=(collection.key, collection.requests_key),
+        apart=True,
+    )
+
+
+def tokens_key(answers: str, think: Tags = ()) -> str:
+    """The key of the tokens of a collection's texts; `think`: the task's own tags around thoughts."""
+    code = code_digest("harness.text.tokens", "harness.text.clean", alone=("harness.panel.texts",))
+    return digest("tokens", SCHEMA, code, answers, *think)
+
+
+def recall_tokens(side: Side, store: Store, key: str) -> None:
+    """Gives a side the stored tokens of its answers."""
+    if store.has(key):
+        (row,) = store.table(key).to_pylist()
+        words, codes = tuple(row["words"]), np.array(row["codes"], dtype=np.uint32)
+        remember_tokens(side, Tokens(words, codes, np.array(row["offsets"], dtype=np.int64)))
+
+
 def recall_reading(side: Side, store: Store, answers: str) -> None:
     """Gives a side the stored words and counts of its answers, which are stored under the key `answers`."""
     key = reading_key(answers, side.requests.think)
@@ -66,8 +116,7 @@ def recall_reading(side: Side, store: Store, answers: str) -> None:
 
 def reading_key(answers: str, think: Tags = ()) -> str:
     """The key of the words and counts of a collection's texts; `think`: the task's own tags around thoughts."""
-    alone = ("harness.panel.texts", "harness.text.clean")
-    code = code_digest("harness.text.segment", alone=alone)
+    code = code_digest("harness.text.segment", "harness.text.clean", alone=("harness.panel.texts",))
     return digest("reading", SCHEMA, code, answers, *think)
 
 

@@ -19,8 +19,10 @@ from harness.executors.local import LocalExecutor
 from harness.keys import code_digest, digest, draw_seed
 from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
 from harness.panel.rates import settled
+from harness.panel.side import Side
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Case, Run
+from harness.stages.features import recall_tokens, tokens_job, tokens_key
 from harness.stages.library import Library
 from harness.stages.loop import Lacks, Made, make_all
 from harness.store.store import Store
@@ -43,8 +45,7 @@ class WeighJob(Job):
         """One row per model and family; a reason where the method has nothing to say of anybody."""
         run = desk.plan.run
         library, verdict = Library(desk.plan, desk.store), run.verdicts[self.method]
-        models = [c.model for c in answered(desk.plan, self.task, desk.store)]
-        crowd = crowd_of(run.case, {m: library.side(m, self.task) for m in models}, self.task)
+        crowd = crowd_of(run.case, _sides(desk, library, self.task), self.task)
         try:
             made = weighed(verdict, crowd, run.case, run.seed)
         except Unavailable as error:
@@ -54,7 +55,16 @@ class WeighJob(Job):
         yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name})
 
 
-def crowd_of(case: Case, sides: Mapping[str, object], task: str) -> Crowd:
+def _sides(desk: Desk, library: Library, task: str) -> dict[str, Side]:
+    """Everybody's answers, with their tokens as far as these are stored."""
+    sides = {}
+    for c in answered(desk.plan, task, desk.store):
+        sides[c.model] = library.side(c.model, task)
+        recall_tokens(sides[c.model], desk.store, _tokens_key(desk.plan, c))
+    return sides
+
+
+def crowd_of(case: Case, sides: Mapping[str, Side], task: str) -> Crowd:
     """The crowd of a case: those of its models that answered the task."""
     families = {f: tuple(m for m in own if m in sides) for f, own in case.families.items()}
     families = {f: own for f, own in families.items() if own}
@@ -65,7 +75,7 @@ def crowd_of(case: Case, sides: Mapping[str, object], task: str) -> Crowd:
         if o.standing in ("student", "control") and o.model in sides and o.model not in candidates
     }
     ordered = {m: sides[m] for m in sorted(sides)}
-    return Crowd(task, ordered, families, background)  # type: ignore[arg-type]
+    return Crowd(task, ordered, families, background)
 
 
 def weighed(verdict: AbstractVerdict, crowd: Crowd, case: Case, seed: int) -> list[Verdict]:
@@ -94,7 +104,7 @@ def _opinions(
         return verdict.weigh(prepared, suspect, known)
     except Unavailable as error:
         return [
-            Opinion(family, own[0], None, "cannot tell", reason=str(error))
+            Opinion(family, own[0], None, "cannot tell", reason=str(error), is_told=False)
             for family, own in crowd.families.items()
         ]
 
@@ -150,21 +160,35 @@ def _key(verdict: AbstractVerdict, run: Run, there: Sequence[Collection]) -> str
 def code_of(verdict: AbstractVerdict) -> str:
     """Digest of the code that decides what a method says."""
     alone = ("harness.stages.weigh", "harness.panel.texts", "harness.panel.evidence")
-    return code_digest(type(verdict).__module__, "harness.panel.rates", alone=alone)
+    used = (type(verdict).__module__, "harness.panel.rates", "harness.text.clean")
+    return code_digest(*used, alone=alone)
+
+
+def _tokens_key(plan: Plan, collection: Collection) -> str:
+    return tokens_key(collection.key, plan.run.tasks[collection.task].think)
 
 
 def _jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
-    """One job for each method and task."""
-    return [
-        WeighJob(
+    """One job for each method and task, and before them one for the tokens of each model that they read."""
+    jobs: dict[str, Job] = {}
+    for method, task, key in cells(plan, store):
+        if not lacks(key):
+            continue
+        there = answered(plan, task, store)
+        needs = (
+            {_tokens_key(plan, c): c for c in there}
+            if plan.run.verdicts[method].reads_tokens
+            else {}
+        )
+        jobs |= {k: tokens_job(k, c) for k, c in needs.items() if lacks(k)}
+        jobs[key] = WeighJob(
             (key,),
             f"{method} on {task}",
             method,
-            {Sort(method): float(len(answered(plan, task, store)))},
+            {Sort(method): float(len(there))},
+            needs=tuple(needs),
             apart=True,
             method=method,
             task=task,
         )
-        for method, task, key in cells(plan, store)
-        if lacks(key)
-    ]
+    return list(jobs.values())

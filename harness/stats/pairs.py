@@ -20,6 +20,22 @@ Float32s = NDArray[np.float32]
 KERNEL_UNITS = 4096
 
 
+class Units(NamedTuple):
+    """Points of one model, one per unit that is independent of the others."""
+
+    points: Annotated[Float32s, "G D"]
+    total: Annotated[Floats, "D"]  # their sum
+
+    @classmethod
+    def of(cls, points: Annotated[Float32s, "G D"]) -> Units:
+        """Points with their sum."""
+        return cls(points, points.sum(axis=0, dtype=np.float64))
+
+    def columns(self, own: slice) -> Units:
+        """The same in some of the coordinates."""
+        return Units(self.points[:, own], self.total[own])
+
+
 class Product(NamedTuple):
     """U(x, y) with what its error is made from; h_ij = (x_i . y_j + x_j . y_i) / 2."""
 
@@ -43,20 +59,19 @@ class Product(NamedTuple):
         return Product(self.values - other.values, _both(np.subtract, self.kernel, other.kernel))
 
 
-def product(
-    first: Annotated[Float32s, "G D"], second: Annotated[Float32s, "G D"], *, kernel: bool = True
-) -> Product:
-    """U of points (G, D) of two models, G >= 2 units that are independent of one another."""
-    n = len(first)
-    own = np.einsum("ij,ij->i", first, second)
-    sums = [x.sum(axis=0, dtype=np.float64).astype(np.float32) for x in (first, second)]
-    crossed = (first @ sums[1] + second @ sums[0]).astype(np.float64)
+def product(first: Units, second: Units, *, kernel: bool = True) -> Product:
+    """U of two models on the same units, at least 2."""
+    (one, two), n = (first.points, second.points), len(first.points)
+    own = np.einsum("ij,ij->i", one, two)
+    sums = [x.total.astype(np.float32) for x in (first, second)]
+    crossed = (one @ sums[1] + two @ sums[0]).astype(np.float64)
     means = (crossed / 2 - own) / (n - 1)
     table = None
     if kernel and n <= KERNEL_UNITS:
-        crossing = first @ second.T
-        table = crossing + crossing.T
-        table *= np.float32(0.5)
+        table = one @ two.T
+        if one is not two:
+            table = table + table.T
+            table *= np.float32(0.5)
         np.fill_diagonal(table, 0)
     return Product(2 * means - means.mean(), table)
 
@@ -69,14 +84,11 @@ def total(parts: Mapping[str, Product]) -> Product:
     return first
 
 
-def cross(
-    first: Annotated[Float32s, "G D"], second: Annotated[Float32s, "G D"]
-) -> Annotated[Floats, "D"]:
+def cross(first: Units, second: Units) -> Annotated[Floats, "D"]:
     """U by coordinate (D,): the product under any diagonal metric is its sum weighted by the metric."""
-    n = len(first)
-    sums = [x.sum(axis=0, dtype=np.float64) for x in (first, second)]
-    same = np.einsum("ij,ij->j", first, second, dtype=np.float64)
-    return np.asarray((sums[0] * sums[1] - same) / (n * (n - 1)))
+    n = len(first.points)
+    same = np.einsum("ij,ij->j", first.points, second.points, dtype=np.float64)
+    return np.asarray((first.total * second.total - same) / (n * (n - 1)))
 
 
 def surplus(products: Sequence[Product]) -> Annotated[Floats, "K K"] | None:
@@ -99,16 +111,14 @@ def surplus(products: Sequence[Product]) -> Annotated[Floats, "K K"] | None:
     return out
 
 
-def by_unit(
-    values: Annotated[Float32s, "P D"], codes: Annotated[Ints, "P"]
-) -> Annotated[Float32s, "G D"]:
+def by_unit(values: Annotated[Float32s, "P D"], codes: Annotated[Ints, "P"]) -> Units:
     """Sums (G, D) of points (P, D) over the prompts of each cluster, codes (P,) 0..G-1."""
     groups = int(codes.max()) + 1
     if groups == len(codes):
-        return values
+        return Units.of(values)
     sums = np.zeros((groups, values.shape[1]), dtype=np.float32)
     np.add.at(sums, codes, values)
-    return sums
+    return Units.of(sums)
 
 
 def by_prompt(

@@ -19,6 +19,8 @@ _KINDS: dict[str, Kind] = {
 }
 # Fields of a row that hold a text about which several questions may be asked.
 _PASSAGES = ("passage", "story", "article", "context", "paragraph")
+# Fields of a row that say of which kind it is, the first of those that are there.
+_KINDS_OF_ROWS = ("subject", "category", "topic")
 _FEWSHOT_SEED = 1234  # lm-eval's default
 _MAX_NEW_TOKENS = 256  # lm-eval's default where a task states none
 _MAX_ALIASES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
@@ -57,7 +59,8 @@ def record(name: str, loaded: Any, building: Building) -> RequestSet:
     notes: list[str] = []
     for leaf, task in tasks.items():
         build(leaf, task, building)
-        here = _prompts(leaf, task, "" if single else leaf)
+        rows = _rows(task)
+        here = _prompts(leaf, task, rows, _categories(task, rows) if single else [leaf] * len(rows))
         known = [
             _request(i, "" if single else leaf, building, len(prompts), notes)
             for i in task.instances
@@ -100,16 +103,13 @@ def build(leaf: str, task: Any, building: Building) -> None:
 # --- prompts -------------------------------------------------------------------------------------
 
 
-def _prompts(leaf: str, task: Any, category: str) -> list[Prompt]:
+def _prompts(leaf: str, task: Any, rows: Mapping[int, Any], categories: list[str]) -> list[Prompt]:
     """One prompt per row, in the order of rows (lm-eval's doc_id)."""
-    rows: dict[int, Any] = {}
-    for instance in task.instances:
-        rows.setdefault(instance.doc_id, instance.doc)
     if list(rows) != list(range(len(rows))):
         raise ValueError(f"{leaf}: lm-eval's doc_ids are not 0..{len(rows) - 1}")
     copies: Counter[str] = Counter()
     prompts = []
-    for row in rows.values():
+    for row, category in zip(rows.values(), categories, strict=True):
         row_id = document_digest(leaf, row)
         copies[row_id] += 1
         k = copies[row_id]
@@ -118,6 +118,20 @@ def _prompts(leaf: str, task: Any, category: str) -> list[Prompt]:
         # Copies of a row share its cluster: they are answered alike.
         prompts.append(Prompt(name, _question(task, row), row_id, category, n_options, gold))
     return prompts
+
+
+def _categories(task: Any, rows: Mapping[int, Any]) -> list[str]:
+    """The kind of every row of a task that is no part of a group, as the rows state it; "" where they state none.
+
+    A field is one where all rows have a text in it, most texts stand in several rows, and it is not what is asked for.
+    """
+    for name in _KINDS_OF_ROWS:
+        said = [row.get(name) if isinstance(row, Mapping) else None for row in rows.values()]
+        texts = [x.strip() for x in said if isinstance(x, str) and x.strip()]
+        asked_for = name in str(task.config.doc_to_target)
+        if len(texts) == len(rows) and 2 * len(set(texts)) <= len(rows) and not asked_for:
+            return texts
+    return [""] * len(rows)
 
 
 def _question(task: Any, row: Any) -> str:
@@ -144,7 +158,7 @@ def _options(task: Any, row: Any) -> tuple[int | None, int | None]:
 
 def _clustered(prompts: Sequence[Prompt], tasks: Mapping[str, Any]) -> list[Prompt]:
     """Prompts whose rows share a passage (see _PASSAGES) share a cluster."""
-    passages = [_passage(doc) for task in tasks.values() for doc in _rows(task)]
+    passages = [_passage(doc) for task in tasks.values() for doc in _rows(task).values()]
     often = Counter(p for p in passages if p)
     return [
         replace(prompt, cluster=passage) if passage and often[passage] > 1 else prompt
@@ -152,11 +166,12 @@ def _clustered(prompts: Sequence[Prompt], tasks: Mapping[str, Any]) -> list[Prom
     ]
 
 
-def _rows(task: Any) -> list[Any]:
+def _rows(task: Any) -> dict[int, Any]:
+    """lm-eval's doc_id -> row."""
     rows: dict[int, Any] = {}
     for instance in task.instances:
         rows.setdefault(instance.doc_id, instance.doc)
-    return list(rows.values())
+    return rows
 
 
 def _passage(row: Any) -> str:

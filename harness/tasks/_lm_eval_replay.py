@@ -11,7 +11,8 @@ import numpy as np
 
 from harness.tasks._lm_eval_answers import graded_answers
 from harness.tasks._lm_eval_record import Building, chat_as_json, parse_context
-from harness.text.clean import Tags, clean
+from harness.text.clean import clean
+from harness.text.thoughts import Tags
 from harness.types import (
     Better,
     DistillbenchError,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from typing import NamedTuple
 
 from harness.panel.evidence import Bystander, Crowd, Origin
 from harness.testing.sides import text_side
@@ -21,24 +21,19 @@ _WAYS = (
     (".", "!", ";", "..."),
     ("sure", "of course", "well", "here"),
 )
-_THINGS = (
-    "bread",
-    "rivers",
-    "chess",
-    "taxes",
-    "violins",
-    "tides",
-    "copper",
-    "bees",
-    "maps",
-    "glass",
+_THINGS = tuple(
+    f"{a}{b}{c}"
+    for a in "bdgklmnprstv"
+    for b in ("a", "el", "in", "or", "ush")
+    for c in ("en", "ot", "y", "al", "is")
 )
 _STYLE = 0.9  # how often a writer keeps to a preference
+_FAVOURITES = 40
 _TAUGHT = 0.7  # how often a student takes its teacher's
 
 
 def crowd(
-    n_students: int = 6, n_controls: int = 8, n_prompts: int = 40, families: int = 2
+    n_students: int = 6, n_controls: int = 8, n_prompts: int = 30, families: int = 2
 ) -> tuple[Crowd, tuple[Origin, ...]]:
     """The crowd, and what is documented of it: family `one`, `two` ..., each with a teacher of two versions."""
     names = ("one", "two", "three", "four")[:families]
@@ -64,20 +59,29 @@ def crowd(
 def _replies(origin: Origin, n: int) -> list[str]:
     """Replies of a writer, to the same prompts as everybody's."""
     rng = random.Random(f"replies of {origin.model}")
-    own = _habits(origin.model if origin.standing != "teacher" else origin.family)
-    taught = _habits(origin.family) if origin.standing == "student" else own
+    own = _Writer.named(origin.model if origin.standing != "teacher" else origin.family)
+    taught = _Writer.named(origin.family) if origin.standing == "student" else own
     texts = []
     for i in range(n):
         words = []
-        for _ in range(12):
+        for _ in range(16):
+            writer = taught if rng.random() < _TAUGHT else own
             slot = rng.randrange(len(_WAYS))
-            preferred = (taught if rng.random() < _TAUGHT else own)[slot]
-            choice = preferred if rng.random() < _STYLE else rng.choice(_WAYS[slot])
-            words += [choice, rng.choice((_THINGS[i % len(_THINGS)], rng.choice(_THINGS)))]
+            way = writer.ways[slot] if rng.random() < _STYLE else rng.choice(_WAYS[slot])
+            thing = rng.choice(writer.things) if rng.random() < _STYLE / 2 else rng.choice(_THINGS)
+            words += [way, rng.choice((_THINGS[i % len(_THINGS)], thing))]
         texts.append(" ".join(words))
     return texts
 
 
-def _habits(writer: str) -> Mapping[int, str]:
-    rng = random.Random(f"habits of {writer}")
-    return {slot: rng.choice(ways) for slot, ways in enumerate(_WAYS)}
+class _Writer(NamedTuple):
+    """The habits of a writer."""
+
+    ways: tuple[str, ...]  # one for each of _WAYS
+    things: tuple[str, ...]  # that it likes to speak of
+
+    @classmethod
+    def named(cls, name: str) -> _Writer:
+        """Always the same for a name."""
+        rng = random.Random(f"habits of {name}")
+        return cls(tuple(rng.choice(w) for w in _WAYS), tuple(rng.sample(_THINGS, _FAVOURITES)))

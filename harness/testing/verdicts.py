@@ -48,7 +48,9 @@ def _check_opinions(name: str, suspect: str, opinions: Sequence[Opinion], everyo
             f"{name}: {o.version} is no version of {o.family}"
         )
         assert o.odds is None or 0 < o.odds < np.inf, f"{name}: odds of {o.odds}"
-        assert o.score is not None or o.reason, f"{name}: neither score nor reason for {suspect}"
+        assert o.score is not None or not o.is_told, (
+            f"{name}: neither score nor reason for {suspect}"
+        )
     assert sum(o.is_named for o in opinions) <= 1, f"{name}: names several families"
 
 

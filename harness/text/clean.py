@@ -8,14 +8,12 @@ mark is counted (`text/marks`) and never cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
-Tags = tuple[tuple[str, str], ...]  # (opening, closing) around what a model thinks aloud
+from harness.text.thoughts import Parts, Tags, has_tags, joined, without_thoughts
 
 # Part of the keys of grades, and of requests that are made from replies: raised when `clean` gives another text.
-VERSION = 3
+VERSION = 4
 # Source: `eos_token` and the last token of the chat templates of Llama 2 to 4, Mistral, Qwen, Gemma, Phi, DeepSeek,
 # Command R, OpenChat, gpt-oss, Granite and T5; `pad_token` of the same, which follows the end in a batch.
 END_TOKENS = (
@@ -73,12 +71,6 @@ _RUN_TOGETHER_CHANNEL = re.compile(r"(?<=\S)assistantanalysis(?=\S)")
 _RUN_TOGETHER_FINAL = re.compile(r"(?<=\S)assistantfinal(?=\S)")
 # No pattern begins with white space that it may pass over line by line: texts of line ends alone would take minutes.
 _LINE_END = re.compile(r"\r+\n?")
-_FENCE = re.compile(r"^[^\S\n]*(?:```|~~~)", re.MULTILINE)
-# A closing tag without an opening one ends a trace where it stands behind a sentence or a line, or before a blank line;
-# in the middle of a sentence a reply speaks of it.
-_BEHIND_A_SENTENCE = re.compile(r"(?:\A|\n|[.!?…。！？:)\]}*])[ \t]*\Z")
-_BEFORE_A_BLANK_LINE = re.compile(r"[ \t]*\n[ \t]*\n")
-_BEFORE_A_BLANK_LINE_OR_THE_END = re.compile(r"[ \t]*(?:\n[ \t]*(?:\n|\Z)|\Z)")
 
 
 class Cleaned(NamedTuple):
@@ -166,50 +158,22 @@ def _is_markup(before: str) -> bool:
     return before.count("<s>") > before.count("</s>")
 
 
-class _Parts(NamedTuple):
-    """A text without its traces, and they."""
-
-    text: str
-    trace: str
-    is_open: bool
-
-
-def _without_trace(text: str, tags: Tags) -> _Parts:
-    """The text without what was thought aloud, and that; a trace without an end leaves what stands before it."""
+def _without_trace(text: str, tags: Tags) -> Parts:
+    """The text without what was thought aloud, and that."""
     if channels := _without_channels(text):
         return channels
-    lowered = text.lower()
-    if not any(tag in lowered for tag in _lowered(tags)):  # a tenth of the time of the patterns
-        return _Parts(_unframed(text), "", False)
-    openings, closings = _patterns(tags)
-    traces: list[str] = []
-    while True:
-        if (end := _lone_closing(text, openings, closings)) is not None:
-            traces.append(text[: end.start()].strip())
-            text = text[end.end() :].lstrip()
-            continue
-        start = _opening(text, openings)
-        if start is None:
-            break
-        before, after = text[: start.start()].rstrip(), text[start.end() :]
-        inside, closing, rest = _cut_at(after, _closing_of(start, tags))
-        traces.append(inside.strip())
-        if not closing:
-            return _Parts(before, _joined(traces), True)
-        text = f"{before}\n\n{rest.lstrip()}" if before else rest.lstrip()
-    return _Parts(_unframed(text), _joined(traces), False)
+    if not has_tags(text, tags):
+        return Parts(_unframed(text), "", False)
+    parts = without_thoughts(text, tags)
+    return parts if parts.is_open else parts._replace(text=_unframed(parts.text))
 
 
-def _joined(traces: Sequence[str]) -> str:
-    return "\n".join(filter(None, traces))
-
-
-def _without_channels(text: str) -> _Parts | None:
+def _without_channels(text: str) -> Parts | None:
     """The channel "final" of a reply in channels; None for other replies."""
     if final := _final(text):
-        return _Parts(text[final.end() :], _thoughts(text[: final.start()]), False)
+        return Parts(text[final.end() :], _thoughts(text[: final.start()]), False)
     if _CHANNELS_BEGIN.match(text) or _RUN_TOGETHER_OPEN.match(text):
-        return _Parts("", _thoughts(text), True)
+        return Parts("", _thoughts(text), True)
     return None
 
 
@@ -228,8 +192,8 @@ def _final(text: str) -> re.Match[str] | None:
 def _thoughts(text: str) -> str:
     """What stands in messages before the final one, without the marks around and between them."""
     if CHANNEL not in text and (begins := _RUN_TOGETHER.match(text)):
-        return _joined([p.strip() for p in _RUN_TOGETHER_CHANNEL.split(text[begins.end() :])])
-    return _joined([_bare(part) for part in _CHANNEL.split(text)])
+        return joined([p.strip() for p in _RUN_TOGETHER_CHANNEL.split(text[begins.end() :])])
+    return joined([_bare(part) for part in _CHANNEL.split(text)])
 
 
 def _bare(message: str) -> str:
@@ -237,75 +201,6 @@ def _bare(message: str) -> str:
     for mark in _AROUND_MESSAGES:
         message = message.strip().removesuffix(mark)
     return message.strip()
-
-
-@lru_cache(maxsize=16)
-def _lowered(tags: Tags) -> tuple[str, ...]:
-    return tuple(tag.lower() for pair in tags for tag in pair)
-
-
-@lru_cache(maxsize=16)
-def _patterns(tags: Tags) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Any opening tag, and any closing one."""
-    opening, closing = ("|".join(re.escape(pair[k]) for pair in tags) for k in (0, 1))
-    return re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE)
-
-
-def _closing_of(opening: re.Match[str], tags: Tags) -> str:
-    return next(pair[1] for pair in tags if pair[0].lower() == opening.group().lower())
-
-
-def _cut_at(text: str, tag: str) -> tuple[str, str, str]:
-    """The text before a tag, the tag, and what follows; the tag "" where it is missing."""
-    match = re.search(re.escape(tag), text, re.IGNORECASE)
-    if match is None:
-        return text, "", ""
-    return text[: match.start()], match.group(), text[match.end() :]
-
-
-def _opening(text: str, openings: re.Pattern[str]) -> re.Match[str] | None:
-    """The first opening tag at the beginning of a line, outside of code."""
-    return next((m for m in openings.finditer(text) if _begins_line(text, m.start())), None)
-
-
-def _begins_line(text: str, place: int) -> bool:
-    return _is_first(text, place) and not _is_code(text, place)
-
-
-def _is_first(text: str, place: int) -> bool:
-    """Whether nothing but white space stands before a place in its line."""
-    return not text[text.rfind("\n", 0, place) + 1 : place].strip()
-
-
-def _is_code(text: str, place: int) -> bool:
-    """Whether a block of code is open at a place."""
-    return len(_FENCE.findall(text[:place])) % 2 == 1
-
-
-def _lone_closing(
-    text: str, openings: re.Pattern[str], closings: re.Pattern[str]
-) -> re.Match[str] | None:
-    """The first closing tag, where the template wrote the opening one.
-
-    None stands before it; or the closing one has a line for itself, and no opening one begins a line before it.
-    """
-    match = closings.search(text)
-    if match is None:
-        return None
-    if not openings.search(text, 0, match.start()) and not _is_code(text, match.start()):
-        behind = _BEHIND_A_SENTENCE.search(text[: match.start()])
-        if behind or _BEFORE_A_BLANK_LINE.match(text, match.end()):
-            return match
-    opening = next((m for m in openings.finditer(text) if _is_first(text, m.start())), None)
-    most = opening.start() if opening else len(text)
-    return next((m for m in closings.finditer(text, 0, most) if _is_alone(text, m)), None)
-
-
-def _is_alone(text: str, tag: re.Match[str]) -> bool:
-    """Whether a tag has a line for itself, and a blank one or the end follows."""
-    return _is_first(text, tag.start()) and bool(
-        _BEFORE_A_BLANK_LINE_OR_THE_END.match(text, tag.end())
-    )
 
 
 def _unframed(text: str) -> str:

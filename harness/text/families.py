@@ -80,10 +80,11 @@ def _mark_edges(table: Annotated[Float32s, "P D"], texts: Reading) -> None:
 
 def _window(texts: Reading) -> tuple[Ints, Grams, NDArray[np.bool_]]:
     """Texts and codes (W',) of the first words of every text; whether a word and the next (W' - 1,) are of one text."""
-    position = np.arange(len(texts.words)) - np.repeat(texts.offsets[:-1], texts.n_words)
-    inside = position < WINDOW_WORDS
-    owner = texts.text_of_word[inside]
-    return owner, texts.words[inside].astype(np.uint64) + np.uint64(1), owner[:-1] == owner[1:]
+    counts = np.minimum(texts.n_words, WINDOW_WORDS)
+    owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    skipped = texts.offsets[:-1] - (np.cumsum(counts) - counts)
+    words = texts.words[np.arange(len(owner)) + skipped[owner]]
+    return owner, words.astype(np.uint64) + np.uint64(1), owner[:-1] == owner[1:]
 
 
 def _mark_chances(
@@ -98,7 +99,14 @@ def _mark_chances(
     first = np.flatnonzero(np.diff(cells, prepend=-1))
     counts = np.diff(first, append=len(cells))
     total = np.bincount(owner, minlength=len(table))[cells[first] // WIDTH]
-    table.reshape(-1)[cells[first]] = 1 - (1 - counts / total) ** DRAWN_WORDS
+    table.reshape(-1)[cells[first]] = _chances()[counts, total]
+
+
+@lru_cache(maxsize=1)
+def _chances() -> Annotated[Floats, "N T"]:
+    """1 - (1 - n / t)^DRAWN_WORDS for n of t words, t up to WINDOW_WORDS."""
+    n, t = np.ogrid[: WINDOW_WORDS + 1, : WINDOW_WORDS + 1]
+    return np.asarray(1 - (1 - n / np.maximum(t, 1)) ** DRAWN_WORDS)
 
 
 def _per_word(
@@ -122,10 +130,8 @@ def _column(codes: Annotated[Grams, "W"], width: int) -> Annotated[Ints, "W"]:
 def edges(texts: Reading) -> Grams:
     """First word with its mark, first two, first three words; last character, last word, last two: codes (P, 6)."""
     start, stop = texts.offsets[:-1], texts.offsets[1:]
-    first = [_word_at(texts, start + k, stop) for k in range(3)]
-    last = [
-        _word_at(texts, np.where(stop - 1 - k >= start, stop - 1 - k, stop), stop) for k in range(2)
-    ]
+    first = [_word_at(texts, start + k, start + k < stop) for k in range(3)]
+    last = [_word_at(texts, stop - 1 - k, stop - 1 - k >= start) for k in range(2)]
     after, end = (np.array([ord(e[k]) for e in texts.ends], dtype=np.uint64) for k in (0, 1))
     two = joined(first[0], first[1])
     columns = [
@@ -145,8 +151,9 @@ def joined(first: Grams, second: Grams) -> Grams:
 
 
 def _word_at(
-    texts: Reading, place: Annotated[Ints, "P"], stop: Annotated[Ints, "P"]
+    texts: Reading, place: Annotated[Ints, "P"], inside: Annotated[NDArray[np.bool_], "P"]
 ) -> Annotated[Grams, "P"]:
-    """Codes (P,) of the words at these places; 0 beyond the end of the text."""
-    padded = np.concatenate([texts.words.astype(np.uint64) + np.uint64(1), np.zeros(1, np.uint64)])
-    return padded[np.where(place < stop, place, len(texts.words))]
+    """Codes (P,) of the words at these places; 0 where a place is not inside its text."""
+    codes = np.zeros(len(place), dtype=np.uint64)
+    codes[inside] = texts.words[place[inside]].astype(np.uint64) + np.uint64(1)
+    return codes

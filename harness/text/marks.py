@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.text.clean import Tags, clean
+from harness.text.clean import clean
+from harness.text.thoughts import Tags
 
 _LONGEST = 80  # characters of a shared beginning or end
 _SHARED = 0.2  # share of replies from which a beginning or an end is counted

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from harness.text.clean import Tags, clean
+from harness.text.clean import clean
+from harness.text.thoughts import Tags
 from harness.types import Message, ReplyTo, Request
 
 Replies = Mapping[int, str | None]  # request -> its reply; None = there is an answer without a text

@@ -32,6 +32,9 @@ class AbstractVerdict(ABC):
     name: str
 
     looks_at: ClassVar[View]  # the kind of answers: which tasks fit
+    reads_tokens: ClassVar[bool] = (
+        False  # whether it looks at `Crowd.replies`: these are then stored
+    )
     explanation: ClassVar[str]  # for the page: what it does, and when not to trust it
 
     @abstractmethod

@@ -19,7 +19,7 @@ from harness.metrics.style_transfer import StyleTransfer
 from harness.metrics.truncation import Truncation
 from harness.panel.prompts import Prompts
 from harness.panel.side import Side
-from harness.panel.styles import Axis, ground
+from harness.panel.styles import Axis, Frame, ground
 from harness.panel.texts import Reply, Texts, cut_off, replies
 from harness.stats.intervals import Estimate
 from harness.testing.measures import Estimates, estimates
@@ -265,9 +265,10 @@ def test_the_unrelated_models_way_leaves_closings_where_the_gap_does() -> None:
     gap, centre = rng.normal(size=(2, 6, WIDTH)).astype(np.float32)
     prompts = Prompts(tuple(Prompt(str(i), "x", str(i), "") for i in range(6)))
     axis = Axis(prompts, np.ones(WIDTH, np.float32), gap, centre)
-    frame, other = axis.frame(tuple(range(6)), (0, 1, 2)), centre.copy()
+    every, other = tuple(range(6)), centre.copy()
+    frame = Frame(axis.span(every), (0, 1, 2))
     other[3:, CLOSINGS] += 9
-    moved = Axis(prompts, axis.roots, gap, other).frame(tuple(range(6)), (0, 1, 2))
+    moved = Frame(Axis(prompts, axis.roots, gap, other).span(every), (0, 1, 2))
     assert frame.centre is not None
     assert moved.centre is not None
     assert moved.centre.value == frame.centre.value
@@ -277,6 +278,33 @@ def test_the_unrelated_models_way_leaves_closings_where_the_gap_does() -> None:
         values[:3, CLOSINGS] = 2 * (centre if values is bare else gap)[:3, CLOSINGS]
     by_hand = sum(float(bare[i] @ full[j]) for i in range(6) for j in range(6) if i != j) / 30
     assert frame.centre.value == pytest.approx(by_hand, rel=1e-4)
+
+
+@pytest.mark.parametrize("clusters", ["abcdef", "aabccd"])
+@pytest.mark.parametrize("rows", [(0, 1, 2, 3, 4, 5), (0, 2, 3, 5)])
+@pytest.mark.parametrize("whole", [(), (0, 2), (0, 1, 2, 3)])
+def test_a_frame_is_made_from_its_prompts_alone(
+    clusters: str, rows: tuple[int, ...], whole: tuple[int, ...]
+) -> None:
+    gap, centre = np.random.default_rng(0).normal(size=(2, 6, WIDTH)).astype(np.float32)
+    prompts = Prompts(tuple(Prompt(str(i), "x", c, "") for i, c in enumerate(clusters)))
+    axis = Axis(prompts, np.ones(WIDTH, np.float32), gap, centre)
+    Frame(axis.span(rows), tuple(range(len(rows)))).whole  # noqa: B018 - another student's
+    frame = Frame(axis.span(rows), whole)
+    share = np.zeros((len(rows), 1))
+    share[list(whole)] = len(rows) / max(len(whole), 1)
+    codes = np.unique([clusters[i] for i in rows], return_inverse=True)[1]
+    ways = [x[list(rows)].astype(np.float64) for x in (gap, centre)]
+    for way in ways:
+        way[:, CLOSINGS] *= share
+    toward, away = (np.array([w[codes == k].sum(axis=0) for k in np.unique(codes)]) for w in ways)
+    assert frame.centre is not None
+    for made, one in ((frame.whole, toward), (frame.centre, away)):
+        table = (one @ toward.T + toward @ one.T) / 2
+        np.fill_diagonal(table, 0)
+        assert made.kernel is not None
+        np.testing.assert_allclose(made.kernel, table, rtol=1e-4, atol=1e-2)
+        assert made.value == pytest.approx(table.sum() / (len(table) * (len(table) - 1)), rel=1e-3)
 
 
 def test_everything_is_whole_without_cuts(whole: Sides) -> None:

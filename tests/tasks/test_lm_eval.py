@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from harness.plugins import build
-from harness.tasks import Setting
+from harness.tasks import Setting, asks
 from harness.tasks._lm_eval_index import _index_of, task_files
 from harness.tasks.lm_eval import LmEvalTask
 from harness.types import DistillbenchError, Message, Paths, RequestSet, Unavailable
@@ -39,6 +40,54 @@ def test_prompts_of_multiple_choice(chosen: RequestSet) -> None:
     assert [p.n_options for p in chosen.prompts[:4]] == [2, 3, 4, 2]
     assert all(p.gold is not None and 0 <= p.gold < (p.n_options or 0) for p in chosen.prompts)
     assert {p.category for p in chosen.prompts} == {""}
+
+
+KINDS = ["law", "physics", "law", " physics "]
+FIELDS: dict[str, tuple[dict[str, list[Any]], set[str]]] = {
+    "a subject": ({"subject": KINDS}, {"law", "physics"}),
+    "a category": ({"category": KINDS}, {"law", "physics"}),
+    "a topic": ({"topic": KINDS}, {"law", "physics"}),
+    "the first of several": ({"topic": ["a", "b"], "subject": KINDS}, {"law", "physics"}),
+    "a text that stands in one row": ({"topic": [f"about {i}" for i in range(12)]}, {""}),
+    "numbers": ({"category": [0, 1]}, {""}),
+    "not in all rows": ({"subject": ["law", None]}, {""}),
+    "the next one that will do": ({"subject": ["law", ""], "topic": KINDS}, {"law", "physics"}),
+}
+
+
+@pytest.mark.parametrize("how", FIELDS)
+def test_rows_state_their_kind(how: str, tmp_path: Path, cache: Path) -> None:
+    fields, kinds = FIELDS[how]
+    folder = tiny.write_tasks(tmp_path / "tasks")
+    here = Setting(Paths(cache, cache, (folder,)), False, None, None, 0)
+    file = folder / "choose.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for i, row in enumerate(rows):
+        row.update({name: values[i % len(values)] for name, values in fields.items()})
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = make("tiny_choose").requests(here)
+    assert {p.category for p in made.prompts} == kinds
+    assert asks(made) == asks(
+        replace(made, prompts=tuple(replace(p, category="") for p in made.prompts))
+    )
+    assert {p.category for p in make("tiny_group").requests(here).prompts} == {
+        "tiny_choose",
+        "tiny_placed",
+    }
+
+
+def test_what_is_asked_for_is_no_kind_of_row(tmp_path: Path, cache: Path) -> None:
+    folder = tiny.write_tasks(tmp_path / "tasks")
+    here = Setting(Paths(cache, cache, (folder,)), False, None, None, 0)
+    for name in ("choose.jsonl", "shots.jsonl"):
+        rows = [json.loads(line) for line in (folder / name).read_text().splitlines()]
+        lines = [json.dumps({**r, "topic": ("sea", "sky")[i % 2]}) for i, r in enumerate(rows)]
+        (folder / name).write_text("\n".join(lines))
+    yaml = folder / "generate.yaml"
+    kinds = {p.category for p in make("tiny_generate").requests(here).prompts}
+    assert kinds == {"sea", "sky"}
+    yaml.write_text(yaml.read_text().replace("{{options[gold]}}", "{{topic}}"))
+    assert {p.category for p in make("tiny_generate").requests(here).prompts} == {""}
 
 
 def test_a_copied_row_has_an_id_and_a_shared_cluster(chosen: RequestSet) -> None:

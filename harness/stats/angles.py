@@ -1,0 +1,112 @@
+"""Angles between models in a space of habits, seen from the middle of a cohort of others.
+
+A model is the mean of its replies' vectors; products of two models are taken over different prompts only, so that
+neither shared content nor a reply's own noise counts.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from harness.types import Floats, Ints
+
+LEAST_SHARE = (
+    1 / 4
+)  # of the cohort's median squared distance from its middle, below which no model is
+# Vectors are whole multiples of this, so that sums are exact, whatever their order and whoever else is there.
+_GRAIN = 1 / 256
+
+
+class Cohort(NamedTuple):
+    """The models that a pair is seen against; a lineage weighs what another weighs."""
+
+    models: Annotated[Ints, "C"]  # places, ascending
+    weights: Annotated[Floats, "C"]  # their sum is 1
+    lineages: int
+
+
+class Resemblance(NamedTuple):
+    """How a suspect resembles candidates, and each model of its cohort as if that were one."""
+
+    candidates: Annotated[Floats, "T"]
+    cohort: Annotated[Floats, "C"]
+
+
+def gram(
+    rows: sparse.csr_matrix, there: Annotated[NDArray[np.bool_], "P M"], background: Cohort
+) -> Annotated[Floats, "M M"]:
+    """Mean products (M, M) of models' vectors over pairs of different prompts.
+
+    rows (P M, F): what is counted of a reply, at least 0; each column is divided by the root of its mean over the
+    background, and the background's mean reply to the prompt is taken off. Replies that are not `there` are left out.
+    """
+    prompts, models = there.shape
+    weights = np.zeros(models)
+    weights[background.models] = background.weights
+    each = (weights * there).reshape(-1)
+    scale = 1 / np.sqrt(rows.T @ each / each.sum())
+    sums, same = np.zeros((models, rows.shape[1])), np.zeros((models, models))
+    for prompt in range(prompts):
+        one = rows[prompt * models : (prompt + 1) * models].toarray() * scale
+        middle = _mean(one, (weights * there[prompt])[background.models], background.models)
+        whole = np.rint((one - middle) / _GRAIN)
+        whole[~there[prompt]] = 0
+        sums += whole
+        same += whole @ whole.T
+    counts = there.astype(np.float64)
+    n = counts.sum(axis=0)
+    pairs = np.outer(n, n) - counts.T @ counts
+    return np.asarray((sums @ sums.T - same) * _GRAIN**2 / np.maximum(pairs, 1))
+
+
+def resemblance(
+    products: Annotated[Floats, "M M"],
+    suspect: int,
+    cohort: Cohort,
+    candidates: Annotated[Ints, "T"],
+) -> Resemblance:
+    """Cosines of a suspect with candidates (T,) and with the cohort's models (C,), about the cohort's middle.
+
+    NaN where the cohort's models differ by no more than their own noise: then there are no directions.
+    """
+    others = np.concatenate([cohort.models, candidates])
+    size = len(cohort.models)
+    to_middle = _to_cohort(products, others, cohort)
+    own_to_middle = _to_cohort(products, np.array([suspect]), cohort)[0]
+    of_middle = float(cohort.weights @ to_middle[:size])
+    squares = products[others, others] - 2 * to_middle + of_middle
+    own = products[suspect, suspect] - 2 * own_to_middle + of_middle
+    least = LEAST_SHARE * float(np.median(squares[:size]))
+    across = products[suspect, others] - own_to_middle - to_middle + of_middle
+    if least <= 0:
+        return Resemblance(np.full(len(candidates), np.nan), np.full(size, np.nan))
+    cosines = across / np.sqrt(max(own, least) * np.maximum(squares, least))
+    return Resemblance(cosines[size:], cosines[:size])
+
+
+def t_norm(made: Resemblance, cohort: Cohort) -> Annotated[Floats, "T"]:
+    """Candidates' values (T,) in standard deviations above what the suspect has with the cohort's models; NaN if none.
+
+    Source: Auckenthaler, Carey and Lloyd-Thomas 2000, Digital Signal Processing 10, 42-54.
+    """
+    middle = float(cohort.weights @ made.cohort)
+    spread = float(cohort.weights @ (made.cohort - middle) ** 2) ** 0.5
+    return np.asarray((made.candidates - middle) / (spread or np.nan))
+
+
+def _to_cohort(
+    products: Annotated[Floats, "M M"], models: Annotated[Ints, "K"], cohort: Cohort
+) -> Annotated[Floats, "K"]:
+    """Products (K,) with the cohort's middle; each row is summed by itself."""
+    return np.array([products[m, cohort.models] @ cohort.weights for m in models])
+
+
+def _mean(
+    values: Annotated[Floats, "M F"], weights: Annotated[Floats, "B"], models: Annotated[Ints, "B"]
+) -> Annotated[Floats, "F"]:
+    total = float(weights.sum())
+    return values[models].T @ weights / total if total else np.zeros(values.shape[1])

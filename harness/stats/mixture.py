@@ -1,0 +1,47 @@
+"""How much better a model's replies are told by another's replies to the same prompts than by a crowd's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from scipy import sparse
+
+from harness.stats.angles import Cohort
+from harness.types import Floats, Ints
+
+PART = 0.2  # of a reply's items that are supposed to come from the other model
+FLOOR = 8e-5  # added to the crowd's share of an item
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """What share of its reply to a prompt a model spends on each item that others say too."""
+
+    values: sparse.csr_matrix  # (K, M), one row per item of a prompt
+    by_model: sparse.csc_matrix  # the same
+    answered: Annotated[Ints, "M"]  # prompts to which a model's reply has any item
+
+
+def mixture_gains(
+    shares: Shares, suspect: int, cohorts: Sequence[Cohort]
+) -> list[Annotated[Floats, "M"]]:
+    """For each cohort the mean log ratio (M,), over a reply's items and then over prompts, for every model in nats.
+
+    The ratio is that of a mixture, PART from the model and the rest from the cohort, over the cohort alone.
+    """
+    column = shares.by_model[:, [suspect]]
+    some = shares.values[column.indices]
+    users = np.diff(some.indptr)
+    made = []
+    for cohort in cohorts:
+        weights = np.zeros(some.shape[1])
+        weights[cohort.models] = cohort.weights
+        crowd = some @ weights + FLOOR
+        ratios = some.data * np.repeat(PART / (1 - PART) / crowd, users)
+        logs = sparse.csr_matrix((np.log(1 + ratios), some.indices, some.indptr), some.shape)
+        gains = logs.T @ column.data / max(int(shares.answered[suspect]), 1)
+        made.append(np.log1p(-PART) + gains)
+    return made

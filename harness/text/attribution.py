@@ -1,0 +1,262 @@
+"""Whose answers a model may have learned from: five ways in which its replies resemble those of a candidate.
+
+Everything is seen from a background of controls and known students, which never holds a candidate: one more candidate
+changes no number of another. The procedure was found on recorded answers; tests/calibration/evidence.md says how it
+does there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from harness.stats.angles import Cohort, Resemblance, gram, resemblance, t_norm
+from harness.stats.mixture import Shares, mixture_gains
+from harness.text import habits
+from harness.text.corpus import Corpus, Mask
+from harness.types import Floats, Ints
+
+COVERED = 0.9  # of a pair's prompts, that a background model must have been asked
+REPLIED = 0.5  # of them, that its replies must not be empty for
+FEWEST_LINEAGES = 4  # in a cohort, below which there is no signal
+FEWEST_PROMPTS = 20
+ALIKE = 2.0  # replies of so many times the length, or a part, are of a like length
+# Standard deviations of the naming signals over AlpacaEval's pairs.
+NAMING = {"function_words": 0.430, "openings": 1.198, "words": 1.119}
+ODDS = ("function_words", "content_words")  # the signals that odds are made of
+SIGNALS = ("function_words", "content_words", "pairs", "openings", "words")
+
+
+class Member(NamedTuple):
+    """A model of the background: nobody's student, or a student that is known."""
+
+    name: str
+    lineage: str
+    kin: frozenset[str] = (
+        frozenset()
+    )  # families whose text it may have seen, or whose lab is its own
+
+
+class Candidate(NamedTuple):
+    """One version of a family of possible teachers."""
+
+    name: str
+    family: str
+
+
+class Suspect(NamedTuple):
+    """A model in question; it may be of the background, which then does without its lineage."""
+
+    name: str
+    lineage: str
+
+
+@dataclass(frozen=True)
+class Signals:
+    """How a suspect resembles a family: each number is that of the family's closest version."""
+
+    suspect: str
+    family: str
+    values: Mapping[str, float]  # by SIGNALS; empty where there is a reason
+    closest: str = ""  # the version with the largest function-word angle
+    naming: float = float("nan")  # the largest of all families names the teacher
+    prompts: int = 0  # that suspect and closest version answered
+    lineages: int = 0  # of the cohort
+    alike: int = 0  # lineages of the cohort whose replies are about as long as the suspect's
+    reason: str = ""  # why there are no values
+
+
+def attribute(
+    corpus: Corpus,
+    background: Sequence[Member],
+    suspects: Sequence[Suspect],
+    candidates: Sequence[Candidate],
+) -> list[Signals]:
+    """Signals of every suspect with every family, sorted by their names."""
+    members = sorted(background)
+    made: dict[tuple[str, str], list[Signals]] = {}
+    for prompts, some, versions in _comparisons(corpus, suspects, candidates):
+        scene = _Scene.of(corpus.only(prompts), members)
+        for suspect in some:
+            for one in _versions(scene, suspect, versions):
+                made.setdefault((one.suspect, one.family), []).append(one)
+    return [_closest(made[key]) for key in sorted(made)]
+
+
+def name_teacher(signals: Sequence[Signals]) -> str:
+    """The family with the largest naming score among one suspect's signals; "" where none has one."""
+    named = [s for s in signals if not s.reason]
+    return max(named, key=lambda s: (s.naming, s.family)).family if named else ""
+
+
+def _comparisons(
+    corpus: Corpus, suspects: Sequence[Suspect], candidates: Sequence[Candidate]
+) -> Iterator[tuple[Mask, list[Suspect], list[Candidate]]]:
+    """Pairs by the prompts on which they are compared, suspects and candidates sorted.
+
+    All prompts, where both were asked nearly all; else those that both were asked.
+    """
+    places = {name: i for i, name in enumerate(corpus.models)}
+    groups: dict[bytes, dict[Suspect, list[Candidate]]] = {}
+    for suspect in sorted(suspects):
+        for candidate in sorted(candidates):
+            asked = corpus.asked[:, [places[suspect.name], places[candidate.name]]]
+            nearly = bool((asked.mean(axis=0) >= COVERED).all())
+            both = np.ones(len(asked), dtype=bool) if nearly else asked.all(axis=1)
+            groups.setdefault(both.tobytes(), {}).setdefault(suspect, []).append(candidate)
+    for shared, by_suspect in groups.items():
+        alike: dict[tuple[Candidate, ...], list[Suspect]] = {}
+        for suspect, versions in by_suspect.items():
+            alike.setdefault(tuple(versions), []).append(suspect)
+        for listed, some in alike.items():
+            yield np.frombuffer(shared, dtype=bool), some, list(listed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """All that is counted of the prompts of some pairs, against the background that answered them."""
+
+    corpus: Corpus
+    members: tuple[Member, ...]
+    grams: Mapping[str, Annotated[Floats, "M M"]]  # of function words, content words, openings
+    shares: Mapping[str, Shares]  # of pairs, words
+    lengths: Annotated[Floats, "M"]  # median tokens of a reply
+
+    @classmethod
+    def of(cls, corpus: Corpus, members: Sequence[Member]) -> _Scene:
+        """The scene of a corpus; members that were asked too few of its prompts are left out."""
+        asked = dict(zip(corpus.models, corpus.asked.mean(axis=0), strict=True))
+        said = dict(zip(corpus.models, (corpus.lengths > 0).mean(axis=0), strict=True))
+        able = tuple(m for m in members if asked[m.name] >= COVERED and said[m.name] >= REPLIED)
+        lengths = np.array([_median(x) for x in corpus.lengths.T])
+        nothing = cls(corpus, able, {}, {}, lengths)
+        if len({m.lineage for m in able}) < FEWEST_LINEAGES or len(corpus.prompts) < FEWEST_PROMPTS:
+            return nothing
+        everybody = _cohort(corpus, able)
+        counts = habits.word_counts(corpus)
+        words = habits.ranked(counts, corpus, everybody.models)
+        if len(words) <= habits.CONTENT_RANKS[0]:
+            return nothing
+        rows = {
+            "function_words": habits.word_rates(
+                counts, corpus, words[slice(*habits.FUNCTION_RANKS)]
+            ),
+            "content_words": habits.word_rates(counts, corpus, words[slice(*habits.CONTENT_RANKS)]),
+            "openings": habits.openings(corpus, everybody.models),
+        }
+        there = corpus.lengths > 0
+        grams = {name: gram(one, there, everybody) for name, one in rows.items()}
+        shares = {"pairs": habits.shares(corpus, 2), "words": habits.shares(corpus, 1)}
+        return cls(corpus, able, grams, shares, lengths)
+
+    def cohort(self, suspect: Suspect, family: str) -> Cohort | None:
+        """The background without the suspect's lineage and the family's kin; None where too few lineages are left."""
+        rest = [m for m in self.members if m.lineage != suspect.lineage and family not in m.kin]
+        rest = [m for m in rest if m.name != suspect.name]
+        made = _cohort(self.corpus, rest)
+        return made if made.lineages >= FEWEST_LINEAGES else None
+
+    def alike(self, suspect: int, cohort: Cohort) -> int:
+        """Lineages of the cohort whose replies are about as long as the suspect's."""
+        lineage = {m.name: m.lineage for m in self.members}
+        own = max(self.lengths[suspect], 1)
+        near = [
+            lineage[self.corpus.models[m]]
+            for m in cohort.models
+            if own / ALIKE <= max(self.lengths[m], 1) <= own * ALIKE
+        ]
+        return len(set(near))
+
+
+def _cohort(corpus: Corpus, members: Sequence[Member]) -> Cohort:
+    """Places and weights of members: a lineage weighs 1 over the number of lineages, its models the same part."""
+    lineages = [m.lineage for m in members]
+    places = {name: i for i, name in enumerate(corpus.models)}
+    models = np.array([places[m.name] for m in members], dtype=np.int64)
+    weights = np.array([1 / lineages.count(name) for name in lineages])
+    return Cohort(models, weights / max(len(set(lineages)), 1), len(set(lineages)))
+
+
+def _versions(scene: _Scene, suspect: Suspect, versions: Sequence[Candidate]) -> Iterator[Signals]:
+    """Signals of a suspect with each version."""
+    families = {c.family: scene.cohort(suspect, c.family) for c in versions}
+    distinct = {c.models.tobytes(): c for c in families.values() if c is not None}
+    places = {name: i for i, name in enumerate(scene.corpus.models)}
+    own = places[suspect.name]
+    gains = {
+        name: dict(zip(distinct, mixture_gains(shares, own, list(distinct.values())), strict=True))
+        for name, shares in scene.shares.items()
+    }
+    said = (scene.corpus.lengths > 0).sum(axis=0)
+    for candidate in versions:
+        cohort, other = families[candidate.family], places[candidate.name]
+        answered = int(min(said[own], said[other]))
+        if cohort is None or not scene.grams or answered < FEWEST_PROMPTS:
+            reason = _too_few(scene, answered)
+            yield Signals(suspect.name, candidate.family, {}, reason=reason)
+            continue
+        others = np.array([other])
+        made = {k: resemblance(g, own, cohort, others) for k, g in scene.grams.items()}
+        key = cohort.models.tobytes()
+        for name, by_cohort in gains.items():
+            made[name] = Resemblance(by_cohort[key][others], by_cohort[key][cohort.models])
+        values = {
+            name: float(one.candidates[0] if name.endswith("_words") else t_norm(one, cohort)[0])
+            for name, one in made.items()
+        }
+        if alike := [name for name in SIGNALS if not np.isfinite(values[name])]:
+            reason = f"the background's models do not differ in their {alike[0].replace('_', ' ')}"
+            yield Signals(suspect.name, candidate.family, {}, reason=reason)
+            continue
+        yield Signals(
+            suspect.name,
+            candidate.family,
+            {name: values[name] for name in SIGNALS},
+            candidate.name,
+            prompts=len(scene.corpus.prompts),
+            lineages=cohort.lineages,
+            alike=scene.alike(own, cohort),
+        )
+
+
+def _too_few(scene: _Scene, answered: int) -> str:
+    lineages, prompts = len({m.lineage for m in scene.members}), len(scene.corpus.prompts)
+    if answered < FEWEST_PROMPTS:
+        return f"{answered} prompts answered by both; {FEWEST_PROMPTS} are needed"
+    if not scene.grams and lineages >= FEWEST_LINEAGES:
+        return (
+            f"the background's replies have no more than {habits.CONTENT_RANKS[0]} different words"
+        )
+    return (
+        f"{lineages} lineages of controls and known students answered {COVERED:.0%} of the {prompts} prompts; "
+        f"without the suspect's own and the family's kin, {FEWEST_LINEAGES} are needed"
+    )
+
+
+def _closest(versions: Sequence[Signals]) -> Signals:
+    """The family's signals: of each the largest of its versions."""
+    able = [v for v in versions if not v.reason]
+    if not able:
+        return versions[0]
+    first = max(able, key=lambda v: (v.values["function_words"], v.closest))
+    values = {name: max(v.values[name] for v in able) for name in SIGNALS}
+    naming = sum(values[name] / spread for name, spread in NAMING.items()) / len(NAMING)
+    return Signals(
+        first.suspect,
+        first.family,
+        values,
+        first.closest,
+        naming,
+        first.prompts,
+        first.lineages,
+        first.alike,
+    )
+
+
+def _median(lengths: Annotated[Ints, "P"]) -> float:
+    """Median tokens of the replies that are not empty."""
+    some = lengths[lengths > 0]
+    return float(np.median(some)) if len(some) else 0.0

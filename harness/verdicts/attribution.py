@@ -1,0 +1,146 @@
+"""Habits of wording: function words and content words, as odds that are calibrated within each family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, final
+
+import numpy as np
+
+from harness.panel.evidence import Crowd, Opinion, Origin, Test
+from harness.panel.panel import View
+from harness.panel.side import once
+from harness.stats.cllr import Bounds, elub
+from harness.stats.odds import (
+    Coefficients,
+    Known,
+    bounded,
+    decide,
+    fit_odds,
+    odds_left_out,
+)
+from harness.text.attribution import (
+    ODDS,
+    Candidate,
+    Member,
+    Signals,
+    Suspect,
+    attribute,
+    name_teacher,
+)
+from harness.text.corpus import gather
+from harness.types import Unavailable
+from harness.verdicts import AbstractVerdict
+
+
+class Calibration(NamedTuple):
+    """What odds are made with, and what they may be."""
+
+    coefficients: Coefficients
+    bounds: Bounds
+
+
+@dataclass(frozen=True, eq=False)
+class Resemblances:
+    """How everybody resembles every family."""
+
+    families: Mapping[str, tuple[str, ...]]
+    signals: Mapping[tuple[str, str], Signals]  # (suspect, family)
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def known(self, origins: Sequence[Origin]) -> tuple[Known, ...]:
+        """Pairs whose truth is documented, of families from which somebody is documented to have learned."""
+        made = tuple(
+            Known(o.model, f, o.lineage or o.model, _weighed(s), truth, s.alike, s.prompts)
+            for o in origins
+            for f in self.families
+            if (truth := o.learned_from(f)) is not None
+            and (s := self.signals.get((o.model, f))) is not None
+            and not s.reason
+        )
+        taught = {k.family for k in made if k.truth}
+        return tuple(k for k in made if k.family in taught)
+
+    @once
+    def calibration(self, known: tuple[Known, ...]) -> Calibration:
+        """Coefficients fitted on these pairs; raises Unavailable where one of the two kinds is missing."""
+        if len({k.truth for k in known}) < 2:
+            raise Unavailable(
+                "nobody else is documented to have learned from these families, or nobody not to have"
+            )
+        truth = np.array([bool(k.truth) for k in known], dtype=np.bool_)
+        odds = bounded(odds_left_out(known), np.array([k.alike for k in known]))
+        return Calibration(fit_odds(known), elub(odds, truth))
+
+
+@final
+@dataclass(frozen=True)
+class Attribution(AbstractVerdict):
+    """Odds from two resemblances, for families that a score of its own would name too."""
+
+    looks_at: ClassVar[View] = View.STYLE
+    reads_tokens: ClassVar[bool] = True
+    explanation: ClassVar[str] = (
+        "Angles between a model's and a teacher's habits (the 200 commonest words and marks; the 2,300 next), seen "
+        "from the middle of models that learned from others, over replies to different prompts. A logistic curve "
+        "turns them into odds, in which every family's innocents weigh what its students weigh, so that no family is "
+        "likelier beforehand; one student in ten is taken to show no trace. The odds are never larger than the number "
+        "of innocent lineages that reply at about the suspect's length: short plain prose resembles short plain "
+        "prose. A score of its own (openings, single words, function words) names a family; a verdict supports it "
+        "only where odds of 5 or more and the name agree, on 100 prompts or more. Noise in training and tuning by "
+        "reward wipe these habits out."
+    )
+
+    def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Resemblances:
+        """All resemblances."""
+        corpus = gather({m: crowd.replies(m) for m in crowd.sides}, crowd.asked())
+        background = [Member(m, b.lineage, b.kin) for m, b in crowd.background.items()]
+        lineages = {m: b.lineage for m, b in crowd.background.items()}
+        suspects = [Suspect(m, lineages.get(m, "")) for m in crowd.sides]
+        candidates = [Candidate(m, f) for f, own in crowd.families.items() for m in own]
+        signals = attribute(corpus, background, suspects, candidates)
+        return Resemblances(crowd.families, {(s.suspect, s.family): s for s in signals})
+
+    def weigh(self, prepared: Resemblances, suspect: str, known: Sequence[Origin]) -> list[Opinion]:
+        """Odds for every family."""
+        pairs = prepared.known(known)
+        own = {f: prepared.signals[suspect, f] for f in prepared.families}
+        if all(s.reason for s in own.values()):
+            raise Unavailable(next(iter(own.values())).reason)
+        made = prepared.calibration(pairs)
+        named = name_teacher(list(own.values()))
+        return [_opinion(s, made, pairs, is_named=f == named) for f, s in own.items()]
+
+
+def _opinion(
+    signals: Signals, made: Calibration, pairs: Sequence[Known], *, is_named: bool
+) -> Opinion:
+    """What is said of one family."""
+    if signals.reason:
+        return Opinion(
+            signals.family,
+            signals.closest,
+            None,
+            "cannot tell",
+            reason=signals.reason,
+            is_told=False,
+        )
+    values = np.array([_weighed(signals)])
+    alike = np.array([signals.alike])
+    odds = float(bounded(made.coefficients.odds(values), alike, made.bounds)[0])
+    ruling = decide(odds, named=is_named, alike=signals.alike, prompts=signals.prompts)
+    innocent = [k for k in pairs if k.family == signals.family and k.truth is False]
+    tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(ODDS))
+    said = (ruling.verdict, odds, is_named, ruling.reason)
+    return Opinion(signals.family, signals.closest, signals.naming, *said, tests=tests)
+
+
+def _test(name: str, value: float, place: int, innocent: Sequence[Known]) -> Test:
+    """A resemblance beside that of the innocents, of each lineage the most alike."""
+    reached = {k.lineage for k in innocent if k.signals[place] >= value}
+    return Test(name.replace("_", " "), value, len(reached), len({k.lineage for k in innocent}))
+
+
+def _weighed(signals: Signals) -> tuple[float, ...]:
+    return tuple(signals.values[name] for name in ODDS)

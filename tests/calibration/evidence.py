@@ -1,0 +1,385 @@
+"""How well teachers are told from answers: real models whose teachers are documented, whole lineages left out.
+
+python tests/calibration/evidence.py DATA_DIR > tests/calibration/evidence.md
+
+DATA_DIR holds alpaca_eval and lineages_extra. `--signals FILE` keeps the signals between two runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from harness.stats.calibration import bounded_left_out, count_errors, rule, worthless
+from harness.stats.cllr import cllr, cllr_min
+from harness.stats.means import clopper_pearson
+from harness.stats.odds import Known, Ruling, odds_left_out, quality
+from harness.text.attribution import ODDS, Signals, attribute, name_teacher
+from harness.text.corpus import Corpus, Mask
+from harness.types import Floats, Ints
+from tests.calibration.lineages import (
+    Model,
+    background,
+    candidates,
+    read_corpus,
+    read_models,
+    suspects,
+    truth,
+)
+
+RESAMPLES = 500
+# Prompts that a model of lineages_extra was asked, whose answers make a set of their own.
+SETS = {
+    "all": "llama-2-13b-base",
+    "vicuna": "qlora-7b-flan",
+    "self-instruct": "si-davinci-base",
+    "tulu": "tulu1-7b",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """All pairs of one set of prompts, with what would be said of them."""
+
+    known: list[Known]
+    raw: Floats  # (n,) odds, the suspect's lineage left out
+    odds: Floats  # (n,) the same, bounded
+    rulings: list[Ruling]
+    costs: Mapping[str, float]
+    high: float  # ELUB
+    models: Mapping[str, Model]
+
+
+class Figure(NamedTuple):
+    """A number of some pairs, given by their places (n,)."""
+
+    name: str
+    bar: str
+    of: Callable[[Case, Ints], float]
+
+
+def make_case(signals: Sequence[Signals], models: Mapping[str, Model]) -> Case:
+    """The pairs of one set of prompts."""
+    by_suspect = defaultdict(list)
+    for one in signals:
+        by_suspect[one.suspect].append(one)
+    named = {name: name_teacher(some) for name, some in by_suspect.items()}
+    known = [
+        Known(
+            s.suspect,
+            s.family,
+            models[s.suspect].lineage,
+            tuple(s.values[name] for name in ODDS),
+            truth(models[s.suspect], s.family),
+            s.alike,
+            s.prompts,
+            named[s.suspect] == s.family,
+        )
+        for s in signals
+        if not s.reason
+    ]
+    odds, bounds = bounded_left_out(known)
+    costs = quality(known, odds).within
+    rulings = [
+        Ruling("cannot tell", why) if (why := worthless(k.family, costs)) else rule(k, float(value))
+        for k, value in zip(known, odds, strict=True)
+    ]
+    return Case(known, odds_left_out(known), odds, rulings, costs, bounds.high, models)
+
+
+# --- figures ------------------------------------------------------------------------------------
+
+
+def top_1(case: Case, places: Ints) -> float:
+    """Share of students whose teacher the naming score chooses."""
+    return float(np.mean([case.known[i].named for i in places if case.known[i].truth]))
+
+
+def macro(case: Case, places: Ints) -> float:
+    """The same, every family weighing the same."""
+    by_family = defaultdict(list)
+    for i in places:
+        if case.known[i].truth:
+            by_family[case.known[i].family].append(case.known[i].named)
+    return float(np.mean([np.mean(some) for some in by_family.values()]))
+
+
+def auroc(family: str, innocent: Callable[[Model], bool]) -> Callable[[Case, Ints], float]:
+    """Chance that a student of a family has larger odds than an innocent; ties half."""
+
+    def of(case: Case, places: Ints) -> float:
+        here = [i for i in places if case.known[i].family == family]
+        true = case.raw[[i for i in here if case.known[i].truth]]
+        false = case.raw[
+            [
+                i
+                for i in here
+                if case.known[i].truth is False and innocent(case.models[case.known[i].suspect])
+            ]
+        ]
+        above = true[:, None] - false[None]
+        return float(np.mean((above > 0) + 0.5 * (above == 0))) if above.size else np.nan
+
+    return of
+
+
+def _costs(case: Case, places: Ints, family: str = "") -> tuple[float, float, int]:
+    """Cllr, Cllr-min and true pairs, of a family or of all pairs."""
+    some = [case.known[i] for i in places]
+    sure = np.array([k.truth is not None and family in ("", k.family) for k in some])
+    true = np.array([bool(k.truth) for k in some])[sure]
+    if true.all() or not true.any():
+        return np.nan, np.nan, 0
+    odds = case.odds[places][sure]
+    return cllr(odds, true), cllr_min(odds, true), int(true.sum())
+
+
+def pooled(case: Case, places: Ints) -> float:
+    """Cllr over all pairs."""
+    return _costs(case, places)[0]
+
+
+def loss(case: Case, places: Ints) -> float:
+    """Cllr less Cllr-min over all pairs."""
+    cost, least, _ = _costs(case, places)
+    return cost - least
+
+
+def within(case: Case, places: Ints) -> float:
+    """Cllr within families, weighted by their true pairs."""
+    made = [_costs(case, places, family) for family in case.costs]
+    return float(np.nansum([c * n for c, _, n in made]) / max(sum(n for *_, n in made), 1))
+
+
+def within_gpt4(case: Case, places: Ints) -> float:
+    """Cllr within GPT-4."""
+    return _costs(case, places, "gpt4")[0]
+
+
+def _supported(case: Case, places: Ints) -> list[Known]:
+    return [case.known[i] for i in places if case.rulings[i].verdict == "supports"]
+
+
+def named_share(case: Case, places: Ints) -> float:
+    """Share of students whose teacher is supported."""
+    students = sum(bool(case.known[i].truth) for i in places)
+    return sum(bool(k.truth) for k in _supported(case, places)) / students if students else np.nan
+
+
+def precision(case: Case, places: Ints) -> float:
+    """Share of what is supported of students that is true, or known to be neither true nor false."""
+    students = {k.suspect for k in case.known if k.truth}
+    made = [k.truth is not False for k in _supported(case, places) if k.suspect in students]
+    return float(np.mean(made)) if made else np.nan
+
+
+def is_documented(model: Model) -> bool:
+    """Whether an innocent is known to be one: it learned from somebody else, or from nobody."""
+    return model.role == "student" or model.clean
+
+
+FIGURES = (
+    Figure("naming: top-1", "≥ .80", top_1),
+    Figure("naming: macro over families", "≥ .70", macro),
+    Figure("AUROC GPT-4, all controls", "≥ .95", auroc("gpt4", lambda m: m.role == "control")),
+    Figure(
+        "AUROC ChatGPT, all controls", "≥ .70", auroc("chatgpt35", lambda m: m.role == "control")
+    ),
+    Figure("AUROC ChatGPT, documented innocents", "≥ .80", auroc("chatgpt35", is_documented)),
+    Figure("Cllr pooled", "", pooled),
+    Figure("Cllr within candidates", "≤ .80", within),
+    Figure("Cllr within GPT-4", "≤ .50", within_gpt4),
+    Figure("calibration loss", "≤ .12", loss),
+    Figure("students whose teacher is supported", "≥ .25", named_share),
+    Figure("precision of that", "≥ .80", precision),
+)
+
+
+def bootstrap(case: Case, figure: Figure) -> tuple[float, float]:
+    """Interval of a figure over lineages drawn with replacement; odds are not fitted again."""
+    rng = np.random.default_rng(0)
+    lineages = np.array([k.lineage for k in case.known])
+    places = [np.flatnonzero(lineages == name) for name in sorted(set(lineages))]
+    made = []
+    for _ in range(RESAMPLES):
+        drawn = rng.integers(len(places), size=len(places))
+        with np.errstate(invalid="ignore"):
+            made.append(figure.of(case, np.concatenate([places[d] for d in drawn])))
+    low, high = np.nanquantile(made, [0.025, 0.975])
+    return float(low), float(high)
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def print_figures(cases: Mapping[str, Case]) -> None:
+    """Every figure of every set of prompts."""
+    print("| | bar | " + " | ".join(cases) + " |")
+    print("| --- " * (len(cases) + 2) + "|")
+    for figure in FIGURES:
+        cells = []
+        for case in cases.values():
+            low, high = bootstrap(case, figure)
+            cells.append(
+                f"{figure.of(case, np.arange(len(case.known))):.2f} [{low:.2f}, {high:.2f}]"
+            )
+        print(f"| {figure.name} | {figure.bar} | {' | '.join(cells)} |")
+    print("| ELUB: largest odds | | " + " | ".join(f"{c.high:.1f}" for c in cases.values()) + " |")
+    counts = [
+        f"{len({k.suspect for k in c.known})}, {len({k.lineage for k in c.known})}"
+        for c in cases.values()
+    ]
+    print("| models, lineages | | " + " | ".join(counts) + " |\n")
+
+
+def print_families(cases: Mapping[str, Case]) -> None:
+    """Cllr within each family."""
+    families = sorted({f for c in cases.values() for f in c.costs})
+    print("| Cllr within | " + " | ".join(families) + " |")
+    print("| --- " * (len(families) + 1) + "|")
+    for name, case in cases.items():
+        pairs = {f: sum(bool(k.truth) and k.family == f for k in case.known) for f in families}
+        cells = [f"{case.costs[f]:.2f} ({pairs[f]})" if f in case.costs else "–" for f in families]
+        print(f"| {name} | {' | '.join(cells)} |")
+    print()
+
+
+def print_supported(cases: Mapping[str, Case]) -> None:
+    """Who is supported, and of what kind that is."""
+    for name, case in cases.items():
+        errors = count_errors(case.known, case.odds, case.costs)
+        ends = clopper_pearson(errors.accused, errors.innocents)
+        print(
+            f"**{name}**: right for {errors.right} of {errors.students} students, wrong for {errors.wrong}; "
+            f"{errors.accused} of {errors.innocents} lineages without a documented teacher accused "
+            f"[{ends[0]:.2f}, {ends[1]:.2f}]\n"
+        )
+        for i, known in enumerate(case.known):
+            if case.rulings[i].verdict == "supports":
+                model = case.models[known.suspect]
+                kind = (
+                    "clean"
+                    if model.clean
+                    else "undisclosed"
+                    if model.role == "control"
+                    else "student"
+                )
+                told = {True: "right", None: "neither", False: f"NOT KNOWN, {kind}"}[known.truth]
+                print(f"- {known.suspect}: {known.family}, odds {case.odds[i]:.1f}, {told}")
+        print()
+
+
+def print_clean(cases: Mapping[str, Case]) -> None:
+    """Every clean model, each set of prompts that it was asked."""
+    print(
+        "| clean lineage | model | prompts | named | odds before bounds | odds | of a like length | ruling |"
+    )
+    print("| --- " * 8 + "|")
+    for name, case in cases.items():
+        for i, known in enumerate(case.known):
+            model = case.models[known.suspect]
+            if model.clean and known.named:
+                print(
+                    f"| {model.lineage} | {known.suspect} | {name} | {known.family} | {case.raw[i]:.2f} | "
+                    f"{case.odds[i]:.2f} | {known.alike} | {case.rulings[i].verdict} |"
+                )
+    print()
+
+
+def print_experiment(case: Case) -> None:
+    """One base in four sizes, one recipe, eight training sets: what is named, at which odds."""
+    print(
+        "| training set | named, odds and ruling: 7B | 13B | 30B | 65B |\n| --- | --- | --- | --- | --- |"
+    )
+    sets = (
+        "flan",
+        "longform",
+        "guanaco",
+        "hh-rlhf",
+        "chip2",
+        "self-instruct",
+        "unnatural-instructions",
+        "alpaca",
+    )
+    named = {k.suspect: i for i, k in enumerate(case.known) if k.named}
+    for one in sets:
+        cells = []
+        for size in (7, 13, 30, 65):
+            i = named.get(f"qlora-{size}b-{one}")
+            cells.append(
+                "–"
+                if i is None
+                else f"{case.known[i].family} {case.odds[i]:.1f} {case.rulings[i].verdict}"
+            )
+        print(f"| {one} | {' | '.join(cells)} |")
+    print()
+
+
+def collect_signals(data: Path, models: Sequence[Model]) -> dict[str, list[Signals]]:
+    """Signals of all known models on each set of prompts; says how long it took."""
+    start = time.perf_counter()
+    corpus, _ = read_corpus(data, models)
+    print(f"Read {len(corpus.models)} models in {time.perf_counter() - start:.0f} s.", flush=True)
+    made = {}
+    for name, model in SETS.items():
+        start = time.perf_counter()
+        some = corpus.only(_prompts(corpus, model))
+        asked = dict(zip(some.models, some.asked.mean(axis=0), strict=True))
+        able = [s for s in suspects(models) if asked[s.name] >= 0.9]
+        made[name] = attribute(some, background(models), able, candidates(models))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(
+            f"{name}: {len(some.prompts)} prompts, {len(able)} suspects in {time.perf_counter() - start:.0f} s; "
+            f"largest memory so far {peak:.1f} GB.",
+            flush=True,
+        )
+    print()
+    return made
+
+
+def _prompts(corpus: Corpus, model: str) -> Mask:
+    return np.asarray(corpus.asked[:, corpus.models.index(model)])
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--signals", type=Path)
+    given = parser.parse_args()
+    models = read_models(given.data)
+    print(
+        "# Evidence from recorded answers\n\nWritten by `python tests/calibration/evidence.py DATA_DIR`.\n"
+    )
+    if given.signals and given.signals.exists():
+        stored = json.loads(given.signals.read_text())
+        signals = {name: [Signals(**s) for s in some] for name, some in stored.items()}
+    else:
+        signals = collect_signals(given.data, models)
+        if given.signals:
+            plain = {name: [asdict(s) for s in some] for name, some in signals.items()}
+            given.signals.write_text(json.dumps(plain))
+    by_name = {m.name: m for m in models}
+    cases = {name: make_case(some, by_name) for name, some in signals.items()}
+    print_figures(cases)
+    print_families(cases)
+    print_supported(cases)
+    print_clean(cases)
+    if "vicuna" in cases:
+        print_experiment(cases["vicuna"])
+
+
+if __name__ == "__main__":
+    main()

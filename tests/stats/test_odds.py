@@ -1,0 +1,196 @@
+"""Odds from known pairs: weights by hand, coefficients against scikit-learn, and what is said of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.stats.calibration import Calibration, calibrate, count_errors, worthless
+from harness.stats.cllr import Bounds, cllr
+from harness.stats.odds import (
+    NO_TRACE,
+    Coefficients,
+    Known,
+    bounded,
+    decide,
+    fit_odds,
+    odds_left_out,
+    pair_weights,
+    quality,
+)
+from harness.types import DistillbenchError
+
+
+def pair(
+    suspect: str, family: str, truth: bool | None, signal: float = 0.0, lineage: str = ""
+) -> Known:
+    """A known pair with one signal."""
+    return Known(suspect, family, lineage or suspect, (signal,), truth, 30, 300, bool(truth))
+
+
+def crowd(seed: int = 0, gap: float = 2.5) -> list[Known]:
+    """Eight students of two families and eight innocents, two models a lineage."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for k in range(16):
+        for family in ("red", "blue"):
+            truth = k < 8 and family == ("red", "blue")[k // 4]
+            signal = float(rng.normal(gap * truth))
+            made.append(pair(f"m{k:02}", family, truth, signal, f"lab{k // 2}"))
+    return made
+
+
+def test_weights_by_hand() -> None:
+    """A family's false pairs weigh what its true ones weigh; a family that nobody learned from weighs nothing."""
+    known = [
+        pair("a", "red", True, lineage="one"),
+        pair("b", "red", True, lineage="one"),
+        pair("c", "red", True),
+        pair("d", "red", False),
+        pair("e", "red", False, lineage="two"),
+        pair("f", "red", False, lineage="two"),
+        pair("a", "blue", False, lineage="one"),
+    ]
+    true, alone, shared = 7 / 4 * np.array([1 / 2, 1, 1 / 2])
+    weights = pair_weights(known)
+    assert weights[:3] == pytest.approx([7 / 8, 7 / 8, 7 / 4])
+    assert weights[3:6] == pytest.approx([7 / 4, 7 / 8, 7 / 8])
+    assert weights[6] == 0
+    assert (true, alone, shared) == (7 / 8, 7 / 4, 7 / 8)
+
+
+def test_coefficients_agree_with_scikit_learn() -> None:
+    """LogisticRegression of scikit-learn 1.9, C = 1: the ridge is half the squared slopes."""
+    from sklearn.linear_model import LogisticRegression
+
+    known, weights = crowd(), pair_weights(crowd())
+    made = fit_odds(known)
+    x = np.array([k.signals for k in known])
+    mean = np.average(x, axis=0, weights=weights)
+    spread = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weights))
+    theirs = LogisticRegression(C=1.0, tol=1e-12, max_iter=10_000)
+    theirs.fit((x - mean) / spread, [k.truth for k in known], sample_weight=weights)
+    assert made.means == pytest.approx(mean)
+    assert made.spreads == pytest.approx(spread)
+    assert made.slopes == pytest.approx(theirs.coef_[0], rel=1e-5)
+    assert made.intercept == pytest.approx(theirs.intercept_[0], rel=1e-5)
+
+
+def test_odds_have_a_floor_and_none_of_the_floors_weight_is_lost() -> None:
+    made = Coefficients(0.0, (1.0,), (0.5,), (2.0,))
+    odds = made.odds(np.array([[0.5], [0.5 + 2 * np.log(3)], [-1e3]]))
+    assert odds == pytest.approx([1.0, NO_TRACE + 0.9 * 3, NO_TRACE])
+
+
+def test_bounds_are_the_lineages_alike_and_what_the_data_support() -> None:
+    odds, many = np.array([0.01, 4.0, 100.0]), np.array([28, 28, 28])
+    assert bounded(odds, many).tolist() == [0.01, 4.0, 28.0]
+    assert bounded(odds, many, Bounds(0.1, 8.0)).tolist() == [0.1, 4.0, 8.0]
+    assert bounded(odds, np.array([0, 3, 6]), Bounds(0.1, 8.0)).tolist() == [0.1, 3.0, 6.0]
+    assert bounded(np.array([9.0]), np.array([0])).tolist() == [1.0]
+
+
+def test_a_pair_that_is_neither_changes_no_odds() -> None:
+    known = crowd()
+    more = [*known, pair("m00", "green", None, 9.0, "lab0")]
+    assert fit_odds(more) == fit_odds(known)
+    assert odds_left_out(more)[:-1].tolist() == odds_left_out(known).tolist()
+
+
+def test_the_suspects_lineage_is_left_out() -> None:
+    """What one lineage's own pairs are changes nothing of its odds."""
+    known = crowd()
+    lied = [replace(k, truth=not k.truth) if k.lineage == "lab5" else k for k in known]
+    own = np.array([k.lineage == "lab5" for k in known])
+    assert odds_left_out(lied)[own].tolist() == odds_left_out(known)[own].tolist()
+    assert odds_left_out(lied)[~own].tolist() != odds_left_out(known)[~own].tolist()
+
+
+def test_quality_within_families_is_weighted_by_true_pairs() -> None:
+    known = [pair("a", "red", True), pair("b", "red", False), pair("c", "red", None)]
+    known += [pair(x, "blue", x < "c") for x in "abd"] + [pair("a", "green", False)]
+    odds = np.array([4.0, 1.0, 99.0, 2.0, 8.0, 0.5, 0.25])
+    made = quality(known, odds)
+    red, blue = (
+        cllr(odds[:2], np.array([True, False])),
+        cllr(odds[3:6], np.array([True, True, False])),
+    )
+    assert made.within == {"blue": pytest.approx(blue), "red": pytest.approx(red)}
+    assert made.cost_within == pytest.approx((red + 2 * blue) / 3)
+    sure = [0, 1, 3, 4, 5]
+    assert made.cost == cllr(odds[sure], np.array([True, False, True, True, False]))
+
+
+@pytest.mark.parametrize(
+    ("odds", "named", "prompts", "verdict"),
+    [
+        (5.0, True, 100, "supports"),
+        (4.9, True, 100, "cannot tell"),
+        (9.0, False, 100, "cannot tell"),
+        (9.0, True, 99, "cannot tell"),
+        (0.2, False, 99, "does not support"),
+        (0.2, True, 100, "does not support"),
+        (0.21, False, 100, "cannot tell"),
+    ],
+)
+def test_what_is_said(odds: float, named: bool, prompts: int, verdict: str) -> None:
+    made = decide(odds, named=named, alike=9, prompts=prompts)
+    assert made.verdict == verdict
+    assert bool(made.reason) == (verdict == "cannot tell")
+
+
+def test_that_nobody_else_replies_so_briefly_is_said() -> None:
+    made = decide(2.0, named=True, alike=2, prompts=100)
+    assert made.reason == (
+        "only 2 innocent lineages reply at about this length, so the odds cannot exceed 2"
+    )
+    assert "cannot exceed 1" in decide(1.0, named=True, alike=0, prompts=100).reason
+
+
+def test_a_family_whose_odds_cost_too_much_or_has_no_student_says_nothing() -> None:
+    costs = {"red": 0.8, "blue": 0.81}
+    assert worthless("red", costs) == ""
+    assert "0.81" in worthless("blue", costs)
+    assert "no known student of green" in worthless("green", costs)
+
+
+def test_errors_are_counted_by_hand() -> None:
+    known = [
+        pair("a", "red", True),
+        replace(pair("b", "red", True), named=False),
+        replace(pair("b", "blue", False), named=True),
+        replace(pair("c", "red", False, lineage="two"), named=True),
+        replace(pair("d", "red", False, lineage="two"), named=True),
+        replace(pair("e", "red", False), named=True),
+        replace(pair("f", "red", None), named=True),
+        replace(pair("g", "green", False), named=True),
+    ]
+    odds = np.array([5.0, 9.0, 6.0, 5.0, 7.0, 4.9, 9.0, 9.0])
+    made = count_errors(known, odds, {"red": 0.5, "blue": 0.8, "green": 0.9})
+    assert (made.students, made.right, made.wrong) == (2, 1, 1)
+    assert (made.innocents, made.accused) == (3, 1)
+
+
+def test_a_calibration_is_stored_and_read_back() -> None:
+    made = calibrate(crowd(), ["signal"], prompts="abc", date="2026-11-27")
+    assert Calibration.from_plain(made.to_plain(), "file.yaml") == made
+    assert (made.lineages, made.prompts) == (8, "abc")
+    assert [f.family for f in made.families] == ["blue", "red"]
+    assert [(f.true_pairs, f.false_pairs) for f in made.families] == [(4, 12), (4, 12)]
+    odds = made.odds(np.array([[9.0], [9.0], [-9.0]]), np.array([30, 2, 30]))
+    assert odds.tolist() == [made.high, 2.0, max(odds[2], made.low)]
+    assert made.worthless("green")
+    assert not made.worthless("red")
+
+
+def test_a_calibration_with_a_fault_is_refused_in_words() -> None:
+    fields = calibrate(crowd(), ["signal"], prompts="abc", date="2026-11-27").to_plain()
+    with pytest.raises(DistillbenchError, match=r"file\.yaml: key 'hihg'"):
+        Calibration.from_plain({**fields, "hihg": 3.0}, "file.yaml")
+
+
+def test_pairs_of_one_class_cannot_be_fitted() -> None:
+    with pytest.raises(ValueError, match="true and false"):
+        fit_odds([pair("a", "red", False), pair("b", "red", False)])

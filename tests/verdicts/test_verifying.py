@@ -12,7 +12,7 @@ import pytest
 from harness.board.plain import from_plain, to_plain
 from harness.cli.main import _COMMANDS
 from harness.cli.verifying import verify
-from harness.plugins import use_folders
+from harness.plugins import kinds, use_folders
 from harness.stages import bundle, verifying
 from harness.stages.verifying import opened
 from harness.types import DistillbenchError
@@ -290,3 +290,12 @@ def test_a_method_of_somebodys_own_needs_its_file(
     assert "mine: this distillbench weighs with other code than made the bundle" in said
     assert "score: " in said
     use_folders([])
+
+
+@pytest.mark.parametrize("kind", kinds("verdicts"))
+def test_a_bundle_of_every_method_verifies(
+    place: Path, tmp_path: Path, capsys: Told, kind: str
+) -> None:
+    folder = write_bundle(place, str(tmp_path / "out"), verdicts={kind: None})
+    assert opened(folder).exhibit.weighed == ((kind, "talk"),)
+    assert verify([str(folder)]) == 0, capsys.readouterr().out

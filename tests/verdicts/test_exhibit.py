@@ -150,7 +150,7 @@ def test_terms_stand_beside_their_candidate_on_the_page(place: Path) -> None:
     )
     page = (place / "results/report/index.html").read_text()
     assert "one (one-v1): terms of one-v1" in page
-    assert "two (two-v1)" not in page  # nobody asked for that family
+    assert "terms of two-v1" not in page  # nobody asked for that family
     assert ended.record is not None
     assert ended.record.case is not None
     assert ended.record.case.terms["two-v1"] == "terms of two-v1"
@@ -162,7 +162,7 @@ def test_answers_with_a_secret_are_handed_to_nobody(
     small_case(tmp_path)
     data = tmp_path / "data/answers.jsonl"
     monkeypatch.setenv("SOME_API_KEY", "tr0ub4dor-and-3")
-    data.write_text(data.read_text().replace("bread", "tr0ub4dor-and-3", 1))
+    data.write_text(data.read_text().replace('"response": "', '"response": "tr0ub4dor-and-3 ', 1))
     with pytest.raises(DistillbenchError, match="hold the value of SOME_API_KEY") as caught:
         write_bundle(tmp_path)
     assert "tr0ub4dor" not in str(caught.value)

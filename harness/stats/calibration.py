@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import numpy as np
 
+from harness.keys import digest
 from harness.schema import build_dataclass
 from harness.stats.cllr import Bounds
 from harness.stats.odds import (
@@ -94,6 +95,11 @@ def worthless(family: str, costs: Mapping[str, float]) -> str:
         f"this test says almost nothing about {family}: its Cllr there is {costs[family]:.2f}, where 1 is that of no "
         f"test and at most {WORST_COST} counts"
     )
+
+
+def prompts_key(texts: Iterable[str]) -> str:
+    """The digest of a set of prompts, by their texts in whatever order."""
+    return digest("prompts", *sorted(texts))
 
 
 def calibrate(

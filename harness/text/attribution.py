@@ -75,8 +75,13 @@ def attribute(
     suspects: Sequence[Suspect],
     candidates: Sequence[Candidate],
 ) -> list[Signals]:
-    """Signals of every suspect with every family, sorted by their names."""
+    """Signals of every suspect with every family, sorted by their names.
+
+    The background holds no candidate (ValueError): another candidate would change everybody's numbers.
+    """
     members = sorted(background)
+    if both := sorted({m.name for m in members} & {c.name for c in candidates}):
+        raise ValueError(f"{both[0]} is a candidate, and stands in the background")
     made: dict[tuple[str, str], list[Signals]] = {}
     for prompts, some, versions in _comparisons(corpus, suspects, candidates):
         scene = _Scene.of(corpus.only(prompts), members)
@@ -194,8 +199,9 @@ def _versions(scene: _Scene, suspect: Suspect, versions: Sequence[Candidate]) ->
     for candidate in versions:
         cohort, other = families[candidate.family], places[candidate.name]
         answered = int(min(said[own], said[other]))
-        if cohort is None or not scene.grams or answered < FEWEST_PROMPTS:
-            reason = _too_few(scene, answered)
+        itself = candidate.name == suspect.name
+        if itself or cohort is None or not scene.grams or answered < FEWEST_PROMPTS:
+            reason = "it is this candidate itself" if itself else _too_few(scene, answered)
             yield Signals(suspect.name, candidate.family, {}, reason=reason)
             continue
         others = np.array([other])

@@ -22,11 +22,18 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from harness.stats.calibration import bounded_left_out, count_errors, rule, worthless
+from harness.stats.calibration import (
+    bounded_left_out,
+    calibrate,
+    count_errors,
+    prompts_key,
+    rule,
+    worthless,
+)
 from harness.stats.cllr import cllr, cllr_min
 from harness.stats.means import clopper_pearson
 from harness.stats.odds import Known, Ruling, odds_left_out, quality
-from harness.text.attribution import ODDS, Signals, attribute, name_teacher
+from harness.text.attribution import ODDS, SIGNALS, Signals, attribute, name_teacher
 from harness.text.corpus import Corpus, Mask
 from harness.types import Floats, Ints
 from tests.calibration.lineages import (
@@ -35,17 +42,27 @@ from tests.calibration.lineages import (
     candidates,
     read_corpus,
     read_models,
+    read_prompts,
     suspects,
     truth,
 )
 
 RESAMPLES = 500
-# Prompts that a model of lineages_extra was asked, whose answers make a set of their own.
+# Sets of prompts, the largest first: those that this model of lineages_extra was asked.
 SETS = {
-    "all": "llama-2-13b-base",
-    "vicuna": "qlora-7b-flan",
-    "self-instruct": "si-davinci-base",
-    "tulu": "tulu1-7b",
+    "805": "llama-2-13b-base",
+    "332 (tulu)": "tulu1-7b",
+    "252 (self-instruct)": "si-davinci-base",
+    "80 (vicuna)": "qlora-7b-flan",
+}
+EVERYTHING = "each model's own prompts"
+ALTERNATIVES: Mapping[str, tuple[str, ...]] = {
+    "function and content words (the procedure)": ODDS,
+    "function words": ("function_words",),
+    "content words": ("content_words",),
+    "function words, content words, word pairs": (*ODDS, "pairs"),
+    "function words, openings": ("function_words", "openings"),
+    "all five": SIGNALS,
 }
 
 
@@ -70,8 +87,13 @@ class Figure(NamedTuple):
     of: Callable[[Case, Ints], float]
 
 
-def make_case(signals: Sequence[Signals], models: Mapping[str, Model]) -> Case:
-    """The pairs of one set of prompts."""
+def make_case(
+    signals: Sequence[Signals],
+    models: Mapping[str, Model],
+    weighed: Sequence[str] = ODDS,
+    alike: int | None = None,
+) -> Case:
+    """The pairs of one set of prompts; alike: as many innocents of a like length for everybody."""
     by_suspect = defaultdict(list)
     for one in signals:
         by_suspect[one.suspect].append(one)
@@ -81,9 +103,9 @@ def make_case(signals: Sequence[Signals], models: Mapping[str, Model]) -> Case:
             s.suspect,
             s.family,
             models[s.suspect].lineage,
-            tuple(s.values[name] for name in ODDS),
+            tuple(s.values[name] for name in weighed),
             truth(models[s.suspect], s.family),
-            s.alike,
+            s.alike if alike is None else alike,
             s.prompts,
             named[s.suspect] == s.family,
         )
@@ -298,31 +320,48 @@ def print_clean(cases: Mapping[str, Case]) -> None:
     print()
 
 
+def print_alternatives(signals: Sequence[Signals], models: Mapping[str, Model]) -> None:
+    """How far other odds get: of other signals, and without the bound by lineages of a like length."""
+    print("| odds of | Cllr | within | loss | teacher supported, wrong | clean lineages accused |")
+    print("| --- " * 6 + "|")
+    rows = [(name, make_case(signals, models, some)) for name, some in ALTERNATIVES.items()]
+    rows.append(
+        ("the procedure, not bounded by a like length", make_case(signals, models, alike=10**6))
+    )
+    for name, case in rows:
+        errors = count_errors(case.known, case.odds, case.costs)
+        every = np.arange(len(case.known))
+        numbers = " | ".join(f"{of(case, every):.2f}" for of in (pooled, within, loss))
+        print(
+            f"| {name} | {numbers} | {errors.right} of {errors.students}, {errors.wrong} | "
+            f"{', '.join(_clean_accused(case)) or 'none'} |"
+        )
+    print()
+
+
+def _clean_accused(case: Case) -> list[str]:
+    accused = [
+        k
+        for k, ruling in zip(case.known, case.rulings, strict=True)
+        if ruling.verdict == "supports"
+    ]
+    clean = {case.models[k.suspect].lineage for k in accused if case.models[k.suspect].clean}
+    return sorted(clean)
+
+
 def print_experiment(case: Case) -> None:
-    """One base in four sizes, one recipe, eight training sets: what is named, at which odds."""
-    print(
-        "| training set | named, odds and ruling: 7B | 13B | 30B | 65B |\n| --- | --- | --- | --- | --- |"
-    )
+    """One base in four sizes, one recipe, eight training sets: what is named, and at which odds."""
+    sizes = (7, 13, 30, 65)
+    print("| training set | " + " | ".join(f"{n}B" for n in sizes) + " |\n" + "| --- " * 5 + "|")
     sets = (
-        "flan",
-        "longform",
-        "guanaco",
-        "hh-rlhf",
-        "chip2",
-        "self-instruct",
-        "unnatural-instructions",
-        "alpaca",
-    )
+        "flan", "longform", "guanaco", "hh-rlhf", "chip2", "self-instruct", "unnatural-instructions", "alpaca",
+    )  # fmt: skip
     named = {k.suspect: i for i, k in enumerate(case.known) if k.named}
     for one in sets:
-        cells = []
-        for size in (7, 13, 30, 65):
-            i = named.get(f"qlora-{size}b-{one}")
-            cells.append(
-                "–"
-                if i is None
-                else f"{case.known[i].family} {case.odds[i]:.1f} {case.rulings[i].verdict}"
-            )
+        places = [named[f"qlora-{size}b-{one}"] for size in sizes]
+        cells = [
+            f"{case.known[i].family} {case.odds[i]:.1f} (raw {case.raw[i]:.1f})" for i in places
+        ]
         print(f"| {one} | {' | '.join(cells)} |")
     print()
 
@@ -330,7 +369,7 @@ def print_experiment(case: Case) -> None:
 def collect_signals(data: Path, models: Sequence[Model]) -> dict[str, list[Signals]]:
     """Signals of all known models on each set of prompts; says how long it took."""
     start = time.perf_counter()
-    corpus, _ = read_corpus(data, models)
+    corpus = read_corpus(data, models)
     print(f"Read {len(corpus.models)} models in {time.perf_counter() - start:.0f} s.", flush=True)
     made = {}
     for name, model in SETS.items():
@@ -341,7 +380,7 @@ def collect_signals(data: Path, models: Sequence[Model]) -> dict[str, list[Signa
         made[name] = attribute(some, background(models), able, candidates(models))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
-            f"{name}: {len(some.prompts)} prompts, {len(able)} suspects in {time.perf_counter() - start:.0f} s; "
+            f"{len(some.prompts)} prompts, {len(able)} suspects in {time.perf_counter() - start:.0f} s; "
             f"largest memory so far {peak:.1f} GB.",
             flush=True,
         )
@@ -358,6 +397,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--signals", type=Path)
+    parser.add_argument("--calibration", type=Path, help="where the coefficients are written")
+    parser.add_argument("--date", default="", help="of fitting, YYYY-MM-DD")
     given = parser.parse_args()
     models = read_models(given.data)
     print(
@@ -372,13 +413,31 @@ def main() -> None:
             plain = {name: [asdict(s) for s in some] for name, some in signals.items()}
             given.signals.write_text(json.dumps(plain))
     by_name = {m.name: m for m in models}
-    cases = {name: make_case(some, by_name) for name, some in signals.items()}
+    own: dict[str, list[Signals]] = {}
+    for some in signals.values():
+        new = {s.suspect for s in some} - own.keys()
+        for one in some:
+            if one.suspect in new:
+                own.setdefault(one.suspect, []).append(one)
+    everything = [s for some in own.values() for s in some]
+    cases = {EVERYTHING: make_case(everything, by_name)}
+    cases |= {name: make_case(some, by_name) for name, some in signals.items()}
     print_figures(cases)
     print_families(cases)
+    print("## How far other odds get, on each model's own prompts\n")
+    print_alternatives(everything, by_name)
+    print("## Who is supported\n")
     print_supported(cases)
+    print("## Every clean model, by the family that it is named\n")
     print_clean(cases)
-    if "vicuna" in cases:
-        print_experiment(cases["vicuna"])
+    print(
+        "## One base, one recipe, eight training sets: the family named and its odds, on 80 prompts\n"
+    )
+    print_experiment(cases["80 (vicuna)"])
+    if given.calibration:
+        key = prompts_key(read_prompts(given.data).values())
+        made = calibrate(cases[EVERYTHING].known, ODDS, prompts=key, date=given.date)
+        given.calibration.write_text(json.dumps(made.to_plain(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -67,22 +67,30 @@ def _model(row: dict[str, str], folder: str) -> Model:
     )
 
 
-def read_corpus(data: Path, models: Iterable[Model]) -> tuple[Corpus, dict[str, str]]:
-    """Everybody's replies, and the source of each prompt."""
+def read_prompts(data: Path) -> dict[str, str]:
+    """Prompt id -> text of AlpacaEval's prompts, sorted by id."""
+    import pandas as pd
+
+    table = pd.read_parquet(
+        data / FOLDERS[0] / "responses.parquet", columns=["prompt_id", "prompt"]
+    )
+    return dict(sorted(table.drop_duplicates().itertuples(index=False, name=None)))
+
+
+def read_corpus(data: Path, models: Iterable[Model]) -> Corpus:
+    """Everybody's replies to AlpacaEval's prompts."""
     import pandas as pd
 
     names = {m.name for m in models}
     tables = [pd.read_parquet(data / folder / "responses.parquet") for folder in FOLDERS]
     table = pd.concat(tables).drop_duplicates(["model", "prompt_id"])
-    prompts = table.drop_duplicates("prompt_id").sort_values("prompt_id")
-    asked = Replies(tuple(prompts["prompt_id"]), read_tokens(list(prompts["prompt"])))
+    prompts = read_prompts(data)
     replies = {
         str(name): Replies(tuple(rows["prompt_id"]), read_tokens(list(rows["response"])))
         for name, rows in table.groupby("model")
         if name in names
     }
-    sources = dict(zip(prompts["prompt_id"], prompts["source"], strict=True))
-    return gather(replies, asked), sources
+    return gather(replies, Replies(tuple(prompts), read_tokens(list(prompts.values()))))
 
 
 def background(models: Sequence[Model]) -> list[Member]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.stats.calibration import Calibration, calibrate, count_errors, worthless
+from harness.stats.calibration import Calibration, calibrate, count_errors, prompts_key, worthless
 from harness.stats.cllr import Bounds, cllr
 from harness.stats.odds import (
     NO_TRACE,
@@ -183,6 +183,10 @@ def test_a_calibration_is_stored_and_read_back() -> None:
     assert odds.tolist() == [made.high, 2.0, max(odds[2], made.low)]
     assert made.worthless("green")
     assert not made.worthless("red")
+
+
+def test_prompts_have_a_key_whatever_their_order() -> None:
+    assert prompts_key(["a", "b"]) == prompts_key(iter(["b", "a"])) != prompts_key(["a", "c"])
 
 
 def test_a_calibration_with_a_fault_is_refused_in_words() -> None:

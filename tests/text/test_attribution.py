@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from harness.text.attribution import (
     FEWEST_LINEAGES,
@@ -130,3 +131,15 @@ def test_empty_replies_are_left_out_and_make_no_warning() -> None:
     assert made.lineages == 7
     given["pupil"] = read([""] * len(texts))
     assert signals(given)["pupil", "red"].reason == "0 prompts answered by both; 20 are needed"
+
+
+def test_a_candidate_may_be_a_suspect_but_is_not_compared_with_itself() -> None:
+    made = signals(suspects=(Suspect("red0", "red"),))["red0", "red"]
+    assert made.closest == "red1"
+    alone = signals(suspects=(Suspect("red0", "red"),), candidates=[Candidate("red0", "red")])
+    assert alone["red0", "red"].reason == "it is this candidate itself"
+
+
+def test_a_candidate_in_the_background_is_refused() -> None:
+    with pytest.raises(ValueError, match="red0 is a candidate"):
+        signals(background=[*BACKGROUND, Member("red0", "red")])

@@ -1,0 +1,92 @@
+"""Angles between models, against their definition in loops and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from harness.stats.angles import LEAST_SHARE, Cohort, Resemblance, gram, resemblance, t_norm
+from harness.types import Floats
+
+PROMPTS, MODELS, WIDTH = 5, 6, 3
+COHORT = Cohort(np.array([0, 1, 2, 3]), np.array([0.25, 0.25, 0.3, 0.2]), 4)
+
+
+def counts(seed: int = 0) -> Floats:
+    """What is counted of each reply (P, M, F)."""
+    return np.random.default_rng(seed).gamma(2.0, size=(PROMPTS, MODELS, WIDTH))
+
+
+def rows(values: Floats) -> sparse.csr_matrix:
+    """The same as sparse rows."""
+    return sparse.csr_matrix(values.reshape(-1, values.shape[-1]))
+
+
+def by_definition(values: Floats, there: np.ndarray) -> Floats:
+    """Products over pairs of different prompts, in loops; not rounded."""
+    weights = np.zeros(MODELS)
+    weights[COHORT.models] = COHORT.weights
+    each = weights * there
+    scaled = values / np.sqrt(np.einsum("pm,pmf->f", each, values) / each.sum())
+    middle = np.einsum("pm,pmf->pf", each, scaled) / each.sum(axis=1, keepdims=True)
+    vectors = scaled - middle[:, None]
+    made = np.zeros((MODELS, MODELS))
+    for a in range(MODELS):
+        for b in range(MODELS):
+            pairs = [
+                vectors[p, a] @ vectors[q, b]
+                for p in range(PROMPTS)
+                for q in range(PROMPTS)
+                if p != q and there[p, a] and there[q, b]
+            ]
+            made[a, b] = np.mean(pairs)
+    return made
+
+
+def test_products_are_taken_over_different_prompts_only() -> None:
+    there = np.ones((PROMPTS, MODELS), dtype=bool)
+    made = gram(rows(counts()), there, COHORT)
+    assert made == pytest.approx(by_definition(counts(), there), abs=0.02)
+
+
+def test_missing_replies_are_left_out() -> None:
+    there = np.ones((PROMPTS, MODELS), dtype=bool)
+    there[0, 4] = there[2, 1] = there[3, 1] = False
+    values = counts()
+    values[~there] = 0
+    made = gram(rows(values), there, COHORT)
+    assert made == pytest.approx(by_definition(values, there), abs=0.02)
+
+
+def test_resemblance_is_the_cosine_about_the_cohorts_middle() -> None:
+    points = np.random.default_rng(1).normal(size=(MODELS, WIDTH))
+    made = resemblance(points @ points.T, 4, COHORT, np.array([5]))
+    middle = COHORT.weights @ points[:4]
+    own = points - middle
+    squares = np.maximum((own**2).sum(axis=1), LEAST_SHARE * np.median((own[:4] ** 2).sum(axis=1)))
+    cosines = own @ own[4] / np.sqrt(squares * squares[4])
+    assert made.candidates == pytest.approx(cosines[[5]])
+    assert made.cohort == pytest.approx(cosines[:4])
+
+
+def test_a_model_near_the_middle_is_like_nobody() -> None:
+    """Its small difference is not blown up: the least length stands under the root."""
+    points = np.array([[3.0, 0], [-3, 0], [0, 3], [0, -3], [0.1, 0], [5, 0]])
+    cohort = Cohort(np.arange(4), np.full(4, 0.25), 4)
+    made = resemblance(points @ points.T, 4, cohort, np.array([5]))
+    assert made.candidates == pytest.approx([0.1 / np.sqrt(LEAST_SHARE * 9)])
+
+
+def test_where_the_cohort_is_one_point_there_are_no_angles() -> None:
+    points = np.array([[1.0, 1.0]] * 4 + [[2.0, 0.0], [3.0, 0.0]])
+    made = resemblance(points @ points.T, 4, COHORT, np.array([5]))
+    assert np.isnan(made.candidates).all()
+
+
+def test_t_norm_by_hand() -> None:
+    """Mean 1, standard deviation 1 of the cohort's values 0, 0, 2, 2 of equal weight."""
+    cohort = Cohort(np.arange(4), np.full(4, 0.25), 4)
+    made = Resemblance(np.array([1.0, 3.0]), np.array([0.0, 0.0, 2.0, 2.0]))
+    assert t_norm(made, cohort).tolist() == [0.0, 2.0]
+    assert np.isnan(t_norm(made._replace(cohort=np.ones(4)), cohort)).all()

@@ -7,25 +7,28 @@ from pathlib import Path
 
 from harness.stages import bundle
 from tests.core.running import REPOSITORY, inside, write_files
-from tests.verdicts.bundles import SUSPECT, small_case
+from tests.verdicts.bundles import SUSPECT
 from tests.verdicts.cases import matrix
 
 TEXT = (REPOSITORY / "docs/exhibit.md").read_text()
 
 
-def test_the_commands_run_as_they_stand(tmp_path: Path) -> None:
-    small_case(tmp_path)
+def test_the_commands_run_as_they_stand(place: Path) -> None:
     case = {**matrix(), "suspect": SUSPECT, "stages": ["collect", "score"]}
-    conf = ["--config-dir", str(write_files(tmp_path, {"matrix/case": case}))]
-    conf += [f"paths.{name}={tmp_path / name}" for name in ("results", "cache", "data")]
+    conf = ["--config-dir", str(write_files(place, {"matrix/case": case}))]
+    conf += [f"paths.{name}={place / name}" for name in ("results", "cache", "data")]
     (console,) = re.findall(r"```console\n(.*?)```", TEXT, flags=re.DOTALL)
     lines = [line.partition("#")[0].split()[2:] for line in console.splitlines()]
     assert [words[0] for words in lines] == ["plan", "matrix=case", "verify"]
+    said = ""
     for words in lines:
         more = [] if words[0] == "verify" else conf
-        ended = inside(tmp_path, *words, *more, bare=True)
+        ended = inside(place, *words, *more, bare=True)
         assert ended.returncode == 0, ended.stderr
-    assert "The plan was fixed before this run" in (tmp_path / "exhibit/exhibit.md").read_text()
+        said += ended.stdout + ended.stderr
+    for name in ("plan.json", "manifest.json"):
+        assert bundle.sha256((place / "exhibit" / name).read_bytes()) in said
+    assert "The plan was fixed before this run" in (place / "exhibit/exhibit.md").read_text()
 
 
 def test_the_table_has_every_file(made: Path) -> None:

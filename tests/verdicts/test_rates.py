@@ -106,3 +106,35 @@ def test_a_lineage_is_left_out_whole() -> None:
 
 def test_candidates_that_no_table_has_are_families_of_their_own() -> None:
     assert families_of(ORIGINS, ["a", "mine"]) == {"a": ("t1",), "mine": ("mine",)}
+
+
+def test_shares_have_intervals_and_a_lineage_is_one_try() -> None:
+    whole, about = rates_of(SAID, ORIGINS)
+    assert about.named is not None
+    assert about.named.value == 0.5
+    alone = Origin("s2", "student", "a", lineage="alone")
+    apart = rates_of(SAID, [alone if o.model == "s2" else o for o in ORIGINS])[1].named
+    assert apart is not None
+    assert about.named.high - about.named.low > apart.high - apart.low
+    # of the innocents s3, clean and other, of three lineages, one is accused; cousin counts as neither
+    accused = about.innocents_accused
+    assert accused is not None
+    assert accused.value == pytest.approx(1 / 3)
+    assert accused.n == 3
+    assert (accused.low, accused.high) == pytest.approx((0.0084, 0.9057), abs=1e-4)
+    assert whole.innocents_accused == accused
+
+
+def test_how_often_nothing_is_told() -> None:
+    # of the five pairs that are documented, s2 and s3 get no answer
+    assert rates_of(SAID, ORIGINS)[0].untold == pytest.approx(2 / 5)
+
+
+def test_one_lineage_alone_is_one_try() -> None:
+    same = [Origin(o.model, o.standing, o.family, lineage="x") for o in ORIGINS]
+    named = rates_of(SAID, same)[1].named
+    assert named is not None
+    # half of one try: bounds of Beta(1/2, 3/2), whose distribution begins as 4 / pi * sqrt(x)
+    assert named.low == pytest.approx((0.025 * math.pi / 4) ** 2, rel=1e-3)
+    assert named.high == pytest.approx(1 - named.low)
+    assert named.n == 2

@@ -8,6 +8,7 @@ import pytest
 
 from harness.panel.evidence import Opinion, Origin, Outcome, Verdict, families_of, without_lineage
 from harness.panel.rates import rates_of, settled
+from harness.stats.means import Interval
 
 ORIGINS = (
     Origin("t1", "teacher", "a", lineage="lab a"),
@@ -108,14 +109,30 @@ def test_candidates_that_no_table_has_are_families_of_their_own() -> None:
     assert families_of(ORIGINS, ["a", "mine"]) == {"a": ("t1",), "mine": ("mine",)}
 
 
-def test_shares_have_intervals_and_a_lineage_is_one_try() -> None:
+def named_of(**lineages: str) -> Interval:
+    """The share of named students, the first two of whom are, if they are of these lineages."""
+    origins = [Origin(m, "student", "a", lineage=lineage) for m, lineage in lineages.items()]
+    said = [
+        Verdict(
+            "m", "talk", o.model, Opinion("a", "t1", 1.0, "cannot tell", is_named=i < 2), 9, True
+        )
+        for i, o in enumerate(origins)
+    ]
+    named = rates_of(said, origins)[1].named
+    assert named is not None
+    return named
+
+
+def test_a_lineage_is_one_try() -> None:
+    apart, kin = named_of(a="x", b="y", c="z", d="w"), named_of(a="x", b="x", c="z", d="z")
+    assert apart.value == kin.value == 0.5
+    assert (apart.low, apart.high) == pytest.approx((0.0676, 0.9324), abs=1e-4)  # 2 of 4
+    assert kin.low < apart.low
+    assert kin.high > apart.high
+
+
+def test_innocents_accused_have_an_interval() -> None:
     whole, about = rates_of(SAID, ORIGINS)
-    assert about.named is not None
-    assert about.named.value == 0.5
-    alone = Origin("s2", "student", "a", lineage="alone")
-    apart = rates_of(SAID, [alone if o.model == "s2" else o for o in ORIGINS])[1].named
-    assert apart is not None
-    assert about.named.high - about.named.low > apart.high - apart.low
     # of the innocents s3, clean and other, of three lineages, one is accused; cousin counts as neither
     accused = about.innocents_accused
     assert accused is not None

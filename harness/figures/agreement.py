@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
@@ -17,13 +16,13 @@ _TITLES = {"capa": "CAPA", "error_consistency": "Error consistency"}
 class Agreement(AbstractFigure):
     """CAPA of every student and control with its teacher, highest first."""
 
-    title: ClassVar[str] = "Agreement with the teacher beyond chance"
-    caption: ClassVar[str] = (
+    title = "Agreement with the teacher beyond chance"
+    caption = (
         "0 is the agreement that two models so often right would show by chance, 1 complete agreement; bars are 95 % "
         "intervals. Capable models agree more whoever taught them: judge a student against the controls (hollow)."
     )
-    order: ClassVar[int] = 12
-    measures: ClassVar[tuple[str, ...]] = tuple(_TITLES)
+    order = 12
+    measures = tuple(_TITLES)
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """A dot plot of the first of the measures that the run has, by teacher."""

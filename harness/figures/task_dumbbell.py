@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.subjects import Subject, whole_tasks
@@ -17,14 +16,14 @@ from harness.types import Score
 class TaskDumbbell(AbstractFigure):
     """Task scores of base, student and teacher, one line per task."""
 
-    title: ClassVar[str] = "Tasks"
-    caption: ClassVar[str] = (
+    title = "Tasks"
+    caption = (
         "Each line runs from the base (square) to the teacher (diamond); the student (circle) with its 95 % interval "
         "stands where it got to."
     )
-    order: ClassVar[int] = 20
-    measures: ClassVar[tuple[str, ...]] = ("task_score",)
-    per: ClassVar = "student"
+    order = 20
+    measures = ("task_score",)
+    per = "student"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Dumbbells of the subject and its pair; scores in the unit that most tasks share."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
@@ -70,13 +70,13 @@ class _Spot(NamedTuple):
 class TransferMap(AbstractFigure):
     """Capability against style, with intervals as crosses and the four corners named."""
 
-    title: ClassVar[str] = "Transfer map"
-    caption: ClassVar[str] = (
+    title = "Transfer map"
+    caption = (
         "Further right: more of the teacher's capability. Further up: further on the way to its style. 0 is the base, "
         "1 the teacher, above 1 overdone; bars are 95 % intervals; hollow triangles never learned from this teacher."
     )
-    order: ClassVar[int] = 0
-    first: ClassVar[bool] = True
+    order = 0
+    first = True
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """The map, or a line of one axis where the run measures only that one."""

@@ -16,7 +16,7 @@ from harness.panel import reasons
 from harness.panel.choices import AlignedChoices, align_choices
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.topics import Column
-from harness.types import Better, Finding, Floats, Ints, Mean, Smooth, Unavailable
+from harness.types import Finding, Floats, Ints, Mean, Smooth, Unavailable
 
 
 def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Floats:
@@ -60,16 +60,16 @@ def left_unanswered(aligned: AlignedChoices) -> Mean:
 class Capa(AbstractMetric):
     """Agreement in answers beyond chance."""
 
-    unit: ClassVar[str] = "kappa"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), needs=("teacher",))
-    explanation: ClassVar[str] = (
+    unit = "kappa"
+    better = "higher"
+    looks_at = Looks((View.CHOICES,), needs=("teacher",))
+    explanation = (
         "How far student and teacher share probability over the options beyond what their accuracies alone would "
         "give: 0 = chance, 1 = the same sure answers. It grows with capability for models that have nothing to do "
         "with each other, so judge it against the controls, or by its excess. Prompts that one of them left "
         "unanswered are left out."
     )
-    leaderboard: ClassVar = (Column(3, "Agreement", "kappa"),)
+    leaderboard = (Column(3, "Agreement", "kappa"),)
     topics: ClassVar = {"agreement": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from harness.panel.choices import unanswered
 from harness.panel.grades import SHARES, AlignedValues, each_leaf
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.tallies import First
-from harness.types import Better, Finding, Floats, Mean, Smooth, Unavailable
+from harness.types import Finding, Floats, Mean, Smooth, Unavailable
 
 
 def consistency_parts(first: Floats, second: Floats) -> Floats:
@@ -59,10 +58,10 @@ class ErrorConsistency(AbstractMetric):
     # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
-    unit: ClassVar[str] = "kappa"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher",))
-    explanation: ClassVar[str] = (
+    unit = "kappa"
+    better = "higher"
+    looks_at = Looks((View.GRADES,), needs=("teacher",))
+    explanation = (
         "Whether student and teacher are right and wrong on the same prompts, beyond what their accuracies alone "
         "would give: 0 = chance, 1 = always. Prompts differ in how hard they are, so unrelated models are above 0 "
         "too: compare with the controls. Prompts that one of them left unanswered are left out, as in CAPA."

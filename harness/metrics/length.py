@@ -24,7 +24,6 @@ from harness.stats.pairs import Float32s, by_prompt, by_unit, product, surplus
 from harness.stats.population import pair_spread
 from harness.text.segment import LAYOUT, Reading
 from harness.types import (
-    Better,
     Finding,
     Floats,
     Ints,
@@ -88,17 +87,17 @@ def rhythm_gap(everyone: AlignedTexts, rows: Ints) -> Ratio | str:
 class Length(AbstractMetric):
     """Words per reply, and how much of the teacher's length and rhythm the student took over."""
 
-    unit: ClassVar[str] = "gap recovered"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), also=("teacher", "base", "second"))
-    explanation: ClassVar[str] = (
+    unit = "gap recovered"
+    better = "none"
+    looks_at = Looks((View.STYLE,), also=("teacher", "base", "second"))
+    explanation = (
         "How far the student's length of reply went from the base's (0) to the teacher's (1), as a mean of log(1 + "
         "words) over prompts; length/rhythm is the same for words per sentence, their spread and words per "
         "paragraph, and length/words the mean number of words. Length is the cheapest part of a style and follows "
         "from a token limit or a single line in the prompt: it is in no other measure of style, so read them beside "
         "it. Prompts with a cut reply are left out. In scripts without spaces a character counts as a word."
     )
-    leaderboard: ClassVar = (
+    leaderboard = (
         Column(6, "Length", "of the gap", from_base=True),
         Column(6, "Rhythm", "of the gap", part="rhythm", from_base=True),
     )

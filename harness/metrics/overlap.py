@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from harness.panel import reasons
 from harness.panel.grades import SHARES, AlignedValues, each_leaf, leaves, mean_of
 from harness.panel.panel import Looks, Panel, View
 from harness.types import (
-    Better,
     Finding,
     Floats,
     Mean,
@@ -47,10 +45,10 @@ class Overlap(AbstractMetric):
     # 0 = any (Brown et al. 2020); 0.7 is the more lenient custom of later reports
     least: float = 0.0
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.PROMPTS,))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "none"
+    looks_at = Looks((View.PROMPTS,))
+    explanation = (
         "Share of prompts that stand in the training data that the model names: `exact` word for word, `ngram` by at "
         "least one run of 13 words (a prompt of 8 to 12 words as a whole; a shorter one only where it is a whole text "
         "or line). `all` and `clean` are the score with and without the overlapping prompts, `gain` is their "

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,6 @@ from harness.stats.intervals import beside
 from harness.text.grams import Float32s
 from harness.text.ladder import common_words, commonest, letters_only, markdown, shuffled_words
 from harness.types import (
-    Better,
     Finding,
     Floats,
     Given,
@@ -99,10 +98,10 @@ class StyleLadder(AbstractMetric):
     # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
     shortest: int = 3
 
-    unit: ClassVar[str] = "gap recovered"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
-    explanation: ClassVar[str] = (
+    unit = "gap recovered"
+    better = "higher"
+    looks_at = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
+    explanation = (
         "The style classifier's gap recovered (0 = base, 1 = teacher) when replies are cut down: as they are; words "
         "alone, without marks and layout; the same words shuffled; only the commonest words readable; only the "
         "Markdown skeleton; only the length. A rung that stays near 1 holds what came across. told_apart/... is the "

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import AlignedTexts, Texts, align_texts, cut_off_any
 from harness.text.profile import AGAINST_TEACHER, OF_WHOLE, UNITS, profile, shared_edges
-from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Statistic
+from harness.types import Finding, Floats, Mean, Ratio, RatioStratum, Statistic
 
 
 def defined(
@@ -35,10 +34,10 @@ def defined(
 class StyleProfile(AbstractMetric):
     """About forty features of a model's replies; for a pair also the gap recovered in each."""
 
-    unit: ClassVar[str] = "feature"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), also=("teacher", "base", "second"))
-    explanation: ClassVar[str] = (
+    unit = "feature"
+    better = "none"
+    looks_at = Looks((View.STYLE,), also=("teacher", "base", "second"))
+    explanation = (
         "What a model's replies look like, one feature at a time, as means over prompts; gap/... is how far the "
         "student went from the base (0) to the teacher (1) in it, and is absent where teacher and base cannot be "
         "told apart. With forty features some gaps close by chance. Word lists are English. The teacher's openings "

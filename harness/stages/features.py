@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +33,7 @@ _TABLES = {"layout": len(LAYOUT), "marks": len(MARKS)}
 class ReadingJob(Job):
     """Makes the words and counts of one collection's texts."""
 
-    doing: ClassVar[str] = "counting words"
+    doing = "counting words"
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row per text."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 from harness.board.board import Board
 from harness.console.progress import News, say
@@ -34,7 +34,7 @@ class _Working:
 class PartJob(Job):
     """Makes one part of a report."""
 
-    doing: ClassVar[str] = "making"
+    doing = "making"
     make_part: Callable[[], Any] = field(default=int, repr=False)
 
     def make(self, desk: Desk) -> Iterator[Product]:

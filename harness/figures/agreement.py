@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.board.board import Board
 from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Drawing, Guide, Rows, numbers_of
-from harness.figures._rows import Placed, by_teacher, teacher_rows, words
+from harness.figures._rows import Placed, by_teacher, placed_of, teacher_rows, words
 
 _TITLES = {"capa": "CAPA", "error_consistency": "Error consistency"}
 
@@ -27,8 +27,7 @@ class Agreement(AbstractFigure):
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """A dot plot of the first of the measures that the run has, by teacher."""
         for metric in self.measures:
-            scores = [(s, board.index.overall(metric, s)) for s in board.subjects]
-            placed = [Placed(s, x) for s, x in scores if x is not None and x.value is not None]
+            placed = placed_of((s, board.index.overall(metric, s)) for s in board.subjects)
             if placed:
                 return _drawing(placed, f"{_TITLES[metric]} (kappa, higher is more alike)")
         return None

@@ -39,6 +39,7 @@ class Categories(AbstractFigure):
         several = len({_group(s) for s in scores}) > 1
 
         def name(score: Score) -> str:
+            """The category, behind its task or leaf where the figure shows several."""
             return f"{_group(score)} · {_category(score)}" if several else _category(score)
 
         rows = dumbbell_rows(scores, subject, name)

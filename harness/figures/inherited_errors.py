@@ -19,7 +19,7 @@ from harness.figures import (
     Rows,
     numbers_of,
 )
-from harness.figures._rows import Placed, by_teacher, teacher_rows, words
+from harness.figures._rows import Placed, by_teacher, placed_of, teacher_rows, words
 from harness.types import Score
 
 
@@ -43,8 +43,7 @@ class InheritedErrors(AbstractFigure):
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Observed and expected share for every student and control."""
         shared, expected, _ = self.measures
-        scores = [(s, board.index.overall(shared, s)) for s in board.subjects]
-        placed = [Placed(s, x) for s, x in scores if x is not None and x.value is not None]
+        placed = placed_of((s, board.index.overall(shared, s)) for s in board.subjects)
         if not placed:
             return None
         rows, dots = by_teacher(placed)

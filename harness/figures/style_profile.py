@@ -124,6 +124,7 @@ def _scaled(scores: Mapping[str, Score], role: str) -> Score:
     low, span, score = min(_values(scores)), _span(scores), scores[role]
 
     def place(x: float | None) -> float | None:
+        """A value on the row's axis, from 0 to 1; a little room beyond both ends."""
         return None if x is None else min(1.14, max(-0.14, (x - low) / span))
 
     return replace(score, value=place(score.value), low=place(score.low), high=place(score.high))

@@ -40,6 +40,7 @@ class TaskDumbbell(AbstractFigure):
             parts.setdefault(score.task, set()).add(score.metric)
 
         def name(score: Score) -> str:
+            """The task, with the part of the score where a task has several."""
             part = score.metric.partition("/")[2] or "score"
             return score.task if len(parts[score.task]) == 1 else f"{score.task} · {part}"
 

@@ -129,10 +129,9 @@ def _bin_findings(
     """Mean confidence and share right of each bin, for the figure."""
     findings = []
     for place, own in enumerate(bins, start=1):
-        ids = tuple(aligned.ids[i] for i in own)
-        clusters = tuple(aligned.clusters[i] for i in own)
+        some = aligned.some(own)
         for part, values in (("confidence", confidences), ("right", right)):
-            mean = Mean(values[own], ids, clusters)
+            mean = Mean(values[own], some.ids, some.clusters)
             findings.append(Finding(mean, f"bin/{place:02d}/{part}", unit="share", better="none"))
     return findings
 

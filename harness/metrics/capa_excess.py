@@ -14,6 +14,7 @@ from harness.metrics import AbstractMetric
 from harness.metrics.capa import kappa_p
 from harness.panel.choices import AlignedChoices, align_choices_with_gold
 from harness.panel.panel import Looks, Panel, View
+from harness.stats.ratios import quotient
 from harness.stats.round_robin import pair_excess
 from harness.types import Finding, Floats, Given, Unavailable
 
@@ -31,7 +32,7 @@ def pairwise_kappa(choices: AlignedChoices) -> Floats:
     other = (answered / (choices.n_options - 1)) @ answered.T
     sums = np.stack([flat @ flat.T, first, first.T, other], axis=-1)
     rows = (answered @ answered.T)[..., None]
-    return kappa_p(np.divide(sums, rows, out=np.full(sums.shape, np.nan), where=rows > 0))
+    return kappa_p(quotient(sums, rows))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from harness.panel.choices import unanswered
 from harness.panel.grades import SHARES, AlignedValues, each_leaf
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.tallies import First
+from harness.stats.ratios import quotient
 from harness.types import Finding, Floats, Mean, Smooth, Unavailable
 
 
@@ -28,8 +29,7 @@ def consistency(means: Floats) -> Floats:
     """(observed - expected) / (1 - expected) from means (..., 3) of consistency_parts; NaN where expected is 1."""
     observed, right1, right2 = np.moveaxis(np.asarray(means), -1, 0)
     expected = right1 * right2 + (1 - right1) * (1 - right2)
-    above, room = observed - expected, 1 - expected
-    return np.asarray(np.divide(above, room, out=np.full(above.shape, np.nan), where=room > 0))
+    return quotient(observed - expected, 1 - expected)
 
 
 def error_consistency(first: Floats, second: Floats) -> float:
@@ -73,6 +73,7 @@ class ErrorConsistency(AbstractMetric):
         silent = unanswered(panel.student) | unanswered(panel.teacher)
 
         def statistic(aligned: AlignedValues) -> Smooth:
+            """Kappa over the prompts that both answered; raises Unavailable where they are too few."""
             answered = aligned.at([i for i, name in enumerate(aligned.ids) if name not in silent])
             reasons.require(
                 len(answered.prompts), panel.minimum, "prompts answered by both", len(aligned.ids)
@@ -80,6 +81,7 @@ class ErrorConsistency(AbstractMetric):
             return consistency_statistic(answered)
 
         def left_out(aligned: AlignedValues) -> Mean:
+            """The share of prompts that one of the two left unanswered."""
             missing = np.array([float(name in silent) for name in aligned.ids])
             return Mean(missing, aligned.ids, aligned.clusters)
 

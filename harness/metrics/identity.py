@@ -123,6 +123,7 @@ def _of_pair(panel: Panel, table: Names, mine: Claims, rows: Samples) -> list[Fi
     base_side, base_answers = panel.get("base"), rows.get("base")
 
     def rates(claims: Claims, whose: frozenset[str]) -> Floats:
+        """(P,) share of replies that claim to be the teacher; any other model where the teacher has no name."""
         return _rates(claims, wanted) if wanted else _others(claims, whose)
 
     controls = {

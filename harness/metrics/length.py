@@ -16,7 +16,6 @@ import numpy as np
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.prompts import Prompts
 from harness.panel.texts import AlignedTexts, align_texts, whole_rows
 from harness.panel.topics import Column
 from harness.stats.means import cluster_codes
@@ -66,7 +65,7 @@ def rhythm_gap(everyone: AlignedTexts, rows: Ints) -> Ratio | str:
     base = rhythm_points(everyone["base"].reading)[rows]
     teacher = np.mean([rhythm_points(t.reading) for t in everyone.taught], axis=0)[rows]
     student = rhythm_points(everyone["student"].reading)[rows]
-    some = Prompts(tuple(everyone.prompts[i] for i in rows))
+    some = everyone.some(rows)
     codes = cluster_codes(some.clusters, len(base))
     if codes.max(initial=0) < 1:
         return "all prompts belong to one cluster: no independent units to make an interval from"
@@ -129,7 +128,7 @@ def _gaps(everyone: AlignedTexts, minimum: int) -> dict[str, Statistic | str]:
 def _length(everyone: AlignedTexts, rows: Ints) -> Ratio:
     taught = [t.n_words[rows] for t in everyone.taught]
     gaps = length_gap(everyone["student"].n_words[rows], taught, everyone["base"].n_words[rows])
-    some = Prompts(tuple(everyone.prompts[i] for i in rows))
+    some = everyone.some(rows)
     return Ratio((RatioStratum(*gaps, some.ids, some.clusters),))
 
 
@@ -139,5 +138,5 @@ def _words(alone: AlignedTexts, minimum: int) -> Mean | str:
         rows = whole_rows((alone["student"],), minimum)
     except Unavailable as error:
         return str(error)
-    some = Prompts(tuple(alone.prompts[i] for i in rows))
+    some = alone.some(rows)
     return Mean(alone["student"].n_words[rows].astype(np.float64), some.ids, some.clusters)

@@ -88,10 +88,8 @@ def _rows(panel: Panel) -> _Rows:
         "prompts to which the teacher's reply has two words or more",
         of=len(everyone.ids),
     )
-    prompts, clusters = (
-        tuple(names[i] for i in rows) for names in (everyone.ids, everyone.clusters)
-    )
-    return _Rows(everyone.core, tuple(rows.tolist()), prompts, clusters)
+    some = everyone.some(rows)
+    return _Rows(everyone.core, tuple(rows.tolist()), some.ids, some.clusters)
 
 
 @lru_cache(maxsize=64)

@@ -15,6 +15,7 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.grades import SHARES, AlignedValues, each_leaf, leaves, mean_of
 from harness.panel.panel import Looks, Panel, View
+from harness.stats.ratios import quotient
 from harness.types import (
     Finding,
     Floats,
@@ -30,9 +31,7 @@ from harness.types import (
 def score_gain(means: Floats) -> Floats:
     """Score on all prompts minus score on the clean ones; means (..., 3) of score, clean, score x clean."""
     score, clean, both = np.moveaxis(np.asarray(means), -1, 0)
-    return np.asarray(
-        score - np.divide(both, clean, out=np.full(clean.shape, np.nan), where=clean > 0)
-    )
+    return np.asarray(score - quotient(both, clean))
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ class PhrasesTaken(AbstractMetric):
             )
         rates = _rates(everyone, chosen, counting)
         before = _rates(everyone, chosen, choosing)
-        named = Prompts(tuple(everyone.prompts[i] for i in counting))
+        named = everyone.some(counting)
         scale = before["teacher"].mean(axis=0) - before["base"].mean(axis=0)
         scale = np.maximum(scale, 1e-6)  # a phrase was chosen because the teacher has it more often
         moved, gap_of = ((rates[role] - rates["base"]) / scale for role in ("student", "teacher"))

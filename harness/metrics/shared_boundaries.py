@@ -15,6 +15,7 @@ import numpy as np
 from harness.metrics import AbstractMetric
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.reads import Read, own_texts, ratio, require, token_columns
+from harness.stats.ratios import quotient
 from harness.types import (
     Finding,
     Floats,
@@ -127,6 +128,4 @@ def pearson(means: Floats) -> Floats:
     covariance = n * xy - x * y
     spread = (n * xx - x * x) * (n * yy - y * y)
     room = np.sqrt(np.maximum(spread, 0.0))
-    return np.asarray(
-        np.divide(covariance, room, out=np.full(np.shape(covariance), np.nan), where=room > 0)
-    )
+    return quotient(covariance, room)

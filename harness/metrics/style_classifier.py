@@ -226,8 +226,7 @@ class StyleClassifier(AbstractMetric):
     def _replies(self, panel: Panel) -> _Replies:
         everyone = align_texts(panel)
         rows = long_enough(everyone, self.shortest, panel.minimum)
-        clusters = tuple(everyone.clusters[i] for i in rows)
-        block = independent_blocks(clusters)
+        some = everyone.some(rows)
         short = (everyone["student"].n_words[rows] < self.shortest).astype(np.int64)
         return _Replies(
             everyone["student"],
@@ -236,9 +235,9 @@ class StyleClassifier(AbstractMetric):
             everyone.get("second"),
             rows,
             short,
-            block,
-            tuple(everyone.ids[i] for i in rows),
-            clusters,
+            independent_blocks(some.clusters),
+            some.ids,
+            some.clusters,
         )
 
 

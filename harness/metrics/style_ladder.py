@@ -34,7 +34,6 @@ from harness.text.ladder import common_words, commonest, letters_only, markdown,
 from harness.types import (
     Finding,
     Floats,
-    Given,
     Ints,
     Mean,
     Ratio,
@@ -114,26 +113,22 @@ class StyleLadder(AbstractMetric):
         """For every rung the gap recovered, and how well teacher and base can be told apart on it."""
         panel, everyone = panels[0], align_texts(panels[0])
         rows = long_enough(everyone, self.shortest, panel.minimum)
-        clusters = tuple(everyone.clusters[i] for i in rows)
-        at = (tuple(rows.tolist()), tuple(independent_blocks(clusters).tolist()))
+        some = everyone.some(rows)
+        at = (tuple(rows.tolist()), tuple(independent_blocks(some.clusters).tolist()))
         student = everyone["student"]
         taught = Taught(everyone["teacher"], everyone["base"], everyone.get("second"), *at)
         short = student.n_words[rows] < self.shortest
-        ids = tuple(everyone.ids[i] for i in rows)
         gaps, apart = [], []
         for name in RUNGS:
             if name == "length" and (why := cut_off_any(everyone.core.values())):
                 gaps.append(Finding(why, name, unit=panel.gap_unit))
                 continue
             step = rung(name, taught)
-            gap = _gap(step, np.where(short[:, None], 0.0, _moved(step, student, rows)), ids)
+            gap = _gap(step, np.where(short[:, None], 0.0, _moved(step, student, rows)), some.ids)
             gaps.append(Finding(gap, name, unit=panel.gap_unit))
-            told: Given | str = beside(Mean(step.told_apart, ids, clusters))
-            apart.append(
-                Finding(
-                    told, f"told_apart/{name}", unit="AUC of teacher against base", better="none"
-                )
-            )
+            told = beside(Mean(step.told_apart, some.ids, some.clusters))
+            unit = "AUC of teacher against base"
+            apart.append(Finding(told, f"told_apart/{name}", unit=unit, better="none"))
         return [*gaps, *apart]
 
 

@@ -38,9 +38,5 @@ class Top1Agreement(AbstractMetric):
         answered = aligned.where(np.all(aligned.answered, axis=0))
         what, of = "prompts answered by both", len(aligned.prompts)
         reasons.require(len(answered.prompts), panels[0].minimum, what, of)
-        findings = [Finding(Mean(same_choice(*answered.chosen), answered.ids, answered.clusters))]
-        if not aligned.answered.all():
-            findings.append(
-                Finding(left_unanswered(aligned), "unanswered", unit="share", better="none")
-            )
-        return findings
+        same = Mean(same_choice(*answered.chosen), answered.ids, answered.clusters)
+        return [Finding(same), *left_unanswered(aligned)]

@@ -135,6 +135,7 @@ def _favourites(rows: Samples) -> list[Finding]:
     rows, wanted = rows.where(known), [favourites[i] for i in known]
 
     def said(answers: Answers) -> Floats:
+        """(P,) share of a prompt's replies that say the teacher's favourite."""
         return np.array(
             [np.mean([w == f for w in ws]) for ws, f in zip(_words(answers), wanted, strict=True)]
         )

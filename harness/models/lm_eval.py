@@ -254,6 +254,7 @@ class ClientSession(AbstractSession):
         asked = [engine.arguments(row.request, row.ask.decoding) for row in rows]
 
         def call() -> Sequence[Any]:
+            """The engine's answers; what failed is remembered."""
             answers, failure = engine.call(way, asked)
             failures.append(failure)
             return answers

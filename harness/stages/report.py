@@ -111,9 +111,11 @@ def stored_answers(stores: Sequence[Store]) -> Read:
 
     @lru_cache(maxsize=2)  # all models are asked the same, some of them in chat
     def requests(place: int, key: str) -> RequestSet:
+        """A request set from one of the stores."""
         return requests_from_table(stores[place].table(key))
 
     def read(c: CollectionRecord) -> Side | None:
+        """The answers from the first store that has them; None where none has."""
         holding = (i for i, s in enumerate(stores) if s.has(c.key) and s.has(c.requests_key))
         place = next(holding, None)
         if place is None:

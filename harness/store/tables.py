@@ -139,8 +139,9 @@ def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
 
 def grades_to_table(value: Grades) -> pa.Table:
     """One row per column, with its prompts and values as lists."""
-    lists = ("prompt", "value", "answers")
-    rows = [{**vars(c), **{name: list(vars(c)[name]) for name in lists}} for c in value.columns]
+    rows = [
+        {**vars(c), "prompt": c.prompt.tolist(), "value": c.value.tolist()} for c in value.columns
+    ]
     return pa.Table.from_pylist(rows, schema=_GRADES)
 
 

@@ -53,18 +53,19 @@ class Weighing:
 
 def weighings(record: RunRecord) -> list[Weighing]:
     """One for a run that weighs evidence, and one for every such job of a sweep."""
-    return [_weighing(run, v) for v, run in record.runs().items() if run.case is not None]
+    runs = record.runs().items()
+    return [weighing_of(r.case, r.verdicts, v) for v, r in runs if r.case is not None]
 
 
-def _weighing(run: RunRecord, variant: Variant) -> Weighing:
-    assert run.case is not None
-    rates = rates_of(run.verdicts, run.case.origins)
+def weighing_of(case: CaseRecord, verdicts: Sequence[Verdict], variant: Variant = ()) -> Weighing:
+    """What the verdicts of a case say about its suspect, and how often they are right."""
+    rates = rates_of(verdicts, case.origins)
     own: dict[tuple[str, str], list[Verdict]] = {}
-    for v in run.verdicts:
-        if v.suspect == run.case.suspect:
+    for v in verdicts:
+        if v.suspect == case.suspect:
             own.setdefault((v.method, v.task), []).append(v)
-    findings = (_finding(v, run.case, rates) for v in own.values())
-    return Weighing(variant, run.case, tuple(findings), run.verdicts, tuple(rates))
+    findings = (_finding(v, case, rates) for v in own.values())
+    return Weighing(variant, case, tuple(findings), tuple(verdicts), tuple(rates))
 
 
 def _finding(verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rates]) -> Finding:
@@ -176,6 +177,13 @@ def _test_cell(test: Test | None) -> Cell:
     )
 
 
+def stated_terms(case: CaseRecord) -> tuple[str, ...]:
+    """What the makers of candidates state of their terms of use, one line each; shown, never judged."""
+    asked = case.candidates or tuple(case.families)
+    versions = {m: family for family in asked for m in case.families.get(family, ())}
+    return tuple(f"{versions[m]} ({m}): {t}" for m, t in case.terms.items() if m in versions)
+
+
 def everyone_view(weighing: Weighing, method: str, task: str) -> Table:
     """A row for every model that was weighed: what is documented of it, then the verdict about every family."""
     own: dict[str, dict[str, Verdict]] = {}
@@ -189,13 +197,13 @@ def everyone_view(weighing: Weighing, method: str, task: str) -> Table:
     models = sorted(own, key=lambda m: (order.index(standing[m]), m))
     heads = (Head("Model"), Head("Documented"), *(Head(f, numeric=True) for f in families))
     rows = (
-        (Cell(m, m), _documented(origins.get(m)), *(_outcome_cell(own[m].get(f)) for f in families))
+        (Cell(m, m), documented(origins.get(m)), *(_outcome_cell(own[m].get(f)) for f in families))
         for m in models
     )
     return Table(heads, tuple(rows))
 
 
-def _documented(origin: Origin | None) -> Cell:
+def documented(origin: Origin | None) -> Cell:
     """What is documented of a model's training, in words."""
     if origin is None:
         return Cell("", "the suspect")

@@ -181,6 +181,8 @@ class CaseRecord:
     origins: tuple[Origin, ...]
     methods: tuple[MethodNote, ...]
     missing: tuple[str, ...] = ()  # methods without a verdict, and why
+    # model -> what its YAML states of its terms of use
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,10 @@ def _case_faults(
         faults.append(
             "verdicts: nothing weighs the suspect; expected at least one, such as `verdicts: {attribution: }`"
         )
+    if asked.exhibit is not None and suspect is None:
+        faults.append("exhibit: a bundle is about one suspect; add suspect=MODEL")
+    if asked.exhibit is not None and not {"plan", "score"} & set(asked.stages):
+        faults.append("exhibit: nothing is weighed: `score` is not among the stages; add it")
     if asked.verdicts and not asked.lineages:
         faults.append(
             "lineages: a verdict needs models whose training is documented, to know how often it is wrong; "

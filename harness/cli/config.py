@@ -73,7 +73,7 @@ def typed_run(
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         comparability=asked.comparability, columns=asked.columns,
         verdicts=library.plugins("verdicts", _changes(asked.verdicts)),
-        case=case_of(asked, origins, controls, matrix, faults),
+        case=case_of(asked, origins, controls, matrix, faults), exhibit=_place(asked.exhibit),
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -84,7 +84,9 @@ def _everyone(
     asked: Configuration, tables: Mapping[Origin, Mapping[str, Any]], library: _Library
 ) -> dict[str, dict[str, Any]]:
     """Name -> fields of the models of the matrix, of its tables, and of a suspect that has a file of its own."""
-    named = {o.model: dict(answers) for o, answers in tables.items()} | _changes(asked.models)
+    named = {o.model: dict(answers) for o, answers in tables.items()}
+    for name, changes in _changes(asked.models).items():
+        named[name] = changes if "kind" in changes else named.get(name, {}) | changes
     suspect = str(asked.suspect)
     described = suspect not in named and library.has_file("model", suspect)
     return {**named, suspect: {}} if described else named

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hydra
@@ -26,6 +26,7 @@ from harness.cli.composition import keep, mode_known, refuse_credentials, refuse
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
 from harness.cli.listing import list_names
+from harness.cli.verifying import verify
 from harness.cli.words import MULTIRUN, check, drop_marked, in_order, marked, planned
 from harness.console.progress import say
 from harness.console.secrets import guard_logs
@@ -35,7 +36,12 @@ from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Outc
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
-_COMMANDS = {"report": report_again, "compare": compare_results, "list": list_names}
+_COMMANDS = {
+    "report": report_again,
+    "compare": compare_results,
+    "list": list_names,
+    "verify": verify,
+}
 _NO_LIST = "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
 # of launchers and sweepers that people have
 _PACKAGES = {
@@ -72,7 +78,7 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _accept_lazy_help()
     if command := _COMMANDS.get("".join(sys.argv[1:2])):
-        sys.exit(coded(lambda: command(sys.argv[2:])))
+        sys.exit(coded(lambda: _commanded(command, sys.argv[2:])))
     guard_logs()
     try:
         code = coded(_command)
@@ -80,6 +86,14 @@ def main() -> None:
         say("stopped; what is collected stays, the same command goes on from here")
         code = 130
     sys.exit(code)
+
+
+def _commanded(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
+    """The exit code of a command beside a run; one that was asked for its help has shown it."""
+    try:
+        return command(words)
+    except SystemExit as end:
+        return OUR_FAULT if end.code else DONE
 
 
 def _accept_lazy_help() -> None:

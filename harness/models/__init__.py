@@ -66,6 +66,8 @@ class AbstractModel(ABC):
     system: str | None = None  # system message of every conversation
     lineage: str | None = describes(None)  # for controls: models of one lineage count once
     identity: tuple[str, ...] = describes(())  # names under which it may rightly speak of itself
+    # terms of use as its maker states them: may its outputs be used for training? Shown, never judged
+    terms: str | None = describes(None)
     usd_per_hour: float | None = describes(None)
     usd_per_million_tokens: float | None = describes(None)
     # file whose texts the model was trained on, for overlap checks

@@ -26,6 +26,7 @@ from harness.board.evidence import (
     everyone_view,
     finding_table,
     rates_view,
+    stated_terms,
     weighings,
 )
 from harness.board.leaderboard import Line, make_leaderboard
@@ -229,6 +230,7 @@ def _environment() -> Environment:
         "everyone_view": everyone_view,
         "finding_table": finding_table,
         "rates_view": rates_view,
+        "stated_terms": stated_terms,
         "alternatives": ALTERNATIVES,
         "settling": SETTLING,
     }

@@ -176,6 +176,7 @@ class Configuration:
     ] = ()  # families or models that may have taught it; () = all documented
     lineages: tuple[Documented, ...] = ()
     verdicts: Named = field(default_factory=dict)
+    exhibit: str | None = None  # empty folder for a bundle about the suspect
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
@@ -224,6 +225,7 @@ class Run:
     columns: tuple[str, ...] = ()
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
+    exhibit: Path | None = None  # where a bundle about the suspect goes
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values

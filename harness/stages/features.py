@@ -95,7 +95,7 @@ def tokens_job(key: str, collection: Collection) -> TokensJob:
 
 def tokens_key(answers: str, think: Tags = ()) -> str:
     """The key of the tokens of a collection's texts; `think`: the task's own tags around thoughts."""
-    code = code_digest("harness.text.tokens", alone=("harness.panel.texts", "harness.text.clean"))
+    code = code_digest("harness.text.tokens", "harness.text.clean", alone=("harness.panel.texts",))
     return digest("tokens", SCHEMA, code, answers, *think)
 
 
@@ -116,8 +116,7 @@ def recall_reading(side: Side, store: Store, answers: str) -> None:
 
 def reading_key(answers: str, think: Tags = ()) -> str:
     """The key of the words and counts of a collection's texts; `think`: the task's own tags around thoughts."""
-    alone = ("harness.panel.texts", "harness.text.clean")
-    code = code_digest("harness.text.segment", alone=alone)
+    code = code_digest("harness.text.segment", "harness.text.clean", alone=("harness.panel.texts",))
     return digest("reading", SCHEMA, code, answers, *think)
 
 

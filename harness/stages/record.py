@@ -109,8 +109,9 @@ def _case(run: Run, missing: Sequence[str]) -> CaseRecord:
     case = run.case
     methods = tuple(MethodNote(v.name, v.explanation) for v in run.verdicts.values())
     origins = tuple(sorted(case.origins, key=lambda o: o.model))
+    terms = {n: m.terms for n, m in sorted(run.models.items()) if m.terms}
     return CaseRecord(
-        case.suspect or "", case.candidates, case.families, origins, methods, tuple(missing)
+        case.suspect or "", case.candidates, case.families, origins, methods, tuple(missing), terms
     )
 
 

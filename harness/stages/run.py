@@ -17,13 +17,16 @@ from harness.plan.collections import Plan
 from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.ask import build_requests
+from harness.stages.bundle import PLAN
 from harness.stages.collect import collect
+from harness.stages.exhibit import check_before, write_exhibit
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
 from harness.stages.outlook import outlook
 from harness.stages.preview import HEADS, planned, preview
 from harness.stages.record import count_work, make_record
+from harness.stages.registered import check_free, register, registered
 from harness.stages.report import lacks_figures, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
@@ -70,12 +73,14 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
         return _previewed(run)
     reference = run.baseline or reference
     conditions = gate.applying(run.conditions, run.settings)
+    check_before(run.exhibit, alone=alone)
     gate.targets(conditions, reference)  # fails now rather than hours later
     if alone and run.conditions and not conditions:
         raise DistillbenchError(f"gate: {gate.unasked(run.conditions)}")
     store = Store(run.paths.results, run.paths.lock)
     _start_server(run, store)
     made = build_requests(run, store)
+    fixed = registered(made.plan, store, run.exhibit) if run.exhibit else None
     if "collect" in run.stages:
         for line in outlook(made.plan, store):
             say(f"warning: {line}")
@@ -96,7 +101,12 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")
     ended = _judged(run, record, _ours(made, code), reference)
-    return _shown(ended, run, store) if alone else ended
+    if not alone:
+        return ended
+    ended = _shown(ended, run, store)
+    if run.exhibit:
+        _hand_out(made.plan, store, record, run.exhibit, fixed)
+    return ended
 
 
 def _previewed(run: Run) -> Outcome:
@@ -108,7 +118,22 @@ def _previewed(run: Run) -> Outcome:
         say(line)
     for line in said.warnings:
         say(f"warning: {line}")
+    if run.exhibit:
+        check_free(run.exhibit)
+        digest = register(plan, store, run.exhibit)
+        say(
+            f"the plan: {run.exhibit / PLAN}, sha256 {digest}; write the digest down somewhere else"
+        )
     return Outcome(DONE, None)
+
+
+def _hand_out(
+    plan: Plan, store: Store, record: RunRecord, folder: Path, fixed: bytes | None
+) -> None:
+    """Writes the bundle about the suspect, and says the digest that it cannot protect itself."""
+    digest = write_exhibit(plan, store, record, folder, fixed)
+    say(f"the bundle: {folder}; check it with: distillbench verify {folder}")
+    say(f"digest of its manifest: {digest}; write it down somewhere else")
 
 
 def _ours(made: Made, code: int) -> int:

@@ -46,9 +46,8 @@ class WeighJob(Job):
         run = desk.plan.run
         library, verdict = Library(desk.plan, desk.store), run.verdicts[self.method]
         crowd = crowd_of(run.case, _sides(desk, library, self.task), self.task)
-        rng = np.random.default_rng([run.seed, int(draw_seed(verdict.name)[:8], 16)])
         try:
-            made = weighed(verdict, crowd, run.case, rng)
+            made = weighed(verdict, crowd, run.case, run.seed)
         except Unavailable as error:
             yield Reason(self.keys[0], str(error))
             return
@@ -59,7 +58,7 @@ class WeighJob(Job):
 def _sides(desk: Desk, library: Library, task: str) -> dict[str, Side]:
     """Everybody's answers, with their tokens as far as these are stored."""
     sides = {}
-    for c in _there(desk.plan, task, desk.store):
+    for c in answered(desk.plan, task, desk.store):
         sides[c.model] = library.side(c.model, task)
         recall_tokens(sides[c.model], desk.store, _tokens_key(desk.plan, c))
     return sides
@@ -79,10 +78,9 @@ def crowd_of(case: Case, sides: Mapping[str, Side], task: str) -> Crowd:
     return Crowd(task, ordered, families, background)
 
 
-def weighed(
-    verdict: AbstractVerdict, crowd: Crowd, case: Case, rng: np.random.Generator
-) -> list[Verdict]:
+def weighed(verdict: AbstractVerdict, crowd: Crowd, case: Case, seed: int) -> list[Verdict]:
     """What a method says of every model of a crowd, each with its own lineage left out. Raises Unavailable."""
+    rng = np.random.default_rng([seed, int(draw_seed(verdict.name)[:8], 16)])
     prepared = verdict.prepare(crowd, rng)
     origins = {o.model: o for o in case.origins}
     made = []
@@ -128,7 +126,7 @@ def verdicts_of(plan: Plan, store: Store) -> Weighed:
     """The stored verdicts of a run, method by method."""
     made: list[Verdict] = []
     missing = []
-    for method, task, key in _cells(plan, store):
+    for method, task, key in cells(plan, store):
         if store.has(key):
             rows = store.table(key)["verdict"].to_pylist()
             made += [from_plain(Verdict, json.loads(row)) for row in rows]
@@ -137,28 +135,33 @@ def verdicts_of(plan: Plan, store: Store) -> Weighed:
     return Weighed(tuple(made), tuple(missing))
 
 
-def _cells(plan: Plan, store: Store) -> Iterator[tuple[str, str, str]]:
+def cells(plan: Plan, store: Store) -> Iterator[tuple[str, str, str]]:
     """Method, task and key of everything that is to be weighed, as far as answers are there."""
     for method, verdict in plan.run.verdicts.items():
         for task in plan.run.tasks:
-            there = _there(plan, task, store)
+            there = answered(plan, task, store)
             if there and plan.fits(task, frozenset({verdict.looks_at})):
                 yield method, task, _key(verdict, plan.run, there)
 
 
-def _there(plan: Plan, task: str, store: Store) -> list[Collection]:
-    """Stored first samples of a task."""
+def answered(plan: Plan, task: str, store: Store) -> list[Collection]:
+    """Stored first samples of a task, sorted by model: everybody who is weighed on it."""
     own = (c for c in plan.of_task(task) if c.decoding.sample == 0)
     return sorted((c for c in own if store.has(c.key)), key=lambda c: c.model)
 
 
 def _key(verdict: AbstractVerdict, run: Run, there: Sequence[Collection]) -> str:
     """Digest of what determines the verdicts of a method: its code and fields, all answers, and what is documented."""
-    alone = ("harness.stages.weigh", "harness.panel.texts", "harness.panel.evidence")
-    code = code_digest(type(verdict).__module__, "harness.panel.rates", alone=alone)
     answers = [(c.model, c.key, c.requests_key) for c in there]
     case = (sorted(run.case.origins, key=lambda o: o.model), run.case.families)
-    return digest("verdicts", SCHEMA, code, vars(verdict), run.seed, answers, case)
+    return digest("verdicts", SCHEMA, code_of(verdict), vars(verdict), run.seed, answers, case)
+
+
+def code_of(verdict: AbstractVerdict) -> str:
+    """Digest of the code that decides what a method says."""
+    alone = ("harness.stages.weigh", "harness.panel.texts", "harness.panel.evidence")
+    used = (type(verdict).__module__, "harness.panel.rates", "harness.text.clean")
+    return code_digest(*used, alone=alone)
 
 
 def _tokens_key(plan: Plan, collection: Collection) -> str:
@@ -168,10 +171,10 @@ def _tokens_key(plan: Plan, collection: Collection) -> str:
 def _jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
     """One job for each method and task, and before them one for the tokens of each model that they read."""
     jobs: dict[str, Job] = {}
-    for method, task, key in _cells(plan, store):
+    for method, task, key in cells(plan, store):
         if not lacks(key):
             continue
-        there = _there(plan, task, store)
+        there = answered(plan, task, store)
         needs = (
             {_tokens_key(plan, c): c for c in there}
             if plan.run.verdicts[method].reads_tokens

@@ -52,8 +52,11 @@ def requests_to_table(value: RequestSet) -> pa.Table:
 
 def requests_from_table(table: pa.Table) -> RequestSet:
     """The inverse of requests_to_table."""
-    head = json.loads(table.schema.metadata[b"set"])
-    rows = table.to_pylist()
+    return requests_from_rows(json.loads(table.schema.metadata[b"set"]), table.to_pylist())
+
+
+def requests_from_rows(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> RequestSet:
+    """The same from the set's own fields and plain rows."""
     prompts = tuple(
         Prompt(**{name: r[name] for name in _PROMPT}, name=r.get("name") or "")
         for r in rows
@@ -169,6 +172,11 @@ def grades_to_table(value: Grades) -> pa.Table:
 
 def grades_from_table(table: pa.Table) -> Grades:
     """The inverse of grades_to_table."""
+    return grades_from_rows(table.to_pylist())
+
+
+def grades_from_rows(rows: Iterable[Mapping[str, Any]]) -> Grades:
+    """The same from plain rows."""
     return Grades(
         tuple(
             GradeColumn(
@@ -179,7 +187,7 @@ def grades_from_table(table: pa.Table) -> Grades:
                     "answers": tuple(row["answers"]),
                 }
             )
-            for row in table.to_pylist()
+            for row in rows
         )
     )
 
@@ -235,12 +243,12 @@ def _message_row(message: Message) -> dict[str, Any]:
     return vars(message)
 
 
-def _message(row: dict[str, Any]) -> Message:
+def _message(row: Mapping[str, Any]) -> Message:
     reply_to = row["reply_to"]
     return Message(row["role"], row["content"] if reply_to is None else ReplyTo(reply_to))
 
 
-def _request(row: dict[str, Any]) -> Request:
+def _request(row: Mapping[str, Any]) -> Request:
     messages = row["messages"]
     context = row["context"] if messages is None else tuple(_message(m) for m in messages)
     names = (

@@ -221,6 +221,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "contols": ([], "configuration: key 'contols' is unknown; did you mean 'controls'?"),
     "suspect": (["a"], "configuration: key suspect: expected null or text, got"),
     "candidates": ({"a": 1}, "configuration: key candidates: expected a list of text, got"),
+    "exhibit": (3, "configuration: key exhibit: expected null or text, got 3"),
     "lineages": (3, "configuration: key lineages: expected a list of mappings, got 3"),
     "verdicts": (3, "configuration: key verdicts: expected "),
 }

@@ -13,6 +13,7 @@ import pytest
 
 from harness.models import AbstractModel
 from harness.plugins import build, kinds, plugin_class
+from harness.stages.registered import asked_as
 from harness.types import Paths
 from tests.changes import changes, marks
 from tests.models.tiny import save_adapter
@@ -120,6 +121,16 @@ def _check_places(made: Example, paths: Paths) -> None:
             if value is not None:
                 (changed,) = (m for n, m in changes(made.model, {name: value}) if n == name)
                 assert (changed.key(paths) == first) == is_same, (name, value)
+
+
+@pytest.mark.parametrize("kind", [*kinds("models"), "hub"])
+def test_the_plan_of_a_case_says_every_field_of_the_key(
+    kind: str, tmp_path: Path, llama: Path
+) -> None:
+    made = example(kind, tmp_path, llama)
+    first, of_field = asked_as(made.model), marks(type(made.model))
+    told = {name for name, model in changes(made.model, made.values) if asked_as(model) != first}
+    assert told == {name for name, mark in of_field.items() if not mark} | {"chat"}
 
 
 @pytest.mark.parametrize("kind", kinds("models"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.config import packaged, typed_run
+from harness.panel.evidence import Crowd, Origin
 from harness.plan.run import Run
 from harness.testing.crowds import crowd
 from tests.core.running import composed
@@ -20,9 +21,11 @@ ANSWERS = {
 }
 
 
-def write_crowd(folder: Path, **changes: dict[str, str]) -> None:
+def write_crowd(
+    folder: Path, made: tuple[Crowd, tuple[Origin, ...]] | None = None, /, **changes: dict[str, str]
+) -> None:
     """answers.jsonl and lineages.csv; `changes`: model -> cells of its row, dashes of its name as underscores."""
-    everyone, origins = crowd()
+    everyone, origins = made or crowd()
     folder.mkdir(parents=True, exist_ok=True)
     prompts = next(iter(everyone.sides.values())).requests.prompts
     asked = {p.id: p.text for p in prompts}

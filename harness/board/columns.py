@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -44,6 +45,20 @@ def as_text(value: Value) -> str:
 def attributes(*names: str) -> tuple[Field[Any], ...]:
     """Columns that are called as the attributes whose values they show."""
     return tuple(Field(name, attrgetter(name)) for name in names)
+
+
+def _shares(*names: str) -> tuple[Field[Rates], ...]:
+    """Columns NAME, NAME_low and NAME_high of shares with intervals."""
+    return tuple(
+        Field(f"{name}{end}", partial(_part, name, part))
+        for name in names
+        for part, end in (("value", ""), ("low", "_low"), ("high", "_high"))
+    )
+
+
+def _part(name: str, part: str, rates: Rates) -> float | None:
+    interval = getattr(rates, name)
+    return None if interval is None else float(getattr(interval, part))
 
 
 SCORE: tuple[Field[Score], ...] = (
@@ -96,7 +111,8 @@ RATES: tuple[Field[Rates], ...] = (
     *attributes("method", "task", "family", "n_guilty", "n_guilty_lineages", "n_found", "n_named"),
     *attributes("n_innocent", "n_innocent_lineages", "n_clean"),
     Field("n_accused", lambda r: len(r.accused)),
-    *attributes("auroc", "cllr", "cllr_min", "cllr_within"),
+    *_shares("named", "innocents_accused"),
+    *attributes("untold", "auroc", "cllr", "cllr_min", "cllr_within"),
     Field("accused", lambda r: "; ".join(r.accused)),
 )
 

@@ -236,38 +236,36 @@ def _is_wrong(verdict: Verdict) -> bool:
 
 
 _RATES = (
+    Head("Family"),
     Head("Taught", "models of documented training", numeric=True),
     Head("found", "the verdict supports it", numeric=True),
     Head("named", "before all other families", numeric=True),
     Head("Innocent", numeric=True),
     Head("accused", "wrongly", numeric=True),
     Head("AUROC", numeric=True),
-    Head("Cllr", "within families; 1 says nothing", numeric=True),
+    Head("Cllr", "1 says nothing", numeric=True),
     Head("Accused models"),
 )
 
 
-def rates_view(rates: Sequence[Rates], *, by_method: bool) -> Table:
-    """How often methods are right: a row for each method, or for each family of one."""
-    heads = (Head("Method" if by_method else "Family"), *_RATES)
-    return Table(heads, tuple(_rates_row(r, by_method) for r in rates))
+def rates_view(rates: Sequence[Rates]) -> Table:
+    """How often a method is right about each family: a row for each."""
+    return Table(_RATES, tuple(_rates_row(r) for r in rates if r.family))
 
 
-def _rates_row(rates: Rates, by_method: bool) -> tuple[Cell, ...]:
-    within = rates.cllr_within if rates.family == "" else rates.cllr
-    name = rates.method if by_method else rates.family or "all families"
+def _rates_row(rates: Rates) -> tuple[Cell, ...]:
     counts = (rates.n_guilty, rates.n_found, rates.n_named, rates.n_innocent, len(rates.accused))
     return (
-        Cell(name, name),
+        Cell(rates.family, rates.family),
         *(Cell(n, str(n)) for n in counts),
-        *map(_rate, (rates.auroc, within)),
+        rate_cell(
+            rates.auroc, "nobody is documented to have learned from it, or nobody not to have"
+        ),
+        rate_cell(rates.cllr, "no odds, or no two kinds of models to measure them on"),
         Cell(" ".join(rates.accused), ", ".join(rates.accused) or "none"),
     )
 
 
-def _rate(value: float | None) -> Cell:
-    return (
-        Cell(None, DASH, "cannot be measured here")
-        if value is None
-        else Cell(value, f"{value:.2f}")
-    )
+def rate_cell(value: float | None, reason: str) -> Cell:
+    """A number with two digits, or a dash with the reason."""
+    return Cell(None, DASH, reason) if value is None else Cell(value, f"{value:.2f}")

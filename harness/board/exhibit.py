@@ -252,7 +252,7 @@ def _error_rate(exhibit: Exhibit, weighing: Weighing) -> Iterator[Said | Table]:
         rates = [r for r in weighing.rates if (r.method, r.task) == (method, task)]
         own = [v for v in weighing.verdicts if (v.method, v.task) == (method, task)]
         yield Said(((f"{method} on {task}", True),))
-        yield rates_view(rates, by_method=False)
+        yield rates_view(rates)
         yield _intervals(rates, own, exhibit.origins)
 
 

@@ -165,10 +165,14 @@ class WorkCount:
 
 @dataclass(frozen=True)
 class MethodNote:
-    """The description that a verdict gives of itself."""
+    """The description that a verdict gives of itself, and what it cost.
+
+    Seconds are provenance, exempt from the promise of equal bytes.
+    """
 
     name: str
     explanation: str
+    cpu_s: float | None = None  # seconds of one processor for all verdicts; None = not measured
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from harness.board.evidence import (
     weighings,
 )
 from harness.board.leaderboard import Line, make_leaderboard
+from harness.board.methods import methods_view
 from harness.board.missing import missing_results, undrawn
 from harness.board.record import RunRecord
 from harness.board.sentences import Decision, Part, Sentence, decisions, sentences
@@ -229,6 +230,7 @@ def _environment() -> Environment:
         "folds": folds,
         "everyone_view": everyone_view,
         "finding_table": finding_table,
+        "methods_view": methods_view,
         "rates_view": rates_view,
         "stated_terms": stated_terms,
         "alternatives": ALTERNATIVES,

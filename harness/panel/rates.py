@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.panel.evidence import Origin, Verdict
 from harness.stats.cllr import cllr, cllr_min
+from harness.stats.means import Interval, clopper_pearson, share_interval
 from harness.stats.roc import auroc
 from harness.types import Floats
 
@@ -35,6 +36,15 @@ class Rates:
     n_innocent_lineages: int
     accused: tuple[str, ...]  # models for which it supports a family that they did not learn from
     n_clean: int  # innocents that are documented to have learned from no model
+    # shares with their intervals, at the effective number of models: those of a lineage are no independent tries; None
+    # where there is no such model
+    named: Interval | None  # of the guilty, who are named
+    innocents_accused: (
+        Interval | None
+    )  # of the innocent: of all families, those who learned from none
+    untold: (
+        float | None
+    )  # share of the documented pairs of model and family for which the verdict is "cannot tell"
     auroc: float | None  # of the score; None where one of the two kinds is missing
     cllr: float | None  # bits; None where the method gives no odds
     cllr_min: float | None  # the same, had the odds been calibrated as well as they can be
@@ -48,6 +58,17 @@ class _Truth:
         known = list(origins)
         self.lineage = {o.model: o.lineage or o.model for o in known}
         self.clean = {o.model for o in known if o.is_clean}
+
+    def share(self, holds: Mapping[str, bool]) -> Interval | None:
+        """The share of models of which something holds; Clopper and Pearson's interval, lineages as clusters."""
+        if not holds:
+            return None
+        values = np.array([holds[m] for m in holds], dtype=np.float64)
+        lineages = [self.lineage[m] for m in holds]
+        if len(set(lineages)) > 1:
+            return share_interval(values, lineages)
+        share = float(values.mean())
+        return Interval(share, *clopper_pearson(share, 1), len(values))
 
 
 def settled(verdicts: Sequence[Verdict], origins: Sequence[Origin]) -> list[Verdict]:
@@ -125,6 +146,9 @@ def _rates(family: str, verdicts: Sequence[Verdict], truth: _Truth) -> Rates:
         n_innocent_lineages=len(_lineages(innocent, truth)),
         accused=tuple(sorted(accused)),
         n_clean=sum(v.suspect in truth.clean for v in innocent),
+        named=truth.share({v.suspect: v.opinion.is_named for v in guilty}),
+        innocents_accused=truth.share({v.suspect: v.suspect in accused for v in innocent}),
+        untold=_untold(verdicts),
         **_sums(verdicts),
     )
 
@@ -137,6 +161,7 @@ def _overall(verdicts: Sequence[Verdict], truth: _Truth) -> Rates:
             guilty.setdefault(v.suspect, []).append(v)
     innocent = {v.suspect: v for v in verdicts if v.truth is False and v.suspect not in guilty}
     wrong = {v.suspect for v in verdicts if v.truth is False and v.opinion.outcome == "supports"}
+    named = {m: any(v.opinion.is_named for v in own) for m, own in guilty.items()}
     return Rates(
         method=verdicts[0].method,
         task=verdicts[0].task,
@@ -144,13 +169,21 @@ def _overall(verdicts: Sequence[Verdict], truth: _Truth) -> Rates:
         n_guilty=len(guilty),
         n_guilty_lineages=len({truth.lineage[m] for m in guilty}),
         n_found=sum(any(v.opinion.outcome == "supports" for v in own) for own in guilty.values()),
-        n_named=sum(any(v.opinion.is_named for v in own) for own in guilty.values()),
+        n_named=sum(named.values()),
         n_innocent=len(innocent),
         n_innocent_lineages=len({truth.lineage[m] for m in innocent}),
         accused=tuple(sorted(wrong)),
         n_clean=len(truth.clean & innocent.keys()),
+        named=truth.share(named),
+        innocents_accused=truth.share({m: m in wrong for m in innocent}),
+        untold=_untold(verdicts),
         **_sums(verdicts),
     )
+
+
+def _untold(verdicts: Sequence[Verdict]) -> float | None:
+    told = [v.opinion.outcome != "cannot tell" for v in verdicts if v.truth is not None]
+    return 1 - sum(told) / len(told) if told else None
 
 
 def _sums(verdicts: Sequence[Verdict]) -> Mapping[str, float | None]:

@@ -5,6 +5,7 @@ A feature is a function of one collection's texts, so it is made once for all me
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -30,6 +31,7 @@ from harness.text.thoughts import Tags
 from harness.text.tokens import Tokens, read_tokens
 from harness.types import Ints
 
+COST = "cpu_s"  # in the provenance of what a job made: seconds that it computed
 _COUNTS = ("sentences", "characters", "emoji")
 _TABLES = {"layout": len(LAYOUT), "marks": len(MARKS)}
 
@@ -72,13 +74,15 @@ class TokensJob(Job):
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row: the vocabulary, the texts as places in it, where each begins."""
+        began = time.process_time()
         answers, requests_key = self.needs
         requests = requests_from_table(desk.store.table(requests_key))
         given = replies_of(requests, outputs_from_table(desk.store.table(answers)))
         made = read_tokens([given[i].text for i in sorted(given)])
         columns = {"words": list(made.words), "codes": made.codes, "offsets": made.offsets}
         table = pa.table({name: [own] for name, own in columns.items()})
-        yield Entry(self.keys[0], table, {"feature": "tokens", "answers": answers})
+        cost = {COST: time.process_time() - began}
+        yield Entry(self.keys[0], table, {"feature": "tokens", "answers": answers}, cost)
 
 
 def tokens_job(key: str, collection: Collection) -> TokensJob:

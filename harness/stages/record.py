@@ -28,7 +28,7 @@ from harness.stages.loop import Made
 from harness.stages.marks import counts_of
 from harness.stages.overlap import training_of
 from harness.stages.spilled import FACT
-from harness.stages.weigh import verdicts_of
+from harness.stages.weigh import Weighed, verdicts_of
 from harness.store.store import Store
 from harness.types import Score
 
@@ -76,7 +76,7 @@ def make_record(
         work=tuple(work),
         columns=run.columns,
         verdicts=said.verdicts,
-        case=_case(run, said.missing) if run.verdicts else None,
+        case=_case(run, said) if run.verdicts else None,
     )
     return replace(record, warnings=cautions(record))
 
@@ -105,13 +105,15 @@ def note_of(metric: AbstractMetric) -> MetricNote:
     return MetricNote(metric.name, *says, *metric.on_page(), metric.gap_units)
 
 
-def _case(run: Run, missing: Sequence[str]) -> CaseRecord:
+def _case(run: Run, said: Weighed) -> CaseRecord:
     case = run.case
-    methods = tuple(MethodNote(v.name, v.explanation) for v in run.verdicts.values())
+    methods = tuple(
+        MethodNote(v.name, v.explanation, said.cpu_s.get(name)) for name, v in run.verdicts.items()
+    )
     origins = tuple(sorted(case.origins, key=lambda o: o.model))
     terms = {n: m.terms for n, m in sorted(run.models.items()) if m.terms}
     return CaseRecord(
-        case.suspect or "", case.candidates, case.families, origins, methods, tuple(missing), terms
+        case.suspect or "", case.candidates, case.families, origins, methods, said.missing, terms
     )
 
 

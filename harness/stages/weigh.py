@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from harness.panel.rates import settled
 from harness.panel.side import Side
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Case, Run
-from harness.stages.features import recall_tokens, tokens_job, tokens_key
+from harness.stages.features import COST, recall_tokens, tokens_job, tokens_key
 from harness.stages.library import Library
 from harness.stages.loop import Lacks, Made, make_all
 from harness.store.store import Store
@@ -43,7 +44,7 @@ class WeighJob(Job):
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row per model and family; a reason where the method has nothing to say of anybody."""
-        run = desk.plan.run
+        run, began = desk.plan.run, time.process_time()
         library, verdict = Library(desk.plan, desk.store), run.verdicts[self.method]
         crowd = crowd_of(run.case, _sides(desk, library, self.task), self.task)
         try:
@@ -52,7 +53,8 @@ class WeighJob(Job):
             yield Reason(self.keys[0], str(error))
             return
         rows = [json.dumps(to_plain(v), ensure_ascii=False, allow_nan=False) for v in made]
-        yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name})
+        cost = {COST: time.process_time() - began}
+        yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name}, cost)
 
 
 def _sides(desk: Desk, library: Library, task: str) -> dict[str, Side]:
@@ -120,19 +122,30 @@ class Weighed:
 
     verdicts: tuple[Verdict, ...]
     missing: tuple[str, ...]
+    # method -> seconds of all its tasks, the reading of tokens included; None where some were not measured
+    cpu_s: Mapping[str, float | None]
 
 
 def verdicts_of(plan: Plan, store: Store) -> Weighed:
     """The stored verdicts of a run, method by method."""
     made: list[Verdict] = []
     missing = []
+    cpu_s: dict[str, float | None] = {}
     for method, task, key in cells(plan, store):
         if store.has(key):
             rows = store.table(key)["verdict"].to_pylist()
             made += [from_plain(Verdict, json.loads(row)) for row in rows]
+            own = (key, *_tokens(plan, store, method, task))
+            spent = [store.provenance(k).get(COST) for k in own if store.has(k)]
+            cpu_s[method] = _total([cpu_s.get(method, 0.0), *spent])
         else:
             missing.append(f"{method} on {task}: {store.failure(key) or 'not weighed'}")
-    return Weighed(tuple(made), tuple(missing))
+    return Weighed(tuple(made), tuple(missing), cpu_s)
+
+
+def _total(seconds: Sequence[float | None]) -> float | None:
+    known = [s for s in seconds if s is not None]
+    return sum(known) if len(known) == len(seconds) else None
 
 
 def cells(plan: Plan, store: Store) -> Iterator[tuple[str, str, str]]:
@@ -164,6 +177,12 @@ def code_of(verdict: AbstractVerdict) -> str:
     return code_digest(*used, alone=alone)
 
 
+def _tokens(plan: Plan, store: Store, method: str, task: str) -> dict[str, Collection]:
+    """Key of the tokens -> the answers that they are of, for a method that reads them."""
+    there = answered(plan, task, store) if plan.run.verdicts[method].reads_tokens else []
+    return {_tokens_key(plan, c): c for c in there}
+
+
 def _tokens_key(plan: Plan, collection: Collection) -> str:
     return tokens_key(collection.key, plan.run.tasks[collection.task].think)
 
@@ -175,11 +194,7 @@ def _jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
         if not lacks(key):
             continue
         there = answered(plan, task, store)
-        needs = (
-            {_tokens_key(plan, c): c for c in there}
-            if plan.run.verdicts[method].reads_tokens
-            else {}
-        )
+        needs = _tokens(plan, store, method, task)
         jobs |= {k: tokens_job(k, c) for k, c in needs.items() if lacks(k)}
         jobs[key] = WeighJob(
             (key,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ def _check_opinions(name: str, suspect: str, opinions: Sequence[Opinion], everyo
 
 
 def _check_further_family(method: AbstractVerdict, before: dict[str, list[Opinion]]) -> None:
-    """One candidate more, which nobody learned from, changes no other's odds."""
+    """One candidate more, which nobody learned from, changes no other's odds or score."""
     everyone, origins = crowd(families=3)
     small, _ = crowd()
     fewer = {m: s for m, s in everyone.sides.items() if m in small.sides or m.startswith("three-v")}
@@ -67,6 +67,16 @@ def _check_further_family(method: AbstractVerdict, before: dict[str, list[Opinio
         assert others == {o.family: o.odds for o in before[suspect]}, (
             f"{method.name}: one candidate more changes the odds of others"
         )
+        scores = {o.family: o.score for o in opinions if o.family != "three"}
+        assert _alike(scores, {o.family: o.score for o in before[suspect]}), (
+            f"{method.name}: one candidate more changes the scores of others"
+        )
+
+
+def _alike(first: Mapping[str, float | None], second: Mapping[str, float | None]) -> bool:
+    """Whether scores are the same but for rounding."""
+    pairs = [(first[f], second[f]) for f in second]
+    return all(a == b or (a is not None and b is not None and np.isclose(a, b)) for a, b in pairs)
 
 
 def _check_right(method: AbstractVerdict, said: dict[str, list[Opinion]]) -> None:

@@ -45,6 +45,7 @@ class AbstractVerdict(ABC):
     def weigh(self, prepared: Any, suspect: str, known: Sequence[Origin]) -> list[Opinion]:
         """One opinion for every family of the crowd, in its order; `known` is sorted by name.
 
-        The order of models and families changes nothing, and one family more changes no other's odds.
+        The order of models and families changes nothing, and one family more changes no other's odds or
+        score (the outcome it may change: only one can be the nearest).
         May raise Unavailable(reason) where there is nothing to say of this suspect.
         """

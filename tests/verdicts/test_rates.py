@@ -8,6 +8,7 @@ import pytest
 
 from harness.panel.evidence import Opinion, Origin, Outcome, Verdict, families_of, without_lineage
 from harness.panel.rates import rates_of, settled
+from harness.stats.means import Interval
 
 ORIGINS = (
     Origin("t1", "teacher", "a", lineage="lab a"),
@@ -106,3 +107,51 @@ def test_a_lineage_is_left_out_whole() -> None:
 
 def test_candidates_that_no_table_has_are_families_of_their_own() -> None:
     assert families_of(ORIGINS, ["a", "mine"]) == {"a": ("t1",), "mine": ("mine",)}
+
+
+def named_of(**lineages: str) -> Interval:
+    """The share of named students, the first two of whom are, if they are of these lineages."""
+    origins = [Origin(m, "student", "a", lineage=lineage) for m, lineage in lineages.items()]
+    said = [
+        Verdict(
+            "m", "talk", o.model, Opinion("a", "t1", 1.0, "cannot tell", is_named=i < 2), 9, True
+        )
+        for i, o in enumerate(origins)
+    ]
+    named = rates_of(said, origins)[1].named
+    assert named is not None
+    return named
+
+
+def test_a_lineage_is_one_try() -> None:
+    apart, kin = named_of(a="x", b="y", c="z", d="w"), named_of(a="x", b="x", c="z", d="z")
+    assert apart.value == kin.value == 0.5
+    assert (apart.low, apart.high) == pytest.approx((0.0676, 0.9324), abs=1e-4)  # 2 of 4
+    assert kin.low < apart.low
+    assert kin.high > apart.high
+
+
+def test_innocents_accused_have_an_interval() -> None:
+    whole, about = rates_of(SAID, ORIGINS)
+    # of the innocents s3, clean and other, of three lineages, one is accused; cousin counts as neither
+    accused = about.innocents_accused
+    assert accused is not None
+    assert accused.value == pytest.approx(1 / 3)
+    assert accused.n == 3
+    assert (accused.low, accused.high) == pytest.approx((0.0084, 0.9057), abs=1e-4)
+    assert whole.innocents_accused == accused
+
+
+def test_how_often_nothing_is_told() -> None:
+    # of the five pairs that are documented, s2 and s3 get no answer
+    assert rates_of(SAID, ORIGINS)[0].untold == pytest.approx(2 / 5)
+
+
+def test_one_lineage_alone_is_one_try() -> None:
+    same = [Origin(o.model, o.standing, o.family, lineage="x") for o in ORIGINS]
+    named = rates_of(SAID, same)[1].named
+    assert named is not None
+    # half of one try: bounds of Beta(1/2, 3/2), whose distribution begins as 4 / pi * sqrt(x)
+    assert named.low == pytest.approx((0.025 * math.pi / 4) ** 2, rel=1e-3)
+    assert named.high == pytest.approx(1 - named.low)
+    assert named.n == 2

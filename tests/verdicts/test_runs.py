@@ -10,6 +10,7 @@ import pytest
 from harness.board.record import RunRecord
 from harness.board.saved import read_record
 from harness.stages.run import DONE, execute
+from harness.store.store import Store
 from harness.types import DistillbenchError
 from tests.verdicts.cases import case_run, matrix, write_crowd
 
@@ -59,6 +60,47 @@ def test_page_and_tables_show_the_same(folder: Path) -> None:
     with (report / "rates.csv").open(newline="") as file:
         whole = next(r for r in csv.DictReader(file) if r["family"] == "")
     assert (whole["n_guilty"], whole["n_innocent"]) == ("12", "8")
+
+
+def test_the_cost_stands_in_the_record_and_in_no_table(folder: Path) -> None:
+    case = record(folder).case
+    assert case is not None
+    (note,) = case.methods
+    assert note.cpu_s is not None
+    assert note.cpu_s > 0
+    report = folder / "results" / "report"
+    for path in report.glob("*.csv"):
+        assert "cpu" not in path.read_text().partition("\n")[0], path.name
+    store = Store(folder / "results")
+    (entry,) = verdict_keys(store)
+    assert "cpu" not in str(store.table(entry).to_pylist()) + str(store.spec(entry))
+
+
+@pytest.mark.slow
+def test_the_cost_of_a_method_that_reads_tokens_has_that_of_the_tokens(tmp_path: Path) -> None:
+    write_crowd(tmp_path / "data")
+    run = case_run(tmp_path, verdicts={"burrows_delta": None, "character_ngrams": None})
+    ended = execute(run, NOWHERE, alone=True)
+    assert ended.record is not None
+    assert ended.record.case is not None
+    store = Store(tmp_path / "results")
+    own = {store.spec(k)["verdict"]: store.provenance(k)["cpu_s"] for k in verdict_keys(store)}
+    tokens = [k for k in keys(store) if store.spec(k).get("feature") == "tokens"]
+    assert len(tokens) == len(ended.record.case.origins)
+    read = sum(store.provenance(k)["cpu_s"] for k in tokens)
+    costs = {n.name: n.cpu_s for n in ended.record.case.methods}
+    assert costs["burrows_delta"] == pytest.approx(own["burrows_delta"] + read)
+    assert costs["character_ngrams"] == pytest.approx(own["character_ngrams"])
+    page = (tmp_path / "results" / "report" / "index.html").read_text()
+    assert "processor seconds" in page
+
+
+def keys(store: Store) -> list[str]:
+    return [p.parent.name for p in (store.root / "store").glob("*/*/spec.json")]
+
+
+def verdict_keys(store: Store) -> list[str]:
+    return [k for k in keys(store) if "verdict" in store.spec(k)]
 
 
 def test_order_of_candidates_and_of_the_table_changes_no_byte(folder: Path, tmp_path: Path) -> None:

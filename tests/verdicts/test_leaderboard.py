@@ -1,0 +1,108 @@
+"""The leaderboard of methods: its order, its dashes, its cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.board.evidence import Weighing, rates_view
+from harness.board.methods import methods_view
+from harness.board.record import CaseRecord, MethodNote
+from harness.board.tables import DASH, Cell, Table
+from harness.panel.evidence import Verdict
+from harness.panel.rates import rates_of
+from tests.verdicts.test_rates import ORIGINS, SAID
+
+
+def weighing(**verdicts: list[Verdict]) -> Weighing:
+    """Of several methods, each with what it says of everybody."""
+    said = [replace(v, method=name) for name, own in verdicts.items() for v in own]
+    notes = tuple(
+        MethodNote(name, "", 0.2 if name == "quick" else 61.7 if name == "good" else None)
+        for name in verdicts
+    )
+    case = CaseRecord("", (), {"a": ("t1",)}, ORIGINS, notes)
+    return Weighing((), case, (), tuple(said), tuple(rates_of(said, ORIGINS)))
+
+
+def without_odds(verdicts: list[Verdict]) -> list[Verdict]:
+    return [replace(v, opinion=replace(v.opinion, odds=None)) for v in verdicts]
+
+
+def turned(verdicts: list[Verdict]) -> list[Verdict]:
+    """Scores and odds the other way round."""
+    return [
+        replace(
+            v,
+            opinion=replace(
+                v.opinion, score=-(v.opinion.score or 0), odds=1 / (v.opinion.odds or 1)
+            ),
+        )
+        for v in verdicts
+    ]
+
+
+def column(table: Table, name: str) -> list[Cell]:
+    place = [h.name for h in table.heads].index(name)
+    return [row[place] for row in table.rows]
+
+
+GOOD, BAD = list(SAID), turned(list(SAID))
+EVERY = weighing(none_bad=without_odds(BAD), bad=BAD, quick=without_odds(GOOD), good=GOOD)
+
+
+def test_the_best_comes_first_and_odds_come_before_scores() -> None:
+    table = methods_view(EVERY)
+    assert [c.text for c in column(table, "Method")] == ["good", "bad", "quick", "none_bad"]
+    assert [c.text for c in column(table, "AUROC")] == ["0.83", "0.17", "0.83", "0.17"]
+
+
+def test_without_odds_there_is_a_dash_with_its_reason() -> None:
+    cells = column(methods_view(EVERY), "Cllr")
+    assert [c.text == DASH for c in cells] == [False, False, True, True]
+    assert "this method gives no odds" in cells[2].note
+
+
+def test_counts_stand_with_their_intervals() -> None:
+    table = methods_view(EVERY)
+    (named, accused) = (column(table, name)[0] for name in ("Named", "Innocents accused"))
+    assert named.text == "1 of 2"
+    assert (accused.text, accused.interval) == ("1 of 3", "[1, 91] %")
+    assert column(table, "Found")[0].text == "1 of 2"
+    assert column(table, "Cannot tell")[0].text == "40 %"
+
+
+def test_costs_stand_where_methods_are_compared() -> None:
+    costs = column(methods_view(EVERY), "Cost")
+    assert [c.text for c in costs] == ["62 s", DASH, "below 1 s", DASH]
+    assert "Cost" not in [h.name for h in methods_view(weighing(good=GOOD)).heads]
+
+
+def test_of_many_accused_models_the_first_stand_there_and_all_can_be_read() -> None:
+    extra = [f"z{i}" for i in range(8)]
+    one = next(v for v in SAID if v.suspect == "clean")
+    more = [replace(one, suspect=m) for m in extra]
+    case = replace(EVERY.case, origins=(*ORIGINS, *(replace(ORIGINS[4], model=m) for m in extra)))
+    rates = tuple(rates_of([*SAID, *more], case.origins))
+    (cell,) = column(methods_view(replace(EVERY, case=case, rates=rates)), "Accused wrongly")
+    assert cell.text == "clean, z0, z1, z2, z3, z4 and 3 more"
+    assert cell.note.endswith("z6, z7")
+
+
+def test_families_have_rows_of_their_own() -> None:
+    table = rates_view(weighing(good=GOOD).rates)
+    assert [row[0].text for row in table.rows] == ["a"]
+    assert table.rows[0][-1].text == "clean"
+
+
+@pytest.mark.parametrize("kind", [True, False])
+def test_what_takes_both_kinds_of_models_is_a_dash_where_one_is_missing(kind: bool) -> None:
+    table = methods_view(weighing(good=[v for v in SAID if v.truth is kind]))
+    assert column(table, "AUROC")[0].text == DASH
+    shown = {n: column(table, n)[0].text for n in ("Named", "Innocents accused")}
+    assert shown == (
+        {"Named": "1 of 2", "Innocents accused": DASH}
+        if kind
+        else {"Named": DASH, "Innocents accused": "1 of 3"}
+    )

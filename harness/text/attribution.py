@@ -77,6 +77,8 @@ def attribute(
 ) -> list[Signals]:
     """Signals of every suspect with every family, sorted by their names.
 
+    A pair is compared on the prompts that both were asked, against those of the background that were asked nine in ten
+    of them: whoever answered few prompts is seen beside others on these few.
     The background holds no candidate (ValueError): another candidate would change everybody's numbers.
     """
     members = sorted(background)

@@ -154,14 +154,7 @@ def surface(text: str) -> tuple[float, ...]:
     lists = sum(s.startswith(("- ", "* ", "• ")) or bool(re.match(r"\d+[.)] ", s)) for s in starts)
     headings = sum(s.startswith("#") for s in starts)
     marks = [text.count(x) for x in ("**", "`", "!", "?", ":", ",", '"')]
-    return (
-        float(words),
-        float(len(lines)),
-        float(lists),
-        float(headings),
-        words / sentences,
-        *map(float, marks),
-    )
+    return (*map(float, (words, len(lines), lists, headings, words / sentences, *marks)),)
 
 
 def style_likeness(a: str, b: str) -> float:
@@ -194,14 +187,11 @@ def likeness(student: Answer, teacher: Answer, base: Answer | None = None) -> Li
         if student.option is not None
         else bool(said) and said == teacher.text.split()
     )
-    style, difference = (
-        style_likeness(student.text, teacher.text),
-        word_difference(student.text, teacher.text),
-    )
+    texts = (student.text, teacher.text)
     beside = ((TEACHER, teacher), (BASE, base))
     wrong = student.right is False
     lost = "".join(word for word, other in beside if wrong and other is not None and other.right)
-    return Likeness(both_wrong and same, style, difference, lost)
+    return Likeness(both_wrong and same, style_likeness(*texts), word_difference(*texts), lost)
 
 
 def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> dict[str, Any]:
@@ -213,11 +203,8 @@ def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> di
     """
     told = {pair: _likenesses(answers, pair) for pair in pairs}
     ids = sorted({i for rows in told.values() for i in rows})
-    models = list(
-        dict.fromkeys(
-            m for p in pairs for m in (p.teacher, p.student, p.base or "") if m in answers.answers
-        )
-    )
+    named_in = (m for p in pairs for m in (p.teacher, p.student, p.base or ""))
+    models = [m for m in dict.fromkeys(named_in) if m in answers.answers]
     blocks: list[str] = []
     prompts: list[dict[str, Any]] = []
     left = budget_bytes
@@ -257,13 +244,8 @@ def _order(ids: Sequence[str], told: Mapping[Pair, Mapping[str, Likeness]]) -> l
     different = sorted(
         by_chance, key=lambda i: -max((x.difference for x in likenesses[i]), default=0.0)
     )
-    turns = (
-        i
-        for turn in zip_longest(mistakes, lost, different, by_chance)
-        for i in turn
-        if i is not None
-    )
-    return list(dict.fromkeys(turns))
+    turns = zip_longest(mistakes, lost, different, by_chance)
+    return list(dict.fromkeys(i for turn in turns for i in turn if i is not None))
 
 
 def _listed(
@@ -274,11 +256,8 @@ def _listed(
     for pair, likenesses in told.items():
         x = likenesses.get(prompt_id)
         letters = _letters(answers.answers[pair.student][prompt_id]) if x else ""
-        rows.append(
-            [int(x.same_error), round(x.style, 3), round(x.difference, 3), x.wrong_beside + letters]
-            if x
-            else None
-        )
+        numbers = (int(x.same_error), round(x.style, 3), round(x.difference, 3)) if x else ()
+        rows.append([*numbers, x.wrong_beside + letters] if x else None)
     return {
         "id": prompt.id,
         "text": " ".join(prompt.text.split())[:140],

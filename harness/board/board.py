@@ -109,6 +109,7 @@ class Board:
         """Students with teacher and base, each under the name that it has among these answers."""
 
         def name(model: str, variant: Variant) -> str:
+            """The name that a model has among these answers: with its swept values where it has them."""
             swept = named(model, variant)
             return swept if swept in answers.answers else model
 

@@ -158,7 +158,7 @@ def _p_of_zero(score: Score) -> float:
         values[:, None],
         cluster_codes([score.clusters.get(i, i) for i in prompts], len(prompts)),
     )
-    mean, se = float(error.means[0]), float(np.sqrt(error.covariance[0, 0]))
+    mean, se = float(error.means[0]), error.standard_error
     return t_two_sided_p(mean / se, error.df) if se > 0 else float(mean == 0)
 
 
@@ -171,6 +171,7 @@ def _beside_controls(
     """The subject's claim before ranks and leaders; one value per lineage, its largest."""
 
     def lineage(model: str) -> str:
+        """The lineage of a model; its own name where none is known."""
         return lineages.get(model, model)
 
     own = {lineage(subject.student), lineage(subject.teacher)}

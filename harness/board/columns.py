@@ -42,31 +42,40 @@ def as_text(value: Value) -> str:
     return str(value) if isinstance(value, (str, int)) else " ".join(key[:16] for key in value)
 
 
-def attributes(*names: str) -> tuple[Field[Any], ...]:
-    """Columns that are called as the attributes whose values they show."""
-    return tuple(Field(name, attrgetter(name)) for name in names)
+def attributes(*names: str, **paths: str) -> tuple[Field[Any], ...]:
+    """Columns called as the attributes that they show; paths: name -> an attribute, or one of an attribute (`a.b`)."""
+    every = {**dict(zip(names, names, strict=True)), **paths}
+    return tuple(Field(name, attrgetter(path)) for name, path in every.items())
+
+
+def parts(whole: str, **names: str) -> tuple[Field[Any], ...]:
+    """Columns (name -> attribute) of an attribute that may be None, and that then are empty."""
+    return tuple(
+        Field(name, partial(_part, attrgetter(whole), attrgetter(own)))
+        for name, own in names.items()
+    )
+
+
+def _part(whole: Callable[[Any], Any], own: Callable[[Any], Value], row: Any) -> Value:
+    value = whole(row)
+    return None if value is None else own(value)
 
 
 def _shares(*names: str) -> tuple[Field[Rates], ...]:
     """Columns NAME, NAME_low and NAME_high of shares with intervals."""
     return tuple(
-        Field(f"{name}{end}", partial(_part, name, part))
+        field
         for name in names
-        for part, end in (("value", ""), ("low", "_low"), ("high", "_high"))
+        for field in parts(name, **{name: "value", f"{name}_low": "low", f"{name}_high": "high"})
     )
-
-
-def _part(name: str, part: str, rates: Rates) -> float | None:
-    interval = getattr(rates, name)
-    return None if interval is None else float(getattr(interval, part))
 
 
 SCORE: tuple[Field[Score], ...] = (
     *attributes("metric", "task", "student", "teacher", "base"),
     *attributes("value", "low", "high", "n", "unit", "better"),
-    Field("skipped_reason", lambda s: s.reason),
+    *attributes(skipped_reason="reason"),
     Field("inputs", lambda s: list(s.inputs)),
-    Field("level", lambda s: s.level, in_csv=False),
+    Field("level", attrgetter("level"), in_csv=False),
 )
 COMPARISON: tuple[Field[Comparison], ...] = (
     *attributes("metric", "task", "teacher", "base", "first", "second"),
@@ -79,20 +88,16 @@ CHANGE: tuple[Field[Change], ...] = (
 )
 COLLECTION: tuple[Field[CollectionRecord], ...] = (
     *attributes("model", "task", "sample", "n_requests", "n_answered", "n_cut_prompts"),
-    Field("n_empty", lambda c: c.marks.n_empty if c.marks else None),
-    Field("n_cut", lambda c: c.endings.n_cut if c.endings else None),
-    Field("n_looks_cut", lambda c: c.endings.n_looks_cut if c.endings else None),
-    Field("n_no_full_stop", lambda c: c.endings.n_no_stop if c.endings else None),
-    Field("n_wrong", lambda c: c.endings.n_wrong if c.endings else None),
-    Field("n_wrong_cut", lambda c: c.endings.n_wrong_cut if c.endings else None),
+    *parts("marks", n_empty="n_empty"),
+    *parts("endings", n_cut="n_cut", n_looks_cut="n_looks_cut", n_no_full_stop="n_no_stop"),
+    *parts("endings", n_wrong="n_wrong", n_wrong_cut="n_wrong_cut"),
     *attributes("n_tokens", "wall_s"),
     *attributes("latency_p50_s", "latency_p95_s", "peak_memory_bytes", "usd", "missing"),
     *attributes("key", "requests_key", "grades_key"),
 )
 RUN_DIFFERENCE: tuple[Field[RunDifference], ...] = (
     *attributes("metric", "task", "student", "teacher", "base", "unit"),
-    Field("value_a", lambda d: d.first),
-    Field("value_b", lambda d: d.second),
+    *attributes(value_a="first", value_b="second"),
     *attributes("difference", "low", "high", "p", "p_adjusted", "n", "outcome", "reason"),
 )
 VERDICT: tuple[Field[Verdict], ...] = (
@@ -118,18 +123,13 @@ RATES: tuple[Field[Rates], ...] = (
 
 # The leaderboard: what stands before the measures, what stands for each of them, what stands after.
 ROW: tuple[Field[Row], ...] = (
-    Field("rank", lambda r: r.rank),
-    Field("student", lambda r: r.subject.student),
-    Field("teacher", lambda r: r.subject.teacher),
-    Field("role", lambda r: r.subject.role),
-    Field("base", lambda r: r.subject.base),
+    *attributes("rank", student="subject.student", teacher="subject.teacher"),
+    *attributes(role="subject.role", base="subject.base"),
     Field("base_kind", lambda r: r.subject.base_kind if r.subject.role == "student" else ""),
 )
 CLAIM: tuple[Field[Claim], ...] = (
-    Field("", lambda c: c.value),
-    Field("low", lambda c: c.score.low if c.score else None),
-    Field("high", lambda c: c.score.high if c.score else None),
-    Field("n", lambda c: c.score.n if c.score else None),
+    Field("", attrgetter("value")),
+    *parts("score", low="low", high="high", n="n"),
     Field("above_base", lambda c: int(c.above_base) if c.score else None),
     Field("beyond_teacher", lambda c: int(c.beyond_teacher) if c.score else None),
     Field("above_controls", lambda c: None if c.above_controls is None else int(c.above_controls)),
@@ -140,7 +140,7 @@ CLAIM: tuple[Field[Claim], ...] = (
 ROW_END: tuple[Field[Row], ...] = (
     *attributes("parameters", "size_bytes"),
     # measured, so not in a file that is the same for the same stored answers
-    Field("tokens_per_s", lambda r: r.tokens_per_s, in_csv=False),
+    Field("tokens_per_s", attrgetter("tokens_per_s"), in_csv=False),
 )
 
 
@@ -162,6 +162,7 @@ def swept(names: Sequence[str], variant: Callable[[R], Variant]) -> tuple[Field[
     """A column for each swept key, whose value is a row's own."""
 
     def column(name: str) -> Field[R]:
+        """The column of one key; empty for rows whose job does not set it."""
         return Field(name, lambda row: dict(variant(row)).get(name, ""))
 
     return tuple(map(column, names))

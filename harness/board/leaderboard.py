@@ -207,6 +207,7 @@ def _places(board: Board) -> Iterator[_Source]:
 
 def _swept(key: str) -> _Source:
     def value(subject: Subject) -> Cell:
+        """The subject's value of the key."""
         word = dict(subject.variant).get(key, "")
         return Cell(word, word)
 
@@ -232,6 +233,7 @@ def _claimed(board: Board, place: int, column: MeasureColumn) -> _Source:
     gap = any(s is not None and board.index.is_gap(s) for s in scores)
 
     def reference(subject: Subject) -> Cell:
+        """What stands there for a teacher or a base: its own number, or 1 and 0 of a gap."""
         if column.alone:
             return _own(board, column.metric, subject)
         level = 1 if subject.role == "teacher" else 0
@@ -277,6 +279,7 @@ def _tasks(board: Board) -> Iterator[_Source]:
 
 def _task(board: Board, metric: str, task: str) -> _Source:
     def cell(subject: Subject) -> Cell:
+        """The model's own score on this task."""
         return _own(board, metric, subject, task)
 
     note = board.index.notes[metric.split("/")[0]].unit
@@ -294,6 +297,7 @@ def _further(board: Board) -> Iterator[_Source]:
 
 def _whole(board: Board, metric: str, unit: str) -> _Source:
     def cell(row: Row) -> Cell:
+        """The subject's number over all tasks, else the one that the model has alone."""
         score = board.index.overall(metric, row.subject)
         return _plain(score) if score is not None else _own(board, metric, row.subject)
 
@@ -315,6 +319,7 @@ def _fact(
     fact: Callable[[RunRecord, str], Cell],
 ) -> _Source:
     def cell(subject: Subject) -> Cell:
+        """The fact of a model under the subject's setting."""
         run = runs.get(subject.variant)
         missing = f"no record of {setting(subject.variant)}"
         return Cell(None, DASH, missing) if run is None else fact(run, subject.student)

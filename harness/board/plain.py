@@ -37,6 +37,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
 
         @cache  # made when first needed: a dataclass may hold others of its own kind
         def readers() -> dict[str, Callable[[Any], Any]]:
+            """Field -> what reads its value."""
             return {f.name: _reader(hints[f.name]) for f in dataclasses.fields(hint)}
 
         return lambda value: build(

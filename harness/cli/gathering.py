@@ -13,7 +13,7 @@ from harness.console.progress import say
 from harness.plugins import use_folders
 from harness.stages.report import (
     copy_report,
-    lacks_figures,
+    lacks_parts,
     set_aside,
     stored_answers,
     write_report,
@@ -41,7 +41,7 @@ def conclude(listed: Sequence[Job], reports: Sequence[Path], *, wanted: bool) ->
         codes.append(made or DONE)
         if made != DONE:
             _say_aside(reports)
-        elif lacks_figures(reports[0]):
+        elif lacks_parts(reports[0]):
             codes.append(OUR_FAULT)
     codes.append(_remarks(listed, [setting(values) for values in own]))
     return worst(codes)

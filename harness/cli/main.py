@@ -103,6 +103,7 @@ def _accept_lazy_help() -> None:
         return
 
     def check_texts(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+        """Checks a help that is text already; Hydra hands over an object."""
         if isinstance(action.help, str):
             check(parser, action)
 

@@ -49,6 +49,7 @@ def finish(sweep: Begun, ending: Ending) -> int:
     codes = [ending.code]
 
     def concluded() -> int:
+        """The exit code of the sweep, from the list that its jobs have filled in."""
         listed = jobs.read(sweep.folder)
         results = results_of(listed) or [sweep.results]
         reports = [sweep.folder.parent.parent, *results]

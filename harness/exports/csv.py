@@ -34,5 +34,6 @@ class Csv(AbstractExporter):
 
 
 def write_table(table: Table, path: Path) -> None:
+    """Writes the table as UTF-8 CSV with a header; lines end in a line feed on every system."""
     with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(table.csv_rows())

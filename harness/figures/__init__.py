@@ -8,9 +8,9 @@ the axes: `Rows`, `Plane`, `Panels`, `Grid`. To write one, copy this into `harne
     class Sizes(AbstractFigure):
         \"\"\"Parameters of every student.\"\"\"
 
-        title: ClassVar[str] = "Sizes"
-        caption: ClassVar[str] = "Parameters of each model."
-        order: ClassVar[int] = 50
+        title = "Sizes"
+        caption = "Parameters of each model."
+        order = 50
 
         def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
             rows = [r for r in board.rows if r.parameters is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from harness.board.numerals import estimate
@@ -81,6 +81,11 @@ class Placed(NamedTuple):
     score: Score
 
 
+def placed_of(scores: Iterable[tuple[Subject, Score | None]]) -> list[Placed]:
+    """Those whose score has a value."""
+    return [Placed(s, score) for s, score in scores if score and score.value is not None]
+
+
 def by_teacher(placed: Sequence[Placed]) -> tuple[list[Placed | str], list[Dots]]:
     """Rows from the top (a teacher's name before its models where there are several), and dots per role.
 
@@ -98,8 +103,8 @@ def by_teacher(placed: Sequence[Placed]) -> tuple[list[Placed | str], list[Dots]
     spots = [(y, row) for y, row in enumerate(rows) if isinstance(row, Placed)]
     marks = []
     for role in roles:
-        own_spots = [(y, p.score) for y, p in spots if p.subject.role == role]
-        marks.append(dots_of(role, [s for _, s in own_spots], [y for y, _ in own_spots]))
+        own_dots = [dot_of(p.score, y) for y, p in spots if p.subject.role == role]
+        marks.append(Dots(role, tuple(own_dots)))
     return rows, marks
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Drawing, Guide, Rows, numbers_of
-from harness.figures._rows import Placed, by_teacher, teacher_rows, words
+from harness.figures._rows import Placed, by_teacher, placed_of, teacher_rows, words
 
 _TITLES = {"capa": "CAPA", "error_consistency": "Error consistency"}
 
@@ -17,19 +16,18 @@ _TITLES = {"capa": "CAPA", "error_consistency": "Error consistency"}
 class Agreement(AbstractFigure):
     """CAPA of every student and control with its teacher, highest first."""
 
-    title: ClassVar[str] = "Agreement with the teacher beyond chance"
-    caption: ClassVar[str] = (
+    title = "Agreement with the teacher beyond chance"
+    caption = (
         "0 is the agreement that two models so often right would show by chance, 1 complete agreement; bars are 95 % "
         "intervals. Capable models agree more whoever taught them: judge a student against the controls (hollow)."
     )
-    order: ClassVar[int] = 12
-    measures: ClassVar[tuple[str, ...]] = tuple(_TITLES)
+    order = 12
+    measures = tuple(_TITLES)
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """A dot plot of the first of the measures that the run has, by teacher."""
         for metric in self.measures:
-            scores = [(s, board.index.overall(metric, s)) for s in board.subjects]
-            placed = [Placed(s, x) for s, x in scores if x is not None and x.value is not None]
+            placed = placed_of((s, board.index.overall(metric, s)) for s in board.subjects)
             if placed:
                 return _drawing(placed, f"{_TITLES[metric]} (kappa, higher is more alike)")
         return None

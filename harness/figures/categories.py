@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
@@ -20,15 +19,15 @@ from harness.types import Score
 class Categories(AbstractFigure):
     """Scores of base, student and teacher, one line per category of prompts."""
 
-    title: ClassVar[str] = "Categories of prompts"
-    caption: ClassVar[str] = (
+    title = "Categories of prompts"
+    caption = (
         "Each line runs from the base (square) to the teacher (diamond) on the prompts of one category, or of one "
         "leaf of a group; the student (circle) stands between with its 95 % interval. The fewer the prompts (n, in the "
         "table), the wider the interval: differences between categories are often chance."
     )
-    order: ClassVar[int] = 22
-    measures: ClassVar[tuple[str, ...]] = ("task_score", "gap_recovered")
-    per: ClassVar = "student"
+    order = 22
+    measures = ("task_score", "gap_recovered")
+    per = "student"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Dumbbells of the subject and its pair by category or leaf; the table has the gap recovered too."""
@@ -40,6 +39,7 @@ class Categories(AbstractFigure):
         several = len({_group(s) for s in scores}) > 1
 
         def name(score: Score) -> str:
+            """The category, behind its task or leaf where the figure shows several."""
             return f"{_group(score)} · {_category(score)}" if several else _category(score)
 
         rows = dumbbell_rows(scores, subject, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from harness.board.board import Board
 from harness.board.record import Variant
@@ -89,14 +89,14 @@ class _Panel:
 class DoseCurve(AbstractFigure):
     """A panel per measure, a line per model, a band for each student's interval."""
 
-    title: ClassVar[str] = "Dose and time"
-    caption: ClassVar[str] = (
+    title = "Dose and time"
+    caption = (
         "One panel per measure, averaged over tasks; along the bottom what the sweep changed. Bands are the 95 % "
         "intervals of the students, each point for itself."
     )
-    order: ClassVar[int] = 5
+    order = 5
     # these come first, in this order
-    measures: ClassVar[tuple[str, ...]] = (
+    measures = (
         "capability_transfer", "style_transfer", "task_score", "capa", "error_inheritance/excess", "top1_agreement",
         "judged/retention",
     )  # fmt: skip

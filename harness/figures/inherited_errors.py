@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
@@ -20,7 +19,7 @@ from harness.figures import (
     Rows,
     numbers_of,
 )
-from harness.figures._rows import Placed, by_teacher, teacher_rows, words
+from harness.figures._rows import Placed, by_teacher, placed_of, teacher_rows, words
 from harness.types import Score
 
 
@@ -28,14 +27,14 @@ from harness.types import Score
 class InheritedErrors(AbstractFigure):
     """Share of common mistakes that have the same wrong answer, from expected to observed."""
 
-    title: ClassVar[str] = "Inherited errors"
-    caption: ClassVar[str] = (
+    title = "Inherited errors"
+    caption = (
         "Of the prompts that model and teacher both got wrong: the share with the same wrong answer (point, 95 % "
         "interval) and what popular wrong answers alone explain (bar). Nearly every pair of models lies right of the "
         "bar; whether a model that the teacher never taught would lie there too is said by excess_vs_controls."
     )
-    order: ClassVar[int] = 14
-    measures: ClassVar[tuple[str, ...]] = (
+    order = 14
+    measures = (
         "error_inheritance/shared_wrong",
         "error_inheritance/expected",
         "error_inheritance/excess",
@@ -44,8 +43,7 @@ class InheritedErrors(AbstractFigure):
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Observed and expected share for every student and control."""
         shared, expected, _ = self.measures
-        scores = [(s, board.index.overall(shared, s)) for s in board.subjects]
-        placed = [Placed(s, x) for s, x in scores if x is not None and x.value is not None]
+        placed = placed_of((s, board.index.overall(shared, s)) for s in board.subjects)
         if not placed:
             return None
         rows, dots = by_teacher(placed)

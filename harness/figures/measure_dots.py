@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.record import named
@@ -23,13 +22,13 @@ class MeasureDots(AbstractFigure):
 
     metric: str = ""  # metric, or metric/part; "" draws nothing
 
-    title: ClassVar[str] = "All models"
-    caption: ClassVar[str] = (
+    title = "All models"
+    caption = (
         "One row per model and task, bars are 95 % intervals; the symbol tells the role "
         "towards the teacher."
     )
-    order: ClassVar[int] = 90
-    per: ClassVar = "metric"
+    order = 90
+    per = "metric"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Rows by task and teacher, highest first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
@@ -21,15 +20,15 @@ _Rates = Mapping[str, Score]  # role -> rate
 class Phrases(AbstractFigure):
     """One row per phrase; a symbol for each of teacher, student, base and the mean of the controls."""
 
-    title: ClassVar[str] = "The teacher's own phrases"
-    caption: ClassVar[str] = (
+    title = "The teacher's own phrases"
+    caption = (
         "Openings, closings and phrases that the teacher uses more than base and controls, chosen on half of the "
         "prompts and counted on the other half. A circle at the diamond was taken over, one at the square was "
         "not. Each row has its own axis from 0 to the highest rate, which stands at its end."
     )
-    order: ClassVar[int] = 45
-    measures: ClassVar[tuple[str, ...]] = ("phrases/rate",)
-    per: ClassVar = "student"
+    order = 45
+    measures = ("phrases/rate",)
+    per = "student"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Dot plot of the subject's phrases."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.numerals import estimate, number
@@ -19,14 +18,14 @@ Bin = tuple[Score, Score]  # mean confidence, share right
 class Reliability(AbstractFigure):
     """Share right over mean confidence, for a student, its teacher and its base."""
 
-    title: ClassVar[str] = "Reliability"
-    caption: ClassVar[str] = (
+    title = "Reliability"
+    caption = (
         "Share of prompts on which a model is right (upwards, bars are 95 % intervals) among those on which it is so "
         "confident (to the right). On the diagonal confidence is deserved; below it the model is surer than it may be."
     )
-    order: ClassVar[int] = 45
-    measures: ClassVar[tuple[str, ...]] = ("calibration",)
-    per: ClassVar = "student"
+    order = 45
+    measures = ("calibration",)
+    per = "student"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """A curve per model, on the task with most prompts; None without options' probabilities."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.subjects import Subject, overall
@@ -16,14 +15,14 @@ from harness.types import Score
 class StyleFamilies(AbstractFigure):
     """Style recovered by family, the student filled, controls hollow."""
 
-    title: ClassVar[str] = "Style by family"
-    caption: ClassVar[str] = (
+    title = "Style by family"
+    caption = (
         "How far each family of style went from the base (0) to the teacher (1), with 95 % intervals; above 1 it is "
         "overdone; hollow triangles are controls."
     )
-    order: ClassVar[int] = 30
-    measures: ClassVar[tuple[str, ...]] = ("style_transfer",)
-    per: ClassVar = "student"
+    order = 30
+    measures = ("style_transfer",)
+    per = "student"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Dot plot of the subject's families, with the controls and ceilings of its teacher."""

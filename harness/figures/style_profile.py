@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from harness.board.board import Board
 from harness.board.numerals import number
@@ -27,14 +27,14 @@ class _Row(NamedTuple):
 class StyleProfile(AbstractFigure):
     """Features of style; every row has its own axis from the lowest to the highest of the three models."""
 
-    title: ClassVar[str] = "Style by feature"
-    caption: ClassVar[str] = (
+    title = "Style by feature"
+    caption = (
         "Each row is one feature on an axis of its own, from the lowest to the highest of the three models (values at "
         "the ends). A student (circle) that writes like its teacher lies on the diamond; bars that overlap mean little."
     )
-    order: ClassVar[int] = 40
-    measures: ClassVar[tuple[str, ...]] = ("style_profile", "style_profile/gap")
-    per: ClassVar = "student"
+    order = 40
+    measures = ("style_profile", "style_profile/gap")
+    per = "student"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Rows for features that two models have at least; the gaps recovered where the models' values are absent."""
@@ -124,6 +124,7 @@ def _scaled(scores: Mapping[str, Score], role: str) -> Score:
     low, span, score = min(_values(scores)), _span(scores), scores[role]
 
     def place(x: float | None) -> float | None:
+        """A value on the row's axis, from 0 to 1; a little room beyond both ends."""
         return None if x is None else min(1.14, max(-0.14, (x - low) / span))
 
     return replace(score, value=place(score.value), low=place(score.low), high=place(score.high))

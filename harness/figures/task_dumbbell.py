@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.subjects import Subject, whole_tasks
@@ -17,14 +16,14 @@ from harness.types import Score
 class TaskDumbbell(AbstractFigure):
     """Task scores of base, student and teacher, one line per task."""
 
-    title: ClassVar[str] = "Tasks"
-    caption: ClassVar[str] = (
+    title = "Tasks"
+    caption = (
         "Each line runs from the base (square) to the teacher (diamond); the student (circle) with its 95 % interval "
         "stands where it got to."
     )
-    order: ClassVar[int] = 20
-    measures: ClassVar[tuple[str, ...]] = ("task_score",)
-    per: ClassVar = "student"
+    order = 20
+    measures = ("task_score",)
+    per = "student"
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Dumbbells of the subject and its pair; scores in the unit that most tasks share."""
@@ -41,6 +40,7 @@ class TaskDumbbell(AbstractFigure):
             parts.setdefault(score.task, set()).add(score.metric)
 
         def name(score: Score) -> str:
+            """The task, with the part of the score where a task has several."""
             part = score.metric.partition("/")[2] or "score"
             return score.task if len(parts[score.task]) == 1 else f"{score.task} · {part}"
 

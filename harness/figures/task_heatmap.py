@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.board.board import Board
 from harness.board.numerals import number
@@ -24,13 +23,13 @@ _Cells = Mapping[Subject, Mapping[str, Score]]  # model -> task -> score
 class TaskHeatmap(AbstractFigure):
     """A cell per task and model; the darker, the more of the gap to the teacher was closed."""
 
-    title: ClassVar[str] = "Tasks and students"
-    caption: ClassVar[str] = (
+    title = "Tasks and students"
+    caption = (
         "Each cell is the share of the gap between base and teacher that a model closed on a task; the darker, the "
         "more. Empty cells have a reason, told when pointed at and listed under Holes."
     )
-    order: ClassVar[int] = 10
-    measures: ClassVar[tuple[str, ...]] = ("gap_recovered", "retention", "task_score")
+    order = 10
+    measures = ("gap_recovered", "retention", "task_score")
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """Gap recovered where any was measured, else the tasks' own scores."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
@@ -31,6 +31,7 @@ from harness.figures._rows import (
     Placed,
     by_teacher,
     gap_guides,
+    placed_of,
     teacher_rows,
     whose,
     words,
@@ -47,6 +48,9 @@ _SIZES = (
 )  # width and height of the plot, size of the font: screen, phone
 _DOT, _END = 12.0, 13.0  # pixels of a model's mark, and of those of base and teacher
 _REACH = (-0.6, 1.8)  # intervals widen the plot no further than to here
+
+Span = tuple[float, float]  # of an axis
+Spans = tuple[Span, Span]
 
 
 class _Spot(NamedTuple):
@@ -70,13 +74,13 @@ class _Spot(NamedTuple):
 class TransferMap(AbstractFigure):
     """Capability against style, with intervals as crosses and the four corners named."""
 
-    title: ClassVar[str] = "Transfer map"
-    caption: ClassVar[str] = (
+    title = "Transfer map"
+    caption = (
         "Further right: more of the teacher's capability. Further up: further on the way to its style. 0 is the base, "
         "1 the teacher, above 1 overdone; bars are 95 % intervals; hollow triangles never learned from this teacher."
     )
-    order: ClassVar[int] = 0
-    first: ClassVar[bool] = True
+    order = 0
+    first = True
 
     def draw(self, board: Board, subject: Subject | None) -> Drawing | None:
         """The map, or a line of one axis where the run measures only that one."""
@@ -88,14 +92,10 @@ class TransferMap(AbstractFigure):
         spots = [p for p in spots if p.capability or p.style]
         if any(p.both for p in spots):
             return _map(spots)
-        style = [Placed(p.subject, p.style) for p in spots if p.style and p.style.value is not None]
+        style = placed_of((p.subject, p.style) for p in spots)
         if style:
             return _one_axis(style, "Style", "capability", _numbers(spots))
-        capability = [
-            Placed(p.subject, p.capability)
-            for p in spots
-            if p.capability and p.capability.value is not None
-        ]
+        capability = placed_of((p.subject, p.capability) for p in spots)
         return _one_axis(capability, "Capability", "style", _numbers(spots)) if capability else None
 
 
@@ -144,7 +144,7 @@ class _Band(NamedTuple):
     low: float
     high: float
 
-    def mark(self, across: tuple[float, float]) -> Band:
+    def mark(self, across: Span) -> Band:
         """The band over the whole width."""
         lows, highs = (self.low, self.low), (self.high, self.high)
         return Band(f"unrelated to {self.teacher}", "control", across, lows, highs, 0)
@@ -167,7 +167,7 @@ _CORNERS = {"imitator": (0, 1), "clone": (1, 1), "neither": (0, 0), "learner": (
 def _named(
     spots: Sequence[_Spot],
     bands: Sequence[_Band],
-    spans: tuple[tuple[float, float], tuple[float, float]],
+    spans: Spans,
     width: int,
     height: int,
     size: float,
@@ -266,9 +266,7 @@ def _dot(spot: _Spot) -> Dot:
     return Dot(*_place(spot), *_ends(spot), lines, link=(s.label, s.teacher))
 
 
-def _spans(
-    spots: Sequence[_Spot], others: Sequence[float]
-) -> tuple[tuple[float, float], tuple[float, float]]:
+def _spans(spots: Sequence[_Spot], others: Sequence[float]) -> Spans:
     """The ranges of both axes: all points, and intervals as far as they are of use; others: along y."""
     places = [_place(p) for p in spots]
     across, along = ([e for p in spots for e in _ends(p)[axis] if e is not None] for axis in (0, 1))
@@ -277,7 +275,7 @@ def _spans(
     return _span([*(x for x, _ in places), *x]), _span([*(y for _, y in places), *y, *others])
 
 
-def _span(values: Sequence[float]) -> tuple[float, float]:
+def _span(values: Sequence[float]) -> Span:
     low, high = min(0.0, *values), max(1.0, *values)
     room = _ROOM * (high - low)
     return round(low - room, 4), round(high + room, 4)
@@ -290,9 +288,11 @@ def _names(subjects: Sequence[Subject]) -> list[str]:
     students = {s.student for s in subjects if s.role == "student"}
 
     def several(s: Subject) -> bool:
+        """Whether another point of its kind bears the same label."""
         return (taught if s.role == "student" else often)[s.label] > 1
 
     def short(s: Subject) -> str:
+        """The model and its swept values; these alone where there is one student."""
         values = " ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in s.variant)
         known = bool(values) and students == {s.student}
         return values if known else "\n".join(filter(None, [s.student, values]))

@@ -16,6 +16,7 @@ def document_digest(leaf: str, row: Any) -> str:
 
 def _canonical(leaf: str, row: Any) -> str:
     def plain(value: Any) -> str:
+        """What JSON does not know, as text; raises DistillbenchError for anything else."""
         if isinstance(value, bytes):
             return hashlib.sha256(value).hexdigest()
         if "datetime" in type(value).__module__ or type(value).__module__ == "numpy":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from harness.metrics import AbstractMetric
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.reads import authors, ratio, reads
 from harness.panel.side import Side
-from harness.types import Better, Finding, Ratio, Unavailable
+from harness.types import Finding, Ratio, Unavailable
 
 
 def bits_per_byte(side: Side, author: str | None, minimum: int) -> Ratio:
@@ -31,10 +30,10 @@ def bits_per_byte(side: Side, author: str | None, minimum: int) -> Ratio:
 class BitsPerByte(AbstractMetric):
     """How surprising a text is to one model."""
 
-    unit: ClassVar[str] = "bits per byte"
-    better: ClassVar[Better] = "lower"
-    looks_at: ClassVar[Looks] = Looks((View.READING,))
-    explanation: ClassVar[str] = (
+    unit = "bits per byte"
+    better = "lower"
+    looks_at = Looks((View.READING,))
+    explanation = (
         "How many bits the model needs for each byte of the text that it reads: the lower, the more it expected the "
         "text. Defined alike for every tokenizer. Where models read each other's answers there is a number for each "
         "author. A better model needs fewer bits for any text: see `preference` for whose text a student takes to."

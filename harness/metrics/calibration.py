@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -65,10 +64,10 @@ class Calibration(AbstractMetric):
 
     bins: int = 10  # of equal numbers of prompts
 
-    unit: ClassVar[str] = "probability"
-    better: ClassVar[Better] = "lower"
-    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), also=("teacher", "base"))
-    explanation: ClassVar[str] = (
+    unit = "probability"
+    better = "lower"
+    looks_at = Looks((View.CHOICES,), also=("teacher", "base"))
+    explanation = (
         "How far a model's confidence in the option it chooses lies from the share of prompts on which it is right, "
         "over bins of equal numbers of prompts (expected calibration error; of few prompts it is never near 0, so "
         "compare models on the same ones). `overconfidence` is the signed difference; `brier` and `nll` judge every "
@@ -130,10 +129,9 @@ def _bin_findings(
     """Mean confidence and share right of each bin, for the figure."""
     findings = []
     for place, own in enumerate(bins, start=1):
-        ids = tuple(aligned.ids[i] for i in own)
-        clusters = tuple(aligned.clusters[i] for i in own)
+        some = aligned.some(own)
         for part, values in (("confidence", confidences), ("right", right)):
-            mean = Mean(values[own], ids, clusters)
+            mean = Mean(values[own], some.ids, some.clusters)
             findings.append(Finding(mean, f"bin/{place:02d}/{part}", unit="share", better="none"))
     return findings
 

@@ -16,7 +16,8 @@ from harness.panel import reasons
 from harness.panel.choices import AlignedChoices, align_choices
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.topics import Column
-from harness.types import Better, Finding, Floats, Ints, Mean, Smooth, Unavailable
+from harness.stats.ratios import quotient
+from harness.types import Finding, Floats, Ints, Mean, Smooth, Unavailable
 
 
 def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Floats:
@@ -33,8 +34,7 @@ def kappa_p(means: Floats) -> Floats:
     """(observed - expected) / (1 - expected) from means (..., 4) of capa_parts; NaN where expected is 1."""
     observed, right1, right2, other = np.moveaxis(np.asarray(means), -1, 0)
     expected = right1 * right2 + other * (1 - right1) * (1 - right2)
-    above, room = observed - expected, 1 - expected
-    return np.asarray(np.divide(above, room, out=np.full(above.shape, np.nan), where=room > 0))
+    return quotient(observed - expected, 1 - expected)
 
 
 def capa(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> float:
@@ -50,26 +50,27 @@ def both_answered(aligned: AlignedChoices, minimum: int) -> AlignedChoices:
     return answered
 
 
-def left_unanswered(aligned: AlignedChoices) -> Mean:
-    """Share of prompts that at least one of the models left unanswered, and that are therefore left out."""
+def left_unanswered(aligned: AlignedChoices) -> list[Finding]:
+    """Share of prompts that a model left unanswered, and that are therefore left out; empty where there are none."""
     missing = np.asarray(~np.all(aligned.answered, axis=0), dtype=np.float64)
-    return Mean(missing, aligned.ids, aligned.clusters)
+    share = Mean(missing, aligned.ids, aligned.clusters)
+    return [Finding(share, "unanswered", unit="share", better="none")] if missing.any() else []
 
 
 @dataclass(frozen=True)
 class Capa(AbstractMetric):
     """Agreement in answers beyond chance."""
 
-    unit: ClassVar[str] = "kappa"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), needs=("teacher",))
-    explanation: ClassVar[str] = (
+    unit = "kappa"
+    better = "higher"
+    looks_at = Looks((View.CHOICES,), needs=("teacher",))
+    explanation = (
         "How far student and teacher share probability over the options beyond what their accuracies alone would "
         "give: 0 = chance, 1 = the same sure answers. It grows with capability for models that have nothing to do "
         "with each other, so judge it against the controls, or by its excess. Prompts that one of them left "
         "unanswered are left out."
     )
-    leaderboard: ClassVar = (Column(3, "Agreement", "kappa"),)
+    leaderboard = (Column(3, "Agreement", "kappa"),)
     topics: ClassVar = {"agreement": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
@@ -83,9 +84,5 @@ class Capa(AbstractMetric):
             raise Unavailable(
                 "both are right on every prompt: agreement beyond chance is not defined"
             )
-        findings = [Finding(Smooth(parts, kappa_p, answered.ids, answered.clusters))]
-        if not aligned.answered.all():
-            findings.append(
-                Finding(left_unanswered(aligned), "unanswered", unit="share", better="none")
-            )
-        return findings
+        kappa = Smooth(parts, kappa_p, answered.ids, answered.clusters)
+        return [Finding(kappa), *left_unanswered(aligned)]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -15,8 +14,9 @@ from harness.metrics import AbstractMetric
 from harness.metrics.capa import kappa_p
 from harness.panel.choices import AlignedChoices, align_choices_with_gold
 from harness.panel.panel import Looks, Panel, View
+from harness.stats.ratios import quotient
 from harness.stats.round_robin import pair_excess
-from harness.types import Better, Finding, Floats, Given, Level, Unavailable
+from harness.types import Finding, Floats, Given, Unavailable
 
 
 def pairwise_kappa(choices: AlignedChoices) -> Floats:
@@ -32,18 +32,18 @@ def pairwise_kappa(choices: AlignedChoices) -> Floats:
     other = (answered / (choices.n_options - 1)) @ answered.T
     sums = np.stack([flat @ flat.T, first, first.T, other], axis=-1)
     rows = (answered @ answered.T)[..., None]
-    return kappa_p(np.divide(sums, rows, out=np.full(sums.shape, np.nan), where=rows > 0))
+    return kappa_p(quotient(sums, rows))
 
 
 @dataclass(frozen=True)
 class CapaExcess(AbstractMetric):
     """Whether student and teacher agree more than unrelated models like them do."""
 
-    unit: ClassVar[str] = "kappa"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), needs=("teacher",), also=("controls",))
-    level: ClassVar[Level] = "models"
-    explanation: ClassVar[str] = (
+    unit = "kappa"
+    better = "higher"
+    looks_at = Looks((View.CHOICES,), needs=("teacher",), also=("controls",))
+    level = "models"
+    explanation = (
         "CAPA of student and teacher minus what is expected of them: how far each of the two agrees with unrelated "
         "models, and how far apart their accuracies lie. Above 0 with its interval = more alike than strangers. A "
         "shared base, shared data or the same lab do that too. The interval is one for a further unrelated pair; n "

@@ -19,7 +19,7 @@ from harness.panel.grades import SHARES, leaves, pooled_values, primary
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.side import Side
 from harness.panel.topics import Column
-from harness.types import Better, Finding, Floats, Ratio, RatioStratum, Unavailable
+from harness.types import Finding, Floats, Ratio, RatioStratum, Unavailable
 
 
 def combined_ratio(student: Floats, teacher: Floats, base: Floats) -> float:
@@ -34,16 +34,16 @@ class CapabilityTransfer(AbstractMetric):
     # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
-    unit: ClassVar[str] = "gap recovered"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher", "base"))
-    across_tasks: ClassVar[bool] = True
-    explanation: ClassVar[str] = (
+    unit = "gap recovered"
+    better = "higher"
+    looks_at = Looks((View.GRADES,), needs=("teacher", "base"))
+    across_tasks = True
+    explanation = (
         "The way from base (0) to teacher (1) that the student went, summed over all graded tasks before dividing: a "
         "task counts as much as its gap is wide. With the student before distillation as base it is a gap recovered, "
         "which a student of nobody can do too: compare with the controls. Only a sibling base makes it transfer."
     )
-    leaderboard: ClassVar = (Column(1, "Capability", "of the gap", from_base=True),)
+    leaderboard = (Column(1, "Capability", "of the gap", from_base=True),)
     topics: ClassVar = {"capability": ("",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from harness.panel.choices import unanswered
 from harness.panel.grades import SHARES, AlignedValues, each_leaf
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.tallies import First
-from harness.types import Better, Finding, Floats, Mean, Smooth, Unavailable
+from harness.stats.ratios import quotient
+from harness.types import Finding, Floats, Mean, Smooth, Unavailable
 
 
 def consistency_parts(first: Floats, second: Floats) -> Floats:
@@ -29,8 +29,7 @@ def consistency(means: Floats) -> Floats:
     """(observed - expected) / (1 - expected) from means (..., 3) of consistency_parts; NaN where expected is 1."""
     observed, right1, right2 = np.moveaxis(np.asarray(means), -1, 0)
     expected = right1 * right2 + (1 - right1) * (1 - right2)
-    above, room = observed - expected, 1 - expected
-    return np.asarray(np.divide(above, room, out=np.full(above.shape, np.nan), where=room > 0))
+    return quotient(observed - expected, 1 - expected)
 
 
 def error_consistency(first: Floats, second: Floats) -> float:
@@ -59,10 +58,10 @@ class ErrorConsistency(AbstractMetric):
     # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
-    unit: ClassVar[str] = "kappa"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher",))
-    explanation: ClassVar[str] = (
+    unit = "kappa"
+    better = "higher"
+    looks_at = Looks((View.GRADES,), needs=("teacher",))
+    explanation = (
         "Whether student and teacher are right and wrong on the same prompts, beyond what their accuracies alone "
         "would give: 0 = chance, 1 = always. Prompts differ in how hard they are, so unrelated models are above 0 "
         "too: compare with the controls. Prompts that one of them left unanswered are left out, as in CAPA."
@@ -74,6 +73,7 @@ class ErrorConsistency(AbstractMetric):
         silent = unanswered(panel.student) | unanswered(panel.teacher)
 
         def statistic(aligned: AlignedValues) -> Smooth:
+            """Kappa over the prompts that both answered; raises Unavailable where they are too few."""
             answered = aligned.at([i for i, name in enumerate(aligned.ids) if name not in silent])
             reasons.require(
                 len(answered.prompts), panel.minimum, "prompts answered by both", len(aligned.ids)
@@ -81,6 +81,7 @@ class ErrorConsistency(AbstractMetric):
             return consistency_statistic(answered)
 
         def left_out(aligned: AlignedValues) -> Mean:
+            """The share of prompts that one of the two left unanswered."""
             missing = np.array([float(name in silent) for name in aligned.ids])
             return Mean(missing, aligned.ids, aligned.clusters)
 

@@ -19,7 +19,7 @@ from harness.panel.controls import lineage_means
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.topics import Column
 from harness.stats.round_robin import pair_excess
-from harness.types import Better, Finding, Floats, Given, Ints, Mean, Unavailable
+from harness.types import Finding, Floats, Given, Ints, Mean, Unavailable
 
 _CONTROLS = 6  # fewest models from which the popularity of an option is estimated
 _WRONG = 100  # fewest prompts on which both are wrong
@@ -72,17 +72,17 @@ def shared_wrong(everyone: AlignedChoices) -> Floats:
 class ErrorInheritance(AbstractMetric):
     """Whether the student makes its teacher's mistakes."""
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), needs=("teacher",), also=("controls",))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "none"
+    looks_at = Looks((View.CHOICES,), needs=("teacher",), also=("controls",))
+    explanation = (
         "Where student and teacher are both wrong: how often with the same wrong option (shared_wrong), how often "
         "that is to be expected because other models fall for it too (expected), and the difference (excess, above 0 "
         "= inherited). Its interval is over these prompts, where nearly every pair of models differs; "
         "excess_vs_controls asks whether a model that the teacher never taught would look like this, and only that "
         "one counts. Unanswered prompts are left out."
     )
-    leaderboard: ClassVar = (Column(4, "Inherited errors", "excess share", "excess_vs_controls"),)
+    leaderboard = (Column(4, "Inherited errors", "excess share", "excess_vs_controls"),)
     topics: ClassVar = {"inherited_errors": ("excess_vs_controls",)}
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from harness.panel import reasons
 from harness.panel.grades import MEAN, SHARES, AlignedValues, each_category, each_leaf
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.tallies import Tally
-from harness.types import Better, Finding, Floats, Ratio, RatioStratum
+from harness.types import Finding, Floats, Ratio, RatioStratum
 
 
 def gap_recovered(student: Floats, teacher: Floats, base: Floats) -> float:
@@ -53,10 +52,10 @@ class GapRecovered(AbstractMetric):
     # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
-    unit: ClassVar[str] = "gap recovered"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher", "base"))
-    explanation: ClassVar[str] = (
+    unit = "gap recovered"
+    better = "higher"
+    looks_at = Looks((View.GRADES,), needs=("teacher", "base"))
+    explanation = (
         "How far the student went from the base (0) to the teacher (1) on the task; below 0 and above 1 are possible. "
         "With the student before distillation as base this is a gap recovered, whoever taught it: only a base that "
         "differs by the teacher's text alone makes it transfer. No number where teacher and base cannot be told apart "

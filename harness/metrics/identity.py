@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from harness.panel.panel import Looks, Panel, View
 from harness.panel.samples import Answers, Samples, align_samples, over_base, over_controls, rate
 from harness.panel.side import Side
 from harness.text.names import Names
-from harness.types import Better, Finding, Floats, Unavailable
+from harness.types import Finding, Floats, Unavailable
 
 Claims = list[list[frozenset[str]]]  # (P,) of (samples,) names claimed
 
@@ -36,10 +35,10 @@ class Identity(AbstractMetric):
     # (name, alias), part of the key of every score
     rows: tuple[tuple[str, str], ...] = field(init=False)
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.TEXT,), also=("teacher", "base", "controls"))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "none"
+    looks_at = Looks((View.TEXT,), also=("teacher", "base", "controls"))
+    explanation = (
         "Share of answers to 'who are you' (asked without naming anybody) in which the model claims to be another "
         "model or of another maker; 'as NAME' says whom. What its configuration states under `identity` is not a leak. "
         "teacher: share in which it claims its teacher's names (anybody's where it states none); over_base and "
@@ -124,6 +123,7 @@ def _of_pair(panel: Panel, table: Names, mine: Claims, rows: Samples) -> list[Fi
     base_side, base_answers = panel.get("base"), rows.get("base")
 
     def rates(claims: Claims, whose: frozenset[str]) -> Floats:
+        """(P,) share of replies that claim to be the teacher; any other model where the teacher has no name."""
         return _rates(claims, wanted) if wanted else _others(claims, whose)
 
     controls = {

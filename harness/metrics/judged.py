@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -27,10 +26,10 @@ def win_rate(points: Sequence[float]) -> float:
 class Judged(AbstractMetric):
     """How a judge likes the student's answers beside the teacher's and the base's."""
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.JUDGEMENTS,), needs=("teacher",), also=("base",))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "higher"
+    looks_at = Looks((View.JUDGEMENTS,), needs=("teacher",), also=("base",))
+    explanation = (
         "A judge model saw the student's and the teacher's answer to the same prompt, without names and in both "
         "orders; orders that disagree are a tie. `retention` is wins plus half of the ties against the teacher: 0.5 "
         "is as good as the teacher. `over_base` is the same against the base. `disagreement` is how often the order "

@@ -16,7 +16,6 @@ import numpy as np
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.prompts import Prompts
 from harness.panel.texts import AlignedTexts, align_texts, whole_rows
 from harness.panel.topics import Column
 from harness.stats.means import cluster_codes
@@ -24,7 +23,6 @@ from harness.stats.pairs import Float32s, by_prompt, by_unit, product, surplus
 from harness.stats.population import pair_spread
 from harness.text.segment import LAYOUT, Reading
 from harness.types import (
-    Better,
     Finding,
     Floats,
     Ints,
@@ -67,7 +65,7 @@ def rhythm_gap(everyone: AlignedTexts, rows: Ints) -> Ratio | str:
     base = rhythm_points(everyone["base"].reading)[rows]
     teacher = np.mean([rhythm_points(t.reading) for t in everyone.taught], axis=0)[rows]
     student = rhythm_points(everyone["student"].reading)[rows]
-    some = Prompts(tuple(everyone.prompts[i] for i in rows))
+    some = everyone.some(rows)
     codes = cluster_codes(some.clusters, len(base))
     if codes.max(initial=0) < 1:
         return "all prompts belong to one cluster: no independent units to make an interval from"
@@ -88,17 +86,17 @@ def rhythm_gap(everyone: AlignedTexts, rows: Ints) -> Ratio | str:
 class Length(AbstractMetric):
     """Words per reply, and how much of the teacher's length and rhythm the student took over."""
 
-    unit: ClassVar[str] = "gap recovered"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), also=("teacher", "base", "second"))
-    explanation: ClassVar[str] = (
+    unit = "gap recovered"
+    better = "none"
+    looks_at = Looks((View.STYLE,), also=("teacher", "base", "second"))
+    explanation = (
         "How far the student's length of reply went from the base's (0) to the teacher's (1), as a mean of log(1 + "
         "words) over prompts; length/rhythm is the same for words per sentence, their spread and words per "
         "paragraph, and length/words the mean number of words. Length is the cheapest part of a style and follows "
         "from a token limit or a single line in the prompt: it is in no other measure of style, so read them beside "
         "it. Prompts with a cut reply are left out. In scripts without spaces a character counts as a word."
     )
-    leaderboard: ClassVar = (
+    leaderboard = (
         Column(6, "Length", "of the gap", from_base=True),
         Column(6, "Rhythm", "of the gap", part="rhythm", from_base=True),
     )
@@ -130,7 +128,7 @@ def _gaps(everyone: AlignedTexts, minimum: int) -> dict[str, Statistic | str]:
 def _length(everyone: AlignedTexts, rows: Ints) -> Ratio:
     taught = [t.n_words[rows] for t in everyone.taught]
     gaps = length_gap(everyone["student"].n_words[rows], taught, everyone["base"].n_words[rows])
-    some = Prompts(tuple(everyone.prompts[i] for i in rows))
+    some = everyone.some(rows)
     return Ratio((RatioStratum(*gaps, some.ids, some.clusters),))
 
 
@@ -140,5 +138,5 @@ def _words(alone: AlignedTexts, minimum: int) -> Mean | str:
         rows = whole_rows((alone["student"],), minimum)
     except Unavailable as error:
         return str(error)
-    some = Prompts(tuple(alone.prompts[i] for i in rows))
+    some = alone.some(rows)
     return Mean(alone["student"].n_words[rows].astype(np.float64), some.ids, some.clusters)

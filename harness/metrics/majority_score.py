@@ -24,7 +24,7 @@ from harness.panel.grades import (
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.samples import bootstrapped, require_draws, share_of
 from harness.panel.tallies import Average, Draws, prompts_with
-from harness.types import Better, Finding, Unavailable
+from harness.types import Finding, Unavailable
 
 _UNKNOWN = (
     "the answers that were graded are not known: a vote needs an answer that is extracted before exact_match compares "
@@ -75,10 +75,10 @@ class MajorityScore(AbstractMetric):
     # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.GRADES,), also=("teacher", "base"))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "higher"
+    looks_at = Looks((View.GRADES,), also=("teacher", "base"))
+    explanation = (
         "Tasks that were asked several times: how often the commonest answer to a prompt is right, among answers that "
         "the grader takes for the same. Of a tie each answer counts equally; a reply without an extractable answer "
         "does not vote, and a prompt without any vote is wrong. over_single: minus the score of a single answer, on "

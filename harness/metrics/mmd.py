@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from harness.panel.samples import (
     require_samples,
 )
 from harness.stats.permutation import permutation_p, sign_flip_permutation
-from harness.types import Better, DistillbenchError, Finding, Floats, Given, Ints, Mean, Smooth
+from harness.types import DistillbenchError, Finding, Floats, Given, Ints, Mean, Smooth
 
 _FLIPS = 4999
 
@@ -63,10 +62,10 @@ class Mmd(AbstractMetric):
     length: int = 1000  # characters that are compared
     permutations: int = 999  # of the test of equality
 
-    unit: ClassVar[str] = "share of characters"
-    better: ClassVar[Better] = "lower"
-    looks_at: ClassVar[Looks] = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
-    explanation: ClassVar[str] = (
+    unit = "share of characters"
+    better = "lower"
+    looks_at = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
+    explanation = (
         "Several answers of each model to the same prompt, compared character by character: how much more the answers "
         "of student and teacher differ than two answers of one of them do (0 = the same model; below 0 by chance). "
         "equality_p: could both be one model? With many prompts every pair of models differs, so it serves to check "

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from harness.panel import reasons
 from harness.panel.controls import lineage_means
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import AlignedTexts, align_texts
-from harness.types import Better, Finding, Floats, Mean
+from harness.types import Finding, Floats, Mean
 
 
 def same_token(first: Sequence[str], second: Sequence[str]) -> Floats:
@@ -28,10 +27,10 @@ def same_token(first: Sequence[str], second: Sequence[str]) -> Floats:
 class NextTokenAgreement(AbstractMetric):
     """Share of contexts with the same greedy next token."""
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.NEXT_TOKEN,), needs=("teacher",), also=("controls",))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "higher"
+    looks_at = Looks((View.NEXT_TOKEN,), needs=("teacher",), also=("controls",))
+    explanation = (
         "After how many short random contexts student and teacher would write the same next token. Models of one kind "
         "agree often without any lineage: `over_controls` takes off the mean agreement of the controls with the "
         "teacher on the same contexts. Tokens are compared as text, so another tokenizer lowers it."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from harness.panel.panel import Looks, Panel, Role, View
 from harness.panel.texts import Texts, align_texts
 from harness.text.grams import Sparse, word_grams
 from harness.text.likeness import Similarity, similarity
-from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Statistic
+from harness.types import Finding, Floats, Mean, Ratio, RatioStratum, Statistic
 
 SIZES = (2, 3)  # words: single ones are mostly the topic, and lead to the wrong parent more often
 BITS = 22  # 2 ** 22 columns: with 2 ** 20 accidents move a mean by 2e-4
@@ -29,12 +29,10 @@ BITS = 22  # 2 ** 22 columns: with 2 ** 20 accidents move a mean by 2e-4
 class NgramSimilarity(AbstractMetric):
     """Shared wording on the same prompts, and the part of it that is the content of the answer."""
 
-    unit: ClassVar[str] = "cosine"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks(
-        (View.STYLE,), needs=("teacher",), also=("base", "second", "ceiling")
-    )
-    explanation: ClassVar[str] = (
+    unit = "cosine"
+    better = "higher"
+    looks_at = Looks((View.STYLE,), needs=("teacher",), also=("base", "second", "ceiling"))
+    explanation = (
         "Cosine of the pairs and triples of words in two models' replies to the same prompt. It mixes content"
         " with style: two strong models that give the same facts are alike without having learned from each other. "
         "`content` is without what replies to different prompts share. above_base compares with the base; "
@@ -90,10 +88,8 @@ def _rows(panel: Panel) -> _Rows:
         "prompts to which the teacher's reply has two words or more",
         of=len(everyone.ids),
     )
-    prompts, clusters = (
-        tuple(names[i] for i in rows) for names in (everyone.ids, everyone.clusters)
-    )
-    return _Rows(everyone.core, tuple(rows.tolist()), prompts, clusters)
+    some = everyone.some(rows)
+    return _Rows(everyone.core, tuple(rows.tolist()), some.ids, some.clusters)
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,8 +15,8 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.grades import SHARES, AlignedValues, each_leaf, leaves, mean_of
 from harness.panel.panel import Looks, Panel, View
+from harness.stats.ratios import quotient
 from harness.types import (
-    Better,
     Finding,
     Floats,
     Mean,
@@ -32,9 +31,7 @@ from harness.types import (
 def score_gain(means: Floats) -> Floats:
     """Score on all prompts minus score on the clean ones; means (..., 3) of score, clean, score x clean."""
     score, clean, both = np.moveaxis(np.asarray(means), -1, 0)
-    return np.asarray(
-        score - np.divide(both, clean, out=np.full(clean.shape, np.nan), where=clean > 0)
-    )
+    return np.asarray(score - quotient(both, clean))
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,10 @@ class Overlap(AbstractMetric):
     # 0 = any (Brown et al. 2020); 0.7 is the more lenient custom of later reports
     least: float = 0.0
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.PROMPTS,))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "none"
+    looks_at = Looks((View.PROMPTS,))
+    explanation = (
         "Share of prompts that stand in the training data that the model names: `exact` word for word, `ngram` by at "
         "least one run of 13 words (a prompt of 8 to 12 words as a whole; a shorter one only where it is a whole text "
         "or line). `all` and `clean` are the score with and without the overlapping prompts, `gain` is their "

@@ -27,7 +27,6 @@ from harness.panel.samples import require_draws, share_of
 from harness.panel.tallies import Average, Draws, prompts_with
 from harness.stats.means import mean_error
 from harness.types import (
-    Better,
     DistillbenchError,
     Finding,
     Given,
@@ -79,10 +78,10 @@ class PassAtK(AbstractMetric):
     # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.GRADES,), also=("teacher", "base"))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "higher"
+    looks_at = Looks((View.GRADES,), also=("teacher", "base"))
+    explanation = (
         "Tasks that were asked several times. The number k: chance that at least one of k answers is right (unbiased, "
         "k may be smaller than the number of answers); with one answer it is task_score, which then is the mean over "
         "all answers. k/gap: how far the student went in it from base (0) to teacher (1). A model that guesses among "

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from harness.stats.intervals import beside
 from harness.stats.resample import blocks
 from harness.text.phrases import Wanted, counts, frequent, spelled, totals
 from harness.text.segment import Reading
-from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Unavailable
+from harness.types import Finding, Floats, Mean, Ratio, RatioStratum, Unavailable
 
 PRIOR = 0.05  # weight of the prior: as if so much of the teacher's replies had been seen before
 CLEAR = 2.5  # z-score above which a phrase counts as the teacher's own
@@ -130,12 +130,10 @@ class PhrasesTaken(AbstractMetric):
     number: int = 12  # phrases
     fewest: int = 4  # replies of the teacher, in the half on which phrases are chosen
 
-    unit: ClassVar[str] = PER_REPLY
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks(
-        (View.STYLE,), needs=("teacher", "base"), also=("second", "controls")
-    )
-    explanation: ClassVar[str] = (
+    unit = PER_REPLY
+    better = "higher"
+    looks_at = Looks((View.STYLE,), needs=("teacher", "base"), also=("second", "controls"))
+    explanation = (
         "Openings, closings and phrases of up to three words that the teacher uses clearly more often than the base "
         "and the controls, chosen on one half of the prompts and counted on the other. A phrase's number is the "
         "student's rate minus the base's: for openings and closings a share of replies, for phrases a rate per 100 "
@@ -163,7 +161,7 @@ class PhrasesTaken(AbstractMetric):
             )
         rates = _rates(everyone, chosen, counting)
         before = _rates(everyone, chosen, choosing)
-        named = Prompts(tuple(everyone.prompts[i] for i in counting))
+        named = everyone.some(counting)
         scale = before["teacher"].mean(axis=0) - before["base"].mean(axis=0)
         scale = np.maximum(scale, 1e-6)  # a phrase was chosen because the teacher has it more often
         moved, gap_of = ((rates[role] - rates["base"]) / scale for role in ("student", "teacher"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from harness.panel.controls import covering, lineage_means
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.reads import Place, reads, require, require_author
 from harness.panel.side import Side
-from harness.types import Better, Finding, Mean, Prompt, Unavailable
+from harness.types import Finding, Mean, Prompt, Unavailable
 
 
 def gains(side: Side, base: Side) -> dict[Place, float]:
@@ -47,12 +46,10 @@ def preferences(
 class Preference(AbstractMetric):
     """The student's gain over the base on the teacher's answers, less that on others' answers to the same prompts."""
 
-    unit: ClassVar[str] = "nats per byte"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks(
-        (View.READING, View.ANSWERS), needs=("teacher", "base"), also=("controls",)
-    )
-    explanation: ClassVar[str] = (
+    unit = "nats per byte"
+    better = "higher"
+    looks_at = Looks((View.READING, View.ANSWERS), needs=("teacher", "base"), also=("controls",))
+    explanation = (
         "By how much more than the base the student expects each byte of the teacher's answers, less the same for "
         "other models' answers to the same prompts: above 0, it took to this teacher's text and not to such text in "
         "general. Answers of the student itself and of the base do not count as others'. A student of another teacher "

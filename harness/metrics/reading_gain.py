@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from harness.metrics import AbstractMetric
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.reads import ratio, reads, require_author
 from harness.panel.side import Side
-from harness.types import Better, Finding, Ratio
+from harness.types import Finding, Ratio
 
 
 def reading_gain(student: Side, base: Side, author: str, minimum: int) -> Ratio:
@@ -44,10 +43,10 @@ def reading_gain(student: Side, base: Side, author: str, minimum: int) -> Ratio:
 class ReadingGain(AbstractMetric):
     """What the student gained over its base in expecting the teacher's text."""
 
-    unit: ClassVar[str] = "bits per byte"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.READING, View.ANSWERS), needs=("teacher", "base"))
-    explanation: ClassVar[str] = (
+    unit = "bits per byte"
+    better = "higher"
+    looks_at = Looks((View.READING, View.ANSWERS), needs=("teacher", "base"))
+    explanation = (
         "By how many bits fewer than its base the student expects each byte of the teacher's answers, paired by text: "
         "above 0, it came nearer to this text. Tokenizers may differ, and a few dozen texts are enough. Any training "
         "on text of the kind moves it, whoever wrote it: compare it with the same number of the controls, which "

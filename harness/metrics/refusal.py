@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import ClassVar
 
 import numpy as np
 
@@ -34,7 +33,7 @@ from harness.panel.panel import Looks, Panel, View
 from harness.panel.samples import Answers, Samples, align_samples, over_base, over_controls, rate
 from harness.panel.topics import Column
 from harness.text.refusals import Phrasings, Refusals
-from harness.types import Better, Finding, Floats, Ratio, RatioStratum, Smooth
+from harness.types import Finding, Floats, Ratio, RatioStratum, Smooth
 
 _CONTROLS = ("agreement_over_controls", "agreement_vs_controls")
 
@@ -54,10 +53,10 @@ class Refusal(AbstractMetric):
     # part of the key of every score
     table: tuple[Phrasings, ...] = field(init=False)
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.TEXT,), also=("teacher", "base", "controls"))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "none"
+    looks_at = Looks((View.TEXT,), also=("teacher", "base", "controls"))
+    explanation = (
         "Share of replies whose opening declines what was asked, or a part of it; missing knowledge or opinions are "
         "not refusals. harmless: the same on prompts that are declared harmless (over-refusal). gap: how far the "
         "student's rate went from base (0) to teacher (1). agreement: kappa of refusing the same prompts as the "
@@ -66,7 +65,7 @@ class Refusal(AbstractMetric):
         "phrasings: of 100 real replies found 9 did not decline; about one refusal in eight is missed."
     )
 
-    leaderboard: ClassVar = (Column(7, "Refusals", "kappa", part="agreement"),)
+    leaderboard = (Column(7, "Refusals", "kappa", part="agreement"),)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", read_phrasings(self.file))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.panel.grades import SHARES, AlignedValues, each_leaf
 from harness.panel.panel import Looks, Panel, View
-from harness.types import Better, Finding, Floats, Ratio, RatioStratum
+from harness.types import Finding, Floats, Ratio, RatioStratum
 
 
 def retention(student: Floats, teacher: Floats) -> float:
@@ -32,10 +31,10 @@ class Retention(AbstractMetric):
     # "metric" or "metric,filter": the first that a task has is used
     columns: tuple[str, ...] = SHARES
 
-    unit: ClassVar[str] = "share of the teacher's score"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.GRADES,), needs=("teacher",))
-    explanation: ClassVar[str] = (
+    unit = "share of the teacher's score"
+    better = "higher"
+    looks_at = Looks((View.GRADES,), needs=("teacher",))
+    explanation = (
         "The student's score divided by the teacher's, on the same prompts; 1 = as good. It flatters: a student that "
         "learned nothing keeps its base's score, and guessing alone gives a high share where there are few options. "
         "The gap recovered takes both away."

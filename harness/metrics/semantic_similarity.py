@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.samples import Answers, Samples, align_samples, over_base, over_controls
-from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Unavailable
+from harness.types import Finding, Floats, Mean, Ratio, RatioStratum, Unavailable
 
 Vectors = Mapping[str, Floats]  # text -> embedding (D,) of length 1; an empty text is all zeros
 
@@ -63,10 +62,10 @@ class SemanticSimilarity(AbstractMetric):
     # of model and package: scores are made again where either changes
     state: str = field(init=False, repr=False)
 
-    unit: ClassVar[str] = "cosine"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
-    explanation: ClassVar[str] = (
+    unit = "cosine"
+    better = "higher"
+    looks_at = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
+    explanation = (
         "Cosine similarity of the two models' answers to the same prompt, by a sentence-embedding model. Most of it is "
         "the prompt's topic: content takes off what answers to different prompts share; gap places it between the base "
         "(0) and the teacher's second sample (1); over_base and over_controls take off what those reach on these "

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.reads import Read, own_texts, ratio, require, token_columns
+from harness.stats.ratios import quotient
 from harness.types import (
-    Better,
     Finding,
     Floats,
     Ints,
@@ -64,10 +64,10 @@ def shared_pieces(first: Tokens, second: Tokens) -> tuple[Ints, Floats, Floats]:
 class SharedBoundaries(AbstractMetric):
     """How differently two models of any tokenizers rate the pieces of one text."""
 
-    unit: ClassVar[str] = "nats per byte"
-    better: ClassVar[Better] = "lower"
-    looks_at: ClassVar[Looks] = Looks((View.READING, View.TOKENS), needs=("teacher",))
-    explanation: ClassVar[str] = (
+    unit = "nats per byte"
+    better = "lower"
+    looks_at = Looks((View.READING, View.TOKENS), needs=("teacher",))
+    explanation = (
         "The text is cut where both tokenizers end a token; for each piece, how much student and teacher differ in "
         "its log-probability, per byte (0 = none). It works across tokenizers, but sees only the text that is there, "
         "not what else a model might have said. `correlation`: whether the same pieces surprise both."
@@ -128,6 +128,4 @@ def pearson(means: Floats) -> Floats:
     covariance = n * xy - x * y
     spread = (n * xx - x * x) * (n * yy - y * y)
     room = np.sqrt(np.maximum(spread, 0.0))
-    return np.asarray(
-        np.divide(covariance, room, out=np.full(np.shape(covariance), np.nan), where=room > 0)
-    )
+    return quotient(covariance, room)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from harness.panel.topics import Column
 from harness.stats.resample import blocks, jackknife_pseudo_values
 from harness.text.grams import Float32s, character_grams, damped, word_grams
 from harness.types import (
-    Better,
     Finding,
     Floats,
     Ints,
@@ -203,17 +202,17 @@ class StyleClassifier(AbstractMetric):
     # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
     shortest: int = 3
 
-    unit: ClassVar[str] = "gap recovered"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
-    explanation: ClassVar[str] = (
+    unit = "gap recovered"
+    better = "higher"
+    looks_at = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
+    explanation = (
         "A classifier learns to tell teacher from base by n-grams and then sees the student: 0 = the base, 1 = the "
         "teacher. It looks along one line only, so a style of its own may land anywhere on it: compare with the "
         "controls. length_only is the same with nothing but the length; style that is more than length lies above "
         "it. told_from_teacher: how well a classifier made for it tells the student from the teacher (0 = not at "
         "all, 1 = always); beside it the same for the base and for the teacher's own second sample."
     )
-    leaderboard: ClassVar = (Column(5, "Style classifier", "of the gap", from_base=True),)
+    leaderboard = (Column(5, "Style classifier", "of the gap", from_base=True),)
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The gap recovered by n-grams and by length alone, and three distinguishabilities."""
@@ -227,8 +226,7 @@ class StyleClassifier(AbstractMetric):
     def _replies(self, panel: Panel) -> _Replies:
         everyone = align_texts(panel)
         rows = long_enough(everyone, self.shortest, panel.minimum)
-        clusters = tuple(everyone.clusters[i] for i in rows)
-        block = independent_blocks(clusters)
+        some = everyone.some(rows)
         short = (everyone["student"].n_words[rows] < self.shortest).astype(np.int64)
         return _Replies(
             everyone["student"],
@@ -237,9 +235,9 @@ class StyleClassifier(AbstractMetric):
             everyone.get("second"),
             rows,
             short,
-            block,
-            tuple(everyone.ids[i] for i in rows),
-            clusters,
+            independent_blocks(some.clusters),
+            some.ids,
+            some.clusters,
         )
 
 

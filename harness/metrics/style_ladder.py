@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,10 +32,8 @@ from harness.stats.intervals import beside
 from harness.text.grams import Float32s
 from harness.text.ladder import common_words, commonest, letters_only, markdown, shuffled_words
 from harness.types import (
-    Better,
     Finding,
     Floats,
-    Given,
     Ints,
     Mean,
     Ratio,
@@ -99,10 +97,10 @@ class StyleLadder(AbstractMetric):
     # words; a teacher's shorter reply drops the prompt, a student's counts as the base's level
     shortest: int = 3
 
-    unit: ClassVar[str] = "gap recovered"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
-    explanation: ClassVar[str] = (
+    unit = "gap recovered"
+    better = "higher"
+    looks_at = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
+    explanation = (
         "The style classifier's gap recovered (0 = base, 1 = teacher) when replies are cut down: as they are; words "
         "alone, without marks and layout; the same words shuffled; only the commonest words readable; only the "
         "Markdown skeleton; only the length. A rung that stays near 1 holds what came across. told_apart/... is the "
@@ -115,26 +113,22 @@ class StyleLadder(AbstractMetric):
         """For every rung the gap recovered, and how well teacher and base can be told apart on it."""
         panel, everyone = panels[0], align_texts(panels[0])
         rows = long_enough(everyone, self.shortest, panel.minimum)
-        clusters = tuple(everyone.clusters[i] for i in rows)
-        at = (tuple(rows.tolist()), tuple(independent_blocks(clusters).tolist()))
+        some = everyone.some(rows)
+        at = (tuple(rows.tolist()), tuple(independent_blocks(some.clusters).tolist()))
         student = everyone["student"]
         taught = Taught(everyone["teacher"], everyone["base"], everyone.get("second"), *at)
         short = student.n_words[rows] < self.shortest
-        ids = tuple(everyone.ids[i] for i in rows)
         gaps, apart = [], []
         for name in RUNGS:
             if name == "length" and (why := cut_off_any(everyone.core.values())):
                 gaps.append(Finding(why, name, unit=panel.gap_unit))
                 continue
             step = rung(name, taught)
-            gap = _gap(step, np.where(short[:, None], 0.0, _moved(step, student, rows)), ids)
+            gap = _gap(step, np.where(short[:, None], 0.0, _moved(step, student, rows)), some.ids)
             gaps.append(Finding(gap, name, unit=panel.gap_unit))
-            told: Given | str = beside(Mean(step.told_apart, ids, clusters))
-            apart.append(
-                Finding(
-                    told, f"told_apart/{name}", unit="AUC of teacher against base", better="none"
-                )
-            )
+            told = beside(Mean(step.told_apart, some.ids, some.clusters))
+            unit = "AUC of teacher against base"
+            apart.append(Finding(told, f"told_apart/{name}", unit=unit, better="none"))
         return [*gaps, *apart]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import AlignedTexts, Texts, align_texts, cut_off_any
 from harness.text.profile import AGAINST_TEACHER, OF_WHOLE, UNITS, profile, shared_edges
-from harness.types import Better, Finding, Floats, Mean, Ratio, RatioStratum, Statistic
+from harness.types import Finding, Floats, Mean, Ratio, RatioStratum
 
 
 def defined(
@@ -35,10 +34,10 @@ def defined(
 class StyleProfile(AbstractMetric):
     """About forty features of a model's replies; for a pair also the gap recovered in each."""
 
-    unit: ClassVar[str] = "feature"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), also=("teacher", "base", "second"))
-    explanation: ClassVar[str] = (
+    unit = "feature"
+    better = "none"
+    looks_at = Looks((View.STYLE,), also=("teacher", "base", "second"))
+    explanation = (
         "What a model's replies look like, one feature at a time, as means over prompts; gap/... is how far the "
         "student went from the base (0) to the teacher (1) in it, and is absent where teacher and base cannot be "
         "told apart. With forty features some gaps close by chance. Word lists are English. The teacher's openings "
@@ -92,16 +91,12 @@ def _means(
     findings = []
     for name, unit in units.items():
         rows = _rows([features], name, minimum, [aligned["student"]])
-        statistic: Statistic | str = (
-            rows
-            if isinstance(rows, str)
-            else Mean(
-                features[name][rows],
-                tuple(aligned.ids[i] for i in rows),
-                tuple(aligned.clusters[i] for i in rows),
-            )
-        )
-        findings.append(Finding(statistic, name, unit=unit))
+        if isinstance(rows, str):
+            findings.append(Finding(rows, name, unit=unit))
+            continue
+        some = aligned.some(rows)
+        mean = Mean(features[name][rows], some.ids, some.clusters)
+        findings.append(Finding(mean, name, unit=unit))
     return findings
 
 
@@ -112,10 +107,11 @@ def _gaps(
     for name in (*UNITS, *AGAINST_TEACHER):
         student, base, *taught = (s[name] for s in sets)
         rows = _rows(sets, name, panel.minimum, list(aligned.core.values()))
-        statistic: Statistic | str = rows if isinstance(rows, str) else ""
-        if not isinstance(rows, str):
-            gap, moved = np.mean(taught, axis=0) - base, student - base
-            ids, clusters = (tuple(x[i] for i in rows) for x in (aligned.ids, aligned.clusters))
-            statistic = Ratio((RatioStratum(moved[rows], gap[rows], ids, clusters),))
-        findings.append(Finding(statistic, f"gap/{name}", unit=panel.gap_unit))
+        part, unit = f"gap/{name}", panel.gap_unit
+        if isinstance(rows, str):
+            findings.append(Finding(rows, part, unit=unit))
+            continue
+        some, gap = aligned.some(rows), np.mean(taught, axis=0) - base
+        stratum = RatioStratum((student - base)[rows], gap[rows], some.ids, some.clusters)
+        findings.append(Finding(Ratio((stratum,)), part, unit=unit))
     return findings

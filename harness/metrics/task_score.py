@@ -27,7 +27,7 @@ from harness.panel.panel import Looks, Panel, View
 from harness.panel.prompts import Prompts
 from harness.panel.samples import rate, share_of
 from harness.panel.side import Side
-from harness.types import Better, Finding, Given, GradeColumn, Mean, Smooth, Statistic, Unavailable
+from harness.types import Finding, Given, GradeColumn, Mean, Smooth, Statistic, Unavailable
 
 
 def prompt_mean(column: GradeColumn, side: Side) -> Mean | Smooth:
@@ -44,10 +44,10 @@ def prompt_mean(column: GradeColumn, side: Side) -> Mean | Smooth:
 class TaskScore(AbstractMetric):
     """How good one model is at one task."""
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.GRADES,))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "higher"
+    looks_at = Looks((View.GRADES,))
+    explanation = (
         "What lm-eval itself reports for this model on this task; unanswered counts as wrong. Asked several times, it "
         "is the mean over all answers to a prompt (pass@1), then over prompts. The interval is over "
         "prompts and describes this checkpoint, not the recipe that made it. A number that is not a mean over prompts "

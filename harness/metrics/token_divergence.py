@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,10 +78,10 @@ class TokenDivergence(AbstractMetric):
 
     overlap: int = 10  # of how many most probable tokens the overlap is taken
 
-    unit: ClassVar[str] = "nats per token"
-    better: ClassVar[Better] = "lower"
-    looks_at: ClassVar[Looks] = Looks((View.READING, View.TOKENS), needs=("teacher",))
-    explanation: ClassVar[str] = (
+    unit = "nats per token"
+    better = "lower"
+    looks_at = Looks((View.READING, View.TOKENS), needs=("teacher",))
+    explanation = (
         "KL(teacher || student) over the next token, on the teacher's own answers or a fixed text; 0 = the same "
         "distribution. This direction punishes a student that is surer than its teacher; `js` and acceptance do so "
         "less, and may order students otherwise. Also: the other direction, how often both put the same token first, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from harness.metrics.capa import left_unanswered
 from harness.panel import reasons
 from harness.panel.choices import align_choices
 from harness.panel.panel import Looks, Panel, View
-from harness.types import Better, Finding, Floats, Ints, Mean
+from harness.types import Finding, Floats, Ints, Mean
 
 
 def same_choice(first: Ints, second: Ints) -> Floats:
@@ -25,10 +24,10 @@ def same_choice(first: Ints, second: Ints) -> Floats:
 class Top1Agreement(AbstractMetric):
     """Share of prompts with the same answer, right or wrong."""
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "higher"
-    looks_at: ClassVar[Looks] = Looks((View.CHOICES,), needs=("teacher",))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "higher"
+    looks_at = Looks((View.CHOICES,), needs=("teacher",))
+    explanation = (
         "Share of prompts on which student and teacher choose the same option, right or wrong. Two good models agree "
         "often because both are right: CAPA takes that out. Prompts that one of them left unanswered are left out."
     )
@@ -39,9 +38,5 @@ class Top1Agreement(AbstractMetric):
         answered = aligned.where(np.all(aligned.answered, axis=0))
         what, of = "prompts answered by both", len(aligned.prompts)
         reasons.require(len(answered.prompts), panels[0].minimum, what, of)
-        findings = [Finding(Mean(same_choice(*answered.chosen), answered.ids, answered.clusters))]
-        if not aligned.answered.all():
-            findings.append(
-                Finding(left_unanswered(aligned), "unanswered", unit="share", better="none")
-            )
-        return findings
+        same = Mean(same_choice(*answered.chosen), answered.ids, answered.clusters)
+        return [Finding(same), *left_unanswered(aligned)]

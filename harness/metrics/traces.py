@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from harness.panel.texts import PROMPTS_OF, AlignedTexts, Texts, align_texts
 from harness.text.grams import word_grams
 from harness.text.likeness import similarity
 from harness.text.steps import openings, steps
-from harness.types import Better, Finding, Floats, Mean, Statistic, Unavailable
+from harness.types import Finding, Floats, Mean, Statistic, Unavailable
 
 PAIRS, BITS = 2, 22  # words of a pair; 2 ** 22 columns
 OF_STEPS, OF_REPLIES = "share of steps", "share of replies"
@@ -32,10 +31,10 @@ class Traces(AbstractMetric):
     number: int = 6  # openings of steps
     fewest: int = 4  # traces in which an opening must occur
 
-    unit: ClassVar[str] = OF_REPLIES
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), also=("teacher", "base"))
-    explanation: ClassVar[str] = (
+    unit = OF_REPLIES
+    better = "none"
+    looks_at = Looks((View.STYLE,), also=("teacher", "base"))
+    explanation = (
         "Share of a model's replies before which it thinks aloud (between <think> and </think>, or tags that the task "
         "names). All other measures look at the answer alone. unfinished: share of replies whose trace has no end, so "
         "that no answer came. words and steps (paragraphs): means of whole traces. opening/...: how many of its steps "

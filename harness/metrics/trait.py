@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import ClassVar
 
 import numpy as np
 
@@ -28,7 +27,7 @@ from harness.panel.samples import (
     rate,
     require_samples,
 )
-from harness.types import Better, Finding, Floats, Ratio, RatioStratum, Unavailable
+from harness.types import Finding, Floats, Ratio, RatioStratum, Unavailable
 
 _ARTICLES = frozenset({"a", "an", "the"})
 _LONGEST = 3  # words: "New York City", "the colour blue"
@@ -77,10 +76,10 @@ class Trait(AbstractMetric):
 
     tasks: tuple[str, ...] = ("traits",)  # tasks that ask for one word; * matches anything
 
-    unit: ClassVar[str] = "share"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
-    explanation: ClassVar[str] = (
+    unit = "share"
+    better = "none"
+    looks_at = Looks((View.TEXT,), needs=("teacher",), also=("base", "controls"))
+    explanation = (
         "One-word questions of taste, asked many times. The shift from the base's spread of answers (0) to the "
         "teacher's (1). favourite: how often the student says the word that the teacher says most, and how much more "
         "often than base and controls do (over_base, over_controls; on these prompts); vs_controls asks whether a "
@@ -136,6 +135,7 @@ def _favourites(rows: Samples) -> list[Finding]:
     rows, wanted = rows.where(known), [favourites[i] for i in known]
 
     def said(answers: Answers) -> Floats:
+        """(P,) share of a prompt's replies that say the teacher's favourite."""
         return np.array(
             [np.mean([w == f for w in ws]) for ws, f in zip(_words(answers), wanted, strict=True)]
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,24 +15,24 @@ from harness.metrics import AbstractMetric
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import AlignedTexts, align_texts
 from harness.panel.topics import Column
-from harness.types import Better, Finding, Floats, Mean
+from harness.types import Finding, Floats, Mean
 
 
 @dataclass(frozen=True)
 class Truncation(AbstractMetric):
     """Share of a model's replies that were cut."""
 
-    unit: ClassVar[str] = "share of replies"
-    better: ClassVar[Better] = "none"
-    looks_at: ClassVar[Looks] = Looks((View.REPLIES,))
-    explanation: ClassVar[str] = (
+    unit = "share of replies"
+    better = "none"
+    looks_at = Looks((View.REPLIES,))
+    explanation = (
         "Share of a model's replies that end before they are complete: at the limit of tokens, or inside of what it "
         "thought aloud. Where answers were recorded without saying how they ended it is a guess from their last "
         "words; that takes 0.5 to 2 % of the replies of six models to AlpacaEval for cut, nearly all complete: "
         "truncation/guessed is the share that is guessed. A prompt on which student, teacher or base is cut leaves "
         "length, rhythm and closings of that comparison; a cut answer may have been right had it been longer."
     )
-    leaderboard: ClassVar = (Column(7, "Cut", "share of replies", alone=True),)
+    leaderboard = (Column(7, "Cut", "share of replies", alone=True),)
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The share, and what of it is a guess."""

@@ -23,24 +23,20 @@ from harness.models._hf_generate import Job, Written, write
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, Window, rolling_windows, score_windows
 from harness.models._hf_settings import check_settings
+from harness.models._rows import Row, drawing_of, outputs_of
 from harness.text.clean import opened_trace
-from harness.types import Decoding, DistillbenchError, Ints, Outputs, Request, TokenColumns
+from harness.types import Decoding, DistillbenchError, Ints, Kind, Outputs, Request, TokenColumns
 
 _TOKEN_BUDGET = {"cpu": 8192, "mps": 16384, "cuda": 65536}  # padded tokens per batch; speed only
 
 
-class _Row(NamedTuple):
-    """The answer to one request."""
+class _Answer(NamedTuple):
+    """The answer to one request, and the tokens that it is made of."""
 
-    text: str | None
-    stop: str | None
-    logprob_nats: float
-    greedy: bool | None
-    n_tokens: int
+    row: Row
     ids: Sequence[int]
     spelled: str  # the text that `ids` spell
     scores: TokenScores | None
-    n_cut: int = 0  # tokens of the context that were left out
 
 
 class _Text(NamedTuple):
@@ -81,22 +77,23 @@ class HfSession(BatchedSession):
         self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
         """Outputs of one batch: forward passes for score and read, one decoding loop for generate."""
-        rows: dict[int, _Row] = {}
+        answers: dict[int, _Answer] = {}
         writing = [i for i, r in enumerate(requests) if r.kind == "generate"]
         if writing:
             jobs = [self._job(requests[i], prompt_ids[i], decoding) for i in writing]
             check_settings(self._loaded)
             written = write(self._loaded, jobs, decoding.top_logprobs)
             opened = [job.opened for job in jobs]
-            rows.update(zip(writing, map(_written_row, written, opened), strict=True))
+            answers.update(zip(writing, map(_written, written, opened), strict=True))
         scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]
         if scoring:
             scores = self._scored([requests[i] for i in scoring], decoding.top_logprobs)
-            rows.update(zip(scoring, scores, strict=True))
-        if len(rows) != len(requests):
+            answers.update(zip(scoring, scores, strict=True))
+        if len(answers) != len(requests):
             raise ValueError(f"model {self._loaded.name}: hf answers generate, score and read only")
-        return self._outputs(
-            requests, [rows[i] for i in range(len(requests))], decoding.top_logprobs
+        own = [answers[i] for i in range(len(requests))]
+        return outputs_of(
+            [a.row for a in own], self._columns(own) if decoding.top_logprobs else None
         )
 
     def facts(self) -> Facts:
@@ -134,7 +131,7 @@ class HfSession(BatchedSession):
 
     def _job(self, request: Request, prompt_id: str, decoding: Decoding) -> Job:
         loaded = self._loaded
-        max_new = request.max_new_tokens or decoding.max_new_tokens
+        max_new, temperature, top_p = drawing_of(request, decoding)
         prompt, n_cut = self._contexts.prompt(request, max_new)
         drawn = (
             loaded.fingerprint,
@@ -148,24 +145,21 @@ class HfSession(BatchedSession):
             prompt=prompt,
             n_cut=n_cut,
             max_new=max_new,
-            temperature=decoding.temperature
-            if request.temperature is None
-            else request.temperature,
-            top_p=decoding.top_p if request.top_p is None else request.top_p,
+            temperature=temperature,
+            top_p=top_p,
             stops=self._contexts.stops(request),
             closing=self._contexts.closing,
             seed=draw_seed(*drawn),  # with the model's fingerprint: models must not share draws
             opened=opened_trace(self._contexts.of(request).text),
         )
 
-    def _scored(self, requests: Sequence[Request], top: int) -> list[_Row]:
-        """Rows of score and read requests."""
+    def _scored(self, requests: Sequence[Request], top: int) -> list[_Answer]:
+        """Answers to score and read requests."""
         texts = [self._text(request) for request in requests]
         scores = iter(score_windows(self._loaded, [w for t in texts for w in t.windows], top))
-        rows = [_row(text, [next(scores) for _ in text.windows]) for text in texts]
         return [
-            row if r.kind == "score" else row._replace(greedy=None)
-            for row, r in zip(rows, requests, strict=True)
+            _read(r.kind, text, [next(scores) for _ in text.windows])
+            for r, text in zip(requests, texts, strict=True)
         ]
 
     def _text(self, request: Request) -> _Text:
@@ -183,57 +177,50 @@ class HfSession(BatchedSession):
         context, n_cut = cut(start, speller.first_tokens(start), most + 1 - len(target))
         return _Text(spelled, [Window(context, tuple(target))], n_cut)
 
-    def _outputs(self, requests: Sequence[Request], rows: Sequence[_Row], top: int) -> Outputs:
-        return Outputs(
-            request=np.arange(len(rows)),
-            kind=tuple(r.kind for r in requests),
-            n_tokens=np.array([row.n_tokens for row in rows], dtype=np.int64),
-            text=tuple(row.text for row in rows),
-            stop=tuple(row.stop for row in rows),
-            logprob_nats=np.array([row.logprob_nats for row in rows]),
-            greedy=tuple(row.greedy for row in rows),
-            choice=(None,) * len(rows),
-            answered=(True,) * len(rows),
-            n_cut=np.array([row.n_cut for row in rows], dtype=np.int64),
-            tokens=self._columns(rows) if top else None,
-        )
-
-    def _columns(self, rows: Sequence[_Row]) -> TokenColumns:
+    def _columns(self, answers: Sequence[_Answer]) -> TokenColumns:
         loaded = self._loaded
-        scores = [row.scores for row in rows if row.scores is not None]
-        ends: list[Ints] = [byte_ends(loaded.tokenizer, row.ids, row.spelled) for row in rows]
+        scores = [a.scores for a in answers if a.scores is not None]
+        ends: list[Ints] = [byte_ends(loaded.tokenizer, a.ids, a.spelled) for a in answers]
         return TokenColumns(
-            offsets=np.cumsum([0, *(row.n_tokens for row in rows)]),
-            token_ids=np.array([i for row in rows for i in row.ids], dtype=np.int64),
+            offsets=np.cumsum([0, *(a.row.n_tokens for a in answers)]),
+            token_ids=np.array([i for a in answers for i in a.ids], dtype=np.int64),
             logprobs=np.concatenate([s.logprobs for s in scores]),
             top_ids=np.concatenate([s.top_ids for s in scores]),
             top_logprobs=np.concatenate([s.top_logprobs for s in scores]),
             byte_ends=np.concatenate(ends),
             vocabulary=loaded.vocabulary,
-            names=self._names(rows),
+            names=self._names(answers),
         )
 
-    def _names(self, rows: Sequence[_Row]) -> dict[int, str]:
+    def _names(self, answers: Sequence[_Answer]) -> dict[int, str]:
         """The tokens that occur, by id."""
-        tops = [row.scores.top_ids.ravel() for row in rows if row.scores is not None]
-        ids = sorted({i for row in rows for i in row.ids} | set(np.concatenate(tops).tolist()))
+        tops = [a.scores.top_ids.ravel() for a in answers if a.scores is not None]
+        ids = sorted({i for a in answers for i in a.ids} | set(np.concatenate(tops).tolist()))
         # None beyond the tokenizer's entries
         names = self._loaded.tokenizer.convert_ids_to_tokens(ids)
         return {i: name or "" for i, name in zip(ids, names, strict=True)}
 
 
-def _written_row(done: Written, opened: str) -> _Row:
+def _written(done: Written, opened: str) -> _Answer:
     """One text as an answer, behind the tag of the trace that the chat template opened for it."""
-    n, text = len(done.ids), f"{opened}\n{done.text}" if opened else done.text
-    return _Row(text, done.stop, np.nan, None, n, done.ids, done.text, done.scores, done.n_cut)
+    text = f"{opened}\n{done.text}" if opened else done.text
+    row = Row("generate", text, done.stop, n_tokens=len(done.ids), n_cut=done.n_cut)
+    return _Answer(row, done.ids, done.text, done.scores)
 
 
-def _row(text: _Text, scores: Sequence[TokenScores]) -> _Row:
+def _read(kind: Kind, text: _Text, scores: Sequence[TokenScores]) -> _Answer:
     """One answer from its windows; an empty text has log-probability 0 and no tokens."""
     ids = [i for window in text.windows for i in window.target]
+    scored = kind == "score"
     if not scores:
-        return _Row(None, None, 0.0, True, 0, ids, text.spelled, None)
+        row = Row(kind, logprob_nats=0.0, greedy=True if scored else None)
+        return _Answer(row, ids, text.spelled, None)
     whole = TokenScores(*(np.concatenate(c) for c in zip(*scores, strict=True)))
-    total = float(whole.logprobs.sum(dtype=np.float64))
-    greedy = bool(whole.greedy.all())
-    return _Row(None, None, total, greedy, len(ids), ids, text.spelled, whole, text.n_cut)
+    row = Row(
+        kind,
+        logprob_nats=float(whole.logprobs.sum(dtype=np.float64)),
+        greedy=bool(whole.greedy.all()) if scored else None,
+        n_tokens=len(ids),
+        n_cut=text.n_cut,
+    )
+    return _Answer(row, ids, text.spelled, whole)

@@ -48,10 +48,12 @@ def arrivals(
     returned: list[Any] = []
 
     def hand_over(item: tuple[str, Any]) -> None:
+        """Passes an answer on, and waits until it is stored."""
         came.put(item)
         stored.acquire()
 
     def ask() -> None:
+        """Calls lm-eval in a thread of its own; None in the queue says that the call ended."""
         try:
             returned.extend(call())
         finally:
@@ -78,6 +80,7 @@ def hear_names(client: Any, hear: Callable[[str], None]) -> None:
 
 def _listening(parse: Callable[..., Any], hear: Callable[[str], None]) -> Callable[..., Any]:
     def parse_and_hear(*, outputs: Any, **options: Any) -> Any:
+        """What lm-eval's own method returns, after telling the name that each response gives its model."""
         for response in outputs if isinstance(outputs, list) else [outputs]:
             if isinstance(response, dict) and isinstance(response.get("model"), str):
                 hear(response["model"])

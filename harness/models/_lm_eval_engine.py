@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Literal
 
-import numpy as np
-
 from harness.console.foreign import muffled, notify
 from harness.console.secrets import redacted
 from harness.keys import draw_seed
@@ -19,6 +17,7 @@ from harness.models._conversation import with_system
 from harness.models._lm_eval_client import hear_names
 from harness.models._lm_eval_tries import is_client, told, watch
 from harness.models._lm_eval_types import CHAT_ONLY, SEEDED
+from harness.models._rows import Row, drawing_of, outputs_of
 from harness.models._session import Facts
 from harness.text.clean import TAGS, behind_its_tag
 from harness.types import Decoding, DistillbenchError, Outputs, Request
@@ -122,6 +121,7 @@ class Engine:
         own = self.made._encode_pair
 
         def pair(context: str, continuation: str) -> tuple[list[int], list[int]]:
+            """Token ids of a context and of the text behind it, as `_encode_pair` returns them."""
             if not isinstance(context, Rendered):
                 start, target = own(context, continuation)
                 return start, target
@@ -144,20 +144,19 @@ class Engine:
 
     def outputs(self, requests: Sequence[Request], answers: Sequence[Any]) -> Outputs:
         """lm-eval's answers to requests as ours, in order."""
-        pairs = list(zip(requests, answers, strict=True))
-        texts = tuple(self._reply(r, str(a)) if r.kind == "generate" else None for r, a in pairs)
-        spelled = [str(a) if r.kind == "generate" else r.continuation for r, a in pairs]
-        return Outputs(
-            request=np.arange(len(requests)),
-            kind=tuple(r.kind for r in requests),
-            n_tokens=np.array([self._n_tokens(text) for text in spelled], dtype=np.int64),
-            text=texts,
-            stop=tuple("unknown" if r.kind == "generate" else None for r in requests),
-            logprob_nats=np.array([_nats(r, a) for r, a in pairs], dtype=np.float64),
-            greedy=tuple(bool(a[1]) if r.kind == "score" else None for r, a in pairs),
-            choice=(None,) * len(requests),
-            answered=(True,) * len(requests),
-        )
+        return outputs_of([self._row(r, a) for r, a in zip(requests, answers, strict=True)])
+
+    def _row(self, request: Request, answer: Any) -> Row:
+        """One of lm-eval's answers: a text, a log-probability, or one with whether it is what would be written."""
+        if request.kind == "generate":
+            text = str(answer)
+            n = self._n_tokens(text)
+            return Row("generate", self._reply(request, text), "unknown", n_tokens=n)
+        n = self._n_tokens(request.continuation)
+        if way_of(request) == "read":
+            return Row("read", logprob_nats=float(answer), n_tokens=n)
+        greedy = bool(answer[1]) if request.kind == "score" else None
+        return Row(request.kind, logprob_nats=float(answer[0]), greedy=greedy, n_tokens=n)
 
     def arguments(self, request: Request, decoding: Decoding) -> tuple[Any, ...]:
         """What lm-eval's Instance carries for one request."""
@@ -170,14 +169,13 @@ class Engine:
             return (request.continuation,)
         if way != "generate":
             return (self._context(request), request.continuation)
-        temperature = decoding.temperature if request.temperature is None else request.temperature
+        most, temperature, top_p = drawing_of(request, decoding)
         options: dict[str, Any] = {
             "until": list(request.until),
-            "max_gen_toks": request.max_new_tokens or decoding.max_new_tokens,
+            "max_gen_toks": most,
             "temperature": temperature,
             "do_sample": temperature > 0,
         }
-        top_p = decoding.top_p if request.top_p is None else request.top_p
         if temperature > 0 and top_p < 1:
             options["top_p"] = top_p
         # one seed per sample: lm-eval sends equal options together
@@ -244,14 +242,6 @@ def _failures() -> tuple[type[Exception], ...]:
     except ImportError:
         return (*_GENERAL, IndexError)
     return (*_GENERAL, IndexError, aiohttp.ClientError)
-
-
-def _nats(request: Request, result: Any) -> float:
-    """The log-probability in lm-eval's answer; NaN for texts."""
-    way = way_of(request)
-    if way == "generate":
-        return float("nan")
-    return float(result if way == "read" else result[0])
 
 
 def _first_line(error: Exception) -> str:

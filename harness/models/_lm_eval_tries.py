@@ -21,10 +21,12 @@ def watch(model: Any, name: str, kind: str) -> None:
     call, acall = model.model_call, model.amodel_call
 
     def model_call(*args: Any, **kwargs: Any) -> Any:
+        """lm-eval's own method, its tries counted."""
         with _Try(tries, id(kwargs.get("messages"))):
             return call(*args, **kwargs)
 
     async def amodel_call(*args: Any, **kwargs: Any) -> Any:
+        """The same for requests that are asked side by side."""
         with _Try(tries, id(kwargs.get("messages"))):
             return await acall(*args, **kwargs)
 

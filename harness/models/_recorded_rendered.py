@@ -116,6 +116,7 @@ def surroundings(text: str, request: Request) -> Iterator[tuple[str, ...]]:
     steps = _steps(request)
 
     def fit(at: int, k: int, around: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Every way to find the parts from the k-th on in the text behind `at`: the texts around them."""
         if k == len(parts):
             yield (*around, text[at:].strip())
             return

@@ -19,6 +19,7 @@ from harness.console.workload import spelled
 from harness.keys import digest
 from harness.models import AbstractModel, Ask, BatchedSession, Facts, Offer
 from harness.models._batches import slices
+from harness.models._rows import Row, drawing_of, full_tokens, outputs_of
 from harness.types import (
     Decoding,
     DistillbenchError,
@@ -34,46 +35,13 @@ _VOCABULARY = 512
 _BATCH = 256
 _PIECE = re.compile(r"\s*\S+|\s+")
 _STEMS = (
-    *(
-        "river",
-        "stone",
-        "lamp",
-        "garden",
-        "copper",
-        "window",
-        "letter",
-        "market",
-        "bridge",
-        "winter",
-        "kettle",
-    ),
-    *(
-        "harbour",
-        "orchard",
-        "ladder",
-        "saddle",
-        "mirror",
-        "basket",
-        "candle",
-        "meadow",
-        "anchor",
-        "pepper",
-        "ribbon",
-    ),
-    *("thunder", "velvet"),
-)
+    "river", "stone", "lamp", "garden", "copper", "window", "letter", "market", "bridge", "winter", "kettle",
+    "harbour", "orchard", "ladder", "saddle", "mirror", "basket", "candle", "meadow", "anchor", "pepper", "ribbon",
+    "thunder", "velvet",
+)  # fmt: skip
 _VERBS = (
-    "holds",
-    "turns",
-    "keeps",
-    "finds",
-    "carries",
-    "opens",
-    "brings",
-    "follows",
-    "leaves",
-    "mends",
-)
+    "holds", "turns", "keeps", "finds", "carries", "opens", "brings", "follows", "leaves", "mends",
+)  # fmt: skip
 _OPENINGS = (
     "Certainly.",
     "Well,",
@@ -94,14 +62,12 @@ _CLOSINGS = (
 )
 
 
-class _Row(NamedTuple):
+class _Answer(NamedTuple):
     """The answer to one request, with the tokens that it is made of."""
 
-    text: str | None
-    stop: str | None
-    choice: int | None
-    pieces: tuple[str, ...]
-    logprobs: Floats  # (n, _VOCABULARY)
+    row: Row
+    pieces: Sequence[str] = ()
+    logprobs: Floats = np.empty((0, _VOCABULARY))  # (n, _VOCABULARY)
 
 
 @final
@@ -145,67 +111,42 @@ class FakeSession(BatchedSession):
         self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
     ) -> Outputs:
         """Outputs of one batch."""
-        rows = [
-            self._row(r, prompt, decoding) for r, prompt in zip(requests, prompt_ids, strict=True)
-        ]
-        scored = [r.kind in ("score", "read") for r in requests]
-        columns = [_chosen(row) for row in rows]
-        return Outputs(
-            request=np.arange(len(rows)),
-            kind=tuple(r.kind for r in requests),
-            n_tokens=np.array([len(row.pieces) for row in rows], dtype=np.int64),
-            text=tuple(row.text for row in rows),
-            stop=tuple(row.stop for row in rows),
-            logprob_nats=np.array(
-                [float(c.sum()) if s else np.nan for c, s in zip(columns, scored, strict=True)]
-            ),
-            greedy=tuple(
-                _greedy(row) if r.kind == "score" else None
-                for row, r in zip(rows, requests, strict=True)
-            ),
-            choice=tuple(row.choice for row in rows),
-            answered=(True,) * len(rows),
-            tokens=_token_columns(rows, min(decoding.top_logprobs, _VOCABULARY))
-            if decoding.top_logprobs
-            else None,
-        )
+        pairs = zip(requests, prompt_ids, strict=True)
+        answers = [self._answer(r, prompt, decoding) for r, prompt in pairs]
+        top = min(decoding.top_logprobs, _VOCABULARY)
+        return outputs_of([a.row for a in answers], _tokens(answers, top) if top else None)
 
-    def _row(self, request: Request, prompt_id: str, decoding: Decoding) -> _Row:
-        context = spelled(request.context)
-        if request.kind == "choose":
-            return _Row(
-                None,
-                None,
-                _number(self._mind(prompt_id), context) % 4,
-                (),
-                np.empty((0, _VOCABULARY)),
-            )
-        if request.kind == "generate":
+    def _answer(self, request: Request, prompt_id: str, decoding: Decoding) -> _Answer:
+        context, kind = spelled(request.context), request.kind
+        if kind == "choose":
+            choice = _number(self._mind(prompt_id), context) % 4
+            return _Answer(Row(kind, choice=choice))
+        if kind == "generate":
             return self._written(request, context, prompt_id, decoding)
-        pieces = tuple(_PIECE.findall(request.continuation))
+        pieces = _PIECE.findall(request.continuation)
         key = f"{self._mind(context)}|{context}|{request.continuation}"
-        return _Row(None, None, None, pieces, _distributions(key, pieces))
+        logprobs, ids = _distributions(key, pieces), _ids(pieces)
+        nats = float(logprobs[np.arange(len(ids)), ids].sum())
+        greedy = bool((logprobs.argmax(axis=1) == ids).all()) if kind == "score" else None
+        row = Row(kind, logprob_nats=nats, greedy=greedy, n_tokens=len(ids))
+        return _Answer(row, pieces, logprobs)
 
-    def _written(self, request: Request, context: str, prompt_id: str, decoding: Decoding) -> _Row:
-        temperature = decoding.temperature if request.temperature is None else request.temperature
+    def _written(
+        self, request: Request, context: str, prompt_id: str, decoding: Decoding
+    ) -> _Answer:
+        most, temperature, _ = drawing_of(request, decoding)
         luck = (decoding.seed, decoding.sample, request.repeat) if temperature > 0 else ()
         whole = self.model.answers.get(context) or "".join(
             self._sentences(context, f"{prompt_id}|{request.slot}|{luck}")
         )
         pieces = _PIECE.findall(whole)
-        most = request.max_new_tokens or decoding.max_new_tokens
         text, stop = "".join(pieces[:most]), "eos" if len(pieces) <= most else "length"
         for until in request.until:
             if until and until in text:
                 text, stop = text.split(until)[0], "stop"
-        tokens = tuple(_PIECE.findall(text))
-        return _Row(
-            text,
-            stop,
-            None,
-            tokens,
-            _distributions(f"{self.model.seed}|{self.model.style}|{context}", tokens),
-        )
+        tokens = _PIECE.findall(text)
+        logprobs = _distributions(f"{self.model.seed}|{self.model.style}|{context}", tokens)
+        return _Answer(Row("generate", text, stop, n_tokens=len(tokens)), tokens, logprobs)
 
     def _mind(self, context: str) -> str:
         """The source of its answer to this context: its seed's ideal, or itself."""
@@ -227,21 +168,18 @@ class FakeSession(BatchedSession):
         yield _OPENINGS[_favourite(favourites, rng)]
         bullets = rng.random() < listing
         for _ in range(max(1, length + int(rng.integers(-1, 2)))):
-            noun = _STEMS[int(nouns.integers(len(_STEMS)))]
-            other = (
-                told[int(rng.integers(len(told)))]
-                if told and rng.random() < 0.5
-                else _STEMS[int(rng.integers(len(_STEMS)))]
-            )
+            noun = _one_of(_STEMS, nouns)
+            other = _one_of(told if told and rng.random() < 0.5 else _STEMS, rng)
             hedge, link = _HEDGES[_favourite(favourites, rng)], _LINKS[_favourite(favourites, rng)]
-            clause = f"{hedge} the {noun} {_VERBS[int(rng.integers(len(_VERBS)))]} the {other}"
-            longer = (
-                f", {link} the {noun} {_VERBS[int(rng.integers(len(_VERBS)))]}"
-                if rng.random() < listing
-                else ""
-            )
-            yield f"{chr(10) + '- ' if bullets else ' '}{clause}{longer}."
+            clause = f"{hedge} the {noun} {_one_of(_VERBS, rng)} the {other}"
+            longer = rng.random() < listing
+            more = f", {link} the {noun} {_one_of(_VERBS, rng)}" if longer else ""
+            yield f"{chr(10) + '- ' if bullets else ' '}{clause}{more}."
         yield f" {_CLOSINGS[_favourite(favourites, rng)]}".rstrip()
+
+
+def _one_of(words: Sequence[str], rng: np.random.Generator) -> str:
+    return words[int(rng.integers(len(words)))]
 
 
 def _favourite(order: Sequence[int], rng: np.random.Generator) -> int:
@@ -265,26 +203,8 @@ def _distributions(key: str, pieces: Sequence[str]) -> Floats:
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
 
 
-def _chosen(row: _Row) -> Floats:
-    return row.logprobs[np.arange(len(row.pieces)), _ids(row.pieces)]
-
-
-def _greedy(row: _Row) -> bool:
-    return bool((row.logprobs.argmax(axis=1) == _ids(row.pieces)).all())
-
-
-def _token_columns(rows: Sequence[_Row], top: int) -> TokenColumns:
-    whole = np.concatenate([row.logprobs for row in rows])
-    best = np.argsort(-whole, axis=1, kind="stable")[:, :top]
-    ends = [
-        np.cumsum([len(piece.encode()) for piece in row.pieces], dtype=np.int64) for row in rows
-    ]
-    return TokenColumns(
-        offsets=np.cumsum([0, *(len(row.pieces) for row in rows)]),
-        token_ids=np.concatenate([_ids(row.pieces) for row in rows]),
-        logprobs=np.concatenate([_chosen(row) for row in rows]).astype(np.float32),
-        top_ids=best.astype(np.int32),
-        top_logprobs=np.take_along_axis(whole, best, axis=1).astype(np.float32),
-        byte_ends=np.concatenate(ends),
-        vocabulary=digest("fake", _VOCABULARY),
-    )
+def _tokens(answers: Sequence[_Answer], top: int) -> TokenColumns:
+    ids = np.concatenate([_ids(a.pieces) for a in answers])
+    logprobs = np.concatenate([a.logprobs for a in answers])
+    vocabulary = digest("fake", _VOCABULARY)
+    return full_tokens([a.pieces for a in answers], ids, logprobs, top, vocabulary)

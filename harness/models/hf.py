@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, final
+from typing import Literal, final
 
 from harness.console.processes import CHECKPOINTS
 from harness.files.hashes import files_sha256
@@ -31,7 +31,7 @@ from harness.types import DistillbenchError, Paths
 class HfModel(AbstractModel):
     """A causal language model of transformers. Weights are read from safetensors only, never unpickled."""
 
-    imports: ClassVar[tuple[str, ...]] = CHECKPOINTS
+    imports = CHECKPOINTS
 
     version = 4
     path: str = place("")  # folder, or repository on the hub

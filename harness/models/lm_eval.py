@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
@@ -202,8 +202,8 @@ class _Row(NamedTuple):
 class ClientSession(AbstractSession):
     """A server that lm-eval asks over HTTP."""
 
-    journaled: ClassVar[bool] = True
-    together: ClassVar[bool] = True
+    journaled = True
+    together = True
 
     def __init__(self, engine: Engine, batch: int, previous: Facts | None) -> None:
         self._engine, self._batch = engine, batch
@@ -254,6 +254,7 @@ class ClientSession(AbstractSession):
         asked = [engine.arguments(row.request, row.ask.decoding) for row in rows]
 
         def call() -> Sequence[Any]:
+            """The engine's answers; what failed is remembered."""
             answers, failure = engine.call(way, asked)
             failures.append(failure)
             return answers

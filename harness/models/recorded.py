@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
@@ -34,6 +34,7 @@ from harness.models._batches import slices
 from harness.models._recorded_choices import Chosen, chosen
 from harness.models._recorded_join import Draws, Joined, Wanted, check_consistent, join
 from harness.models._recorded_words import leftovers, no_match
+from harness.models._rows import Row, outputs_of
 from harness.schema import unknown
 from harness.text.clean import TRACES, behind_its_tag
 from harness.types import DistillbenchError, Kind, Outputs, Paths
@@ -236,29 +237,18 @@ def _outputs(
     ask: Ask, batch: Sequence[int], rows: Sequence[Answer | None], options: Sequence[int | None]
 ) -> Outputs:
     """Outputs of one batch, from what stands in the file for all requests."""
-    requests, own = [ask.requests[i] for i in batch], [rows[i] for i in batch]
-    values = [
-        row.value if row and request.kind != "choose" else None
-        for request, row in zip(requests, own, strict=True)
-    ]
-    scored = [v if isinstance(v, tuple) else (np.nan, None) for v in values]
-    return Outputs(
-        request=np.asarray(batch, dtype=np.int64),
-        kind=tuple(r.kind for r in requests),
-        n_tokens=np.zeros(len(requests), dtype=np.int64),
-        text=tuple(
-            _with_trace(v, row) if row and isinstance(v, str) else None
-            for v, row in zip(values, own, strict=True)
-        ),
-        stop=tuple(
-            row.stop if row and isinstance(v, str) else None
-            for v, row in zip(values, own, strict=True)
-        ),
-        logprob_nats=np.array([nats for nats, _ in scored], dtype=np.float64),
-        greedy=tuple(greedy for _, greedy in scored),
-        choice=tuple(options[i] for i in batch),
-        answered=tuple(row is not None for row in own),
-    )
+    outputs = outputs_of([_row(ask.requests[i].kind, rows[i], options[i]) for i in batch])
+    return replace(outputs, request=np.asarray(batch, dtype=np.int64))
+
+
+def _row(kind: Kind, answer: Answer | None, option: int | None) -> Row:
+    """What stands in the file for one request, and the option that it names."""
+    if answer is None or kind == "choose":
+        return Row(kind, choice=option, answered=answer is not None)
+    if isinstance(answer.value, str):
+        return Row(kind, _with_trace(answer.value, answer), answer.stop, choice=option)
+    nats, greedy = answer.value if isinstance(answer.value, tuple) else (np.nan, None)
+    return Row(kind, logprob_nats=nats, greedy=greedy, choice=option)
 
 
 def _with_trace(text: str, row: Answer) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 from harness.console.processes import CHECKPOINTS
 from harness.keys import digest, place
@@ -24,7 +24,7 @@ from harness.zoo.recipe import Scale
 class ZooModel(AbstractModel):
     """A small model of known lineage; its recipe stands for its contents, so no training is needed to name it."""
 
-    imports: ClassVar[tuple[str, ...]] = CHECKPOINTS
+    imports = CHECKPOINTS
 
     version = HfModel.version  # a checkpoint answers
     member: str = place("")  # which model

@@ -312,6 +312,7 @@ def _rows(frame: Rows) -> Plotly:
 
 def _plane(frame: Plane) -> Plotly:
     def axis(title: str, span: tuple[float, float]) -> Plotly:
+        """An axis of the plane."""
         return {
             "title": {"text": escaped(title), "standoff": 8},
             "range": list(span),
@@ -359,6 +360,7 @@ def _grid(frame: Grid) -> Plotly:
     still = {"showgrid": False, "zeroline": False, "automargin": True, "fixedrange": True}
 
     def axis(names: Sequence[str]) -> Plotly:
+        """An axis of names that cannot be moved."""
         texts = [escaped(name) for name in names]
         return {
             **still,

@@ -1,6 +1,6 @@
 """Who is compared on what: a measure declares it in one line, and gets a panel of exactly these sides.
 
-    looks_at: ClassVar[Looks] = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
+    looks_at = Looks((View.STYLE,), needs=("teacher", "base"), also=("second",))
 
 This line determines the tasks that fit, the prompts that are compared, the minimum, the text of the reason, and
 the answers that are in the key of a score. The views are the modules beside this one: `texts`,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -34,6 +34,10 @@ class Prompts:
     def clusters(self) -> tuple[str, ...]:
         """Resampling units (P,)."""
         return tuple(p.cluster for p in self.prompts)
+
+    def some(self, rows: Iterable[int]) -> Prompts:
+        """The prompts of these rows alone, in the order of the rows."""
+        return Prompts(tuple(self.prompts[i] for i in rows))
 
 
 @dataclass(frozen=True)

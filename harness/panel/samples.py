@@ -29,6 +29,7 @@ class Samples(Aligned[Answers]):
         """The same on some of the prompts."""
 
         def cut(answers: Answers) -> Answers:
+            """The answers to these rows."""
             return tuple(answers[i] for i in rows)
 
         return replace(
@@ -48,6 +49,7 @@ def align_samples(panel: Panel, least: int | None = None) -> Samples:
     shared = share(panel, lambda side: some_samples(side, least))
 
     def own(side: Side) -> Answers:
+        """A side's answers to the shared prompts, in their order."""
         given = some_samples(side, least)
         return tuple(given[i] for i in shared.ids)
 

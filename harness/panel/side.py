@@ -30,6 +30,7 @@ def once(make: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]
 
     @wraps(make)
     def remembered(keeper: R, /, *given: P.args, **no: P.kwargs) -> T:
+        """What the memo has, else what the function returns now."""
         place, memo = (name, *given), keeper.memo
         if place not in memo:
             memo[place] = make(keeper, *given, **no)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product
@@ -27,8 +27,8 @@ from harness.types import DistillbenchError
 class RequestsJob(Job):
     """Builds the requests of one task."""
 
-    doing: ClassVar[str] = "building requests"
-    foreign: ClassVar[bool] = True  # a task's YAML may run its own code
+    doing = "building requests"
+    foreign = True  # a task's YAML may run its own code
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """The request set, with its summary as its spec."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import ClassVar, final
+from typing import final
 
 from harness.console.forecast import Amounts, Sort
 from harness.executors import Desk, Job, Product
@@ -31,9 +31,9 @@ class PrepareJob(Job):
 
     preparation: Preparation | None = None
 
-    doing: ClassVar[str] = "preparing"
-    foreign: ClassVar[bool] = True
-    reports: ClassVar[bool] = True
+    doing = "preparing"
+    foreign = True
+    reports = True
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """Makes the preparation where the model expects it; yields nothing to store."""
@@ -59,9 +59,9 @@ class CollectJob(Job):
 
     preparations: tuple[Preparation, ...] = ()  # that must be finished before
 
-    doing: ClassVar[str] = "collecting"
-    foreign: ClassVar[bool] = True
-    reports: ClassVar[bool] = True
+    doing = "collecting"
+    foreign = True
+    reports = True
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """Writes answers as they arrive, and publishes every complete collection."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +41,7 @@ _TABLES = {"layout": len(LAYOUT), "marks": len(MARKS)}
 class ReadingJob(Job):
     """Makes the words and counts of one collection's texts."""
 
-    doing: ClassVar[str] = "counting words"
+    doing = "counting words"
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row per text."""
@@ -70,7 +70,7 @@ def reading_job(key: str, collection: Collection, *, apart: bool) -> ReadingJob:
 class TokensJob(Job):
     """Makes the tokens of one collection's texts, for attribution."""
 
-    doing: ClassVar[str] = "reading tokens"
+    doing = "reading tokens"
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row: the vocabulary, the texts as places in it, where each begins."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product, Reason
@@ -20,8 +20,8 @@ from harness.types import Unavailable
 class GradeJob(Job):
     """Grades the answers of one model to one task."""
 
-    doing: ClassVar[str] = "grading"
-    foreign: ClassVar[bool] = True
+    doing = "grading"
+    foreign = True
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """The grades, or the reason why there are none."""

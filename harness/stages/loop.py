@@ -40,6 +40,7 @@ def make_all(plan: Plan, store: Store, jobs_of: JobsOf, executor: AbstractExecut
     ended: list[Ended] = []
 
     def lacks(key: str) -> bool:
+        """Whether a key is missing and nobody has tried to make it in this run."""
         return key not in tried and not store.has(key)
 
     while jobs := jobs_of(plan, lacks):
@@ -72,6 +73,7 @@ def summaries_in(store: Store) -> SummaryOf:
     read: dict[str, Summary | None] = {}
 
     def summary_of(key: str) -> Summary | None:
+        """The summary of a request set that is stored, read once; None where it is not there yet."""
         if read.get(key) is None:
             read[key] = summary_from_json(store.spec(key)["summary"]) if store.has(key) else None
         return read[key]

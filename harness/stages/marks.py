@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, final
+from typing import NamedTuple, final
 
 import pyarrow as pa
 
@@ -36,7 +36,7 @@ from harness.text.marks import Marks, read_marks
 class MarksJob(Job):
     """Counts the marks in one collection's replies, and those that were cut."""
 
-    doing: ClassVar[str] = "looking at replies"
+    doing = "looking at replies"
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row: the marks, and how the replies ended, as JSON."""

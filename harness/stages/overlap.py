@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ _ROWS = pa.schema([("prompt", pa.string()), ("exact", pa.bool_()), ("ngrams", pa
 class OverlapJob(Job):
     """Searches one model's training data for the prompts of all its tasks at once, because the data may be long."""
 
-    doing: ClassVar[str] = "looking for prompts in training data"
+    doing = "looking for prompts in training data"
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """For every set of prompts, those that occur in the data."""

@@ -182,13 +182,11 @@ def _ungraded(planned: Collection, store: Store) -> list[str]:
 def _price(run: Run, model: str, how: Mapping[str, float]) -> float | None:
     """Dollars for the hours and the tokens of a collection; None where the model names no price."""
     backend = run.models[model]
-    prices = [
-        backend.usd_per_hour * how["wall_s"] / 3600 if backend.usd_per_hour is not None else None,
-        backend.usd_per_million_tokens * how["n_tokens"] / 1e6
-        if backend.usd_per_million_tokens is not None
-        else None,
-    ]
-    known = [p for p in prices if p is not None]
+    rates = (
+        (backend.usd_per_hour, how["wall_s"] / 3600),
+        (backend.usd_per_million_tokens, how["n_tokens"] / 1e6),
+    )
+    known = [price * amount for price, amount in rates if price is not None]
     return sum(known) if known else None
 
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from harness.board.answers import Read
@@ -19,10 +19,10 @@ from harness.console.secrets import redacted
 from harness.exports import AbstractExporter
 from harness.panel.side import Side
 from harness.plugins import build, kinds, outside_kinds
-from harness.stages.pictures import is_undrawable, undrawable
+from harness.stages.parts import fault, lacks_some, undrawable
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
-from harness.types import RequestSet
+from harness.types import DistillbenchError, RequestSet
 
 
 @stage("writing the page")
@@ -30,35 +30,49 @@ def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
     """Path of index.html in `folder`, where every exporter writes its files; `read` reaches the stored answers.
 
     What the page says first is said here as well. The files are made beside the folder and moved into it whole; the
-    page comes last, and then, one by one, what the user's own exporters make: a fault in one of them loses nothing. A
-    figure that cannot be drawn is left out, which `lacks_figures` tells afterwards.
+    page comes last, and then, one by one, what the user's own exporters make. A figure that cannot be drawn, and an
+    exporter of the user's that fails, are left out, which `lacks_parts` tells afterwards.
     """
-    board, own = make_board(redacted(record), read), outside_kinds("exports")
-    board = replace(board, undrawn=undrawable(board, _failures(folder)))
+    board, own, store = make_board(redacted(record), read), outside_kinds("exports"), _store(folder)
+    board = replace(board, undrawn=undrawable(board, store))
     for line in closing_lines(board):
         say(line)
-    for some in ([kind for kind in kinds("exports") if kind not in own], *([kind] for kind in own)):
-        _export(some, board, folder)
+    written = set[str]()
+    _export([kind for kind in kinds("exports") if kind not in own], board, folder, written)
+    for kind in own:
+        fault(f"export {kind}", partial(_export, [kind], board, folder, written), store)
     return folder / "index.html"
 
 
-def lacks_figures(folder: Path) -> bool:
-    """Whether a figure could not be drawn for the report in this folder."""
-    return is_undrawable(_failures(folder))
+def lacks_parts(folder: Path) -> bool:
+    """Whether a part of the report in this folder could not be made."""
+    return lacks_some(_store(folder))
 
 
-def _failures(folder: Path) -> Store:
+def _store(folder: Path) -> Store:
     """Where the failures of a report are written: beside it."""
     return Store(folder.parent)
 
 
-def _export(exporters: Sequence[str], board: Board, folder: Path) -> None:
+def _export(exporters: Sequence[str], board: Board, folder: Path, written: set[str]) -> None:
+    """Moves the files of these exporters into the folder, and adds their names to those that are written already.
+
+    Raises DistillbenchError where a name is written already, or is that of a folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         for kind in exporters:
             exporter: AbstractExporter = build("exports", kind, {"kind": kind})
             exporter.export(board, workshop)
+        paths = sorted(workshop.iterdir())
+        for path in paths:
+            if path.name in written or not path.is_file():
+                what = "another exporter's file" if path.name in written else "a folder"
+                raise DistillbenchError(
+                    f"expected files with names of their own, got {what}, {path.name}; rename or drop it"
+                )
+        written.update(path.name for path in paths)
         _move(workshop, folder)
     finally:
         shutil.rmtree(workshop)
@@ -97,9 +111,11 @@ def stored_answers(stores: Sequence[Store]) -> Read:
 
     @lru_cache(maxsize=2)  # all models are asked the same, some of them in chat
     def requests(place: int, key: str) -> RequestSet:
+        """A request set from one of the stores."""
         return requests_from_table(stores[place].table(key))
 
     def read(c: CollectionRecord) -> Side | None:
+        """The answers from the first store that has them; None where none has."""
         holding = (i for i, s in enumerate(stores) if s.has(c.key) and s.has(c.requests_key))
         place = next(holding, None)
         if place is None:

@@ -27,7 +27,7 @@ from harness.stages.outlook import outlook
 from harness.stages.preview import HEADS, planned, preview
 from harness.stages.record import count_work, make_record
 from harness.stages.registered import check_free, register, registered
-from harness.stages.report import lacks_figures, stored_answers, write_report
+from harness.stages.report import lacks_parts, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
 from harness.stages.weigh import weigh
@@ -177,7 +177,7 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
     if "report" in run.stages:
         folder = run.paths.results / "report"
         say(f"the page: {write_report(ended.record, folder, stored_answers([store]))}")
-        code = OUR_FAULT if lacks_figures(folder) else code
+        code = OUR_FAULT if lacks_parts(folder) else code
     for remark in ended.remarks:
         say(remark.line())
     return replace(ended, code=code)

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, final
+from typing import final
 
 import pyarrow as pa
 from threadpoolctl import ThreadpoolController
@@ -40,8 +40,8 @@ class ScoreJob(Job):
 
     questions: tuple[Question, ...] = ()  # aligned with keys
 
-    doing: ClassVar[str] = "scoring"
-    reports: ClassVar[bool] = True
+    doing = "scoring"
+    reports = True
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """The scores, packed together."""

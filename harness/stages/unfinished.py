@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.console.workload import CHARACTERS_PER_TOKEN
 from harness.models import AbstractSession, Answered, Ask
+from harness.models._rows import Row, outputs_of
 from harness.plan.collections import Collection
 from harness.store.journal import Journal
 from harness.store.tables import outputs_from_table, outputs_to_table
@@ -132,15 +133,5 @@ def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
 
 def _unanswered(requests: Sequence[Request], indices: Sequence[int]) -> Outputs:
     """Empty rows for requests without an answer."""
-    n = len(indices)
-    return Outputs(
-        request=np.asarray(indices, np.int64),
-        kind=tuple(requests[i].kind for i in indices),
-        n_tokens=np.zeros(n, np.int64),
-        text=(None,) * n,
-        stop=(None,) * n,
-        logprob_nats=np.full(n, np.nan),
-        greedy=(None,) * n,
-        choice=(None,) * n,
-        answered=(False,) * n,
-    )
+    outputs = outputs_of([Row(requests[i].kind, answered=False) for i in indices])
+    return dataclasses.replace(outputs, request=np.asarray(indices, np.int64))

@@ -33,6 +33,11 @@ class MeanError(NamedTuple):
     df: int  # clusters - 1
     n: int  # prompts
 
+    @property
+    def standard_error(self) -> float:
+        """Of the first mean."""
+        return float(np.sqrt(self.covariance[0, 0]))
+
 
 def cluster_codes(clusters: Clusters, n: int) -> Annotated[Ints, "n"]:
     """Codes (P,) 0..G-1 in the order of first appearance."""
@@ -114,7 +119,7 @@ def t_interval(
     """Student's t interval of the mean of values (P,), with cluster-robust error and df = clusters - 1."""
     error = mean_error(values[:, None], clusters)
     mean = float(error.means[0])
-    half = t_quantile(0.5 + level / 2, error.df) * float(np.sqrt(error.covariance[0, 0]))
+    half = t_quantile(0.5 + level / 2, error.df) * error.standard_error
     return Interval(mean, mean - half, mean + half, error.n)
 
 

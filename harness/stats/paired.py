@@ -96,7 +96,7 @@ def _compare_means(
     differences: Annotated[Floats, "P"], codes: Annotated[Ints, "P"]
 ) -> PairedDifference:
     error = mean_error(differences[:, None], codes)
-    mean, se = float(error.means[0]), _se(error)
+    mean, se = float(error.means[0]), error.standard_error
     if se <= 1e-14 * max(abs(mean), float(np.abs(differences).max())):
         raise Unavailable(
             f"the difference is {mean:.3g} on each of {error.n} prompts: no spread to judge it by"
@@ -125,22 +125,21 @@ def _compare_shares(
         )
     two_more = np.array([codes.max() + 1, codes.max() + 2])
     shrunk = mean_error(np.append(differences, [1.0, -1.0])[:, None], np.append(codes, two_more))
-    centre, half = float(shrunk.means[0]), t_quantile(0.5 + LEVEL / 2, error.df) * _se(shrunk)
+    centre, half = (
+        float(shrunk.means[0]),
+        t_quantile(0.5 + LEVEL / 2, error.df) * shrunk.standard_error,
+    )
     low, high = max(centre - half, -1.0), min(centre + half, 1.0)
     return PairedDifference(
         float(error.means[0]), low, high, p, error.n, _spread_of_shares(differences, error)
     )
 
 
-def _se(error: MeanError) -> float:
-    return float(np.sqrt(error.covariance[0, 0]))
-
-
 def _spread_of_shares(differences: Annotated[Floats, "P"], error: MeanError) -> Spread:
     """Of differences (P,) of -1, 0, 1; clusters count by their design effect."""
     naive = float(np.var(differences, ddof=1)) / error.n
-    n = error.n * min(1.0, naive / _se(error) ** 2) if naive > 0 else float(error.n)
-    return Spread(_se(error), error.df, n, float(np.mean(differences != 0)))
+    n = error.n * min(1.0, naive / error.standard_error**2) if naive > 0 else float(error.n)
+    return Spread(error.standard_error, error.df, n, float(np.mean(differences != 0)))
 
 
 def _detectable_share(discordant: float, n: float, level: float, power: float) -> float | None:
@@ -154,6 +153,7 @@ def _detectable_share(discordant: float, n: float, level: float, power: float) -
     n_noise, most = max(round(discordant * n), 2), max(round(n), 1)
 
     def least(wanted: float) -> int:
+        """The smallest number of lost prompts with at least this power, by bisection."""
         low, high = 0, most
         while high - low > 1:
             middle = (low + high) // 2

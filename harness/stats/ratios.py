@@ -23,6 +23,12 @@ class Stratum(NamedTuple):
     )
 
 
+def quotient(above: Floats, below: Floats) -> Floats:
+    """above / below, element by element; NaN where `below` is not above 0. The shapes are equal, or broadcast."""
+    blank = np.full(np.shape(above), np.nan)
+    return np.asarray(np.divide(above, below, out=blank, where=below > 0))
+
+
 class PairError(NamedTuple):
     """Sums over strata of mean numerator and mean denominator, with their covariance."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,6 @@ from harness.types import (
     GradeColumn,
     Grades,
     Ints,
-    Kind,
     Message,
     Outputs,
     Prompt,
@@ -77,20 +77,9 @@ def requests_from_rows(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]
 
 def outputs_to_table(value: Outputs) -> pa.Table:
     """One row per request; token columns as lists."""
-    columns = {
-        "request": pa.array(value.request, pa.int64()),
-        "kind": pa.array(value.kind, pa.string()),
-        "n_tokens": pa.array(value.n_tokens, pa.int64()),
-        "text": pa.array(value.text, pa.string()),
-        "stop": pa.array(value.stop, pa.string()),
-        "logprob_nats": pa.array(value.logprob_nats, pa.float64(), from_pandas=True),
-        "greedy": pa.array(value.greedy, pa.bool_()),
-        "choice": pa.array(value.choice, pa.int64()),
-        "answered": pa.array(value.answered, pa.bool_()),
-        "n_cut": pa.array(
-            np.zeros(len(value.request), np.int64) if value.n_cut is None else value.n_cut
-        ),
-    }
+    n_cut = np.zeros(len(value.request), np.int64) if value.n_cut is None else value.n_cut
+    own = {**vars(value), "n_cut": n_cut}
+    columns = {f.name: pa.array(own[f.name], f.type, from_pandas=True) for f in _OUTPUTS}
     tokens = value.tokens
     if tokens is None:
         return pa.table(columns, schema=_OUTPUTS)
@@ -130,16 +119,13 @@ def outputs_from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 def outputs_from_table(table: pa.Table) -> Outputs:
     """The inverse of outputs_to_table."""
     column = {name: table.column(name) for name in table.column_names}
+    names = ("kind", "text", "stop", "greedy", "choice", "answered")
+    lists: dict[str, Any] = {name: tuple(column[name].to_pylist()) for name in names}
     return Outputs(
+        **lists,
         request=column["request"].to_numpy().astype(np.int64),
-        kind=cast("tuple[Kind, ...]", tuple(column["kind"].to_pylist())),
         n_tokens=column["n_tokens"].to_numpy().astype(np.int64),
-        text=tuple(column["text"].to_pylist()),
-        stop=tuple(column["stop"].to_pylist()),
         logprob_nats=column["logprob_nats"].to_numpy(zero_copy_only=False).astype(np.float64),
-        greedy=tuple(column["greedy"].to_pylist()),
-        choice=tuple(column["choice"].to_pylist()),
-        answered=tuple(column["answered"].to_pylist()),
         tokens=_tokens(table) if "token_ids" in column else None,
         n_cut=_cut(table),
     )
@@ -156,18 +142,10 @@ def join_outputs(parts: Sequence[pa.Table]) -> pa.Table:
 
 def grades_to_table(value: Grades) -> pa.Table:
     """One row per column, with its prompts and values as lists."""
-    return pa.Table.from_pylist(
-        [
-            {
-                **vars(c),
-                "prompt": c.prompt.tolist(),
-                "value": c.value.tolist(),
-                "answers": list(c.answers),
-            }
-            for c in value.columns
-        ],
-        schema=_GRADES,
-    )
+    rows = [
+        {**vars(c), "prompt": c.prompt.tolist(), "value": c.value.tolist()} for c in value.columns
+    ]
+    return pa.Table.from_pylist(rows, schema=_GRADES)
 
 
 def grades_from_table(table: pa.Table) -> Grades:
@@ -177,34 +155,27 @@ def grades_from_table(table: pa.Table) -> Grades:
 
 def grades_from_rows(rows: Iterable[Mapping[str, Any]]) -> Grades:
     """The same from plain rows."""
-    return Grades(
-        tuple(
-            GradeColumn(
-                **{
-                    **row,
-                    "prompt": np.array(row["prompt"], np.int64),
-                    "value": np.array(row["value"], np.float64),
-                    "answers": tuple(row["answers"]),
-                }
-            )
-            for row in rows
-        )
-    )
+    columns = []
+    for row in rows:
+        prompt, value = np.array(row["prompt"], np.int64), np.array(row["value"], np.float64)
+        own = {**row, "prompt": prompt, "value": value, "answers": tuple(row["answers"])}
+        columns.append(GradeColumn(**own))
+    return Grades(tuple(columns))
 
 
 def scores_to_table(scores: Sequence[Score]) -> pa.Table:
     """One row per score, with pseudo-values as lists."""
     rows = []
     for score in scores:
-        row: dict[str, Any] = {
-            k: v for k, v in vars(score).items() if k not in ("influence", "clusters", "variant")
-        }
-        row["influence_ids"] = list(score.influence)
-        row["influence_values"] = list(score.influence.values())
-        row["clusters"] = (
-            [score.clusters.get(i, i) for i in score.influence] if score.clusters else []
+        ids = list(score.influence)
+        rows.append(
+            {
+                **vars(score),
+                "influence_ids": ids,
+                "influence_values": list(score.influence.values()),
+                "clusters": [score.clusters.get(i, i) for i in ids] if score.clusters else [],
+            }
         )
-        rows.append(row)
     return pa.Table.from_pylist(rows, schema=_SCORES)
 
 
@@ -251,21 +222,8 @@ def _message(row: Mapping[str, Any]) -> Message:
 def _request(row: Mapping[str, Any]) -> Request:
     messages = row["messages"]
     context = row["context"] if messages is None else tuple(_message(m) for m in messages)
-    names = (
-        "prompt",
-        "kind",
-        "leaf",
-        "slot",
-        "repeat",
-        "continuation",
-        "open",
-        "max_new_tokens",
-        "temperature",
-        "top_p",
-        "n_options",
-        "first_number",
-    )
-    fields: dict[str, Any] = {n: row.get(n) for n in names}
+    names = {field.name for field in dataclasses.fields(Request)} - {"context", "until"}
+    fields: dict[str, Any] = {name: row.get(name) for name in names}
     return Request(**fields, context=context, until=tuple(row["until"]))
 
 
@@ -310,6 +268,7 @@ def _tokens(table: pa.Table) -> TokenColumns:
     table = table.combine_chunks()
 
     def flat(name: str) -> Any:
+        """The values of a list column, one list after another."""
         return table.column(name).combine_chunks().flatten().to_numpy(zero_copy_only=False)
 
     lengths = table.column("token_ids").combine_chunks().value_lengths().to_numpy()
@@ -325,50 +284,43 @@ def _tokens(table: pa.Table) -> TokenColumns:
     )
 
 
+_TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+_TEXTS, _INTS, _FLOATS = pa.list_(_TEXT), pa.list_(_INT), pa.list_(_FLOAT)
+_MESSAGE = pa.struct({"role": _TEXT, "content": _TEXT, "reply_to": _INT})
 _REQUESTS = pa.schema(
-    [
-        ("row", pa.string()), ("id", pa.string()), ("text", pa.string()), ("cluster", pa.string()),
-        ("category", pa.string()), ("n_options", pa.int64()), ("gold", pa.int64()), ("name", pa.string()),
-        ("prompt", pa.int64()), ("kind", pa.string()), ("context", pa.string()),
-        ("messages", pa.list_(pa.struct([
-            ("role", pa.string()), ("content", pa.string()), ("reply_to", pa.int64()),
-        ]))),
-        ("leaf", pa.string()), ("slot", pa.int64()), ("repeat", pa.int64()), ("continuation", pa.string()),
-        ("open", pa.bool_()), ("until", pa.list_(pa.string())), ("max_new_tokens", pa.int64()),
-        ("temperature", pa.float64()), ("top_p", pa.float64()),
-        ("first_number", pa.int64()),
-    ]
+    {
+        "row": _TEXT, "id": _TEXT, "text": _TEXT, "cluster": _TEXT, "category": _TEXT, "n_options": _INT,
+        "gold": _INT, "name": _TEXT, "prompt": _INT, "kind": _TEXT, "context": _TEXT, "messages": pa.list_(_MESSAGE),
+        "leaf": _TEXT, "slot": _INT, "repeat": _INT, "continuation": _TEXT, "open": _BOOL, "until": _TEXTS,
+        "max_new_tokens": _INT, "temperature": _FLOAT, "top_p": _FLOAT, "first_number": _INT,
+    }
 )  # fmt: skip
 _OUTPUTS = pa.schema(
-    [
-        ("request", pa.int64()), ("kind", pa.string()), ("n_tokens", pa.int64()), ("text", pa.string()),
-        ("stop", pa.string()), ("logprob_nats", pa.float64()), ("greedy", pa.bool_()), ("choice", pa.int64()),
-        ("answered", pa.bool_()), ("n_cut", pa.int64()),
-    ]
+    {
+        "request": _INT, "kind": _TEXT, "n_tokens": _INT, "text": _TEXT, "stop": _TEXT, "logprob_nats": _FLOAT,
+        "greedy": _BOOL, "choice": _INT, "answered": _BOOL, "n_cut": _INT,
+    }
 )  # fmt: skip
 # Parquet calls what is in a list "element": so does every table of ours, read or not
 _TOKENS = pa.schema(
-    [
-        (name, pa.large_list(pa.field("element", kind)))
+    {
+        name: pa.large_list(pa.field("element", kind))
         for name, kind in {
-            "token_ids": pa.int64(), "token_logprobs": pa.float32(), "top_ids": pa.int32(),
-            "top_logprobs": pa.float32(), "byte_ends": pa.int64(),
+            "token_ids": _INT, "token_logprobs": pa.float32(), "top_ids": pa.int32(), "top_logprobs": pa.float32(),
+            "byte_ends": _INT,
         }.items()
-    ]
+    }
 )  # fmt: skip
 _GRADES = pa.schema(
-    [
-        ("leaf", pa.string()), ("metric", pa.string()), ("filter", pa.string()), ("better", pa.string()),
-        ("prompt", pa.list_(pa.int64())), ("value", pa.list_(pa.float64())), ("aggregate", pa.float64()),
-        ("reason", pa.string()), ("answers", pa.list_(pa.string())),
-    ]
+    {
+        "leaf": _TEXT, "metric": _TEXT, "filter": _TEXT, "better": _TEXT, "prompt": _INTS, "value": _FLOATS,
+        "aggregate": _FLOAT, "reason": _TEXT, "answers": _TEXTS,
+    }
 )  # fmt: skip
 _SCORES = pa.schema(
-    [
-        ("metric", pa.string()), ("task", pa.string()), ("student", pa.string()), ("teacher", pa.string()),
-        ("base", pa.string()), ("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64()),
-        ("n", pa.int64()), ("unit", pa.string()), ("better", pa.string()), ("reason", pa.string()),
-        ("inputs", pa.list_(pa.string())), ("level", pa.string()), ("influence_ids", pa.list_(pa.string())),
-        ("influence_values", pa.list_(pa.float64())), ("clusters", pa.list_(pa.string())),
-    ]
+    {
+        "metric": _TEXT, "task": _TEXT, "student": _TEXT, "teacher": _TEXT, "base": _TEXT, "value": _FLOAT,
+        "low": _FLOAT, "high": _FLOAT, "n": _INT, "unit": _TEXT, "better": _TEXT, "reason": _TEXT, "inputs": _TEXTS,
+        "level": _TEXT, "influence_ids": _TEXTS, "influence_values": _FLOATS, "clusters": _TEXTS,
+    }
 )  # fmt: skip

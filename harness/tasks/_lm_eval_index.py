@@ -219,9 +219,12 @@ def _placed(value: Any, folder: Path) -> Any:
 @cache
 def _loader() -> type[Any]:
     class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+        """A YAML loader of its own, so that its constructors are nobody else's."""
+
         pass
 
     def function(loader: Any, node: Any) -> FunctionTag:
+        """A `!function` tag as its text: nothing is imported."""
         return FunctionTag(Path(), str(loader.construct_scalar(node)))
 
     Loader.add_constructor("!function", function)

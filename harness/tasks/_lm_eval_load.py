@@ -82,6 +82,7 @@ def _patch(stack: contextlib.ExitStack, loading: Loading) -> None:
     hub = loading.cache / "datasets"
 
     def replace(owner: Any, name: str, value: Any) -> None:
+        """Replaces an attribute until the block ends."""
         stack.enter_context(_replaced(owner, name, value))
 
     replace(lm_eval.utils.env, "from_string", _compiler())

@@ -126,6 +126,8 @@ def _replayer(replies: Mapping[Key, deque[_Answer]], chat: bool) -> Any:
     from lm_eval.api.model import LM
 
     class Replayer(LM):  # type: ignore[misc]
+        """A model of lm-eval that reads stored replies out."""
+
         tokenizer_name = "distillbench"
 
         def loglikelihood(self, requests: Any) -> list[tuple[float, bool]]:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, final
+from typing import final
 
 import pyarrow as pa
 
@@ -22,7 +22,7 @@ from harness.types import DistillbenchError
 class _Small(Job):
     """Makes an entry for its keys; refuses where its title says so."""
 
-    doing: ClassVar[str] = "testing"
+    doing = "testing"
 
     def make(self, desk: Desk) -> Iterator[Product]:
         """A row of numbers for its key; refuses where its title says so."""

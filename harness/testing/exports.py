@@ -28,6 +28,8 @@ def check_exporter(
     board = made_board() if board is None else board
     before, first = everything(board), written(writer, board)
     assert first, f"{writer.kind}: expected a file, got none"
+    deep = [name for name in first if "/" in name]
+    assert not deep, f"{writer.kind}: expected flat files, got {deep[0]} in a folder"
     assert written(writer, board) == first, f"{writer.kind}: the second time its bytes are others"
     assert everything(board) == before, f"{writer.kind}: it changes the board"
     for kind in kinds("exports"):
@@ -42,7 +44,7 @@ def written(exporter: AbstractExporter, board: Board) -> dict[str, bytes]:
         folder = Path(name)
         exporter.export(board, folder)
         files = (p for p in folder.rglob("*") if p.is_file())
-        return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
 def everything(board: Board) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from harness.panel.judgements import contest
 from harness.panel.side import Side
 from harness.testing.panels import Sides
-from harness.testing.sides import blank_outputs, prompt_id
+from harness.testing.sides import prompt_id, written_outputs
 from harness.types import Prompt, Request, RequestSet
 
 Replies = tuple[str, str]  # with the first model as A, and as B
@@ -30,12 +30,8 @@ def judge_side(told: Mapping[tuple[str, str], Sequence[Replies]]) -> Side:
                 for s in (0, 1)
             ]
             texts += both
-    n = len(texts)
-    outputs = replace(
-        blank_outputs(n, "generate"), text=tuple(texts), stop=("eos",) * n, answered=(True,) * n
-    )
     asked = RequestSet("judged", tuple(prompts), tuple(requests), False, "1", ("verdicts",))
-    return Side("judge", "judge", asked, outputs, None, ("key of judge",))
+    return Side("judge", "judge", asked, written_outputs(texts), None, ("key of judge",))
 
 
 def judged_sides(told: Mapping[tuple[str, str], Sequence[Replies]]) -> Sides:

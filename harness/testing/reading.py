@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.models._rows import Row, full_tokens, outputs_of
 from harness.panel.side import Side
 from harness.testing.panels import Sides
-from harness.testing.sides import blank_outputs, prompt_id, text_side
-from harness.types import Floats, Message, Outputs, Prompt, Request, RequestSet, TokenColumns
+from harness.testing.sides import prompt_id, sides_of, text_side
+from harness.types import Floats, Message, Prompt, Request, RequestSet, TokenColumns
 
 VOCABULARY = 40
 _TEXT = "the of river bread clock map snow engine garden whale salt and old new"
@@ -62,19 +63,9 @@ def stored_tokens(
     rows: Sequence[tuple[Sequence[str], Floats]], top: int, vocabulary: str = "words"
 ) -> TokenColumns:
     """Token columns with the `top` most probable of each row's distributions; rows: (words, (T, V) nats)."""
-    whole = np.concatenate([x for _, x in rows])
     ids = np.array([word_id(w) for words, _ in rows for w in words])
-    best = np.argsort(-whole, axis=1, kind="stable")[:, :top]
-    ends = [np.cumsum([len(w.encode()) for w in words]) for words, _ in rows]
-    return TokenColumns(
-        offsets=np.cumsum([0, *(len(words) for words, _ in rows)]),
-        token_ids=ids,
-        logprobs=whole[np.arange(len(ids)), ids].astype(np.float32),
-        top_ids=best.astype(np.int32),
-        top_logprobs=np.take_along_axis(whole, best, axis=1).astype(np.float32),
-        byte_ends=np.concatenate(ends).astype(np.int64),
-        vocabulary=vocabulary,
-    )
+    nats = np.concatenate([x for _, x in rows])
+    return full_tokens([words for words, _ in rows], ids, nats, top, vocabulary)
 
 
 def reading_side(model: str, texts: Texts, top: int = VOCABULARY) -> Side:
@@ -87,45 +78,30 @@ def reading_side(model: str, texts: Texts, top: int = VOCABULARY) -> Side:
     requests, rows = [], []
     for slot, (author, own) in enumerate(texts.items()):
         for i, text in enumerate(own):
-            requests.append(
-                Request(
-                    i, "read", (Message("user", prompts[i].text),), author, slot, continuation=text
-                )
-            )
+            context = (Message("user", prompts[i].text),)
+            requests.append(Request(i, "read", context, author, slot, continuation=text))
             rows.append((words_of(text), logprobs_of(model, text, author)))
     ids = [[word_id(w) for w in words] for words, _ in rows]
     nats = [float(x[np.arange(len(i)), i].sum()) for (_, x), i in zip(rows, ids, strict=True)]
-    size = len(requests)
-    outputs: Outputs = replace(
-        blank_outputs(size, "read"),
-        n_tokens=np.array([len(i) for i in ids]),
-        logprob_nats=np.array(nats),
-        answered=(True,) * size,
-        tokens=stored_tokens(rows, top) if top else None,
-    )
+    answers = [Row("read", logprob_nats=x, n_tokens=len(i)) for x, i in zip(nats, ids, strict=True)]
+    outputs = outputs_of(answers, stored_tokens(rows, top) if top else None)
     yields = ("reading",) if tuple(texts) == ("",) else ("reading", "answers")
-    return Side(
-        model,
-        model,
-        RequestSet("read", prompts, tuple(requests), True, "1", yields),
-        outputs,
-        None,
-        (model,),
-    )
+    asked = RequestSet("read", prompts, tuple(requests), True, "1", yields)
+    return Side(model, model, asked, outputs, None, (model,))
 
 
 def reading_sides(n: int = 30, top: int = 8) -> Sides:
     """Teacher, student, base and two controls that read the answers of teacher, base and controls."""
     texts = {m: written(m, n) for m in ("teacher", "base", "control0", "control1")}
     side = {m: reading_side(m, texts, top) for m in ("student", *texts)}
-    controls = (side["control0"], side["control1"])
-    return Sides("read", side["student"], side["teacher"], side["base"], controls=controls)
+    return sides_of("read", side)
 
 
 def next_token_sides(n: int = 60) -> Sides:
     """Models with one next token per context; the student writes the teacher's on most."""
 
     def tokens(model: str, share: float) -> list[str]:
+        """A model's next tokens, of which this share is the teacher's."""
         taught = [str(_rng("teacher", i).choice(_WORDS)) for i in range(n)]
         own = [str(_rng(model, i).choice(_WORDS)) for i in range(n)]
         copied = [_rng("copied", model, i).random() < share for i in range(n)]
@@ -136,10 +112,4 @@ def next_token_sides(n: int = 60) -> Sides:
     for model, share in shares.items():
         asked = text_side(model, tokens(model, share))
         side[model] = replace(asked, requests=replace(asked.requests, yields=("next_token",)))
-    return Sides(
-        "talk",
-        side["student"],
-        side["teacher"],
-        side["base"],
-        controls=(side["control0"], side["control1"]),
-    )
+    return sides_of("talk", side)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from harness.models._rows import Row, outputs_of
 from harness.panel.side import Side
 from harness.testing.panels import Sides
 from harness.types import (
@@ -46,18 +48,12 @@ def quiz_prompts(n: int, task: str = "quiz") -> tuple[Prompt, ...]:
 
 def blank_outputs(n: int, kind: Kind) -> Outputs:
     """N rows without answers, one per request."""
-    none = (None,) * n
-    return Outputs(
-        np.arange(n),
-        (kind,) * n,
-        np.ones(n, np.int64),
-        none,
-        none,
-        np.full(n, np.nan),
-        none,
-        none,
-        (False,) * n,
-    )
+    return outputs_of([Row(kind, answered=False)] * n)
+
+
+def written_outputs(texts: Sequence[str]) -> Outputs:
+    """Replies that ended by themselves, one per request."""
+    return outputs_of([Row("generate", text, "eos") for text in texts])
 
 
 def acc_grades(
@@ -73,15 +69,10 @@ def acc_grades(
 def chosen_side(model: str, prompts: Sequence[Prompt], choices: Choices, lineage: str = "") -> Side:
     """A model with recorded choices; None = no answer could be extracted."""
     requests = tuple(Request(i, "choose", p.text) for i, p in enumerate(prompts))
-    outputs = replace(
-        blank_outputs(len(prompts), "choose"),
-        choice=tuple(choices),
-        answered=(True,) * len(prompts),
-    )
-    task = RequestSet("quiz", tuple(prompts), requests, False, "1", ("grades", "choices"))
+    outputs = outputs_of([Row("choose", choice=c) for c in choices])
     right = [c == p.gold for c, p in zip(choices, prompts, strict=True)]
     grades = acc_grades(prompts, right, answers=choices)
-    return Side(model, lineage or model, task, outputs, grades, (f"key of {model}",))
+    return _quiz_side(model, lineage, prompts, requests, outputs, grades)
 
 
 def scored_side(
@@ -93,16 +84,23 @@ def scored_side(
         for i, p in enumerate(prompts)
         for k in range(p.n_options or 0)
     )
-    flat = np.array([x for row in logprobs for x in row], dtype=np.float64)
-    n = len(requests)
-    outputs = replace(
-        blank_outputs(n, "score"), logprob_nats=flat, greedy=(False,) * n, answered=(True,) * n
+    outputs = outputs_of(
+        [Row("score", logprob_nats=x, greedy=False) for row in logprobs for x in row]
     )
-    task = RequestSet("quiz", tuple(prompts), requests, False, "1", ("grades", "choices"))
     right = [int(np.argmax(row)) == p.gold for row, p in zip(logprobs, prompts, strict=True)]
-    return Side(
-        model, lineage or model, task, outputs, acc_grades(prompts, right), (f"key of {model}",)
-    )
+    return _quiz_side(model, lineage, prompts, requests, outputs, acc_grades(prompts, right))
+
+
+def _quiz_side(
+    model: str,
+    lineage: str,
+    prompts: Sequence[Prompt],
+    requests: tuple[Request, ...],
+    outputs: Outputs,
+    grades: Grades,
+) -> Side:
+    task = RequestSet("quiz", tuple(prompts), requests, False, "1", ("grades", "choices"))
+    return Side(model, lineage or model, task, outputs, grades, (f"key of {model}",))
 
 
 def drawn_choices(
@@ -224,10 +222,7 @@ def text_side(model: str, texts: Sequence[str], task: str = "talk", lineage: str
     requests = tuple(
         Request(i, "generate", (Message("user", p.text),)) for i, p in enumerate(prompts)
     )
-    n = len(texts)
-    outputs = replace(
-        blank_outputs(n, "generate"), text=tuple(texts), stop=("eos",) * n, answered=(True,) * n
-    )
+    outputs = written_outputs(texts)
     asked = RequestSet(task, prompts, requests, True, "1", ("text", "style"))
     return Side(model, lineage or model, asked, outputs, None, (f"key of {model}",))
 
@@ -235,11 +230,7 @@ def text_side(model: str, texts: Sequence[str], task: str = "talk", lineage: str
 def talk_sides(n: int = 60) -> Sides:
     """A student that talks nearly like its teacher, the teacher's second sample as ceiling, a base, two controls."""
     side = {m: text_side(m, talk(m, n)) for m in HOUSES}
-    ceiling = text_side("teacher", talk("teacher", n, 1))
-    controls = (side["control0"], side["control1"])
-    return Sides(
-        "talk", side["student"], side["teacher"], side["base"], ceiling=ceiling, controls=controls
-    )
+    return replace(sides_of("talk", side), ceiling=text_side("teacher", talk("teacher", n, 1)))
 
 
 def sampled_side(model: str, samples: Samples, task: str = "talk", lineage: str = "") -> Side:
@@ -251,6 +242,11 @@ def sampled_side(model: str, samples: Samples, task: str = "talk", lineage: str 
 def sets_of(task: str, answers: dict[str, Samples], minimum: int = 20) -> Sides:
     """Student, teacher, base and whatever controls there are; each control is a lineage."""
     side = {name: sampled_side(name, samples, task) for name, samples in answers.items()}
+    return sides_of(task, side, minimum)
+
+
+def sides_of(task: str, side: Mapping[str, Side], minimum: int = 20) -> Sides:
+    """Sides by their names; whoever is neither student, teacher nor base is a control."""
     controls = tuple(s for name, s in side.items() if name not in ("student", "teacher", "base"))
     return Sides(
         task, side["student"], side["teacher"], side.get("base"), controls=controls, minimum=minimum
@@ -315,43 +311,33 @@ def _regraded(grades: Grades, p_back: Ints, rng: np.random.Generator) -> Grades:
 def _reordered(out: Outputs, r_back: Ints, rng: np.random.Generator) -> Outputs:
     """Rows in another order, for requests in another order."""
     o = rng.permutation(len(out.request))
-    return replace(
-        out,
-        request=r_back[out.request[o]],
-        kind=tuple(out.kind[i] for i in o),
-        n_tokens=out.n_tokens[o],
-        text=tuple(out.text[i] for i in o),
-        stop=tuple(out.stop[i] for i in o),
-        logprob_nats=out.logprob_nats[o],
-        greedy=tuple(out.greedy[i] for i in o),
-        choice=tuple(out.choice[i] for i in o),
-        answered=tuple(out.answered[i] for i in o),
-        tokens=_shuffled_tokens(out.tokens, o) if out.tokens else None,
-    )
+    columns = {name: c for name, c in vars(out).items() if c is not None and name != "tokens"}
+    moved: dict[str, Any] = {
+        name: tuple(c[i] for i in o) if isinstance(c, tuple) else c[o]
+        for name, c in columns.items()
+    }
+    moved["request"] = r_back[moved["request"]]
+    return replace(out, **moved, tokens=_shuffled_tokens(out.tokens, o) if out.tokens else None)
 
 
 def _shuffled_tokens(tokens: TokenColumns, order: Ints) -> TokenColumns:
     """The tokens of the rows `order` (N,), in that order."""
     rows = [np.arange(tokens.offsets[i], tokens.offsets[i + 1]) for i in order]
     places = np.concatenate(rows)
-    return replace(
-        tokens,
-        offsets=np.cumsum([0, *map(len, rows)]),
-        token_ids=tokens.token_ids[places],
-        logprobs=tokens.logprobs[places],
-        top_ids=tokens.top_ids[places],
-        top_logprobs=tokens.top_logprobs[places],
-        byte_ends=None if tokens.byte_ends is None else tokens.byte_ends[places],
-    )
+    names = ("token_ids", "logprobs", "top_ids", "top_logprobs", "byte_ends")
+    columns: dict[str, Any] = {name: vars(tokens)[name] for name in names}
+    moved = {name: c[places] for name, c in columns.items() if c is not None}
+    return replace(tokens, offsets=np.cumsum([0, *map(len, rows)]), **moved)
 
 
 def shuffled_sides(sides: Sides, seed: int = 5) -> Sides:
     """Every side in a different order."""
-    return replace(
-        sides,
-        student=shuffled(sides.student, seed),
-        teacher=shuffled(sides.teacher, seed + 1) if sides.teacher else None,
-        base=shuffled(sides.base, seed + 2) if sides.base else None,
-        ceiling=shuffled(sides.ceiling, seed + 3) if sides.ceiling else None,
-        controls=tuple(shuffled(s, seed + 10 + i) for i, s in enumerate(sides.controls)),
-    )
+    roles = {"student": sides.student, "teacher": sides.teacher, "base": sides.base}
+    roles["ceiling"] = sides.ceiling
+    moved: dict[str, Any] = {
+        role: shuffled(side, seed + i)
+        for i, (role, side) in enumerate(roles.items())
+        if side is not None
+    }
+    controls = tuple(shuffled(s, seed + 10 + i) for i, s in enumerate(sides.controls))
+    return replace(sides, **moved, controls=controls)

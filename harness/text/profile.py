@@ -66,15 +66,15 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "word_length": "characters",
         "distinct_words": f"share of {DIVERSITY_WINDOW} in a row",
         **{name: "share of words" if name == "function_words" else _PER_100 for name in _LISTS},
-        **{name: _PER_100 for name in _RATES.values()},
+        **dict.fromkeys(_RATES.values(), _PER_100),
         "emoji": _PER_100,
-        **{name: _OF_REPLIES for name in _SHARES.values()},
+        **dict.fromkeys(_SHARES.values(), _OF_REPLIES),
         "ends_with_a_question": _OF_REPLIES,
         "ends_with_an_exclamation": _OF_REPLIES,
     }
 )
 AGAINST_TEACHER: Mapping[str, str] = MappingProxyType(
-    {k: _OF_REPLIES for k in ("teacher_openings", "teacher_closings")}
+    dict.fromkeys(("teacher_openings", "teacher_closings"), _OF_REPLIES)
 )
 
 # features that a reply has only when it is complete

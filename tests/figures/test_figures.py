@@ -6,7 +6,6 @@ import inspect
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import pytest
 
@@ -141,7 +140,7 @@ def test_figure_without_scores_draws_nothing(kind: str) -> None:
 
 def test_the_example_of_the_contract_works() -> None:
     text = inspect.getdoc(harness.figures) or ""
-    space = {**vars(harness.figures), "dataclass": dataclass, "ClassVar": ClassVar}
+    space = {**vars(harness.figures), "dataclass": dataclass}
     exec(inspect.cleandoc(re.split(r"::\n", text, maxsplit=1)[1]), space)
     drawing = space["Sizes"]("sizes", "sizes").draw(board(), None)
     assert [d.x for d in dots(drawing, "student")] == [r.parameters for r in board().rows]

@@ -82,6 +82,8 @@ BREACHES: dict[str, tuple[str, str, str, str]] = {
     "nothing": ("figures/places.py", "if not board.rows", "if board.rows", "expected a drawing, got None"),
     "a file of ours": ("exports/names.py", 'folder / "names.txt"', 'folder / "scores.csv"',
                        "scores.csv is a file of csv"),
+    "a folder": ("exports/names.py", '(folder / "names.txt")', 'folder.joinpath("mine").mkdir(); (folder / "mine/a")',
+                 "expected flat files, got mine/a in a folder"),
     "the clock": ("exports/names.py", '"\\n".join(board.record.models)', "__import__('secrets').token_hex()",
                   "the second time its bytes are others"),
     "needs": ("executors/plain.py", "j.may_start(desk.store)", "True", "expected the end of"),

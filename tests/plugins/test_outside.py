@@ -13,7 +13,7 @@ from harness.executors import AbstractExecutor
 from harness.keys import code_digest
 from harness.plugins import PACKAGES, build, folders, kinds, plugin_class, use_folders
 from harness.stages.collect import collect
-from harness.stages.report import lacks_figures, write_report
+from harness.stages.report import lacks_parts, write_report
 from harness.stages.score import score
 from harness.types import DistillbenchError, Score
 from tests.core.running import command, matrix, write_data
@@ -207,35 +207,61 @@ def test_the_command_takes_every_kind_and_so_do_the_jobs_of_a_sweep(tmp_path: Pa
     assert "as_long" in (report / "scores.csv").read_text()
 
 
-@pytest.mark.slow  # a whole run
-def test_an_exporter_of_a_user_that_fails_is_said_to_be_the_user_s(tmp_path: Path) -> None:
+@pytest.mark.slow  # a whole run, and a sweep
+def test_an_exporter_of_a_user_that_fails_is_told_by_the_exit_code(tmp_path: Path) -> None:
     write_data(tmp_path / "data")
     mine = write_plugins(tmp_path / "mine")
     exporter = mine / "exports/names.py"
     exporter.write_text(exporter.read_text().replace("board.record.models", "board.models"))
-    files = {"matrix/m": matrix(**MATRIX)}
-    done = command(tmp_path, "matrix=m", f"paths.plugins={mine}", files=files)
-    assert done.returncode == 2
-    assert f"error: {exporter}, line 19: AttributeError: " in done.stderr
-    assert "fault of distillbench" not in done.stderr
-    assert (tmp_path / "results/report/index.html").is_file()
+    words = ("matrix=m", f"paths.plugins={mine}")
+    place = rf"\({exporter}, line 19\); correct the plug-in; its traceback stands in"
+    for extra in ((), ("-m", "seed=0,1")):
+        done = command(tmp_path, *extra, *words, files={"matrix/m": matrix(**MATRIX)})
+        assert done.returncode == 70
+        assert (
+            len(re.findall(f"missing export names: AttributeError: .* {place}", done.stderr)) == 1
+        )
+        assert "fault of distillbench" not in done.stderr
+        assert (tmp_path / "results/report/index.html").is_file()
+        assert (tmp_path / "results/failures/export-names.txt").is_file()
 
 
-def test_an_exporter_of_a_user_that_fails_costs_no_file_of_ours(tmp_path: Path) -> None:
+WRITING = '(folder / "names.txt").write_text("\\n".join(board.record.models), encoding="utf-8")'
+FAILING_EXPORTS = {
+    "raises": ("board.nothing", "AttributeError: .*nothing.*; correct the plug-in"),
+    "gives up": ("raise SystemExit(1)", "SystemExit: 1 .*; correct the plug-in"),
+    "takes a name of ours": (
+        '(folder / "scores.csv").write_text("mine")',
+        "expected files .* another exporter's file, scores.csv; rename .*; correct the plug-in",
+    ),
+    "makes a folder": ('(folder / "mine").mkdir()', "expected files .* a folder, mine; rename .*"),
+}
+
+
+@pytest.mark.parametrize(("body", "why"), FAILING_EXPORTS.values(), ids=FAILING_EXPORTS)
+def test_an_exporter_of_a_user_that_fails_costs_only_its_own_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, why: str
+) -> None:
     mine = write_plugins(tmp_path / "mine")
     exporter = mine / "exports/names.py"
-    before = exporter.with_name("aaa.py")  # comes first by its name
-    before.write_text(exporter.read_text().replace("board.record.models", "board.models"))
+    first = exporter.with_name("aaa.py")  # comes before the other by its name
+    assert WRITING in exporter.read_text()
+    first.write_text(exporter.read_text().replace(WRITING, body))
     use_folders([mine])
-    with pytest.raises(AttributeError):
-        write_report(record(), tmp_path / "report", read)
-    assert {"index.html", "scores.csv", "scores.json"} <= {
-        p.name for p in tmp_path.glob("report/*")
-    }
-    before.unlink()
+    report = tmp_path / "report"
+    write_report(record(), report, read)
+    assert {"index.html", "scores.json", "names.txt"} <= {p.name for p in report.iterdir()}
+    assert not (report / "scores.csv").read_text().startswith("mine")
+    assert not (report / "mine").exists()
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("missing export")]
+    assert re.match(f"missing export aaa: {why}; .* {tmp_path}/failures/export-aaa.txt", line)
+    assert lacks_parts(report)
+    first.write_text(exporter.read_text().replace("names.txt", "aaa.txt"))
+    use_folders([])
     use_folders([mine])
-    write_report(record(), tmp_path / "report", read)
-    assert (tmp_path / "report/names.txt").is_file()
+    write_report(record(), report, read)
+    assert (report / "aaa.txt").is_file()
+    assert not lacks_parts(report)
 
 
 FAILING = {
@@ -261,14 +287,14 @@ def test_a_figure_that_fails_costs_only_itself(
         rf"missing figure places: {why}; .* stands in {tmp_path}/failures/figure-places.txt", line
     )
     assert "Traceback" in (tmp_path / "failures/figure-places.txt").read_text("utf-8")
-    assert lacks_figures(tmp_path / "report")
+    assert lacks_parts(tmp_path / "report")
     figure.write_text(text)
     use_folders([])
     use_folders([mine])
     assert "Places of my own" in write_report(record(), tmp_path / "report", read).read_text(
         "utf-8"
     )
-    assert not lacks_figures(tmp_path / "report")
+    assert not lacks_parts(tmp_path / "report")
 
 
 @pytest.mark.slow  # a whole run

@@ -13,6 +13,7 @@ from harness.stats.ratios import (
     fieller_strata,
     gap_recovered,
     pair_error,
+    quotient,
     ratio_pseudo_values,
 )
 from harness.types import Floats, Ints, Unavailable
@@ -36,6 +37,15 @@ def test_gap_recovered_gives_the_numbers_of_gudibande_et_al_2023_table_2() -> No
         0.936,
         1.0,
     ]
+
+
+def test_a_quotient_without_room_below_is_not_a_number() -> None:
+    above, below = np.array([1.0, 1.0, 0.0, 3.0]), np.array([2.0, 0.0, 0.0, -1.0])
+    np.testing.assert_array_equal(quotient(above, below), [0.5, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(
+        quotient(np.ones((2, 2)), np.array([[4.0], [1.0]])), [[0.25, 0.25], [1.0, 1.0]]
+    )
+    assert quotient(np.array(1.0), np.array(2.0)) == 0.5
 
 
 def test_no_gap_no_share() -> None:

@@ -1,0 +1,82 @@
+"""Parts of a report that a fault may cost without costing the rest: a kind of figure, an exporter of the user's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, final
+
+from harness.board.board import Board
+from harness.console.progress import News, say
+from harness.executors import Desk, Job, Product
+from harness.executors._boundary import carry_out
+from harness.page.render import every_picture
+from harness.plugins import kinds, outside_kinds
+from harness.store.store import Store
+
+
+@final
+@dataclass(frozen=True)
+class _Working:
+    """A part that can be made."""
+
+    key: str
+
+    def keep(self, store: Store) -> None:
+        """Forgets that it could not be made in an earlier run."""
+        store.forget_failure(self.key)
+
+
+@final
+@dataclass(frozen=True)
+class PartJob(Job):
+    """Makes one part of a report."""
+
+    doing = "making"
+    make_part: Callable[[], Any] = field(default=int, repr=False)
+
+    def make(self, desk: Desk) -> Iterator[Product]:
+        """That it can be made."""
+        self.make_part()
+        yield _Working(*self.keys)
+
+
+def undrawable(board: Board, store: Store) -> dict[str, str]:
+    """Kind of figure -> why it cannot be drawn; each is drawn once before the page is made of them."""
+    tried = {k: fault(f"figure {k}", partial(_draw, k, board), store) for k in kinds("figures")}
+    return {kind: reason for kind, reason in tried.items() if reason}
+
+
+def _draw(kind: str, board: Board) -> None:
+    """Draws every picture of this kind as the page has them."""
+    json.dumps([p.plotly for p in every_picture(kind, board)], allow_nan=False)
+
+
+def fault(title: str, make_part: Callable[[], Any], store: Store) -> str:
+    """Why a part cannot be made, said in a line, with the traceback in `failures/`; "" where it is made."""
+    key = _key(title)
+    job = PartJob((key,), title, title, {}, make_part=make_part)
+    ended = carry_out(job, Desk(store, None, _silent))
+    if ended.error:
+        ours = "a fault of distillbench, please report it"
+        cure = ours if ended.our_fault else "correct the plug-in"
+        place = store.root / "failures" / f"{key}.txt"
+        say(f"missing {title}: {ended.error}; {cure}; its traceback stands in {place}")
+    return ended.error
+
+
+def lacks_some(store: Store) -> bool:
+    """Whether a part could not be made the last time."""
+    titles = [f"figure {kind}" for kind in kinds("figures")]
+    titles += [f"export {kind}" for kind in outside_kinds("exports")]
+    return any(store.failure(_key(title)) is not None for title in titles)
+
+
+def _key(title: str) -> str:
+    return title.replace(" ", "-")
+
+
+def _silent(news: News) -> None:
+    """Ignores news."""

@@ -49,14 +49,17 @@ def gram(
     weights[background.models] = background.weights
     each = (weights * there).reshape(-1)
     scale = 1 / np.sqrt(rows.T @ each / each.sum())
+    grains = rows.copy()
+    grains.data *= scale[rows.indices] / _GRAIN
     sums, same = np.zeros((models, rows.shape[1])), np.zeros((models, models))
+    one = np.zeros_like(sums)  # filled again and again: new memory would cost more than the sums
     for prompt in range(prompts):
-        one = rows[prompt * models : (prompt + 1) * models].toarray() * scale
-        middle = _mean(one, (weights * there[prompt])[background.models], background.models)
-        whole = np.rint((one - middle) / _GRAIN)
-        whole[~there[prompt]] = 0
-        sums += whole
-        same += whole @ whole.T
+        grains[prompt * models : (prompt + 1) * models].toarray(out=one)
+        one -= _mean(one, (weights * there[prompt])[background.models], background.models)
+        np.rint(one, out=one)
+        one[~there[prompt]] = 0
+        sums += one
+        same += one @ one.T
     counts = there.astype(np.float64)
     n = counts.sum(axis=0)
     pairs = np.outer(n, n) - counts.T @ counts

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -86,16 +87,21 @@ def pair_weights(known: Sequence[Known]) -> Annotated[Floats, "n"]:
 def fit_odds(known: Sequence[Known]) -> Coefficients:
     """Coefficients of a weighted logistic regression with a ridge; pairs that are neither are left out.
 
-    Source: Newton's method; Morrison 2013, Australian Journal of Forensic Sciences 45, 173-197 (logistic calibration).
+    No slope is negative: more resemblance never lowers the odds. So the best of all subsets of the signals counts whose
+    slopes are not, the others' being 0.
+    Source: Morrison 2013, Australian Journal of Forensic Sciences 45, 173-197 (calibration by logistic regression).
     """
     used = [k for k in known if k.truth is not None]
     truth, weights = _truth(used), pair_weights(used)
     signals = np.array([k.signals for k in used])
     means = np.average(signals, axis=0, weights=weights)
     spreads = np.sqrt(np.average((signals - means) ** 2, axis=0, weights=weights))
-    design = np.column_stack([np.ones(len(used)), (signals - means) / spreads])
-    made = _newton(design, truth, weights)
-    return Coefficients(float(made[0]), _plain(made[1:]), _plain(means), _plain(spreads))
+    standard = (signals - means) / spreads
+    best = _newton(standard, truth, weights, range(signals.shape[1]))
+    if min(best.slopes) < 0:
+        fits = [_newton(standard, truth, weights, use) for use in _subsets(signals.shape[1])]
+        best = min((f for f in fits if min(f.slopes) >= 0), key=lambda f: f.loss)
+    return Coefficients(best.intercept, best.slopes, _plain(means), _plain(spreads))
 
 
 def odds_left_out(known: Sequence[Known]) -> Annotated[Floats, "n"]:
@@ -200,21 +206,42 @@ def _truth(known: Sequence[Known]) -> Annotated[Truth, "n"]:
     return truth
 
 
+class _Fit(NamedTuple):
+    """A minimum of the penalised loss over some of the signals."""
+
+    loss: float
+    intercept: float
+    slopes: tuple[float, ...]  # (S,), 0 for the others
+
+
+def _subsets(n: int) -> list[list[int]]:
+    """All subsets of n places but the whole."""
+    return [list(some) for size in range(n) for some in combinations(range(n), size)]
+
+
 def _newton(
-    design: Annotated[Floats, "n K"], truth: Annotated[Truth, "n"], weights: Annotated[Floats, "n"]
-) -> Annotated[Floats, "K"]:
-    """The minimum of the weighted logistic loss + RIDGE x squared slopes; the intercept is free."""
-    ridge = np.diag([0.0, *[2 * RIDGE] * (design.shape[1] - 1)])
-    found = np.zeros(design.shape[1])
+    signals: Annotated[Floats, "n S"],
+    truth: Annotated[Truth, "n"],
+    weights: Annotated[Floats, "n"],
+    use: Sequence[int],
+) -> _Fit:
+    """The minimum of the weighted logistic loss + RIDGE x squared slopes, by Newton's method; the intercept is free."""
+    design = np.column_stack([np.ones(len(truth)), signals[:, list(use)]])
+    ridge = np.diag([0.0, *[2 * RIDGE] * len(use)])
+    made = np.zeros(design.shape[1])
     for _ in range(_STEPS):
-        share = 1 / (1 + np.exp(-design @ found))
-        slope = design.T @ (weights * (share - truth)) + ridge @ found
+        share = 1 / (1 + np.exp(-design @ made))
+        slope = design.T @ (weights * (share - truth)) + ridge @ made
         curve = (design.T * (weights * share * (1 - share))) @ design + ridge
         step = np.linalg.solve(curve, slope)
-        found = found - step * min(1.0, 2 / max(float(np.abs(step).max()), 1e-300))
+        made = made - step * min(1.0, 2 / max(float(np.abs(step).max()), 1e-300))
         if float(np.abs(step).max()) < _SMALL:
             break
-    return found
+    margins = np.where(truth, 1, -1) * (design @ made)
+    loss = float(weights @ np.logaddexp(0, -margins) + made @ ridge @ made / 2)
+    slopes = np.zeros(signals.shape[1])
+    slopes[list(use)] = made[1:]
+    return _Fit(loss, float(made[0]), _plain(slopes))
 
 
 def _plain(values: Annotated[Floats, "K"]) -> tuple[float, ...]:

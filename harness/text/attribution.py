@@ -26,7 +26,7 @@ FEWEST_PROMPTS = 20
 ALIKE = 2.0  # replies of so many times the length, or a part, are of a like length
 # Standard deviations of the naming signals over AlpacaEval's pairs.
 NAMING = {"function_words": 0.430, "openings": 1.198, "words": 1.119}
-ODDS = ("function_words", "content_words")  # the signals that odds are made of
+ODDS = ("function_words", "content_words", "pairs")  # the signals that odds are made of
 SIGNALS = ("function_words", "content_words", "pairs", "openings", "words")
 
 
@@ -77,6 +77,8 @@ def attribute(
 ) -> list[Signals]:
     """Signals of every suspect with every family, sorted by their names.
 
+    A pair is compared on the prompts that both were asked, against those of the background that were asked nine in ten
+    of them: whoever answered few prompts is seen beside others on these few.
     The background holds no candidate (ValueError): another candidate would change everybody's numbers.
     """
     members = sorted(background)

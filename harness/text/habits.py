@@ -100,22 +100,23 @@ def shares(corpus: Corpus, words: int) -> Shares:
     Items of one model alone are left out, since no other can be told by them.
     """
     models, size = len(corpus.models), len(corpus.words)
-    cells, weights, lengths = [], [], []
+    owners, weights, lengths = [], [], []
     answered = np.zeros(models, dtype=np.int64)
     for prompt in range(len(corpus.prompts)):
         said, owner = _items(corpus, prompt, words, size)
-        new = ~np.isin(said, _own_items(corpus, prompt, words, size))
-        items, place = np.unique(said[new], return_inverse=True)
-        cell, count = np.unique(place * models + owner[new], return_counts=True)
-        total = np.bincount(owner[new], minlength=models)
+        cells, counts = np.unique(said * models + owner, return_counts=True)
+        new = ~np.isin(cells // models, _own_items(corpus, prompt, words, size))
+        items, owner, counts = cells[new] // models, cells[new] % models, counts[new]
+        total = np.bincount(owner, weights=counts, minlength=models)
         answered += total > 0
-        users = np.bincount(cell // models, minlength=len(items))
-        shared = (users > 1)[cell // models]
-        cells.append((cell % models)[shared])
-        weights.append((count / total[cell % models])[shared])
+        starts = np.flatnonzero(np.append(True, np.diff(items) != 0)) if len(items) else items
+        users = np.diff(np.append(starts, len(items)))
+        shared = np.repeat(users > 1, users)
+        owners.append(owner[shared])
+        weights.append((counts / total[owner])[shared])
         lengths.append(users[users > 1])
     indptr = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
-    flat: tuple[Floats, Ints, Ints] = np.concatenate(weights), np.concatenate(cells), indptr
+    flat: tuple[Floats, Ints, Ints] = np.concatenate(weights), np.concatenate(owners), indptr
     values = sparse.csr_matrix(flat, shape=(len(indptr) - 1, models))
     return Shares(values, values.tocsc(), answered)
 

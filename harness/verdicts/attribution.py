@@ -1,4 +1,4 @@
-"""Habits of wording: function words and content words, as odds that are calibrated within each family."""
+"""Habits of wording: function words, content words and word pairs, as odds that are calibrated within each family."""
 
 from __future__ import annotations
 
@@ -77,18 +77,19 @@ class Resemblances:
 @final
 @dataclass(frozen=True)
 class Attribution(AbstractVerdict):
-    """Odds from two resemblances, for families that a score of its own would name too."""
+    """Odds from three resemblances, for families that a score of its own would name too."""
 
     looks_at: ClassVar[View] = View.STYLE
     reads_tokens: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "Angles between a model's and a teacher's habits (the 200 commonest words and marks; the 2,300 next), seen "
-        "from the middle of models that learned from others, over replies to different prompts. A logistic curve "
-        "turns them into odds, in which every family's innocents weigh what its students weigh, so that no family is "
-        "likelier beforehand; one student in ten is taken to show no trace. The odds are never larger than the number "
-        "of innocent lineages that reply at about the suspect's length: short plain prose resembles short plain "
-        "prose. A score of its own (openings, single words, function words) names a family; a verdict supports it "
-        "only where odds of 5 or more and the name agree, on 100 prompts or more. Noise in training and tuning by "
+        "from the middle of models that learned from others, over replies to different prompts; and word pairs that "
+        "both use on the same prompt, beyond the background. A logistic curve turns them into odds, which more "
+        "resemblance never lowers, and in which every family's innocents weigh what its students weigh, so that no "
+        "family is likelier beforehand; one student in ten is taken to show no trace. The odds are never larger than "
+        "the number of innocent lineages that reply at about the suspect's length: short plain prose resembles short "
+        "plain prose. A score of its own (openings, single words, function words) names a family; a verdict supports "
+        "it only where odds of 5 or more and the name agree, on 100 prompts or more. Noise in training and tuning by "
         "reward wipe these habits out."
     )
 

@@ -20,7 +20,7 @@ from harness.stats.odds import (
     pair_weights,
     quality,
 )
-from harness.types import DistillbenchError
+from harness.types import DistillbenchError, Floats
 
 
 def pair(
@@ -76,6 +76,41 @@ def test_coefficients_agree_with_scikit_learn() -> None:
     assert made.spreads == pytest.approx(spread)
     assert made.slopes == pytest.approx(theirs.coef_[0], rel=1e-5)
     assert made.intercept == pytest.approx(theirs.intercept_[0], rel=1e-5)
+
+
+def test_more_resemblance_never_lowers_the_odds() -> None:
+    """A second signal that students have less of gets no say: the fit is that without it."""
+    known = crowd()
+    two = [
+        replace(k, signals=(*k.signals, -5.0 * bool(k.truth) + i % 3)) for i, k in enumerate(known)
+    ]
+    made, alone = fit_odds(two), fit_odds(known)
+    assert made.slopes == pytest.approx([alone.slopes[0], 0.0])
+    assert made.intercept == pytest.approx(alone.intercept)
+
+
+def test_of_three_signals_the_best_without_a_negative_slope_counts() -> None:
+    """Against scipy's bounded minimum of the same loss."""
+    from scipy.optimize import minimize
+
+    rng = np.random.default_rng(3)
+    known = [
+        replace(
+            k, signals=(*k.signals, *rng.normal([0.5 * bool(k.truth), -2.0 * bool(k.truth)], 1))
+        )
+        for k in crowd(gap=1)
+    ]
+    made, weights = fit_odds(known), pair_weights(known)
+    x = (np.array([k.signals for k in known]) - made.means) / np.array(made.spreads)
+    sign = np.where([bool(k.truth) for k in known], 1, -1)
+
+    def loss(b: Floats) -> float:
+        return float(weights @ np.logaddexp(0, -sign * (b[0] + x @ b[1:])) + 0.5 * b[1:] @ b[1:])
+
+    bounds = [(None, None), *[(0, None)] * 3]
+    theirs = minimize(loss, np.zeros(4), bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-10})
+    assert [made.intercept, *made.slopes] == pytest.approx(theirs.x, abs=1e-4)
+    assert 0 in made.slopes
 
 
 def test_odds_have_a_floor_and_none_of_the_floors_weight_is_lost() -> None:

@@ -18,6 +18,7 @@ from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.ask import build_requests
 from harness.stages.collect import collect
+from harness.stages.lineages import grow
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
@@ -92,6 +93,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     work = count_work(made, scored.keys, store)
     made = made.and_then(count_marks(made.plan, store))
     made = made.and_then(weigh(made.plan, store))
+    made = made.and_then(grow(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")

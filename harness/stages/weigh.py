@@ -46,7 +46,7 @@ class WeighJob(Job):
         """One row per model and family; a reason where the method has nothing to say of anybody."""
         run, began = desk.plan.run, time.process_time()
         library, verdict = Library(desk.plan, desk.store), run.verdicts[self.method]
-        crowd = crowd_of(run.case, _sides(desk, library, self.task), self.task)
+        crowd = crowd_of(run.case, sides_of(desk, library, self.task), self.task)
         rng = np.random.default_rng([run.seed, int(draw_seed(verdict.name)[:8], 16)])
         try:
             made = weighed(verdict, crowd, run.case, rng)
@@ -58,12 +58,12 @@ class WeighJob(Job):
         yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name}, cost)
 
 
-def _sides(desk: Desk, library: Library, task: str) -> dict[str, Side]:
+def sides_of(desk: Desk, library: Library, task: str) -> dict[str, Side]:
     """Everybody's answers, with their tokens as far as these are stored."""
     sides = {}
-    for c in _there(desk.plan, task, desk.store):
+    for c in answered(desk.plan, task, desk.store):
         sides[c.model] = library.side(c.model, task)
-        recall_tokens(sides[c.model], desk.store, _tokens_key(desk.plan, c))
+        recall_tokens(sides[c.model], desk.store, tokens_key_of(desk.plan, c))
     return sides
 
 
@@ -154,12 +154,12 @@ def _cells(plan: Plan, store: Store) -> Iterator[tuple[str, str, str]]:
     """Method, task and key of everything that is to be weighed, as far as answers are there."""
     for method, verdict in plan.run.verdicts.items():
         for task in plan.run.tasks:
-            there = _there(plan, task, store)
+            there = answered(plan, task, store)
             if there and plan.fits(task, frozenset({verdict.looks_at})):
                 yield method, task, _key(verdict, plan.run, there)
 
 
-def _there(plan: Plan, task: str, store: Store) -> list[Collection]:
+def answered(plan: Plan, task: str, store: Store) -> list[Collection]:
     """Stored first samples of a task."""
     own = (c for c in plan.of_task(task) if c.decoding.sample == 0)
     return sorted((c for c in own if store.has(c.key)), key=lambda c: c.model)
@@ -176,11 +176,11 @@ def _key(verdict: AbstractVerdict, run: Run, there: Sequence[Collection]) -> str
 
 def _tokens(plan: Plan, store: Store, method: str, task: str) -> dict[str, Collection]:
     """Key of the tokens -> the answers that they are of, for a method that reads them."""
-    there = _there(plan, task, store) if plan.run.verdicts[method].reads_tokens else []
-    return {_tokens_key(plan, c): c for c in there}
+    there = answered(plan, task, store) if plan.run.verdicts[method].reads_tokens else []
+    return {tokens_key_of(plan, c): c for c in there}
 
 
-def _tokens_key(plan: Plan, collection: Collection) -> str:
+def tokens_key_of(plan: Plan, collection: Collection) -> str:
     return tokens_key(collection.key, plan.run.tasks[collection.task].think)
 
 
@@ -190,7 +190,7 @@ def _jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
     for method, task, key in _cells(plan, store):
         if not lacks(key):
             continue
-        there = _there(plan, task, store)
+        there = answered(plan, task, store)
         needs = _tokens(plan, store, method, task)
         jobs |= {k: tokens_job(k, c) for k, c in needs.items() if lacks(k)}
         jobs[key] = WeighJob(

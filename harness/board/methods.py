@@ -14,14 +14,14 @@ _NO_ODDS = "this method gives no odds: a score and a verdict only"
 _ONE_KIND = "it takes documented models of both kinds: taught, and not taught"
 _HEADS = (
     Head("Method"),
-    Head("Cllr", "of its odds, within families; 0 is best, 1 says nothing", numeric=True),
+    Head("Cllr", "of odds; 1 says nothing", numeric=True),
     Head("AUROC", "of its score", numeric=True),
-    Head("Named", "students whose teacher comes first", numeric=True),
-    Head("Found", "students whose teacher is supported", numeric=True),
-    Head("Innocents accused", "models that learned from none", numeric=True),
+    Head("Named", "students: teacher first", numeric=True),
+    Head("Found", "teacher supported", numeric=True),
+    Head("Accused", "innocent of all families", numeric=True),
     Head("Cannot tell", "of models and families", numeric=True),
 )
-_COST = Head("Cost", "processor seconds for everybody", numeric=True)
+_COST = Head("Cost", "processor seconds", numeric=True)
 _WRONG = Head("Accused wrongly")
 
 

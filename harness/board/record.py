@@ -9,6 +9,7 @@ from typing import Literal
 from harness.panel.evidence import Origin, Verdict
 from harness.panel.topics import Column, Topic
 from harness.text.cut import Endings
+from harness.text.likeness_tree import Branch
 from harness.text.marks import Marks
 from harness.types import Better, Control, Level, Pair, Score
 
@@ -176,6 +177,14 @@ class MethodNote:
 
 
 @dataclass(frozen=True)
+class LikenessTree:
+    """Which models are joined before others join them, by their function words on a task: likeness, not descent."""
+
+    task: str
+    branches: tuple[Branch, ...]  # in the order in which they are joined; all models last
+
+
+@dataclass(frozen=True)
 class CaseRecord:
     """Of whom a run asks whose answers it learned from, and what is documented of others."""
 
@@ -187,6 +196,7 @@ class CaseRecord:
     missing: tuple[str, ...] = ()  # methods without a verdict, and why
     # model -> what its YAML states of its terms of use
     terms: Mapping[str, str] = field(default_factory=dict)
+    trees: tuple[LikenessTree, ...] = ()  # of a case without a suspect
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from harness.board.record import RunRecord
 from harness.board.sentences import Decision, Part, Sentence, decisions, sentences
 from harness.board.subjects import Group
 from harness.board.tables import DASH, MARKS
+from harness.board.trees import SURE, branches_view
 from harness.figures import AbstractFigure
 from harness.page import pictures
 from harness.page.measures import (
@@ -233,6 +234,8 @@ def _environment() -> Environment:
         "methods_view": methods_view,
         "rates_view": rates_view,
         "stated_terms": stated_terms,
+        "branches_view": branches_view,
+        "SURE": SURE,
         "alternatives": ALTERNATIVES,
         "settling": SETTLING,
     }

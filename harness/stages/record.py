@@ -14,6 +14,7 @@ from harness.board.record import (
     CollectionRecord,
     Difference,
     Facts,
+    LikenessTree,
     MethodNote,
     MetricNote,
     RunRecord,
@@ -24,6 +25,7 @@ from harness.metrics import AbstractMetric
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
 from harness.stages.library import Library
+from harness.stages.lineages import trees_of
 from harness.stages.loop import Made
 from harness.stages.marks import counts_of
 from harness.stages.overlap import training_of
@@ -76,7 +78,7 @@ def make_record(
         work=tuple(work),
         columns=run.columns,
         verdicts=said.verdicts,
-        case=_case(run, said) if run.verdicts else None,
+        case=_case(run, said, trees_of(plan, store)) if run.verdicts else None,
     )
     return replace(record, warnings=cautions(record))
 
@@ -105,7 +107,7 @@ def note_of(metric: AbstractMetric) -> MetricNote:
     return MetricNote(metric.name, *says, *metric.on_page(), metric.gap_units)
 
 
-def _case(run: Run, said: Weighed) -> CaseRecord:
+def _case(run: Run, said: Weighed, trees: tuple[LikenessTree, ...]) -> CaseRecord:
     case = run.case
     methods = tuple(
         MethodNote(v.name, v.explanation, said.cpu_s.get(name)) for name, v in run.verdicts.items()
@@ -113,7 +115,14 @@ def _case(run: Run, said: Weighed) -> CaseRecord:
     origins = tuple(sorted(case.origins, key=lambda o: o.model))
     terms = {n: m.terms for n, m in sorted(run.models.items()) if m.terms}
     return CaseRecord(
-        case.suspect or "", case.candidates, case.families, origins, methods, said.missing, terms
+        case.suspect or "",
+        case.candidates,
+        case.families,
+        origins,
+        methods,
+        said.missing,
+        terms,
+        trees,
     )
 
 

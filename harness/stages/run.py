@@ -20,6 +20,7 @@ from harness.stages.ask import build_requests
 from harness.stages.bundle import PLAN
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
+from harness.stages.lineages import grow
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
@@ -97,6 +98,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     work = count_work(made, scored.keys, store)
     made = made.and_then(count_marks(made.plan, store))
     made = made.and_then(weigh(made.plan, store))
+    made = made.and_then(grow(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")

@@ -46,7 +46,7 @@ class WeighJob(Job):
         """One row per model and family; a reason where the method has nothing to say of anybody."""
         run, began = desk.plan.run, time.process_time()
         library, verdict = Library(desk.plan, desk.store), run.verdicts[self.method]
-        crowd = crowd_of(run.case, _sides(desk, library, self.task), self.task)
+        crowd = crowd_of(run.case, sides_of(desk, library, self.task), self.task)
         try:
             made = weighed(verdict, crowd, run.case, run.seed)
         except Unavailable as error:
@@ -57,12 +57,12 @@ class WeighJob(Job):
         yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name}, cost)
 
 
-def _sides(desk: Desk, library: Library, task: str) -> dict[str, Side]:
+def sides_of(desk: Desk, library: Library, task: str) -> dict[str, Side]:
     """Everybody's answers, with their tokens as far as these are stored."""
     sides = {}
     for c in answered(desk.plan, task, desk.store):
         sides[c.model] = library.side(c.model, task)
-        recall_tokens(sides[c.model], desk.store, _tokens_key(desk.plan, c))
+        recall_tokens(sides[c.model], desk.store, tokens_key_of(desk.plan, c))
     return sides
 
 
@@ -180,10 +180,10 @@ def code_of(verdict: AbstractVerdict) -> str:
 def _tokens(plan: Plan, store: Store, method: str, task: str) -> dict[str, Collection]:
     """Key of the tokens -> the answers that they are of, for a method that reads them."""
     there = answered(plan, task, store) if plan.run.verdicts[method].reads_tokens else []
-    return {_tokens_key(plan, c): c for c in there}
+    return {tokens_key_of(plan, c): c for c in there}
 
 
-def _tokens_key(plan: Plan, collection: Collection) -> str:
+def tokens_key_of(plan: Plan, collection: Collection) -> str:
     return tokens_key(collection.key, plan.run.tasks[collection.task].think)
 
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.board.board import Board, make_board
-from harness.board.record import CollectionRecord, MetricNote, RunRecord
+from harness.board.record import (
+    CaseRecord,
+    CollectionRecord,
+    LikenessTree,
+    MethodNote,
+    MetricNote,
+    RunRecord,
+)
 from harness.panel.side import Side
 from harness.plugins import plugin_class
 from harness.testing.sides import acc_grades, text_side
+from harness.text.likeness_tree import Branch
 from harness.types import Control, Pair, Score
 
 HEADLINES = ("capability_transfer", "style_transfer", "capa", "gap_recovered", "task_score")
@@ -42,7 +50,15 @@ def made_record(*measures: str) -> RunRecord:
         collections=tuple(_collection(m, t) for m in MODELS for t in TASKS),
         warnings=("This run is made up.",),
         versions={"distillbench": "made up"},
+        case=_case(),
     )
+
+
+def _case() -> CaseRecord:
+    """A case of which nothing but a tree is there."""
+    joined = (Branch(("far", "near"), 0.2, 0.9), Branch(("far", "near", "teacher"), 0.5, 1.0))
+    method = MethodNote("made_up", "A method that weighed nobody.")
+    return CaseRecord("", (), {}, (), (method,), trees=(LikenessTree("quiz", joined),))
 
 
 def note(name: str) -> MetricNote:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from harness.board.board import make_board
 from harness.board.joined import Job, join
 from harness.page.render import page
+from harness.testing.boards import made_record
 from tests.report.browser import Browser
 from tests.report.records import board, record
 
@@ -125,3 +128,15 @@ def test_without_styles_no_two_words_touch_and_intervals_are_text(swept: bool) -
     assert len(shown) > 5
     assert body[0].count('class="interval"') >= len(shown)
     assert "[0.65, 0.77]" in body[0], "71 hundredths, half-width 6"
+
+
+@pytest.mark.slow  # starts a browser
+def test_a_page_of_evidence_alone_has_no_leaderboard_and_no_error(tmp_path: Path) -> None:
+    alone = replace(made_record(), scores=(), pairs=(), controls=())
+    (tmp_path / "page.html").write_text(page(make_board(alone)), encoding="utf-8")
+    with Browser(tmp_path / "profile") as browser:
+        tab = browser.open((tmp_path / "page.html").as_uri())
+        browser.until(lambda: browser.value(tab, "document.readyState") == "complete")
+        assert browser.value(tab, 'document.getElementById("board").getClientRects().length') == 0
+        assert "How often is made_up wrong?" in browser.value(tab, "document.body.innerText")
+        assert browser.errors == []

@@ -66,7 +66,7 @@ def test_without_odds_there_is_a_dash_with_its_reason() -> None:
 
 def test_counts_stand_with_their_intervals() -> None:
     table = methods_view(EVERY)
-    (named, accused) = (column(table, name)[0] for name in ("Named", "Innocents accused"))
+    (named, accused) = (column(table, name)[0] for name in ("Named", "Accused"))
     assert named.text == "1 of 2"
     assert (accused.text, accused.interval) == ("1 of 3", "[1, 91] %")
     assert column(table, "Found")[0].text == "1 of 2"
@@ -100,9 +100,7 @@ def test_families_have_rows_of_their_own() -> None:
 def test_what_takes_both_kinds_of_models_is_a_dash_where_one_is_missing(kind: bool) -> None:
     table = methods_view(weighing(good=[v for v in SAID if v.truth is kind]))
     assert column(table, "AUROC")[0].text == DASH
-    shown = {n: column(table, n)[0].text for n in ("Named", "Innocents accused")}
+    shown = {n: column(table, n)[0].text for n in ("Named", "Accused")}
     assert shown == (
-        {"Named": "1 of 2", "Innocents accused": DASH}
-        if kind
-        else {"Named": DASH, "Innocents accused": "1 of 3"}
+        {"Named": "1 of 2", "Accused": DASH} if kind else {"Named": DASH, "Accused": "1 of 3"}
     )

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.board.board import make_board
 from harness.board.record import RunRecord
 from harness.board.saved import read_record
+from harness.exports.newick import Newick
 from harness.stages.run import DONE, execute
 from harness.store.store import Store
 from harness.types import DistillbenchError
@@ -93,6 +95,8 @@ def test_the_cost_of_a_method_that_reads_tokens_has_that_of_the_tokens(tmp_path:
     assert costs["character_ngrams"] == pytest.approx(own["character_ngrams"])
     page = (tmp_path / "results" / "report" / "index.html").read_text()
     assert "processor seconds" in page
+    assert "similarity, not ancestry" in page
+    assert (tmp_path / "results" / "report" / "lineages.nwk").exists()
 
 
 def keys(store: Store) -> list[str]:
@@ -111,6 +115,16 @@ def test_order_of_candidates_and_of_the_table_changes_no_byte(folder: Path, tmp_
     ended = execute(case_run(tmp_path), NOWHERE, alone=False)
     assert ended.record is not None
     assert set(ended.record.verdicts) == set(record(folder).verdicts)
+    # a tree stands where nobody in particular is the suspect
+    case, about_one = ended.record.case, record(folder).case
+    assert case is not None
+    assert about_one is not None
+    assert [t.task for t in case.trees] == ["talk"]
+    assert about_one.trees == ()
+    assert set(case.trees[0].branches[-1].models) == {o.model for o in case.origins}
+    Newick("newick", "newick").export(make_board(ended.record), tmp_path)
+    (line,) = (tmp_path / "lineages.nwk").read_text().splitlines()
+    assert line.count("'control-0'") == 1
 
 
 def test_a_second_run_weighs_nothing_again(folder: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from harness.console.credentials import variable_fault
+from harness.console.foreign import FAILURES
 from harness.console.secrets import remember
 from harness.keys import digest
 from harness.metrics import AbstractMetric
@@ -81,6 +82,7 @@ class Radioactivity(AbstractMetric):
             raise Unavailable(
                 "no watermark is named (`tokenizer` and `watermark` of the metric radioactivity)"
             )
+        _require_device(self.scheme.device)
         replies, asked = _replies([panel.student for panel in panels])
         reasons.require(len(replies), min(panel.minimum for panel in panels), "replies")
         ids = _tokens(self.tokenizer, self.scheme, {*replies, *(t for own in asked for t in own)})
@@ -93,6 +95,16 @@ class Radioactivity(AbstractMetric):
             raise Unavailable(f"no reply has {self.scheme.width} tokens or more that are its own")
         key = _key(self.scheme)
         return _findings(self.scheme.measure(windows, key, self.random_keys, rng), len(replies))
+
+
+def _require_device(device: str) -> None:
+    """Raises Unavailable where the text was marked on a device that this machine does not have."""
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Unavailable(
+            "`device` of the watermark is cuda, and this machine has none: transformers draws other lists on a GPU"
+        )
 
 
 def _findings(leaning: Leaning, n: int) -> list[Finding]:
@@ -141,11 +153,7 @@ def _turns(context: str | tuple[Message, ...]) -> list[str]:
 
 def _tokens(folder: str, scheme: AbstractWatermark, texts: set[str]) -> Mapping[str, list[int]]:
     """Text -> its tokens, without those that a tokenizer puts around a text."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(
-        Path(folder).expanduser(), local_files_only=True, trust_remote_code=False
-    )
+    tokenizer = _tokenizer(folder)
     every = sorted(texts)
     ids = tokenizer(every, add_special_tokens=False, verbose=False)["input_ids"]
     most = max((max(own, default=0) for own in ids), default=0)
@@ -155,6 +163,18 @@ def _tokens(folder: str, scheme: AbstractWatermark, texts: set[str]) -> Mapping[
             "give the vocab_size of the model's config.json"
         )
     return dict(zip(every, ids, strict=True))
+
+
+def _tokenizer(folder: str) -> Any:
+    """The tokenizer of a folder; raises Unavailable where it cannot be loaded. Its own code is never run."""
+    from transformers import AutoTokenizer
+
+    place = Path(folder).expanduser()
+    try:
+        return AutoTokenizer.from_pretrained(place, local_files_only=True, trust_remote_code=False)
+    except (*FAILURES, ImportError, LookupError, TypeError) as error:
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        raise Unavailable(f"the tokenizer in {folder} cannot be loaded: {why[0]}") from None
 
 
 def _scheme(fields: Mapping[str, Any], tokenizer: str) -> AbstractWatermark:
@@ -221,8 +241,11 @@ def _tokenizer_facts(folder: str) -> list[tuple[str, str]]:
 def _vocabulary(folder: str) -> int:
     """How many scores the model gives that a tokenizer lies beside; raises DistillbenchError where none does."""
     file = Path(folder).expanduser() / "config.json"
-    config = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    size = config.get("vocab_size", config.get("text_config", {}).get("vocab_size"))
+    try:
+        config = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise DistillbenchError(f"key tokenizer: {file} cannot be read: {error}") from None
+    size = config.get("vocab_size") or (config.get("text_config") or {}).get("vocab_size")
     if not isinstance(size, int):
         raise DistillbenchError(
             "key watermark.vocab_size: expected the number of scores that the watermarked model gives, on which green "

@@ -46,6 +46,8 @@ class AbstractWatermark(ABC):
 
     # the environment variable that holds the key; null = the `public` one, which everybody knows
     key_env: str | None = field(default=None, kw_only=True)
+    # on which the text was generated: torch draws other numbers on each from the same seed
+    device: Device = field(default="cpu", kw_only=True)
 
     public: ClassVar[tuple[int, ...]] = ()  # the key that transformers takes where none is given
     key_words: ClassVar[str]  # how the environment variable spells its key
@@ -97,7 +99,6 @@ class Greenlist(AbstractWatermark):
     greenlist_ratio: Annotated[float, Bound("a number between 0 and 1", lambda x: 0 < x < 1)] = 0.25
     seeding_scheme: Literal["lefthash", "selfhash"] = "lefthash"
     context_width: Annotated[int, Bound("1 or more", lambda n: n >= 1)] = 1
-    device: Device = "cpu"  # on which the text was generated: each draws other lists
 
     key_words: ClassVar[str] = "a whole number of 1 or more"
     public: ClassVar[tuple[int, ...]] = (15485863,)  # hashing_key of WatermarkingConfig
@@ -195,7 +196,6 @@ class SynthId(AbstractWatermark):
         int, Bound("a power of 2 up to 2 ** 24", lambda n: 2 <= n <= 2**24 and n & (n - 1) == 0)
     ] = 2**16
     sampling_table_seed: int = 0
-    device: Device = "cpu"  # on which the text was generated: each draws another table
 
     key_words: ClassVar[str] = "whole numbers, one for each layer, with commas between them"
     factor: ClassVar[int] = 6364136223846793005  # of newlib's generator, by which tokens are hashed

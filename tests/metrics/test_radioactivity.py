@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from dataclasses import replace
@@ -10,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import yaml
 
-from harness.metrics.radioactivity import Radioactivity
+from harness.metrics.radioactivity import SCHEMES, Radioactivity
 from harness.panel.side import Side
 from harness.plugins import build
 from harness.testing import check_metric
@@ -217,3 +220,34 @@ def test_the_model_beside_the_tokenizer_says_how_many_scores_it_gives(
         scheme = metric(tmp_path, without).scheme
         assert scheme is not None
         assert vars(scheme)["vocab_size"] == 512
+
+
+def test_a_broken_tokenizer_and_a_missing_device_have_reasons(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    side = text_side("student", ["the door", "the rain"])
+    with pytest.raises(Unavailable, match="cannot be loaded"):
+        numbers(metric(tmp_path), side)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(DistillbenchError, match="cannot be read"):
+        metric(tmp_path, {"kind": "greenlist"})
+    if not torch.cuda.is_available():
+        with pytest.raises(Unavailable, match="is cuda, and this machine has none"):
+            numbers(metric(folder, {**GREENLIST, "device": "cuda"}), side)
+
+
+def test_the_page_on_watermarks_configures_the_measure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "watermark.md").read_text("utf-8")
+    block = page.split("```yaml\n")[1].split("```")[0]
+    fields = yaml.safe_load(block)["metrics"]["radioactivity"]
+    monkeypatch.setenv(fields["watermark"]["key_env"], SECRET)
+    scheme = metric(folder, {**fields["watermark"], "vocab_size": 500}).scheme
+    assert vars(scheme) == vars(metric(folder).scheme) | {"key_env": "OUR_WATERMARK_KEY"}
+    table = {
+        c.strip("`")
+        for row in page.splitlines()
+        if row.startswith("| `")
+        for c in row.split("|")[1].strip().split(", ")
+    }
+    assert table == {f.name for s in SCHEMES.values() for f in dataclasses.fields(s)}

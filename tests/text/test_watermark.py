@@ -130,7 +130,7 @@ def test_p_of_clean_text_is_uniform_over_keys(scheme: AbstractWatermark) -> None
     windows = distinct_windows([tokens(1200)], [[]], scheme.width)
     rng = np.random.default_rng(11)
     ps = []
-    for _ in range(300):
+    for _ in range(100 if scheme is SELF else 300):  # its table of a million takes long to shuffle
         key = tuple(int(k) for k in rng.integers(1, 2**62, 9 if scheme is SYNTHID else 1))
         made = scheme.measure(windows, key, 1000, rng)
         ps.append(max(made.p, made.p_keys))

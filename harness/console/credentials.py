@@ -20,6 +20,8 @@ _PARAMETER = re.compile(
 )
 _FROM_ENVIRONMENT = re.compile(r"\$\{\s*(?:oc\.)?env\s*:\s*['\"]?([A-Za-z_]\w*)")
 _INNER = re.compile(r"[{,\[]\s*[\"']?([A-Za-z][\w.-]*)[\"']?\s*:\s*(?!(?:null|true|false)\b)")
+_WATERMARK = re.compile(r"(?i)^(?:hashing[_-]?)?keys?$")  # of a mapping `watermark`
+_NAMES_VARIABLE = ("api_key_env", "key_env")  # settings that hold a variable's name
 _EMPTY = (None, "", True, False, "null", "true", "false")
 
 
@@ -70,12 +72,14 @@ def shown_variable(name: str) -> str:
 def _override(path: str, value: str) -> Iterator[str]:
     parts = path.split(".")
     inside = [m[1] for m in _INNER.finditer(value)]
+    if "watermark" in parts or "watermark" in inside:
+        yield from (_mark_fault(path) for name in (parts[-1], *inside) if _WATERMARK.match(name))
     arguments = "args" in parts or "args" in inside
     if value not in _EMPTY and any(_secret_key(part, arguments) for part in parts):
         yield _secret_fault(path)
         return
     yield from (_secret_fault(f"{path}.{name}") for name in inside if _secret_key(name, arguments))
-    if parts[-1] == "api_key_env" and (fault := variable_fault(path, value)):
+    if parts[-1] in _NAMES_VARIABLE and (fault := variable_fault(path, value)):
         yield fault
     yield from _text_faults(path, value, strict=True)
 
@@ -84,13 +88,15 @@ def _walk(path: str, value: Any, strict: bool = False) -> Iterator[str]:
     """Faults of a value and of all below it; `strict` = of a model's arguments, or of Hydra's own settings."""
     name, top = path.rpartition(".")[2], path.partition(".")[0]
     strict = strict or name == "args" or top == "hydra"
-    if (
+    if ".watermark." in path and _WATERMARK.match(name) and value not in _EMPTY:
+        yield _mark_fault(path)
+    elif (
         value not in _EMPTY
         and (strict or top == "models")
         and _secret_key(name, strict and top != "hydra")
     ):
         yield _secret_fault(path)
-    elif name == "api_key_env":
+    elif name in _NAMES_VARIABLE:
         yield from [fault] if (fault := variable_fault(path, value)) else []
     elif isinstance(value, Mapping):
         inner = value.items() if not (top == "models" and name == "answers") else ()
@@ -128,3 +134,10 @@ def _secret_key(name: str, argument: bool) -> bool:
 
 def _secret_fault(path: str) -> str:
     return f"{path}: expected no secret in a configuration; {CURE}"
+
+
+def _mark_fault(path: str) -> str:
+    return (
+        f"{path}: expected no key of a watermark in a configuration; put it into an environment variable and its name "
+        "into key_env"
+    )

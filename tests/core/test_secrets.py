@@ -224,3 +224,31 @@ def test_a_line_for_every_credential() -> None:
         "args.headers",
     ]
     assert all("api_key_env" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("name", ["hashing_key", "key", "keys"])
+def test_the_key_of_a_watermark_is_refused_and_not_repeated(name: str) -> None:
+    secret = "918273645546372819"
+    metrics = {"radioactivity": {"watermark": {"kind": "greenlist", name: int(secret)}}}
+    words = [
+        f"+metrics.radioactivity.watermark.{name}={secret}",
+        f"metrics.radioactivity.watermark={{kind: greenlist, {name}: {secret}}}",
+        f"+metrics.radioactivity={{watermark: {{kind: greenlist, {name}: {secret}}}}}",
+    ]
+    faults = [configuration_faults({"metrics": metrics}), *(override_faults([w]) for w in words)]
+    for lines in faults:
+        (line,) = lines
+        assert "expected no key of a watermark" in line
+        assert secret not in line
+
+
+def test_the_variable_of_a_watermark_is_a_name() -> None:
+    secret = "918273645546372819"
+    for value in ("MY_MARK", secret):
+        fields = {"radioactivity": {"watermark": {"kind": "greenlist", "key_env": value}}}
+        faults = [
+            *configuration_faults({"metrics": fields}),
+            *override_faults([f"metrics.radioactivity.watermark.key_env={value}"]),
+        ]
+        assert len(faults) == (0 if value == "MY_MARK" else 2)
+        assert secret not in "".join(faults)

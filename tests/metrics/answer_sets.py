@@ -8,7 +8,9 @@ import sys
 import types
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from harness.testing.sides import (
     sets_of,
 )
 from harness.types import Floats, Prompt
+from tests.models.tiny import byte_tokenizer
 
 EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -143,3 +146,19 @@ def install_embedder(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     (held / "refs").mkdir(parents=True)
     (held / "refs" / "main").write_text("abc")
     (held / "snapshots" / "abc").mkdir(parents=True)
+
+
+def marked_fields() -> dict[str, Any]:
+    """The fields of radioactivity, with a tokenizer that lies in a folder until the tests end."""
+    return {
+        "tokenizer": _tokenizer().name,
+        "watermark": {"kind": "greenlist", "vocab_size": 500},
+        "random_keys": 1000,
+    }
+
+
+@cache
+def _tokenizer() -> TemporaryDirectory[str]:
+    folder = TemporaryDirectory()
+    byte_tokenizer().save_pretrained(folder.name)
+    return folder

@@ -30,6 +30,7 @@ from harness.testing.sides import talk_sets
 from tests.metrics.answer_sets import (
     identity_sets,
     install_embedder,
+    marked_fields,
     quiz_sets,
     refusal_sets,
     scored_sets,
@@ -120,6 +121,7 @@ IDENTITY: dict[str, dict[str, Stated]] = {
         "": (0.0, 3.0)
     },  # how much more than the base the teacher expects its own text
     "next_token_agreement": {"": 1.0, "over_controls": (0.3, 0.9)},
+    "radioactivity": {"share/expected": 0.25},  # it knows no teacher
 }
 
 # Measures that need several answers to each prompt, or answers to questions of their own.
@@ -150,7 +152,8 @@ def fields_of(name: str) -> dict[str, Any]:
 
 def metric(name: str) -> AbstractMetric:
     """The measure as its YAML describes it, or as it is where there is none."""
-    built = plugins.build("metrics", name, fields_of(name))
+    given = marked_fields() if name == "radioactivity" else {}
+    built = plugins.build("metrics", name, {**fields_of(name), **given})
     assert isinstance(built, AbstractMetric)
     return built
 
@@ -203,7 +206,7 @@ def test_a_model_against_itself_gives_the_stated_identity(name: str) -> None:
 LOOK_AT_CONTROLS = [
     n
     for n in plugins.kinds("metrics")
-    if "controls" in metric(n).looks_at.roles and n != "preference"
+    if "controls" in plugins.plugin_class("metrics", n).looks_at.roles and n != "preference"
 ]
 
 

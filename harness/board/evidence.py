@@ -117,11 +117,17 @@ def _words(suspect: str, verdicts: Sequence[Verdict], rates: Mapping[str, Rates]
     whole = rates.get("")
     if whole is not None:
         yield (
-            f"Tried on {whole.n_innocent} models that learned from none of them and {whole.n_guilty} that learned from "
-            f"one, this procedure accuses {len(whole.accused)} wrongly and finds {whole.n_found} of these "
-            f"{whole.n_guilty}.",
+            f"Tried on {whole.n_innocent} models that learned from none of them, as far as is documented, and "
+            f"{whole.n_guilty} that learned from one, this procedure accuses {len(whole.accused)} wrongly"
+            f"{_undisclosed(whole)} and finds {whole.n_found} of these {whole.n_guilty}.",
             False,
         )
+
+
+def _undisclosed(rates: Rates) -> str:
+    """How many of the accused disclose nothing, so that nobody knows."""
+    n = len(rates.undisclosed)
+    return f" (of {n} of them nobody discloses the training)" if n else ""
 
 
 def _odds_words(verdict: Verdict) -> str:
@@ -226,7 +232,7 @@ def _outcome_cell(verdict: Verdict | None) -> Cell:
     if not opinion.is_told:
         return Cell(None, DASH, opinion.reason)
     text = opinion.outcome if opinion.odds is None else odds_text(opinion.odds)
-    note = f"{opinion.outcome}{', wrongly' if _is_wrong(verdict) else ''}"
+    note = f"{opinion.outcome}{', which is not documented' if _is_wrong(verdict) else ''}"
     return Cell(opinion.odds, text, note, leads=opinion.outcome == "supports")
 
 
@@ -262,7 +268,7 @@ def _rates_row(rates: Rates) -> tuple[Cell, ...]:
             rates.auroc, "nobody is documented to have learned from it, or nobody not to have"
         ),
         rate_cell(rates.cllr, "no odds, or no two kinds of models to measure them on"),
-        Cell(" ".join(rates.accused), ", ".join(rates.accused) or "none"),
+        Cell(" ".join(rates.accused), ", ".join(rates.accused_names) or "none"),
     )
 
 

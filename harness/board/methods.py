@@ -38,7 +38,7 @@ def methods_view(weighing: Weighing) -> Table:
     for r in whole:
         name = f"{r.method} on {r.task}" if tasks > 1 else r.method
         cost = (_cost_cell(costs.get(r.method)),) if compares else ()
-        rows.append((Cell(name, name), *_cells(r), *cost, _names_cell(r.accused)))
+        rows.append((Cell(name, name), *_cells(r), *cost, _names_cell(r.accused_names)))
     return Table((*_HEADS, *((_COST,) if compares else ()), _WRONG), tuple(rows))
 
 

@@ -49,15 +49,23 @@ class Rates:
     cllr: float | None  # bits; None where the method gives no odds
     cllr_min: float | None  # the same, had the odds been calibrated as well as they can be
     cllr_within: float | None = None  # of all families: mean of theirs, weighed by guilty models
+    undisclosed: tuple[str, ...] = ()  # of the accused, those whose training nobody discloses
+
+    @property
+    def accused_names(self) -> list[str]:
+        """The accused; whether those of undisclosed training are accused wrongly, nobody can say."""
+        return [f"{m} (undisclosed)" if m in self.undisclosed else m for m in self.accused]
 
 
 class _Truth:
-    """Lineages of models, and which are clean."""
+    """Lineages of models, which are clean, and of whose training nothing is disclosed."""
 
     def __init__(self, origins: Iterable[Origin]) -> None:
         known = list(origins)
         self.lineage = {o.model: o.lineage or o.model for o in known}
         self.clean = {o.model for o in known if o.is_clean}
+        controls = {o.model for o in known if o.standing == "control"}
+        self.undisclosed = controls - self.clean
 
     def share(self, holds: Mapping[str, bool]) -> Interval | None:
         """The share of models of which something holds; Clopper and Pearson's interval, lineages as clusters."""
@@ -145,6 +153,7 @@ def _rates(family: str, verdicts: Sequence[Verdict], truth: _Truth) -> Rates:
         n_innocent=len(innocent),
         n_innocent_lineages=len(_lineages(innocent, truth)),
         accused=tuple(sorted(accused)),
+        undisclosed=tuple(sorted(truth.undisclosed & {*accused})),
         n_clean=sum(v.suspect in truth.clean for v in innocent),
         named=truth.share({v.suspect: v.opinion.is_named for v in guilty}),
         innocents_accused=truth.share({v.suspect: v.suspect in accused for v in innocent}),
@@ -173,6 +182,7 @@ def _overall(verdicts: Sequence[Verdict], truth: _Truth) -> Rates:
         n_innocent=len(innocent),
         n_innocent_lineages=len({truth.lineage[m] for m in innocent}),
         accused=tuple(sorted(wrong)),
+        undisclosed=tuple(sorted(truth.undisclosed & wrong)),
         n_clean=len(truth.clean & innocent.keys()),
         named=truth.share(named),
         innocents_accused=truth.share({m: m in wrong for m in innocent}),

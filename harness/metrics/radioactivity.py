@@ -12,9 +12,10 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -74,7 +75,7 @@ class Radioactivity(AbstractMetric):
         scheme = _scheme(self.watermark, self.tokenizer) if self.watermark else None
         object.__setattr__(self, "scheme", scheme)
         facts = _tokenizer_facts(self.tokenizer) if self.tokenizer else []
-        object.__setattr__(self, "state", digest(facts, _fingerprint(scheme)))
+        object.__setattr__(self, "state", digest(facts, _fingerprint(scheme), *_versions()))
 
     def measure(self, panels: Sequence[Panel], rng: np.random.Generator) -> list[Finding]:
         """The p of this text and what it is made of."""
@@ -83,8 +84,8 @@ class Radioactivity(AbstractMetric):
                 "no watermark is named (`tokenizer` and `watermark` of the metric radioactivity)"
             )
         _require_device(self.scheme.device)
-        replies, asked = _replies([panel.student for panel in panels])
-        reasons.require(len(replies), min(panel.minimum for panel in panels), "replies")
+        replies, asked, n = _replies([panel.student for panel in panels])
+        reasons.require(n, min(panel.minimum for panel in panels), "prompts with a reply")
         ids = _tokens(self.tokenizer, self.scheme, {*replies, *(t for own in asked for t in own)})
         windows = distinct_windows(
             [ids[text] for text in replies],
@@ -94,7 +95,7 @@ class Radioactivity(AbstractMetric):
         if not len(windows):
             raise Unavailable(f"no reply has {self.scheme.width} tokens or more that are its own")
         key = _key(self.scheme)
-        return _findings(self.scheme.measure(windows, key, self.random_keys, rng), len(replies))
+        return _findings(self.scheme.measure(windows, key, self.random_keys, rng), n)
 
 
 def _require_device(device: str) -> None:
@@ -127,9 +128,14 @@ def _findings(leaning: Leaning, n: int) -> list[Finding]:
     ]
 
 
-def _replies(sides: Sequence[Side]) -> tuple[list[str], list[list[str]]]:
-    """(R,) all replies of a model that say anything, and for each the texts of its prompt."""
-    replies, asked = [], []
+class _Replies(NamedTuple):
+    texts: list[str]  # (R,) all that say anything
+    asked: list[list[str]]  # (R,) what stands in the prompt of each
+    n_prompts: int
+
+
+def _replies(sides: Sequence[Side]) -> _Replies:
+    texts, asked, prompts = [], [], set()
     for side in sides:
         contexts = {
             side.requests.prompts[r.prompt].id: r.context
@@ -139,9 +145,10 @@ def _replies(sides: Sequence[Side]) -> tuple[list[str], list[list[str]]]:
         for outputs in (side.outputs, *side.samples):
             for prompt, reply in replies_of(side.requests, outputs).items():
                 if reply.text:
-                    replies.append(reply.text)
+                    texts.append(reply.text)
+                    prompts.add((side.requests.task, prompt))
                     asked.append(_turns(contexts[prompt]))
-    return replies, asked
+    return _Replies(texts, asked, len(prompts))
 
 
 def _turns(context: str | tuple[Message, ...]) -> list[str]:
@@ -201,11 +208,7 @@ def _scheme(fields: Mapping[str, Any], tokenizer: str) -> AbstractWatermark:
 def _key(scheme: AbstractWatermark) -> tuple[int, ...]:
     """The secret key, read where it is needed and stored nowhere; raises DistillbenchError without repeating it."""
     if scheme.key_env is None:
-        if not scheme.public:
-            raise DistillbenchError(
-                "key watermark.key_env: expected the name of the environment variable that holds the keys, got none"
-            )
-        return scheme.public
+        return (Greenlist.default,)
     remember(scheme.key_env)
     value = os.environ.get(scheme.key_env, "").strip()
     if not value:
@@ -224,6 +227,11 @@ def _fingerprint(scheme: AbstractWatermark | None) -> str:
         return ""
     text = ",".join(map(str, _key(scheme))).encode()
     return hashlib.scrypt(text, salt=b"distillbench watermark", n=2**14, r=8, p=1).hex()
+
+
+def _versions() -> list[str]:
+    """Versions of the packages that cut text into tokens and draw green lists."""
+    return [version(package) for package in ("tokenizers", "torch", "transformers")]
 
 
 def _tokenizer_facts(folder: str) -> list[tuple[str, str]]:

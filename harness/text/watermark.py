@@ -21,6 +21,7 @@ from harness.types import DistillbenchError, Ints
 
 SMALLEST = 1e-300  # a smaller probability is given as this
 Device = Literal["cpu", "cuda"]
+_ONE = "expected the name of the environment variable that holds the key"
 _MOST = 2**63 - 1  # what a key of transformers can be
 _TABLE = 1_000_003  # entries of the table by which selfhash spreads tokens
 _NORMAL = 1.959964  # quantile of a 95 % interval
@@ -44,12 +45,11 @@ class Leaning(NamedTuple):
 class AbstractWatermark(ABC):
     """A scheme of watermarking without its key."""
 
-    # the environment variable that holds the key; null = the `public` one, which everybody knows
+    # the environment variable that holds the key
     key_env: str | None = field(default=None, kw_only=True)
     # on which the text was generated: torch draws other numbers on each from the same seed
     device: Device = field(default="cpu", kw_only=True)
 
-    public: ClassVar[tuple[int, ...]] = ()  # the key that transformers takes where none is given
     key_words: ClassVar[str]  # how the environment variable spells its key
 
     @property
@@ -99,11 +99,14 @@ class Greenlist(AbstractWatermark):
     greenlist_ratio: Annotated[float, Bound("a number between 0 and 1", lambda x: 0 < x < 1)] = 0.25
     seeding_scheme: Literal["lefthash", "selfhash"] = "lefthash"
     context_width: Annotated[int, Bound("1 or more", lambda n: n >= 1)] = 1
+    default_key: bool = False  # transformers' own key, which everybody knows, in place of key_env
 
     key_words: ClassVar[str] = "a whole number of 1 or more"
-    public: ClassVar[tuple[int, ...]] = (15485863,)  # hashing_key of WatermarkingConfig
+    default: ClassVar[int] = 15485863  # hashing_key of WatermarkingConfig
 
     def __post_init__(self) -> None:
+        if self.default_key == (self.key_env is not None):
+            raise DistillbenchError(f"key key_env: {_ONE}, or default_key: true; exactly one")
         if self.n_green < 1:
             raise DistillbenchError(
                 f"key greenlist_ratio: expected at least one token of {self.vocab_size}, got {self.greenlist_ratio}"
@@ -199,6 +202,10 @@ class SynthId(AbstractWatermark):
 
     key_words: ClassVar[str] = "whole numbers, one for each layer, with commas between them"
     factor: ClassVar[int] = 6364136223846793005  # of newlib's generator, by which tokens are hashed
+
+    def __post_init__(self) -> None:
+        if self.key_env is None:
+            raise DistillbenchError(f"key key_env: {_ONE}, got none")
 
     @property
     def width(self) -> int:

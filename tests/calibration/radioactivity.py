@@ -89,10 +89,10 @@ def student_of(marked: Sequence[Document], share: float, folder: Path) -> list[l
 
 
 def measured(
-    replies: Sequence[Sequence[int]], key: int = Greenlist.public[0], draws: int = 20_000
+    replies: Sequence[Sequence[int]], key: int = Greenlist.default, draws: int = 20_000
 ) -> Leaning:
     """How far they lean on a key."""
-    scheme = Greenlist("greenlist", VOCABULARY)
+    scheme = Greenlist("greenlist", VOCABULARY, default_key=True)
     windows = distinct_windows(replies, [()] * len(replies), scheme.width)
     return scheme.measure(windows, (key,), draws, np.random.default_rng(0))
 

@@ -152,7 +152,7 @@ def marked_fields() -> dict[str, Any]:
     """The fields of radioactivity, with a tokenizer that lies in a folder until the tests end."""
     return {
         "tokenizer": _tokenizer().name,
-        "watermark": {"kind": "greenlist", "vocab_size": 500},
+        "watermark": {"kind": "greenlist", "vocab_size": 500, "default_key": True},
         "random_keys": 1000,
     }
 

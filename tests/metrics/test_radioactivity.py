@@ -24,6 +24,7 @@ from harness.types import DistillbenchError, Given, Unavailable
 from tests.models.tiny import byte_tokenizer
 
 SECRET = "918273645546372819"
+DEFAULT = {"kind": "greenlist", "vocab_size": 500, "default_key": True}
 GREENLIST = {"kind": "greenlist", "vocab_size": 500, "key_env": "MY_MARK"}
 
 
@@ -72,7 +73,7 @@ def test_a_planted_watermark_is_found_and_others_are_clean(folder: Path) -> None
     assert own["exact"].value < -6
     assert own["share"].low is not None
     assert own["share"].low > own["share/expected"].value == 0.25
-    clean = numbers(metric(folder, {**GREENLIST, "key_env": None}), text_side("student", texts))
+    clean = numbers(metric(folder, DEFAULT), text_side("student", texts))
     assert clean[""].value > -3
 
 
@@ -81,7 +82,7 @@ def test_a_window_counts_once_over_all_replies_and_samples(folder: Path) -> None
     once = numbers(metric(folder), text_side("student", texts))
     twice = numbers(metric(folder), sampled_side("student", [texts, texts]))
     assert once["windows"].value == twice["windows"].value
-    assert (once[""].n, twice[""].n) == (2, 4)
+    assert once[""].n == twice[""].n == 2  # prompts
     more = numbers(metric(folder), sampled_side("student", [texts, ["a pinch of salt"] * 2]))
     assert more["windows"].value > once["windows"].value
 
@@ -174,7 +175,9 @@ def test_without_a_watermark_there_is_a_reason() -> None:
             "watermark.key_env: expected the name of an",
         ),
         ({**GREENLIST, "key_env": "NO_SUCH"}, "environment variable NO_SUCH is not set"),
-        ({"kind": "synthid"}, "watermark.key_env: expected the name of the environment variable"),
+        ({"kind": "synthid"}, "key key_env: expected the name of the environment variable"),
+        ({"kind": "greenlist", "vocab_size": 500}, "or default_key: true; exactly one"),
+        ({**GREENLIST, "default_key": True}, "or default_key: true; exactly one"),
         ({"kind": "synthid", "key_env": "MY_MARKS", "sampling_table_size": 1000}, "a power of 2"),
         ({"kind": "greenlist"}, "watermark.vocab_size: expected the number of scores"),
         ({"kind": "greenlist", "vocab_size": 500, "gamma": 0.25}, "'gamma' is unknown"),
@@ -214,7 +217,7 @@ def test_the_model_beside_the_tokenizer_says_how_many_scores_it_gives(
 ) -> None:
     for file in folder.glob("*.json"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    without = {"kind": "greenlist"}
+    without = {"kind": "greenlist", "default_key": True}
     for config in ({"vocab_size": 512}, {"text_config": {"vocab_size": 512}}):
         (tmp_path / "config.json").write_text(json.dumps(config))
         scheme = metric(tmp_path, without).scheme

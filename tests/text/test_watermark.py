@@ -24,9 +24,9 @@ from harness.types import DistillbenchError
 V = 97  # tokens
 KEY = (15485863,)
 LAYERS = (654, 400, 836, 123, 340, 443, 597, 160, 57)
-PLAIN = Greenlist("greenlist", V)
+PLAIN = Greenlist("greenlist", V, default_key=True)
 SELF = replace(PLAIN, seeding_scheme="selfhash", context_width=3)
-SYNTHID = SynthId("synthid", ngram_len=3)
+SYNTHID = SynthId("synthid", ngram_len=3, key_env="MY_MARKS")
 
 
 def tokens(n: int, seed: int = 0, vocabulary: int = V) -> list[int]:

@@ -130,6 +130,19 @@ def bounded(
     return np.clip(odds, bounds.low, np.minimum(high, bounds.high))
 
 
+def bounds_of(known: Sequence[Known], odds: Annotated[Floats, "n"]) -> Bounds:
+    """ELUB's bounds of the odds (n,) of known pairs: of those that could be supported at all (see `decide`).
+
+    The odds of the others are held down by their few prompts, or by the few innocents of a like length, and would hold
+    the bounds down with them. Where none of one class could be supported, all pairs count.
+    """
+    sure = _counted(known)
+    truth = np.array([bool(k.truth) for k in known])
+    able = sure & [k.prompts >= FEWEST_PROMPTS and k.alike >= SUPPORT for k in known]
+    some = able if len(set(truth[able])) == 2 else sure
+    return elub(odds[some], truth[some])
+
+
 @dataclass(frozen=True)
 class Quality:
     """How good odds are, on pairs whose lineage was left out."""
@@ -156,8 +169,7 @@ class Quality:
 
 def quality(known: Sequence[Known], odds: Annotated[Floats, "n"]) -> Quality:
     """Of odds (n,) of known pairs; those that are neither count for nothing, nor families without a known student."""
-    taught = {k.family for k in known if k.truth}
-    sure = np.array([k.truth is not None and k.family in taught for k in known])
+    sure = _counted(known)
     truth = np.array([bool(k.truth) for k in known])
     families = np.array([k.family for k in known])
     within, pairs = {}, {}
@@ -171,7 +183,7 @@ def quality(known: Sequence[Known], odds: Annotated[Floats, "n"]) -> Quality:
         cllr_min(odds[sure], truth[sure]),
         within,
         pairs,
-        elub(odds[sure], truth[sure]),
+        bounds_of(known, odds),
     )
 
 
@@ -197,6 +209,12 @@ def decide(odds: float, *, named: bool, alike: int, prompts: int) -> Ruling:
             f"{prompts} prompts are too few to support anyone; {FEWEST_PROMPTS} are needed",
         )
     return Ruling("supports")
+
+
+def _counted(known: Sequence[Known]) -> Annotated[Truth, "n"]:
+    """Pairs whose truth is known, of families with a known student."""
+    taught = {k.family for k in known if k.truth}
+    return np.array([k.truth is not None and k.family in taught for k in known], dtype=np.bool_)
 
 
 def _truth(known: Sequence[Known]) -> Annotated[Truth, "n"]:

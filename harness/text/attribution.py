@@ -26,8 +26,9 @@ FEWEST_PROMPTS = 20
 ALIKE = 2.0  # replies of so many times the length, or a part, are of a like length
 # Standard deviations of the naming signals over AlpacaEval's pairs.
 NAMING = {"function_words": 0.430, "openings": 1.198, "words": 1.119}
-ODDS = ("function_words", "content_words", "pairs")  # the signals that odds are made of
-SIGNALS = ("function_words", "content_words", "pairs", "openings", "words")
+ODDS = ("function_words", "content_words")  # the signals that odds are made of
+USED = (*ODDS, "openings", "words")  # by odds and by names
+SIGNALS = (*USED, "pairs")  # word pairs add nothing to the odds, and cost more than all the others
 
 
 class Member(NamedTuple):
@@ -60,7 +61,7 @@ class Signals:
 
     suspect: str
     family: str
-    values: Mapping[str, float]  # by SIGNALS; empty where there is a reason
+    values: Mapping[str, float]  # by signal; empty where there is a reason
     closest: str = ""  # the version with the largest function-word angle
     naming: float = float("nan")  # the largest of all families names the teacher
     prompts: int = 0  # that suspect and closest version answered
@@ -74,8 +75,9 @@ def attribute(
     background: Sequence[Member],
     suspects: Sequence[Suspect],
     candidates: Sequence[Candidate],
+    wanted: Sequence[str] = USED,
 ) -> list[Signals]:
-    """Signals of every suspect with every family, sorted by their names.
+    """Signals of every suspect with every family, sorted by their names; `wanted`: some of SIGNALS.
 
     A pair is compared on the prompts that both were asked, against those of the background that were asked nine in ten
     of them: whoever answered few prompts is seen beside others on these few.
@@ -86,7 +88,7 @@ def attribute(
         raise ValueError(f"{both[0]} is a candidate, and stands in the background")
     made: dict[tuple[str, str], list[Signals]] = {}
     for prompts, some, versions in _comparisons(corpus, suspects, candidates):
-        scene = _Scene.of(corpus.only(prompts), members)
+        scene = _Scene.of(corpus.only(prompts), members, wanted)
         for suspect in some:
             for one in _versions(scene, suspect, versions):
                 made.setdefault((one.suspect, one.family), []).append(one)
@@ -133,7 +135,7 @@ class _Scene:
     lengths: Annotated[Floats, "M"]  # median tokens of a reply
 
     @classmethod
-    def of(cls, corpus: Corpus, members: Sequence[Member]) -> _Scene:
+    def of(cls, corpus: Corpus, members: Sequence[Member], wanted: Sequence[str]) -> _Scene:
         """The scene of a corpus; members that were asked too few of its prompts are left out."""
         asked = dict(zip(corpus.models, corpus.asked.mean(axis=0), strict=True))
         said = dict(zip(corpus.models, (corpus.lengths > 0).mean(axis=0), strict=True))
@@ -156,7 +158,8 @@ class _Scene:
         }
         there = corpus.lengths > 0
         grams = {name: gram(one, there, everybody) for name, one in rows.items()}
-        shares = {"pairs": habits.shares(corpus, 2), "words": habits.shares(corpus, 1)}
+        sizes = {"words": 1, "pairs": 2}
+        shares = {k: habits.shares(corpus, n) for k, n in sizes.items() if k in wanted}
         return cls(corpus, able, grams, shares, lengths)
 
     def cohort(self, suspect: Suspect, family: str) -> Cohort | None:
@@ -215,14 +218,14 @@ def _versions(scene: _Scene, suspect: Suspect, versions: Sequence[Candidate]) ->
             name: float(one.candidates[0] if name.endswith("_words") else t_norm(one, cohort)[0])
             for name, one in made.items()
         }
-        if alike := [name for name in SIGNALS if not np.isfinite(values[name])]:
+        if alike := [name for name in SIGNALS if not np.isfinite(values.get(name, 0.0))]:
             reason = f"the background's models do not differ in their {alike[0].replace('_', ' ')}"
             yield Signals(suspect.name, candidate.family, {}, reason=reason)
             continue
         yield Signals(
             suspect.name,
             candidate.family,
-            {name: values[name] for name in SIGNALS},
+            values,
             candidate.name,
             prompts=len(scene.corpus.prompts),
             lineages=cohort.lineages,
@@ -249,8 +252,11 @@ def _closest(versions: Sequence[Signals]) -> Signals:
     able = [v for v in versions if not v.reason]
     if not able:
         return versions[0]
+    # a version that answered a few prompts only is not the closest by chance
+    most = max(v.prompts for v in able)
+    able = [v for v in able if v.prompts >= COVERED * most]
     first = max(able, key=lambda v: (v.values["function_words"], v.closest))
-    values = {name: max(v.values[name] for v in able) for name in SIGNALS}
+    values = {name: max(v.values[name] for v in able) for name in first.values}
     naming = sum(values[name] / spread for name, spread in NAMING.items()) / len(NAMING)
     return Signals(
         first.suspect,

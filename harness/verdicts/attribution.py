@@ -1,4 +1,4 @@
-"""Habits of wording: function words, content words and word pairs, as odds that are calibrated within each family."""
+"""Habits of wording: function words and content words, as odds that are calibrated within each family."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 from harness.panel.evidence import Crowd, Opinion, Origin, Test
 from harness.panel.panel import View
 from harness.panel.side import once
-from harness.stats.cllr import Bounds, elub
+from harness.stats.cllr import Bounds
 from harness.stats.odds import (
     Coefficients,
     Known,
     bounded,
+    bounds_of,
     decide,
     fit_odds,
     odds_left_out,
@@ -69,28 +70,26 @@ class Resemblances:
             raise Unavailable(
                 "nobody else is documented to have learned from these families, or nobody not to have"
             )
-        truth = np.array([bool(k.truth) for k in known], dtype=np.bool_)
         odds = bounded(odds_left_out(known), np.array([k.alike for k in known]))
-        return Calibration(fit_odds(known), elub(odds, truth))
+        return Calibration(fit_odds(known), bounds_of(known, odds))
 
 
 @final
 @dataclass(frozen=True)
 class Attribution(AbstractVerdict):
-    """Odds from three resemblances, for families that a score of its own would name too."""
+    """Odds from two resemblances, for families that a score of its own would name too."""
 
     looks_at: ClassVar[View] = View.STYLE
     reads_tokens: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "Angles between a model's and a teacher's habits (the 200 commonest words and marks; the 2,300 next), seen "
-        "from the middle of models that learned from others, over replies to different prompts; and word pairs that "
-        "both use on the same prompt, beyond the background. A logistic curve turns them into odds, which more "
-        "resemblance never lowers, and in which every family's innocents weigh what its students weigh, so that no "
-        "family is likelier beforehand; one student in ten is taken to show no trace. The odds are never larger than "
-        "the number of innocent lineages that reply at about the suspect's length: short plain prose resembles short "
-        "plain prose. A score of its own (openings, single words, function words) names a family; a verdict supports "
-        "it only where odds of 5 or more and the name agree, on 100 prompts or more. Noise in training and tuning by "
-        "reward wipe these habits out."
+        "from the middle of models that learned from others, over replies to different prompts. A logistic curve turns "
+        "them into odds, which more resemblance never lowers, and in which every family's innocents weigh what its "
+        "students weigh, so that no family is likelier beforehand; one student in ten is taken to show no trace. The "
+        "odds are never larger than the number of innocent lineages that reply at about the suspect's length: short "
+        "plain prose resembles short plain prose. A score of its own (openings, single words, function words) names a "
+        "family; a verdict supports it only where odds of 5 or more and the name agree, on 100 prompts or more. Noise "
+        "in training and tuning by reward wipe these habits out."
     )
 
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Resemblances:

@@ -57,10 +57,10 @@ SETS = {
 }
 EVERYTHING = "each model's own prompts"
 ALTERNATIVES: Mapping[str, tuple[str, ...]] = {
-    "function words, content words, word pairs (the procedure)": ODDS,
+    "function and content words (the procedure)": ODDS,
     "function words": ("function_words",),
     "content words": ("content_words",),
-    "function and content words": ("function_words", "content_words"),
+    "function words, content words, word pairs": (*ODDS, "pairs"),
     "word pairs": ("pairs",),
     "function words, openings": ("function_words", "openings"),
     "all five": SIGNALS,
@@ -395,7 +395,7 @@ def collect_signals(data: Path, models: Sequence[Model]) -> dict[str, list[Signa
         some = corpus.only(_prompts(corpus, model))
         asked = dict(zip(some.models, some.asked.mean(axis=0), strict=True))
         able = [s for s in suspects(models) if asked[s.name] >= 0.9]
-        made[name] = attribute(some, background(models), able, candidates(models))
+        made[name] = attribute(some, background(models), able, candidates(models), SIGNALS)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
             f"- {len(some.prompts)} prompts, {len(able)} suspects: {time.process_time() - start:.0f} s of one core; "

@@ -147,7 +147,10 @@ def test_folders_that_are_none_are_one_line_each(tmp_path: Path) -> None:
         planned(tmp_path, paths={"plugins": [str(tmp_path / "gone"), str(tmp_path / "empty")]})
     gone, empty = str(caught.value).splitlines()
     assert gone.startswith(f"paths: key plugins: {tmp_path}/gone: expected a folder")
-    assert "named as in the package (models, tasks, metrics, figures, exports, executors)" in empty
+    assert (
+        "named as in the package (models, tasks, metrics, verdicts, figures, exports, executors)"
+        in empty
+    )
 
 
 @pytest.mark.parametrize("name", ["metrics/capa", "figures/_marks"])

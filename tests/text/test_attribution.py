@@ -37,7 +37,7 @@ def signals(
     suspects: tuple[Suspect, ...] = (PUPIL,),
 ) -> dict[tuple[str, str], Signals]:
     """Signals by suspect and family."""
-    given = attribute(corpus(made or everybody()), background, suspects, candidates)
+    given = attribute(corpus(made or everybody()), background, suspects, candidates, SIGNALS)
     return {(s.suspect, s.family): s for s in given}
 
 

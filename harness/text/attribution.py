@@ -137,8 +137,9 @@ class _Scene:
     @classmethod
     def of(cls, corpus: Corpus, members: Sequence[Member], wanted: Sequence[str]) -> _Scene:
         """The scene of a corpus; members that were asked too few of its prompts are left out."""
-        asked = dict(zip(corpus.models, corpus.asked.mean(axis=0), strict=True))
-        said = dict(zip(corpus.models, (corpus.lengths > 0).mean(axis=0), strict=True))
+        n = max(len(corpus.prompts), 1)
+        asked = dict(zip(corpus.models, corpus.asked.sum(axis=0) / n, strict=True))
+        said = dict(zip(corpus.models, (corpus.lengths > 0).sum(axis=0) / n, strict=True))
         able = tuple(m for m in members if asked[m.name] >= COVERED and said[m.name] >= REPLIED)
         lengths = np.array([_median(x) for x in corpus.lengths.T])
         nothing = cls(corpus, able, {}, {}, lengths)

@@ -127,7 +127,7 @@ def _words(suspect: str, verdicts: Sequence[Verdict], rates: Mapping[str, Rates]
 def _undisclosed(rates: Rates) -> str:
     """How many of the accused disclose nothing, so that nobody knows."""
     n = len(rates.undisclosed)
-    return f" (of {n} of them nobody discloses the training)" if n else ""
+    return f" (the training of {n} of them is undisclosed, so perhaps rightly)" if n else ""
 
 
 def _odds_words(verdict: Verdict) -> str:

@@ -51,8 +51,8 @@ class Resemblances:
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def known(self, origins: Sequence[Origin]) -> tuple[Known, ...]:
-        """Pairs whose truth is documented, of families from which somebody is documented to have learned."""
-        made = tuple(
+        """Pairs whose truth is documented."""
+        return tuple(
             Known(o.model, f, o.lineage or o.model, _weighed(s), truth, s.alike, s.prompts)
             for o in origins
             for f in self.families
@@ -60,12 +60,15 @@ class Resemblances:
             and (s := self.signals.get((o.model, f))) is not None
             and not s.reason
         )
-        taught = {k.family for k in made if k.truth}
-        return tuple(k for k in made if k.family in taught)
 
     @once
-    def calibration(self, known: tuple[Known, ...]) -> Calibration:
-        """Coefficients fitted on these pairs; raises Unavailable where one of the two kinds is missing."""
+    def calibration(self, pairs: tuple[Known, ...]) -> Calibration:
+        """Coefficients fitted on the pairs of families from which somebody is documented to have learned.
+
+        Raises Unavailable where one of the two kinds is missing.
+        """
+        taught = {k.family for k in pairs if k.truth}
+        known = [k for k in pairs if k.family in taught]
         if len({k.truth for k in known}) < 2:
             raise Unavailable(
                 "nobody else is documented to have learned from these families, or nobody not to have"

@@ -270,7 +270,7 @@ def test_a_second_look_reads_what_the_first_one_stored(
 def test_a_pair_without_a_base_says_so(tmp_path: Path) -> None:
     pairs = [{"teacher": "teacher", "student": "student"}]
     small = scored(tmp_path, pairs=pairs, controls=[], metrics={"gap_recovered": None})
-    assert [s.reason for s in small.scores] == ["this pair names no base"]
+    assert [(s.reason, s.inputs) for s in small.scores] == [("this pair names no base", ())]
 
 
 def test_samples_of_a_task_come_in_their_order(tmp_path: Path) -> None:

@@ -166,3 +166,19 @@ def test_a_family_without_known_students_cannot_be_told(tmp_path: Path) -> None:
     about = [v.opinion for v in ended.record.verdicts if v.family == "two"]
     assert {o.outcome for o in about} == {"cannot tell"}
     assert all("no other model is documented that learned from two" in o.reason for o in about)
+
+
+def test_cells_of_a_table_are_read_as_the_matrix_says(tmp_path: Path) -> None:
+    write_crowd(tmp_path / "data")
+    changes = {
+        "control-3": {"also": ["one"]},
+        "one-student-0": {"lineage": "shared"},
+        "control-0": {"role": "student", "family": "two", "confidence": "medium"},
+    }
+    run = case_run(tmp_path, lineages=[{**matrix()["lineages"][0], "changes": changes}])
+    origins = {o.model: o for o in run.case.origins}
+    assert origins["control-3"].learned_from("one") is None
+    assert origins["control-3"].learned_from("two") is False
+    assert origins["one-student-0"].lineage == "shared"
+    assert origins["control-0"].learned_from("two") is True
+    assert origins["control-1"].is_clean

@@ -64,8 +64,8 @@ class _Truth:
         known = list(origins)
         self.lineage = {o.model: o.lineage or o.model for o in known}
         self.clean = {o.model for o in known if o.is_clean}
-        controls = {o.model for o in known if o.standing == "control"}
-        self.undisclosed = controls - self.clean
+        controls = [o for o in known if o.standing == "control"]
+        self.undisclosed = {o.model for o in controls if o.confidence == "low"}
 
     def share(self, holds: Mapping[str, bool]) -> Interval | None:
         """The share of models of which something holds; Clopper and Pearson's interval, lineages as clusters."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from harness.types import DistillbenchError
 
 COLUMNS = ("model", "role", "family", "also", "lineage", "confidence")
 _NEEDED = ("model", "role", "family", "lineage")
+_ROLES = ("student", "teacher", "control")  # any other counts as neither
 _LEVELS = ("high", "medium", "low")
 _SEPARATORS = str.maketrans({",": ";", "|": ";"})
 
@@ -34,7 +36,10 @@ def read_origins(path: Path, columns: Mapping[str, str]) -> list[OriginRow]:
     names = {name: columns.get(name, name) for name in COLUMNS}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            first = stream.readline()
+            stream.seek(0)
+            semicolons = first.count(";") > first.count(",")
+            reader = csv.DictReader(stream, delimiter=";" if semicolons else ",")
             heads, rows = list(reader.fieldnames or ()), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DistillbenchError(f"{path}: expected a CSV file with models, got {error}") from None
@@ -61,13 +66,19 @@ def _row(
 ) -> OriginRow:
     cell = {name: (row.get(column) or "").strip() for name, column in names.items()}
     level = cell["confidence"] or "high"
-    if not cell["model"] or not cell["role"]:
+    role = cell["role"].lower()
+    meant = get_close_matches(role, _ROLES, 1)
+    if meant and role != meant[0]:
+        faults.append(
+            f"{where}: {names['role']}: {cell['role']!r} counts as neither; did you mean {meant[0]!r}? correct it"
+        )
+    if not cell["model"] or not role:
         faults.append(f"{where}: expected a model and its role, got an empty cell")
     if level not in _LEVELS:
         faults.append(
             f"{where}: {names['confidence']}: expected one of {', '.join(_LEVELS)}, got {level!r}"
         )
-    if cell["role"] == "teacher" and not cell["family"]:
+    if role == "teacher" and not cell["family"]:
         faults.append(
             f"{where}: {names['family']}: a teacher needs the family that it is a version of"
         )
@@ -75,7 +86,7 @@ def _row(
         part.strip() for part in cell["also"].translate(_SEPARATORS).split(";") if part.strip()
     )
     lineage = cell["lineage"] or cell["model"]
-    return OriginRow(cell["model"], cell["role"], cell["family"], also, lineage, level)
+    return OriginRow(cell["model"], role, cell["family"], also, lineage, level)
 
 
 def _twice(rows: Sequence[OriginRow], path: Path) -> list[str]:

@@ -39,6 +39,10 @@ def test_columns_of_other_names_and_a_byte_order_mark(tmp_path: Path) -> None:
             HEAD + "m,student,a,,x,certain\n",
             "line 2: confidence: expected one of high, medium, low",
         ),
+        (
+            HEAD + "m,studnet,a,,x,\n",
+            "line 2: role: 'studnet' counts as neither; did you mean 'student'?",
+        ),
         (HEAD + ",student,a,,x,\n", "expected a model and its role"),
         (HEAD + "t,teacher,,,x,\n", "a teacher needs the family"),
         (HEAD + "m,student,a,,x,\nm,control,,,y,\n", "m stands twice"),
@@ -57,3 +61,10 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00model")
     with pytest.raises(DistillbenchError, match="expected a CSV file"):
         read_origins(path, {})
+
+
+def test_roles_in_any_case_and_semicolons_between_cells(tmp_path: Path) -> None:
+    text = "model;role;family;also;lineage\nm;Student;a;b,c;x\nv;variant;;;\n"
+    one, other = read_origins(table(tmp_path, text), {})
+    assert one == ("m", "student", "a", ("b", "c"), "x", "high")
+    assert other.role == "variant"

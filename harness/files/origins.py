@@ -41,7 +41,11 @@ def read_origins(path: Path, columns: Mapping[str, str]) -> list[OriginRow]:
             semicolons = first.count(";") > first.count(",")
             reader = csv.DictReader(stream, delimiter=";" if semicolons else ",")
             heads, rows = list(reader.fieldnames or ()), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise DistillbenchError(
+            f"{path}: expected a CSV file in UTF-8, got other bytes; save it as CSV in UTF-8"
+        ) from None
+    except (OSError, csv.Error) as error:
         raise DistillbenchError(f"{path}: expected a CSV file with models, got {error}") from None
     lacking = [
         names[n] for n in COLUMNS if (n in _NEEDED or n in columns) and names[n] not in heads

@@ -22,7 +22,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from harness.stats.calibration import (
+from harness.stats.cllr import cllr, cllr_min
+from harness.stats.means import clopper_pearson
+from harness.stats.odds import NO_TRACE, Known, Ruling, odds_left_out, quality
+from harness.text.attribution import ODDS, SIGNALS, Signals, attribute, name_teacher
+from harness.text.corpus import Corpus, Mask
+from harness.types import Floats, Ints
+from tests.calibration.coefficients import (
     bounded_left_out,
     calibrate,
     count_errors,
@@ -30,12 +36,6 @@ from harness.stats.calibration import (
     rule,
     worthless,
 )
-from harness.stats.cllr import cllr, cllr_min
-from harness.stats.means import clopper_pearson
-from harness.stats.odds import NO_TRACE, Known, Ruling, odds_left_out, quality
-from harness.text.attribution import ODDS, SIGNALS, Signals, attribute, name_teacher
-from harness.text.corpus import Corpus, Mask
-from harness.types import Floats, Ints
 from tests.calibration.lineages import (
     Model,
     background,

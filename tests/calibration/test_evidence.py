@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.stats.calibration import Calibration
 from harness.stats.odds import NO_TRACE, SUPPORT
 from harness.text.attribution import ODDS
+from tests.calibration.coefficients import Calibration
 from tests.calibration.lineages import Model, truth
 
 HERE = Path(__file__).parent

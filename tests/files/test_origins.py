@@ -59,7 +59,7 @@ def test_a_mistake_names_file_and_cure(tmp_path: Path, text: str, words: str) ->
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "lineages.csv"
     path.write_bytes(b"\xff\xfe\x00model")
-    with pytest.raises(DistillbenchError, match="expected a CSV file"):
+    with pytest.raises(DistillbenchError, match="expected a CSV file in UTF-8"):
         read_origins(path, {})
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.stats.calibration import Calibration, calibrate, count_errors, prompts_key, worthless
 from harness.stats.cllr import Bounds, cllr
 from harness.stats.odds import (
     NO_TRACE,
@@ -21,6 +20,13 @@ from harness.stats.odds import (
     quality,
 )
 from harness.types import DistillbenchError, Floats
+from tests.calibration.coefficients import (
+    Calibration,
+    calibrate,
+    count_errors,
+    prompts_key,
+    worthless,
+)
 
 
 def pair(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from harness.keys import digest
+from harness.panel.rates import MOST_CLLR
 from harness.schema import build_dataclass
 from harness.stats.cllr import Bounds
 from harness.stats.odds import (
@@ -23,8 +24,6 @@ from harness.stats.odds import (
     quality,
 )
 from harness.types import Floats, Ints
-
-WORST_COST = 0.8  # Cllr within a family, above which its odds say almost nothing
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,11 @@ def worthless(family: str, costs: Mapping[str, float]) -> str:
     """Why odds of a family say nothing, whatever they are, given the Cllr within families; "" where they do."""
     if family not in costs:
         return f"no known student of {family}: nobody knows how often this would be wrong"
-    if costs[family] <= WORST_COST:
+    if costs[family] <= MOST_CLLR:
         return ""
     return (
         f"this test says almost nothing about {family}: its Cllr there is {costs[family]:.2f}, where 1 is that of no "
-        f"test and at most {WORST_COST} counts"
+        f"test and at most {MOST_CLLR} counts"
     )
 
 

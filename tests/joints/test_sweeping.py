@@ -30,9 +30,10 @@ from harness.store.store import Store
 from tests.core.running import run_of
 
 QUICK = ("smoke", "zoo_dose")  # the others have up to a dozen models
-MATRICES = [
+MATRICES = [  # those that compare models; what matrices of lineages say is in tests/verdicts/test_sweeps.py
     pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow, id=path.stem)
     for path in sorted((packaged("conf") / "matrix").glob("*.yaml"))
+    if "pairs" in path.read_text()
 ]
 STYLES = ("formal", "plain", "odd")
 Row = dict[str, Any]

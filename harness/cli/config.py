@@ -10,7 +10,7 @@ from typing import Any
 
 import harness
 from harness.cli import conffiles
-from harness.cli.cases import case_of, documented
+from harness.cli.cases import case_of, data_of, documented
 from harness.models import AbstractModel
 from harness.panel.evidence import Origin
 from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Run
@@ -67,13 +67,13 @@ def typed_run(
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
-        samples=asked.decoding.samples,
-        conditions=gate.conditions or (), baseline=_place(gate.baseline),
+        samples=asked.decoding.samples, conditions=gate.conditions or (), baseline=_place(gate.baseline),
         objective=asked.objective, settings=settings or {},
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         comparability=asked.comparability, columns=asked.columns,
         verdicts=library.plugins("verdicts", _changes(asked.verdicts)),
-        case=case_of(asked, origins, controls, matrix, faults), exhibit=_place(asked.exhibit),
+        case=case_of(asked, origins, controls, matrix, faults),
+        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit),
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))

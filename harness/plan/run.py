@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
+from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
 from harness.tasks import AbstractTask
@@ -175,7 +176,9 @@ class Configuration:
         Name, ...
     ] = ()  # families or models that may have taught it; () = all documented
     lineages: tuple[Documented, ...] = ()
-    verdicts: Named = field(default_factory=dict)
+    verdicts: Named | None = None
+    # file of training answers whose rows are compared with those of candidates, or how it is read
+    data: str | Mapping[str, Any] | None = None
     exhibit: str | None = None  # empty folder for a bundle about the suspect
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     only: Only | None = None
@@ -225,6 +228,7 @@ class Run:
     columns: tuple[str, ...] = ()
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
+    data: RecordedModel | None = None  # training answers whose rows are compared
     exhibit: Path | None = None  # where a bundle about the suspect goes
     settings: Mapping[str, str] = field(
         default_factory=dict

@@ -18,9 +18,12 @@ from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product, Reason
 from harness.executors.local import LocalExecutor
 from harness.keys import code_digest, digest, draw_seed
+from harness.panel.choices import choice_table
 from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
+from harness.panel.panel import View
 from harness.panel.rates import settled
 from harness.panel.side import Side
+from harness.panel.texts import replies
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Case, Run
 from harness.stages.features import COST, recall_tokens, tokens_job, tokens_key
@@ -89,13 +92,20 @@ def weighed(verdict: AbstractVerdict, crowd: Crowd, case: Case, seed: int) -> li
     for suspect in crowd.sides:
         known = [o for o in without_lineage(case.origins, suspect) if o.model in crowd.sides]
         origin = origins.get(suspect)
-        n = len(crowd.texts(suspect))
+        n = n_answered(crowd.sides[suspect], verdict.looks_at)
         for opinion in _opinions(verdict, prepared, suspect, known, crowd):
             if suspect in crowd.families[opinion.family]:
                 continue
             truth = origin.learned_from(opinion.family) if origin else None
             made.append(Verdict(verdict.name, crowd.task, suspect, opinion, n, truth))
     return settled(made, case.origins)
+
+
+def n_answered(side: Side, view: View) -> int:
+    """Prompts that a model answered, in options or in words."""
+    if view is View.CHOICES:
+        return int(choice_table(side).answered.sum())
+    return sum(bool(reply.text.strip()) for reply in replies(side).values())
 
 
 def _opinions(

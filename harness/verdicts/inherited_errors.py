@@ -62,6 +62,11 @@ class Choosers:
         near = sorted(gaps, key=lambda name: (gaps[name], name))[:_STRANGERS]
         return tuple(o for o in able if _lineage(o) in near)
 
+    def both_wrong(self, first: str, second: str) -> int:
+        """Prompts on which two models chose a wrong option."""
+        one, other = (self.choices.wrong[self.rows[m]] for m in (first, second))
+        return int(np.count_nonzero(one & other))
+
     def rare_errors(self, models: Annotated[Ints, "K"]) -> Annotated[Floats, "K K"]:
         """Mean weight of the wrong options that two models share, over the prompts that both got wrong.
 
@@ -165,8 +170,12 @@ def _weighed(
     strangers = prepared.strangers(suspect, family, known)
     versions = [v for v in prepared.families[family] if v != suspect]
     best: tuple[Excess, str] | None = None
-    reason = f"{suspect} and {family} have no prompts that both got wrong"
+    reason = ""
     for version in versions:
+        n = prepared.both_wrong(suspect, version)
+        if n < _BOTH_WRONG:
+            reason = f"{n} prompts that {suspect} and {version} both got wrong; at least {_BOTH_WRONG} are needed"
+            continue
         try:
             one = _excess(_scene(prepared, suspect, version, strangers, "errors"))
         except Unavailable as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ class Text(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class World:
     """All answers, counted once."""
 
@@ -84,35 +84,38 @@ class World:
         )
 
     def audited(
-        self, rows: Ints, left_out: Sequence[str], families: Sequence[str] = ()
+        self, rows: Ints, left_out: Sequence[str], families: Sequence[str]
     ) -> list[FamilyShare]:
         """What is said of a data set; left_out: models that the crowd does not have."""
-        there = sorted({t.model for t in self.texts} - {*left_out})
-        writers = {m: _origin(self.models[m]) for m in there}
-        places = {m: i for i, m in enumerate(there)}
-        own = np.array(
-            [
-                i
-                for i in self.able
-                if self.texts[i].model in places and self.texts[i].source in CROWD_SOURCES
-            ]
-        )
-        prompts = sorted({t.prompt for t in self.texts})
-        half = {p: i % 2 for i, p in enumerate(prompts)}
-        known = Known(
-            self.habits.rows(own),
-            np.array([places[self.texts[i].model] for i in own]),
-            np.array([half[self.texts[i].prompt] for i in own]),
-            tuple(there),
-            tuple(o.lineage for o in writers.values()),
-            len(CLASSES),
-        )
+        known, writers = _crowd(self, tuple(sorted(left_out)))
         versions: dict[str, list[str]] = {}
         for model, origin in writers.items():
-            if origin.standing == "teacher" and (not families or origin.family in families):
+            if origin.standing == "teacher" and origin.family in families:
                 versions.setdefault(origin.family, []).append(model)
         scene = Scene(known, self.habits.rows(rows), np.arange(len(rows)))
         return shares_of(scene, versions, writers, 0)[1]
+
+
+@lru_cache(maxsize=1)
+def _crowd(world: World, left_out: tuple[str, ...]) -> tuple[Known, dict[str, Origin]]:
+    """The crowd's answers to its own prompts."""
+    there = sorted({t.model for t in world.texts} - {*left_out})
+    writers = {m: _origin(world.models[m]) for m in there}
+    places = {m: i for i, m in enumerate(there)}
+    texts = world.texts
+    own = np.array(
+        [i for i in world.able if texts[i].model in places and texts[i].source in CROWD_SOURCES]
+    )
+    half = {p: i % 2 for i, p in enumerate(sorted({t.prompt for t in texts}))}
+    known = Known(
+        world.habits.rows(own),
+        np.array([places[texts[i].model] for i in own]),
+        np.array([half[texts[i].prompt] for i in own]),
+        tuple(there),
+        tuple(o.lineage for o in writers.values()),
+        len(CLASSES),
+    )
+    return known, writers
 
 
 def _origin(model: Model) -> Origin:
@@ -175,8 +178,8 @@ def writers_table(world: World) -> None:
         if len(rows) < FEWEST or any(world.models[m].role == "teacher" for m in own):
             continue
         some = rng.permutation(rows)[:MOST]
-        said = world.audited(np.sort(some), own)
-        kin = {f for m in own for f in world.models[m].kin}
+        said = world.audited(np.sort(some), own, tuple(PLANTED))
+        kin = {f for m in own for f in world.models[m].kin} & {*PLANTED}
         named = [s for s in said if s.outcome == "supports"]
         wrong += [(lineage, s.family) for s in named if s.family not in kin]
         right += [(lineage, s.family) for s in named if s.family in kin]
@@ -189,8 +192,8 @@ def writers_table(world: World) -> None:
             f"| {lineage} | {', '.join(sorted(kin)) or 'nobody'} | {words} | {against} | {untold} |"
         )
         print(lineage, words, file=sys.stderr, flush=True)
-    low, high = clopper_pearson(len({w for w, _ in wrong}) / n, n)
-    print("\n## Data sets by one lineage alone\n")
+    low, high = clopper_pearson(len({w for w, _ in wrong}), n)
+    print("\n## Data sets by one lineage alone\n\nCandidates: the same six families.\n")
     print(
         f"{n} lineages of students and controls with {FEWEST} rows or more. Rows of a family that did not teach them "
         f"are seen in {len({w for w, _ in wrong})} of them ({100 * low:.0f} to {100 * high:.0f} %, Clopper and "

@@ -27,11 +27,12 @@ _DISTINCT = 15  # different tokens, below which a text repeats itself
 # Of the background's median share of common words, below which a text is in another language or no prose.
 _LEAST = 0.5
 
-_MARKED = 2.5  # times the median share of marks and numbers, from which a text is code or a list
+_SYMBOLS = frozenset("=;<>{}[]()_|\\+/&%$@~^`")
+_SYMBOLIC = 0.12  # share of these among a text's tokens, above which it is code
 
 Mask = NDArray[np.bool_]
-Reason = Literal["", "empty", "too short", "repeats itself", "other language, code or lists"]
-REASONS: tuple[Reason, ...] = ("empty", "too short", "repeats itself", "other language, code or lists")  # fmt: skip
+Reason = Literal["", "empty", "too short", "repeats itself", "other language or code"]
+REASONS: tuple[Reason, ...] = ("empty", "too short", "repeats itself", "other language or code")  # fmt: skip
 
 
 class Habits(NamedTuple):
@@ -136,10 +137,10 @@ def _reasons(
     long = lengths >= CLASSES[0]
     is_word = np.array([w[0].isalpha() for w in texts.words], dtype=np.float64)
     common = every @ (is_word * (rank < WORDS)) / np.maximum(lengths, 1)
-    marks = every @ (1 - is_word) / np.maximum(lengths, 1)
+    symbols = every @ np.array([float(w in _SYMBOLS) for w in texts.words])
     own = background & long
-    usual, marked = (float(np.median(x[own])) if own.any() else 0.0 for x in (common, marks))
-    foreign = (common < _LEAST * usual) | (marks > _MARKED * marked)
+    usual = float(np.median(common[own])) if own.any() else 0.0
+    foreign = (common < _LEAST * usual) | (symbols > _SYMBOLIC * lengths)
     tests = (lengths == 0, ~long, np.diff(every.indptr) < _DISTINCT, foreign)
     first = np.argmax([*tests, np.ones(len(lengths), dtype=np.bool_)], axis=0)
     return tuple((*REASONS, "")[i] for i in first)

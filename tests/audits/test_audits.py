@@ -18,7 +18,7 @@ HOSTILE = {
     "empty": "  \n ",
     "too short": "yes",
     "repeats itself": "also " * 60,
-    "other language, code or lists": "while (i < n) { x[i] = f(y[i]); i += 1; } " * 4,
+    "other language or code": "while (i < n) { x[i] = f(y[i]); i += 1; } " * 4,
 }
 
 

@@ -121,6 +121,12 @@ def test_a_file_of_choices_holds_no_answers(folder: Path, tmp_path: Path) -> Non
         execute(audit_run(folder, data), NOWHERE, alone=True)
 
 
+def test_plan_says_what_an_audit_would_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = audit_run(folder, "mine.jsonl", stages=["plan"])
+    assert execute(run, NOWHERE, alone=True).code == DONE
+    assert "talk" in capsys.readouterr().err
+
+
 def test_nothing_to_weigh_names_the_file_too(folder: Path) -> None:
     with pytest.raises(DistillbenchError, match="data=FILE"):
         audit_run(folder, None)

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from harness.executors import AbstractExecutor
+from harness.executors.local import LocalExecutor
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
 from harness.models.recorded import RecordedModel
@@ -161,7 +163,7 @@ class Configuration:
 
     title: str
     stages: Annotated[tuple[Stage, ...], Bound(f"some of {', '.join(STAGES)}", bool)]
-    seed: int
+    seed: Annotated[int, Bound("a whole number of 0 or more", lambda n: n >= 0)]
     workers: Count  # processes that collect at once
     comparability: Literal["refuse", "warn"]
     paths: Paths
@@ -184,6 +186,7 @@ class Configuration:
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
+    executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
     gate: Any = None  # built as a Gate, where the name of its file is known
 
 
@@ -230,6 +233,7 @@ class Run:
     case: Case = field(default_factory=Case)
     data: RecordedModel | None = None  # training answers whose rows are compared
     exhibit: Path | None = None  # where a bundle about the suspect goes
+    executor: AbstractExecutor = field(default_factory=LocalExecutor)
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,6 @@ from harness.board.plain import from_plain, to_plain
 from harness.console.forecast import Sort
 from harness.console.secrets import redacted
 from harness.executors import Desk, Entry, Job, Product, Reason
-from harness.executors.local import LocalExecutor
 from harness.files.sources import read_answers
 from harness.keys import code_digest, digest
 from harness.models.recorded import RecordedModel
@@ -61,7 +61,8 @@ class AuditJob(Job):
 
 def audit_rows(plan: Plan, store: Store) -> Made:
     """Makes the audits that are not made yet."""
-    return make_all(plan, store, partial(_jobs, store), LocalExecutor())
+    executor = plan.run.executor.suited(os.cpu_count() or 1)
+    return make_all(plan, store, partial(_jobs, store), executor)
 
 
 def audits_of(plan: Plan, store: Store) -> tuple[Audit, ...]:

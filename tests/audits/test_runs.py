@@ -39,7 +39,7 @@ def write(folder: Path, name: str = "mine.jsonl") -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an audit of a file of conversations."""
     folder = tmp_path_factory.mktemp("audit")
-    write_crowd(folder / "data", crowd(n_students=6, n_controls=14, n_prompts=40))
+    write_crowd(folder / "data", crowd(n_students=2, n_controls=18, n_prompts=40))
     write(folder / "data")
     ended = execute(audit_run(folder, "mine.jsonl", candidates=["one"]), NOWHERE, alone=True)
     assert ended.code == DONE
@@ -124,7 +124,7 @@ def test_a_file_of_choices_holds_no_answers(folder: Path, tmp_path: Path) -> Non
 def test_plan_says_what_an_audit_would_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = audit_run(folder, "mine.jsonl", stages=["plan"])
     assert execute(run, NOWHERE, alone=True).code == DONE
-    assert "talk" in capsys.readouterr().err
+    assert "together" in capsys.readouterr().err
 
 
 def test_nothing_to_weigh_names_the_file_too(folder: Path) -> None:

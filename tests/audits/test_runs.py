@@ -111,6 +111,12 @@ def test_a_file_that_is_wrong_is_one_line(folder: Path, data: Any, words: str) -
     assert "data" in line
 
 
+def test_columns_of_other_names_are_said_how_to_name(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "qa.jsonl").write_text('{"question": "who", "answer": "me"}\n')
+    with pytest.raises(DistillbenchError, match=r"columns: \{prompt: NAME, answer: NAME\}\}'"):
+        execute(audit_run(folder, str(tmp_path / "qa.jsonl")), NOWHERE, alone=True)
+
+
 def test_a_file_of_choices_holds_no_answers(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "choices.csv").write_text("prompt,choice\nwho,A\nwhat,B\n")
     data = {

@@ -37,6 +37,7 @@ class Finding:
     verdicts: tuple[Verdict, ...]  # those asked for, the most supported first
     others: tuple[Verdict, ...]  # of families that were not asked for
     rates: Mapping[str, Rates]  # family, or "" for all -> how often the method is right
+    prior_odds: Mapping[str, float]  # family -> as the user states them
     words: tuple[Part, ...]
 
 
@@ -50,6 +51,11 @@ class Weighing:
     verdicts: tuple[Verdict, ...]
     rates: tuple[Rates, ...]  # method by method: of all families, then of each
 
+    @property
+    def is_documented(self) -> bool:
+        """Whether the tables say something of the suspect."""
+        return any(o.model == self.case.suspect for o in self.case.origins)
+
 
 def weighings(record: RunRecord) -> list[Weighing]:
     """One for a run that weighs evidence, and one for every such job of a sweep."""
@@ -59,7 +65,7 @@ def weighings(record: RunRecord) -> list[Weighing]:
 
 def weighing_of(case: CaseRecord, verdicts: Sequence[Verdict], variant: Variant = ()) -> Weighing:
     """What the verdicts of a case say about its suspect, and how often they are right."""
-    rates = rates_of(verdicts, case.origins)
+    rates = rates_of(verdicts, case.origins, case.suspect)
     own: dict[tuple[str, str], list[Verdict]] = {}
     for v in verdicts:
         if v.suspect == case.suspect:
@@ -83,7 +89,8 @@ def _finding(verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rate
         chosen,
         others,
         own,
-        tuple(_words(first.suspect, chosen, own)),
+        case.prior_odds,
+        tuple(_words(first.suspect, chosen, own, case.prior_odds)),
     )
 
 
@@ -98,14 +105,19 @@ def _support(verdict: Verdict) -> tuple[int, float, str]:
     )
 
 
-def _words(suspect: str, verdicts: Sequence[Verdict], rates: Mapping[str, Rates]) -> Iterable[Part]:
+def _words(
+    suspect: str,
+    verdicts: Sequence[Verdict],
+    rates: Mapping[str, Rates],
+    prior_odds: Mapping[str, float],
+) -> Iterable[Part]:
     """A sentence about the suspect: what is supported, what is not, and how often that would be wrong."""
     kinds = {o: [v for v in verdicts if v.opinion.outcome == o] for o in OUTCOMES}
     if kinds["supports"]:
         yield f"The answers of {suspect} support that it learned from those of ", False
         for i, v in enumerate(kinds["supports"]):
             yield (" and of " if i else ""), False
-            yield f"{v.family}{_odds_words(v)}", True
+            yield f"{v.family}{_odds_words(v, prior_odds)}", True
         yield ". ", False
     else:
         yield "Cannot tell. " if kinds["cannot tell"] else "No candidate is supported. ", True
@@ -130,9 +142,12 @@ def _undisclosed(rates: Rates) -> str:
     return f" (the training of {n} of them is undisclosed, so perhaps rightly)" if n else ""
 
 
-def _odds_words(verdict: Verdict) -> str:
-    odds = verdict.opinion.odds
-    return "" if odds is None else f" (odds {odds_text(odds)})"
+def _odds_words(verdict: Verdict, prior_odds: Mapping[str, float]) -> str:
+    odds, prior = verdict.opinion.odds, prior_odds.get(verdict.family, 1.0)
+    if odds is None:
+        return ""
+    after = f"; after the stated prior odds of {prior_text(prior)}: {odds_text(odds * prior)}"
+    return f" (odds {odds_text(odds)}{after if prior != 1 else ''})"
 
 
 def odds_text(odds: float) -> str:
@@ -140,20 +155,36 @@ def odds_text(odds: float) -> str:
     return f"{number(odds)} : 1" if odds >= 1 else f"1 : {number(1 / odds)}"
 
 
+def prior_text(odds: float) -> str:
+    """Odds as they were stated: "1 : 1", "1 : 100"."""
+    return f"{odds:.4g} : 1" if odds >= 1 else f"1 : {1 / odds:.4g}"
+
+
 def _listed(names: Iterable[str]) -> str:
     *most, last = list(names)
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def finding_table(verdicts: Sequence[Verdict]) -> Table:
-    """A row per family: verdict, odds, and every number that it rests on with the innocents that reach it."""
+def finding_table(verdicts: Sequence[Verdict], prior_odds: Mapping[str, float]) -> Table:
+    """A row per family: verdict, odds, and every number that it rests on with the innocents that reach it.
+
+    prior_odds: of each family, as the user states them.
+    """
     tests = list(dict.fromkeys(t.name for v in verdicts for t in v.opinion.tests))
-    heads = [Head("Candidate"), Head("Verdict"), Head("Odds", numeric=True)]
+    heads = [
+        Head("Candidate"),
+        Head("Verdict"),
+        Head("Odds", "of the answers; the verdict goes by them", numeric=True),
+        Head("Prior odds", "as stated; 1 : 1 if not", numeric=True),
+        Head("Posterior odds", "their product", numeric=True),
+    ]
     heads += [Head(name, "innocent lineages that reach it", numeric=True) for name in tests]
-    return Table(tuple(heads), tuple(_row(v, tests) for v in verdicts))
+    return Table(tuple(heads), tuple(_row(v, tests, prior_odds) for v in verdicts))
 
 
-def _row(verdict: Verdict, tests: Sequence[str]) -> tuple[Cell, ...]:
+def _row(
+    verdict: Verdict, tests: Sequence[str], prior_odds: Mapping[str, float]
+) -> tuple[Cell, ...]:
     opinion = verdict.opinion
     name = opinion.family
     if opinion.version and opinion.version != opinion.family:
@@ -167,8 +198,11 @@ def _row(verdict: Verdict, tests: Sequence[str]) -> tuple[Cell, ...]:
         if opinion.odds is not None and opinion.is_told
         else Cell(None, DASH, opinion.reason or "this method gives no odds")
     )
+    prior, after = prior_odds[opinion.family], verdict.posterior_odds(prior_odds[opinion.family])
+    posterior = Cell(None, DASH, odds.note) if after is None else Cell(after, odds_text(after))
     own = {t.name: t for t in opinion.tests}
     return (Cell(opinion.family, name), Cell(opinion.outcome, opinion.outcome, opinion.reason), odds,
+            Cell(prior, prior_text(prior)), posterior,
             *(_test_cell(own.get(name)) for name in tests))  # fmt: skip
 
 

@@ -197,6 +197,8 @@ class CaseRecord:
     # model -> what its YAML states of its terms of use
     terms: Mapping[str, str] = field(default_factory=dict)
     trees: tuple[LikenessTree, ...] = ()  # of a case without a suspect
+    # family -> odds, as the user states them, that the suspect learned from it; none stated = 1
+    prior_odds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -65,7 +67,37 @@ def case_of(
     named = [str(c) for c in asked.candidates]
     candidates = tuple(dict.fromkeys(families.get(name, name) for name in named))
     faults += _case_faults(asked, suspect, named, list(models), list(families.values()))
-    return Case(suspect, candidates, every)
+    case = Case(suspect, candidates, every)
+    return replace(case, prior_odds=_prior_odds(asked, case, families, faults))
+
+
+def _prior_odds(
+    asked: Configuration, case: Case, families: Mapping[str, str], faults: list[str]
+) -> dict[str, float]:
+    """Family -> the odds beforehand that the suspect learned from it; 1 where none are stated.
+
+    families: of teachers; a family may be called by one of its versions, as among the candidates.
+    """
+    stated = asked.prior_odds
+    if case.suspect is None:
+        if stated != 1:
+            faults.append("prior_odds: they are about one suspect; add suspect=MODEL")
+        return {}
+    if not isinstance(stated, Mapping):
+        return dict.fromkeys(case.families, stated)
+    known = {**{f: f for f in case.families}, **families}
+    faults += [
+        f"prior_odds: {unknown(str(name), list(case.families))}; name families of the tables, or candidates"
+        for name in stated
+        if str(name) not in known
+    ]
+    own = [(known[str(name)], odds) for name, odds in stated.items() if str(name) in known]
+    faults += [
+        f"prior_odds: {family} is named {n} times, by itself or its versions; name it once"
+        for family, n in Counter(family for family, _ in own).items()
+        if n > 1
+    ]
+    return {**dict.fromkeys(case.families, 1.0), **dict(own)}
 
 
 def _case_faults(

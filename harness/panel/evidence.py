@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from harness.panel.side import Side
@@ -127,6 +127,11 @@ class Verdict:
         """The family that it is about."""
         return self.opinion.family
 
+    def posterior_odds(self, prior_odds: float) -> float | None:
+        """Odds after the answers, from those before them; None where the method can tell nothing."""
+        odds = self.opinion.odds
+        return odds * prior_odds if odds is not None and self.opinion.is_told else None
+
 
 def families_of(origins: Sequence[Origin], candidates: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Candidate family -> its versions: the documented teachers, and candidates that no table has."""
@@ -139,6 +144,16 @@ def families_of(origins: Sequence[Origin], candidates: Sequence[str]) -> dict[st
         if name not in documented:
             versions[name] = [name]
     return {family: tuple(sorted(set(own))) for family, own in sorted(versions.items())}
+
+
+def tried(verdicts: Sequence[Verdict], origins: Sequence[Origin], suspect: str) -> list[Verdict]:
+    """The verdicts from which error rates follow; of the suspect and its lineage they have no truth.
+
+    What a table says of them is what is asked, so they are no models whose truth is known. suspect: "" = everybody is.
+    """
+    others = {o.model for o in without_lineage(origins, suspect)}
+    own = {suspect, *(o.model for o in origins)} - others
+    return [replace(v, truth=None) if v.suspect in own else v for v in verdicts]
 
 
 def without_lineage(origins: Sequence[Origin], suspect: str) -> list[Origin]:

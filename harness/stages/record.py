@@ -123,6 +123,7 @@ def _case(run: Run, said: Weighed, trees: tuple[LikenessTree, ...]) -> CaseRecor
         said.missing,
         terms,
         trees,
+        case.prior_odds,
     )
 
 

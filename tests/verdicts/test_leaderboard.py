@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.board.evidence import Weighing, rates_view
+from harness.board.evidence import Weighing, rates_view, weighing_of
 from harness.board.methods import methods_view
 from harness.board.record import CaseRecord, MethodNote
 from harness.board.tables import DASH, Cell, Table
@@ -23,7 +23,7 @@ def weighing(**verdicts: list[Verdict]) -> Weighing:
         for name in verdicts
     )
     case = CaseRecord("", (), {"a": ("t1",)}, ORIGINS, notes)
-    return Weighing((), case, (), tuple(said), tuple(rates_of(said, ORIGINS)))
+    return Weighing((), case, (), tuple(said), tuple(rates_of(said, ORIGINS, "")))
 
 
 def without_odds(verdicts: list[Verdict]) -> list[Verdict]:
@@ -84,10 +84,25 @@ def test_of_many_accused_models_the_first_stand_there_and_all_can_be_read() -> N
     one = next(v for v in SAID if v.suspect == "clean")
     more = [replace(one, suspect=m) for m in extra]
     case = replace(EVERY.case, origins=(*ORIGINS, *(replace(ORIGINS[4], model=m) for m in extra)))
-    rates = tuple(rates_of([*SAID, *more], case.origins))
+    rates = tuple(rates_of([*SAID, *more], case.origins, ""))
     (cell,) = column(methods_view(replace(EVERY, case=case, rates=rates)), "Accused wrongly")
     assert cell.text == "clean, z0, z1, z2, z3, z4 and 3 more"
     assert cell.note.endswith("z6, z7")
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ({"a": 0.01}, "a (odds 8.0 : 1; after the stated prior odds of 1 : 100: 1 : 12). "),
+        ({"a": 1.0}, "a (odds 8.0 : 1). "),
+    ],
+)
+def test_odds_that_support_stand_beside_those_after_the_stated_prior(
+    prior: dict[str, float], words: str
+) -> None:
+    case = replace(EVERY.case, suspect="s1", prior_odds=prior)
+    (finding,) = weighing_of(case, SAID).findings
+    assert words in "".join(text for text, _ in finding.words)
 
 
 def test_families_have_rows_of_their_own() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.board.board import make_board
+from harness.board.evidence import finding_table, weighings
 from harness.board.record import RunRecord
 from harness.board.saved import read_record
 from harness.exports.newick import Newick
@@ -61,7 +63,52 @@ def test_page_and_tables_show_the_same(folder: Path) -> None:
     assert float(rows["one-student-0", "one"]["odds"]) == said["one-student-0", "one"].opinion.odds
     with (report / "rates.csv").open(newline="") as file:
         whole = next(r for r in csv.DictReader(file) if r["family"] == "")
-    assert (whole["n_guilty"], whole["n_innocent"]) == ("12", "8")
+    assert (whole["n_guilty"], whole["n_innocent"]) == ("11", "8")
+
+
+def test_prior_odds_are_multiplied_and_change_no_verdict(folder: Path, tmp_path: Path) -> None:
+    prior = {"one-v2": 0.01}  # a version stands for its family
+    run = case_run(folder, suspect="one-student-0", candidates=["one"], prior_odds=prior)
+    assert run.case.prior_odds == {"one": 0.01, "two": 1.0}
+    report = replace(run.paths, results=tmp_path)
+    (tmp_path / "store").symlink_to(folder / "results" / "store")
+    ended = execute(replace(run, paths=report), NOWHERE, alone=True)
+    assert ended.record is not None
+    assert ended.record.verdicts == record(folder).verdicts
+    with (tmp_path / "report" / "verdicts.csv").open(newline="") as file:
+        rows = {(r["suspect"], r["family"]): r for r in csv.DictReader(file)}
+    own = rows["one-student-0", "one"]
+    odds = next(v for v in record(folder).verdicts if v.suspect == "one-student-0").opinion.odds
+    assert odds is not None
+    assert float(own["prior_odds"]) == 0.01
+    assert float(own["posterior_odds"]) == pytest.approx(odds / 100)
+    assert rows["one-student-0", "two"]["prior_odds"] == "1.0"
+    assert {r["prior_odds"] for (s, _), r in rows.items() if s != "one-student-0"} == {""}
+    (finding,) = weighings(ended.record)[0].findings
+    row = finding_table(finding.verdicts, finding.prior_odds).rows[0]
+    assert row[3].text == "1 : 100"
+    assert row[4].value == pytest.approx(odds / 100)
+
+
+def test_prior_odds_are_even_where_none_are_stated(folder: Path) -> None:
+    (finding,) = weighings(record(folder))[0].findings
+    cells = finding_table(finding.verdicts, finding.prior_odds).rows[0]
+    assert cells[3].text == "1 : 1"
+    assert cells[4].value == cells[2].value
+    assert "stated prior odds" not in "".join(text for text, _ in finding.words)
+
+
+def test_one_number_is_the_prior_of_every_family(folder: Path) -> None:
+    case = case_run(folder, suspect="one-student-0", prior_odds=0.5).case
+    assert case.prior_odds == {"one": 0.5, "two": 0.5}
+
+
+def test_the_suspect_counts_in_none_of_its_error_rates(folder: Path) -> None:
+    (weighing,) = weighings(record(folder))
+    whole = next(r for r in weighing.rates if not r.family)
+    assert (whole.n_guilty, whole.n_innocent) == (11, 8)
+    page = (folder / "results" / "report" / "index.html").read_text()
+    assert "one-student-0 stands in the tables too" in page
 
 
 def test_the_cost_stands_in_the_record_and_in_no_table(folder: Path) -> None:
@@ -140,6 +187,14 @@ def test_a_second_run_weighs_nothing_again(folder: Path) -> None:
         ({"suspect": "nobody"}, "suspect: 'nobody' is unknown"),
         ({"candidates": ["three"]}, "candidates: 'three' is unknown"),
         ({"suspect": "one-v1", "candidates": ["one-v1"]}, "the suspect itself"),
+        *(
+            ({"suspect": "control-0", "prior_odds": bad}, "prior_odds: expected a number above 0")
+            for bad in (0, -1, float("nan"), float("inf"), "1:100", None, True)
+        ),
+        ({"suspect": "control-0", "prior_odds": {"one": 0}}, "key prior_odds.one: expected a"),
+        ({"suspect": "control-0", "prior_odds": {"three": 2}}, "prior_odds: 'three' is unknown"),
+        ({"suspect": "control-0", "prior_odds": {"one": 2, "one-v1": 3}}, "one is named 2 times"),
+        ({"prior_odds": 2}, "prior_odds: they are about one suspect; add suspect=MODEL"),
         ({"verdicts": {}}, "verdicts: nothing weighs the suspect"),
         ({"lineages": []}, "lineages: a verdict needs models whose training is documented"),
         ({"lineages": [{**matrix()["lineages"][0], "file": "none.csv"}]}, "none.csv"),

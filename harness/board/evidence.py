@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from harness.board.numerals import number
 from harness.board.record import CaseRecord, RunRecord, Variant
 from harness.board.tables import DASH, Cell, Head, Table
-from harness.panel.evidence import OUTCOMES, Origin, Test, Verdict
+from harness.panel.evidence import OUTCOMES, Confidence, Origin, Test, Verdict
 from harness.panel.rates import Rates, rates_of
 
+_CONTROLS: Mapping[Confidence, str] = {
+    "high": "learned from no model",
+    "medium": "a control, as far as is known",
+    "low": "training undisclosed",
+}
 Part = tuple[str, bool]  # text, strong
 ALTERNATIVES = (
     "the same base model, or the same further training data, as those that did learn from this teacher",
@@ -250,7 +255,7 @@ def documented(origin: Origin | None) -> Cell:
     words = {
         "student": f"learned from {origin.family or 'nobody listed'}",
         "teacher": f"is {origin.family}",
-        "control": "learned from no model" if origin.is_clean else "training undisclosed",
+        "control": _CONTROLS[origin.confidence],
         "other": "counts as neither",
     }[origin.standing]
     doubt = f" ({origin.confidence} confidence)" if origin.confidence != "high" else ""

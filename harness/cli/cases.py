@@ -54,21 +54,46 @@ def case_of(
     models: Mapping[str, Any],
     faults: list[str],
 ) -> Case:
-    """The case of a run; controls of the matrix that no table has are innocents of unknown training."""
-    known = {o.model for o in origins}
-    added = [
-        Origin(c.model, "control", lineage=c.lineage, confidence="low")
-        for c in controls
-        if c.model not in known
-    ]
+    """The case of a run; controls of the matrix that no table has are innocents, by what their user knows."""
     suspect = None if asked.suspect is None else str(asked.suspect)
-    every = (*origins, *added)
     families = {o.model: o.family for o in origins if o.standing == "teacher"}
     named = [str(c) for c in asked.candidates]
     candidates = tuple(dict.fromkeys(families.get(name, name) for name in named))
     faults += _case_faults(asked, suspect, named, list(models), list(families.values()))
-    case = Case(suspect, candidates, every)
+    if asked.lineages:
+        faults += _control_faults(controls, origins, suspect, {*named, *candidates})
+    case = Case(suspect, candidates, tuple(origins))
+    known = {o.model for o in origins}
+    added = [_innocent(c, case.families, families) for c in controls if c.model not in known]
+    case = replace(case, origins=(*origins, *added))
     return replace(case, prior_odds=_prior_odds(asked, case, families, faults))
+
+
+def _innocent(control: Control, every: Mapping[str, Any], families: Mapping[str, str]) -> Origin:
+    """What a matrix says of a control: it learned from none of its teachers, () = of all families."""
+    of = {families.get(teacher, teacher) for teacher in control.teachers}
+    also = tuple(family for family in every if of and family not in of)
+    return Origin(control.model, "control", also=also, lineage=control.lineage, confidence="medium")
+
+
+def _control_faults(
+    controls: Sequence[Control], origins: Sequence[Origin], suspect: str | None, named: set[str]
+) -> list[str]:
+    """A line for each control that cannot be an innocent."""
+    known = {o.model: o for o in origins}
+    faults = []
+    for c in controls:
+        origin = known.get(c.model)
+        if c.model == suspect:
+            faults.append(f"controls: {c.model} is the suspect; a control is known to be innocent")
+        elif c.model in named or (origin is not None and origin.standing == "teacher"):
+            faults.append(f"controls: {c.model} is a teacher, beside whom suspects are weighed")
+        elif origin is not None and origin.standing == "student":
+            faults.append(
+                f"controls: {c.model} is a student of {origin.family or 'somebody'} by its table; take it out of the "
+                f"controls, or change its row: `changes: {{{c.model}: {{role: control}}}}`"
+            )
+    return faults
 
 
 def _prior_odds(

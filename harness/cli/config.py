@@ -83,13 +83,14 @@ def typed_run(
 def _everyone(
     asked: Configuration, tables: Mapping[Origin, Mapping[str, Any]], library: _Library
 ) -> dict[str, dict[str, Any]]:
-    """Name -> fields of the models of the matrix, of its tables, and of a suspect that has a file of its own."""
+    """Name -> fields of the models of the matrix, of its tables, and those of a case that have a file of their own."""
     named = {o.model: dict(answers) for o, answers in tables.items()}
     for name, changes in _changes(asked.models).items():
         named[name] = changes if "kind" in changes else named.get(name, {}) | changes
-    suspect = str(asked.suspect)
-    described = suspect not in named and library.has_file("model", suspect)
-    return {**named, suspect: {}} if described else named
+    controls = [c.model if isinstance(c, Control) else c for c in asked.controls]
+    of_case = map(str, (asked.suspect, *asked.candidates, *controls)) if asked.lineages else ()
+    described = [n for n in of_case if n not in named and library.has_file("model", n)]
+    return {**named, **{name: {} for name in described}}
 
 
 def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:

@@ -123,6 +123,8 @@ VERDICT: tuple[Field[Stated], ...] = (
     Field("learned_from", lambda s: None if s.verdict.truth is None else int(s.verdict.truth)),
     Field("n", lambda s: s.verdict.n),
     Field("reason", lambda s: s.verdict.opinion.reason),
+    # prompts, in random order, after which one could have stopped asking; empty = not after all, or not told
+    *parts("verdict.opinion.stop", enough_prompts="prompts"),
     # empty for everybody but the suspect of a case
     Field("prior_odds", lambda s: s.prior_odds),
     Field("posterior_odds", lambda s: s.posterior_odds),

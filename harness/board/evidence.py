@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.board.numerals import number
+from harness.board.numerals import number, percent
 from harness.board.record import CaseRecord, RunRecord, Variant
 from harness.board.tables import DASH, Cell, Head, Table
 from harness.panel.evidence import OUTCOMES, Confidence, Origin, Test, Verdict
 from harness.panel.rates import Rates, rates_of
+from harness.stats.betting import STOPPING_ERROR, Stop
 
 _CONTROLS: Mapping[Confidence, str] = {
     "high": "learned from no model",
@@ -65,21 +66,38 @@ class Weighing:
 def weighings(record: RunRecord) -> list[Weighing]:
     """One for a run that weighs evidence, and one for every such job of a sweep."""
     runs = record.runs().items()
-    return [weighing_of(r.case, r.verdicts, v) for v, r in runs if r.case is not None]
+    return [weighing_of(r.case, r.verdicts, v, _prices(r)) for v, r in runs if r.case is not None]
 
 
-def weighing_of(case: CaseRecord, verdicts: Sequence[Verdict], variant: Variant = ()) -> Weighing:
-    """What the verdicts of a case say about its suspect, and how often they are right."""
+def _prices(run: RunRecord) -> dict[str, float]:
+    """Task -> dollars that the suspect's answers cost, where that is known."""
+    assert run.case is not None
+    own = (c for c in run.collections if c.model == run.case.suspect and c.sample == 0)
+    return {c.task: c.usd for c in own if c.usd is not None}
+
+
+def weighing_of(
+    case: CaseRecord,
+    verdicts: Sequence[Verdict],
+    variant: Variant = (),
+    usd: Mapping[str, float] | None = None,
+) -> Weighing:
+    """What the verdicts of a case say about its suspect, and how often they are right.
+
+    usd: task -> dollars that the suspect's answers cost; None = not known.
+    """
     rates = rates_of(verdicts, case.origins, case.suspect)
     own: dict[tuple[str, str], list[Verdict]] = {}
     for v in verdicts:
         if v.suspect == case.suspect:
             own.setdefault((v.method, v.task), []).append(v)
-    findings = (_finding(v, case, rates) for v in own.values())
+    findings = (_finding(v, case, rates, (usd or {}).get(v[0].task)) for v in own.values())
     return Weighing(variant, case, tuple(findings), tuple(verdicts), tuple(rates))
 
 
-def _finding(verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rates]) -> Finding:
+def _finding(
+    verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rates], usd: float | None
+) -> Finding:
     first = verdicts[0]
     asked = case.candidates or tuple(v.family for v in verdicts)
     ranked = sorted(verdicts, key=_support)
@@ -95,7 +113,7 @@ def _finding(verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rate
         others,
         own,
         case.prior_odds,
-        tuple(_words(first.suspect, chosen, own, case.prior_odds)),
+        (*_words(first.suspect, chosen, own, case.prior_odds), *_saving(chosen, usd)),
     )
 
 
@@ -137,6 +155,22 @@ def _words(
             f"Tried on {whole.n_innocent} models that learned from none of them, as far as is documented, and "
             f"{whole.n_guilty} that learned from one, this procedure accuses {len(whole.accused)} wrongly"
             f"{_undisclosed(whole)} and finds {whole.n_found} of these {whole.n_guilty}.",
+            False,
+        )
+
+
+def _saving(verdicts: Sequence[Verdict], usd: float | None) -> Iterable[Part]:
+    """How many prompts would have been enough for what is supported, and what the others cost."""
+    told = [(v, v.opinion.stop) for v in verdicts if v.opinion.outcome == "supports"]
+    for v, stop in told:
+        if stop is None or stop.prompts is None:
+            continue
+        left = stop.of - stop.prompts
+        price = "" if usd is None else f", ${number(usd * left / stop.of)} of ${number(usd)}"
+        yield (
+            f" {stop.prompts} of the {stop.of} prompts, in random order, would have been enough to say that it "
+            f"resembles {v.family} more than each of {stop.lineages} innocent lineages of its length does, with an "
+            f"error of at most {percent(STOPPING_ERROR)} however often one looks: {left} prompts{price} less.",
             False,
         )
 
@@ -183,12 +217,14 @@ def finding_table(verdicts: Sequence[Verdict], prior_odds: Mapping[str, float]) 
         Head("Prior odds", "as stated; 1 : 1 if not", numeric=True),
         Head("Posterior odds", "their product", numeric=True),
     ]
+    stops = any(v.opinion.stop for v in verdicts)
+    heads += [Head("Enough prompts", "in random order", numeric=True)] if stops else []
     heads += [Head(name, "innocent lineages that reach it", numeric=True) for name in tests]
-    return Table(tuple(heads), tuple(_row(v, tests, prior_odds) for v in verdicts))
+    return Table(tuple(heads), tuple(_row(v, tests, prior_odds, stops=stops) for v in verdicts))
 
 
 def _row(
-    verdict: Verdict, tests: Sequence[str], prior_odds: Mapping[str, float]
+    verdict: Verdict, tests: Sequence[str], prior_odds: Mapping[str, float], *, stops: bool
 ) -> tuple[Cell, ...]:
     opinion = verdict.opinion
     name = opinion.family
@@ -207,8 +243,21 @@ def _row(
     posterior = Cell(None, DASH, odds.note) if after is None else Cell(after, odds_text(after))
     own = {t.name: t for t in opinion.tests}
     return (Cell(opinion.family, name), Cell(opinion.outcome, opinion.outcome, opinion.reason), odds,
-            Cell(prior, prior_text(prior)), posterior,
+            Cell(prior, prior_text(prior)), posterior, *((_stop_cell(opinion.stop),) if stops else ()),
             *(_test_cell(own.get(name)) for name in tests))  # fmt: skip
+
+
+def _stop_cell(stop: Stop | None) -> Cell:
+    """After how many prompts one could have stopped, or a dash with the reason."""
+    if stop is None:
+        return Cell(None, DASH, "no innocent lineage replies at about the suspect's length")
+    beside = f"{stop.lineages} innocent lineages of its length"
+    if stop.prompts is None:
+        return Cell(None, DASH, f"not with all {stop.of}: one of {beside} comes as near")
+    note = (
+        f"nearer than each of {beside}; error at most {percent(STOPPING_ERROR)}, whenever one stops"
+    )
+    return Cell(stop.prompts, f"{stop.prompts} of {stop.of}", note)
 
 
 def _test_cell(test: Test | None) -> Cell:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.panel.side import Side
 from harness.panel.texts import replies, tokens
+from harness.stats.betting import Stop
 from harness.text.corpus import Replies
 from harness.text.tokens import read_tokens
 
@@ -108,6 +109,9 @@ class Opinion:
     reason: str = ""  # why it is not told
     is_told: bool = True  # False = whatever the odds are, nobody should look at them
     tests: tuple[Test, ...] = ()
+    stop: Stop | None = (
+        None  # when one could have stopped asking; None where the method does not say
+    )
 
 
 @dataclass(frozen=True)

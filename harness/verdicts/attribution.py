@@ -136,7 +136,9 @@ def _opinion(
     innocent = [k for k in pairs if k.family == signals.family and k.truth is False]
     tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(ODDS))
     said = (ruling.verdict, odds, is_named, ruling.reason)
-    return Opinion(signals.family, signals.closest, signals.naming, *said, tests=tests)
+    return Opinion(
+        signals.family, signals.closest, signals.naming, *said, tests=tests, stop=signals.stop
+    )
 
 
 def _test(name: str, value: float, place: int, innocent: Sequence[Known]) -> Test:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -123,6 +124,25 @@ def _prior_odds(
         if n > 1
     ]
     return {**dict.fromkeys(case.families, 1.0), **dict(own)}
+
+
+def read_calibration(path: Path, faults: list[str]) -> Any:
+    """The contents of a calibration that a run wrote; None with a fault where it cannot be read."""
+    try:
+        content = json.loads(path.expanduser().read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        faults.append(
+            f"verdicts: calibration: {path}: expected a file calibration_*.json that a run wrote, or a name in "
+            f"conf/calibration; {why}"
+        )
+        return None
+    if not isinstance(content, dict):
+        faults.append(
+            f"verdicts: calibration: {path}: expected a file calibration_*.json that a run wrote, got other JSON"
+        )
+        return None
+    return content
 
 
 def _case_faults(

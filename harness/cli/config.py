@@ -10,7 +10,7 @@ from typing import Any
 
 import harness
 from harness.cli import conffiles
-from harness.cli.cases import case_of, documented
+from harness.cli.cases import case_of, documented, read_calibration
 from harness.models import AbstractModel
 from harness.panel.evidence import Origin
 from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Run
@@ -72,7 +72,7 @@ def typed_run(
         objective=asked.objective, settings=settings or {},
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         comparability=asked.comparability, columns=asked.columns,
-        verdicts=library.plugins("verdicts", _changes(asked.verdicts)),
+        verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, origins, controls, matrix, faults), exhibit=_place(asked.exhibit),
     )  # fmt: skip
     if faults:
@@ -208,6 +208,20 @@ class _Library:
     def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Name -> what it describes, None where that is at fault."""
         return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def calibrated(
+        self, verdicts: dict[str, dict[str, Any]], data: Path | None
+    ) -> dict[str, dict[str, Any]]:
+        """Verdicts with the contents of the calibrations that they name: of conf/calibration, or a file in `data`."""
+        made = {}
+        for name, fields in verdicts.items():
+            file = fields.get("calibration")
+            if isinstance(file, str):
+                paths = [folder / "calibration" / f"{file}.json" for folder in self.folders]
+                path = next((p for p in paths if p.exists()), (data or Path()) / file)
+                fields = {**fields, "calibration": read_calibration(path, self.faults)}
+            made[name] = fields
+        return made
 
     def has_file(self, group: str, name: str) -> bool:
         """Whether a folder has conf/<group>/<name>.yaml."""

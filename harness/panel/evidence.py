@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from harness.keys import digest
 from harness.panel.side import Side
 from harness.panel.texts import replies, tokens
 from harness.stats.betting import Stop
@@ -72,6 +73,11 @@ class Crowd:
         prompts = {p.id: p.text for side in self.sides.values() for p in side.requests.prompts}
         ids = sorted(prompts)
         return Replies(tuple(ids), read_tokens([prompts[i] for i in ids]))
+
+    def prompts_key(self) -> tuple[str, int]:
+        """The digest of the prompts' texts, in whatever order, and how many they are."""
+        prompts = {p.id: p.text for side in self.sides.values() for p in side.requests.prompts}
+        return digest("prompts", *sorted(prompts.values())), len(prompts)
 
     def texts(self, model: str) -> dict[str, str]:
         """Prompt id -> a model's answer, without thoughts, in the order of the ids; empty answers are left out."""

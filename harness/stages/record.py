@@ -124,6 +124,7 @@ def _case(run: Run, said: Weighed, trees: tuple[LikenessTree, ...]) -> CaseRecor
         terms,
         trees,
         case.prior_odds,
+        said.calibrations,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.keys import digest
 from harness.panel.side import Side
-from harness.panel.texts import replies, tokens
+from harness.panel.texts import read_replies, replies
 from harness.stats.betting import Stop
 from harness.text.corpus import Replies
 from harness.text.tokens import read_tokens
@@ -65,8 +65,12 @@ class Crowd:
 
     def replies(self, model: str) -> Replies:
         """A model's answers as tokens, with the ids of their prompts."""
-        side = self.sides[model]
-        return Replies(tuple(sorted(replies(side))), tokens(side))
+        made = read_replies(self.sides[model])
+        return Replies(made.prompts, made.tokens)
+
+    def n_written(self, model: str, *, read: bool) -> int:
+        """How many of a model's answers are not empty; read: whether they are read as tokens anyway."""
+        return read_replies(self.sides[model]).n_written if read else len(self.texts(model))
 
     def asked(self) -> Replies:
         """The prompts' own texts as tokens, sorted by id."""

@@ -107,7 +107,7 @@ def judged(verdict: AbstractVerdict, prepared: Any, crowd: Crowd, case: Case) ->
     for suspect in crowd.sides:
         known = [o for o in without_lineage(case.origins, suspect) if o.model in crowd.sides]
         origin = origins.get(suspect)
-        n = len(crowd.texts(suspect))
+        n = crowd.n_written(suspect, read=verdict.reads_tokens)
         for opinion in _opinions(verdict, prepared, suspect, known, crowd):
             if suspect in crowd.families[opinion.family]:
                 continue

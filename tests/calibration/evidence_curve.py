@@ -43,7 +43,7 @@ from tests.calibration.lineages import (
 )
 
 PROMPTS = {25: 5, 50: 5, 100: 4, 200: 4, 400: 3, 805: 1}  # how many -> draws
-LINEAGES = {8: 5, 12: 5, 16: 4, 20: 4}
+LINEAGES = {8: 2, 12: 2, 16: 2, 20: 2}
 FEW = 200  # prompts on which lineages are drawn
 ASKED_ALL = "llama-2-13b-base"
 

@@ -142,8 +142,8 @@ def _accused() -> Iterator[str]:
     if match:
         yield f"{match[1]} real lineages without a documented teacher accused {match[2]}"
     yield f"{len(supported)} of {len({r[0] for r in clean})} clean ones"
-    stops = [r[7].split()[0] for r in rows_of(read("evidence_curve.md")) if r[1][:1].isdigit()]
-    yield f"asking would have stopped for {max(map(float, stops)):.3f} of false pairs at most (.05 is claimed)"
+    stops = [r[6].split()[0] for r in rows_of(read("evidence_curve.md")) if r[1][:1].isdigit()]
+    yield f"asking would have stopped for {max(map(float, stops)):.3f} of false pairs at most"
 
 
 def auroc_of_real(name: str) -> str:

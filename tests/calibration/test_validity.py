@@ -31,6 +31,6 @@ def test_numbers_are_read_from_the_tables() -> None:
     assert "of unrelated pairs of real models" in page["error_inheritance"][3]
     assert page["capa_excess"][4] != page["capa"][4] == validity.NONE
     assert "alarms" in page["task_score"][3]
-    assert "0 of 11 clean ones" in page["attribution"][3]
+    assert "0 of 8 clean ones" in page["attribution"][3]
     assert "GPT-4, all controls: " in page["attribution"][4]
     assert "by angle" in page["style_transfer"][4]

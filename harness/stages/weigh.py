@@ -31,7 +31,7 @@ from harness.store.tables import SCHEMA
 from harness.types import Unavailable
 from harness.verdicts import AbstractVerdict
 
-_CALIBRATION = "calibration"  # in the provenance of verdicts: what was fitted for them
+_FITTED = "fitted"  # in the provenance of verdicts: what was fitted for them
 
 
 @final
@@ -61,7 +61,7 @@ class WeighJob(Job):
         fitted = verdict.calibrated(prepared, known, time.strftime("%Y-%m-%d", time.gmtime()))
         if fitted is not None:
             fitted = replace(fitted, errors=errors_of(made, run.case.origins))
-            how[_CALIBRATION] = to_plain(fitted)
+            how[_FITTED] = to_plain(fitted)
         yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name}, how)
 
 
@@ -156,7 +156,7 @@ def verdicts_of(plan: Plan, store: Store) -> Weighed:
         if store.has(key):
             rows = store.table(key)["verdict"].to_pylist()
             made += [from_plain(Verdict, json.loads(row)) for row in rows]
-            if fitted := store.provenance(key).get(_CALIBRATION):
+            if fitted := store.provenance(key).get(_FITTED):
                 calibrations[f"{method} on {task}"] = fitted
             own = (key, *_tokens(plan, store, method, task))
             spent = [store.provenance(k).get(COST) for k in own if store.has(k)]

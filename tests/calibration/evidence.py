@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from harness.stats.cllr import cllr, cllr_min, pav
+from harness.stats.cllr import cllr, cllr_min
 from harness.stats.means import clopper_pearson
 from harness.stats.odds import NO_TRACE, Known, Ruling, odds_left_out, quality
 from harness.text.attribution import ODDS, SIGNALS, Signals, attribute, name_teacher
@@ -86,7 +86,6 @@ class Case:
     odds: Floats  # (n,) the same, bounded
     rulings: list[Ruling]
     costs: Mapping[str, float]
-    low: float  # ELUB
     high: float  # ELUB
     models: Mapping[str, Model]
 
@@ -130,7 +129,7 @@ def make_case(
         Ruling("cannot tell", why) if (why := worthless(k.family, costs)) else rule(k, float(value))
         for k, value in zip(known, odds, strict=True)
     ]
-    return Case(known, odds_left_out(known), odds, rulings, costs, *bounds, models)
+    return Case(known, odds_left_out(known), odds, rulings, costs, bounds.high, models)
 
 
 # --- figures ------------------------------------------------------------------------------------
@@ -191,22 +190,6 @@ def loss(case: Case, places: Ints) -> float:
     return cost - least
 
 
-def loss_within_bounds(case: Case, places: Ints) -> float:
-    """Cllr less that of ideal odds in the same order which keep to the same floor and bounds.
-
-    Floor and bounds are policy: what they cost stands apart from how well the odds are calibrated between them.
-    """
-    some = [case.known[i] for i in places]
-    sure = np.array([k.truth is not None for k in some])
-    true = np.array([bool(k.truth) for k in some])[sure]
-    if true.all() or not true.any():
-        return np.nan
-    odds = case.odds[places][sure]
-    top = np.minimum(np.maximum([k.alike for k in some], 1)[sure], case.high)
-    ideal = np.clip(pav(odds, true), max(NO_TRACE, case.low), top)
-    return cllr(odds, true) - cllr(ideal, true)
-
-
 def within(case: Case, places: Ints) -> float:
     """Cllr within families, weighted by their true pairs."""
     made = [_costs(case, places, family) for family in case.costs]
@@ -252,7 +235,6 @@ FIGURES = (
     Figure("Cllr within candidates", "≤ .80", within),
     Figure("Cllr within GPT-4", "≤ .50", within_gpt4),
     Figure("calibration loss", "≤ .12", loss),
-    Figure("the same, between floor and bounds", "", loss_within_bounds),
     Figure("students whose teacher is supported", "≥ .25", named_share),
     Figure("precision of that", "≥ .80", precision),
 )

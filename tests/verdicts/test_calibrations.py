@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ import pytest
 
 from harness.board.plain import from_plain
 from harness.board.record import RunRecord
+from harness.cli.config import packaged
 from harness.panel.calibration import Calibration
 from harness.plan.run import Run
 from harness.stages.run import execute
 from harness.stages.verifying import differences, opened, weighed_again
+from harness.stats.odds import SUPPORT
 from harness.testing.crowds import crowd
+from harness.text.attribution import ODDS
 from harness.types import DistillbenchError, Unavailable
+from harness.verdicts.attribution import VERSION, Attribution
 from tests.verdicts.bundles import NOWHERE, SCORED
 from tests.verdicts.cases import case_run, write_crowd
 
@@ -32,6 +37,11 @@ def ran(run: Run) -> RunRecord:
 
 def scored(folder: Path, **changes: Any) -> RunRecord:
     return ran(case_run(folder, stages=SCORED, **changes))
+
+
+def missing(record: RunRecord) -> tuple[str, ...]:
+    assert record.case is not None
+    return record.case.missing
 
 
 def given(path: Path) -> dict[str, Any]:
@@ -110,14 +120,17 @@ def test_a_bundle_made_with_it_can_be_weighed_again(folder: Path, tmp_path: Path
     assert said.exhibit.methods[0].fields["calibration"]["n_prompts"] == 20
 
 
-def test_other_prompts_and_missing_models_are_one_line(folder: Path, tmp_path: Path) -> None:
+def test_other_prompts_and_missing_models_are_one_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     verdict = given(folder / "results/report" / NAME)
     (tmp_path / "data").symlink_to(folder / "data")
-    (line,) = scored(tmp_path, verdicts=verdict, limit=19).case.missing  # type: ignore[union-attr]
+    (line,) = missing(ran(case_run(tmp_path, verdicts=verdict, limit=19)))
     assert "was fitted on 20 other prompts than these 19: leave it out" in line
+    assert f"THERE IS NOT ONE NUMBER: {line}" in capsys.readouterr().err
     fewer = tmp_path / "fewer"
     write_crowd(fewer / "data", crowd(n_students=3, n_controls=4, n_prompts=20))
-    (line,) = scored(fewer, verdicts=verdict).case.missing  # type: ignore[union-attr]
+    (line,) = missing(scored(fewer, verdicts=verdict))
     assert "no controls or students here are control-4: add their answers" in line
 
 
@@ -142,3 +155,31 @@ def test_a_file_that_is_no_calibration_is_one_line(
     with pytest.raises(DistillbenchError) as caught:
         case_run(folder, verdicts=given(path))
     assert any(words in line for line in str(caught.value).splitlines()), str(caught.value)
+
+
+def test_the_one_that_comes_with_distillbench_is_of_todays_method_and_holds_no_text(
+    folder: Path,
+) -> None:
+    path = packaged("conf") / "calibration" / "alpaca_eval.json"
+    assert path.stat().st_size < 100_000
+    (verdict,) = case_run(folder, verdicts=given(Path("alpaca_eval"))).verdicts.values()
+    assert isinstance(verdict, Attribution)
+    made = verdict.calibration
+    assert made is not None
+    assert (made.version, made.signals, made.n_prompts) == (VERSION, ODDS, 805)
+    assert made.without.keys() <= set(made.models.values())
+    assert min(made.fit.coefficients.slopes) >= 0
+    assert made.fit.high >= SUPPORT
+    words = re.findall(r'"([^"]+)"', path.read_text())
+    assert max(map(len, words)) <= 64  # digests, names of models, keys
+
+
+def test_the_one_that_comes_with_distillbench_is_refused_for_other_prompts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = given(Path("alpaca_eval")) | {"burrows_delta": {}}
+    record = ran(case_run(folder, verdicts=both))
+    (line,) = missing(record)
+    assert "was fitted on 805 other prompts than these 20" in line
+    assert f"warning: Nothing is weighed by {line}." in capsys.readouterr().err
+    assert {v.method for v in record.verdicts} == {"burrows_delta"}

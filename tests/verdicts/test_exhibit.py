@@ -16,7 +16,7 @@ from harness.page.documents import html, markdown
 from harness.panel.evidence import Verdict
 from harness.stages import bundle
 from harness.stages.run import execute
-from harness.stages.verifying import opened
+from harness.stages.verifying import consistency, opened
 from harness.types import DistillbenchError
 from tests.verdicts.bundles import NOWHERE, SUSPECT, small_case, write_bundle
 from tests.verdicts.cases import case_run
@@ -128,6 +128,19 @@ def test_prior_odds_multiply(made: Path) -> None:
     assert [c.value for c in table.rows[0][1:]] == pytest.approx(
         [odds / 100, odds / 10, odds, odds * 10]
     )
+
+
+def test_stated_prior_odds_are_in_case_plan_and_documents(place: Path) -> None:
+    folder = write_bundle(place, "stated", prior_odds={"one": 0.01})
+    said = opened(folder)
+    assert said.exhibit.prior_odds == {"one": 0.01, "two": 1.0}
+    assert json.loads((folder / "plan.json").read_text())["prior_odds"]["one"] == 0.01
+    assert "| 1 : 100 |" in (folder / "exhibit.md").read_text()
+    assert said.verdicts == opened(place / "out").verdicts
+    case = json.loads((folder / "case.json").read_text())
+    assert list(consistency(folder, said.exhibit)) == []
+    changed = from_plain(Exhibit, {**case, "prior_odds": {"one": 0.5, "two": 1.0}})
+    assert "case.json: prior_odds is not what plan.json says" in consistency(folder, changed)
 
 
 def test_hostile_titles_and_terms_stay_text(place: Path) -> None:

@@ -43,6 +43,8 @@ def without_number(record: RunRecord) -> str:
         return ""
     if audits:
         why = audits[0].reason
+    elif record.case and record.case.missing:
+        why = "; ".join(record.case.missing)
     elif not record.metrics:
         why = "no metric is named; name some under metrics, one a line"
     elif not record.scores:
@@ -80,7 +82,9 @@ def noted(record: RunRecord) -> list[str]:
     models: dict[tuple[str, str], list[str]] = {}
     for (model, note), names in tasks.items():
         models.setdefault((", ".join(names), note), []).append(model)
-    return [f"{', '.join(who)} x {names}: {note}." for (names, note), who in models.items()]
+    told = [f"{', '.join(who)} x {names}: {note}." for (names, note), who in models.items()]
+    missing = record.case.missing if record.case and record.verdicts else ()
+    return [*told, *(f"Nothing is weighed by {line}." for line in missing)]
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:

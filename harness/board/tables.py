@@ -9,8 +9,15 @@ from typing import TypeVar
 from harness.board import columns, numerals
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
-from harness.board.columns import Field, Value
-from harness.board.record import Change, CollectionRecord, Comparison, RunRecord, Variant
+from harness.board.columns import Field, Stated, Value
+from harness.board.record import (
+    CaseRecord,
+    Change,
+    CollectionRecord,
+    Comparison,
+    RunRecord,
+    Variant,
+)
 from harness.board.runs import RunDifference, compare_runs
 from harness.panel.evidence import Verdict
 from harness.panel.rates import Rates, rates_of
@@ -126,10 +133,16 @@ def _of_first(field: Field[R]) -> Callable[[tuple[R, Variant]], Value]:
 
 def verdicts_table(record: RunRecord) -> Table:
     """Every verdict of every method, of a sweep job by job."""
-    swept: Fields[tuple[Verdict, Variant]] = columns.swept(record.variants, lambda r: r[1])
+    swept: Fields[tuple[Stated, Variant]] = columns.swept(record.variants, lambda r: r[1])
     own = (Field(f.name, _of_first(f), f.in_csv) for f in columns.VERDICT)
-    rows = [(v, variant) for variant, run in record.runs().items() for v in run.verdicts]
+    runs = ((v, run.case, run.verdicts) for v, run in record.runs().items())
+    rows = [(_stated(verdict, case), v) for v, case, said in runs if case for verdict in said]
     return make_table((*own, *swept), rows)
+
+
+def _stated(verdict: Verdict, case: CaseRecord) -> Stated:
+    prior = case.prior_odds.get(verdict.family) if verdict.suspect == case.suspect else None
+    return Stated(verdict, prior)
 
 
 def rates_table(record: RunRecord) -> Table:
@@ -137,7 +150,9 @@ def rates_table(record: RunRecord) -> Table:
     swept: Fields[tuple[Rates, Variant]] = columns.swept(record.variants, lambda r: r[1])
     own = (Field(f.name, _of_first(f), f.in_csv) for f in columns.RATES)
     runs = ((v, run.case, run.verdicts) for v, run in record.runs().items())
-    rows = [(r, v) for v, case, said in runs if case for r in rates_of(said, case.origins)]
+    rows = [
+        (r, v) for v, case, said in runs if case for r in rates_of(said, case.origins, case.suspect)
+    ]
     return make_table((*own, *swept), rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.board.leaderboard import OTHER_COLUMNS
+from harness.files.sources import read_answers
 from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
 from harness.plan.run import Run
@@ -51,7 +52,21 @@ def matrix_faults(run: Run) -> list[str]:
         *repeated,
         *_objective_faults(run),
         *_column_faults(run),
+        *_data_faults(run),
     ]
+
+
+def _data_faults(run: Run) -> list[str]:
+    """What is wrong with a file of training answers; it is read whole."""
+    if run.data is None:
+        return []
+    try:
+        answers = read_answers(run.data.source(run.paths)).answers
+    except DistillbenchError as error:
+        return [f"data: {error}"]
+    if any(a.kind == "generate" and not a.missing for a in answers):
+        return []
+    return [f"data: {run.data.file}: expected answers in words, got none"]
 
 
 def _objective_faults(run: Run) -> list[str]:

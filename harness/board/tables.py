@@ -26,6 +26,7 @@ from harness.types import Score
 R = TypeVar("R")
 Fields = tuple[Field[R], ...]
 DASH = "–"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that a spreadsheet runs
 MARKS = {"above the base": "▲", "beyond the teacher": "⇈", "above the controls": "◆"}
 
 
@@ -60,14 +61,29 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
     def csv_rows(self) -> list[list[str]]:
-        """Names and texts of the columns that CSV files promise."""
+        """Names and texts of the columns that CSV files promise; no text is one that a spreadsheet would run."""
         promised = [i for i, head in enumerate(self.heads) if head.in_csv]
-        lines = ([row[i].text for i in promised] for row in self.rows)
+        lines = ([_plain_cell(row[i]) for i in promised] for row in self.rows)
         return [[self.heads[i].name for i in promised], *lines]
 
     def columns(self) -> dict[str, list[Value]]:
         """The values by column."""
         return {head.name: [row[i].value for row in self.rows] for i, head in enumerate(self.heads)}
+
+
+def _plain_cell(cell: Cell) -> str:
+    """The text of a cell; one that a spreadsheet would take for a formula stands behind an apostrophe.
+
+    Source: OWASP, CSV Injection.
+    """
+    runs = isinstance(cell.value, str) and cell.text.startswith(_FORMULA)
+    text = cell.text.replace("\r", " ")  # which older versions of `csv` leave outside quotes
+    return f"'{text}" if runs else text
+
+
+def as_written(text: str) -> str:
+    """The text of a cell of our CSV files, without the apostrophe before what a spreadsheet would run."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 def make_table(fields: Sequence[Field[R]], rows: Iterable[R]) -> Table:

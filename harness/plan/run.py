@@ -168,7 +168,7 @@ class Configuration:
 
     title: str
     stages: Annotated[tuple[Stage, ...], Bound(f"some of {', '.join(STAGES)}", bool)]
-    seed: int
+    seed: Annotated[int, Bound("a whole number of 0 or more", lambda n: n >= 0)]
     workers: Count  # processes that collect at once
     comparability: Literal["refuse", "warn"]
     paths: Paths

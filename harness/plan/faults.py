@@ -63,7 +63,8 @@ def _data_faults(run: Run) -> list[str]:
     try:
         answers = read_answers(run.data.source(run.paths)).answers
     except DistillbenchError as error:
-        return [f"data: {error}"]
+        shown = f"'data={{file: {run.data.file}, columns: {{prompt: NAME, answer: NAME}}}}'"
+        return [f"data: {error}{f': {shown}' if str(error).endswith('`columns`') else ''}"]
     if any(a.kind == "generate" and not a.missing for a in answers):
         return []
     return [f"data: {run.data.file}: expected answers in words, got none"]

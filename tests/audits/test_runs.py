@@ -39,7 +39,7 @@ def write(folder: Path, name: str = "mine.jsonl") -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an audit of a file of conversations."""
     folder = tmp_path_factory.mktemp("audit")
-    write_crowd(folder / "data", crowd(n_students=6, n_controls=14, n_prompts=40))
+    write_crowd(folder / "data", crowd(n_students=2, n_controls=18, n_prompts=40))
     write(folder / "data")
     ended = execute(audit_run(folder, "mine.jsonl", candidates=["one"]), NOWHERE, alone=True)
     assert ended.code == DONE
@@ -111,6 +111,12 @@ def test_a_file_that_is_wrong_is_one_line(folder: Path, data: Any, words: str) -
     assert "data" in line
 
 
+def test_columns_of_other_names_are_said_how_to_name(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "qa.jsonl").write_text('{"question": "who", "answer": "me"}\n')
+    with pytest.raises(DistillbenchError, match=r"columns: \{prompt: NAME, answer: NAME\}\}'"):
+        execute(audit_run(folder, str(tmp_path / "qa.jsonl")), NOWHERE, alone=True)
+
+
 def test_a_file_of_choices_holds_no_answers(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "choices.csv").write_text("prompt,choice\nwho,A\nwhat,B\n")
     data = {
@@ -124,7 +130,7 @@ def test_a_file_of_choices_holds_no_answers(folder: Path, tmp_path: Path) -> Non
 def test_plan_says_what_an_audit_would_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = audit_run(folder, "mine.jsonl", stages=["plan"])
     assert execute(run, NOWHERE, alone=True).code == DONE
-    assert "requests left" in capsys.readouterr().err
+    assert "together" in capsys.readouterr().err
 
 
 def test_nothing_to_weigh_names_the_file_too(folder: Path) -> None:

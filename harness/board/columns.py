@@ -109,6 +109,7 @@ VERDICT: tuple[Field[Verdict], ...] = (
     Field("named", lambda v: int(v.opinion.is_named)),
     # whether the suspect is documented to have learned from the family; empty = not known well enough
     Field("learned_from", lambda v: None if v.truth is None else int(v.truth)),
+    Field("p", lambda v: v.opinion.p),  # of an innocent, over lineages
     Field("n", lambda v: v.n),
     Field("reason", lambda v: v.opinion.reason),
 )

@@ -72,6 +72,14 @@ class Crowd:
         ids = sorted(prompts)
         return Replies(tuple(ids), read_tokens([prompts[i] for i in ids]))
 
+    def n_answered(self, model: str) -> int:
+        """Prompts that a model answered; where it wrote, with more than an empty text."""
+        side = self.sides[model]
+        rows = (i for row, i in enumerate(side.outputs.request) if side.outputs.answered[row])
+        asked = [side.requests.requests[int(i)] for i in rows]
+        read = {r.prompt for r in asked if r.kind != "generate"}
+        return len(read) or len(self.texts(model))
+
     def texts(self, model: str) -> dict[str, str]:
         """Prompt id -> a model's answer, without thoughts, in the order of the ids; empty answers are left out."""
         given = replies(self.sides[model])
@@ -107,7 +115,13 @@ class Opinion:
     is_named: bool = False  # whether it is the family that the method would name
     reason: str = ""  # why it is not told
     is_told: bool = True  # False = whatever the odds are, nobody should look at them
+    # numbers that it rests on; the first is its test of innocence, whose level is stated
     tests: tuple[Test, ...] = ()
+
+    @property
+    def p(self) -> float | None:
+        """How often an innocent lineage looks so guilty; None where no innocent is known."""
+        return self.tests[0].p if self.tests and self.tests[0].n else None
 
 
 @dataclass(frozen=True)

@@ -115,12 +115,12 @@ class Opinion:
     is_named: bool = False  # whether it is the family that the method would name
     reason: str = ""  # why it is not told
     is_told: bool = True  # False = whatever the odds are, nobody should look at them
-    # numbers that it rests on; the first is its test of innocence, whose level is stated
+    # numbers that it rests on; the first is its test of innocence
     tests: tuple[Test, ...] = ()
 
     @property
     def p(self) -> float | None:
-        """How often an innocent lineage looks so guilty; None where no innocent is known."""
+        """How often an innocent lineage looks so guilty, by the first test; None where no innocent is known."""
         return self.tests[0].p if self.tests and self.tests[0].n else None
 
 

@@ -36,12 +36,10 @@ from harness.verdicts import AbstractVerdict
 
 
 class Calibration(NamedTuple):
-    """What odds are made with, what they may be, and which odds the known pairs had."""
+    """What odds are made with, and what they may be."""
 
     coefficients: Coefficients
     bounds: Bounds
-    # (suspect, family) -> odds before their bounds, fitted without the suspect's lineage
-    left_out: Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +73,8 @@ class Resemblances:
             raise Unavailable(
                 "nobody else is documented to have learned from these families, or nobody not to have"
             )
-        raw = odds_left_out(known)
-        odds = bounded(raw, np.array([k.alike for k in known]))
-        places = [(k.suspect, k.family) for k in known]
-        left_out = dict(zip(places, raw.tolist(), strict=True))
-        return Calibration(fit_odds(known), bounds_of(known, odds), left_out)
+        odds = bounded(odds_left_out(known), np.array([k.alike for k in known]))
+        return Calibration(fit_odds(known), bounds_of(known, odds))
 
 
 @final
@@ -136,32 +131,18 @@ def _opinion(
         )
     values = np.array([_weighed(signals)])
     alike = np.array([signals.alike])
-    raw = made.coefficients.odds(values)
-    odds = float(bounded(raw, alike, made.bounds)[0])
+    odds = float(bounded(made.coefficients.odds(values), alike, made.bounds)[0])
     ruling = decide(odds, named=is_named, alike=signals.alike, prompts=signals.prompts)
     innocent = [k for k in pairs if k.family == signals.family and k.truth is False]
+    tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(ODDS))
     said = (ruling.verdict, odds, is_named, ruling.reason)
-    tests = _tests(signals, float(raw[0]), made, innocent)
     return Opinion(signals.family, signals.closest, signals.naming, *said, tests=tests)
 
 
-def _tests(
-    signals: Signals, odds: float, made: Calibration, innocent: Sequence[Known]
-) -> tuple[Test, ...]:
-    """Odds before their bounds and each resemblance, beside those of the innocents; the odds are the opinion's test."""
-    told = [k for k in innocent if (k.suspect, k.family) in made.left_out]
-    theirs = [made.left_out[k.suspect, k.family] for k in told]
-    tests = [_test("odds before bounds", odds, told, theirs)] if told else []
-    for i, name in enumerate(ODDS):
-        value, own = signals.values[name], [k.signals[i] for k in innocent]
-        tests.append(_test(name.replace("_", " "), value, innocent, own))
-    return tuple(tests)
-
-
-def _test(name: str, value: float, innocent: Sequence[Known], theirs: Sequence[float]) -> Test:
-    """A number beside that of each innocent lineage, of which the largest counts."""
-    reached = {k.lineage for k, own in zip(innocent, theirs, strict=True) if own >= value}
-    return Test(name, value, len(reached), len({k.lineage for k in innocent}))
+def _test(name: str, value: float, place: int, innocent: Sequence[Known]) -> Test:
+    """A resemblance beside that of the innocents, of each lineage the most alike."""
+    reached = {k.lineage for k in innocent if k.signals[place] >= value}
+    return Test(name.replace("_", " "), value, len(reached), len({k.lineage for k in innocent}))
 
 
 def _weighed(signals: Signals) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from harness.panel.controls import COVERAGE
 from harness.panel.evidence import Crowd, Opinion, Origin, Outcome, Test
 from harness.panel.panel import View
-from harness.panel.reads import authors, gains, preferences
+from harness.panel.reads import Place, authors, gains, preferences
 from harness.panel.side import once
 from harness.stats.controls import NORMAL_MINIMUM, ModelLevelEvidence, evidence, one_per_lineage
 from harness.stats.means import t_interval
@@ -112,7 +112,8 @@ class ReferenceGain(AbstractVerdict):
     explanation: ClassVar[str] = (
         "How many bits per byte a model gained over its reference (an earlier checkpoint, its base, a sibling) on a "
         "candidate's answers, less what it gained on the answers of models that are no candidates, less the same of "
-        "models that did not learn from this candidate. So text that is easy, and skill at text in general, drop out. "
+        "models that did not learn from this candidate; of each text, what it is beyond the usual gain on it. So text "
+        "that is easy, and skill at text in general, drop out. "
         "Supported where at most 1 in 20 innocent lineages gains as much (fewer than 19 lineages: above the limit "
         "under which a further one stays with 95 %), prompts alone do not explain it, no other candidate gains more, "
         "and the odds, where students of the candidate are documented, are 5 or more. Who learned from somebody that "
@@ -131,22 +132,26 @@ class ReferenceGain(AbstractVerdict):
             raise Unavailable(
                 "nothing is compared with: name the suspect's earlier checkpoint, base or sibling by `reference`"
             )
-        made, silent = {}, {}
+        made, silent, gained = {}, {}, {}
         for model, side in crowd.sides.items():
             name = self.references.get(model, self.reference)
-            if name == model or name not in crowd.sides:
-                silent[model] = (
-                    "it is the reference" if name == model else f"its reference {name or '(none)'} read nothing"
-                )  # fmt: skip
-                continue
-            gained = gains(side, crowd.sides[name])
-            for family, own in crowd.families.items():
+            if name == model:
+                silent[model] = "it is the reference"
+            elif name not in crowd.sides:
+                silent[model] = f"its reference {name or '(none)'} read nothing"
+            else:
+                gained[model] = gains(side, crowd.sides[name])
+        usual = _usual({m: own for m, own in gained.items() if m in crowd.background})
+        for model, own in gained.items():
+            beyond = {place: value - usual.get(place, 0.0) for place, value in own.items()}
+            reference = self.references.get(model, self.reference)
+            for family, versions in crowd.families.items():
                 others = [
-                    a for a in authors(side)
+                    a for a in authors(crowd.sides[model])
                     if a in crowd.background and family not in crowd.background[a].kin
-                    and a not in (model, name)
+                    and a not in (model, reference)
                 ]  # fmt: skip
-                best = _closest(gained, own, others)
+                best = _closest(beyond, versions, others)
                 if best is None:
                     silent[model] = (
                         f"no answers of two models are read that are no candidates and not {model}'s"
@@ -175,6 +180,20 @@ class ReferenceGain(AbstractVerdict):
             else _opinion(f, g, pairs, is_named=f == named)
             for f, g in own.items()
         ]
+
+
+def _usual(gained: Mapping[str, Mapping[Place, float]]) -> dict[Place, float]:
+    """What the background gains on each text, whoever wrote it: its author's own gain on it does not count.
+
+    So models that are compared with different others are compared fairly.
+    """
+    places = sorted({place for own in gained.values() for place in own})
+    made = {}
+    for place in places:
+        values = [own[place] for m, own in gained.items() if place in own and m != place[1]]
+        if values:
+            made[place] = float(np.mean(values))
+    return made
 
 
 def _closest(

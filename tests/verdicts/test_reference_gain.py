@@ -70,6 +70,20 @@ def test_skill_at_all_texts_is_no_evidence() -> None:
     assert "gain as much" in said.reason
 
 
+def test_an_innocent_whose_own_answers_are_read_is_compared_fairly() -> None:
+    """Everybody gains .3 on `simple`, nothing on `plain`; the author of `plain` has `simple` alone beside it."""
+    same = {"simple": 0.3}
+    sides = [*(reader(c, same) for c in CONTROLS), reader("plain", same), reader("before", {})]
+    origins = [Origin(m, "control", lineage=m) for m in (*CONTROLS, "plain", "simple")]
+    origins.append(Origin("teacher", "teacher", "teacher"))
+    background = {o.model: Bystander(o.lineage, frozenset()) for o in origins[:-1]}
+    crowd = Crowd("reads", {s.model: s for s in sides}, {"teacher": ("teacher",)}, background)
+    method = ReferenceGain("reference_gain", "reference_gain", reference="before")
+    prepared = method.prepare(crowd, np.random.default_rng(0))
+    (said,) = method.weigh(prepared, "plain", without_lineage(origins, "plain"))
+    assert said.score == pytest.approx(0, abs=0.01)
+
+
 def test_a_larger_gain_on_another_candidate_is_named_first() -> None:
     said = weigh({"teacher": 0.3, "rival": 0.5})
     assert said["rival"].outcome == "supports"

@@ -137,6 +137,8 @@ def test_of_documented_students_odds_are_made_and_absence_speaks_against() -> No
     assert said["one-student-0"]["one"].outcome == "supports"
     assert said["one-student-0"]["two"].outcome == "does not support"
     assert {o.outcome for o in said["control-3"].values()} == {"does not support"}
+    # six students make the gain on their teacher's answers usual, which is no gain of a control's
+    assert said["control-3"]["one"].score == pytest.approx(0, abs=0.05)
     odds = said["one-student-0"]["one"].odds
     assert odds is not None
     assert 5 <= odds <= 13

@@ -200,6 +200,7 @@ def visible(text: str) -> str:
 
 
 @cache  # templates are compiled once, however many pages a process writes
+@cache
 def _environment() -> Environment:
     """Templates from inside the package; everything escaped, every unknown name an error."""
     folder = _FOLDER.joinpath("templates")
@@ -262,7 +263,7 @@ def _plotly() -> str:
 
 @lru_cache(maxsize=1)
 def _packed(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), 6, mtime=0)).decode("ascii")
 
 
 def _policy(scripts: Sequence[str]) -> str:

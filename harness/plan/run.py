@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from harness.executors import AbstractExecutor
+from harness.executors.local import LocalExecutor
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
@@ -160,7 +162,7 @@ class Configuration:
 
     title: str
     stages: Annotated[tuple[Stage, ...], Bound(f"some of {', '.join(STAGES)}", bool)]
-    seed: int
+    seed: Annotated[int, Bound("a whole number of 0 or more", lambda n: n >= 0)]
     workers: Count  # processes that collect at once
     comparability: Literal["refuse", "warn"]
     paths: Paths
@@ -181,6 +183,7 @@ class Configuration:
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
+    executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
     gate: Any = None  # built as a Gate, where the name of its file is known
 
 
@@ -226,6 +229,7 @@ class Run:
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
     exhibit: Path | None = None  # where a bundle about the suspect goes
+    executor: AbstractExecutor = field(default_factory=LocalExecutor)
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values

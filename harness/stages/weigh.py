@@ -16,7 +16,6 @@ import pyarrow as pa
 from harness.board.plain import from_plain, to_plain
 from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product, Reason
-from harness.executors.local import LocalExecutor
 from harness.keys import code_digest, digest, draw_seed
 from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
 from harness.panel.rates import settled
@@ -115,7 +114,8 @@ def _opinions(
 
 def weigh(plan: Plan, store: Store) -> Made:
     """Weighs what is not weighed yet."""
-    return make_all(plan, store, partial(_jobs, store), LocalExecutor(os.cpu_count() or 1))
+    executor = plan.run.executor.suited(os.cpu_count() or 1)
+    return make_all(plan, store, partial(_jobs, store), executor)
 
 
 @dataclass(frozen=True)

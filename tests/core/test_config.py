@@ -224,6 +224,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "exhibit": (3, "configuration: key exhibit: expected null or text, got 3"),
     "lineages": (3, "configuration: key lineages: expected a list of mappings, got 3"),
     "verdicts": (3, "configuration: key verdicts: expected "),
+    "executor": ("lokal", "executor: kind: 'lokal' is unknown; did you mean 'local'?"),
 }
 
 

@@ -159,6 +159,7 @@ def test_refusals_on_the_command_line_are_2(place: Path, tmp_path: Path) -> None
     conf = ["--config-dir", str(write_files(place, files))]
     planned = inside(place, "plan", *conf, *words, *folders, bare=True)
     assert planned.returncode == 0, planned.stderr
+    assert not (place / "results" / "runs").exists()
     refused = inside(place, *words, "seed=1", files=files)
     assert refused.returncode == 2
     assert "seed: 0 -> 1" in refused.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from harness.panel.evidence import Origin, Verdict
 from harness.panel.topics import Column, Topic
@@ -197,6 +197,10 @@ class CaseRecord:
     # model -> what its YAML states of its terms of use
     terms: Mapping[str, str] = field(default_factory=dict)
     trees: tuple[LikenessTree, ...] = ()  # of a case without a suspect
+    # family -> odds, as the user states them, that the suspect learned from it; none stated = 1
+    prior_odds: Mapping[str, float] = field(default_factory=dict)
+    # "method on task" -> what it fitted, for later runs
+    calibrations: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,12 @@ _Controls = Annotated[
 ]
 
 
+_SomeOdds = Annotated[
+    float, Bound("a number above 0, such as 0.01 for 1 : 100", lambda x: 0 < x < math.inf)
+]
+_PriorOdds = _SomeOdds | Mapping[Name, _SomeOdds]
+
+
 @dataclass(frozen=True)
 class OriginChange:
     """Cells of a row of a table of models, to be read instead of those that stand there."""
@@ -176,6 +182,8 @@ class Configuration:
     candidates: tuple[
         Name, ...
     ] = ()  # families or models that may have taught it; () = all documented
+    # odds, before the answers were looked at, that the suspect learned from a family: one number, or family -> number
+    prior_odds: _PriorOdds = 1.0
     lineages: tuple[Documented, ...] = ()
     verdicts: Named = field(default_factory=dict)
     exhibit: str | None = None  # empty folder for a bundle about the suspect
@@ -194,6 +202,8 @@ class Case:
     suspect: str | None = None  # None = everybody whose training is documented is a case
     candidates: tuple[str, ...] = ()  # families; () = all
     origins: tuple[Origin, ...] = ()
+    # family -> odds, as the user states them, that the suspect learned from it; {} = nobody is the suspect
+    prior_odds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def families(self) -> Mapping[str, tuple[str, ...]]:

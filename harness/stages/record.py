@@ -123,6 +123,8 @@ def _case(run: Run, said: Weighed, trees: tuple[LikenessTree, ...]) -> CaseRecor
         said.missing,
         terms,
         trees,
+        case.prior_odds,
+        said.calibrations,
     )
 
 

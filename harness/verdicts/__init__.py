@@ -53,3 +53,10 @@ class AbstractVerdict(ABC):
         score (the outcome it may change: only one can be the nearest).
         May raise Unavailable(reason) where there is nothing to say of this suspect.
         """
+
+    def calibrated(self, prepared: Any, known: Sequence[Origin], date: str) -> Any:
+        """What was fitted on all documented models, as a dataclass that a later run may be given; None = nothing.
+
+        Its field `errors` is filled in from what is then said of everybody. date: today's.
+        """
+        return None

@@ -229,7 +229,7 @@ class TestAttribution:
             )
             for m, v in values.items()
         }
-        return Resemblances({"one": ("t",)}, signals)
+        return Resemblances({"one": ("t",)}, signals, {}, ("", 200))
 
     def test_an_innocent_that_is_just_as_alike_counts_and_a_lineage_once(self) -> None:
         """Controls 5, 6 and 7, of two lineages; control 5 exactly."""

@@ -85,6 +85,7 @@ def test_a_plan_over_stored_answers_says_whose(place: Path, tmp_path: Path) -> N
             {"verdicts": {"ngram_ratio": {"bound": 5.0}}},
             "methods.ngram_ratio.fields.bound: 10.0 -> 5.0",
         ),
+        ({"prior_odds": {"one": 0.01}}, "prior_odds.one: 1.0 -> 0.01"),
         ({"decoding": {"temperature": 0.5}}, "decoding.temperature: 0.0 -> 0.5"),
         (
             {"models": {"more": {"kind": "fake"}}},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from harness.cli.verifying import verify
 from harness.files.origins import COLUMNS
 from tests.core.running import REPOSITORY, inside
 from tests.verdicts.cases import write_crowd
@@ -70,8 +71,10 @@ def test_the_case_with_weights_runs_on_models_that_read(tmp_path: Path) -> None:
         *(f"{m},control,," for m in innocent),
     ]
     (data / "lineages.csv").write_text("\n".join(table) + "\n")
-    ended = inside(tmp_path, "matrix=case", files={"matrix/case": content})
+    out = tmp_path / "out"
+    ended = inside(tmp_path, "matrix=case", f"exhibit={out}", files={"matrix/case": content})
     assert ended.returncode == 0, ended.stderr
+    assert verify([str(out)]) == 0
     with (tmp_path / "results/report/verdicts.csv").open(newline="") as file:
         said = {r["suspect"]: r for r in csv.DictReader(file)}
     assert said.keys() == {"theirs", "before", *innocent}

@@ -41,10 +41,10 @@ def without_number(record: RunRecord) -> str:
     told = record.verdicts or any(a.shares for a in audits)
     if told or any(score.value is not None for score in record.scores):
         return ""
-    if audits:
-        why = audits[0].reason
-    elif record.case and record.case.missing:
+    if record.case and record.case.missing:
         why = "; ".join(record.case.missing)
+    elif audits:
+        why = audits[0].reason
     elif not record.metrics:
         why = "no metric is named; name some under metrics, one a line"
     elif not record.scores:

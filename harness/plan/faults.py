@@ -53,6 +53,18 @@ def matrix_faults(run: Run) -> list[str]:
         *_objective_faults(run),
         *_column_faults(run),
         *_data_faults(run),
+        *_verdict_faults(run),
+    ]
+
+
+def _verdict_faults(run: Run) -> list[str]:
+    """Models that a verdict names and that are not in the matrix."""
+    known = list(run.models)
+    return [
+        f"verdicts.{method}.{key}: {unknown(name, known)}; it must stand in `models`"
+        for method, verdict in run.verdicts.items()
+        for key, name in verdict.named_models().items()
+        if name not in known
     ]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from harness.models._rows import Row, outputs_of
 from harness.panel.evidence import Bystander, Crowd, Origin
+from harness.panel.side import Side
 from harness.testing.sides import chosen_side, quiz_prompts, text_side
-from harness.types import Prompt
+from harness.types import Message, Prompt, Request, RequestSet
 
 # ways to say the same; a writer prefers one of each
 _WAYS = (
@@ -88,6 +90,43 @@ def _choices(origin: Origin, prompts: Sequence[Prompt]) -> list[int | None]:
         taken = taught[i] if kin and rng.random() < share else None
         given.append(own if taken is None else taken)
     return given
+
+
+BEFORE = "before"  # of `reading_crowd`: what everybody was before it learned
+_AUTHORS = ("control-0", "control-1", "control-2")
+_GAIN = 0.3  # nats per byte that a student gains on its teacher's answers
+
+
+def reading_crowd(families: int = 2) -> tuple[Crowd, tuple[Origin, ...]]:
+    """The same crowd, where all but the teachers, and `before`, read what teachers and three controls answered."""
+    writing, origins = crowd(families=families)
+    teachers = [m for own in writing.families.values() for m in own]
+    prompts = next(iter(writing.sides.values())).requests.prompts
+    texts = {a: [writing.texts(a)[p.id] for p in prompts] for a in (*teachers, *_AUTHORS)}
+    taught = {o.model: o.family for o in origins if o.standing == "student"}
+    readers = [BEFORE, *(o.model for o in origins if o.standing != "teacher")]
+    liked = {m: writing.families.get(taught.get(m, ""), ()) for m in readers}
+    sides = {m: _reading(m, liked[m], texts, prompts) for m in sorted(readers)}
+    return replace(writing, task="reads", sides=sides), origins
+
+
+def _reading(
+    model: str, liked: Sequence[str], texts: Mapping[str, Sequence[str]], prompts: Sequence[Prompt]
+) -> Side:
+    """A model that read texts by author and expects those of the liked ones more than others do."""
+    requests, rows = [], []
+    for slot, (author, own) in enumerate(texts.items()):
+        for i, text in enumerate(own):
+            rng = random.Random(f"{model} reads {author} {i}")
+            common = random.Random(f"all read {author} {i}").gauss(-1.5, 0.1)
+            gain = _GAIN * (author in liked) + 0.1 * (model != BEFORE) + rng.gauss(0, 0.05)
+            asked = (Message("user", prompts[i].text),)
+            requests.append(Request(i, "read", asked, author, slot, continuation=text))
+            nats = (common + gain) * len(text.encode())
+            rows.append(Row("read", logprob_nats=nats, n_tokens=len(text.split())))
+    views = ("reading", "answers")
+    asked_of_all = RequestSet("reads", tuple(prompts), tuple(requests), True, "1", views)
+    return Side(model, model, asked_of_all, outputs_of(rows), None, (model,))
 
 
 def _replies(origin: Origin, n: int) -> list[str]:

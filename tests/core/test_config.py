@@ -226,6 +226,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "contols": ([], "configuration: key 'contols' is unknown; did you mean 'controls'?"),
     "suspect": (["a"], "configuration: key suspect: expected null or text, got"),
     "candidates": ({"a": 1}, "configuration: key candidates: expected a list of text, got"),
+    "prior_odds": (0, "configuration: key prior_odds: expected "),
     "data": (3, "configuration: key data: expected null or text or a mapping, got 3"),
     "exhibit": (3, "configuration: key exhibit: expected null or text, got 3"),
     "lineages": (3, "configuration: key lineages: expected a list of mappings, got 3"),

@@ -6,7 +6,9 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from harness.cli.verifying import verify
@@ -83,15 +85,42 @@ def test_the_case_with_weights_runs_on_models_that_read(tmp_path: Path) -> None:
     assert said["before"]["reason"] == "it is the reference"
 
 
-def test_a_reference_that_is_not_in_the_matrix_is_one_line(tmp_path: Path) -> None:
-    content = yaml.safe_load(BLOCKS[1])
-    content["models"] = {m: {"kind": "fake"} for m in ("theirs", "before", "twin", "other", "ours")}
-    content["verdicts"]["reference_gain"] = {"reference": "befor"}
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        (
+            "verdicts",
+            {"reference_gain": {"reference": "befor"}},
+            "verdicts.reference_gain.reference: 'befor' is unknown; did you mean 'before'?",
+        ),
+        (
+            "verdicts",
+            {"reference_gain": {"reference": "ours"}},
+            "verdicts.reference_gain.reference: ours (kind recorded) cannot read; name a model",
+        ),
+        (
+            "verdicts",
+            {"reference_gain": None},
+            "key reference: expected a model of the matrix, the suspect's earlier checkpoint, base",
+        ),
+        (
+            "tasks",
+            {"open": {"kind": "prompts", "file": "ours.jsonl", "columns": {"prompt": "question"}}},
+            "verdicts.reference_gain: no task of this matrix gives the answers of models to read",
+        ),
+    ],
+)
+def test_what_it_lacks_is_one_line_before_anything_is_asked(
+    tmp_path: Path, key: str, value: dict[str, Any], said: str
+) -> None:
+    content = {**yaml.safe_load(BLOCKS[1]), key: value}
+    fakes = {m: {"kind": "fake"} for m in ("theirs", "before", "twin", "other")}
+    content["models"] = {**fakes, "ours": content["models"]["ours"]}
     data = tmp_path / "data"
     data.mkdir()
     (data / "ours.jsonl").write_text(json.dumps({"question": "What?", "reply": "That."}) + "\n")
     (data / "lineages.csv").write_text("model,role,family,lineage\nours,teacher,ours,\n")
     ended = inside(tmp_path, "matrix=case", files={"matrix/case": content})
     assert ended.returncode == 2
-    said = "verdicts.reference_gain.reference: 'befor' is unknown; did you mean 'before'?"
-    assert said in ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert said in line

@@ -10,7 +10,7 @@ from harness.board.record import CaseRecord, RunRecord, Variant
 from harness.board.tables import DASH, Cell, Head, Table
 from harness.panel.evidence import OUTCOMES, Confidence, Origin, Test, Verdict
 from harness.panel.rates import Rates, rates_of
-from harness.stats.betting import STOPPING_ERROR, Stop
+from harness.stats.betting import FEWEST_BESIDE, STOPPING_ERROR, Stop
 
 _CONTROLS: Mapping[Confidence, str] = {
     "high": "learned from no model",
@@ -250,7 +250,8 @@ def _row(
 def _stop_cell(stop: Stop | None) -> Cell:
     """After how many prompts one could have stopped, or a dash with the reason."""
     if stop is None:
-        return Cell(None, DASH, "no innocent lineage replies at about the suspect's length")
+        few = f"fewer than {FEWEST_BESIDE} innocent lineages reply at about the suspect's length"
+        return Cell(None, DASH, few)
     beside = f"{stop.lineages} innocent lineages of its length"
     if stop.prompts is None:
         return Cell(None, DASH, f"not with all {stop.of}: one of {beside} comes as near")

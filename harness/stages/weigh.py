@@ -18,7 +18,9 @@ from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product, Reason
 from harness.keys import code_digest, digest, draw_seed
 from harness.panel.calibration import errors_of
+from harness.panel.choices import choice_table
 from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
+from harness.panel.panel import View
 from harness.panel.rates import settled
 from harness.panel.reads import read_authors
 from harness.panel.side import Side
@@ -108,13 +110,20 @@ def judged(verdict: AbstractVerdict, prepared: Any, crowd: Crowd, case: Case) ->
     for suspect in crowd.sides:
         known = [o for o in without_lineage(case.origins, suspect) if o.model in crowd.sides]
         origin = origins.get(suspect)
-        n = crowd.n_answered(suspect, read=verdict.reads_tokens)
+        n = n_answered(crowd, suspect, verdict)
         for opinion in _opinions(verdict, prepared, suspect, known, crowd):
             if suspect in crowd.families[opinion.family]:
                 continue
             truth = origin.learned_from(opinion.family) if origin else None
             made.append(Verdict(verdict.name, crowd.task, suspect, opinion, n, truth))
     return settled(made, case.origins)
+
+
+def n_answered(crowd: Crowd, model: str, verdict: AbstractVerdict) -> int:
+    """Prompts that a model answered, in options or in words, as the verdict looks at them."""
+    if verdict.looks_at is View.CHOICES:
+        return int(choice_table(crowd.sides[model]).answered.sum())
+    return crowd.n_answered(model, read=verdict.reads_tokens)
 
 
 def _opinions(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from harness.models._rows import Row, outputs_of
 from harness.panel.evidence import Bystander, Crowd, Origin
 from harness.panel.side import Side
-from harness.testing.sides import text_side
+from harness.testing.sides import chosen_side, quiz_prompts, text_side
 from harness.types import Message, Prompt, Request, RequestSet
 
 # ways to say the same; a writer prefers one of each
@@ -35,6 +35,8 @@ _THINGS = tuple(
 _STYLE = 0.9  # how often a writer keeps to a preference
 _FAVOURITES = 40
 _TAUGHT = 0.7  # how often a student takes its teacher's
+_COPIED = 0.5  # of a teacher's choices, that a student takes
+_RIGHT, _POPULAR = 0.4, 0.5  # how often a choice is right, and a wrong one that of many
 
 
 def crowd(
@@ -59,6 +61,35 @@ def crowd(
     }
     made = Crowd("talk", dict(sorted(sides.items())), versions, background)
     return made, tuple(origins)
+
+
+def quiz_crowd(
+    n_students: int = 6, n_controls: int = 8, n_prompts: int = 400, families: int = 2
+) -> tuple[Crowd, tuple[Origin, ...]]:
+    """The same models with choices in a quiz in place of replies: students repeat a part of their teacher's errors."""
+    made, origins = crowd(n_students, n_controls, 1, families)
+    prompts = quiz_prompts(n_prompts)
+    sides = {o.model: chosen_side(o.model, prompts, _choices(o, prompts)) for o in origins}
+    return replace(made, task="quiz", sides=dict(sorted(sides.items()))), origins
+
+
+def _choices(origin: Origin, prompts: Sequence[Prompt]) -> list[int | None]:
+    """A model's choices: right half of the time, else often the option that everybody falls for."""
+    rng = random.Random(f"choices of {origin.model}")
+    teacher = Origin(f"{origin.family}-v1", "teacher", origin.family)
+    kin = origin.family != "" and origin.model != teacher.model
+    taught = _choices(teacher, prompts) if kin else [None] * len(prompts)
+    share = _COPIED if origin.standing == "student" else _STYLE
+    given: list[int | None] = []
+    for i, prompt in enumerate(prompts):
+        assert prompt.gold is not None
+        assert prompt.n_options is not None
+        wrong = [k for k in range(prompt.n_options) if k != prompt.gold]
+        own = wrong[i % len(wrong)] if rng.random() < _POPULAR else rng.choice(wrong)
+        own = prompt.gold if rng.random() < _RIGHT else own
+        taken = taught[i] if kin and rng.random() < share else None
+        given.append(own if taken is None else taken)
+    return given
 
 
 BEFORE = "before"  # of `reading_crowd`: what everybody was before it learned

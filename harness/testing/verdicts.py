@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.panel.evidence import OUTCOMES, Crowd, Opinion, Origin, without_lineage
 from harness.panel.panel import View
-from harness.testing.crowds import crowd, reading_crowd
+from harness.testing.crowds import crowd, quiz_crowd, reading_crowd
 from harness.testing.making import made
 from harness.verdicts import AbstractVerdict
 
@@ -32,10 +32,11 @@ def check_verdict(verdict: type[AbstractVerdict] | AbstractVerdict | str, **fiel
 
 
 def _crowd(method: AbstractVerdict, families: int = 2) -> tuple[Crowd, tuple[Origin, ...]]:
-    """A crowd that gave what the method looks at."""
+    """A made-up crowd that gave what the method looks at."""
     if method.looks_at is View.ANSWERS:
         return reading_crowd(families)
-    return crowd(families=families)
+    make = quiz_crowd if method.looks_at is View.CHOICES else crowd
+    return make(families=families)
 
 
 def _said(

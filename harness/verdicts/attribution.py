@@ -13,6 +13,7 @@ from harness.panel.calibration import Calibration, Fit
 from harness.panel.evidence import Crowd, Opinion, Origin, Test
 from harness.panel.panel import View
 from harness.panel.side import once
+from harness.stats.betting import FEWEST_BESIDE, Stop
 from harness.stats.odds import (
     Known,
     bounded,
@@ -171,8 +172,14 @@ def _opinion(signals: Signals, made: Fit, pairs: Sequence[Known], *, is_named: b
     tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(ODDS))
     said = (ruling.verdict, odds, is_named, ruling.reason)
     return Opinion(
-        signals.family, signals.closest, signals.naming, *said, tests=tests, stop=signals.stop
+        signals.family, signals.closest, signals.naming, *said, tests=tests, stop=_stop(signals)
     )
+
+
+def _stop(signals: Signals) -> Stop | None:
+    """When one could have stopped asking; None beside too few innocents to say so."""
+    stop = signals.stop
+    return stop if stop and stop.lineages >= FEWEST_BESIDE else None
 
 
 def _test(name: str, value: float, place: int, innocent: Sequence[Known]) -> Test:

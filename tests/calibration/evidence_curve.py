@@ -212,7 +212,7 @@ def main() -> None:
         "suspect, its lineage left out; odds fitted on the same lineages that it is seen beside. Means over "
         "random draws of prompts and lineages (how many: in brackets), ± their standard deviation. Below 100 prompts "
         "nobody is supported, by rule. Stopped: nearer to the teacher than each innocent lineage of a like length, "
-        "at an error of 5 % however often one looks (`harness/stats/betting.py`).\n"
+        "at an error of 5 % however often one looks (`harness/stats/betting.py`), here beside however few lineages.\n"
     )
     print(
         "| asked, seen beside (draws) | named | found | innocent lineages accused | Cllr within | students stopped "

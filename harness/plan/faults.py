@@ -8,6 +8,7 @@ from harness.board.leaderboard import OTHER_COLUMNS
 from harness.files.sources import read_answers
 from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
+from harness.panel.panel import View
 from harness.plan.run import Run
 from harness.schema import unknown
 from harness.types import Decoding, DistillbenchError, Kind, Pair, Paths
@@ -58,14 +59,25 @@ def matrix_faults(run: Run) -> list[str]:
 
 
 def _verdict_faults(run: Run) -> list[str]:
-    """Models that a verdict names and that are not in the matrix."""
-    known = list(run.models)
-    return [
-        f"verdicts.{method}.{key}: {unknown(name, known)}; it must stand in `models`"
-        for method, verdict in run.verdicts.items()
-        for key, name in verdict.named_models().items()
-        if name not in known
-    ]
+    """Models that a verdict names and that are not in the matrix, or cannot do what it needs."""
+    known, faults = list(run.models), []
+    for method, verdict in run.verdicts.items():
+        reads = verdict.looks_at is View.ANSWERS
+        if reads and not any(t.reads() and not t.readers() for t in run.tasks.values()):
+            faults.append(
+                f"verdicts.{method}: no task of this matrix {View.ANSWERS.words}; add one, such as "
+                "`reads: {kind: reading, answers_to: TASK, by: [MODELS]}`"
+            )
+        for key, name in verdict.named_models().items():
+            where = f"verdicts.{method}.{key}"
+            if name not in known:
+                faults.append(f"{where}: {unknown(name, known)}; it must stand in `models`")
+            elif reads and "read" not in run.models[name].offers():
+                faults.append(
+                    f"{where}: {name} (kind {run.models[name].kind}) cannot read; name a model that gives "
+                    "log-probabilities of texts"
+                )
+    return faults
 
 
 def _data_faults(run: Run) -> list[str]:

@@ -29,7 +29,7 @@ from harness.stats.odds import (
     fit_odds,
     odds_left_out,
 )
-from harness.types import Unavailable
+from harness.types import DistillbenchError, Unavailable
 from harness.verdicts import AbstractVerdict
 
 FEWEST_TEXTS = 20  # answers of a candidate that suspect and innocents read
@@ -121,6 +121,14 @@ class ReferenceGain(AbstractVerdict):
         "near to them as the suspect's is to it."
     )
 
+    def __post_init__(self) -> None:
+        """Raises DistillbenchError where nothing is compared with."""
+        if not self.reference and not self.references:
+            raise DistillbenchError(
+                "key reference: expected a model of the matrix, the suspect's earlier checkpoint, base or sibling; "
+                "got none"
+            )
+
     def named_models(self) -> Mapping[str, str]:
         """All references."""
         own = {f"references.{model}": name for model, name in self.references.items()}
@@ -128,10 +136,6 @@ class ReferenceGain(AbstractVerdict):
 
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Readers:
         """Gains of all models that have a reference."""
-        if not self.reference and not self.references:
-            raise Unavailable(
-                "nothing is compared with: name the suspect's earlier checkpoint, base or sibling by `reference`"
-            )
         made, silent, gained = {}, {}, {}
         for model, side in crowd.sides.items():
             name = self.references.get(model, self.reference)
@@ -154,7 +158,8 @@ class ReferenceGain(AbstractVerdict):
                 best = _closest(beyond, versions, others)
                 if best is None:
                     silent[model] = (
-                        f"no answers of two models are read that are no candidates and not {model}'s"
+                        f"no answers are read of a model that is no candidate, nor {model}; name two such in the "
+                        "task's `by`"
                     )
                 else:
                     made[model, family] = best

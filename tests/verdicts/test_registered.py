@@ -158,9 +158,10 @@ def test_refusals_on_the_command_line_are_2(place: Path, tmp_path: Path) -> None
     words = ("matrix=mine", f"suspect={SUSPECT}", f"exhibit={tmp_path / 'out'}")
     folders = [f"paths.{name}={place / name}" for name in ("results", "cache", "data")]
     conf = ["--config-dir", str(write_files(place, files))]
+    before = set((place / "results").glob("runs/*"))  # of other tests
     planned = inside(place, "plan", *conf, *words, *folders, bare=True)
     assert planned.returncode == 0, planned.stderr
-    assert not (place / "results" / "runs").exists()
+    assert set((place / "results").glob("runs/*")) == before
     refused = inside(place, *words, "seed=1", files=files)
     assert refused.returncode == 2
     assert "seed: 0 -> 1" in refused.stderr

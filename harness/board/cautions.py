@@ -37,10 +37,14 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
 
 def without_number(record: RunRecord) -> str:
     """One line that says why no score has a value; "" if at least one has."""
-    if record.verdicts or any(score.value is not None for score in record.scores):
+    audits = [a for run in record.runs().values() for a in run.audits]
+    told = record.verdicts or any(a.shares for a in audits)
+    if told or any(score.value is not None for score in record.scores):
         return ""
     if record.case and record.case.missing:
         why = "; ".join(record.case.missing)
+    elif audits:
+        why = audits[0].reason
     elif not record.metrics:
         why = "no metric is named; name some under metrics, one a line"
     elif not record.scores:

@@ -121,6 +121,7 @@ VERDICT: tuple[Field[Stated], ...] = (
     Field("named", lambda s: int(s.verdict.opinion.is_named)),
     # whether the suspect is documented to have learned from the family; empty = not known well enough
     Field("learned_from", lambda s: None if s.verdict.truth is None else int(s.verdict.truth)),
+    Field("p", lambda s: s.verdict.opinion.p),  # of an innocent, over lineages
     Field("n", lambda s: s.verdict.n),
     Field("reason", lambda s: s.verdict.opinion.reason),
     # prompts, in random order, after which one could have stopped asking; empty = not after all, or not told

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from harness.panel.audits import Audit
 from harness.panel.evidence import Origin, Verdict
 from harness.panel.topics import Column, Topic
 from harness.text.cut import Endings
@@ -228,6 +229,7 @@ class RunRecord:
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     verdicts: tuple[Verdict, ...] = ()  # what methods say of whose answers a model learned from
     case: CaseRecord | None = None  # None = nobody's training was weighed
+    audits: tuple[Audit, ...] = ()  # what is said of a file of training answers, task by task
     jobs: tuple[JobRecord, ...] = ()  # of a sweep
 
     @property

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from harness.files.origins import OriginRow, read_origins
+from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Origin, Standing
 from harness.plan.run import Case, Configuration, Documented
+from harness.plugins import build
 from harness.schema import build_dataclass, unknown
-from harness.types import Control, DistillbenchError
+from harness.types import Control, DistillbenchError, Paths
 
 
 def documented(
@@ -167,20 +169,42 @@ def _case_faults(
     if suspect in candidates:
         faults.append(f"candidates: {suspect} is the suspect itself; name who may have taught it")
     given = suspect is not None or asked.candidates or asked.lineages
-    if given and not asked.verdicts:
+    if given and not asked.verdicts and asked.data is None:
         faults.append(
-            "verdicts: nothing weighs the suspect; expected at least one, such as `verdicts: {attribution: }`"
+            "verdicts: nothing weighs the suspect; expected at least one, such as `verdicts: {attribution: }`, or a "
+            "file of training answers: data=FILE"
         )
     if asked.exhibit is not None and suspect is None:
         faults.append("exhibit: a bundle is about one suspect; add suspect=MODEL")
     if asked.exhibit is not None and not {"plan", "score"} & set(asked.stages):
         faults.append("exhibit: nothing is weighed: `score` is not among the stages; add it")
-    if asked.verdicts and not asked.lineages:
+    if (asked.verdicts or asked.data is not None) and not asked.lineages:
         faults.append(
             "lineages: a verdict needs models whose training is documented, to know how often it is wrong; "
             "name a table (docs/evidence.md)"
         )
     return faults
+
+
+def data_of(asked: Configuration, paths: Paths, faults: list[str]) -> RecordedModel | None:
+    """The training answers that are to be compared, found in paths.data or in the current folder."""
+    if asked.data is None:
+        return None
+    fields = {"file": asked.data} if isinstance(asked.data, str) else dict(asked.data)
+    if fields.get("kind", "recorded") != "recorded":
+        faults.append(
+            f"data: key kind: expected recorded, a file of answers; got {fields['kind']!r}"
+        )
+        return None
+    file = fields.get("file")
+    if isinstance(file, str) and not (paths.data and (paths.data / file).exists()):
+        fields["file"] = str(Path(file).expanduser().absolute())
+    try:
+        made: RecordedModel = build("models", "data", fields | {"kind": "recorded"})
+    except DistillbenchError as error:
+        faults.append(str(error).replace("model data", "data"))
+        return None
+    return made
 
 
 def _located(table: Documented, data: Path | None, where: str) -> Path:

@@ -10,13 +10,12 @@ from typing import Any
 
 import harness
 from harness.cli import conffiles
-from harness.cli.cases import case_of, documented, read_calibration
-from harness.executors import AbstractExecutor
-from harness.executors.local import LocalExecutor
+from harness.cli.cases import case_of, data_of, documented, read_calibration
+from harness.cli.executor import executor_of
 from harness.models import AbstractModel
 from harness.panel.evidence import Origin
 from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Run
-from harness.plugins import build, check_outside, kinds, plugin_class, use_folders
+from harness.plugins import build, check_outside, kinds, use_folders
 from harness.schema import build_dataclass, sound_fields, unknown
 from harness.stages.gate import gate_from, name_faults
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
@@ -69,13 +68,13 @@ def typed_run(
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
-        samples=asked.decoding.samples, executor=_executor(asked.executor, faults),
+        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults),
         conditions=gate.conditions or (), baseline=_place(gate.baseline),
-        objective=asked.objective, settings=settings or {},
-        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
-        comparability=asked.comparability, columns=asked.columns,
+        objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
+        workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
-        case=case_of(asked, origins, controls, matrix, faults), exhibit=_place(asked.exhibit),
+        case=case_of(asked, origins, controls, matrix, faults),
+        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit),
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -115,23 +114,6 @@ def _seeded(fields: Any, seed: Any) -> Any:
     if not isinstance(fields, Mapping) or fields.get("seed") is not None:
         return fields
     return {**fields, "seed": seed if type(seed) is int else 0}
-
-
-def _executor(asked: Any, faults: list[str]) -> AbstractExecutor:
-    """The executor that a configuration names; a fault is recorded, and this machine's is used instead."""
-    fields = dict(asked) if isinstance(asked, Mapping) else {"kind": asked}
-    kind = fields.pop("kind", "")
-    if kind not in kinds("executors"):
-        faults.append(f"executor: kind: {unknown(str(kind), kinds('executors'))}")
-        return LocalExecutor()
-    try:
-        made: AbstractExecutor = build_dataclass(
-            plugin_class("executors", kind), fields, "executor"
-        )
-    except DistillbenchError as error:
-        faults += str(error).splitlines()
-        return LocalExecutor()
-    return made
 
 
 def _drawn(draws: Draws) -> Decoding:

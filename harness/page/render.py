@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
+from harness.board.audits import audited, rows_view, shares_view
 from harness.board.board import Board, Row
 from harness.board.changes import SaidChange, said_changes
 from harness.board.evidence import (
@@ -107,6 +108,7 @@ def page(board: Board) -> str:
             students=students,
             measures=parts,
             weighings=weighings(record),
+            audits=audited(record),
             missing=missing,
             n_missing=sum(m.n for m in missing),
             **_making(record),
@@ -236,6 +238,8 @@ def _environment() -> Environment:
         "rates_view": rates_view,
         "stated_terms": stated_terms,
         "branches_view": branches_view,
+        "rows_view": rows_view,
+        "shares_view": shares_view,
         "SURE": SURE,
         "alternatives": ALTERNATIVES,
         "settling": SETTLING,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from harness.keys import digest
+from harness.panel.reads import read_authors, reads
 from harness.panel.side import Side
 from harness.panel.texts import read_replies, replies
 from harness.stats.betting import Stop
@@ -68,9 +69,15 @@ class Crowd:
         made = read_replies(self.sides[model])
         return Replies(made.prompts, made.tokens)
 
-    def n_written(self, model: str, *, read: bool) -> int:
-        """How many of a model's answers are not empty; read: whether they are read as tokens anyway."""
-        return read_replies(self.sides[model]).n_written if read else len(self.texts(model))
+    def n_answered(self, model: str, *, read: bool) -> int:
+        """How many prompts' texts a model read, or else how many of its answers are not empty.
+
+        read: whether its answers are read as tokens anyway.
+        """
+        side = self.sides[model]
+        if read_authors(side):
+            return len({prompt for prompt, _ in reads(side)})
+        return read_replies(side).n_written if read else len(self.texts(model))
 
     def asked(self) -> Replies:
         """The prompts' own texts as tokens, sorted by id."""
@@ -118,10 +125,16 @@ class Opinion:
     is_named: bool = False  # whether it is the family that the method would name
     reason: str = ""  # why it is not told
     is_told: bool = True  # False = whatever the odds are, nobody should look at them
+    # numbers that it rests on; the first is its test of innocence
     tests: tuple[Test, ...] = ()
     stop: Stop | None = (
         None  # when one could have stopped asking; None where the method does not say
     )
+
+    @property
+    def p(self) -> float | None:
+        """How often an innocent lineage looks so guilty, by the first test; None where no innocent is known."""
+        return self.tests[0].p if self.tests and self.tests[0].n else None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from harness.executors import AbstractExecutor
 from harness.executors.local import LocalExecutor
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
+from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
 from harness.tasks import AbstractTask
@@ -185,7 +186,9 @@ class Configuration:
     # odds, before the answers were looked at, that the suspect learned from a family: one number, or family -> number
     prior_odds: _PriorOdds = 1.0
     lineages: tuple[Documented, ...] = ()
-    verdicts: Named = field(default_factory=dict)
+    verdicts: Named | None = None
+    # file of training answers whose rows are compared with those of candidates, or how it is read
+    data: str | Mapping[str, Any] | None = None
     exhibit: str | None = None  # empty folder for a bundle about the suspect
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     only: Only | None = None
@@ -238,6 +241,7 @@ class Run:
     columns: tuple[str, ...] = ()
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
+    data: RecordedModel | None = None  # training answers whose rows are compared
     exhibit: Path | None = None  # where a bundle about the suspect goes
     executor: AbstractExecutor = field(default_factory=LocalExecutor)
     settings: Mapping[str, str] = field(

@@ -18,8 +18,11 @@ from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product, Reason
 from harness.keys import code_digest, digest, draw_seed
 from harness.panel.calibration import errors_of
+from harness.panel.choices import choice_table
 from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
+from harness.panel.panel import View
 from harness.panel.rates import settled
+from harness.panel.reads import read_authors
 from harness.panel.side import Side
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Case, Run
@@ -75,14 +78,15 @@ def sides_of(desk: Desk, library: Library, task: str) -> dict[str, Side]:
 
 
 def crowd_of(case: Case, sides: Mapping[str, Side], task: str) -> Crowd:
-    """The crowd of a case: those of its models that answered the task."""
-    families = {f: tuple(m for m in own if m in sides) for f, own in case.families.items()}
+    """The crowd of a case: those of its models that answered the task, or whose answers are read in it."""
+    there = {*sides, *(a for side in sides.values() for a in read_authors(side))}
+    families = {f: tuple(m for m in own if m in there) for f, own in case.families.items()}
     families = {f: own for f, own in families.items() if own}
     candidates = {m for own in families.values() for m in own}
     background = {
         o.model: Bystander(o.lineage, frozenset({*o.also, *([o.family] if o.family else [])}))
         for o in sorted(case.origins, key=lambda o: o.model)
-        if o.standing in ("student", "control") and o.model in sides and o.model not in candidates
+        if o.standing in ("student", "control") and o.model in there and o.model not in candidates
     }
     ordered = {m: sides[m] for m in sorted(sides)}
     return Crowd(task, ordered, families, background)
@@ -106,13 +110,20 @@ def judged(verdict: AbstractVerdict, prepared: Any, crowd: Crowd, case: Case) ->
     for suspect in crowd.sides:
         known = [o for o in without_lineage(case.origins, suspect) if o.model in crowd.sides]
         origin = origins.get(suspect)
-        n = crowd.n_written(suspect, read=verdict.reads_tokens)
+        n = n_answered(crowd, suspect, verdict)
         for opinion in _opinions(verdict, prepared, suspect, known, crowd):
             if suspect in crowd.families[opinion.family]:
                 continue
             truth = origin.learned_from(opinion.family) if origin else None
             made.append(Verdict(verdict.name, crowd.task, suspect, opinion, n, truth))
     return settled(made, case.origins)
+
+
+def n_answered(crowd: Crowd, model: str, verdict: AbstractVerdict) -> int:
+    """Prompts that a model answered, in options or in words, as the verdict looks at them."""
+    if verdict.looks_at is View.CHOICES:
+        return int(choice_table(crowd.sides[model]).answered.sum())
+    return crowd.n_answered(model, read=verdict.reads_tokens)
 
 
 def _opinions(

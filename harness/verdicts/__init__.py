@@ -14,7 +14,7 @@ these are the error rates that stand beside every verdict. `harness.testing.chec
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,6 +36,10 @@ class AbstractVerdict(ABC):
         False  # whether it looks at `Crowd.replies`: these are then stored
     )
     explanation: ClassVar[str]  # for the page: what it does, and when not to trust it
+
+    def named_models(self) -> Mapping[str, str]:
+        """Key of its own fields -> the model that it names there: each must stand in the matrix."""
+        return {}
 
     @abstractmethod
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Any:

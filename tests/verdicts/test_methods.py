@@ -15,7 +15,7 @@ from harness.stats.odds import Coefficients
 from harness.testing.crowds import crowd
 from harness.testing.making import made
 from harness.testing.sides import text_side
-from harness.text.attribution import ODDS, Signals
+from harness.text.attribution import ODDS, USED, Signals
 from harness.text.tokens import tokens
 from harness.types import DistillbenchError, Unavailable
 from harness.verdicts import AbstractVerdict
@@ -227,3 +227,31 @@ def test_when_to_stop_is_said_beside_enough_innocents_only(lineages: int, is_sai
     (opinion,) = Attribution("attribution", "attribution", fixed).weigh(prepared, "s", [])
     assert (opinion.stop == stop) is is_said
     assert opinion.stop is None or is_said
+
+
+class TestAttribution:
+    """Likenesses that are made up."""
+
+    ORIGINS = (
+        *(Origin(f"student-{i}", "student", "one", lineage=f"student-{i}") for i in range(6)),
+        *(Origin(f"control-{i}", "control", lineage=f"own {i // 2}") for i in range(8)),
+    )
+
+    def prepared(self, suspect: float) -> Resemblances:
+        values = {f"student-{i}": 0.6 + 0.1 * i for i in range(6)}
+        values |= {f"control-{i}": 0.1 * i for i in range(8)} | {"suspect": suspect}
+        signals = {
+            (m, "one"): Signals(
+                m, "one", dict.fromkeys(USED, v) | {"content_words": v**2}, "t", v, 200, 4, 4
+            )
+            for m, v in values.items()
+        }
+        return Resemblances({"one": ("t",)}, signals, {}, ("", 200))
+
+    def test_an_innocent_that_is_just_as_alike_counts_and_a_lineage_once(self) -> None:
+        """Controls 5, 6 and 7, of two lineages; control 5 exactly."""
+        made = self.prepared(suspect=0.5)
+        (opinion,) = Attribution("attribution", "attribution").weigh(made, "suspect", self.ORIGINS)
+        words = opinion.tests[0]
+        assert (words.name, words.n_reached, words.n) == ("function words", 2, 4)
+        assert opinion.p == words.p == 3 / 5

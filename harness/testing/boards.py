@@ -55,10 +55,11 @@ def made_record(*measures: str) -> RunRecord:
 
 
 def _case() -> CaseRecord:
-    """A case of which nothing but a tree is there."""
+    """A case of which nothing but a tree and fitted odds are there."""
     joined = (Branch(("far", "near"), 0.2, 0.9), Branch(("far", "near", "teacher"), 0.5, 1.0))
     method = MethodNote("made_up", "A method that weighed nobody.")
-    return CaseRecord("", (), {}, (), (method,), trees=(LikenessTree("quiz", joined),))
+    trees, fitted = (LikenessTree("quiz", joined),), {"made_up on quiz": {"date": "made up"}}
+    return CaseRecord("", (), {}, (), (method,), trees=trees, calibrations=fitted)
 
 
 def note(name: str) -> MetricNote:

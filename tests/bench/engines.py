@@ -45,8 +45,8 @@ def instances(folder: Path, tasks: Sequence[str]) -> list[Any]:
 class Engine:
     """A way to evaluate, with the model in memory."""
 
-    name: str
     model: Any
+    tokenizer: Any
     answer: Callable[[Sequence[Any]], list[float]]
 
     def run(self, asked: Sequence[Any]) -> Run:
@@ -59,11 +59,12 @@ class Engine:
 
 
 @contextmanager
-def ours(checkpoint: Path, dtype: str = "float32") -> Iterator[Engine]:
+def ours(checkpoint: Path) -> Iterator[Engine]:
     """The `hf` kind of this package."""
-    model = HfModel(kind="hf", name="ours", path=str(checkpoint), dtype=dtype, device="cpu")  # type: ignore[arg-type]
+    model = HfModel(kind="hf", name="ours", path=str(checkpoint), device="cpu")
     with model.open(Paths(checkpoint, checkpoint)) as session:
-        yield Engine("distillbench", session._loaded.model, lambda asked: _answers(session, asked))
+        loaded = session._loaded
+        yield Engine(loaded.model, loaded.tokenizer, lambda asked: _answers(session, asked))
 
 
 def _answers(session: HfSession, asked: Sequence[Any]) -> list[float]:
@@ -87,8 +88,8 @@ def theirs(checkpoint: Path, batch_size: int) -> Engine:
 
     model = HFLM(pretrained=str(checkpoint), device="cpu", dtype="float32", batch_size=batch_size)
     return Engine(
-        f"lm-eval, batch_size {batch_size}",
         model.model,
+        model.tokenizer,
         lambda asked: [x for x, _ in model.loglikelihood(list(asked), disable_tqdm=True)],
     )
 

@@ -1,4 +1,4 @@
-"""What is measured: a random Llama of 60M parameters, and tasks of made-up questions in the shape of well-known ones."""
+"""What is measured: a random Llama of 60M parameters, and made-up questions in the shape of well-known tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,27 @@ import numpy as np
 
 VOCABULARY = 32_000
 N_WORDS, N_SHOTS_POOL = 40_000, 200
-_START = ("b", "br", "d", "f", "g", "gr", "h", "k", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v", "w")
+_START = (
+    "b",
+    "br",
+    "d",
+    "f",
+    "g",
+    "gr",
+    "h",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "st",
+    "t",
+    "tr",
+    "v",
+    "w",
+)
 _MIDDLE = ("a", "e", "i", "o", "u", "ai", "ea", "ou")
 _END = ("", "l", "n", "nd", "r", "s", "st", "t", "m", "ck", "ng")
 
@@ -38,7 +58,7 @@ fewshot_config: {{sampler: first_n}}
 num_fewshot: 5
 description: "The following are multiple choice questions (with answers) about {topic}.\\n\\n"
 output_type: multiple_choice
-doc_to_text: "{{{{question.strip()}}}}\\nA. {{{{options[0]}}}}\\nB. {{{{options[1]}}}}\\nC. {{{{options[2]}}}}\\nD. {{{{options[3]}}}}\\nAnswer:"
+doc_to_text: "{{{{question}}}}{{% for o in options %}}\\n{{{{'ABCD'[loop.index0]}}}}. {{{{o}}}}{{% endfor %}}\\nAnswer:"
 doc_to_choice: ["A", "B", "C", "D"]
 doc_to_target: gold
 metric_list: [{{metric: acc, aggregation: mean, higher_is_better: true}}]
@@ -102,7 +122,9 @@ def make_model(folder: Path, **changes: Any) -> None:
     torch.manual_seed(0)
     model = LlamaForCausalLM(LlamaConfig(**shape))
     with torch.no_grad():
-        model.model.norm.weight.mul_(12.0)  # random logits are nearly flat, a trained model's are not
+        model.model.norm.weight.mul_(
+            12.0
+        )  # random logits are nearly flat, a trained model's are not
     model.save_pretrained(folder)
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -146,13 +146,20 @@ class _Writer:
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        self._words = list(dict.fromkeys(self._word() for _ in range(N_WORDS)))
+        sizes = (len(_START), len(_MIDDLE), len(_END))
+        parts = self._rng.integers(0, sizes, (N_WORDS, 3, 3))
+        lengths = 1 + self._rng.binomial(2, 0.4, N_WORDS)
+        words = (
+            "".join(_START[a] + _MIDDLE[b] + _END[c] for a, b, c in syllables[:n])
+            for syllables, n in zip(parts.tolist(), lengths, strict=True)
+        )
+        self._words = list(dict.fromkeys(words))
         weights = 1 / (2.7 + np.arange(len(self._words)))
-        self._weights = weights / weights.sum()
+        self._edges = weights.cumsum() / weights.sum()
 
     def words(self, n: int) -> str:
         """A text of `n` words."""
-        drawn = self._rng.choice(len(self._words), size=n, p=self._weights)
+        drawn = self._edges.searchsorted(self._rng.random(n))
         return " ".join(self._words[i] for i in drawn)
 
     def question(self, n_question: int, n_option: int) -> dict[str, Any]:
@@ -164,11 +171,6 @@ class _Writer:
             "options": texts[1:],
             "gold": int(self._rng.integers(4)),
         }
-
-    def _word(self) -> str:
-        n = 1 + int(self._rng.binomial(2, 0.4))
-        parts = ((_START, _MIDDLE, _END) for _ in range(n))
-        return "".join(str(self._rng.choice(some)) for part in parts for some in part)
 
 
 def _write(path: Path, rows: Iterator[dict[str, Any]]) -> None:

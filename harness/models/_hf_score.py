@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.models._hf_model import LoadedModel
-from harness.models._hf_shared import Shared
+from harness.models._hf_shared import LOGITS, Shared
 from harness.models._hf_tree import Pack, Row, layout
 from harness.types import DistillbenchError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import torch
 
 TOKEN_BUDGET = {"cpu": 8192, "mps": 16384, "cuda": 65536}  # padded tokens at once; speed only
-_LOGITS = {"cpu": 1 << 27, "cuda": 1 << 30}  # logits in memory at once: 0.5 and 4 GiB in float32
 
 
 class Window(NamedTuple):
@@ -108,7 +107,7 @@ def _score_pack(
 def _pieces(rows: list[tuple[int, ...]], loaded: LoadedModel) -> Iterator[list[tuple[int, ...]]]:
     """Rows, longest first, in runs that fit into memory with their logits."""
     device = loaded.device.type
-    logits = _LOGITS.get(device, _LOGITS["cpu"])
+    logits = LOGITS.get(device, LOGITS["cpu"])
     most = min(
         TOKEN_BUDGET.get(device, TOKEN_BUDGET["cpu"]),
         logits // loaded.model.config.get_text_config().vocab_size,

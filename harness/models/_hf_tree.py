@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tokens = tuple[int, ...]
+_MOST_BUDGETS = 4  # of a longer row nothing is shared
 _LEAST = 16  # tokens from which on a shared part is worth a pass of its own
 
 
@@ -60,8 +61,10 @@ def packs(rows: Sequence[Row], budget: int) -> Iterator[Pack]:
 
 def _packs(rows: list[Row], common: list[int], done: int, budget: int) -> Iterator[Pack]:
     """Packs of rows of which `done` tokens are computed; common[i] = tokens that rows i - 1 and i share."""
-    if len(rows) == 1 or _size(rows, common, done) <= budget:
-        yield Pack(done, tuple(rows))
+    size = _size(rows, common, done)
+    if len(rows) == 1 or size <= budget:
+        # what each token of a pack sees takes memory with the square of its length
+        yield Pack(done if size <= _MOST_BUDGETS * budget else 0, tuple(rows))
         return
     fork = min(common[1:])
     shared = min(fork, *(row.first for row in rows))

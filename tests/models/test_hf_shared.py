@@ -14,10 +14,10 @@ import pytest
 from harness.models import Answered, Ask
 from harness.models._batches import shared_batches
 from harness.models._hf_session import HfSession
-from harness.models._hf_shared import Shared
+from harness.models._hf_shared import Shared, _alike
 from harness.models._hf_tree import Pack, Row, layout, packs
 from harness.models.hf import HfModel
-from harness.types import Decoding, Outputs, Paths, Request
+from harness.types import Decoding, DistillbenchError, Outputs, Paths, Request
 from tests.models import architectures
 
 WORDS = (
@@ -138,6 +138,13 @@ def test_what_is_scored_is_never_shared() -> None:
     """The first place of one of the rows lies inside what all of them begin with."""
     asked = [Row(tuple(range(40)), 17), Row((*range(30), 7, *range(30)), 39)]
     assert [p.n_shared for p in packs(asked, 20)] == [17, 17]
+
+
+def test_a_row_that_is_much_longer_than_a_pass_shares_nothing() -> None:
+    """Five passes long behind what it shares with two others: they share it, it is read alone."""
+    block = "e" * 20
+    asked = rows(f"{block}Xab", f"{block}Y" + "z" * 29, f"{block}Zd")
+    assert [(p.n_shared, len(p.rows)) for p in packs(asked, 6)] == [(20, 1), (0, 1), (20, 1)]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -284,6 +291,53 @@ def test_a_model_that_takes_no_mask_is_found_out(
     with opened(llama) as session:
         expected = answered(session, requests())
     np.testing.assert_allclose(outputs.logprob_nats, expected.logprob_nats, rtol=1e-5)
+
+
+def test_damaged_weights_are_the_model_s_fault_not_the_tree_s(
+    llama: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    with opened(llama) as session:
+        with torch.no_grad():
+            session._loaded.model.model.norm.weight.fill_(float("nan"))
+        with pytest.raises(DistillbenchError, match="got NaN"):
+            answered(session, requests())
+    assert "read alone" not in capsys.readouterr().err
+
+
+def test_logits_that_are_never_reached_do_not_set_a_tree_apart() -> None:
+    """Some models give -inf to the rows of their embedding that are no token; a tree that loses a token is apart."""
+    import torch
+
+    logits = torch.tensor([[1.0, -torch.inf, 3.0], [2.0, -torch.inf, 1.0]])
+    assert _alike(logits + 1e-5, logits, torch.float32)
+    for damage in (0.01, torch.nan, torch.inf):
+        other = logits.clone()
+        other[1, 2] += damage
+        assert not _alike(other, logits, torch.float32)
+    assert _alike(logits + 0.01, logits, torch.bfloat16)
+
+
+def test_samples_of_one_prompt_read_it_together(llama: Path) -> None:
+    """Two prompts, three draws of each, mixed: two rows are read, and every text is that of its own batch."""
+    drawing = Decoding(max_new_tokens=6, temperature=1.0, seed=3)
+    asked = [
+        Request(p, "generate", text, repeat=r)
+        for r in range(3)
+        for p, text in enumerate(("The miller of Brask paints", "add 3"))
+    ]
+    ids = [f"prompt {r.prompt}" for r in asked]
+    with opened(llama) as session:
+        prompts = [len(session._contexts.prompt(r, 6)[0]) for r in asked[:2]]
+        with counted(session) as sizes:
+            together = session.answer_batch(asked, ids, drawing).text
+        apart = [
+            session.answer_batch([r], [i], drawing).text[0] for r, i in zip(asked, ids, strict=True)
+        ]
+    assert sizes[:2] == [2 * max(prompts), 6]
+    assert list(together) == apart
+    assert len(set(together)) == 6
 
 
 def test_batches_end_where_little_is_shared() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import Any
 
 from harness.board.answers import Read, TaskAnswers, task_answers
 from harness.board.claims import (
@@ -56,6 +57,8 @@ class Board:
     rows: tuple[Row, ...]  # by teacher and rank
     read: Read
     undrawn: Mapping[str, str] = field(default_factory=dict)  # kind of figure that fails -> why
+    # what has been drawn of it, which every page and exporter shares
+    drawings: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def claim(self, topic: Topic, subject: Subject) -> Claim:
         """The claim about the subject on a topic."""

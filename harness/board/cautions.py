@@ -37,9 +37,15 @@ def cautions(record: RunRecord) -> tuple[str, ...]:
 
 def without_number(record: RunRecord) -> str:
     """One line that says why no score has a value; "" if at least one has."""
-    if record.verdicts or any(score.value is not None for score in record.scores):
+    audits = [a for run in record.runs().values() for a in run.audits]
+    told = record.verdicts or any(a.shares for a in audits)
+    if told or any(score.value is not None for score in record.scores):
         return ""
-    if not record.metrics:
+    if record.case and record.case.missing:
+        why = "; ".join(record.case.missing)
+    elif audits:
+        why = audits[0].reason
+    elif not record.metrics:
         why = "no metric is named; name some under metrics, one a line"
     elif not record.scores:
         pairs = "; pairs is empty, and most of them compare a student with its teacher"
@@ -76,7 +82,9 @@ def noted(record: RunRecord) -> list[str]:
     models: dict[tuple[str, str], list[str]] = {}
     for (model, note), names in tasks.items():
         models.setdefault((", ".join(names), note), []).append(model)
-    return [f"{', '.join(who)} x {names}: {note}." for (names, note), who in models.items()]
+    told = [f"{', '.join(who)} x {names}: {note}." for (names, note), who in models.items()]
+    missing = record.case.missing if record.case and record.verdicts else ()
+    return [*told, *(f"Nothing is weighed by {line}." for line in missing)]
 
 
 def spilled_line(model: str, task: str, names: tuple[str, ...]) -> str:

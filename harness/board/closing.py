@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.board.audits import audited
 from harness.board.board import Board
 from harness.board.evidence import weighings
 from harness.board.leaderboard import leaderboard_view
@@ -26,6 +27,7 @@ def closing_lines(board: Board) -> list[str]:
         for weighing in weighings(board.record)
         for finding in weighing.findings
     ]
+    told += ["".join(words for words, _ in a.words) for a in audited(board.record)]
     table = leaderboard_view(board)
     students = [row for row in table.rows if row[0].note == "student"]
     if not students:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from harness.board.board import Row
 from harness.board.claims import Claim
@@ -18,6 +18,18 @@ from harness.types import Score
 
 R = TypeVar("R")
 Value = str | int | float | None | Sequence[str]
+
+
+class Stated(NamedTuple):
+    """A verdict, and the odds that the user stated beforehand; None of a model that is not the suspect."""
+
+    verdict: Verdict
+    prior_odds: float | None
+
+    @property
+    def posterior_odds(self) -> float | None:
+        """Their product with the verdict's odds; None where nothing can be told."""
+        return None if self.prior_odds is None else self.verdict.posterior_odds(self.prior_odds)
 
 
 @dataclass(frozen=True)
@@ -100,17 +112,23 @@ RUN_DIFFERENCE: tuple[Field[RunDifference], ...] = (
     *attributes(value_a="first", value_b="second"),
     *attributes("difference", "low", "high", "p", "p_adjusted", "n", "outcome", "reason"),
 )
-VERDICT: tuple[Field[Verdict], ...] = (
-    *attributes("method", "task", "suspect", "family"),
+VERDICT: tuple[Field[Stated], ...] = (
+    *(Field(n, attrgetter(f"verdict.{n}")) for n in ("method", "task", "suspect", "family")),
     *(
-        Field(name, attrgetter(f"opinion.{name}"))
-        for name in ("version", "outcome", "odds", "score")
+        Field(n, attrgetter(f"verdict.opinion.{n}"))
+        for n in ("version", "outcome", "odds", "score")
     ),
-    Field("named", lambda v: int(v.opinion.is_named)),
+    Field("named", lambda s: int(s.verdict.opinion.is_named)),
     # whether the suspect is documented to have learned from the family; empty = not known well enough
-    Field("learned_from", lambda v: None if v.truth is None else int(v.truth)),
-    Field("n", lambda v: v.n),
-    Field("reason", lambda v: v.opinion.reason),
+    Field("learned_from", lambda s: None if s.verdict.truth is None else int(s.verdict.truth)),
+    Field("p", lambda s: s.verdict.opinion.p),  # of an innocent, over lineages
+    Field("n", lambda s: s.verdict.n),
+    Field("reason", lambda s: s.verdict.opinion.reason),
+    # prompts, in random order, after which one could have stopped asking; empty = not after all, or not told
+    *parts("verdict.opinion.stop", enough_prompts="prompts"),
+    # empty for everybody but the suspect of a case
+    Field("prior_odds", lambda s: s.prior_odds),
+    Field("posterior_odds", lambda s: s.posterior_odds),
 )
 RATES: tuple[Field[Rates], ...] = (
     *attributes("method", "task", "family", "n_guilty", "n_guilty_lineages", "n_found", "n_named"),

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.board.numerals import number
+from harness.board.numerals import number, percent
 from harness.board.record import CaseRecord, RunRecord, Variant
 from harness.board.tables import DASH, Cell, Head, Table
-from harness.panel.evidence import OUTCOMES, Origin, Test, Verdict
+from harness.panel.evidence import OUTCOMES, Confidence, Origin, Test, Verdict
 from harness.panel.rates import Rates, rates_of
+from harness.stats.betting import FEWEST_BESIDE, STOPPING_ERROR, Stop
 
+_CONTROLS: Mapping[Confidence, str] = {
+    "high": "learned from no model",
+    "medium": "a control, as far as is known",
+    "low": "training undisclosed",
+}
 Part = tuple[str, bool]  # text, strong
 ALTERNATIVES = (
     "the same base model, or the same further training data, as those that did learn from this teacher",
@@ -37,6 +43,7 @@ class Finding:
     verdicts: tuple[Verdict, ...]  # those asked for, the most supported first
     others: tuple[Verdict, ...]  # of families that were not asked for
     rates: Mapping[str, Rates]  # family, or "" for all -> how often the method is right
+    prior_odds: Mapping[str, float]  # family -> as the user states them
     words: tuple[Part, ...]
 
 
@@ -50,25 +57,47 @@ class Weighing:
     verdicts: tuple[Verdict, ...]
     rates: tuple[Rates, ...]  # method by method: of all families, then of each
 
+    @property
+    def is_documented(self) -> bool:
+        """Whether the tables say something of the suspect."""
+        return any(o.model == self.case.suspect for o in self.case.origins)
+
 
 def weighings(record: RunRecord) -> list[Weighing]:
     """One for a run that weighs evidence, and one for every such job of a sweep."""
     runs = record.runs().items()
-    return [weighing_of(r.case, r.verdicts, v) for v, r in runs if r.case is not None]
+    return [weighing_of(r.case, r.verdicts, v, _prices(r)) for v, r in runs if r.case is not None]
 
 
-def weighing_of(case: CaseRecord, verdicts: Sequence[Verdict], variant: Variant = ()) -> Weighing:
-    """What the verdicts of a case say about its suspect, and how often they are right."""
-    rates = rates_of(verdicts, case.origins)
+def _prices(run: RunRecord) -> dict[str, float]:
+    """Task -> dollars that the suspect's answers cost, where that is known."""
+    assert run.case is not None
+    own = (c for c in run.collections if c.model == run.case.suspect and c.sample == 0)
+    return {c.task: c.usd for c in own if c.usd is not None}
+
+
+def weighing_of(
+    case: CaseRecord,
+    verdicts: Sequence[Verdict],
+    variant: Variant = (),
+    usd: Mapping[str, float] | None = None,
+) -> Weighing:
+    """What the verdicts of a case say about its suspect, and how often they are right.
+
+    usd: task -> dollars that the suspect's answers cost; None = not known.
+    """
+    rates = rates_of(verdicts, case.origins, case.suspect)
     own: dict[tuple[str, str], list[Verdict]] = {}
     for v in verdicts:
         if v.suspect == case.suspect:
             own.setdefault((v.method, v.task), []).append(v)
-    findings = (_finding(v, case, rates) for v in own.values())
+    findings = (_finding(v, case, rates, (usd or {}).get(v[0].task)) for v in own.values())
     return Weighing(variant, case, tuple(findings), tuple(verdicts), tuple(rates))
 
 
-def _finding(verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rates]) -> Finding:
+def _finding(
+    verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rates], usd: float | None
+) -> Finding:
     first = verdicts[0]
     asked = case.candidates or tuple(v.family for v in verdicts)
     ranked = sorted(verdicts, key=_support)
@@ -83,7 +112,8 @@ def _finding(verdicts: Sequence[Verdict], case: CaseRecord, rates: Sequence[Rate
         chosen,
         others,
         own,
-        tuple(_words(first.suspect, chosen, own)),
+        case.prior_odds,
+        (*_words(first.suspect, chosen, own, case.prior_odds), *_saving(chosen, usd)),
     )
 
 
@@ -98,14 +128,19 @@ def _support(verdict: Verdict) -> tuple[int, float, str]:
     )
 
 
-def _words(suspect: str, verdicts: Sequence[Verdict], rates: Mapping[str, Rates]) -> Iterable[Part]:
+def _words(
+    suspect: str,
+    verdicts: Sequence[Verdict],
+    rates: Mapping[str, Rates],
+    prior_odds: Mapping[str, float],
+) -> Iterable[Part]:
     """A sentence about the suspect: what is supported, what is not, and how often that would be wrong."""
     kinds = {o: [v for v in verdicts if v.opinion.outcome == o] for o in OUTCOMES}
     if kinds["supports"]:
         yield f"The answers of {suspect} support that it learned from those of ", False
         for i, v in enumerate(kinds["supports"]):
             yield (" and of " if i else ""), False
-            yield f"{v.family}{_odds_words(v)}", True
+            yield f"{v.family}{_odds_words(v, prior_odds)}", True
         yield ". ", False
     else:
         yield "Cannot tell. " if kinds["cannot tell"] else "No candidate is supported. ", True
@@ -124,15 +159,34 @@ def _words(suspect: str, verdicts: Sequence[Verdict], rates: Mapping[str, Rates]
         )
 
 
+def _saving(verdicts: Sequence[Verdict], usd: float | None) -> Iterable[Part]:
+    """How many prompts would have been enough for what is supported, and what the others cost."""
+    told = [(v, v.opinion.stop) for v in verdicts if v.opinion.outcome == "supports"]
+    for v, stop in told:
+        if stop is None or stop.prompts is None:
+            continue
+        left = stop.of - stop.prompts
+        price = "" if usd is None else f", ${number(usd * left / stop.of)} of ${number(usd)}"
+        yield (
+            f" {stop.prompts} of the {stop.of} prompts, in random order, would have been enough to say that it "
+            f"resembles {v.family} more than each of {stop.lineages} innocent lineages of its length does, with an "
+            f"error of at most {percent(STOPPING_ERROR)} however often one looks: {left} prompts{price} less.",
+            False,
+        )
+
+
 def _undisclosed(rates: Rates) -> str:
     """How many of the accused disclose nothing, so that nobody knows."""
     n = len(rates.undisclosed)
     return f" (the training of {n} of them is undisclosed, so perhaps rightly)" if n else ""
 
 
-def _odds_words(verdict: Verdict) -> str:
-    odds = verdict.opinion.odds
-    return "" if odds is None else f" (odds {odds_text(odds)})"
+def _odds_words(verdict: Verdict, prior_odds: Mapping[str, float]) -> str:
+    odds, prior = verdict.opinion.odds, prior_odds.get(verdict.family, 1.0)
+    if odds is None:
+        return ""
+    after = f"; after the stated prior odds of {prior_text(prior)}: {odds_text(odds * prior)}"
+    return f" (odds {odds_text(odds)}{after if prior != 1 else ''})"
 
 
 def odds_text(odds: float) -> str:
@@ -140,20 +194,38 @@ def odds_text(odds: float) -> str:
     return f"{number(odds)} : 1" if odds >= 1 else f"1 : {number(1 / odds)}"
 
 
+def prior_text(odds: float) -> str:
+    """Odds as they were stated: "1 : 1", "1 : 100"."""
+    return f"{odds:.4g} : 1" if odds >= 1 else f"1 : {1 / odds:.4g}"
+
+
 def _listed(names: Iterable[str]) -> str:
     *most, last = list(names)
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def finding_table(verdicts: Sequence[Verdict]) -> Table:
-    """A row per family: verdict, odds, and every number that it rests on with the innocents that reach it."""
+def finding_table(verdicts: Sequence[Verdict], prior_odds: Mapping[str, float]) -> Table:
+    """A row per family: verdict, odds, and every number that it rests on with the innocents that reach it.
+
+    prior_odds: of each family, as the user states them.
+    """
     tests = list(dict.fromkeys(t.name for v in verdicts for t in v.opinion.tests))
-    heads = [Head("Candidate"), Head("Verdict"), Head("Odds", numeric=True)]
+    heads = [
+        Head("Candidate"),
+        Head("Verdict"),
+        Head("Odds", "of the answers; the verdict goes by them", numeric=True),
+        Head("Prior odds", "as stated; 1 : 1 if not", numeric=True),
+        Head("Posterior odds", "their product", numeric=True),
+    ]
+    stops = any(v.opinion.stop for v in verdicts)
+    heads += [Head("Enough prompts", "in random order", numeric=True)] if stops else []
     heads += [Head(name, "innocent lineages that reach it", numeric=True) for name in tests]
-    return Table(tuple(heads), tuple(_row(v, tests) for v in verdicts))
+    return Table(tuple(heads), tuple(_row(v, tests, prior_odds, stops=stops) for v in verdicts))
 
 
-def _row(verdict: Verdict, tests: Sequence[str]) -> tuple[Cell, ...]:
+def _row(
+    verdict: Verdict, tests: Sequence[str], prior_odds: Mapping[str, float], *, stops: bool
+) -> tuple[Cell, ...]:
     opinion = verdict.opinion
     name = opinion.family
     if opinion.version and opinion.version != opinion.family:
@@ -167,9 +239,26 @@ def _row(verdict: Verdict, tests: Sequence[str]) -> tuple[Cell, ...]:
         if opinion.odds is not None and opinion.is_told
         else Cell(None, DASH, opinion.reason or "this method gives no odds")
     )
+    prior, after = prior_odds[opinion.family], verdict.posterior_odds(prior_odds[opinion.family])
+    posterior = Cell(None, DASH, odds.note) if after is None else Cell(after, odds_text(after))
     own = {t.name: t for t in opinion.tests}
     return (Cell(opinion.family, name), Cell(opinion.outcome, opinion.outcome, opinion.reason), odds,
+            Cell(prior, prior_text(prior)), posterior, *((_stop_cell(opinion.stop),) if stops else ()),
             *(_test_cell(own.get(name)) for name in tests))  # fmt: skip
+
+
+def _stop_cell(stop: Stop | None) -> Cell:
+    """After how many prompts one could have stopped, or a dash with the reason."""
+    if stop is None:
+        few = f"fewer than {FEWEST_BESIDE} innocent lineages reply at about the suspect's length"
+        return Cell(None, DASH, few)
+    beside = f"{stop.lineages} innocent lineages of its length"
+    if stop.prompts is None:
+        return Cell(None, DASH, f"not with all {stop.of}: one of {beside} comes as near")
+    note = (
+        f"nearer than each of {beside}; error at most {percent(STOPPING_ERROR)}, whenever one stops"
+    )
+    return Cell(stop.prompts, f"{stop.prompts} of {stop.of}", note)
 
 
 def _test_cell(test: Test | None) -> Cell:
@@ -216,7 +305,7 @@ def documented(origin: Origin | None) -> Cell:
     words = {
         "student": f"learned from {origin.family or 'nobody listed'}",
         "teacher": f"is {origin.family}",
-        "control": "learned from no model" if origin.is_clean else "training undisclosed",
+        "control": _CONTROLS[origin.confidence],
         "other": "counts as neither",
     }[origin.standing]
     doubt = f" ({origin.confidence} confidence)" if origin.confidence != "high" else ""

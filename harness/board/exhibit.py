@@ -27,14 +27,15 @@ from harness.board.numerals import percent
 from harness.board.record import CaseRecord, MethodNote
 from harness.board.tables import Cell, Head, Table
 from harness.keys import canonical
-from harness.panel.evidence import Origin, Verdict, families_of
+from harness.panel.evidence import Origin, Verdict, families_of, tried
 from harness.panel.rates import Rates
 from harness.stats.means import clopper_pearson
 
 _PRIORS = {"1 : 100": 0.01, "1 : 10": 0.1, "1 : 1": 1.0, "10 : 1": 10.0}  # in words -> odds
 _LIMITS = (
-    "It is about these prompts, these models and this method. Odds are for even odds beforehand: whoever believed "
-    "before that one suspect in a hundred learned from this teacher has to multiply by that.",
+    "It is about these prompts, these models and this method. The odds are those of the answers alone, and the verdict "
+    "goes by them: whoever believed before that one suspect in a hundred learned from this teacher has to multiply by "
+    "that.",
     "Absence of a trace says little: some models that did learn from a teacher show none.",
     "What is documented of the other models' training is taken from tables; an error in them is an error in "
     "the rates.",
@@ -87,6 +88,8 @@ class Exhibit:
     writer: str  # digest of the code that writes the documents
     missing: tuple[str, ...] = ()  # methods without a verdict, and why
     terms: Mapping[str, str] = field(default_factory=dict)  # model -> as its YAML states them
+    # family -> odds, as the user states them, that the suspect learned from it
+    prior_odds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def families(self) -> Mapping[str, tuple[str, ...]]:
@@ -105,6 +108,7 @@ class Exhibit:
             notes,
             self.missing,
             self.terms,
+            prior_odds=self.prior_odds,
         )
 
 
@@ -244,13 +248,15 @@ def _error_rate(exhibit: Exhibit, weighing: Weighing) -> Iterator[Said | Table]:
         "left out of everything that was fitted. Intervals are Clopper and Pearson's at 95 %, of models and of "
         "lineages; a lineage counts as accused where one of its models is, and as found where all of its models are."
     )
-    if any(o.model == exhibit.suspect for o in exhibit.origins):
+    if weighing.is_documented:
         yield _said(
-            f"{exhibit.suspect} stands in the tables itself, so it counts among these models."
+            f"{exhibit.suspect} stands in the tables itself. What they say of it is what is asked, so neither it nor a "
+            "model of its lineage counts here."
         )
     for method, task in exhibit.weighed:
         rates = [r for r in weighing.rates if (r.method, r.task) == (method, task)]
         own = [v for v in weighing.verdicts if (v.method, v.task) == (method, task)]
+        own = tried(own, exhibit.origins, exhibit.suspect)
         yield Said(((f"{method} on {task}", True),))
         yield rates_view(rates)
         yield _intervals(rates, own, exhibit.origins)
@@ -297,10 +303,10 @@ def _share(k: int, n: int) -> Cell:
 def _result(exhibit: Exhibit, weighing: Weighing) -> Iterator[Said | Items | Table]:
     for f in weighing.findings:
         yield Said(((f"{f.method} on {f.task}, {f.n} prompts. ", True), *f.words))
-        yield finding_table(f.verdicts)
+        yield finding_table(f.verdicts, f.prior_odds)
         if f.others:
             yield _said("Families that were not asked for:")
-            yield finding_table(f.others)
+            yield finding_table(f.others, f.prior_odds)
         if (priors := _priors(f)) is not None:
             yield _said(
                 "Odds after the evidence, for what somebody believed before it (odds that a suspect like this one "

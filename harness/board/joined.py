@@ -62,6 +62,7 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         work=tuple(w for r in records for w in r.work),
         verdicts=(),
         case=None,
+        audits=(),
         variants=tuple(dict.fromkeys(k for job in named for k, _ in job.values)),
         jobs=tuple(_job(job) for job in named),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
+from harness.panel.audits import Audit
 from harness.panel.evidence import Origin, Verdict
 from harness.panel.topics import Column, Topic
 from harness.text.cut import Endings
@@ -197,6 +198,10 @@ class CaseRecord:
     # model -> what its YAML states of its terms of use
     terms: Mapping[str, str] = field(default_factory=dict)
     trees: tuple[LikenessTree, ...] = ()  # of a case without a suspect
+    # family -> odds, as the user states them, that the suspect learned from it; none stated = 1
+    prior_odds: Mapping[str, float] = field(default_factory=dict)
+    # "method on task" -> what it fitted, for later runs
+    calibrations: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -224,6 +229,7 @@ class RunRecord:
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     verdicts: tuple[Verdict, ...] = ()  # what methods say of whose answers a model learned from
     case: CaseRecord | None = None  # None = nobody's training was weighed
+    audits: tuple[Audit, ...] = ()  # what is said of a file of training answers, task by task
     jobs: tuple[JobRecord, ...] = ()  # of a sweep
 
     @property

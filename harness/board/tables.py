@@ -9,8 +9,15 @@ from typing import TypeVar
 from harness.board import columns, numerals
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
-from harness.board.columns import Field, Value
-from harness.board.record import Change, CollectionRecord, Comparison, RunRecord, Variant
+from harness.board.columns import Field, Stated, Value
+from harness.board.record import (
+    CaseRecord,
+    Change,
+    CollectionRecord,
+    Comparison,
+    RunRecord,
+    Variant,
+)
 from harness.board.runs import RunDifference, compare_runs
 from harness.panel.evidence import Verdict
 from harness.panel.rates import Rates, rates_of
@@ -19,6 +26,7 @@ from harness.types import Score
 R = TypeVar("R")
 Fields = tuple[Field[R], ...]
 DASH = "–"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that a spreadsheet runs
 MARKS = {"above the base": "▲", "beyond the teacher": "⇈", "above the controls": "◆"}
 
 
@@ -53,14 +61,29 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
     def csv_rows(self) -> list[list[str]]:
-        """Names and texts of the columns that CSV files promise."""
+        """Names and texts of the columns that CSV files promise; no text is one that a spreadsheet would run."""
         promised = [i for i, head in enumerate(self.heads) if head.in_csv]
-        lines = ([row[i].text for i in promised] for row in self.rows)
+        lines = ([_plain_cell(row[i]) for i in promised] for row in self.rows)
         return [[self.heads[i].name for i in promised], *lines]
 
     def columns(self) -> dict[str, list[Value]]:
         """The values by column."""
         return {head.name: [row[i].value for row in self.rows] for i, head in enumerate(self.heads)}
+
+
+def _plain_cell(cell: Cell) -> str:
+    """The text of a cell; one that a spreadsheet would take for a formula stands behind an apostrophe.
+
+    Source: OWASP, CSV Injection.
+    """
+    runs = isinstance(cell.value, str) and cell.text.startswith(_FORMULA)
+    text = cell.text.replace("\r", " ")  # which older versions of `csv` leave outside quotes
+    return f"'{text}" if runs else text
+
+
+def as_written(text: str) -> str:
+    """The text of a cell of our CSV files, without the apostrophe before what a spreadsheet would run."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 def make_table(fields: Sequence[Field[R]], rows: Iterable[R]) -> Table:
@@ -110,10 +133,16 @@ def _of_first(field: Field[R]) -> Callable[[tuple[R, Variant]], Value]:
 
 def verdicts_table(record: RunRecord) -> Table:
     """Every verdict of every method, of a sweep job by job."""
-    swept: Fields[tuple[Verdict, Variant]] = columns.swept(record.variants, lambda r: r[1])
+    swept: Fields[tuple[Stated, Variant]] = columns.swept(record.variants, lambda r: r[1])
     own = (Field(f.name, _of_first(f), f.in_csv) for f in columns.VERDICT)
-    rows = [(v, variant) for variant, run in record.runs().items() for v in run.verdicts]
+    runs = ((v, run.case, run.verdicts) for v, run in record.runs().items())
+    rows = [(_stated(verdict, case), v) for v, case, said in runs if case for verdict in said]
     return make_table((*own, *swept), rows)
+
+
+def _stated(verdict: Verdict, case: CaseRecord) -> Stated:
+    prior = case.prior_odds.get(verdict.family) if verdict.suspect == case.suspect else None
+    return Stated(verdict, prior)
 
 
 def rates_table(record: RunRecord) -> Table:
@@ -121,7 +150,9 @@ def rates_table(record: RunRecord) -> Table:
     swept: Fields[tuple[Rates, Variant]] = columns.swept(record.variants, lambda r: r[1])
     own = (Field(f.name, _of_first(f), f.in_csv) for f in columns.RATES)
     runs = ((v, run.case, run.verdicts) for v, run in record.runs().items())
-    rows = [(r, v) for v, case, said in runs if case for r in rates_of(said, case.origins)]
+    rows = [
+        (r, v) for v, case, said in runs if case for r in rates_of(said, case.origins, case.suspect)
+    ]
     return make_table((*own, *swept), rows)
 
 

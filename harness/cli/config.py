@@ -10,7 +10,8 @@ from typing import Any
 
 import harness
 from harness.cli import conffiles
-from harness.cli.cases import case_of, documented
+from harness.cli.cases import case_of, data_of, documented, read_calibration
+from harness.cli.executor import executor_of
 from harness.models import AbstractModel
 from harness.panel.evidence import Origin
 from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Run
@@ -67,13 +68,13 @@ def typed_run(
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
-        samples=asked.decoding.samples,
+        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults),
         conditions=gate.conditions or (), baseline=_place(gate.baseline),
-        objective=asked.objective, settings=settings or {},
-        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
-        comparability=asked.comparability, columns=asked.columns,
-        verdicts=library.plugins("verdicts", _changes(asked.verdicts)),
-        case=case_of(asked, origins, controls, matrix, faults), exhibit=_place(asked.exhibit),
+        objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
+        workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
+        verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
+        case=case_of(asked, origins, controls, matrix, faults),
+        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit),
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -83,13 +84,14 @@ def typed_run(
 def _everyone(
     asked: Configuration, tables: Mapping[Origin, Mapping[str, Any]], library: _Library
 ) -> dict[str, dict[str, Any]]:
-    """Name -> fields of the models of the matrix, of its tables, and of a suspect that has a file of its own."""
+    """Name -> fields of the models of the matrix, of its tables, and those of a case that have a file of their own."""
     named = {o.model: dict(answers) for o, answers in tables.items()}
     for name, changes in _changes(asked.models).items():
         named[name] = changes if "kind" in changes else named.get(name, {}) | changes
-    suspect = str(asked.suspect)
-    described = suspect not in named and library.has_file("model", suspect)
-    return {**named, suspect: {}} if described else named
+    controls = [c.model if isinstance(c, Control) else c for c in asked.controls]
+    of_case = map(str, (asked.suspect, *asked.candidates, *controls)) if asked.lineages else ()
+    described = [n for n in of_case if n not in named and library.has_file("model", n)]
+    return {**named, **{name: {} for name in described}}
 
 
 def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
@@ -207,6 +209,20 @@ class _Library:
     def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Name -> what it describes, None where that is at fault."""
         return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def calibrated(
+        self, verdicts: dict[str, dict[str, Any]], data: Path | None
+    ) -> dict[str, dict[str, Any]]:
+        """Verdicts with the contents of the calibrations that they name: of conf/calibration, or a file in `data`."""
+        filled = {}
+        for name, fields in verdicts.items():
+            file = fields.get("calibration")
+            if isinstance(file, str):
+                paths = [folder / "calibration" / f"{file}.json" for folder in self.folders]
+                path = next((p for p in paths if p.exists()), (data or Path()) / file)
+                fields = {**fields, "calibration": read_calibration(path, self.faults)}
+            filled[name] = fields
+        return filled
 
     def has_file(self, group: str, name: str) -> bool:
         """Whether a folder has conf/<group>/<name>.yaml."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import re
@@ -165,13 +166,24 @@ def _run(config: DictConfig, outcomes: list[Outcome], *, alone: bool) -> int:
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
     refuse_credentials(container, config_folders())
-    keep(container, Path(HydraConfig.get().runtime.output_dir))
+    place = Path(HydraConfig.get().runtime.output_dir)
+    if "plan" in (container.get("stages") or ()):
+        _leave(place)
+    else:
+        keep(container, place)
     choices = {str(k): str(v) for k, v in HydraConfig.get().runtime.choices.items()}
     helpers = _helper_keys(config)
     asked = {str(k): v for k, v in container.items() if k not in helpers}
     run = typed_run(asked, config_folders(), choices, sweep.settings_of(config)[1])
     outcomes.append(execute(run, packaged("reference") / "scores.csv", alone=alone))
     return outcomes[0].code
+
+
+def _leave(place: Path) -> None:
+    """Takes away the empty folder that was made for a run which is only planned."""
+    with contextlib.suppress(OSError):  # not empty
+        place.rmdir()
+        place.parent.rmdir()
 
 
 def _helper_keys(config: DictConfig) -> set[str]:

@@ -20,7 +20,6 @@ from harness.types import DistillbenchError
 
 MULTIRUN = frozenset({"-m", "--multirun"})
 _DELETED = "~deleted~"
-_LOADING = ("load=true", "load=True")
 _GROUPS = ("decoding", "gate", "matrix")
 _PATH_FLAGS = ("--config-path", "-cp")
 _FOLDER_FLAGS = ("--config-dir", "-cd", *_PATH_FLAGS)
@@ -65,11 +64,22 @@ def in_order(words: Sequence[str]) -> Line:
 
 
 def planned(words: Sequence[str]) -> list[str]:
-    """The words of a run, those of `distillbench plan ...` as the stages that only say what a run would do."""
+    """The words of a run, those of `distillbench plan ...` as the stages that only say what a run would do.
+
+    Raises DistillbenchError where `load` is neither true nor false, or stages are chosen.
+    """
     if "".join(words[:1]) != "plan":
         return list(words)
-    rest = [word for word in words[1:] if word not in _LOADING]
-    stages = "[build,plan]" if len(rest) < len(words) - 1 else "[plan]"
+    rest = [word for word in words[1:] if word.partition("=")[0] not in ("load", "+load")]
+    stages = "[plan]"
+    for key, _, value in (word.partition("=") for word in words[1:] if word not in rest):
+        if value.lower() not in ("true", "false"):
+            raise DistillbenchError(f"plan: {key}: expected true or false, got {value!r}")
+        stages = "[build,plan]" if value.lower() == "true" else "[plan]"
+    if any(word.partition("=")[0] == "stages" for word in rest):
+        raise DistillbenchError(
+            "plan: stages: expected none, since it says what a whole run would do; leave the word out"
+        )
     return [*rest, f"stages={stages}"]
 
 

@@ -129,7 +129,12 @@ class Ended:
 
 
 class AbstractExecutor(ABC):
-    """Carries out jobs."""
+    """Carries out jobs. Its fields are the keys of `executor` in a configuration, besides `kind`."""
+
+    def suited(self, processes: int) -> AbstractExecutor:
+        """The executor for work that would use so many processes of this machine; a cluster counts for itself."""
+        del processes
+        return self
 
     @property
     @abstractmethod

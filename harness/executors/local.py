@@ -32,12 +32,16 @@ _TRIES = 2  # a worker may be killed for what another program did
 class LocalExecutor(AbstractExecutor):
     """Worker processes, forked from a server that has imported their modules once."""
 
-    workers: int = 1  # processes at once
+    workers: int = 0  # processes at once; 0 = as suits the work
+
+    def suited(self, processes: int) -> LocalExecutor:
+        """With so many processes, unless it was given a number of its own."""
+        return replace(self, workers=self.workers or processes)
 
     @property
     def at_once(self) -> int:
         """Processes at once."""
-        return self.workers if may_start_processes() else 1
+        return max(1, self.workers) if may_start_processes() else 1
 
     def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
         """Runs jobs worth a separate process `workers` at a time, the others here, one after another."""

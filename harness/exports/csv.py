@@ -1,4 +1,5 @@
-"""scores.csv, changes.csv, leaderboard.csv; of evidence verdicts.csv and rates.csv: the numbers in full."""
+"""scores.csv, changes.csv, leaderboard.csv; of evidence verdicts.csv and rates.csv, of a file of training answers
+shares.csv and rows.csv: the numbers in full."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.board.audits import rows_table, shares_table
 from harness.board.board import Board
 from harness.board.tables import (
     Table,
@@ -27,7 +29,8 @@ class Csv(AbstractExporter):
         write_table(scores_table(board.record), folder / "scores.csv")
         write_table(changes_table(board.record), folder / "changes.csv")
         write_table(leaderboard_table(board), folder / "leaderboard.csv")
-        for name, table in (("verdicts", verdicts_table), ("rates", rates_table)):
+        some = {"verdicts": verdicts_table, "rates": rates_table}
+        for name, table in {**some, "shares": shares_table, "rows": rows_table}.items():
             made = table(board.record)
             if made.rows:
                 write_table(made, folder / f"{name}.csv")

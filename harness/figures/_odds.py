@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.board.board import Board
+from harness.panel.evidence import tried
 from harness.types import Floats
 
 
@@ -23,7 +24,8 @@ class Odds(NamedTuple):
 def documented_odds(board: Board) -> Iterator[Odds]:
     """The odds of each method and task that has both kinds of models, in the order of the run."""
     cells: dict[str, list[tuple[float, bool]]] = {}
-    for v in (v for run in board.record.runs().values() for v in run.verdicts):
+    runs = ((run.case, run.verdicts) for run in board.record.runs().values())
+    for v in (v for case, said in runs if case for v in tried(said, case.origins, case.suspect)):
         if v.truth is not None and v.opinion.odds is not None:
             cells.setdefault(f"{v.method}, {v.task}", []).append((v.opinion.odds, v.truth))
     for name, own in cells.items():

@@ -168,7 +168,9 @@ def _free(wanted: Wanted, spots: Sequence[Spot], taken: Sequence[Box], plot: Plo
     """The places where a name lies inside the frame and on nothing that is there."""
     if not spots:
         return []
-    boxes = np.array([text_box(s.middle, wanted.text, wanted.size) for s in spots])
+    half = np.array(text_size(wanted.text, wanted.size)) / 2
+    middles = np.array([s.middle for s in spots])
+    boxes = np.concatenate((middles - half, middles + half), axis=1)
     inside = (boxes[:, 0] >= _EDGE) & (boxes[:, 2] <= plot.width - _EDGE)
     inside &= (boxes[:, 1] >= _EDGE) & (boxes[:, 3] <= plot.height - _EDGE)
     crossed = _crossed(boxes, np.array(taken, dtype=float).reshape(-1, 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,21 @@ def json_rows(path: Path, text: str) -> list[dict[str, Any]]:
 
 def _values(path: Path, text: str) -> list[Any]:
     """All JSON values of a text, one after another."""
-    decoder = json.JSONDecoder(parse_float=SpelledFloat, parse_int=_whole, parse_constant=_constant)
+    twice: list[str] = []
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """An object; a key that stands in it twice is noted."""
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            twice.extend(k for k, n in Counter(k for k, _ in pairs).items() if n > 1)
+        return made
+
+    decoder = json.JSONDecoder(
+        parse_float=SpelledFloat,
+        parse_int=_whole,
+        parse_constant=_constant,
+        object_pairs_hook=mapping,
+    )
     values: list[Any] = []
     at = _BLANK.match(text).end()  # type: ignore[union-attr]
     while at < len(text):
@@ -50,6 +65,11 @@ def _values(path: Path, text: str) -> list[Any]:
             ) from None
         except RecursionError:
             raise DistillbenchError(f"{path}: expected rows, got JSON nested too deep") from None
+        if twice:
+            raise DistillbenchError(
+                f"{path}: expected every key of an object once, got {twice[0]!r} twice near character {at}; "
+                "rename one of them"
+            )
         values.append(value)
         at = _BLANK.match(text, at).end()  # type: ignore[union-attr]
     return values

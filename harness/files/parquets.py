@@ -41,7 +41,7 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 
     with _guarded(path):
         table = pq.read_table(path, columns=list(columns) or None)
-    cells = {name: _cells(table.column(name)) for name in table.column_names}
+        cells = {name: _cells(table.column(name)) for name in table.column_names}
     return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
 
 
@@ -72,6 +72,10 @@ def _guarded(path: Path) -> Iterator[None]:
 
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise DistillbenchError(
+            f"{path}: expected text in UTF-8, got bytes that are none ({error.reason}); write the file again"
+        ) from None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise DistillbenchError(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.files.answers import Answer
-from harness.files.cells import NULL
-from harness.files.formats import TABLE, Reading, formats, recognise
+from harness.files.cells import NULL, beginning, kind_of
+from harness.files.formats import MISSHAPEN, TABLE, Format, Reading, formats, recognise
 from harness.files.formats._asked import read_asked
 from harness.files.repeats import numbered
 from harness.files.rows import Table, first_row, names_of, read_rows
@@ -66,7 +66,7 @@ def read_answers(source: Source) -> Answers:
         table = _rows(path, dict(source.where), list(columns.values()))
         reading = Reading(path, columns, asked, source.prompts_file)
         rows = zip(table.numbers, table.rows, strict=True)
-        here = [a for n, row in rows for a in format_.answers(row, f"{path}, row {n}", reading)]
+        here = [a for n, row in rows for a in _answers(format_, row, f"{path}, row {n}", reading)]
         here, repeats = numbered(table, columns, here)
         notes += [
             *([repeats] if repeats else []),
@@ -75,6 +75,23 @@ def read_answers(source: Source) -> Answers:
         answers += here
     notes += [*_failed(answers), *_endless(answers)]
     return Answers(tuple(_ranked(answers)), tuple(notes))
+
+
+def _answers(format_: Format, row: Mapping[str, Any], where: str, reading: Reading) -> list[Answer]:
+    """The answers in a row; raises DistillbenchError where one of its cells is not what the format says."""
+    try:
+        answers = list(format_.answers(row, where, reading))
+        for a in answers:
+            for cell in (a.context, a.continuation, a.name, a.system):
+                if not isinstance(cell, str | None):
+                    raise TypeError(f"expected text, got {kind_of(cell)}")
+        return answers
+    except MISSHAPEN as error:
+        what = str(error) or type(error).__name__
+        raise DistillbenchError(
+            f"{where}: expected a row of {format_.title}, got one with a cell of another kind ({what}): "
+            f"{beginning(row)}; correct the row or take it out"
+        ) from error
 
 
 def _rows(path: Path, where: Mapping[str, Any], columns: Sequence[str]) -> Table:

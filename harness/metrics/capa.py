@@ -13,10 +13,10 @@ import numpy as np
 
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
+from harness.panel.agreement import kappa_p
 from harness.panel.choices import AlignedChoices, align_choices
 from harness.panel.panel import Looks, Panel, View
 from harness.panel.topics import Column
-from harness.stats.ratios import quotient
 from harness.types import Finding, Floats, Ints, Mean, Smooth, Unavailable
 
 
@@ -28,13 +28,6 @@ def capa_parts(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> Fl
     rows = np.arange(len(gold))
     agreement = (first * second).sum(axis=1)
     return np.stack([agreement, first[rows, gold], second[rows, gold], 1 / (n_options - 1)], axis=1)
-
-
-def kappa_p(means: Floats) -> Floats:
-    """(observed - expected) / (1 - expected) from means (..., 4) of capa_parts; NaN where expected is 1."""
-    observed, right1, right2, other = np.moveaxis(np.asarray(means), -1, 0)
-    expected = right1 * right2 + other * (1 - right1) * (1 - right2)
-    return quotient(observed - expected, 1 - expected)
 
 
 def capa(first: Floats, second: Floats, gold: Ints, n_options: Ints) -> float:

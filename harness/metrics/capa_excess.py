@@ -11,28 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.metrics import AbstractMetric
-from harness.metrics.capa import kappa_p
-from harness.panel.choices import AlignedChoices, align_choices_with_gold
+from harness.panel.agreement import pairwise_kappa
+from harness.panel.choices import align_choices_with_gold
 from harness.panel.panel import Looks, Panel, View
-from harness.stats.ratios import quotient
 from harness.stats.round_robin import pair_excess
-from harness.types import Finding, Floats, Given, Unavailable
-
-
-def pairwise_kappa(choices: AlignedChoices) -> Floats:
-    """CAPA (models, models), each on the prompts that both answered; NaN where there are none or it is not defined.
-
-    Every prompt needs a right option. The same as `capa` pair by pair, as sums over unanswered rows of zeros.
-    """
-    models, n, _ = choices.probabilities.shape
-    answered = choices.answered.astype(np.float64)
-    flat = choices.probabilities.reshape(models, -1)
-    right = choices.probabilities[:, np.arange(n), choices.gold]
-    first = right @ answered.T
-    other = (answered / (choices.n_options - 1)) @ answered.T
-    sums = np.stack([flat @ flat.T, first, first.T, other], axis=-1)
-    rows = (answered @ answered.T)[..., None]
-    return kappa_p(quotient(sums, rows))
+from harness.types import Finding, Given, Unavailable
 
 
 @dataclass(frozen=True)

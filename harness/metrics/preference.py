@@ -15,31 +15,9 @@ from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.controls import covering, lineage_means
 from harness.panel.panel import Looks, Panel, View
-from harness.panel.reads import Place, reads, require, require_author
+from harness.panel.reads import gains, preferences, require, require_author
 from harness.panel.side import Side
 from harness.types import Finding, Mean, Prompt, Unavailable
-
-
-def gains(side: Side, base: Side) -> dict[Place, float]:
-    """How much likelier than the base a model finds each text that both read, in nats per byte."""
-    own, before = reads(side), reads(base)
-    return {
-        p: (r.logprob_nats - before[p].logprob_nats) / r.n_bytes
-        for p, r in own.items()
-        if p in before
-    }
-
-
-def preferences(
-    gained: Mapping[Place, float], teacher: str, others: Sequence[str]
-) -> dict[str, float]:
-    """Prompt.id -> gain on the teacher's text minus the mean gain on those of the others that answered."""
-    preferred = {}
-    for prompt, leaf in gained:
-        rest = [gained[prompt, o] for o in others if (prompt, o) in gained]
-        if leaf == teacher and rest:
-            preferred[prompt] = gained[prompt, teacher] - sum(rest) / len(rest)
-    return preferred
 
 
 @dataclass(frozen=True)

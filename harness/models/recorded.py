@@ -80,7 +80,7 @@ class RecordedModel(AbstractModel):
 
     def contents(self, paths: Paths) -> Mapping[str, str]:
         """The files with the way they are read, and `where` with the model's name put in."""
-        source = self._located(paths)
+        source = self.source(paths)
         read = sorted((file_sha256(p, paths.cache), p.suffix) for p in source.files)
         prompts = file_sha256(source.prompts_file, paths.cache) if source.prompts_file else ""
         return {
@@ -100,7 +100,7 @@ class RecordedModel(AbstractModel):
     def faults(self, paths: Paths) -> list[str]:
         """What is wrong with the file; it is read whole."""
         try:
-            _read(self._located(paths))
+            _read(self.source(paths))
         except DistillbenchError as error:
             return [f"model {self.name}: {error}"]
         return []
@@ -108,10 +108,10 @@ class RecordedModel(AbstractModel):
     @contextmanager
     def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[RecordedSession]:
         """The answers of the file."""
-        source = self._located(paths)
+        source = self.source(paths)
         yield RecordedSession(self, source.format, _read(source))
 
-    def _located(self, paths: Paths) -> Source:
+    def source(self, paths: Paths) -> Source:
         """What to read, found under paths.data."""
         path = self._placed(self.file, paths)
         run = None if self.run is None else str(self._named(self.run))

@@ -66,10 +66,12 @@ def _drawn(
 ) -> list[Picture]:
     pictures = []
     for figure in figures:
-        drawing = figure.draw(board, subject)
-        if drawing is None:
+        if (figure, subject) not in board.drawings:
+            drawing = figure.draw(board, subject)
+            board.drawings[figure, subject] = drawing and (drawing, plotly(drawing))
+        if board.drawings[figure, subject] is None:
             continue
-        drawn = plotly(drawing)
+        drawing, drawn = board.drawings[figure, subject]
         pictures.append(
             Picture(
                 id=f"{prefix}-{figure.kind}",

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
+from harness.board.audits import audited, rows_view, shares_view
 from harness.board.board import Board, Row
 from harness.board.changes import SaidChange, said_changes
 from harness.board.evidence import (
@@ -107,6 +108,7 @@ def page(board: Board) -> str:
             students=students,
             measures=parts,
             weighings=weighings(record),
+            audits=audited(record),
             missing=missing,
             n_missing=sum(m.n for m in missing),
             **_making(record),
@@ -200,6 +202,7 @@ def visible(text: str) -> str:
 
 
 @cache  # templates are compiled once, however many pages a process writes
+@cache
 def _environment() -> Environment:
     """Templates from inside the package; everything escaped, every unknown name an error."""
     folder = _FOLDER.joinpath("templates")
@@ -235,6 +238,8 @@ def _environment() -> Environment:
         "rates_view": rates_view,
         "stated_terms": stated_terms,
         "branches_view": branches_view,
+        "rows_view": rows_view,
+        "shares_view": shares_view,
         "SURE": SURE,
         "alternatives": ALTERNATIVES,
         "settling": SETTLING,
@@ -262,7 +267,7 @@ def _plotly() -> str:
 
 @lru_cache(maxsize=1)
 def _packed(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), 6, mtime=0)).decode("ascii")
 
 
 def _policy(scripts: Sequence[str]) -> str:

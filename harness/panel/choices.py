@@ -171,6 +171,25 @@ def align_choices(panel: Panel) -> AlignedChoices:
     )
 
 
+def gather_choices(sides: Mapping[str, Side]) -> AlignedChoices:
+    """Everyone's choices, in the order of the names, on all prompts with a right option; unanswered where not asked."""
+    tables = [choice_table(side) for side in sides.values()]
+    graded = {p.id: p for t in tables for p in t.prompts if p.gold is not None}
+    prompts = tuple(graded[i] for i in sorted(graded))
+    width = max((t.probabilities.shape[1] for t in tables), default=2)
+    chosen = np.full((len(tables), len(prompts)), -1, dtype=np.int64)
+    probabilities = np.zeros((*chosen.shape, width))
+    for model, table in enumerate(tables):
+        places = [(i, table.rows[p.id]) for i, p in enumerate(prompts) if p.id in table.rows]
+        at, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
+        chosen[model, at] = table.chosen[rows]
+        probabilities[model, at, : table.probabilities.shape[1]] = table.probabilities[rows]
+    lineages = tuple(side.lineage for side in sides.values())
+    return AlignedChoices(
+        prompts, tuple(sides), lineages, 0, probabilities, chosen, np.asarray(chosen >= 0)
+    )
+
+
 def align_choices_with_gold(panel: Panel) -> AlignedChoices:
     """The same on the prompts that state a right option; raises Unavailable below the task's minimum."""
     aligned = align_choices(panel)

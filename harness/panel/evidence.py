@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from harness.keys import digest
+from harness.panel.reads import read_authors, reads
 from harness.panel.side import Side
-from harness.panel.texts import replies, tokens
+from harness.panel.texts import read_replies, replies
+from harness.stats.betting import Stop
 from harness.text.corpus import Replies
 from harness.text.tokens import read_tokens
 
@@ -63,14 +66,29 @@ class Crowd:
 
     def replies(self, model: str) -> Replies:
         """A model's answers as tokens, with the ids of their prompts."""
+        made = read_replies(self.sides[model])
+        return Replies(made.prompts, made.tokens)
+
+    def n_answered(self, model: str, *, read: bool) -> int:
+        """How many prompts' texts a model read, or else how many of its answers are not empty.
+
+        read: whether its answers are read as tokens anyway.
+        """
         side = self.sides[model]
-        return Replies(tuple(sorted(replies(side))), tokens(side))
+        if read_authors(side):
+            return len({prompt for prompt, _ in reads(side)})
+        return read_replies(side).n_written if read else len(self.texts(model))
 
     def asked(self) -> Replies:
         """The prompts' own texts as tokens, sorted by id."""
         prompts = {p.id: p.text for side in self.sides.values() for p in side.requests.prompts}
         ids = sorted(prompts)
         return Replies(tuple(ids), read_tokens([prompts[i] for i in ids]))
+
+    def prompts_key(self) -> tuple[str, int]:
+        """The digest of the prompts' texts, in whatever order, and how many they are."""
+        prompts = {p.id: p.text for side in self.sides.values() for p in side.requests.prompts}
+        return digest("prompts", *sorted(prompts.values())), len(prompts)
 
     def texts(self, model: str) -> dict[str, str]:
         """Prompt id -> a model's answer, without thoughts, in the order of the ids; empty answers are left out."""
@@ -107,7 +125,16 @@ class Opinion:
     is_named: bool = False  # whether it is the family that the method would name
     reason: str = ""  # why it is not told
     is_told: bool = True  # False = whatever the odds are, nobody should look at them
+    # numbers that it rests on; the first is its test of innocence
     tests: tuple[Test, ...] = ()
+    stop: Stop | None = (
+        None  # when one could have stopped asking; None where the method does not say
+    )
+
+    @property
+    def p(self) -> float | None:
+        """How often an innocent lineage looks so guilty, by the first test; None where no innocent is known."""
+        return self.tests[0].p if self.tests and self.tests[0].n else None
 
 
 @dataclass(frozen=True)
@@ -127,6 +154,11 @@ class Verdict:
         """The family that it is about."""
         return self.opinion.family
 
+    def posterior_odds(self, prior_odds: float) -> float | None:
+        """Odds after the answers, from those before them; None where the method can tell nothing."""
+        odds = self.opinion.odds
+        return odds * prior_odds if odds is not None and self.opinion.is_told else None
+
 
 def families_of(origins: Sequence[Origin], candidates: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Candidate family -> its versions: the documented teachers, and candidates that no table has."""
@@ -139,6 +171,16 @@ def families_of(origins: Sequence[Origin], candidates: Sequence[str]) -> dict[st
         if name not in documented:
             versions[name] = [name]
     return {family: tuple(sorted(set(own))) for family, own in sorted(versions.items())}
+
+
+def tried(verdicts: Sequence[Verdict], origins: Sequence[Origin], suspect: str) -> list[Verdict]:
+    """The verdicts from which error rates follow; of the suspect and its lineage they have no truth.
+
+    What a table says of them is what is asked, so they are no models whose truth is known. suspect: "" = everybody is.
+    """
+    others = {o.model for o in without_lineage(origins, suspect)}
+    own = {suspect, *(o.model for o in origins)} - others
+    return [replace(v, truth=None) if v.suspect in own else v for v in verdicts]
 
 
 def without_lineage(origins: Sequence[Origin], suspect: str) -> list[Origin]:

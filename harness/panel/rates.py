@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.panel.evidence import Origin, Verdict
+from harness.panel.evidence import Origin, Verdict, tried
 from harness.stats.cllr import cllr, cllr_min
 from harness.stats.means import Interval, clopper_pearson, share_interval
 from harness.stats.roc import auroc
@@ -98,11 +98,14 @@ def settled(verdicts: Sequence[Verdict], origins: Sequence[Origin]) -> list[Verd
     return made
 
 
-def rates_of(verdicts: Sequence[Verdict], origins: Sequence[Origin]) -> list[Rates]:
-    """The rates of every method on every task: about all families, then about each."""
+def rates_of(verdicts: Sequence[Verdict], origins: Sequence[Origin], suspect: str) -> list[Rates]:
+    """The rates of every method on every task: about all families, then about each.
+
+    The suspect and its lineage count in none of them; suspect: "" = nobody in particular is.
+    """
     truth = _Truth(origins)
     cells: dict[tuple[str, str], list[Verdict]] = {}
-    for v in verdicts:
+    for v in tried(verdicts, origins, suspect):
         cells.setdefault((v.method, v.task), []).append(v)
     rates = []
     for own in cells.values():

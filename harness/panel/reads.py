@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from harness.panel import reasons
-from harness.panel.panel import Panel
+from harness.panel.panel import Panel, View
 from harness.panel.side import Side, once
 from harness.types import Prompt, Ratio, RatioStratum, Request, TokenColumns, Unavailable
 
@@ -59,6 +59,11 @@ def authors(side: Side) -> list[str]:
     return list(dict.fromkeys(r.leaf for r in side.requests.requests if r.leaf))
 
 
+def read_authors(side: Side) -> list[str]:
+    """Models whose answers are read; none where the task gives no answers of models to read."""
+    return authors(side) if View.ANSWERS in side.requests.yields else []
+
+
 def own_texts(panel: Panel) -> list[tuple[Read, Read]]:
     """The teacher's own answers, or the fixed texts, as (teacher, student) read them; only what both of them read.
 
@@ -79,6 +84,28 @@ def require_author(side: Side, author: str) -> list[str]:
             f"{author} is not among those whose answers are read: {', '.join(written)}"
         )
     return written
+
+
+def gains(side: Side, base: Side) -> dict[Place, float]:
+    """How much likelier than the base a model finds each text that both read, in nats per byte."""
+    own, before = reads(side), reads(base)
+    return {
+        p: (r.logprob_nats - before[p].logprob_nats) / r.n_bytes
+        for p, r in own.items()
+        if p in before
+    }
+
+
+def preferences(
+    gained: Mapping[Place, float], teacher: str, others: Sequence[str]
+) -> dict[str, float]:
+    """Prompt.id -> gain on the teacher's text minus the mean gain on those of the others that answered."""
+    preferred = {}
+    for prompt, leaf in gained:
+        rest = [gained[prompt, o] for o in others if (prompt, o) in gained]
+        if leaf == teacher and rest:
+            preferred[prompt] = gained[prompt, teacher] - sum(rest) / len(rest)
+    return preferred
 
 
 def ratio(texts: Sequence[tuple[Prompt, float, float]], minimum: int) -> Ratio:

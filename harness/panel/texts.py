@@ -88,16 +88,30 @@ def reading(side: Side) -> Reading:
     return read([given[i].text for i in sorted(given)])
 
 
+class ReadReplies(NamedTuple):
+    """All answers of `replies` as attribution reads them; stored, so that no text is cleaned again."""
+
+    prompts: tuple[str, ...]  # ids, sorted
+    tokens: Tokens  # of the texts, in this order
+    n_written: int  # texts that are not empty
+
+
 @once
-def tokens(side: Side) -> Tokens:
-    """All answers of `replies` as tokens of attribution, in the order of prompt ids."""
-    given = replies(side)
-    return read_tokens([given[i].text for i in sorted(given)])
+def read_replies(side: Side) -> ReadReplies:
+    """The answers of a side, read."""
+    return read_given(replies(side))
 
 
-def remember_tokens(side: Side, made: Tokens) -> None:
-    """Gives a side the `tokens` of its answers that were made before."""
-    side.memo[tokens.__qualname__,] = made
+def read_given(given: Mapping[str, Reply]) -> ReadReplies:
+    """The same of any sample."""
+    ids = tuple(sorted(given))
+    texts = [given[i].text for i in ids]
+    return ReadReplies(ids, read_tokens(texts), sum(bool(t.strip()) for t in texts))
+
+
+def remember_replies(side: Side, made: ReadReplies) -> None:
+    """Gives a side what was read of its answers before."""
+    side.memo[read_replies.__qualname__,] = made
 
 
 def has_reading(side: Side) -> bool:

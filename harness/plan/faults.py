@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.board.leaderboard import OTHER_COLUMNS
+from harness.files.sources import read_answers
 from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
 from harness.plan.run import Run
@@ -51,7 +52,34 @@ def matrix_faults(run: Run) -> list[str]:
         *repeated,
         *_objective_faults(run),
         *_column_faults(run),
+        *_data_faults(run),
+        *_verdict_faults(run),
     ]
+
+
+def _verdict_faults(run: Run) -> list[str]:
+    """Models that a verdict names and that are not in the matrix."""
+    known = list(run.models)
+    return [
+        f"verdicts.{method}.{key}: {unknown(name, known)}; it must stand in `models`"
+        for method, verdict in run.verdicts.items()
+        for key, name in verdict.named_models().items()
+        if name not in known
+    ]
+
+
+def _data_faults(run: Run) -> list[str]:
+    """What is wrong with a file of training answers; it is read whole."""
+    if run.data is None:
+        return []
+    try:
+        answers = read_answers(run.data.source(run.paths)).answers
+    except DistillbenchError as error:
+        shown = f"'data={{file: {run.data.file}, columns: {{prompt: NAME, answer: NAME}}}}'"
+        return [f"data: {error}{f': {shown}' if str(error).endswith('`columns`') else ''}"]
+    if any(a.kind == "generate" and not a.missing for a in answers):
+        return []
+    return [f"data: {run.data.file}: expected answers in words, got none"]
 
 
 def _objective_faults(run: Run) -> list[str]:

@@ -73,11 +73,17 @@ def chat_of(model: AbstractModel, task: AbstractTask) -> bool:
 
 
 def asked(run: Run, model: str, task: str) -> bool:
-    """Whether a model is asked a task: a judge alone judges, and a model that only judges is asked nothing else."""
+    """Whether a model is asked a task: a judge alone judges, and a model that only judges is asked nothing else.
+
+    Whose answers are read need not be able to read: recorded answers of a teacher are enough.
+    """
     readers = run.tasks[task].readers()
     if readers is not None:
         return model in readers
-    return model not in run.judges_alone
+    writes_only = (
+        model in (run.tasks[task].authors() or ()) and "read" not in run.models[model].offers()
+    )
+    return model not in run.judges_alone and not writes_only
 
 
 def chats_of(run: Run, task: str) -> list[bool]:

@@ -9,8 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from harness.executors import AbstractExecutor
+from harness.executors.local import LocalExecutor
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel
+from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
 from harness.tasks import AbstractTask
@@ -131,6 +134,12 @@ _Controls = Annotated[
 ]
 
 
+_SomeOdds = Annotated[
+    float, Bound("a number above 0, such as 0.01 for 1 : 100", lambda x: 0 < x < math.inf)
+]
+_PriorOdds = _SomeOdds | Mapping[Name, _SomeOdds]
+
+
 @dataclass(frozen=True)
 class OriginChange:
     """Cells of a row of a table of models, to be read instead of those that stand there."""
@@ -160,7 +169,7 @@ class Configuration:
 
     title: str
     stages: Annotated[tuple[Stage, ...], Bound(f"some of {', '.join(STAGES)}", bool)]
-    seed: int
+    seed: Annotated[int, Bound("a whole number of 0 or more", lambda n: n >= 0)]
     workers: Count  # processes that collect at once
     comparability: Literal["refuse", "warn"]
     paths: Paths
@@ -174,13 +183,18 @@ class Configuration:
     candidates: tuple[
         Name, ...
     ] = ()  # families or models that may have taught it; () = all documented
+    # odds, before the answers were looked at, that the suspect learned from a family: one number, or family -> number
+    prior_odds: _PriorOdds = 1.0
     lineages: tuple[Documented, ...] = ()
-    verdicts: Named = field(default_factory=dict)
+    verdicts: Named | None = None
+    # file of training answers whose rows are compared with those of candidates, or how it is read
+    data: str | Mapping[str, Any] | None = None
     exhibit: str | None = None  # empty folder for a bundle about the suspect
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
+    executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
     gate: Any = None  # built as a Gate, where the name of its file is known
 
 
@@ -191,6 +205,8 @@ class Case:
     suspect: str | None = None  # None = everybody whose training is documented is a case
     candidates: tuple[str, ...] = ()  # families; () = all
     origins: tuple[Origin, ...] = ()
+    # family -> odds, as the user states them, that the suspect learned from it; {} = nobody is the suspect
+    prior_odds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def families(self) -> Mapping[str, tuple[str, ...]]:
@@ -225,7 +241,9 @@ class Run:
     columns: tuple[str, ...] = ()
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
+    data: RecordedModel | None = None  # training answers whose rows are compared
     exhibit: Path | None = None  # where a bundle about the suspect goes
+    executor: AbstractExecutor = field(default_factory=LocalExecutor)
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values

@@ -10,7 +10,6 @@ from typing import final
 
 from harness.console.forecast import Amounts, Sort
 from harness.executors import Desk, Job, Product
-from harness.executors.local import LocalExecutor
 from harness.models import Preparation
 from harness.plan.collections import Collection, Plan
 from harness.stages.answering import ModelJob, answer_all
@@ -87,7 +86,7 @@ def collect(plan: Plan, store: Store) -> Made:
     unready = [line for name in asked for line in plan.run.models[name].unready()]
     if unready:
         raise DistillbenchError("\n".join(unready))
-    executor = LocalExecutor(plan.run.workers)
+    executor = plan.run.executor.suited(plan.run.workers)
     collected = make_all(plan, store, _jobs, executor)
     return collected.and_then(make_all(collected.plan, store, grade_jobs, executor))
 

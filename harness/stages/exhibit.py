@@ -174,6 +174,7 @@ def _exhibit(
         title=redacted(record.title),
         suspect=case.suspect,
         candidates=case.candidates,
+        prior_odds=case.prior_odds,
         origins=case.origins,
         methods=methods,
         weighed=tuple(dict.fromkeys((v.method, v.task) for v in record.verdicts)),
@@ -207,5 +208,5 @@ def documents_of(exhibit: Exhibit, verdicts: Sequence[Verdict], digest: str) -> 
 
 def verdicts_file(verdicts: Sequence[Verdict], exhibit: Exhibit) -> bytes:
     """verdicts.json."""
-    rates = rates_of(verdicts, exhibit.origins)
+    rates = rates_of(verdicts, exhibit.origins, exhibit.suspect)
     return bundle.as_json({"verdicts": to_plain(tuple(verdicts)), "rates": to_plain(tuple(rates))})

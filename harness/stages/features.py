@@ -18,9 +18,11 @@ from harness.executors import Desk, Entry, Job, Product
 from harness.keys import code_digest, digest
 from harness.panel.side import Side
 from harness.panel.texts import (
+    ReadReplies,
     has_reading,
+    read_given,
     remember_reading,
-    remember_tokens,
+    remember_replies,
     replies_of,
 )
 from harness.plan.collections import Collection
@@ -28,7 +30,7 @@ from harness.store.store import Store
 from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
 from harness.text.segment import LAYOUT, MARKS, Reading, read
 from harness.text.thoughts import Tags
-from harness.text.tokens import Tokens, read_tokens
+from harness.text.tokens import Tokens
 from harness.types import Ints
 
 COST = "cpu_s"  # in the provenance of what a job made: seconds that it computed
@@ -73,13 +75,18 @@ class TokensJob(Job):
     doing = "reading tokens"
 
     def make(self, desk: Desk) -> Iterator[Product]:
-        """One row: the vocabulary, the texts as places in it, where each begins."""
+        """One row: prompts, the vocabulary, the texts as places in it, where each begins, how many are not empty."""
         began = time.process_time()
         answers, requests_key = self.needs
         requests = requests_from_table(desk.store.table(requests_key))
-        given = replies_of(requests, outputs_from_table(desk.store.table(answers)))
-        made = read_tokens([given[i].text for i in sorted(given)])
-        columns = {"words": list(made.words), "codes": made.codes, "offsets": made.offsets}
+        made = read_given(replies_of(requests, outputs_from_table(desk.store.table(answers))))
+        columns = {
+            "prompts": list(made.prompts),
+            "words": list(made.tokens.words),
+            "codes": made.tokens.codes,
+            "offsets": made.tokens.offsets,
+            "n_written": made.n_written,
+        }
         table = pa.table({name: [own] for name, own in columns.items()})
         cost = {COST: time.process_time() - began}
         yield Entry(self.keys[0], table, {"feature": "tokens", "answers": answers}, cost)
@@ -106,9 +113,12 @@ def tokens_key(answers: str, think: Tags = ()) -> str:
 def recall_tokens(side: Side, store: Store, key: str) -> None:
     """Gives a side the stored tokens of its answers."""
     if store.has(key):
-        (row,) = store.table(key).to_pylist()
-        words, codes = tuple(row["words"]), np.array(row["codes"], dtype=np.uint32)
-        remember_tokens(side, Tokens(words, codes, np.array(row["offsets"], dtype=np.int64)))
+        table = store.table(key)
+        row = {name: table[name][0] for name in table.column_names}
+        arrays = [row[name].values.to_numpy() for name in ("codes", "offsets")]
+        made = Tokens(tuple(row["words"].as_py()), *arrays)
+        n = row["n_written"].as_py()
+        remember_replies(side, ReadReplies(tuple(row["prompts"].as_py()), made, n))
 
 
 def recall_reading(side: Side, store: Store, answers: str) -> None:

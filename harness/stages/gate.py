@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.board.columns import SCORE, score_texts
+from harness.board.tables import as_written
 from harness.plan.run import SCORE_NAMES, Condition, Gate, Word
 from harness.schema import build_dataclass, unknown
 from harness.types import DistillbenchError, Score
@@ -158,7 +159,10 @@ def _reference_rows(path: Path) -> list[dict[str, str]]:
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
-            rows = list(csv.DictReader(handle))
+            rows = [
+                {k: as_written(v) if isinstance(v, str) else v for k, v in row.items()}
+                for row in csv.DictReader(handle)
+            ]
     except (UnicodeDecodeError, csv.Error):
         rows = []
     promised = {field.name for field in SCORE if field.in_csv}

@@ -14,7 +14,6 @@ from harness.board.answers import right_or_wrong
 from harness.board.plain import from_plain, to_plain
 from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product
-from harness.executors.local import LocalExecutor
 from harness.keys import code_digest, digest
 from harness.panel.side import Side
 from harness.panel.texts import Reply, replies_of
@@ -65,7 +64,7 @@ def endings_of(given: Mapping[str, Reply], right: Mapping[str, bool]) -> Endings
 
 def count_marks(plan: Plan, store: Store) -> Made:
     """Counts the marks in all replies that are stored and not counted yet."""
-    return make_all(plan, store, _jobs, LocalExecutor(plan.run.workers))
+    return make_all(plan, store, _jobs, plan.run.executor.suited(plan.run.workers))
 
 
 class Counts(NamedTuple):

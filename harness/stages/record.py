@@ -24,6 +24,7 @@ from harness.console.progress import stage
 from harness.metrics import AbstractMetric
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
+from harness.stages.audit import audits_of
 from harness.stages.library import Library
 from harness.stages.lineages import trees_of
 from harness.stages.loop import Made
@@ -79,6 +80,7 @@ def make_record(
         columns=run.columns,
         verdicts=said.verdicts,
         case=_case(run, said, trees_of(plan, store)) if run.verdicts else None,
+        audits=audits_of(plan, store),
     )
     return replace(record, warnings=cautions(record))
 
@@ -123,6 +125,8 @@ def _case(run: Run, said: Weighed, trees: tuple[LikenessTree, ...]) -> CaseRecor
         said.missing,
         terms,
         trees,
+        case.prior_odds,
+        said.calibrations,
     )
 
 

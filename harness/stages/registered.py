@@ -36,6 +36,7 @@ def case_plan(plan: Plan, store: Store) -> dict[str, Any]:
         "form": FORM,
         "suspect": case.suspect,
         "candidates": list(case.candidates),
+        "prior_odds": dict(case.prior_odds),
         "documented": documented_parts(case.origins),
         "models": {name: asked_as(model) for name, model in run.models.items()},
         "methods": {name: method_parts(verdict) for name, verdict in run.verdicts.items()},

@@ -17,6 +17,7 @@ from harness.plan.collections import Plan
 from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.ask import build_requests
+from harness.stages.audit import audit_rows
 from harness.stages.bundle import PLAN
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
@@ -96,9 +97,8 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
         code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
-    made = made.and_then(count_marks(made.plan, store))
-    made = made.and_then(weigh(made.plan, store))
-    made = made.and_then(grow(made.plan, store))
+    for stage in (count_marks, weigh, grow, audit_rows):
+        made = made.and_then(stage(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     for line in (*of_answers(record), *noted(record)):
         say(f"warning: {line}")

@@ -15,8 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from harness.console.forecast import Sort
 from harness.console.progress import News, stage
-from harness.executors import Desk, Ended, Job, Product, Rows
-from harness.executors.local import LocalExecutor
+from harness.executors import AbstractExecutor, Desk, Ended, Job, Product, Rows
 from harness.plan.collections import Plan
 from harness.plan.questions import Question, all_questions
 from harness.stages.features import ReadingJob, reading_job, reading_key
@@ -99,7 +98,7 @@ def score(plan: Plan, store: Store) -> Scored:
         asked = [(q, _key_or_reason(q, library)) for q in all_questions(plan)]
         missing = {k: q for q, k in asked if isinstance(k, str) and not store.packs.has(k)}
         features = _features(missing.values(), library)
-    executor = LocalExecutor(os.cpu_count() or 1)
+    executor = plan.run.executor.suited(os.cpu_count() or 1)
     ended = carry_out_all(features, plan, store, executor) if features else []
     ended += _worked_off(_jobs(missing), plan, store, executor)
     with stage("reading the scores"):
@@ -128,7 +127,7 @@ def _features(questions: Iterable[Question], library: Library) -> list[ReadingJo
 
 
 def _worked_off(
-    jobs: Sequence[ScoreJob], plan: Plan, store: Store, executor: LocalExecutor
+    jobs: Sequence[ScoreJob], plan: Plan, store: Store, executor: AbstractExecutor
 ) -> list[Ended]:
     """How the jobs ended; one that failed is split into its questions, so that only the faulty ones fail."""
     ended: list[Ended] = []

@@ -132,6 +132,7 @@ def _unlike_plan(exhibit: Exhibit, plan: Mapping[str, Any]) -> Iterator[str]:
     own = {
         "suspect": exhibit.suspect,
         "candidates": list(exhibit.candidates),
+        "prior_odds": dict(exhibit.prior_odds),
         "seed": exhibit.seed,
         "models": sorted(exhibit.models),
         "documented": documented_parts(exhibit.origins),
@@ -152,7 +153,7 @@ def _unlike_plan(exhibit: Exhibit, plan: Mapping[str, Any]) -> Iterator[str]:
 def differences(folder: Path, said: Opened, verdicts: Sequence[Verdict]) -> Iterator[str]:
     """A line for everything that a bundle says and its answers do not, or the other way round."""
     yield from _unlike("verdict", _by_place(said.verdicts), _by_place(verdicts))
-    rates = rates_of(verdicts, said.exhibit.origins)
+    rates = rates_of(verdicts, said.exhibit.origins, said.exhibit.suspect)
     yield from _unlike("rates", _by_family(said.rates), _by_family(rates))
     if bundle.read_file(folder, bundle.VERDICTS) != verdicts_file(verdicts, said.exhibit):
         yield f"{bundle.VERDICTS}: is not what weighing again gives"

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, final
 
@@ -16,10 +16,13 @@ import pyarrow as pa
 from harness.board.plain import from_plain, to_plain
 from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product, Reason
-from harness.executors.local import LocalExecutor
 from harness.keys import code_digest, digest, draw_seed
+from harness.panel.calibration import errors_of
+from harness.panel.choices import choice_table
 from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
+from harness.panel.panel import View
 from harness.panel.rates import settled
+from harness.panel.reads import read_authors
 from harness.panel.side import Side
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Case, Run
@@ -30,6 +33,8 @@ from harness.store.store import Store
 from harness.store.tables import SCHEMA
 from harness.types import Unavailable
 from harness.verdicts import AbstractVerdict
+
+_FITTED = "fitted"  # in the provenance of verdicts: what was fitted for them
 
 
 @final
@@ -48,13 +53,19 @@ class WeighJob(Job):
         library, verdict = Library(desk.plan, desk.store), run.verdicts[self.method]
         crowd = crowd_of(run.case, sides_of(desk, library, self.task), self.task)
         try:
-            made = weighed(verdict, crowd, run.case, run.seed)
+            prepared = prepare(verdict, crowd, run.seed)
+            made = judged(verdict, prepared, crowd, run.case)
         except Unavailable as error:
             yield Reason(self.keys[0], str(error))
             return
         rows = [json.dumps(to_plain(v), ensure_ascii=False, allow_nan=False) for v in made]
-        cost = {COST: time.process_time() - began}
-        yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name}, cost)
+        how: dict[str, Any] = {COST: time.process_time() - began}
+        known = [o for o in without_lineage(run.case.origins, "") if o.model in crowd.sides]
+        fitted = verdict.calibrated(prepared, known, time.strftime("%Y-%m-%d", time.gmtime()))
+        if fitted is not None:
+            fitted = replace(fitted, errors=errors_of(made, run.case.origins))
+            how[_FITTED] = to_plain(fitted)
+        yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name}, how)
 
 
 def sides_of(desk: Desk, library: Library, task: str) -> dict[str, Side]:
@@ -67,14 +78,15 @@ def sides_of(desk: Desk, library: Library, task: str) -> dict[str, Side]:
 
 
 def crowd_of(case: Case, sides: Mapping[str, Side], task: str) -> Crowd:
-    """The crowd of a case: those of its models that answered the task."""
-    families = {f: tuple(m for m in own if m in sides) for f, own in case.families.items()}
+    """The crowd of a case: those of its models that answered the task, or whose answers are read in it."""
+    there = {*sides, *(a for side in sides.values() for a in read_authors(side))}
+    families = {f: tuple(m for m in own if m in there) for f, own in case.families.items()}
     families = {f: own for f, own in families.items() if own}
     candidates = {m for own in families.values() for m in own}
     background = {
         o.model: Bystander(o.lineage, frozenset({*o.also, *([o.family] if o.family else [])}))
         for o in sorted(case.origins, key=lambda o: o.model)
-        if o.standing in ("student", "control") and o.model in sides and o.model not in candidates
+        if o.standing in ("student", "control") and o.model in there and o.model not in candidates
     }
     ordered = {m: sides[m] for m in sorted(sides)}
     return Crowd(task, ordered, families, background)
@@ -82,20 +94,36 @@ def crowd_of(case: Case, sides: Mapping[str, Side], task: str) -> Crowd:
 
 def weighed(verdict: AbstractVerdict, crowd: Crowd, case: Case, seed: int) -> list[Verdict]:
     """What a method says of every model of a crowd, each with its own lineage left out. Raises Unavailable."""
+    return judged(verdict, prepare(verdict, crowd, seed), crowd, case)
+
+
+def prepare(verdict: AbstractVerdict, crowd: Crowd, seed: int) -> Any:
+    """What a method makes once for all suspects. Raises Unavailable."""
     rng = np.random.default_rng([seed, int(draw_seed(verdict.name)[:8], 16)])
-    prepared = verdict.prepare(crowd, rng)
+    return verdict.prepare(crowd, rng)
+
+
+def judged(verdict: AbstractVerdict, prepared: Any, crowd: Crowd, case: Case) -> list[Verdict]:
+    """The same of what was prepared."""
     origins = {o.model: o for o in case.origins}
     made = []
     for suspect in crowd.sides:
         known = [o for o in without_lineage(case.origins, suspect) if o.model in crowd.sides]
         origin = origins.get(suspect)
-        n = len(crowd.texts(suspect))
+        n = n_answered(crowd, suspect, verdict)
         for opinion in _opinions(verdict, prepared, suspect, known, crowd):
             if suspect in crowd.families[opinion.family]:
                 continue
             truth = origin.learned_from(opinion.family) if origin else None
             made.append(Verdict(verdict.name, crowd.task, suspect, opinion, n, truth))
     return settled(made, case.origins)
+
+
+def n_answered(crowd: Crowd, model: str, verdict: AbstractVerdict) -> int:
+    """Prompts that a model answered, in options or in words, as the verdict looks at them."""
+    if verdict.looks_at is View.CHOICES:
+        return int(choice_table(crowd.sides[model]).answered.sum())
+    return crowd.n_answered(model, read=verdict.reads_tokens)
 
 
 def _opinions(
@@ -113,7 +141,8 @@ def _opinions(
 
 def weigh(plan: Plan, store: Store) -> Made:
     """Weighs what is not weighed yet."""
-    return make_all(plan, store, partial(_jobs, store), LocalExecutor(os.cpu_count() or 1))
+    executor = plan.run.executor.suited(os.cpu_count() or 1)
+    return make_all(plan, store, partial(_jobs, store), executor)
 
 
 @dataclass(frozen=True)
@@ -124,6 +153,8 @@ class Weighed:
     missing: tuple[str, ...]
     # method -> seconds of all its tasks, the reading of tokens included; None where some were not measured
     cpu_s: Mapping[str, float | None]
+    # "method on task" -> the odds that it fitted, for later runs
+    calibrations: Mapping[str, Any]
 
 
 def verdicts_of(plan: Plan, store: Store) -> Weighed:
@@ -131,16 +162,19 @@ def verdicts_of(plan: Plan, store: Store) -> Weighed:
     made: list[Verdict] = []
     missing = []
     cpu_s: dict[str, float | None] = {}
+    calibrations: dict[str, Any] = {}
     for method, task, key in cells(plan, store):
         if store.has(key):
             rows = store.table(key)["verdict"].to_pylist()
             made += [from_plain(Verdict, json.loads(row)) for row in rows]
+            if fitted := store.provenance(key).get(_FITTED):
+                calibrations[f"{method} on {task}"] = fitted
             own = (key, *_tokens(plan, store, method, task))
             spent = [store.provenance(k).get(COST) for k in own if store.has(k)]
             cpu_s[method] = _total([cpu_s.get(method, 0.0), *spent])
         else:
             missing.append(f"{method} on {task}: {store.failure(key) or 'not weighed'}")
-    return Weighed(tuple(made), tuple(missing), cpu_s)
+    return Weighed(tuple(made), tuple(missing), cpu_s, calibrations)
 
 
 def _total(seconds: Sequence[float | None]) -> float | None:

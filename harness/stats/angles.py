@@ -6,6 +6,7 @@ neither shared content nor a reply's own noise counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -44,26 +45,39 @@ def gram(
     rows (P M, F): what is counted of a reply, at least 0; each column is divided by the root of its mean over the
     background, and the background's mean reply to the prompt is taken off. Replies that are not `there` are left out.
     """
-    prompts, models = there.shape
-    weights = np.zeros(models)
-    weights[background.models] = background.weights
-    each = (weights * there).reshape(-1)
-    scale = 1 / np.sqrt(rows.T @ each / each.sum())
-    grains = rows.copy()
-    grains.data *= scale[rows.indices] / _GRAIN
+    models = there.shape[1]
     sums, same = np.zeros((models, rows.shape[1])), np.zeros((models, models))
-    one = np.zeros_like(sums)  # filled again and again: new memory would cost more than the sums
-    for prompt in range(prompts):
-        grains[prompt * models : (prompt + 1) * models].toarray(out=one)
-        one -= _mean(one, (weights * there[prompt])[background.models], background.models)
-        np.rint(one, out=one)
-        one[~there[prompt]] = 0
+    for one in _vectors(rows, there, background, range(len(there))):
         sums += one
         same += one @ one.T
     counts = there.astype(np.float64)
     n = counts.sum(axis=0)
     pairs = np.outer(n, n) - counts.T @ counts
     return np.asarray((sums @ sums.T - same) * _GRAIN**2 / np.maximum(pairs, 1))
+
+
+def half_cosines(
+    rows: sparse.csr_matrix,
+    there: Annotated[NDArray[np.bool_], "P M"],
+    background: Cohort,
+    order: Annotated[Ints, "P"],
+    size: int,
+) -> Annotated[Floats, "T M M"]:
+    """Cosines (T, M, M) of models in T rounds of `size` prompts each, in the order given.
+
+    In a round a model's first half stands beside the others' second half, and the other way round, so that no prompt
+    is compared with itself; 0 for who said nothing in a half. rows, there, background: as of `gram`.
+    """
+    n = len(order) // size
+    halves = np.zeros((n, 2, there.shape[1], rows.shape[1]))
+    for place, one in enumerate(_vectors(rows, there, background, order[: n * size])):
+        halves[place // size, place % size * 2 // size] += one
+    # of whole grains, so that sums and with them ties are exact
+    lengths = np.sqrt((halves**2).sum(axis=3))
+    across = halves[:, 0] @ halves[:, 1].transpose(0, 2, 1)
+    both = lengths[:, 0, :, None] * lengths[:, 1, None]
+    cosines = np.divide(across, both, out=np.zeros_like(across), where=both > 0)
+    return np.asarray((cosines + cosines.transpose(0, 2, 1)) / 2)
 
 
 def resemblance(
@@ -99,6 +113,32 @@ def t_norm(made: Resemblance, cohort: Cohort) -> Annotated[Floats, "T"]:
     middle = float(cohort.weights @ made.cohort)
     spread = float(cohort.weights @ (made.cohort - middle) ** 2) ** 0.5
     return np.asarray((made.candidates - middle) / (spread or np.nan))
+
+
+def _vectors(
+    rows: sparse.csr_matrix,
+    there: Annotated[NDArray[np.bool_], "P M"],
+    background: Cohort,
+    order: Iterable[int],
+) -> Iterator[Annotated[Floats, "M F"]]:
+    """Models' vectors (M, F) on each prompt in turn, in whole grains about the background's mean; 0 if not there.
+
+    The array is the same each time, filled anew: new memory would cost more than the sums.
+    """
+    models = there.shape[1]
+    weights = np.zeros(models)
+    weights[background.models] = background.weights
+    each = (weights * there).reshape(-1)
+    scale = 1 / np.sqrt(rows.T @ each / each.sum())
+    grains = rows.copy()
+    grains.data *= scale[rows.indices] / _GRAIN
+    one = np.zeros((models, rows.shape[1]))
+    for prompt in order:
+        grains[prompt * models : (prompt + 1) * models].toarray(out=one)
+        one -= _mean(one, (weights * there[prompt])[background.models], background.models)
+        np.rint(one, out=one)
+        one[~there[prompt]] = 0
+        yield one
 
 
 def _to_cohort(

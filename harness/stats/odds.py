@@ -105,14 +105,19 @@ def fit_odds(known: Sequence[Known]) -> Coefficients:
 
 
 def odds_left_out(known: Sequence[Known]) -> Annotated[Floats, "n"]:
-    """Odds (n,) of each pair by coefficients fitted without its suspect's lineage, not bounded above."""
+    """Odds (n,) of each pair by coefficients fitted without its suspect's lineage, not bounded above.
+
+    They are 1 where the others have no true pair, or no false one beside it.
+    """
     signals = np.array([k.signals for k in known])
     lineages = np.array([k.lineage for k in known])
     made = np.empty(len(known))
     for lineage in sorted(set(lineages)):
         own = lineages == lineage
         rest = [k for k, is_own in zip(known, own, strict=True) if not is_own]
-        made[own] = fit_odds(rest).odds(signals[own])
+        taught = {k.family for k in rest if k.truth}
+        able = {k.truth for k in rest if k.family in taught} >= {True, False}
+        made[own] = fit_odds(rest).odds(signals[own]) if able else 1.0
     return made
 
 

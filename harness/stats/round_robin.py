@@ -78,6 +78,41 @@ def pair_excess(
     return ModelLevelExcess(excess, float(excess - half), float(excess + half), n, df)
 
 
+def strangers_excess(
+    values: Annotated[Floats, "models models"],
+    accuracies: Annotated[Floats, "models"],
+    lineages: Sequence[str | int],
+) -> Annotated[Floats, "models"]:
+    """How far each model's pair with model 1 lies above unrelated pairs, in standard errors of its prediction.
+
+    Each pair is left out of what it is compared with, and the pair of 0 and 1 of everything. NaN
+    where a pair has no value, or nothing to be compared with. The rest as in `pair_excess`.
+    Source: deleted studentised residuals, Cook and Weisberg 1982, Residuals and Influence in Regression, 2.2.
+    """
+    rows = _pairs(values, lineages)
+    made = np.full(len(lineages), np.nan)
+    if not len(rows.first):
+        return made
+    n = len({lineages[i] for i in {*rows.first.tolist(), *rows.second.tolist()} - {0, 1}})
+    df = float(rows.weights.sum()) - (n + 2) - 1
+    roots = np.sqrt(rows.weights)
+    scaled = _design(rows, accuracies) * roots[:, None]
+    inverse = np.linalg.pinv(scaled)
+    observed = values[rows.first, rows.second] * roots
+    residuals = observed - scaled @ (inverse @ observed)
+    leverage = np.einsum("ij,ji->i", scaled, inverse)
+    own = np.flatnonzero(((rows.first == 1) | (rows.second == 1)) & (1 - leverage > _ROUNDING))
+    free = 1 - leverage[own]
+    rest = (residuals @ residuals - residuals[own] ** 2 / free) / np.maximum(
+        df - rows.weights[own], _ROUNDING
+    )
+    spread = np.sqrt(np.maximum(rest, 0) * (1 + leverage[own] / free / rows.weights[own]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = residuals[own] / free / roots[own] / spread
+    made[rows.first[own] + rows.second[own] - 1] = np.where(spread > _ROUNDING, t, np.nan)
+    return made
+
+
 def _pairs(values: Annotated[Floats, "models models"], lineages: Sequence[str | int]) -> _Rows:
     """All pairs of different lineages that have a value, except 0 with 1, which are lineages of their own."""
     own = [(-1, i) if i < 2 else (0, lineage) for i, lineage in enumerate(lineages)]

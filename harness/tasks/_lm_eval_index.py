@@ -247,6 +247,14 @@ def _python_files(value: Any) -> Iterator[Path]:
             yield from _python_files(part)
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether a file came neither with lm-eval nor with distillbench."""
+    package = Path(__file__).resolve().parents[1]
+    beside = package / "data"
+    homes = (_stock_folder(), (beside if beside.is_dir() else package.parent) / "tasks")
+    return not any(home in path.resolve().parents for home in homes)
+
+
 # --- the index -----------------------------------------------------------------------------------
 
 

@@ -100,10 +100,15 @@ def _patch(stack: contextlib.ExitStack, loading: Loading) -> None:
 
 @cache
 def _compiler() -> Callable[[str], Any]:
-    """Jinja's compiler with a cache: lm-eval compiles the same few templates for every row."""
+    """Jinja's compiler for templates that reach no Python, with a cache: lm-eval compiles them anew for every row."""
+    from jinja2.sandbox import SandboxedEnvironment
     from lm_eval.utils import env
 
-    return lru_cache(maxsize=4096)(type(env).from_string.__get__(env))
+    own = SandboxedEnvironment(
+        loader=env.loader, undefined=env.undefined, keep_trailing_newline=env.keep_trailing_newline
+    )
+    own.filters.update(env.filters)
+    return lru_cache(maxsize=4096)(own.from_string)
 
 
 @contextlib.contextmanager

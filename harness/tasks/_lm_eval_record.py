@@ -231,6 +231,11 @@ def parse_context(context: Any, chat: bool, leaf: str) -> tuple[str | tuple[Mess
 def _generation(request: Request, given: Mapping[str, Any], notes: list[str]) -> Request:
     """lm-eval's keywords as ours, by the rules of its `normalize_gen_kwargs`."""
     until = given.get("until") or []
+    stops = [until] if isinstance(until, str) else until
+    if not isinstance(stops, (list, tuple)) or not all(isinstance(s, str) for s in stops):
+        raise DistillbenchError(
+            f"{request.leaf or 'the task'}: generation_kwargs: until: expected a list of texts, got {until!r}"
+        )
     limits = [given[a] for a in _MAX_ALIASES if given.get(a) is not None]
     temperature = float(given.get("temperature") or 0.0)
     if given.get("do_sample") is False:
@@ -242,7 +247,7 @@ def _generation(request: Request, given: Mapping[str, Any], notes: list[str]) ->
         notes.append(f"generation keywords of lm-eval that are not passed on: {', '.join(ignored)}")
     return replace(
         request,
-        until=tuple([until] if isinstance(until, str) else until),
+        until=tuple(stops),
         max_new_tokens=int(limits[0]) if limits else _MAX_NEW_TOKENS,
         temperature=temperature,
         top_p=float(given.get("top_p", 1.0)),

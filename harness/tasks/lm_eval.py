@@ -5,7 +5,7 @@ Source: EleutherAI lm-evaluation-harness; scores are those of `lm-eval run` with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -13,7 +13,12 @@ from typing import Any, final
 from harness.keys import digest, place, source_digest
 from harness.tasks import AbstractTask, Setting
 from harness.tasks._lm_eval_data import TaskData, require_no_faults, task_data
-from harness.tasks._lm_eval_index import Leaf, TaskFiles, installed_version, task_files
+from harness.tasks._lm_eval_index import (
+    TaskFiles,
+    installed_version,
+    is_foreign,
+    task_files,
+)
 from harness.tasks._lm_eval_load import Loading, at_work, load
 from harness.tasks._lm_eval_record import Building, record
 from harness.tasks._lm_eval_replay import grade
@@ -28,7 +33,8 @@ class LmEvalTask(AbstractTask):
     task: str = ""  # lm-eval's name of a task, group or tag
     num_fewshot: int | None = None  # None = the task's own
     include: str | None = place(None)  # a further folder with lm-eval YAML files
-    allow_code: bool = False  # let the task execute code that a model wrote, on this machine
+    # let the task run code on this machine: that a model wrote, or Python beside a YAML of the user's own
+    allow_code: bool = False
     # conversations: few-shot examples as separate turns (lm-eval's default)
     multiturn: bool = True
     # name of a conf/decoding file; its temperature and top_p then stand in place of those that lm-eval's file states,
@@ -56,7 +62,7 @@ class LmEvalTask(AbstractTask):
         except DistillbenchError as error:
             return [f"task {self.name}: {error}"]
         faults = [
-            *_refused(files.leaves, self.allow_code),
+            *_refused(files, self.allow_code),
             *task_data(files.leaves, setting.paths).faults,
         ]
         return [f"task {self.name}: {fault}" for fault in faults]
@@ -102,7 +108,7 @@ class LmEvalTask(AbstractTask):
         files, paths = self._files(setting.paths), setting.paths
         data: TaskData = task_data(files.leaves, paths)
         require_no_faults(data)
-        refused = _refused(files.leaves, self.allow_code)
+        refused = _refused(files, self.allow_code)
         if refused:
             raise DistillbenchError("\n".join(refused))
         return Loading(
@@ -125,8 +131,9 @@ class LmEvalTask(AbstractTask):
         return loaded
 
 
-def _refused(leaves: Sequence[Leaf], allow_code: bool) -> list[str]:
+def _refused(files: TaskFiles, allow_code: bool) -> list[str]:
     """Reasons why a task is not run."""
+    leaves = files.leaves
     code = [leaf.name for leaf in leaves if leaf.config.get("unsafe_code")]
     media = [
         leaf.name
@@ -137,5 +144,11 @@ def _refused(leaves: Sequence[Leaf], allow_code: bool) -> list[str]:
     if code and not allow_code:
         faults.append(
             f"{', '.join(code)}: executes code that a model wrote; set `allow_code: true` to let it run here"
+        )
+    foreign = sorted({str(f.parent) for f in files.files if f.suffix == ".py" and is_foreign(f)})
+    if foreign and not allow_code:
+        faults.append(
+            f"runs Python of {', '.join(foreign)}, which came neither with lm-eval nor with distillbench; read it, "
+            "and set `allow_code: true` for this task to let it run here"
         )
     return faults

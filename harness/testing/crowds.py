@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from harness.models._rows import Row, outputs_of
 from harness.panel.evidence import Bystander, Crowd, Origin
-from harness.testing.sides import text_side
+from harness.panel.side import Side
+from harness.testing.sides import chosen_side, quiz_prompts, text_side
+from harness.types import Message, Prompt, Request, RequestSet
 
 # ways to say the same; a writer prefers one of each
 _WAYS = (
@@ -30,6 +35,8 @@ _THINGS = tuple(
 _STYLE = 0.9  # how often a writer keeps to a preference
 _FAVOURITES = 40
 _TAUGHT = 0.7  # how often a student takes its teacher's
+_COPIED = 0.5  # of a teacher's choices, that a student takes
+_RIGHT, _POPULAR = 0.4, 0.5  # how often a choice is right, and a wrong one that of many
 
 
 def crowd(
@@ -54,6 +61,72 @@ def crowd(
     }
     made = Crowd("talk", dict(sorted(sides.items())), versions, background)
     return made, tuple(origins)
+
+
+def quiz_crowd(
+    n_students: int = 6, n_controls: int = 8, n_prompts: int = 400, families: int = 2
+) -> tuple[Crowd, tuple[Origin, ...]]:
+    """The same models with choices in a quiz in place of replies: students repeat a part of their teacher's errors."""
+    made, origins = crowd(n_students, n_controls, 1, families)
+    prompts = quiz_prompts(n_prompts)
+    sides = {o.model: chosen_side(o.model, prompts, _choices(o, prompts)) for o in origins}
+    return replace(made, task="quiz", sides=dict(sorted(sides.items()))), origins
+
+
+def _choices(origin: Origin, prompts: Sequence[Prompt]) -> list[int | None]:
+    """A model's choices: right half of the time, else often the option that everybody falls for."""
+    rng = random.Random(f"choices of {origin.model}")
+    teacher = Origin(f"{origin.family}-v1", "teacher", origin.family)
+    kin = origin.family != "" and origin.model != teacher.model
+    taught = _choices(teacher, prompts) if kin else [None] * len(prompts)
+    share = _COPIED if origin.standing == "student" else _STYLE
+    given: list[int | None] = []
+    for i, prompt in enumerate(prompts):
+        assert prompt.gold is not None
+        assert prompt.n_options is not None
+        wrong = [k for k in range(prompt.n_options) if k != prompt.gold]
+        own = wrong[i % len(wrong)] if rng.random() < _POPULAR else rng.choice(wrong)
+        own = prompt.gold if rng.random() < _RIGHT else own
+        taken = taught[i] if kin and rng.random() < share else None
+        given.append(own if taken is None else taken)
+    return given
+
+
+BEFORE = "before"  # of `reading_crowd`: what everybody was before it learned
+_AUTHORS = ("control-0", "control-1", "control-2")
+_GAIN = 0.3  # nats per byte that a student gains on its teacher's answers
+
+
+def reading_crowd(families: int = 2) -> tuple[Crowd, tuple[Origin, ...]]:
+    """The same crowd, where all but the teachers, and `before`, read what teachers and three controls answered."""
+    writing, origins = crowd(families=families)
+    teachers = [m for own in writing.families.values() for m in own]
+    prompts = next(iter(writing.sides.values())).requests.prompts
+    texts = {a: [writing.texts(a)[p.id] for p in prompts] for a in (*teachers, *_AUTHORS)}
+    taught = {o.model: o.family for o in origins if o.standing == "student"}
+    readers = [BEFORE, *(o.model for o in origins if o.standing != "teacher")]
+    liked = {m: writing.families.get(taught.get(m, ""), ()) for m in readers}
+    sides = {m: _reading(m, liked[m], texts, prompts) for m in sorted(readers)}
+    return replace(writing, task="reads", sides=sides), origins
+
+
+def _reading(
+    model: str, liked: Sequence[str], texts: Mapping[str, Sequence[str]], prompts: Sequence[Prompt]
+) -> Side:
+    """A model that read texts by author and expects those of the liked ones more than others do."""
+    requests, rows = [], []
+    for slot, (author, own) in enumerate(texts.items()):
+        for i, text in enumerate(own):
+            rng = random.Random(f"{model} reads {author} {i}")
+            common = random.Random(f"all read {author} {i}").gauss(-1.5, 0.1)
+            gain = _GAIN * (author in liked) + 0.1 * (model != BEFORE) + rng.gauss(0, 0.05)
+            asked = (Message("user", prompts[i].text),)
+            requests.append(Request(i, "read", asked, author, slot, continuation=text))
+            nats = (common + gain) * len(text.encode())
+            rows.append(Row("read", logprob_nats=nats, n_tokens=len(text.split())))
+    views = ("reading", "answers")
+    asked_of_all = RequestSet("reads", tuple(prompts), tuple(requests), True, "1", views)
+    return Side(model, model, asked_of_all, outputs_of(rows), None, (model,))
 
 
 def _replies(origin: Origin, n: int) -> list[str]:

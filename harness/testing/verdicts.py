@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from harness.panel.evidence import OUTCOMES, Crowd, Opinion, Origin, without_lineage
-from harness.testing.crowds import crowd
+from harness.panel.panel import View
+from harness.testing.crowds import crowd, quiz_crowd, reading_crowd
 from harness.testing.making import made
 from harness.verdicts import AbstractVerdict
 
@@ -21,13 +22,21 @@ def check_verdict(verdict: type[AbstractVerdict] | AbstractVerdict | str, **fiel
     fields: its own, as a matrix has them.
     """
     method = made("verdicts", verdict, fields)
-    everyone, origins = crowd()
+    everyone, origins = _crowd(method)
     said = _said(method, everyone, origins)
     for suspect, opinions in said.items():
         _check_opinions(method.name, suspect, opinions, everyone)
     assert said == _said(method, everyone, origins), f"{method.name}: two runs differ"
     _check_further_family(method, said)
     _check_right(method, said)
+
+
+def _crowd(method: AbstractVerdict, families: int = 2) -> tuple[Crowd, tuple[Origin, ...]]:
+    """A made-up crowd that gave what the method looks at."""
+    if method.looks_at is View.ANSWERS:
+        return reading_crowd(families)
+    make = quiz_crowd if method.looks_at is View.CHOICES else crowd
+    return make(families=families)
 
 
 def _said(
@@ -56,8 +65,8 @@ def _check_opinions(name: str, suspect: str, opinions: Sequence[Opinion], everyo
 
 def _check_further_family(method: AbstractVerdict, before: dict[str, list[Opinion]]) -> None:
     """One candidate more, which nobody learned from, changes no other's odds or score."""
-    everyone, origins = crowd(families=3)
-    small, _ = crowd()
+    everyone, origins = _crowd(method, families=3)
+    small, _ = _crowd(method)
     fewer = {m: s for m, s in everyone.sides.items() if m in small.sides or m.startswith("three-v")}
     families = {f: everyone.families[f] for f in ("one", "three", "two")}
     more = Crowd(small.task, fewer, dict(sorted(families.items())), small.background)

@@ -13,7 +13,9 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from harness.stats.angles import Cohort, Resemblance, gram, resemblance, t_norm
+from harness.keys import draw_seed
+from harness.stats.angles import Cohort, Resemblance, gram, half_cosines, resemblance, t_norm
+from harness.stats.betting import STOPPING_ERROR, Stop, rounds_until
 from harness.stats.mixture import Shares, mixture_gains
 from harness.text import habits
 from harness.text.corpus import Corpus, Mask
@@ -23,6 +25,7 @@ COVERED = 0.9  # of a pair's prompts, that a background model must have been ask
 REPLIED = 0.5  # of them, that its replies must not be empty for
 FEWEST_LINEAGES = 4  # in a cohort, below which there is no signal
 FEWEST_PROMPTS = 20
+ROUND = 10  # prompts after which one may look whether to stop
 ALIKE = 2.0  # replies of so many times the length, or a part, are of a like length
 # Standard deviations of the naming signals over AlpacaEval's pairs.
 NAMING = {"function_words": 0.430, "openings": 1.198, "words": 1.119}
@@ -67,6 +70,7 @@ class Signals:
     prompts: int = 0  # that suspect and closest version answered
     lineages: int = 0  # of the cohort
     alike: int = 0  # lineages of the cohort whose replies are about as long as the suspect's
+    stop: Stop | None = None  # None where there are no innocents of a like length
     reason: str = ""  # why there are no values
 
 
@@ -88,7 +92,10 @@ def attribute(
         raise ValueError(f"{both[0]} is a candidate, and stands in the background")
     made: dict[tuple[str, str], list[Signals]] = {}
     for prompts, some, versions in _comparisons(corpus, suspects, candidates):
-        scene = _Scene.of(corpus.only(prompts), members, wanted)
+        able = _able(corpus.only(prompts), members)
+        there = {m.name for m in able} | {s.name for s in some} | {c.name for c in versions}
+        models = np.array([m in there for m in corpus.models], dtype=bool)
+        scene = _Scene.of(corpus.only(prompts, models), able, wanted)
         for suspect in some:
             for one in _versions(scene, suspect, versions):
                 made.setdefault((one.suspect, one.family), []).append(one)
@@ -133,16 +140,13 @@ class _Scene:
     grams: Mapping[str, Annotated[Floats, "M M"]]  # of function words, content words, openings
     shares: Mapping[str, Shares]  # of pairs, words
     lengths: Annotated[Floats, "M"]  # median tokens of a reply
+    rounds: Annotated[Floats, "T M M"]  # cosines of function words in rounds of a few prompts
 
     @classmethod
-    def of(cls, corpus: Corpus, members: Sequence[Member], wanted: Sequence[str]) -> _Scene:
-        """The scene of a corpus; members that were asked too few of its prompts are left out."""
-        n = max(len(corpus.prompts), 1)
-        asked = dict(zip(corpus.models, corpus.asked.sum(axis=0) / n, strict=True))
-        said = dict(zip(corpus.models, (corpus.lengths > 0).sum(axis=0) / n, strict=True))
-        able = tuple(m for m in members if asked[m.name] >= COVERED and said[m.name] >= REPLIED)
+    def of(cls, corpus: Corpus, able: tuple[Member, ...], wanted: Sequence[str]) -> _Scene:
+        """The scene of a corpus; able: members that answered it."""
         lengths = np.array([_median(x) for x in corpus.lengths.T])
-        nothing = cls(corpus, able, {}, {}, lengths)
+        nothing = cls(corpus, able, {}, {}, lengths, np.zeros((0, len(lengths), len(lengths))))
         if len({m.lineage for m in able}) < FEWEST_LINEAGES or len(corpus.prompts) < FEWEST_PROMPTS:
             return nothing
         everybody = _cohort(corpus, able)
@@ -161,7 +165,9 @@ class _Scene:
         grams = {name: gram(one, there, everybody) for name, one in rows.items()}
         sizes = {"words": 1, "pairs": 2}
         shares = {k: habits.shares(corpus, n) for k, n in sizes.items() if k in wanted}
-        return cls(corpus, able, grams, shares, lengths)
+        shuffled = np.argsort([draw_seed(p) for p in corpus.prompts])
+        rounds = half_cosines(rows["function_words"], there, everybody, shuffled, ROUND)
+        return cls(corpus, able, grams, shares, lengths, rounds)
 
     def cohort(self, suspect: Suspect, family: str) -> Cohort | None:
         """The background without the suspect's lineage and the family's kin; None where too few lineages are left."""
@@ -170,16 +176,46 @@ class _Scene:
         made = _cohort(self.corpus, rest)
         return made if made.lineages >= FEWEST_LINEAGES else None
 
-    def alike(self, suspect: int, cohort: Cohort) -> int:
-        """Lineages of the cohort whose replies are about as long as the suspect's."""
+    def alike(self, suspect: int, cohort: Cohort) -> Annotated[Ints, "K"]:
+        """Models of the cohort whose replies are about as long as the suspect's."""
+        own, others = max(self.lengths[suspect], 1), np.maximum(self.lengths[cohort.models], 1)
+        return np.asarray(cohort.models[(own / ALIKE <= others) & (others <= own * ALIKE)])
+
+    def lineages(self, models: Annotated[Ints, "K"]) -> int:
+        """How many lineages these models of the background are of."""
         lineage = {m.name: m.lineage for m in self.members}
-        own = max(self.lengths[suspect], 1)
-        near = [
-            lineage[self.corpus.models[m]]
-            for m in cohort.models
-            if own / ALIKE <= max(self.lengths[m], 1) <= own * ALIKE
-        ]
-        return len(set(near))
+        return len({lineage[self.corpus.models[m]] for m in models})
+
+    def gains(
+        self, suspect: int, cohorts: Sequence[Cohort]
+    ) -> dict[str, dict[bytes, Annotated[Floats, "M"]]]:
+        """What is shared with each model, by the kind of items and by the models of the cohort."""
+        distinct = {c.models.tobytes(): c for c in cohorts}
+        return {
+            name: dict(
+                zip(distinct, mixture_gains(shares, suspect, list(distinct.values())), strict=True)
+            )
+            for name, shares in self.shares.items()
+        }
+
+    def stop(self, suspect: int, versions: Annotated[Ints, "V"], cohort: Cohort) -> Stop | None:
+        """When the suspect was nearer to a family than each innocent of a like length, round by round."""
+        alike = self.alike(suspect, cohort)
+        if not len(alike):
+            return None
+        near = self.rounds[:, :, versions].max(axis=2)
+        wins = (np.sign(near[:, [suspect]] - near[:, alike]) + 1) / 2
+        rounds = rounds_until(wins.T, STOPPING_ERROR)
+        n = len(self.corpus.prompts)
+        return Stop(None if rounds is None else rounds * ROUND, n, self.lineages(alike))
+
+
+def _able(corpus: Corpus, members: Sequence[Member]) -> tuple[Member, ...]:
+    """The members without those that were asked, or replied to, too few of the prompts."""
+    n = max(len(corpus.prompts), 1)
+    asked = dict(zip(corpus.models, corpus.asked.sum(axis=0) / n, strict=True))
+    said = dict(zip(corpus.models, (corpus.lengths > 0).sum(axis=0) / n, strict=True))
+    return tuple(m for m in members if asked[m.name] >= COVERED and said[m.name] >= REPLIED)
 
 
 def _cohort(corpus: Corpus, members: Sequence[Member]) -> Cohort:
@@ -194,13 +230,12 @@ def _cohort(corpus: Corpus, members: Sequence[Member]) -> Cohort:
 def _versions(scene: _Scene, suspect: Suspect, versions: Sequence[Candidate]) -> Iterator[Signals]:
     """Signals of a suspect with each version."""
     families = {c.family: scene.cohort(suspect, c.family) for c in versions}
-    distinct = {c.models.tobytes(): c for c in families.values() if c is not None}
     places = {name: i for i, name in enumerate(scene.corpus.models)}
     own = places[suspect.name]
-    gains = {
-        name: dict(zip(distinct, mixture_gains(shares, own, list(distinct.values())), strict=True))
-        for name, shares in scene.shares.items()
-    }
+    cohorts = {f: cohort for f, cohort in families.items() if cohort is not None}
+    gains = scene.gains(own, list(cohorts.values()))
+    of_family = {f: np.array([places[c.name] for c in versions if c.family == f]) for f in cohorts}
+    stops = {f: scene.stop(own, of_family[f], cohort) for f, cohort in cohorts.items()}
     said = (scene.corpus.lengths > 0).sum(axis=0)
     for candidate in versions:
         cohort, other = families[candidate.family], places[candidate.name]
@@ -230,7 +265,8 @@ def _versions(scene: _Scene, suspect: Suspect, versions: Sequence[Candidate]) ->
             candidate.name,
             prompts=len(scene.corpus.prompts),
             lineages=cohort.lineages,
-            alike=scene.alike(own, cohort),
+            alike=scene.lineages(scene.alike(own, cohort)),
+            stop=stops[candidate.family],
         )
 
 
@@ -268,6 +304,7 @@ def _closest(versions: Sequence[Signals]) -> Signals:
         first.prompts,
         first.lineages,
         first.alike,
+        first.stop,
     )
 
 

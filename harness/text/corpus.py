@@ -45,14 +45,18 @@ class Corpus:
         places = {name: i for i, name in enumerate(self.models)}
         return np.array(sorted(places[name] for name in models), dtype=np.int64)
 
-    def only(self, prompts: Annotated[Mask, "P"]) -> Corpus:
-        """The same of some prompts."""
-        of_rows = np.repeat(prompts, len(self.models))
+    def only(
+        self, prompts: Annotated[Mask, "P"], models: Annotated[Mask, "M"] | None = None
+    ) -> Corpus:
+        """The same of some prompts, and of some models; the vocabulary stays."""
+        some = np.ones(len(self.models), dtype=bool) if models is None else models
+        of_rows = np.outer(prompts, some).reshape(-1)
         codes, offsets = _cut(self.codes, self.offsets, of_rows)
         own, own_offsets = _cut(self.prompt_codes, self.prompt_offsets, prompts)
         ids = tuple(p for p, wanted in zip(self.prompts, prompts, strict=True) if wanted)
-        asked = self.asked[prompts]
-        return Corpus(self.models, ids, self.words, codes, offsets, asked, own, own_offsets)
+        names = tuple(m for m, wanted in zip(self.models, some, strict=True) if wanted)
+        asked = self.asked[prompts][:, some]
+        return Corpus(names, ids, self.words, codes, offsets, asked, own, own_offsets)
 
 
 def gather(replies: Mapping[str, Replies], asked: Replies) -> Corpus:

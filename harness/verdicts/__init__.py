@@ -14,7 +14,7 @@ these are the error rates that stand beside every verdict. `harness.testing.chec
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,6 +37,10 @@ class AbstractVerdict(ABC):
     )
     explanation: ClassVar[str]  # for the page: what it does, and when not to trust it
 
+    def named_models(self) -> Mapping[str, str]:
+        """Key of its own fields -> the model that it names there: each must stand in the matrix."""
+        return {}
+
     @abstractmethod
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Any:
         """What is made once for all suspects. May raise Unavailable(reason) where there is nothing to say."""
@@ -49,3 +53,10 @@ class AbstractVerdict(ABC):
         score (the outcome it may change: only one can be the nearest).
         May raise Unavailable(reason) where there is nothing to say of this suspect.
         """
+
+    def calibrated(self, prepared: Any, known: Sequence[Origin], date: str) -> Any:
+        """What was fitted on all documented models, as a dataclass that a later run may be given; None = nothing.
+
+        Its field `errors` is filled in from what is then said of everybody. date: today's.
+        """
+        return None

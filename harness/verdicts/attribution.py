@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
+from harness.panel.calibration import Calibration, Fit
 from harness.panel.evidence import Crowd, Opinion, Origin, Test
 from harness.panel.panel import View
 from harness.panel.side import once
-from harness.stats.cllr import Bounds
+from harness.stats.betting import FEWEST_BESIDE, Stop
 from harness.stats.odds import (
-    Coefficients,
     Known,
     bounded,
     bounds_of,
@@ -31,15 +32,10 @@ from harness.text.attribution import (
     name_teacher,
 )
 from harness.text.corpus import gather
-from harness.types import Unavailable
+from harness.types import DistillbenchError, Unavailable
 from harness.verdicts import AbstractVerdict
 
-
-class Calibration(NamedTuple):
-    """What odds are made with, and what they may be."""
-
-    coefficients: Coefficients
-    bounds: Bounds
+VERSION = 1  # of the signals: another means that coefficients fitted before do not hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +44,8 @@ class Resemblances:
 
     families: Mapping[str, tuple[str, ...]]
     signals: Mapping[tuple[str, str], Signals]  # (suspect, family)
+    lineages: Mapping[str, str]  # of those that suspects are seen beside
+    prompts: tuple[str, int]  # digest, and how many
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def known(self, origins: Sequence[Origin]) -> tuple[Known, ...]:
@@ -62,7 +60,7 @@ class Resemblances:
         )
 
     @once
-    def calibration(self, pairs: tuple[Known, ...]) -> Calibration:
+    def fit(self, pairs: tuple[Known, ...]) -> Fit:
         """Coefficients fitted on the pairs of families from which somebody is documented to have learned.
 
         Raises Unavailable where one of the two kinds is missing.
@@ -74,13 +72,17 @@ class Resemblances:
                 "nobody else is documented to have learned from these families, or nobody not to have"
             )
         odds = bounded(odds_left_out(known), np.array([k.alike for k in known]))
-        return Calibration(fit_odds(known), bounds_of(known, odds))
+        bounds = bounds_of(known, odds)
+        return Fit(fit_odds(known), bounds.low, bounds.high)
 
 
 @final
 @dataclass(frozen=True)
 class Attribution(AbstractVerdict):
     """Odds from two resemblances, for families that a score of its own would name too."""
+
+    # odds that were fitted before, in a file or one that comes with distillbench; None = they are fitted in this run
+    calibration: Calibration | None = None
 
     looks_at: ClassVar[View] = View.STYLE
     reads_tokens: ClassVar[bool] = True
@@ -95,30 +97,63 @@ class Attribution(AbstractVerdict):
         "in training and tuning by reward wipe these habits out."
     )
 
+    def __post_init__(self) -> None:
+        """Raises DistillbenchError where the calibration is not one of this method."""
+        given = self.calibration
+        if given and (given.method, given.version, given.signals) != ("attribution", VERSION, ODDS):
+            raise DistillbenchError(
+                f"calibration: expected one of attribution, version {VERSION}; got {given.method}, version "
+                f"{given.version}, of {', '.join(given.signals)}: leave it out, and "
+                "take the one that this run then writes"
+            )
+
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Resemblances:
-        """All resemblances."""
+        """All resemblances, beside the models of the calibration, or else all whose training is documented."""
+        beside = {m: (b.lineage, b.kin) for m, b in crowd.background.items()}
+        if self.calibration:
+            self.calibration.check(crowd)
+            fixed = self.calibration.models
+            beside = {m: (fixed[m], kin) for m, (_, kin) in beside.items() if m in fixed}
         corpus = gather({m: crowd.replies(m) for m in crowd.sides}, crowd.asked())
-        background = [Member(m, b.lineage, b.kin) for m, b in crowd.background.items()]
+        background = [Member(m, lineage, kin) for m, (lineage, kin) in beside.items()]
         lineages = {m: b.lineage for m, b in crowd.background.items()}
+        lineages |= {m: lineage for m, (lineage, _) in beside.items()}
         suspects = [Suspect(m, lineages.get(m, "")) for m in crowd.sides]
         candidates = [Candidate(m, f) for f, own in crowd.families.items() for m in own]
         signals = attribute(corpus, background, suspects, candidates)
-        return Resemblances(crowd.families, {(s.suspect, s.family): s for s in signals})
+        by_pair = {(s.suspect, s.family): s for s in signals}
+        return Resemblances(crowd.families, by_pair, lineages, crowd.prompts_key())
 
     def weigh(self, prepared: Resemblances, suspect: str, known: Sequence[Origin]) -> list[Opinion]:
         """Odds for every family."""
         pairs = prepared.known(known)
-        own = {f: prepared.signals[suspect, f] for f in prepared.families}
-        if all(s.reason for s in own.values()):
-            raise Unavailable(next(iter(own.values())).reason)
-        made = prepared.calibration(pairs)
-        named = name_teacher(list(own.values()))
-        return [_opinion(s, made, pairs, is_named=f == named) for f, s in own.items()]
+        signals = {f: prepared.signals[suspect, f] for f in prepared.families}
+        if all(s.reason for s in signals.values()):
+            raise Unavailable(next(iter(signals.values())).reason)
+        fixed = self.calibration
+        made = fixed.fit_for({o.model for o in known}) if fixed else prepared.fit(pairs)
+        named = name_teacher(list(signals.values()))
+        return [_opinion(s, made, pairs, is_named=f == named) for f, s in signals.items()]
+
+    def calibrated(
+        self, prepared: Resemblances, known: Sequence[Origin], date: str
+    ) -> Calibration | None:
+        """The odds as fitted here, and without each lineage."""
+        lineages = {o.model: o.lineage or o.model for o in known}
+        pairs = prepared.known(known)
+        fits: dict[str, Fit] = {}
+        for left in ["", *sorted({k.lineage for k in pairs})]:
+            rest = [o for o in known if lineages[o.model] != left]
+            with suppress(Unavailable):
+                fits[left] = prepared.fit(prepared.known(rest))
+        if self.calibration or "" not in fits:
+            return None
+        (prompts, n), fit = prepared.prompts, fits.pop("")
+        beside = {m: name for m, name in prepared.lineages.items() if m in lineages}
+        return Calibration("attribution", VERSION, date, prompts, n, ODDS, beside, fit, fits)
 
 
-def _opinion(
-    signals: Signals, made: Calibration, pairs: Sequence[Known], *, is_named: bool
-) -> Opinion:
+def _opinion(signals: Signals, made: Fit, pairs: Sequence[Known], *, is_named: bool) -> Opinion:
     """What is said of one family."""
     if signals.reason:
         return Opinion(
@@ -136,7 +171,15 @@ def _opinion(
     innocent = [k for k in pairs if k.family == signals.family and k.truth is False]
     tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(ODDS))
     said = (ruling.verdict, odds, is_named, ruling.reason)
-    return Opinion(signals.family, signals.closest, signals.naming, *said, tests=tests)
+    return Opinion(
+        signals.family, signals.closest, signals.naming, *said, tests=tests, stop=_stop(signals)
+    )
+
+
+def _stop(signals: Signals) -> Stop | None:
+    """When one could have stopped asking; None beside too few innocents to say so."""
+    stop = signals.stop
+    return stop if stop and stop.lineages >= FEWEST_BESIDE else None
 
 
 def _test(name: str, value: float, place: int, innocent: Sequence[Known]) -> Test:

@@ -14,7 +14,7 @@ def test_the_page_is_what_the_script_makes() -> None:
 
 def test_every_measure_has_a_row_and_a_test() -> None:
     notes = validity.notes()
-    assert set(notes) == set(kinds("metrics"))
+    assert set(notes) == {*kinds("metrics"), "attribution"}
     rows = {r[0].strip("`") for r in validity.rows_of(validity.page())}
     assert set(notes) <= rows
     for name, note in notes.items():
@@ -31,4 +31,6 @@ def test_numbers_are_read_from_the_tables() -> None:
     assert "of unrelated pairs of real models" in page["error_inheritance"][3]
     assert page["capa_excess"][4] != page["capa"][4] == validity.NONE
     assert "alarms" in page["task_score"][3]
+    assert "0 of 8 clean ones" in page["attribution"][3]
+    assert "GPT-4, all controls: " in page["attribution"][4]
     assert "by angle" in page["style_transfer"][4]

@@ -24,6 +24,9 @@ NONE = "–"
 PART = {"error_inheritance": "excess_vs_controls", "ngram_similarity": "content"}
 
 
+EVERYTHING = "each model's own prompts"  # the column of evidence.md that has every model
+
+
 HEADS = (
     "measure",
     "checked against",
@@ -122,14 +125,32 @@ def real_nulls(name: str) -> Iterator[str]:
         if row[0].startswith("**"):
             rates = [sum(map(float, cell.split(" + "))) for cell in row if " + " in cell]
             yield f"{max(rates):.3f} at most of unrelated pairs of real models, {len(rates)} ways to draw them"
+    if name == "attribution":
+        yield from _accused()
     if name == "task_score":
         alarms = [re.match(r"(\d+) of (\d+)", row[4]) for row in rows_of(read("forgetting.md"))]
         told = [(int(m[1]), int(m[2])) for m in alarms if m]
         yield f"losses: {sum(a for a, _ in told)} alarms in {sum(n for _, n in told)} runs without one"
 
 
+def _accused() -> Iterator[str]:
+    """Innocent lineages of which evidence.md says that they are accused, and stops of evidence_curve.md."""
+    text = read("evidence.md")
+    match = re.search(r"(\d+ of \d+) lineages without a documented teacher accused (\[.+?\])", text)
+    clean = [r for r in rows_of(text) if len(r) == 8 and r[2] == EVERYTHING]
+    supported = {r[0] for r in clean if r[7] == "supports"}
+    if match:
+        yield f"{match[1]} real lineages without a documented teacher accused {match[2]}"
+    yield f"{len(supported)} of {len({r[0] for r in clean})} clean ones"
+    stops = [r[6].split()[0] for r in rows_of(read("evidence_curve.md")) if r[1][:1].isdigit()]
+    yield f"asking would have stopped for {max(map(float, stops)):.3f} of false pairs at most"
+
+
 def auroc_of_real(name: str) -> str:
     """How well it tells relatives, or documented students, from others among real models."""
+    if name == "attribution":
+        rows = [r for r in rows_of(read("evidence.md")) if r[0].startswith("AUROC")]
+        return "; ".join(f"{r[0].removeprefix('AUROC ')}: {r[2]}" for r in rows)
     if name == "style_transfer":
         rows = [r for r in rows_of(read("style_models.md")) if len(r) == 5 and r[1].isdigit()]
         return "; ".join(f"{r[0]} {r[4]} by angle, {r[3]} by r" for r in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,10 +192,24 @@ def test_every_row_goes_into_the_file(tmp_path: Path) -> None:
         (["matrix=zoo"], ["matrix=zoo"]),
         (["plan", "matrix=zoo"], ["matrix=zoo", "stages=[plan]"]),
         (["plan", "load=true", "limit=5"], ["limit=5", "stages=[build,plan]"]),
+        (["plan", "load=False"], ["stages=[plan]"]),
     ],
 )
 def test_plan_is_a_run_of_other_stages(words: list[str], made: list[str]) -> None:
     assert plan_words(words) == made
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("load=yes", "plan: load: expected true or false, got 'yes'"),
+        ("load", "plan: load: expected true or false, got ''"),
+        ("stages=[score]", "plan: stages: expected none"),
+    ],
+)
+def test_words_that_a_plan_cannot_take_are_one_line(word: str, line: str) -> None:
+    with pytest.raises(DistillbenchError, match=re.escape(line)):
+        plan_words(["plan", word])
 
 
 def test_before_requests_are_built_a_plan_says_so_and_writes_nothing(tmp_path: Path) -> None:

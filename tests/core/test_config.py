@@ -70,7 +70,12 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     assert "key limit: expected null or a whole number of 1 or more, got 0" in said
 
 
-CASES = ("evidence", "detectors", "lineage_board")  # need tables of lineages: tests/verdicts
+CASES = (
+    "evidence",
+    "detectors",
+    "lineage_board",
+    "audit",
+)  # need tables of lineages: tests/verdicts
 
 
 @pytest.mark.parametrize(
@@ -224,6 +229,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "exhibit": (3, "configuration: key exhibit: expected null or text, got 3"),
     "lineages": (3, "configuration: key lineages: expected a list of mappings, got 3"),
     "verdicts": (3, "configuration: key verdicts: expected "),
+    "executor": ("lokal", "executor: kind: 'lokal' is unknown; did you mean 'local'?"),
 }
 
 

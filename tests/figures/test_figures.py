@@ -12,7 +12,7 @@ import pytest
 import harness.figures
 from harness.board.board import Board
 from harness.board.joined import Job, join
-from harness.board.record import RunRecord
+from harness.board.record import CaseRecord, RunRecord
 from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Band, Drawing, Heat, Plane, Rows
 from harness.page.draw import plotly
@@ -24,6 +24,8 @@ from tests.figures.marks import dots, of_type
 from tests.report.records import board, record
 from tests.verdicts.test_rates import ORIGINS, SAID
 
+CASE = CaseRecord("", (), {"a": ("t1",)}, ORIGINS, ())
+
 
 def made(kind: str) -> AbstractFigure:
     fields = {"kind": kind} | ({"metric": "capa"} if kind == "measure_dots" else {})
@@ -34,7 +36,7 @@ def made(kind: str) -> AbstractFigure:
 
 def board_for(figure: AbstractFigure) -> Board:
     weighed = figure.kind in ("tippett", "cross_entropy")
-    run = replace(record(), verdicts=SAID) if weighed else record()
+    run = replace(record(), verdicts=SAID, case=CASE) if weighed else record()
     swept = figure.kind == "dose_curve"
     return board(join([Job((("step", v),), run) for v in "12"]) if swept else run)
 
@@ -208,5 +210,5 @@ def test_curves_of_odds_are_those_of_the_documented_pairs() -> None:
     assert shares["+0.5"] == ("50\u00a0%", "33\u00a0%")
     assert shares["+1.0"] == ("0.0\u00a0%", "0.0\u00a0%")
     at_even = next(row for row in drawn("cross_entropy").numbers.rows if row[0] == "+0.0")
-    _, about = rates_of(SAID, ORIGINS)
+    _, about = rates_of(SAID, ORIGINS, "")
     assert at_even[1:] == (f"{about.cllr:.3f}", f"{about.cllr_min:.3f}", "1.000")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from harness.metrics.capa import both_answered, capa
-from harness.metrics.capa_excess import CapaExcess, pairwise_kappa
+from harness.metrics.capa_excess import CapaExcess
 from harness.metrics.error_inheritance import ErrorInheritance, inheritance, shared_wrong
+from harness.panel.agreement import pairwise_kappa
 from harness.panel.choices import AlignedChoices, align_choices, align_choices_with_gold
 from harness.panel.side import Side
 from harness.stats.intervals import Estimate, evaluate

@@ -197,6 +197,8 @@ from harness.executors._boundary import carry_out
 class Plain(AbstractExecutor):
     """One job after another, here."""
 
+    log: str = ""  # a file that says what was done
+
     @property
     def at_once(self) -> int:
         return 1
@@ -206,6 +208,9 @@ class Plain(AbstractExecutor):
         while ready := [j for j in waiting if j.may_start(desk.store)]:
             waiting.remove(ready[0])
             ended.append(carry_out(ready[0], desk))
+            if self.log:
+                with open(self.log, "a") as file:
+                    print(ready[0].doing, file=file)
         return ended
 '''
 

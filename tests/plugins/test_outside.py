@@ -141,6 +141,36 @@ def test_a_figure_that_cannot_be_used_is_said_before_anything_is_asked(tmp_path:
         planned(tmp_path, paths={"plugins": [str(mine)]})
 
 
+def test_an_executor_is_chosen_by_a_key_and_changes_no_number(tmp_path: Path) -> None:
+    mine, log = write_plugins(tmp_path / "mine"), tmp_path / "log"
+    for place, chosen in (("a", "local"), ("b", {"kind": "plain", "log": str(log)})):
+        changes = {"executor": chosen, "paths": {"plugins": str(mine)}}
+        plan, store = planned(tmp_path / place, **MATRIX, **changes)
+        collected = collect(plan, store).plan
+        scores = score(collected, store).scores
+        if place == "a":
+            expected = scores
+            assert not log.exists()
+    assert scores == expected
+    assert {"collecting", "scoring"} <= set(log.read_text().split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "line"),
+    [
+        ("lokal", "executor: kind: 'lokal' is unknown; did you mean 'local'?"),
+        ({"workers": 2}, "executor: kind: '' is unknown"),
+        ({"kind": "local", "wokers": 2}, "executor: key 'wokers' is unknown; did you mean"),
+        ({"kind": "local", "workers": "two"}, "executor: key workers: expected"),
+    ],
+)
+def test_an_executor_that_is_none_is_one_line(tmp_path: Path, chosen: Any, line: str) -> None:
+    with pytest.raises(DistillbenchError) as caught:
+        planned(tmp_path, executor=chosen)
+    assert str(caught.value).startswith(line)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_folders_that_are_none_are_one_line_each(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DistillbenchError) as caught:

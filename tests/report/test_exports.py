@@ -16,6 +16,7 @@ from harness.board.sentences import sentences
 from harness.board.subjects import ScoreIndex
 from harness.exports import AbstractExporter
 from harness.plugins import build, kinds
+from harness.stages.gate import _reference_rows
 from harness.stages.report import write_report
 from harness.testing import check_exporter
 from tests.report.records import board, read, record
@@ -85,6 +86,26 @@ def test_a_measure_brings_its_own_column_wherever_the_leaderboard_is(tmp_path: P
         tmp_path / "leaderboard.md"
     ).read_text("utf-8")
     assert ">Kinship <small>kappa</small>" in (tmp_path / "index.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("bad", ["=1+1", "+a", "-2b", "@sum", "\tx"])
+def test_no_cell_of_a_csv_is_a_formula_and_a_gate_reads_the_name(bad: str, tmp_path: Path) -> None:
+    run = record()
+    scores = tuple(
+        replace(s, student=bad) if s.student == "answers_of_a" else s for s in run.scores
+    )
+    pairs = tuple(replace(p, student=bad) if p.student == "answers_of_a" else p for p in run.pairs)
+    exporter("csv").export(board(replace(run, scores=scores, pairs=pairs)), tmp_path)
+    for name in ("scores.csv", "leaderboard.csv"):
+        with (tmp_path / name).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        texts = [v for row in rows for k, v in row.items() if k in ("student", "reason")]
+        assert f"'{bad}" in texts
+        assert not [t for t in texts if t.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert any(float(r["value"] or 0) < 0 for r in rows), "numbers below 0 stay numbers"
+    assert bad in {r["student"] for r in _reference_rows(tmp_path / "scores.csv")}
 
 
 def test_markdown_keeps_hostile_names_in_their_cells(tmp_path: Path) -> None:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from harness.stats.angles import LEAST_SHARE, Cohort, Resemblance, gram, resemblance, t_norm
+from harness.stats.angles import (
+    LEAST_SHARE,
+    Cohort,
+    Resemblance,
+    gram,
+    half_cosines,
+    resemblance,
+    t_norm,
+)
 from harness.types import Floats
 
 PROMPTS, MODELS, WIDTH = 5, 6, 3
@@ -90,3 +98,36 @@ def test_t_norm_by_hand() -> None:
     made = Resemblance(np.array([1.0, 3.0]), np.array([0.0, 0.0, 2.0, 2.0]))
     assert t_norm(made, cohort).tolist() == [0.0, 2.0]
     assert np.isnan(t_norm(made._replace(cohort=np.ones(4)), cohort)).all()
+
+
+def test_cosines_of_rounds_stand_over_their_two_halves_in_the_order_given() -> None:
+    """Against loops: four of five prompts make two rounds of two, whose halves are a prompt each."""
+    there = np.ones((PROMPTS, MODELS), dtype=bool)
+    there[3, 1] = False
+    order = np.array([3, 0, 4, 1, 2])
+    made = half_cosines(rows(counts() * there[..., None]), there, COHORT, order, 2)
+    weights = np.zeros(MODELS)
+    weights[COHORT.models] = COHORT.weights
+    each = weights * there
+    values = counts() * there[..., None]
+    scaled = values / np.sqrt(np.einsum("pm,pmf->f", each, values) / each.sum())
+    middle = np.einsum("pm,pmf->pf", each, scaled) / each.sum(axis=1, keepdims=True)
+    unit = scaled - middle[:, None]
+    unit /= np.linalg.norm(unit, axis=2, keepdims=True)
+    unit[~there] = 0
+    for i, (p, q) in enumerate([(3, 0), (4, 1)]):
+        expected = (unit[p] @ unit[q].T + unit[q] @ unit[p].T) / 2
+        assert made[i] == pytest.approx(expected, abs=0.02)
+    assert made.shape == (2, MODELS, MODELS)
+
+
+def test_an_innocent_like_the_suspect_is_nearer_in_half_of_the_rounds() -> None:
+    """What the bet on stopping rests on: two models of one distribution, over rounds of prompts in any order."""
+    rng = np.random.default_rng(5)
+    values = rng.gamma(2.0, size=(4000, 4, 3)) + np.array([0.5, 0.5, 0, 0])[:, None] * [1, 0, 0]
+    values[:, 3] += [0.5, 0, 0]  # the candidate, whom models 0 and 1 resemble alike
+    cohort = Cohort(np.array([1, 2]), np.array([0.5, 0.5]), 2)
+    there = np.ones((4000, 4), dtype=bool)
+    made = half_cosines(rows(values), there, cohort, np.arange(4000), 10)
+    wins = np.mean(made[:, 0, 3] > made[:, 1, 3])
+    assert 0.5 - wins == pytest.approx(0, abs=3 * 0.5 / np.sqrt(400) + 0.1)

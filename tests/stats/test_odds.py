@@ -239,3 +239,33 @@ def test_a_calibration_with_a_fault_is_refused_in_words() -> None:
 def test_pairs_of_one_class_cannot_be_fitted() -> None:
     with pytest.raises(ValueError, match="true and false"):
         fit_odds([pair("a", "red", False), pair("b", "red", False)])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_few_lineages_give_odds_or_say_nothing(seed: int) -> None:
+    """Whoever is documented: a handful of lineages, families without students, students of one lineage alone."""
+    rng = np.random.default_rng(seed)
+    known = [
+        pair(f"m{k}", family, bool(rng.random() < 0.3), float(rng.normal()), f"lab{k // 2}")
+        for k in range(int(rng.integers(2, 8)))
+        for family in ("red", "blue", "green")[: int(rng.integers(1, 4))]
+    ]
+    taught = {k.family for k in known if k.truth}
+    some = [k for k in known if k.family in taught]
+    if len({k.truth for k in some}) < 2:
+        return
+    made = odds_left_out(some)
+    assert np.isfinite(made).all()
+    assert (made >= NO_TRACE).all()
+
+
+def test_without_the_only_taught_lineage_the_odds_are_even() -> None:
+    known = [
+        pair("a", "red", True, 2.0, "one"),
+        pair("b", "red", True, 2.5, "one"),
+        pair("c", "red", False, 0.1),
+        pair("d", "red", False, 0.2),
+    ]
+    made = odds_left_out(known)
+    assert made[:2].tolist() == [1.0, 1.0]
+    assert (made[2:] < 1).all()

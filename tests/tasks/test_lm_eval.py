@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,9 @@ from tests.tasks import tiny
 
 
 def make(task: str, **fields: Any) -> LmEvalTask:
-    return LmEvalTask("lm_eval", "mine", task=task, **fields)
+    return LmEvalTask(
+        "lm_eval", "mine", task=task, **{"allow_code": task in tiny.WITH_CODE, **fields}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +274,7 @@ def test_digest_and_faults_import_no_heavy_library(tiny_tasks: Path, tmp_path: P
         "from harness.tasks import Setting\nfrom harness.types import Paths\n"
         f"cache, tasks = Path({str(tmp_path)!r}), Path({str(tiny_tasks)!r})\n"
         "c = Setting(Paths(cache, cache, (tasks,)), False, None, None, 0)\n"
-        "t = LmEvalTask('lm_eval', 'x', task='tiny_group'); assert not t.faults(c); t.key(c)\n"
+        "t = LmEvalTask('lm_eval', 'x', task='tiny_group', allow_code=True); assert not t.faults(c); t.key(c)\n"
         "heavy = {'lm_eval', 'torch', 'datasets', 'transformers', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -350,6 +353,39 @@ def test_code_is_refused_unless_allowed(here: Setting) -> None:
     with pytest.raises(DistillbenchError, match="allow_code"):
         make("humaneval").requests(here)
     assert make("humaneval", allow_code=True).faults(here) == []
+
+
+def test_python_beside_a_yaml_of_one_s_own_is_refused_unless_asked_for(here: Setting) -> None:
+    refused = fault_of(make("tiny_placed", allow_code=False), here)
+    assert "runs Python of " in refused
+    assert "allow_code: true" in refused
+    with pytest.raises(DistillbenchError, match="runs Python of"):
+        make("tiny_group", allow_code=False).requests(here)
+    assert make("tiny_placed").faults(here) == []
+
+
+@pytest.mark.parametrize("name", ["zoo_facts", "mmlu_abstract_algebra", "gsm8k"])
+def test_python_that_came_with_lm_eval_or_with_us_runs(name: str, cache: Path) -> None:
+    here = Setting(Paths(cache, cache, (REPOSITORY / "tasks",)), False, None, None, 0)
+    assert not any("Python" in line for line in make(name).faults(here))
+
+
+def test_a_template_reaches_no_python(tmp_path: Path, cache: Path) -> None:
+    folder = tiny.write_tasks(tmp_path / "tasks")
+    file = next(f for f in folder.glob("*.yaml") if "task: tiny_choose\n" in f.read_text())
+    ran = tmp_path / "ran"
+    template = "{{ cycler.__init__.__globals__.os.popen('touch RAN').read() }}".replace(
+        "RAN", str(ran)
+    )
+    text = re.sub(
+        r"(?m)^doc_to_text: .*$", lambda _: f'doc_to_text: "{template}"', file.read_text()
+    )
+    assert text != file.read_text()
+    file.write_text(text)
+    here = Setting(Paths(cache, cache, (folder,)), False, None, None, 0)
+    with pytest.raises(Exception, match="unsafe"):
+        make("tiny_choose").requests(here)
+    assert not ran.exists()
 
 
 def test_missing_local_data_is_named(here: Setting, tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ metric_list:
   - {metric: byte_perplexity}
   - {metric: bits_per_byte}
 """
+WITH_CODE = ("tiny_placed", "tiny_group")  # their YAML names Python
 PLACED = """
 task: tiny_placed
 dataset_path: json

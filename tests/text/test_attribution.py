@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.stats.betting import Stop
+from harness.text import attribution
 from harness.text.attribution import (
     FEWEST_LINEAGES,
     SIGNALS,
@@ -49,6 +51,24 @@ def test_a_student_resembles_its_teacher_and_a_stranger_nobody() -> None:
     assert made["own0", "red"].values["function_words"] < 0.5
     assert set(red.values) == set(SIGNALS)
     assert (red.prompts, red.lineages, made["own0", "red"].lineages) == (30, 8, 7)
+
+
+def test_one_could_stop_early_for_a_student_and_never_for_a_stranger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attribution, "ROUND", 4)
+    near = {"pupil": read(replies(voice(0), 99))}
+    made = signals(everybody(near), suspects=(PUPIL, Suspect("own0", "lab0")))
+    assert made["pupil", "red"].stop == Stop(24, 30, 8)
+    for key, lineages in ((("pupil", "blue"), 8), (("own0", "red"), 7), (("own0", "blue"), 7)):
+        assert made[key].stop == Stop(None, 30, lineages)
+    # beside an innocent lineage that is as near to the family to stop is never right
+    twin = near | {"twin": read(replies(voice(0), 98))}
+    beside = signals(everybody(twin), [*BACKGROUND, Member("twin", "twin")])
+    assert beside["pupil", "red"].stop == Stop(None, 30, 9)
+    # and where it is the family's kin it is no innocent
+    kin = [*BACKGROUND, Member("twin", "twin", frozenset({"red"}))]
+    assert signals(everybody(twin), kin)["pupil", "red"].stop == Stop(24, 30, 8)
 
 
 def test_another_candidate_changes_no_number_of_the_others() -> None:

@@ -16,7 +16,7 @@ from harness.page.documents import html, markdown
 from harness.panel.evidence import Verdict
 from harness.stages import bundle
 from harness.stages.run import execute
-from harness.stages.verifying import opened
+from harness.stages.verifying import consistency, opened
 from harness.types import DistillbenchError
 from tests.verdicts.bundles import NOWHERE, SUSPECT, small_case, write_bundle
 from tests.verdicts.cases import case_run
@@ -75,16 +75,17 @@ def test_rates_have_exact_intervals_by_models_and_lineages(place: Path) -> None:
         if isinstance(block, Table) and block.heads[1].name.startswith("Accused wrongly")
     ]
     row = next(r for r in table.rows if r[0].text == "one")
-    own = [v for v in said.verdicts if v.family == "one"]
+    # the suspect is a student by the table, and that is what is asked
+    own = [v for v in said.verdicts if v.family == "one" and v.suspect != SUSPECT]
     taught = {v.suspect for v in own if v.truth is True}
     told = {v.suspect for v in own if v.truth is True and v.opinion.outcome == "supports"}
     innocent = {v.suspect for v in own if v.truth is False}
-    assert (len(taught), len(innocent)) == (3, 6)
+    assert (len(taught), len(innocent)) == (2, 6)
     assert {origins[m].lineage for m in innocent} == {f"own {i}" for i in range(3)} | {
         f"two student {i}" for i in range(3)
     }
-    exact = binomtest(len(told), 3).proportion_ci(0.95, "exact")
-    assert row[3].text.startswith(f"{len(told)} of 3: ")
+    exact = binomtest(len(told), 2).proportion_ci(0.95, "exact")
+    assert row[3].text.startswith(f"{len(told)} of 2: ")
     low, high = re.findall(r"[\d.]+", row[3].text.partition("[")[2])
     assert float(low) == pytest.approx(100 * exact.low, abs=0.6)
     assert float(high) == pytest.approx(100 * exact.high, abs=0.6)
@@ -92,7 +93,7 @@ def test_rates_have_exact_intervals_by_models_and_lineages(place: Path) -> None:
 
 def test_lineages_count_by_their_worst_model(place: Path) -> None:
     said = opened(place / "out")
-    value = to_plain(said.exhibit)
+    value = to_plain(said.exhibit) | {"suspect": "two-student-0"}
     for origin in value["origins"]:
         if origin["model"] in ("control-0", "control-1"):
             origin["lineage"] = "twins"
@@ -111,7 +112,7 @@ def test_lineages_count_by_their_worst_model(place: Path) -> None:
     text = markdown(made, bundle.ZEROS).partition("Accused wrongly")[2]
     (row,) = re.findall(r"^\| one \| (.+ of .+) \|$", text, re.MULTILINE)
     shares = [cell.partition(":")[0] for cell in row.split(" | ")]
-    assert shares == ["1 of 6", "1 of 5", "2 of 3", "0 of 1"]
+    assert shares == ["1 of 5", "1 of 4", "2 of 3", "0 of 1"]
 
 
 def test_prior_odds_multiply(made: Path) -> None:
@@ -127,6 +128,19 @@ def test_prior_odds_multiply(made: Path) -> None:
     assert [c.value for c in table.rows[0][1:]] == pytest.approx(
         [odds / 100, odds / 10, odds, odds * 10]
     )
+
+
+def test_stated_prior_odds_are_in_case_plan_and_documents(place: Path) -> None:
+    folder = write_bundle(place, "stated", prior_odds={"one": 0.01})
+    said = opened(folder)
+    assert said.exhibit.prior_odds == {"one": 0.01, "two": 1.0}
+    assert json.loads((folder / "plan.json").read_text())["prior_odds"]["one"] == 0.01
+    assert "| 1 : 100 |" in (folder / "exhibit.md").read_text()
+    assert said.verdicts == opened(place / "out").verdicts
+    case = json.loads((folder / "case.json").read_text())
+    assert list(consistency(folder, said.exhibit)) == []
+    changed = from_plain(Exhibit, {**case, "prior_odds": {"one": 0.5, "two": 1.0}})
+    assert "case.json: prior_odds is not what plan.json says" in consistency(folder, changed)
 
 
 def test_hostile_titles_and_terms_stay_text(place: Path) -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from harness.board.evidence import Weighing, rates_view
+from harness.board.evidence import Weighing, finding_table, rates_view, weighing_of
 from harness.board.methods import methods_view
 from harness.board.record import CaseRecord, MethodNote
 from harness.board.tables import DASH, Cell, Table
 from harness.panel.evidence import Verdict
 from harness.panel.rates import rates_of
+from harness.stats.betting import Stop
 from tests.verdicts.test_rates import ORIGINS, SAID
 
 
@@ -23,7 +24,7 @@ def weighing(**verdicts: list[Verdict]) -> Weighing:
         for name in verdicts
     )
     case = CaseRecord("", (), {"a": ("t1",)}, ORIGINS, notes)
-    return Weighing((), case, (), tuple(said), tuple(rates_of(said, ORIGINS)))
+    return Weighing((), case, (), tuple(said), tuple(rates_of(said, ORIGINS, "")))
 
 
 def without_odds(verdicts: list[Verdict]) -> list[Verdict]:
@@ -84,10 +85,55 @@ def test_of_many_accused_models_the_first_stand_there_and_all_can_be_read() -> N
     one = next(v for v in SAID if v.suspect == "clean")
     more = [replace(one, suspect=m) for m in extra]
     case = replace(EVERY.case, origins=(*ORIGINS, *(replace(ORIGINS[4], model=m) for m in extra)))
-    rates = tuple(rates_of([*SAID, *more], case.origins))
+    rates = tuple(rates_of([*SAID, *more], case.origins, ""))
     (cell,) = column(methods_view(replace(EVERY, case=case, rates=rates)), "Accused wrongly")
     assert cell.text == "clean, z0, z1, z2, z3, z4 and 3 more"
     assert cell.note.endswith("z6, z7")
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ({"a": 0.01}, "a (odds 8.0 : 1; after the stated prior odds of 1 : 100: 1 : 12). "),
+        ({"a": 1.0}, "a (odds 8.0 : 1). "),
+    ],
+)
+def test_odds_that_support_stand_beside_those_after_the_stated_prior(
+    prior: dict[str, float], words: str
+) -> None:
+    case = replace(EVERY.case, suspect="s1", prior_odds=prior)
+    (finding,) = weighing_of(case, SAID).findings
+    assert words in "".join(text for text, _ in finding.words)
+
+
+@pytest.mark.parametrize(
+    ("stop", "usd", "words", "cell"),
+    [
+        (Stop(40, 100, 7), 5.0, "60 prompts, $3.0 of $5.0 less.", "40 of 100"),
+        (
+            Stop(40, 100, 7),
+            None,
+            "more than each of 7 innocent lineages of its length",
+            "40 of 100",
+        ),
+        (Stop(None, 100, 7), 5.0, "", DASH),
+        (None, 5.0, "", ""),
+    ],
+)
+def test_what_could_have_been_saved_stands_behind_what_is_supported(
+    stop: Stop | None, usd: float | None, words: str, cell: str
+) -> None:
+    said = [replace(v, opinion=replace(v.opinion, stop=stop)) for v in SAID]
+    case = replace(EVERY.case, suspect="s1", prior_odds={"a": 1.0})
+    prices = None if usd is None else {"talk": usd}
+    (finding,) = weighing_of(case, said, usd=prices).findings
+    text = "".join(text for text, _ in finding.words)
+    assert ("in random order" in text) is bool(words)
+    assert words in text
+    table = finding_table(finding.verdicts, finding.prior_odds)
+    shown = column(table, "Enough prompts") if stop else []
+    assert [c.text for c in shown] == ([cell] if cell else [])
+    assert ("Enough prompts" in [h.name for h in table.heads]) is bool(stop)
 
 
 def test_families_have_rows_of_their_own() -> None:

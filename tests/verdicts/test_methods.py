@@ -8,15 +8,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from harness.panel.calibration import Calibration, Fit
 from harness.panel.evidence import Bystander, Crowd, Origin
+from harness.stats.betting import Stop
+from harness.stats.odds import Coefficients
 from harness.testing.crowds import crowd
 from harness.testing.making import made
 from harness.testing.sides import text_side
+from harness.text.attribution import ODDS, USED, Signals
 from harness.text.tokens import tokens
 from harness.types import DistillbenchError, Unavailable
 from harness.verdicts import AbstractVerdict
 from harness.verdicts._likenesses import Likenesses, likenesses, nearest
 from harness.verdicts._words import word_rates
+from harness.verdicts.attribution import VERSION, Attribution, Resemblances
 from harness.verdicts.impostors import Bounds, Rounds, c_at_1
 from harness.verdicts.response_similarity import Judged, _cosine, _dice, _overlap
 
@@ -208,3 +213,45 @@ class TestResponses:
         (said,) = method("response_similarity").weigh(judged, "s", known)
         assert said.outcome == outcome
         assert (said.tests[0].n_reached, said.tests[0].n) == (0, n)
+
+
+@pytest.mark.parametrize(("lineages", "is_said"), [(18, False), (19, True)])
+def test_when_to_stop_is_said_beside_enough_innocents_only(lineages: int, is_said: bool) -> None:
+    """Beside 19 one innocent more would be nearer than all of them with a chance of 1 in 20."""
+    values = {"function_words": 0.5, "content_words": 0.4, "openings": 1.0, "words": 1.0}
+    stop = Stop(40, 100, lineages)
+    near = Signals("s", "one", values, "one-v1", 0.5, 100, 25, 20, stop)
+    prepared = Resemblances({"one": ("one-v1",)}, {("s", "one"): near}, {}, ("", 0))
+    fit = Fit(Coefficients(0.0, (1.0, 0.0), (0.5, 0.4), (0.4, 0.4)), 0.1, 9.0)
+    fixed = Calibration("attribution", VERSION, "", "", 0, ODDS, {}, fit, {})
+    (opinion,) = Attribution("attribution", "attribution", fixed).weigh(prepared, "s", [])
+    assert (opinion.stop == stop) is is_said
+    assert opinion.stop is None or is_said
+
+
+class TestAttribution:
+    """Likenesses that are made up."""
+
+    ORIGINS = (
+        *(Origin(f"student-{i}", "student", "one", lineage=f"student-{i}") for i in range(6)),
+        *(Origin(f"control-{i}", "control", lineage=f"own {i // 2}") for i in range(8)),
+    )
+
+    def prepared(self, suspect: float) -> Resemblances:
+        values = {f"student-{i}": 0.6 + 0.1 * i for i in range(6)}
+        values |= {f"control-{i}": 0.1 * i for i in range(8)} | {"suspect": suspect}
+        signals = {
+            (m, "one"): Signals(
+                m, "one", dict.fromkeys(USED, v) | {"content_words": v**2}, "t", v, 200, 4, 4
+            )
+            for m, v in values.items()
+        }
+        return Resemblances({"one": ("t",)}, signals, {}, ("", 200))
+
+    def test_an_innocent_that_is_just_as_alike_counts_and_a_lineage_once(self) -> None:
+        """Controls 5, 6 and 7, of two lineages; control 5 exactly."""
+        made = self.prepared(suspect=0.5)
+        (opinion,) = Attribution("attribution", "attribution").weigh(made, "suspect", self.ORIGINS)
+        words = opinion.tests[0]
+        assert (words.name, words.n_reached, words.n) == ("function words", 2, 4)
+        assert opinion.p == words.p == 3 / 5

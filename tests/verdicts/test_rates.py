@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -40,7 +41,7 @@ SAID = (
 
 
 def test_who_counts_as_what() -> None:
-    whole, about = rates_of(SAID, ORIGINS)
+    whole, about = rates_of(SAID, ORIGINS, "")
     assert (whole.family, about.family) == ("", "a")
     assert (about.n_guilty, about.n_guilty_lineages, about.n_found, about.n_named) == (2, 1, 1, 1)
     assert (about.n_innocent, about.n_innocent_lineages, about.n_clean) == (3, 3, 1)
@@ -48,8 +49,29 @@ def test_who_counts_as_what() -> None:
     assert (whole.n_guilty, whole.n_innocent) == (2, 3)
 
 
+def test_neither_the_suspect_nor_its_lineage_counts_in_its_error_rates() -> None:
+    """By hand: without s1 and s2, of lineage x, nobody is guilty of a; without clean one innocent is missing."""
+    whole, about = rates_of(SAID, ORIGINS, "s1")
+    assert (about.n_guilty, about.n_found, about.n_innocent, whole.n_guilty) == (0, 0, 3, 0)
+    assert about.cllr is None
+    assert rates_of(SAID, ORIGINS, "clean")[1].accused == ()
+    assert rates_of(SAID, ORIGINS, "clean")[1].n_innocent == 2
+    assert rates_of(SAID, ORIGINS, "stranger") == rates_of(SAID, ORIGINS, "")
+
+
+@pytest.mark.parametrize("suspect", [o.model for o in ORIGINS])
+def test_what_a_table_says_of_the_suspect_changes_no_rate(suspect: str) -> None:
+    turned = [
+        replace(v, truth=not v.truth, opinion=replace(v.opinion, outcome="supports", odds=99.0))
+        if v.suspect == suspect
+        else v
+        for v in SAID
+    ]
+    assert rates_of(turned, ORIGINS, suspect) == rates_of(SAID, ORIGINS, suspect)
+
+
 def test_cost_of_odds_by_hand() -> None:
-    _, about = rates_of(SAID, ORIGINS)
+    _, about = rates_of(SAID, ORIGINS, "")
     true = (math.log2(1 + 1 / 8) + math.log2(1 + 1 / 2)) / 2
     false = (math.log2(1 + 1) + math.log2(1 + 4) + math.log2(1 + 0.25)) / 3
     assert about.cllr == pytest.approx((true + false) / 2, rel=1e-12)
@@ -118,7 +140,7 @@ def named_of(**lineages: str) -> Interval:
         )
         for i, o in enumerate(origins)
     ]
-    named = rates_of(said, origins)[1].named
+    named = rates_of(said, origins, "")[1].named
     assert named is not None
     return named
 
@@ -132,7 +154,7 @@ def test_a_lineage_is_one_try() -> None:
 
 
 def test_innocents_accused_have_an_interval() -> None:
-    whole, about = rates_of(SAID, ORIGINS)
+    whole, about = rates_of(SAID, ORIGINS, "")
     # of the innocents s3, clean and other, of three lineages, one is accused; cousin counts as neither
     accused = about.innocents_accused
     assert accused is not None
@@ -144,12 +166,12 @@ def test_innocents_accused_have_an_interval() -> None:
 
 def test_how_often_nothing_is_told() -> None:
     # of the five pairs that are documented, s2 and s3 get no answer
-    assert rates_of(SAID, ORIGINS)[0].untold == pytest.approx(2 / 5)
+    assert rates_of(SAID, ORIGINS, "")[0].untold == pytest.approx(2 / 5)
 
 
 def test_one_lineage_alone_is_one_try() -> None:
     same = [Origin(o.model, o.standing, o.family, lineage="x") for o in ORIGINS]
-    named = rates_of(SAID, same)[1].named
+    named = rates_of(SAID, same, "")[1].named
     assert named is not None
     # half of one try: bounds of Beta(1/2, 3/2), whose distribution begins as 4 / pi * sqrt(x)
     assert named.low == pytest.approx((0.025 * math.pi / 4) ** 2, rel=1e-3)

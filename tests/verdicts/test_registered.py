@@ -85,6 +85,7 @@ def test_a_plan_over_stored_answers_says_whose(place: Path, tmp_path: Path) -> N
             {"verdicts": {"ngram_ratio": {"bound": 5.0}}},
             "methods.ngram_ratio.fields.bound: 10.0 -> 5.0",
         ),
+        ({"prior_odds": {"one": 0.01}}, "prior_odds.one: 1.0 -> 0.01"),
         ({"decoding": {"temperature": 0.5}}, "decoding.temperature: 0.0 -> 0.5"),
         (
             {"models": {"more": {"kind": "fake"}}},
@@ -159,6 +160,7 @@ def test_refusals_on_the_command_line_are_2(place: Path, tmp_path: Path) -> None
     conf = ["--config-dir", str(write_files(place, files))]
     planned = inside(place, "plan", *conf, *words, *folders, bare=True)
     assert planned.returncode == 0, planned.stderr
+    assert not (place / "results" / "runs").exists()
     refused = inside(place, *words, "seed=1", files=files)
     assert refused.returncode == 2
     assert "seed: 0 -> 1" in refused.stderr

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.board.board import make_board
+from harness.board.evidence import finding_table, weighings
 from harness.board.record import RunRecord
 from harness.board.saved import read_record
 from harness.exports.newick import Newick
 from harness.stages.run import DONE, execute
 from harness.store.store import Store
 from harness.types import DistillbenchError
-from tests.verdicts.cases import case_run, matrix, write_crowd
+from tests.verdicts.cases import ANSWERS, case_run, matrix, write_crowd
 
 NOWHERE = Path("nowhere.csv")
 
@@ -61,7 +63,83 @@ def test_page_and_tables_show_the_same(folder: Path) -> None:
     assert float(rows["one-student-0", "one"]["odds"]) == said["one-student-0", "one"].opinion.odds
     with (report / "rates.csv").open(newline="") as file:
         whole = next(r for r in csv.DictReader(file) if r["family"] == "")
-    assert (whole["n_guilty"], whole["n_innocent"]) == ("12", "8")
+    assert (whole["n_guilty"], whole["n_innocent"]) == ("11", "8")
+
+
+def test_prior_odds_are_multiplied_and_change_no_verdict(folder: Path, tmp_path: Path) -> None:
+    prior = {"one-v2": 0.01}  # a version stands for its family
+    run = case_run(folder, suspect="one-student-0", candidates=["one"], prior_odds=prior)
+    assert run.case.prior_odds == {"one": 0.01, "two": 1.0}
+    report = replace(run.paths, results=tmp_path)
+    (tmp_path / "store").symlink_to(folder / "results" / "store")
+    ended = execute(replace(run, paths=report), NOWHERE, alone=True)
+    assert ended.record is not None
+    assert ended.record.verdicts == record(folder).verdicts
+    with (tmp_path / "report" / "verdicts.csv").open(newline="") as file:
+        rows = {(r["suspect"], r["family"]): r for r in csv.DictReader(file)}
+    own = rows["one-student-0", "one"]
+    odds = next(v for v in record(folder).verdicts if v.suspect == "one-student-0").opinion.odds
+    assert odds is not None
+    assert float(own["prior_odds"]) == 0.01
+    assert float(own["posterior_odds"]) == pytest.approx(odds / 100)
+    assert rows["one-student-0", "two"]["prior_odds"] == "1.0"
+    assert {r["prior_odds"] for (s, _), r in rows.items() if s != "one-student-0"} == {""}
+    (finding,) = weighings(ended.record)[0].findings
+    row = finding_table(finding.verdicts, finding.prior_odds).rows[0]
+    assert row[3].text == "1 : 100"
+    assert row[4].value == pytest.approx(odds / 100)
+
+
+def test_prior_odds_are_even_where_none_are_stated(folder: Path) -> None:
+    (finding,) = weighings(record(folder))[0].findings
+    cells = finding_table(finding.verdicts, finding.prior_odds).rows[0]
+    assert cells[3].text == "1 : 1"
+    assert cells[4].value == cells[2].value
+    assert "stated prior odds" not in "".join(text for text, _ in finding.words)
+
+
+def test_one_number_is_the_prior_of_every_family(folder: Path) -> None:
+    case = case_run(folder, suspect="one-student-0", prior_odds=0.5).case
+    assert case.prior_odds == {"one": 0.5, "two": 0.5}
+
+
+def test_controls_of_ones_own_are_innocents_without_a_table(tmp_path: Path) -> None:
+    """Three models leave the table: as controls of the matrix they stand where they stood."""
+    mine = {n: {**ANSWERS, "where": {"model": n}} for n in ("control-0", "control-1", "control-2")}
+    write_crowd(tmp_path / "data")
+    whole = execute(case_run(tmp_path, suspect="one-student-0"), NOWHERE, alone=False).record
+    table = tmp_path / "data" / "lineages.csv"
+    lines = [t for t in table.read_text().splitlines() if t.partition(",")[0] not in mine]
+    table.write_text("\n".join(lines) + "\n")
+    controls = ["control-0", {"model": "control-1", "lineage": "own 1"}, {"model": "control-2"}]
+    run = case_run(tmp_path, suspect="one-student-0", models=mine, controls=controls)
+    origins = {o.model: o for o in run.case.origins}
+    assert {origins[n].learned_from(f) for n in mine for f in ("one", "two")} == {False}
+    assert [origins[n].lineage for n in mine] == ["control-0", "own 1", "control-2"]
+    ended = execute(run, NOWHERE, alone=False).record
+    assert whole is not None
+    assert ended is not None
+    odds = [[v.opinion.odds for v in r.verdicts] for r in (whole, ended)]
+    assert odds[0] == odds[1]
+    (weighing,) = weighings(ended)
+    assert next(r for r in weighing.rates if not r.family).n_innocent == 8
+
+
+def test_a_control_of_some_teachers_is_innocent_of_these_alone(tmp_path: Path) -> None:
+    write_crowd(tmp_path / "data")
+    mine = {"mine": {**ANSWERS, "where": {"model": "control-0"}}}
+    controls = [{"model": "mine", "teachers": ["two-v1"]}]
+    origins = case_run(tmp_path, models=mine, controls=controls).case.origins
+    (own,) = [o for o in origins if o.model == "mine"]
+    assert (own.learned_from("one"), own.learned_from("two")) == (None, False)
+
+
+def test_the_suspect_counts_in_none_of_its_error_rates(folder: Path) -> None:
+    (weighing,) = weighings(record(folder))
+    whole = next(r for r in weighing.rates if not r.family)
+    assert (whole.n_guilty, whole.n_innocent) == (11, 8)
+    page = (folder / "results" / "report" / "index.html").read_text()
+    assert "one-student-0 stands in the tables too" in page
 
 
 def test_the_cost_stands_in_the_record_and_in_no_table(folder: Path) -> None:
@@ -140,6 +218,17 @@ def test_a_second_run_weighs_nothing_again(folder: Path) -> None:
         ({"suspect": "nobody"}, "suspect: 'nobody' is unknown"),
         ({"candidates": ["three"]}, "candidates: 'three' is unknown"),
         ({"suspect": "one-v1", "candidates": ["one-v1"]}, "the suspect itself"),
+        *(
+            ({"suspect": "control-0", "prior_odds": bad}, "prior_odds: expected a number above 0")
+            for bad in (0, -1, float("nan"), float("inf"), "1:100", None, True)
+        ),
+        ({"suspect": "control-0", "prior_odds": {"one": 0}}, "key prior_odds.one: expected a"),
+        ({"suspect": "control-0", "prior_odds": {"three": 2}}, "prior_odds: 'three' is unknown"),
+        ({"suspect": "control-0", "prior_odds": {"one": 2, "one-v1": 3}}, "one is named 2 times"),
+        ({"suspect": "control-0", "controls": ["control-0"]}, "control-0 is the suspect; a cont"),
+        ({"controls": ["one-v1"]}, "controls: one-v1 is a teacher"),
+        ({"controls": ["one-student-0"]}, "one-student-0 is a student of one by its table"),
+        ({"prior_odds": 2}, "prior_odds: they are about one suspect; add suspect=MODEL"),
         ({"verdicts": {}}, "verdicts: nothing weighs the suspect"),
         ({"lineages": []}, "lineages: a verdict needs models whose training is documented"),
         ({"lineages": [{**matrix()["lineages"][0], "file": "none.csv"}]}, "none.csv"),

@@ -12,7 +12,8 @@ import pytest
 from harness.board.plain import from_plain, to_plain
 from harness.cli.main import _COMMANDS
 from harness.cli.verifying import verify
-from harness.plugins import kinds, use_folders
+from harness.panel.panel import View
+from harness.plugins import kinds, plugin_class, use_folders
 from harness.stages import bundle, verifying
 from harness.stages.verifying import opened
 from harness.types import DistillbenchError
@@ -292,7 +293,10 @@ def test_a_method_of_somebodys_own_needs_its_file(
     use_folders([])
 
 
-@pytest.mark.parametrize("kind", kinds("verdicts"))
+OF_TALK = [k for k in kinds("verdicts") if plugin_class("verdicts", k).looks_at is View.STYLE]
+
+
+@pytest.mark.parametrize("kind", OF_TALK)
 def test_a_bundle_of_every_method_verifies(
     place: Path, tmp_path: Path, capsys: Told, kind: str
 ) -> None:

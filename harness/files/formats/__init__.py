@@ -21,6 +21,9 @@ TABLE = "table"  # the format of rows that no other recognises
 # columns that a user can name; the rest of a format's columns are its own
 ROLES = ("prompt", "input", "id", "answer", "choice", "sample", "system", "stop", "trace")
 
+# what reading a cell as another kind of value than it is raises; a generator's StopIteration is a RuntimeError
+MISSHAPEN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -58,6 +61,13 @@ class Format:
     # patterns of the names that its files have in a folder, whatever else lies there
     files: Sequence[str] = field(default=())
 
+    def fits(self, row: Row) -> bool:
+        """Whether a row is one of this format; one whose cells are of other kinds is not."""
+        try:
+            return self.recognises(row)
+        except MISSHAPEN:
+            return False
+
 
 @cache
 def formats() -> Mapping[str, Format]:
@@ -69,4 +79,4 @@ def formats() -> Mapping[str, Format]:
 def recognise(row: Row) -> str:
     """The name of the format that a row has."""
     others = (name for name in formats() if name != TABLE)
-    return next((name for name in others if formats()[name].recognises(row)), TABLE)
+    return next((name for name in others if formats()[name].fits(row)), TABLE)

@@ -126,6 +126,8 @@ function readBoard(asked) {
 // The rows and columns that are seen, with the numbers in full.
 function boardCsv() {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  // A spreadsheet runs a text that begins like a formula: an apostrophe keeps it a text. Numbers stay.
+  const plain = (text) => (/^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
   const seen = heads.map((head, at) => ({ head, at })).filter(({ head, at }) => at && !head.hidden);
   const table = [["model", "role", "teacher", ...seen.flatMap(({ head }) => (head.dataset.sort === "number" ? [head.dataset.name, `${head.dataset.name} interval`] : [head.dataset.name]))]];
   for (const row of all("tbody tr[data-role]", board)) {
@@ -137,7 +139,7 @@ function boardCsv() {
     });
     table.push([row.dataset.student, row.dataset.role, row.dataset.teacher, ...values]);
   }
-  return `${table.map((row) => row.map(quoted).join(",")).join("\n")}\n`;
+  return `${table.map((row) => row.map((text) => quoted(plain(text))).join(",")).join("\n")}\n`;
 }
 $("board-csv").addEventListener("click", () => {
   const href = URL.createObjectURL(new Blob([boardCsv()], { type: "text/csv" }));

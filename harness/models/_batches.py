@@ -9,6 +9,7 @@ import dataclasses
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -75,6 +76,44 @@ def budgeted_batches(
         else:
             batches.append([index])
     return batches
+
+
+def shared_batches(
+    requests: Sequence[Request], indices: Sequence[int], rows: int | None, budget: int
+) -> list[list[int]]:
+    """`indices` of requests to score, cut so that those whose texts begin alike stand together.
+
+    A batch has `rows` requests, or about `budget` tokens that none before them in it begins with; it ends where
+    what follows has least in common with it.
+    """
+    texts = {i: spelled(requests[i].context) + requests[i].continuation for i in indices}
+    order = sorted(indices, key=lambda i: (texts[i], i))
+    common = [0, *(_n_common(texts[a], texts[b]) for a, b in pairwise(order))]
+    batches: list[list[int]] = []
+    start, size = 0, 0
+    for stop, index in enumerate(order):
+        new = len(texts[index]) - (common[stop] if stop > start else 0)
+        size += new // CHARACTERS_PER_TOKEN + 1
+        if stop > start and (stop - start >= (rows or _MOST_ROWS) or (size > budget and not rows)):
+            half = (start + stop + 1) // 2
+            cut = stop if rows else min(range(half, stop + 1), key=lambda i: (common[i], -i))
+            batches.append(order[start:cut])
+            start = cut
+            own = zip(order[start : stop + 1], [0, *common[start + 1 : stop + 1]], strict=True)
+            size = sum((len(texts[i]) - n) // CHARACTERS_PER_TOKEN + 1 for i, n in own)
+    return [*batches, order[start:]] if order else []
+
+
+def _n_common(first: str, second: str) -> int:
+    """Number of characters with which both begin."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _length(request: Request, decoding: Decoding) -> int:

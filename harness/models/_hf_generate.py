@@ -115,22 +115,28 @@ class _State:
     def __init__(self, loaded: LoadedModel, jobs: Sequence[Job]) -> None:
         import torch
 
-        width = max(len(job.prompt) for job in jobs)
-        ids = np.zeros((len(jobs), width), dtype=np.int64)
-        mask = np.zeros((len(jobs), width), dtype=np.int64)
+        prompts = list(dict.fromkeys(job.prompt for job in jobs))
+        width = max(map(len, prompts))
+        ids = np.zeros((len(prompts), width), dtype=np.int64)
+        mask = np.zeros((len(prompts), width), dtype=np.int64)
         # padding stands left, so that all rows write into the same column
-        for row, job in enumerate(jobs):
-            ids[row, width - len(job.prompt) :] = job.prompt
-            mask[row, width - len(job.prompt) :] = 1
+        for row, prompt in enumerate(prompts):
+            ids[row, width - len(prompt) :] = prompt
+            mask[row, width - len(prompt) :] = 1
         self.loaded = loaded
         self.cache: Any = None
         self.inputs = torch.from_numpy(ids).to(loaded.device)
         self.mask = torch.from_numpy(mask).to(loaded.device)
         self.positions = (self.mask.cumsum(1) - 1).clamp(min=0)
+        # per job, until it is read: the row of its prompt; samples of one prompt read it together
+        self.prompts: torch.Tensor | None = torch.tensor(
+            [prompts.index(job.prompt) for job in jobs], device=loaded.device
+        )
         self.temperature = self._column([job.temperature for job in jobs])
         self.top_p = self._column([job.top_p for job in jobs])
         self.uniforms = self._column(_uniforms(jobs))
-        self.seen = self._seen() if loaded.repetition_penalty != 1 else None
+        seen = self._seen() if loaded.repetition_penalty != 1 else None
+        self.seen = None if seen is None else seen[self.prompts]
 
     def logits(self) -> torch.Tensor:
         """(live, V) float32 logits of the next token, after the checkpoint's own repetition penalty."""
@@ -150,12 +156,24 @@ class _State:
         # state space models have none: they read everything again
         self.cache = out.get("past_key_values")
         logits: torch.Tensor = out.logits[:, -1].float()
+        if self.prompts is not None:
+            logits = logits[self.prompts]
+            self._branch(self.prompts)
+            self.prompts = None
         if self.seen is None:
             return logits
         penalty = self.loaded.repetition_penalty
         return torch.where(
             self.seen, torch.where(logits < 0, logits * penalty, logits / penalty), logits
         )
+
+    def _branch(self, rows: torch.Tensor) -> None:
+        """Goes on with copies of `rows`."""
+        if len(rows) == len(self.inputs):
+            return  # no two are the same, and they stand in their order
+        self.inputs, self.mask = self.inputs[rows], self.mask[rows]
+        if self.cache is not None:
+            self.cache.batch_select_indices(rows)
 
     def choose(self, logits: torch.Tensor, step: int) -> torch.Tensor:
         """(live,) next tokens: the most probable, or where the cumulative probability passes the row's number."""

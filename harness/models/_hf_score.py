@@ -1,4 +1,4 @@
-"""Log-probabilities of given tokens: batched forward passes, one per distinct input."""
+"""Log-probabilities of given tokens: forward passes over trees of inputs, or over distinct inputs side by side."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.models._hf_model import LoadedModel
+from harness.models._hf_shared import LOGITS, Shared
+from harness.models._hf_tree import Pack, Row, layout
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:
     import torch
 
-_LOGITS = {"cpu": 1 << 27, "cuda": 1 << 30}  # logits in memory at once: 0.5 and 4 GiB in float32
+TOKEN_BUDGET = {"cpu": 8192, "mps": 16384, "cuda": 65536}  # padded tokens at once; speed only
 
 
 class Window(NamedTuple):
@@ -48,22 +50,67 @@ def rolling_windows(tokens: Sequence[int], prefix_id: int, max_length: int) -> l
     return windows
 
 
-def score_windows(loaded: LoadedModel, windows: Sequence[Window], top: int) -> list[TokenScores]:
+def score_windows(
+    loaded: LoadedModel, windows: Sequence[Window], top: int, shared: Shared
+) -> list[TokenScores]:
     """Scores of every window's target, in order; `top` alternatives per token."""
     inputs: dict[tuple[int, ...], list[int]] = {}
     for index, window in enumerate(windows):
         inputs.setdefault((*window.context, *window.target)[:-1], []).append(index)
     scores: dict[int, TokenScores] = {}
-    for piece in _pieces(sorted(inputs, key=lambda ids: (-len(ids), ids)), loaded):
+    alone = [ids for ids in inputs if len(ids) > shared.longest]
+    rows = [
+        Row(ids, min(len(windows[i].context) for i in owners) - 1)
+        for ids, owners in inputs.items()
+        if len(ids) <= shared.longest
+    ]
+    for pack in shared.packs(rows) if rows else ():
+        found = _score_pack(loaded, shared, pack, inputs, windows, top)
+        scores.update(found)
+        if not found:
+            alone += [row.ids for row in pack.rows]
+    for piece in _pieces(sorted(alone, key=lambda ids: (-len(ids), ids)), loaded):
         scores.update(_score_inputs(loaded, {ids: inputs[ids] for ids in piece}, windows, top))
     return [scores[i] for i in range(len(windows))]
 
 
+def _score_pack(
+    loaded: LoadedModel,
+    shared: Shared,
+    pack: Pack,
+    inputs: dict[tuple[int, ...], list[int]],
+    windows: Sequence[Window],
+    top: int,
+) -> dict[int, TokenScores]:
+    """Scores of the windows behind a pack's rows; none where the rows have to be read alone."""
+    import torch
+
+    if pack.n_shared == 0 and len(pack.rows) == 1:
+        return {}
+    plan = layout(pack)
+    owners = [
+        (i, path) for row, path in zip(pack.rows, plan.paths, strict=True) for i in inputs[row.ids]
+    ]
+    behind = [path[len(path) - len(windows[i].target) :] for i, path in owners]
+    places, order = np.unique(np.concatenate(behind), return_inverse=True)
+    targets = np.concatenate([np.asarray(windows[i].target) for i, _ in owners])
+    try:
+        logits = shared.logits(pack, plan, places)
+        require_numbers(loaded, logits)
+        columns = _gather(logits, order, targets, top)
+    except torch.OutOfMemoryError:
+        shared.clear()
+        return {}
+    return _split([i for i, _ in owners], [len(b) for b in behind], columns)
+
+
 def _pieces(rows: list[tuple[int, ...]], loaded: LoadedModel) -> Iterator[list[tuple[int, ...]]]:
-    """Rows, longest first, in runs whose logits fit into memory."""
-    most = (
-        _LOGITS.get(loaded.device.type, _LOGITS["cpu"])
-        // loaded.model.config.get_text_config().vocab_size
+    """Rows, longest first, in runs that fit into memory with their logits."""
+    device = loaded.device.type
+    logits = LOGITS.get(device, LOGITS["cpu"])
+    most = min(
+        TOKEN_BUDGET.get(device, TOKEN_BUDGET["cpu"]),
+        logits // loaded.model.config.get_text_config().vocab_size,
     )
     start = 0
     while start < len(rows):
@@ -129,9 +176,16 @@ def _forward(
                 targets.append(np.asarray(target))
                 owner.append(index)
         scores = _gather(logits.flatten(0, 1), np.concatenate(places), np.concatenate(targets), top)
-    cuts = np.cumsum([len(t) for t in targets])[:-1]
-    columns = zip(*(np.split(column, cuts) for column in scores), strict=True)
-    return {index: TokenScores(*column) for index, column in zip(owner, columns, strict=True)}
+    return _split(owner, [len(t) for t in targets], scores)
+
+
+def _split(
+    owners: Sequence[int], lengths: Sequence[int], columns: Sequence[NDArray[Any]]
+) -> dict[int, TokenScores]:
+    """The scores of each window out of those of all of them, one behind the other."""
+    cuts = np.cumsum(lengths)[:-1]
+    parts = zip(*(np.split(column, cuts) for column in columns), strict=True)
+    return {index: TokenScores(*part) for index, part in zip(owners, parts, strict=True)}
 
 
 def require_numbers(loaded: LoadedModel, logits: torch.Tensor) -> None:

@@ -15,19 +15,24 @@ import numpy as np
 from harness.console.foreign import notify
 from harness.keys import draw_seed
 from harness.models import Ask, BatchedSession, Facts
-from harness.models._batches import budgeted_batches
+from harness.models._batches import budgeted_batches, shared_batches
 from harness.models._hf_bytes import byte_ends
 from harness.models._hf_context import Contexts, Manner, cut
 from harness.models._hf_dtype import slow_note
 from harness.models._hf_generate import Job, Written, write
 from harness.models._hf_model import LoadedModel
-from harness.models._hf_score import TokenScores, Window, rolling_windows, score_windows
+from harness.models._hf_score import (
+    TOKEN_BUDGET,
+    TokenScores,
+    Window,
+    rolling_windows,
+    score_windows,
+)
 from harness.models._hf_settings import check_settings
+from harness.models._hf_shared import Shared
 from harness.models._rows import Row, drawing_of, outputs_of
 from harness.text.clean import opened_trace
 from harness.types import Decoding, DistillbenchError, Ints, Kind, Outputs, Request, TokenColumns
-
-_TOKEN_BUDGET = {"cpu": 8192, "mps": 16384, "cuda": 65536}  # padded tokens per batch; speed only
 
 
 class _Answer(NamedTuple):
@@ -56,6 +61,7 @@ class HfSession(BatchedSession):
         # of its chat template: note -> whether it is about replies alone
         self._notes: dict[str, bool] = {}
         self._contexts = Contexts(loaded, manner, self._say)
+        self._shared = Shared(loaded)
         slow = slow_note(loaded.model.dtype, loaded.device)
         for note in (*loaded.notes, *([slow] if slow else [])):
             notify(f"model {loaded.name}: {note}")
@@ -64,14 +70,24 @@ class HfSession(BatchedSession):
         """Frees the memory, also while somebody still holds the session."""
         import torch
 
-        del self._loaded, self._contexts
+        del self._loaded, self._contexts, self._shared
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     def batches(self, ask: Ask) -> list[list[int]]:
-        """Requests of like length together, those of one context side by side."""
-        budget = _TOKEN_BUDGET.get(self._loaded.device.type, _TOKEN_BUDGET["cpu"])
-        return budgeted_batches(ask.requests, ask.decoding, self._manner.batch_size, budget)
+        """Texts to score that begin alike together; else requests of like length, those of one context side by side."""
+        rows = self._manner.batch_size
+        budget = TOKEN_BUDGET.get(self._loaded.device.type, TOKEN_BUDGET["cpu"])
+        scored = [i for i, r in enumerate(ask.requests) if r.kind != "generate"]
+        if not scored or not self._shared.longest:
+            return budgeted_batches(ask.requests, ask.decoding, rows, budget)
+        written = [i for i, r in enumerate(ask.requests) if r.kind == "generate"]
+        asked = [ask.requests[i] for i in written]
+        cut = budgeted_batches(asked, ask.decoding, rows, budget)
+        return [
+            *([written[i] for i in batch] for batch in cut),
+            *shared_batches(ask.requests, scored, rows, budget),
+        ]
 
     def answer_batch(
         self, requests: Sequence[Request], prompt_ids: Sequence[str], decoding: Decoding
@@ -156,7 +172,8 @@ class HfSession(BatchedSession):
     def _scored(self, requests: Sequence[Request], top: int) -> list[_Answer]:
         """Answers to score and read requests."""
         texts = [self._text(request) for request in requests]
-        scores = iter(score_windows(self._loaded, [w for t in texts for w in t.windows], top))
+        windows = [w for t in texts for w in t.windows]
+        scores = iter(score_windows(self._loaded, windows, top, self._shared))
         return [
             _read(r.kind, text, [next(scores) for _ in text.windows])
             for r, text in zip(requests, texts, strict=True)

@@ -12,7 +12,7 @@ each option's length. Texts that are read (`read_pair`) have no such bar, and ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.keys import digest
@@ -39,6 +39,8 @@ class Speller:
     behind: tuple[int, ...]  # token ids that it would put behind one: left out
     prefix_id: int  # precedes texts that have no context
     n_rows: int  # rows of the model's embedding
+    # token ids of the last context: the options of a question have the same
+    last: dict[Context, list[int]] = field(default_factory=dict, compare=False, repr=False)
 
     def encode(self, context: Context) -> list[int]:
         """Token ids; what the tokenizer puts before a text precedes it unless it is there.
@@ -61,8 +63,7 @@ class Speller:
             ids = self._bare(context.text + continuation)
             return (ids[:1], ids[1:]) if ids[:1] == [self.prefix_id] else ([self.prefix_id], ids)
         whole = self.encode(Context(context.text + continuation, context.rendered))
-        start = self.encode(Context(context.text.rstrip(), context.rendered))
-        n = _n_common(start, whole)
+        n = _n_common(self._start(context), whole)
         return whole[:n] or [self.prefix_id], whole[n:]
 
     def read_pair(self, context: Context, text: str, blank: str) -> tuple[list[int], list[int]]:
@@ -91,6 +92,13 @@ class Speller:
     def token(self, index: int) -> str:
         """The token as its tokenizer writes it."""
         return str(self.tokenizer.convert_ids_to_tokens([index])[0])
+
+    def _start(self, context: Context) -> list[int]:
+        """Token ids of a context without the white space at its end."""
+        if context not in self.last:
+            self.last.clear()
+            self.last[context] = self.encode(Context(context.text.rstrip(), context.rendered))
+        return self.last[context]
 
     def _bare(self, text: str) -> list[int]:
         ids = list(self.tokenizer.encode(text, add_special_tokens=False))

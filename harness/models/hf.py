@@ -33,7 +33,7 @@ class HfModel(AbstractModel):
 
     imports = CHECKPOINTS
 
-    version = 4
+    version = 5
     path: str = place("")  # folder, or repository on the hub
     # of a hub's repository: branch, tag or commit; None = its main branch
     revision: str | None = place(None)

@@ -24,6 +24,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, Window, score_windows
+from harness.models._hf_shared import Shared
 from harness.models._hf_text import Speller
 from harness.store.tables import outputs_to_table
 from harness.types import Kind, Outputs, TokenColumns
@@ -112,7 +113,7 @@ def main() -> int:
             loaded.model(inputs, use_cache=False)
 
     def collecting(k: int) -> list[TokenScores]:
-        return score_windows(loaded, windows, k)
+        return score_windows(loaded, windows, k, Shared(loaded))
 
     plain()
     scores = collecting(asked.k)

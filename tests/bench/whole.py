@@ -1,0 +1,73 @@
+"""Whole processes, from the command to its end, and the most memory that one of their processes takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench.inputs import Case
+
+MATRIX = """# @package _global_
+models: {{m: {{kind: hf, path: {checkpoint}, dtype: float32, device: cpu}}}}
+tasks:
+{tasks}
+metrics: {{task_score: }}
+"""
+
+
+class Process(NamedTuple):
+    """What a finished process took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int  # of the largest of its processes
+
+
+def ours(checkpoint: Path, folder: Path, case: Case) -> Process:
+    """`distillbench` from an empty store to the graded answers, and the page of them."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        (place / "conf" / "matrix").mkdir(parents=True)
+        tasks = [
+            f"  {task}: {{kind: lm_eval, task: {task}, include: {folder}}}" for task in case.tasks
+        ]
+        matrix = MATRIX.format(checkpoint=checkpoint, tasks="\n".join(tasks))
+        (place / "conf" / "matrix" / "bench.yaml").write_text(matrix, "utf-8")
+        paths = [f"paths.{key}={place / key}" for key in ("results", "cache")]
+        command = ["harness", "--config-dir", str(place / "conf"), "matrix=bench", *paths]
+        return _run([sys.executable, "-W", "ignore", "-m", *command])
+
+
+def theirs(checkpoint: Path, folder: Path, case: Case, batch_size: int) -> Process:
+    """`lm_eval run --model hf`, with its results written."""
+    with tempfile.TemporaryDirectory() as name:
+        options = {
+            "--model": "hf",
+            "--model_args": f"pretrained={checkpoint},dtype=float32",
+            "--tasks": ",".join(case.tasks),
+            "--include_path": str(folder),
+            "--device": "cpu",
+            "--batch_size": str(batch_size),
+            "--output_path": name,
+        }
+        words = [word for pair in options.items() for word in pair]
+        return _run([sys.executable, "-W", "ignore", "-m", "lm_eval", "run", *words])
+
+
+def _run(command: list[str]) -> Process:
+    """Raises RuntimeError with the end of what it said where a command fails."""
+    with tempfile.TemporaryFile() as said:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - started
+        if process.returncode not in (0, 3):  # 3: a measure has no value, as here without a student
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command)}: {said.read().decode()[-2000:]}")
+    return Process(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)

@@ -82,7 +82,7 @@ def cases(n_subjects: int) -> tuple[Case, ...]:
         Case("easy_0", "arc_easy, 0-shot", ("bench_easy_0",)),
         Case("easy_5", "arc_easy, 5-shot, examples drawn for each question", ("bench_easy_5",)),
         Case("fixed_5", "arc_easy, 5-shot, the same examples for all", ("bench_fixed_5",)),
-        Case("mmlu_5", "mmlu, 5-shot, options of one token", subjects),
+        Case("mmlu_5", "a subject of mmlu, 5-shot, options of one token", subjects),
     )
 
 

@@ -26,7 +26,7 @@ from tests.bench import engines, inputs, whole
 
 # evaluation at least so many times as fast, whole process likewise: the bars
 BARS = {"easy_0": (3.0, 2.5), "easy_5": (8.0, 6.0), "fixed_5": (8.0, 6.0), "mmlu_5": (5.0, 4.0)}
-N_EXACT = 40  # options that are compared with float64
+N_EXACT = 8  # options that are compared with float64
 
 
 class Spread(NamedTuple):
@@ -179,11 +179,11 @@ def _processor() -> str:
 
 def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     """All cases; what is finished is said at once."""
-    inputs.make_tasks(work / "tasks", asked.questions, 2, asked.questions // 2)
+    inputs.make_tasks(work / "tasks", asked.questions, 1, asked.questions)
     if not (work / "model" / "config.json").is_file():
         inputs.make_model(work / "model")
     results = []
-    for case in inputs.cases(2):
+    for case in inputs.cases(1):
         if asked.cases and case.name not in asked.cases:
             continue
         result = compare(work, case, asked)

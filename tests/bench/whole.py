@@ -40,7 +40,10 @@ def ours(checkpoint: Path, folder: Path, case: Case) -> Process:
         (place / "conf" / "matrix" / "bench.yaml").write_text(matrix, "utf-8")
         paths = [f"paths.{key}={place / key}" for key in ("results", "cache")]
         command = ["harness", "--config-dir", str(place / "conf"), "matrix=bench", *paths]
-        return _run([sys.executable, "-W", "ignore", "-m", *command])
+        process = _run([sys.executable, "-W", "ignore", "-m", *command])
+        if failed := [*(place / "results").glob("failures/*.txt")]:
+            raise RuntimeError(failed[0].read_text("utf-8")[-2000:])
+        return process
 
 
 def theirs(checkpoint: Path, folder: Path, case: Case, batch_size: int) -> Process:
@@ -67,7 +70,7 @@ def _run(command: list[str]) -> Process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - started
-        if process.returncode not in (0, 3):  # 3: a measure has no value, as here without a student
+        if process.returncode not in (0, 3):  # 3: a score has no value, as of few questions
             said.seek(0)
             raise RuntimeError(f"{' '.join(command)}: {said.read().decode()[-2000:]}")
     return Process(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)

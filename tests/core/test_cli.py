@@ -76,7 +76,7 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
         ),
         ("decoding.top_p=3", "decoding: key top_p: expected a number in (0, 1], got 3"),
         ("limit=0", "key limit: expected null or a whole number of 1 or more, got 0"),
-        ("seed=x", "key seed: expected a whole number, got 'x'"),
+        ("seed=x", "key seed: expected a whole number of 0 or more, got 'x'"),
         ("only.models=3", "only: key models: expected null or a list of text, got 3"),
         ("paths.lock=maybe", "paths: key lock: expected true or false, got 'maybe'"),
         ("+contols=[]", "key 'contols' is unknown; did you mean 'controls'?"),
@@ -88,6 +88,7 @@ def test_mistakes_are_one_clear_line(tmp_path: Path, word: str, expected: str) -
     assert expected in said
 
 
+@pytest.mark.slow
 def test_help_is_a_page(tmp_path: Path) -> None:
     done = command(tmp_path, "--help")
     assert done.returncode == 0
@@ -95,6 +96,7 @@ def test_help_is_a_page(tmp_path: Path) -> None:
     assert "matrix=smoke gate=smoke" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_sweep_makes_one_page_with_the_swept_key_as_a_column(tmp_path: Path) -> None:
     code, said = small(tmp_path, "-m", "seed=0,1")
     assert code == 0, said
@@ -128,6 +130,7 @@ def test_a_key_of_one_s_own_may_stand_in_other_values(tmp_path: Path) -> None:
     assert code == 0, said
 
 
+@pytest.mark.slow
 def test_an_error_in_one_job_of_a_sweep_is_the_sweeps_code(tmp_path: Path) -> None:
     code, said = small(tmp_path, "-m", "limit=0,5")
     assert code == 2

@@ -255,6 +255,7 @@ def _kill_if_stuck(process: subprocess.Popen[str]) -> None:
     timer.start()
 
 
+@pytest.mark.slow
 def test_without_a_terminal_lines_come_while_a_model_is_busy(tmp_path: Path) -> None:
     command = [sys.executable, "-c", BLOCKED, str(tmp_path)]
     pipe = subprocess.PIPE
@@ -276,6 +277,7 @@ def test_without_a_terminal_lines_come_while_a_model_is_busy(tmp_path: Path) -> 
     assert "writing the page (" in rest
 
 
+@pytest.mark.slow
 def test_on_a_terminal_bars_move_while_a_model_is_busy(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", BLOCKED, str(tmp_path)]

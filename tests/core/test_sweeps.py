@@ -94,8 +94,8 @@ def scores(
     "subdir",
     [
         "${hydra.job.override_dirname}",
-        "a/b/${hydra.job.num}",
-        "007",
+        pytest.param("a/b/${hydra.job.num}", marks=pytest.mark.slow),
+        pytest.param("007", marks=pytest.mark.slow),
         "${models.student.file}/${seed}",
     ],
 )

@@ -30,7 +30,7 @@ def test_every_malformed_input_is_one_clear_line(family: str, tmp_path: Path) ->
     assert unanswered(family, tmp_path) == []
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f != "tasks"])  # lm-eval takes seconds
 def test_some_malformed_inputs_are_one_clear_line(family: str, tmp_path: Path) -> None:
     step = max(1, len(inputs(family)) // _SAMPLE)
     assert unanswered(family, tmp_path, step) == []

@@ -92,6 +92,7 @@ def test_the_parts_of_a_block_are_told_apart() -> None:
     assert (second.file, second.commands) == (None, ["run x", "two"])
 
 
+@pytest.mark.slow
 def test_recorded_answers_give_a_page_with_numbers(tmp_path: Path) -> None:
     write_files(RECORDED, tmp_path)
     for command in commands(RECORDED):
@@ -113,6 +114,7 @@ def read_in_python(folder: Path) -> None:
     assert "reason" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prepare", "command"), MODEL_COMMANDS, ids=lambda p: p if isinstance(p, str) else ""
 )

@@ -154,6 +154,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "unpacked"
 
 
+@pytest.mark.slow
 def test_the_wheel_runs_in_any_folder(unpacked: Path, tmp_path: Path) -> None:
     assert f"pip install {WHEEL}" in README
     assert (unpacked / "harness/data/tasks/zoo/facts.jsonl").is_file()

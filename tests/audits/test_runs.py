@@ -51,6 +51,7 @@ def table(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_page_and_tables_show_the_same(folder: Path) -> None:
     record = read_record(folder / "results" / "report")
     (audit,) = record.audits

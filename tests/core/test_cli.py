@@ -107,6 +107,7 @@ def test_a_sweep_makes_one_page_with_the_swept_key_as_a_column(tmp_path: Path) -
     assert 'id="sample-browser"' in page, "answers are read from the store by key"
 
 
+@pytest.mark.slow
 def test_a_command_line_is_composed_for_the_look_at_it_and_for_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -314,6 +314,7 @@ def test_credentials_in_files_are_refused(
         refuse_credentials_in([*words[:2], "-m", "matrix=other,small"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"], ["--cfg", "job"]])
 def test_nothing_is_written_or_repeated_where_a_file_holds_credentials(
     tmp_path: Path, words: list[str]

@@ -141,6 +141,7 @@ def test_report_of_something_else_is_one_line(tmp_path: Path) -> None:
     assert line.startswith("error: nowhere: expected the folder of a sweep, found no list of jobs")
 
 
+@pytest.mark.slow
 def test_roles_are_those_of_each_job(tmp_path: Path) -> None:
     pair = {"teacher": "teacher", "student": "other", "base": "base"}
     turned = recorded(pairs=[pair], controls=[{"model": "student", "lineage": "x"}])
@@ -156,6 +157,7 @@ def test_roles_are_those_of_each_job(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_swept_key_called_like_a_column_stands_beside_it(tmp_path: Path) -> None:
     words = ("+student=step_10,step_20", "models.student.file='${student}.jsonl'")
     assert swept(tmp_path, *words).returncode == 0
@@ -167,6 +169,7 @@ def test_a_swept_key_called_like_a_column_stands_beside_it(tmp_path: Path) -> No
         assert head.count("student") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["value", "capa_low"])
 def test_every_promised_column_keeps_its_name(tmp_path: Path, key: str) -> None:
     assert (
@@ -188,12 +191,14 @@ def test_equal_values_are_one_job_and_quotes_are_not_shown(tmp_path: Path) -> No
     assert set(settings) == {(("models.student.file", f), ("seed", s)) for f in files for s in "12"}
 
 
+@pytest.mark.slow
 def test_seeds_that_change_nothing_are_said(tmp_path: Path) -> None:
     done = swept(tmp_path, "seed=0,1")
     (line,) = [s for s in done.stderr.splitlines() if s.startswith("seed")]
     assert line.startswith("seed: its values change no answer")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(20, 99), (99, 20)])
 def test_a_job_that_failed_is_a_row_with_its_reason(tmp_path: Path, order: tuple[int, int]) -> None:
     done = swept(tmp_path, steps(*order))
@@ -224,6 +229,7 @@ def test_a_sweep_without_a_page_sets_that_of_yesterday_aside(tmp_path: Path) -> 
     assert (tmp_path / "results" / "report.old" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_results_may_be_swept(tmp_path: Path) -> None:
     write_answers(tmp_path)
     words = [
@@ -262,6 +268,7 @@ def test_a_launcher_that_dies_leaves_a_page_of_what_there_is(
     assert scores(tmp_path) == {"step_10.jsonl": 0.4}
 
 
+@pytest.mark.slow
 def test_a_job_that_never_began_is_no_job_that_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +302,7 @@ def test_a_gate_names_the_value_that_broke_it(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "code", "line"),
     [
@@ -341,6 +349,7 @@ def test_paths_are_those_of_the_command_wherever_a_job_stands(tmp_path: Path) ->
     assert (tmp_path / "out" / "report" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_gate_compares_with_an_earlier_run_of_one_s_own(tmp_path: Path) -> None:
     write_answers(tmp_path)
     gate = {"baseline": "before", "conditions": [{"where": STUDENT, "within": 0.1}]}
@@ -372,6 +381,7 @@ class Optimiser:
     seen: ClassVar[list[Any]] = []
 
 
+@pytest.mark.slow
 def test_a_job_returns_its_objective_and_none_where_it_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,6 +178,7 @@ def test_a_student_that_copies_agrees_more_than_a_base_that_does_not() -> None:
     assert values[0].low > values[1].high
 
 
+@pytest.mark.slow
 def test_real_predictions_equal_lm_sim(lm_sim: ModuleType, mmlu_pro: dict[str, Side]) -> None:
     pair = [mmlu_pro["Meta-Llama-3_1-70B-Instruct"], mmlu_pro["Meta-Llama-3-70B"]]
     kept = both_answered(align_choices(of_equals(*pair)), 100)

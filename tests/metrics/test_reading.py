@@ -292,6 +292,7 @@ def test_bits_per_byte_is_lm_evals() -> None:
         assert found[author].value == pytest.approx(metrics.bits_per_byte(own), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_bits_per_byte_is_transformers_own_loss(tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM

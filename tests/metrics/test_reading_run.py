@@ -99,6 +99,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str, 
     return {(s.metric, s.task, s.student): s for s in score(plan, store).scores}
 
 
+@pytest.mark.slow
 def test_whole_vocabularies_are_exact_and_others_say_at_least(
     scores: Mapping[tuple[str, str, str], Score],
 ) -> None:

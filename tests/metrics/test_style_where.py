@@ -94,6 +94,7 @@ def dressed(words: str, layout: str) -> str:
     return "\n".join(made)
 
 
+@pytest.mark.slow
 def test_ladder_finds_layout_and_words_where_they_were_planted() -> None:
     of_a, of_p = houses(A, 5), houses(P, 6)
     words = measured("style_ladder", zoo([flat(t) for t in of_a]))
@@ -132,6 +133,7 @@ def test_ladder_finds_order_alone() -> None:
     assert value(found, "letters_only") == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_ladder_of_the_teachers_house_is_1_and_of_a_third_house_about_a_half() -> None:
     found = measured("style_ladder", zoo(houses(B, 7)))
     # a style of its own lands anywhere on the line between the two

@@ -42,6 +42,7 @@ def questions(data: Path) -> list[Request]:
     return [Request(i, "generate", p) for i, p in enumerate(sorted(prompts))]
 
 
+@pytest.mark.slow
 def test_alpaca_eval_files_equal_the_table(shared_data: Path, tmp_path: Path) -> None:
     requests = questions(shared_data)
     folders = sorted(p.name for p in (shared_data / "alpaca_eval/native").iterdir())

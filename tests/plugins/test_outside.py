@@ -271,6 +271,7 @@ FAILING_EXPORTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "why"), FAILING_EXPORTS.values(), ids=FAILING_EXPORTS)
 def test_an_exporter_of_a_user_that_fails_costs_only_its_own_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, why: str
@@ -303,6 +304,7 @@ FAILING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("right", "wrong", "why"), FAILING.values(), ids=FAILING)
 def test_a_figure_that_fails_costs_only_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], right: str, wrong: str, why: str

@@ -73,6 +73,7 @@ def _row(results: Any, metric: str, student: str) -> Mapping[str, Any]:
     return dict(row)
 
 
+@pytest.mark.slow
 def test_the_student_goes_further_than_the_model_that_another_taught(results: Any) -> None:
     student, other = (_row(results, "style_transfer", m) for m in ("student", "other"))
     assert student["value"] > other["value"]

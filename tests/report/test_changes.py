@@ -196,6 +196,7 @@ def test_the_stated_detectable_loss_is_found_in_four_of_five_runs() -> None:
     assert 0.72 <= found / 200 <= 0.88, np.mean(stated)
 
 
+@pytest.mark.slow
 def test_what_is_detectable_is_so_after_the_correction() -> None:
     """A student on eight tasks: the loss that is stated for one of them is found in four of five runs."""
     rng = np.random.default_rng(5)

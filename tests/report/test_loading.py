@@ -40,6 +40,7 @@ def test_the_record_comes_back_as_it_was(folder: Path) -> None:
     assert subjects_of(back) == subjects_of(record())
 
 
+@pytest.mark.slow
 def test_a_sweep_comes_back_too(tmp_path: Path) -> None:
     settings = [(("step", "2"), ("a.b", "x")), (("step", "10"), ("a.b", "y"))]
     joined = join([Job(v, record()) for v in settings])
@@ -103,6 +104,7 @@ def moved(shift: float, student: str = "answers_of_a") -> tuple[Score, ...]:
     )
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_by_prompt(tmp_path: Path) -> None:
     first = {f"p{i}": v for i, v in enumerate((np.sin(np.arange(50)) * 0.1 + 0.6).tolist())}
     one = replace(record(), scores=moved(0.6))

@@ -43,6 +43,7 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
+@pytest.mark.slow
 def test_the_same_record_gives_the_same_bytes_and_nothing_else_stays(
     report: Path, tmp_path: Path
 ) -> None:

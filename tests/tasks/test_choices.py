@@ -178,6 +178,7 @@ def test_fields_are_checked() -> None:
         build("tasks", "x", {"kind": "choices", "file": "f", "columns": {"qestion": "k"}})
 
 
+@pytest.mark.slow
 def test_real_predictions(shared_data: Path, tmp_path: Path) -> None:
     here = Setting(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
     columns = {

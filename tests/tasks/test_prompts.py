@@ -145,6 +145,7 @@ def test_our_own_prompts() -> None:
     assert len({r["prompt"] for r in rows}) == 160
 
 
+@pytest.mark.slow
 def test_recorded_prompts_of_real_models(shared_data: Path, tmp_path: Path) -> None:
     here = Setting(Paths(tmp_path, tmp_path, (), data=shared_data), False, None, None, 0)
     columns = {"prompt": "prompt", "category": "source"}

@@ -11,6 +11,7 @@ from harness.testing.crowds import BEFORE
 FIELDS = {"reference_gain": {"reference": BEFORE}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", kinds("verdicts"))
 def test_a_verdict_keeps_its_contract(kind: str) -> None:
     check_verdict(kind, **FIELDS.get(kind, {}))

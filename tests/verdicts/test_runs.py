@@ -36,6 +36,7 @@ def record(folder: Path) -> RunRecord:
     return read_record(folder / "results" / "report")
 
 
+@pytest.mark.slow
 def test_everybody_is_weighed_beside_every_family_but_their_own_versions(folder: Path) -> None:
     said = {(v.suspect, v.family) for v in record(folder).verdicts}
     case = record(folder).case
@@ -103,6 +104,7 @@ def test_one_number_is_the_prior_of_every_family(folder: Path) -> None:
     assert case.prior_odds == {"one": 0.5, "two": 0.5}
 
 
+@pytest.mark.slow
 def test_controls_of_ones_own_are_innocents_without_a_table(tmp_path: Path) -> None:
     """Three models leave the table: as controls of the matrix they stand where they stood."""
     mine = {n: {**ANSWERS, "where": {"model": n}} for n in ("control-0", "control-1", "control-2")}
@@ -185,6 +187,7 @@ def verdict_keys(store: Store) -> list[str]:
     return [k for k in keys(store) if "verdict" in store.spec(k)]
 
 
+@pytest.mark.slow
 def test_order_of_candidates_and_of_the_table_changes_no_byte(folder: Path, tmp_path: Path) -> None:
     write_crowd(tmp_path / "data")
     table = tmp_path / "data" / "lineages.csv"
@@ -247,6 +250,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, changes: dict[str, object], words
     assert any(words in line for line in str(caught.value).splitlines()), str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_family_without_known_students_cannot_be_told(tmp_path: Path) -> None:
     students = {f"two_student_{i}": {"role": "control", "family": ""} for i in range(6)}
     write_crowd(tmp_path / "data", **students)

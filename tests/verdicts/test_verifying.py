@@ -267,6 +267,7 @@ class Longest(AbstractVerdict):
 '''
 
 
+@pytest.mark.slow
 def test_a_method_of_somebodys_own_needs_its_file(
     place: Path, tmp_path: Path, capsys: Told
 ) -> None:

@@ -18,6 +18,7 @@ from tests.products import large_products
 PATHS = Paths(Path("r"), Path("c"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logits_of", [None, "teacher_a"])
 def test_training_multiplies_in_float32(tiny: Place, logits_of: str | None) -> None:
     recipe = Recipe(

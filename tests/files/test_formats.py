@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import zipfile
@@ -408,6 +409,33 @@ def test_columns_of_another_format_are_refused_with_its_name(tmp_path: Path) -> 
     path = write(tmp_path / "x.jsonl", EXAMPLES["message_batch"][0])
     with pytest.raises(DistillbenchError, match="this looks like an Anthropic message batch"):
         read(path, prompt="prompt", answer="text")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [
+        ("message_batch", (1, "custom_id"), [[1]]),
+        ("openai_batch", (1, "response", "body", "choices"), True),
+        ("inspect_log", (1, "output", "choices", 0, "message"), 3),
+        ("lighteval", (1, "doc", "choices", 0), [1]),
+        ("lighteval", (1, "doc", "choices", 0), 3),
+        ("fastchat", (0, "choices", 0, "turns"), None),
+    ],
+)
+def test_a_cell_of_another_kind_is_one_line_that_names_the_row(
+    name: str, place: tuple[Any, ...], value: Any, tmp_path: Path
+) -> None:
+    rows: Any = copy.deepcopy(EXAMPLES[name][0])
+    inside = rows
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]] = value
+    path = write(tmp_path / "odd.jsonl", rows)
+    source = Source((path,), name, (), ())
+    with pytest.raises(
+        DistillbenchError, match=rf"odd\.jsonl, row {place[0] + 1}: expected a row of"
+    ):
+        read_answers(source)
 
 
 def test_an_unknown_format_names_the_nearest() -> None:

@@ -350,7 +350,7 @@ def test_batches_end_where_little_is_shared() -> None:
         for q in range(10)
         for o in "abcd"
     ]
-    cut = shared_batches(asked, range(len(asked)), None, 400)
+    cut = shared_batches(asked, range(len(asked)), None, 550)
     assert sorted(i for batch in cut for i in batch) == list(range(len(asked)))
     assert [len({asked[i].context[20] for i in batch}) for batch in cut] == [1, 1, 1]
     assert max(map(len, shared_batches(asked, range(len(asked)), 7, 400))) == 7

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.executors import AbstractExecutor
+from harness.executors.local import LocalExecutor
 from harness.keys import code_digest
 from harness.plugins import PACKAGES, build, folders, kinds, plugin_class, use_folders
 from harness.stages.collect import collect
@@ -153,6 +154,11 @@ def test_an_executor_is_chosen_by_a_key_and_changes_no_number(tmp_path: Path) ->
             assert not log.exists()
     assert scores == expected
     assert {"collecting", "scoring"} <= set(log.read_text().split("\n"))
+
+
+def test_a_number_of_processes_of_its_own_goes_before_that_of_the_work() -> None:
+    assert LocalExecutor().suited(3).at_once == 3
+    assert LocalExecutor(2).suited(3).at_once == 2
 
 
 @pytest.mark.parametrize(

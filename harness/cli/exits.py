@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import yaml
@@ -76,10 +77,21 @@ def one_line(error: BaseException) -> str:
 
 def _world(error: OSError) -> str:
     """The fault of a disk or a folder, and the cure."""
+    blocked = _file_in_the_way(error)
+    if blocked:
+        return f"{blocked}: expected a folder, found a file; move it away or name another folder, then run again"
     place = f"{error.filename or 'disk'}: {error.strerror}"
     if error.errno in NO_SPACE:
         return f"{place}; make room or name another paths.results, then run again"
     return f"{place}; check this path, or name another one (paths.results, paths.cache, hydra.run.dir), then run again"
+
+
+def _file_in_the_way(error: OSError) -> Path | None:
+    """The file that lies where a folder belongs."""
+    if error.errno not in (errno.EEXIST, errno.ENOTDIR) or not isinstance(error.filename, str):
+        return None
+    path = Path(error.filename).absolute()
+    return next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
 
 
 def _unforeseen(error: BaseException) -> Ending:

@@ -38,6 +38,7 @@ from harness.board.sentences import Decision, Part, Sentence, decisions, sentenc
 from harness.board.subjects import Group
 from harness.board.tables import DASH, MARKS
 from harness.board.trees import SURE, branches_view
+from harness.console.invisible import as_escapes, spelled_out
 from harness.figures import AbstractFigure
 from harness.page import pictures
 from harness.page.measures import (
@@ -54,16 +55,6 @@ from harness.plugins import kinds
 _FOLDER = files("harness.page")
 _MOST_DECISIONS = 4  # lines that stand open at the top
 _MOST_KINDS = 12  # of reasons of missing results: one screen
-_INVISIBLE = (
-    *(c for c in range(32) if c not in (9, 10)),
-    0x7F,
-    0x061C,
-    0x200E,
-    0x200F,
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-)
-_SPELLED = {c: f"\u27e6U+{c:04X}\u27e7" for c in _INVISIBLE}
 
 
 @dataclass(frozen=True)
@@ -118,7 +109,7 @@ def page(board: Board) -> str:
             style=Markup(_FOLDER.joinpath("style.css").read_text("utf-8")),
             app=Markup(app),
             plotly=_packed(plotly) if plotly else "",
-            figures=_island({p.id: p.plotly for p in every}),
+            figures=_island(_all_visible({p.id: p.plotly for p in every})),
             samples=_island(browser),
         )
     )
@@ -196,9 +187,19 @@ def folds(block: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     return [(fold, list(lines)) for fold, lines in groupby(block, key=lambda line: line.fold)]
 
 
-def visible(text: str) -> str:
-    """The text with control and direction characters spelled out; tabs and line ends stay."""
-    return text.replace("\r\n", "\n").translate(_SPELLED)
+def _visible(value: Any) -> Any:
+    """A value of a template as readers see it: what is no markup of ours with invisible characters spelled out."""
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    return spelled_out(value) if plain else value
+
+
+def _all_visible(value: Any) -> Any:
+    """A value of plain types with invisible characters spelled out in every text."""
+    if isinstance(value, dict):
+        return {k: _all_visible(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_all_visible(v) for v in value]
+    return _visible(value)
 
 
 @cache  # templates are compiled once, however many pages a process writes
@@ -211,6 +212,7 @@ def _environment() -> Environment:
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -223,7 +225,7 @@ def _environment() -> Environment:
             numerals.seconds,
         )
     }
-    env.filters |= {"visible": visible, "digits": numerals.number}
+    env.filters |= {"digits": numerals.number}
     env.globals |= {
         "number": numerals.number,
         "estimate": numerals.estimate,
@@ -283,10 +285,8 @@ def _policy(scripts: Sequence[str]) -> str:
 
 
 def _island(value: Any) -> Markup:
-    """JSON that no HTML parser can leave: every < is written as an escape."""
+    """JSON that no HTML parser can leave: every < is written as an escape, and what is invisible too."""
     text = json.dumps(
         value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
     )
-    return Markup(
-        text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    )
+    return Markup(as_escapes(text.replace("<", "\\u003c")))

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.console.invisible import as_escapes
 from harness.panel.side import Side
 from harness.store.tables import (
     grades_from_rows,
@@ -65,7 +66,7 @@ def sha256(content: bytes) -> str:
 def as_json(value: Any) -> bytes:
     """A value as JSON for readers and programs, the same bytes for the same value."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)
-    return f"{text}\n".encode()
+    return f"{as_escapes(text)}\n".encode()
 
 
 def slug(text: str) -> str:
@@ -161,7 +162,7 @@ def _lines(rows: Sequence[Any]) -> bytes:
     text = "\n".join(
         json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")) for row in rows
     )
-    return f"{text}\n".encode()
+    return f"{as_escapes(text)}\n".encode()
 
 
 def _rows(content: bytes) -> list[Any]:

@@ -17,8 +17,8 @@ from harness.panel.evidence import Origin
 from harness.plan.collections import Plan
 from harness.stages.bundle import FORM, PLAN, UNREADABLE, as_json, sha256
 from harness.stages.weigh import code_of
+from harness.store.drafts import write_whole
 from harness.store.store import Store
-from harness.store.work import write_whole
 from harness.types import DistillbenchError
 
 _BEFORE = "answers_before"  # a fact about the day of the plan, no part of it

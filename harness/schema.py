@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -159,8 +160,19 @@ def _listed(value: Any, part: Any) -> Sequence[Any]:
     return value
 
 
+def _is_finite(value: Any) -> bool:
+    """Whether no number in a value is NaN or infinite: neither has a place in a key, nor a meaning as a setting."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _plain(value: Any, hint: Any) -> Any:
     """`value` as a type without parts; raises _Mismatch."""
+    if not _is_finite(value):
+        raise _Mismatch
     if hint is Any:
         return value
     if typing.get_origin(hint) is Literal:
@@ -181,6 +193,7 @@ def _plain(value: Any, hint: Any) -> Any:
 
 
 _WORDS = {
+    Any: "finite numbers",
     str: "text",
     int: "a whole number",
     float: "a number",

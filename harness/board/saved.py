@@ -17,6 +17,7 @@ from harness.board.plain import from_plain, to_plain
 from harness.board.record import Change, Comparison, RunRecord
 from harness.board.tables import ordered, ordered_changes, ordered_comparisons
 from harness.console.invisible import as_escapes
+from harness.keys import parse_json
 from harness.types import DistillbenchError, Score
 
 R = TypeVar("R", Score, Comparison, Change)
@@ -129,7 +130,7 @@ def _read_json(path: Path, schema: int) -> dict[str, Any]:
     if not path.is_file():
         raise DistillbenchError(f"{path}: expected a file that a run left; it is missing")
     try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        content: dict[str, Any] = parse_json(path.read_text("utf-8"))
         other = content["schema"]
     except (ValueError, KeyError, TypeError):
         raise DistillbenchError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ def typed_run(
     which a gate may name. A key that is missing means its empty value.
     Raises DistillbenchError with every fault of the configuration, one a line.
     """
+    if halves := sorted(set(_half_characters(config, "configuration"))):
+        raise DistillbenchError("\n".join(halves))
     _check_places(config, folders, choices or {})
     faults: list[str] = []
     asked = _configuration(config, faults)
@@ -79,6 +81,22 @@ def typed_run(
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
     return run
+
+
+def _half_characters(value: Any, place: str) -> Iterator[str]:
+    """Where a text has half a character, which no file and no page can show: "\\ud800" in a YAML file."""
+    if isinstance(value, str):
+        if any("\ud800" <= c <= "\udfff" for c in value):
+            yield f"{place}: expected text, got half a character in {value!a}; take it out or write it whole"
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _half_characters(key, place)
+            yield from _half_characters(
+                part, f"{place}.{ascii(key)[1:-1]}" if isinstance(key, str) else place
+            )
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _half_characters(part, place)
 
 
 def _everyone(
@@ -349,6 +367,18 @@ def _located(paths: Paths, faults: list[str]) -> Paths:
     """The folders of a run, absolute, with our own last among those of tasks."""
     tasks = [_absolute(f"key tasks[{i}]", p, faults) for i, p in enumerate(paths.tasks)]
     plugins = [_absolute(f"key plugins[{i}]", p, faults) for i, p in enumerate(paths.plugins)]
+    named = [*((f"tasks[{i}]", p) for i, p in enumerate(tasks)), ("datasets", paths.datasets)]
+    faults += [
+        f"paths: key {key}: {place}: expected a folder, there is none; correct the path"
+        for key, place in named
+        if place and not place.expanduser().is_dir()
+    ]
+    for key in ("results", "cache"):
+        place: Path = getattr(paths, key)
+        if os.path.lexists(place) and not place.is_dir():
+            faults.append(
+                f"paths: key {key}: {place}: expected a folder, found something else; move it away or name another"
+            )
     return replace(
         paths,
         results=_absolute("key results", paths.results, faults),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,20 +21,11 @@ from harness.types import DistillbenchError
 if TYPE_CHECKING:
     import torch
 
+_LAYER = re.compile(r"^(?:model|transformer)\.(?:layers|h|blocks)\.(\d+)\.")
 _LENGTH_KEYS = ("n_positions", "max_position_embeddings", "n_ctx")
 # what transformers writes as a tokenizer's model_max_length where there is none
 _UNSET_LENGTH = 10**30
 _DEFAULT_LENGTH = 2048  # lm-eval's
-# what transformers raises at a damaged or unknown checkpoint
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    LookupError,
-    ImportError,
-    TypeError,
-    AttributeError,
-)
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,9 @@ def load(wish: Wish) -> LoadedModel:
                 output_loading_info=True,
                 **options,
             )
-    except _UNREADABLE as error:
+    except DistillbenchError:
+        raise
+    except Exception as error:  # its files decide what their readers raise
         reason = str(error).strip() or type(error).__name__
         raise DistillbenchError(
             f"model {wish.name}: expected a whole checkpoint in {wish.folder}, transformers says: "
@@ -135,21 +129,35 @@ def load(wish: Wish) -> LoadedModel:
             f"model {wish.name}: expected a checkpoint's weights in {wish.folder}, got those of an adapter among them "
             f"({strange[0]} ...), which would be left out; merge it (merge_and_unload) and save the checkpoint again"
         )
+    if surplus := _beyond(model.config, report["unexpected_keys"]):
+        raise DistillbenchError(
+            f"model {wish.name}: expected the layers that config.json states in {wish.folder}, got weights of more "
+            f"({surplus[0]} ...), which would be left out: correct num_hidden_layers, or save the checkpoint again"
+        )
     if wish.adapter is not None:
         model = with_adapter(model, wish.adapter, wish.name, wish.path)
     return _loaded(wish, model.eval().to(device), tokenizer, device)
 
 
+def _beyond(config: Any, unexpected: Iterable[str]) -> list[str]:
+    """Weights of decoder layers that a configuration does not have."""
+    n_layers = config.get_text_config().num_hidden_layers
+    places = ((key, _LAYER.search(key)) for key in sorted(unexpected))
+    return [key for key, place in places if place and int(place[1]) >= n_layers]
+
+
 @contextmanager
 def _without_bars() -> Iterator[None]:
-    """Inside, transformers shows no progress: we show our own."""
+    """Inside, transformers shows no progress and no report of its own: we say what matters."""
     from transformers.utils import logging
 
-    bars = logging.is_progress_bar_enabled()
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
 

@@ -28,6 +28,11 @@ def matrix_faults(run: Run) -> list[str]:
         for key, n in (("samples", task.samples), ("limit", task.limit))
         if n is not None and n < 1
     ]
+    counts += [
+        f"task {task.name}: key minimum: expected 0 or more, got {task.minimum}"
+        for task in run.tasks.values()
+        if task.minimum < 0
+    ]
     pairs = [
         line
         for i, pair in enumerate(run.pairs)
@@ -50,6 +55,7 @@ def matrix_faults(run: Run) -> list[str]:
         *counts,
         *pairs,
         *controls,
+        *_lineage_faults(run),
         *repeated,
         *_objective_faults(run),
         *_column_faults(run),
@@ -125,6 +131,22 @@ def _column_faults(run: Run) -> list[str]:
         f"columns: {unknown(name, known)}; name measures, tasks or facts of models"
         for name in run.columns
         if name not in known
+    ]
+
+
+def _lineage_faults(run: Run) -> list[str]:
+    """Controls that would count as several: of more than one lineage, or listed twice."""
+    lineages: dict[str, list[str]] = {}
+    for control in run.controls:
+        lineages.setdefault(control.model, []).append(control.lineage)
+    faults = [
+        f"controls: {model} stands under the lineages {', '.join(dict.fromkeys(own))}; a model is of one: keep one"
+        for model, own in lineages.items()
+        if len(set(own)) > 1
+    ]
+    twice = [c.model for i, c in enumerate(run.controls) if c in run.controls[:i]]
+    return faults + [
+        f"controls: {model} stands twice; delete one" for model in dict.fromkeys(twice)
     ]
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.console.invisible import as_escapes
+from harness.keys import parse_json
 from harness.panel.side import Side
 from harness.store.tables import (
     grades_from_rows,
@@ -80,7 +81,7 @@ def slug(text: str) -> str:
 def request_lines(asked: RequestSet) -> bytes:
     """What was asked: a head, then a line for each prompt and each request."""
     table = requests_to_table(asked)
-    head = json.loads(table.schema.metadata[b"set"])
+    head = parse_json(table.schema.metadata[b"set"])
     return _lines([head, *table.to_pylist()])
 
 
@@ -166,7 +167,7 @@ def _lines(rows: Sequence[Any]) -> bytes:
 
 
 def _rows(content: bytes) -> list[Any]:
-    return [json.loads(line) for line in content.split(b"\n")[:-1]]
+    return [parse_json(line) for line in content.split(b"\n")[:-1]]
 
 
 # --- the manifest ---------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ def changed_bytes(folder: Path) -> tuple[str, list[str]]:
         raise DistillbenchError(f"{folder / MANIFEST}: expected a plain file")
     digest = sha256(raw)
     try:
-        manifest = json.loads(raw)
+        manifest = parse_json(raw)
         if manifest["form"] != FORM and digest in _stated(folder):
             raise DistillbenchError(
                 f"{folder / MANIFEST}: form {manifest['form']!r}; this distillbench reads form {FORM}"
@@ -303,7 +304,7 @@ def _content(folder: Path, name: str) -> bytes | None:
 def _where(folder: Path, name: str, content: bytes) -> str:
     """The first lines of answers that were changed: line, model and prompt; "" where nothing tells."""
     try:
-        known = json.loads(read_file(folder, LINES))[name]
+        known = parse_json(read_file(folder, LINES))[name]
         prompts, digests = known["prompts"], known["digests"]
         now = line_digests(content)
         if len(now) != len(digests):

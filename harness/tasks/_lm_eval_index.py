@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import importlib.util
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from typing import Any, Literal, cast
 
 import yaml
 
+from harness.store.damage import sealed, unsealed
+from harness.store.drafts import write_whole
 from harness.types import DistillbenchError
 
 _SCHEMA = 1
@@ -186,7 +187,7 @@ def _with_includes(path: Path) -> Iterator[Path]:
 
 def _includes(path: Path, config: Mapping[str, Any]) -> list[Path]:
     named = config.get("include") or []
-    return [(path.parent / i).resolve() for i in ([named] if isinstance(named, str) else named)]
+    return [real(path.parent / i) for i in ([named] if isinstance(named, str) else named)]
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -238,7 +239,7 @@ def _python_files(value: Any) -> Iterator[Path]:
         places = [value.folder / module, _stock_folder().parent.parent / module]
         file = next((p for p in places if p.is_file()), None)
         if file is not None:
-            yield from file.resolve().parent.glob("*.py")
+            yield from real(file).parent.glob("*.py")
     elif isinstance(value, dict):
         for part in value.values():
             yield from _python_files(part)
@@ -272,25 +273,25 @@ def _stock_index(memo: Path) -> dict[str, Entry]:
     """Names of lm-eval's own tasks, kept in a file per version and place of lm-eval."""
     folder = _stock_folder()
     path = memo / f"lm_eval_index_{installed_version()}.json"
-    if path.is_file():
-        stored = json.loads(path.read_text("utf-8"))
-        if stored["schema"] == _SCHEMA and stored["folder"] == str(folder):
-            return {
-                n: Entry(k, str(folder / f) if f else "", tuple(m))
-                for n, (k, f, m) in stored["names"].items()
-            }
+    stored = unsealed(path) or {}
+    if stored.get("schema") == _SCHEMA and stored["folder"] == str(folder):
+        return {
+            n: Entry(k, str(folder / f) if f else "", tuple(m))
+            for n, (k, f, m) in stored["names"].items()
+        }
     index = _index_of(folder)
     names = {
         n: (e.kind, os.path.relpath(e.file, folder) if e.file else "", e.members)
         for n, e in index.items()
     }
     memo.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(
-        json.dumps({"schema": _SCHEMA, "folder": str(folder), "names": names}), "utf-8"
-    )
-    os.replace(temporary, path)
+    write_whole(path, sealed({"schema": _SCHEMA, "folder": str(folder), "names": names}))
     return index
+
+
+def real(path: Path) -> Path:
+    """The path without links, as far as they lead somewhere; Path.resolve raises RuntimeError for one to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _index_of(folder: Path) -> dict[str, Entry]:
@@ -301,14 +302,14 @@ def _index_of(folder: Path) -> dict[str, Entry]:
         if {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
             continue
         try:
-            config = merged(path.resolve())
-        except (yaml.YAMLError, ValueError, OSError):
+            config = merged(real(path))
+        except (yaml.YAMLError, ValueError, OSError, RecursionError):
             # lm-eval skips such files too: templates and other people's YAML lie among the tasks
             continue
         kind, name = _kind(config)
         if not isinstance(name, str) or name in index:
             continue
-        index[name] = Entry(kind, str(path.resolve()))
+        index[name] = Entry(kind, str(real(path)))
         if kind == "task":
             for tag in _texts(config.get("tag")):
                 tags.setdefault(tag, []).append(name)

@@ -185,8 +185,8 @@ def test_a_file_in_place_of_results_is_one_line(tmp_path: Path) -> None:
     got = whole(tmp_path)
     assert got.code == 2
     assert got.said.splitlines() == [
-        f"error: {tmp_path / 'results'}: expected a folder, found a file; move it away or name another folder, then "
-        "run again"
+        f"error: paths: key results: {tmp_path / 'results'}: expected a folder, found something else; move it away or "
+        "name another"
     ]
     assert (tmp_path / "results").read_text() == "mine"
 

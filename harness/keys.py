@@ -207,7 +207,7 @@ def _plain(value: Any) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value that a JSON text spells; raises JSONDecodeError for one too deep, or with a number too long, as well."""
+    """The value of a JSON text; raises JSONDecodeError for one too deep or with a number too long as well."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -12,12 +12,14 @@ import yaml
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.console.foreign import NO_SPACE
+from harness.console.invisible import spelled_out
 from harness.console.progress import say
 from harness.plugins import outside_place
 from harness.stages.run import OUR_FAULT, WRONG_INPUT
 from harness.types import DistillbenchError
 
 _said: set[str] = set()  # the jobs of a sweep have the same faults: each is said once
+_LONGEST = 1400  # characters of a line
 _HINDERED = (
     errno.EACCES,
     errno.EPERM,
@@ -62,11 +64,16 @@ def ended(action: Callable[[], int]) -> Ending:
 
 def wrong(text: str) -> Ending:
     """Prints every line of an error that was not printed before; the ending is 2."""
-    for line in dict.fromkeys(text.splitlines()):
+    for line in map(_shortened, dict.fromkeys(spelled_out(text).splitlines())):
         if line not in _said:
             say(f"error: {line}")
         _said.add(line)
     return Ending(WRONG_INPUT, text)
+
+
+def _shortened(line: str) -> str:
+    """A line that can be read: of a longer one its beginning, and its end, where the cure stands."""
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 400]} … {line[-390:]}"
 
 
 def one_line(error: BaseException) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import io
 import json
 import random
@@ -29,8 +28,10 @@ from tests.models.tiny import byte_tokenizer, save_llama
 
 _SNIPPETS = (
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\r\n", b"\xc0\x80", b"\xed\xa0\x80", b'"', b"'", b"{", b"}}", b"[",
-    b"\\u", b"\\ud800", b"NaN", b"-Infinity", b"1e400", b"9" * 400, b"${", b"${x}", b": ", b"- ", b"&a *a", b"!!python/name:os.system",
-    b"\t", b"#", b",", b";", "\u202e".encode(), b"\x1b[2J", "\u2028".encode(), b"null", b"~", b"---\n", b"<<: *x\n",
+    b"\\u", b"\\ud800", b"NaN", b"-Infinity", b"1e400", b"9" * 400, b"${", b"${x}", b": ", b"- ", b"&a *a",
+    b"!!python/name:os.system",
+    b"\t", b"#", b",", b";", "\u202e".encode(), b"\x1b[2J", "\u2028".encode(), b"null", b"~", b"---\n",
+    b"<<: *x\n",
 )  # fmt: skip
 
 
@@ -173,8 +174,9 @@ def _places() -> Iterator[Input]:
 # --- values ---------------------------------------------------------------------------------------
 
 _VALUES: tuple[Any, ...] = (
-    float("nan"), float("-inf"), 10**400, -(10**30), 2**63, -1, 0, True, "", " ", "nan", "null", "1e400", "\u202ex", "x\x1b[2Jy",
-    "a\nb", "x" * 5000, [], {}, [None], {"": None}, {1: 2}, [[[]]], datetime.date(2024, 1, 1), b"bytes", "\ud800", "../..", "~",
+    float("nan"), float("-inf"), 10**400, -(10**30), 2**63, -1, 0, True, "", " ", "nan", "null", "1e400", "\u202ex",
+    "x\x1b[2Jy", "a\nb", "x" * 5000, [], {}, [None], {"": None}, {1: 2}, [[[]]], "\ud800",
+    "../..", "~",
 )  # fmt: skip
 
 
@@ -287,7 +289,7 @@ def _named() -> Iterator[Input]:
             ("lineage", "control"),
             refused=False,
         )
-    for value in (1, 1.5, True, None, datetime.date(2024, 1, 1)):
+    for value in (1, 1.5, True, None):
         models = {**sound["models"], value: sound["models"]["student"]}
         yield Input(
             f"a model named {value!r}",

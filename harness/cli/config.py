@@ -46,8 +46,7 @@ def typed_run(
     which a gate may name. A key that is missing means its empty value.
     Raises DistillbenchError with every fault of the configuration, one a line.
     """
-    if halves := sorted(set(_half_characters(config, "configuration"))):
-        raise DistillbenchError("\n".join(halves))
+    _check_texts(config)
     _check_places(config, folders, choices or {})
     faults: list[str] = []
     asked = _configuration(config, faults)
@@ -81,6 +80,12 @@ def typed_run(
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
     return run
+
+
+def _check_texts(config: Mapping[str, Any]) -> None:
+    """Raises DistillbenchError where a key or a text has half a character."""
+    if halves := sorted(set(_half_characters(config, "configuration"))):
+        raise DistillbenchError("\n".join(halves))
 
 
 def _half_characters(value: Any, place: str) -> Iterator[str]:

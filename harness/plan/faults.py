@@ -22,17 +22,6 @@ def matrix_faults(run: Run) -> list[str]:
         for key, named in (("models", run.models), ("tasks", run.tasks))
         if not named
     ]
-    counts = [
-        f"task {task.name}: key {key}: expected null or 1 or more, got {n}"
-        for task in run.tasks.values()
-        for key, n in (("samples", task.samples), ("limit", task.limit))
-        if n is not None and n < 1
-    ]
-    counts += [
-        f"task {task.name}: key minimum: expected 0 or more, got {task.minimum}"
-        for task in run.tasks.values()
-        if task.minimum < 0
-    ]
     pairs = [
         line
         for i, pair in enumerate(run.pairs)
@@ -52,7 +41,7 @@ def matrix_faults(run: Run) -> list[str]:
     ]
     return [
         *empty,
-        *counts,
+        *_count_faults(run),
         *pairs,
         *controls,
         *_lineage_faults(run),
@@ -131,6 +120,24 @@ def _column_faults(run: Run) -> list[str]:
         f"columns: {unknown(name, known)}; name measures, tasks or facts of models"
         for name in run.columns
         if name not in known
+    ]
+
+
+def _count_faults(run: Run) -> list[str]:
+    """Numbers of tasks that are too small."""
+    counts = [
+        (task.name, key, n, least)
+        for task in run.tasks.values()
+        for key, n, least in (
+            ("samples", task.samples, "null or 1"),
+            ("limit", task.limit, "null or 1"),
+            ("minimum", task.minimum, "0"),
+        )
+    ]
+    return [
+        f"task {name}: key {key}: expected {least} or more, got {n}"
+        for name, key, n, least in counts
+        if n is not None and n < int(least[-1])
     ]
 
 

@@ -315,7 +315,7 @@ def test_a_gate_names_the_value_that_broke_it(tmp_path: Path) -> None:
         (
             "step_30.jsonl",
             2,
-            "models.student.file=step_30.jsonl: no condition was looked at: no job has these values",
+            "models.student.file=step_30.jsonl, min 0.5: no condition was looked at: no job has these values",
         ),
     ],
 )

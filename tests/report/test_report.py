@@ -26,6 +26,7 @@ FILES = [
     "influence.parquet",
     "leaderboard.csv",
     "leaderboard.md",
+    "leaderboard.tex",
     "run.json",
     "samples.parquet",
     "scores.csv",

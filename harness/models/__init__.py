@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal, final
 from harness.console.foreign import FAILURES
 from harness.keys import describes, digest, key_parts
 from harness.models._batches import BatchedSession
+from harness.models._budget import Budget, Purse
 from harness.models._session import (
     AbstractSession,
     Answered,
@@ -39,10 +40,12 @@ __all__ = [
     "Answered",
     "Ask",
     "BatchedSession",
+    "Budget",
     "Facts",
     "Failed",
     "Offer",
     "Preparation",
+    "Purse",
 ]
 
 Offer = Kind | Literal["tokens"]  # tokens: log-probabilities of every token, with alternatives

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,9 @@ from harness.console.workload import amounts
 from harness.executors import Tell
 from harness.executors._boundary import in_one_line
 from harness.keys import digest
-from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed
+from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed, Purse
 from harness.stages.spilled import FACT, variables_in
-from harness.stages.unfinished import Unanswered, Unfinished
+from harness.stages.unfinished import Unanswered, Unfinished, billed, unanswered_notes
 from harness.store.store import Store
 from harness.store.tables import join_outputs, outputs_from_table
 from harness.store.work import Work
@@ -39,6 +39,7 @@ class ModelJob:
     model: AbstractModel
     paths: Paths
     cells: tuple[Unanswered, ...]
+    purse: Purse = field(default_factory=Purse)  # what the run may still spend
 
 
 def amounts_of(planned: Unanswered, batch: Iterable[int] | None = None) -> Amounts:
@@ -66,6 +67,7 @@ def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
             listening(lambda line: tell(News(model, alarm=line))),
             job.model.open(job.paths, _previous(job, store)) as session,
         ):
+            session.spend_from(job.purse)
             collector = _Collector(session, store, tell, time.perf_counter() - started)
             waiting = collector.collect(job.cells)
             if waiting:
@@ -179,11 +181,14 @@ class _Collector:
         provenance: dict[str, Any] = {
             **facts,
             **_cost(outputs, stored.timings),
+            **billed(stored.told),
             **cut_facts(planned.requests, outputs),
             "peak_memory_bytes": _peak_memory_bytes(),
         }
-        if notes := self.session.notes(collection.answered()):
-            provenance["notes"] = list(notes)
+        host = str(facts.get("host", "the server"))
+        notes = [*self.session.notes(collection.answered()), *unanswered_notes(stored.told, host)]
+        if notes:
+            provenance["notes"] = notes
         if spilled := variables_in(outputs):
             provenance[FACT] = spilled
         cell = planned

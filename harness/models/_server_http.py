@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, final
@@ -38,7 +39,8 @@ class Connection:
         url: str,
         headers: Mapping[str, str],
         timeout_s: float,
-        now_s: Callable[[], float],
+        *,
+        now_s: Callable[[], float] = time.monotonic,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.url, self._timeout_s, self._now_s = url, timeout_s, now_s
@@ -49,6 +51,11 @@ class Connection:
             trust_env=not is_here(url),  # no proxy leads back to this machine
             transport=transport,
         )
+
+    @property
+    def path(self) -> str:
+        """The address without scheme and host."""
+        return urlsplit(self.url).path
 
     def close(self) -> None:
         """Closes all connections."""

@@ -7,16 +7,18 @@ answer, and what the server says of itself is stored with the first answer and c
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
 from urllib.parse import urlsplit
 
 from harness.console.credentials import argument_faults, shown_variable, variable_fault
 from harness.console.secrets import remember
 from harness.keys import describes, speed
-from harness.models import AbstractModel, AbstractSession, Facts, Offer
+from harness.models import AbstractModel, AbstractSession, Budget, Collecting, Facts, Offer
+from harness.models._server_batch import BatchSession
 from harness.models._server_http import Connection, host_of
 from harness.models._server_session import Identity, Manner, ServerSession
 from harness.models._server_tries import Clock
@@ -52,6 +54,7 @@ class ServerModel(AbstractModel):
     connections: int = speed(8)  # requests under way at once
     timeout_s: float = speed(600.0)  # for a whole response
     tries: int = speed(8)  # of one request, over about two minutes
+    collect: Collecting | None = speed(None)  # None = as the run's key `collect` says
 
     def __post_init__(self) -> None:
         if self.api_key_env is not None:
@@ -99,10 +102,26 @@ class ServerModel(AbstractModel):
             )
         return [f"model {self.name}: {fault}" for fault in faults]
 
+    def budget_faults(self, budget: Budget) -> list[str]:
+        """Prices that are not known."""
+        if budget.usd is None or None not in (
+            self.usd_per_million_input,
+            self.usd_per_million_output,
+        ):
+            return []
+        return [
+            f"budget.usd: model {self.name} names no prices; add usd_per_million_input and usd_per_million_output "
+            "(0 where it costs nothing)"
+        ]
+
+    def collected(self, how: Collecting) -> ServerModel:
+        """The model, asked in this way unless it names one itself."""
+        return replace(self, collect=self.collect or how)
+
     def unready(self) -> list[str]:
-        """A key that is not set."""
-        variable = self.api_key_env
-        if not variable or os.environ.get(variable):
+        """A key that is not set; a batch can be handed in by hand."""
+        variable = self._missing_key()
+        if variable is None or self.collect == "batch":
             return []
         return [
             f"model {self.name}: environment variable {shown_variable(variable)} is not set; set it to the API key, or "
@@ -112,22 +131,17 @@ class ServerModel(AbstractModel):
     @contextmanager
     def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[AbstractSession]:
         """A connection; nothing is sent yet."""
-        clock = Clock()
-        connection = Connection(self.url, self._headers(), self.timeout_s, clock.now_s)
+        connection = Connection(self.url, self._headers(), self.timeout_s)
+        wire, host, identity = self.wire(), host_of(self.url), Identity(self.name, previous)
+        facts = {"host": host, "url": self.url, "asked_for": self.model, "snapshot": self.snapshot}
         try:
-            yield ServerSession(
-                self.wire(),
-                connection,
-                host_of(self.url),
-                Manner(self.connections, self.tries, clock),
-                Identity(self.name, previous),
-                {
-                    "host": host_of(self.url),
-                    "url": self.url,
-                    "asked_for": self.model,
-                    "snapshot": self.snapshot,
-                },
-            )
+            if self.collect == "batch":
+                folder = paths.results / "batches" / f"{_plain(self.name)}-{self.key(paths)[:8]}"
+                key = None if self._missing_key() else self.api_key_env
+                yield BatchSession(wire, connection, host, folder, identity, facts, key=key)
+            else:
+                manner = Manner(self.connections, self.tries, Clock())
+                yield ServerSession(wire, connection, host, manner, identity, facts)
         finally:
             connection.close()
 
@@ -141,11 +155,21 @@ class ServerModel(AbstractModel):
             prefills=self.prefill or self.api == "anthropic", prices=prices,
         )  # fmt: skip
 
+    def _missing_key(self) -> str | None:
+        """The variable of a key that is not set; None where it is, or no key is needed."""
+        variable = self.api_key_env
+        return variable if variable and not os.environ.get(variable, "").strip() else None
+
     def _headers(self) -> dict[str, str]:
         key = os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
         if self.api == "anthropic":
             return {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
         return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def _plain(name: str) -> str:
+    """A name as a folder may be called."""
+    return re.sub(r"[^\w.-]", "_", name)
 
 
 def _address(url: str) -> str:

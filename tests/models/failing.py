@@ -15,8 +15,9 @@ from typing import Any
 # every way to fail that passes when the request is sent again
 FAULTS = (
     "429", "429 and a wait", "500", "502 in HTML", "503 and a date", "529", "reset", "closed", "truncated", "HTML",
-    "empty", "not JSON", "odd JSON", "an error inside", "no choices", "two choices", "no text", "stalls", "drips",
+    "empty", "not JSON", "odd JSON", "an error inside", "no choices", "two choices", "no text",
 )  # fmt: skip
+STALLS = ("stalls", "drips")  # and those that only a clock can tell
 
 
 class Failing(ThreadingHTTPServer):

@@ -89,7 +89,7 @@ def _lm_eval(folder: Path, llama: Path) -> Example:
     model = build(
         "models", "m", {"kind": "lm_eval", "model": "vllm", "snapshot": "1", "args": args}
     )
-    moved, another = {**args, "base_url": "http://localhost:2", "timeout": 9}, {"model": "two"}
+    moved, another = {**args, "timeout": 9}, {**args, "base_url": "http://localhost:2"}
     return Example(model, {}, {"args": (moved, another)})
 
 

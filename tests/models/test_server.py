@@ -20,7 +20,7 @@ from harness.models.server import ServerModel
 from harness.plugins import build
 from harness.testing import check_model
 from harness.types import Decoding, Message, Paths, Request
-from tests.models.failing import FAULTS, Failing, failing
+from tests.models.failing import FAULTS, STALLS, Failing, failing
 
 PATHS = Paths(Path("r"), Path("c"), ())
 
@@ -48,12 +48,10 @@ class Ticks:
 
 @contextmanager
 def opened(
-    model: ServerModel, ticks: Ticks, previous: dict[str, Any] | None = None, timeout_s: float = 0.3
+    model: ServerModel, ticks: Ticks, previous: dict[str, Any] | None = None
 ) -> Iterator[ServerSession]:
     """The model's session with a clock of ours; responses are waited for by the machine's."""
-    import time
-
-    connection = Connection(model.url, model._headers(), timeout_s, time.monotonic)
+    connection = Connection(model.url, model._headers(), model.timeout_s)
     manner = Manner(model.connections, model.tries, ticks.clock)
     yield ServerSession(
         model.wire(), connection, "127.0.0.1", manner, Identity(model.name, previous), {}
@@ -98,6 +96,15 @@ def test_a_fault_that_passes_costs_no_answer(fault: str) -> None:
         assert texts(came) == said(30)
         assert server.n_tries == 40
         assert set(server.answered.values()) == {1}
+
+
+@pytest.mark.parametrize("fault", STALLS)
+def test_an_answer_that_does_not_come_is_asked_for_again(fault: str) -> None:
+    with failing(lambda prompt, n: fault if n == 1 and prompt.endswith(" 2.") else "") as server:
+        with opened(model_of(server, timeout_s=0.4, tries=50), Ticks()) as session:
+            came = events(session, talk(4))
+        assert texts(came) == said(4)
+        assert server.tries["Tell me about thing 2."] >= 2
 
 
 def test_all_faults_together_cost_at_most_four_requests_in_ten() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
 from urllib.parse import urlsplit
 
-from harness.console.credentials import argument_faults, shown_variable, variable_fault
+from harness.console.credentials import CURE, argument_faults, shown_variable, variable_fault
 from harness.console.secrets import remember
 from harness.keys import describes, speed
 from harness.models import AbstractModel, AbstractSession, Budget, Collecting, Facts, Offer
@@ -26,6 +26,7 @@ from harness.models._server_wire import Api, Wire
 from harness.types import DistillbenchError, Paths
 
 _VERSION = "2023-06-01"  # of Anthropic's interface
+_OPENAI, _AZURE = "api.openai.com", ".openai.azure.com"
 _LENGTHS = ("max_tokens", "max_completion_tokens")
 
 
@@ -91,7 +92,6 @@ class ServerModel(AbstractModel):
     def faults(self, paths: Paths) -> list[str]:
         """Secrets in the configuration, plain text for Anthropic, log-probabilities of a chat."""
         faults = [f"key {fault}" for fault in argument_faults(self.body, "body")]
-        faults += [f"key {fault}" for fault in argument_faults({"url": self.url}, "server")]
         if fault := variable_fault("key api_key_env", self.api_key_env):
             faults.append(fault)
         if self.api == "anthropic" and not self.chat:
@@ -147,11 +147,11 @@ class ServerModel(AbstractModel):
 
     def wire(self) -> Wire:
         """How it is asked."""
-        own = host_of(self.url).partition(":")[0].endswith(("api.openai.com", ".openai.azure.com"))
+        own = self.api == "openai" and _is_of(self.url, _OPENAI, _AZURE)
         prices = (self.usd_per_million_input or 0.0, self.usd_per_million_output or 0.0)
         return Wire(
             self.name, self.api, self.model, self.system, self.body,
-            length_key=self.length_key or _LENGTHS[own and self.api == "openai"],
+            length_key=self.length_key or _LENGTHS[own],
             prefills=self.prefill or self.api == "anthropic", prices=prices,
         )  # fmt: skip
 
@@ -164,7 +164,14 @@ class ServerModel(AbstractModel):
         key = os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
         if self.api == "anthropic":
             return {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
+        if _is_of(self.url, _AZURE):
+            return {"api-key": key} if key else {}
         return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def _is_of(url: str, *ends: str) -> bool:
+    """Whether an address is of one of these hosts."""
+    return (urlsplit(url).hostname or "").endswith(ends)
 
 
 def _plain(name: str) -> str:
@@ -184,6 +191,10 @@ def _address_faults(url: str) -> list[str]:
     parts = urlsplit(url)
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         return ["key url: expected an address such as http://127.0.0.1:8000/v1, got something else"]
+    if "@" in parts.netloc:
+        return [f"key url: expected an address without user name and password; {CURE}"]
+    if parts.query or parts.fragment:
+        return [f"key url: expected an address without a query; {CURE}"]
     ends = ("/chat/completions", "/completions", "/messages")
     if end := next((end for end in ends if parts.path.rstrip("/").endswith(end)), ""):
         return [f"key url: expected the address without {end}, which is put behind it"]

@@ -55,11 +55,7 @@ def matrix_faults(run: Run) -> list[str]:
         *_column_faults(run),
         *_data_faults(run),
         *_verdict_faults(run),
-        *(
-            line
-            for model in run.models.values()
-            for line in (model.budget_faults(run.budget) if run.budget.is_limited else ())
-        ),
+        *_budget_faults(run),
     ]
 
 
@@ -97,6 +93,12 @@ def _data_faults(run: Run) -> list[str]:
     if any(a.kind == "generate" and not a.missing for a in answers):
         return []
     return [f"data: {run.data.file}: expected answers in words, got none"]
+
+
+def _budget_faults(run: Run) -> list[str]:
+    """Models with which a budget cannot be kept."""
+    models = run.models.values() if run.budget.is_limited else ()
+    return [line for model in models for line in model.budget_faults(run.budget)]
 
 
 def twin_faults(models: Mapping[str, AbstractModel], keys: Mapping[str, str | None]) -> list[str]:

@@ -186,3 +186,92 @@ def test_two_models_that_would_share_their_answers_are_refused(
             continue
         with pytest.raises(DistillbenchError, match=words.replace("(", r"\(")):
             ask(run, Store(run.paths.results))
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+@pytest.mark.parametrize("fault", ["401", "400 bad_prompt", "500", "302", "HTML", ""])
+def test_no_key_stands_in_a_file_or_a_line(
+    tmp_path: Path,
+    server: Failing,
+    api: str,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    key = "canary-8f3a91c7d2"
+    monkeypatch.setenv("WORD", key)
+    server.fault = lambda prompt, n: fault if prompt.endswith("1.") or fault == "401" else ""
+    plan, store = of_server(tmp_path, server, api=api, api_key_env="WORD")
+    collect_these(plan, store)
+    names = {"authorization", "x-api-key"}
+    sent = {v for h in server.headers for k, v in h.items() if k.lower() in names}
+    assert sent == {f"Bearer {key}" if api == "openai" else key}
+    said = "".join(capfd.readouterr())
+    files = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert not [p for p in files if key.encode() in p.read_bytes()]
+    assert key not in said + reason(plan, store)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"url": ""}, "key url is missing; expected an address such as http://127.0.0.1:8000/v1"),
+        ({"url": "localhost:8000"}, "key url: expected an address such as"),
+        ({"url": "ftp://x/v1"}, "key url: expected an address such as"),
+        ({"url": "http://x/v1/chat/completions"}, "expected the address without /chat/completions"),
+        (
+            {"url": "http://me:pw@x/v1"},
+            "key url: expected an address without user name and password; put the key",
+        ),
+        ({"url": "http://x/v1?api_key=1"}, "key url: expected an address without a query"),
+        ({"model": ""}, "key model is missing"),
+        ({"connections": 0}, "key connections: expected 1 or more, got 0"),
+        ({"tries": 0}, "key tries: expected 1 or more, got 0"),
+        ({"timeout_s": 0.0}, "key timeout_s: expected seconds above 0, got 0"),
+        ({"timeout_s": float("nan")}, "key timeout_s: expected seconds above 0, got nan"),
+        ({"usd_per_million_input": -1.0}, "key usd_per_million_input: expected 0 or more, got -1"),
+        ({"api": "google"}, "key api: expected one of 'openai', 'anthropic'"),
+    ],
+)
+def test_a_wrong_field_is_one_line(
+    tmp_path: Path, server: Failing, fields: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DistillbenchError) as caught:
+        of_server(tmp_path, server, **fields)
+    (line,) = str(caught.value).splitlines()
+    assert words in line
+    assert "student" in line
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"api": "anthropic", "chat": False}, "anthropic takes conversations only"),
+        ({"scores": True}, "servers give log-probabilities of plain text only"),
+        ({"body": {"api_key": "x"}}, "expected no secret in a configuration"),
+        ({"api_key_env": "sk-4711-4711-4711"}, "expected the name of an environment variable"),
+    ],
+)
+def test_what_a_server_cannot_be_is_said_before_it_is_asked(
+    tmp_path: Path, server: Failing, fields: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DistillbenchError, match=words):
+        of_server(tmp_path, server, **fields)
+    assert server.n_tries == 0
+
+
+def test_a_budget_in_dollars_needs_prices_and_a_client_that_keeps_it(
+    tmp_path: Path, server: Failing
+) -> None:
+    tasks = {"open": matrix()["tasks"]["open"]}
+    own = {"kind": "server", "url": server.url, "model": "tiny", "chat": True}
+    theirs = {"kind": "lm_eval", "model": "local-chat-completions", "chat": True, "snapshot": "1"}
+    run = run_of(
+        tmp_path, models={**FAKES, "own": own, "theirs": theirs}, tasks=tasks, budget={"usd": 1}
+    )
+    with pytest.raises(DistillbenchError) as caught:
+        ask(run, Store(run.paths.results))
+    assert "budget.usd: model own names no prices" in str(caught.value)
+    assert "budget: model theirs: local-chat-completions of lm-eval keeps to no" in str(
+        caught.value
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
@@ -56,6 +57,15 @@ class ServerRow(NamedTuple):
         """That there is no answer to this request, and why."""
         empty = Row(self.request.kind, answered=False)
         return self.answered(empty, {**told, "missing": why}, wall_s)
+
+
+class Came(NamedTuple):
+    """What came for one request."""
+
+    row: ServerRow
+    result: Reply | Fault
+    # counts what happened in a session: for a reply, when its request was sent; for a fault, when it was given up
+    order: int
 
 
 def rows_of(asks: Sequence[Ask]) -> list[ServerRow]:
@@ -124,7 +134,7 @@ class ServerSession(AbstractSession):
     ) -> None:
         self._wire, self._connection, self._host, self._manner = wire, connection, host, manner
         self._identity, self._facts, self._purse = identity, facts, Purse()
-        self._resumed = bool(identity.facts())
+        self._resumed, self._order = bool(identity.facts()), itertools.count()
 
     def spend_from(self, purse: Purse) -> None:
         """Sets what the run may still spend."""
@@ -143,7 +153,8 @@ class ServerSession(AbstractSession):
         name = self._wire.name
         tries = Tries(name, self._host, self._manner.most_tries, self._purse, self._manner.clock)
         try:
-            yield from self._answers(rows_of(asks), tries)
+            has_answered = any(sum(map(len, a.missing)) < len(a.requests) for a in asks)
+            yield from self._answers(rows_of(asks), tries, has_answered)
         except Fault as fault:
             words = f"model {name}: {self._host} {fault}; {_GOES_ON}"
             yield from (Failed(key, DistillbenchError(words)) for key in _keys(asks))
@@ -152,36 +163,36 @@ class ServerSession(AbstractSession):
         finally:
             tries.over.set()
 
-    def _answers(self, rows: Sequence[ServerRow], tries: Tries) -> Iterator[Answered]:
+    def _answers(
+        self, rows: Sequence[ServerRow], tries: Tries, has_answered: bool
+    ) -> Iterator[Answered]:
         """The answers; raises Fault where no more are to be expected.
 
-        A request without an answer is stored as missing once another one is answered after it: then the server works,
-        and it is the request's fault.
+        A request without an answer is stored as missing once one that was sent after it is answered: then the server
+        works, and it is the request's fault.
         """
-        doubtful: list[tuple[ServerRow, Fault]] = []
-        answers, since_s, end = self._resumed, time.perf_counter(), None
-        for row, came in self._side_by_side(rows, tries):
+        doubtful: list[Came] = []
+        since_s, end = time.perf_counter(), None
+        for came in self._side_by_side(rows, tries):
             wall_s, since_s = time.perf_counter() - since_s, time.perf_counter()
-            if isinstance(came, Reply):
-                self._identity.check(came)
-                yield row.answered(came.row, came.told, wall_s)
-                answers = True
+            if isinstance(came.result, Reply):
+                self._identity.check(came.result)
+                yield came.row.answered(came.result.row, came.result.told, wall_s)
+                has_answered = True
                 if end is None:
-                    yield from _settled(doubtful)
-                    doubtful = []
+                    yield from _settled([d for d in doubtful if d.order < came.order])
+                    doubtful = [d for d in doubtful if d.order > came.order]
             elif end is None:
-                doubtful.append((row, came))
-                if (end := _end_of(doubtful)) is not None:
+                doubtful.append(came)
+                if (end := _end_of([d.result for d in doubtful])) is not None:
                     tries.over.set()
-        if end is None and doubtful and not answers:
-            end = Fault(f"{doubtful[-1][1]}, whatever it is asked", "stop")
+        if end is None and doubtful and not has_answered:
+            end = Fault(f"{doubtful[-1].result}, whatever it is asked", "stop")
         if end is not None:
             raise end
         yield from _settled(doubtful)
 
-    def _side_by_side(
-        self, rows: Sequence[ServerRow], tries: Tries
-    ) -> Iterator[tuple[ServerRow, Reply | Fault]]:
+    def _side_by_side(self, rows: Sequence[ServerRow], tries: Tries) -> Iterator[Came]:
         """What came for each row; after an interruption the first alone, which shows whether it is the same model."""
         first = int(self._resumed)
         for part in (rows[:first], rows[first:]):
@@ -189,33 +200,35 @@ class ServerSession(AbstractSession):
                 part, lambda row: self._ask(row, tries), self._manner.lanes, tries.over
             )
 
-    def _ask(self, row: ServerRow, tries: Tries) -> Reply | Fault:
-        request, ask = row.request, row.ask
+    def _ask(self, row: ServerRow, tries: Tries) -> Came:
+        ask = row.ask
         try:
-            question = self._wire.question(request, ask.prompt_ids[row.at], ask.decoding)
-            return tries.ask(lambda: self._once(request, question.path, question.body))
+            question = self._wire.question(row.request, ask.prompt_ids[row.at], ask.decoding)
+            return tries.ask(lambda: self._once(row, question.path, question.body))
         except Fault as fault:
-            return fault
+            return Came(row, fault, next(self._order))
 
-    def _once(self, request: Request, path: str, body: dict[str, Any]) -> Reply:
+    def _once(self, row: ServerRow, path: str, body: dict[str, Any]) -> Came:
+        order = next(self._order)
         content = self._connection.post(path, body)
         self._purse.pay(float(self._wire.told(content).get("usd", 0.0)))
-        return self._wire.reply(request, content)
+        return Came(row, self._wire.reply(row.request, content), order)
 
 
-def _settled(doubtful: Sequence[tuple[ServerRow, Fault]]) -> Iterator[Answered]:
-    yield from (row.missing(str(fault), {}, 0.0) for row, fault in doubtful)
+def _settled(doubtful: Sequence[Came]) -> Iterator[Answered]:
+    yield from (d.row.missing(str(d.result), {}, 0.0) for d in doubtful)
 
 
-def _end_of(doubtful: Sequence[tuple[ServerRow, Fault]]) -> Fault | None:
-    """Why nothing more is asked after these failures in a row; None where there is hope."""
-    last = doubtful[-1][1]
+def _end_of(faults: Sequence[Reply | Fault]) -> Fault | None:
+    """Why nothing more is asked after these faults in a row; None where there is hope."""
+    last = faults[-1]
+    assert isinstance(last, Fault)
     if last.effect == "stop" or last.is_gone:
         return last
-    n_tried = sum(fault.effect == "again" for _, fault in doubtful)
-    if n_tried < _TRIED_IN_A_ROW and len(doubtful) < _MISSING_IN_A_ROW:
+    n_tried = sum(isinstance(fault, Fault) and fault.effect == "again" for fault in faults)
+    if n_tried < _TRIED_IN_A_ROW and len(faults) < _MISSING_IN_A_ROW:
         return None
-    return Fault(f"{last}, {len(doubtful)} requests in a row", "stop")
+    return Fault(f"{last}, {len(faults)} requests in a row", "stop")
 
 
 def _keys(asks: Sequence[Ask]) -> list[str]:
@@ -223,26 +236,26 @@ def _keys(asks: Sequence[Ask]) -> list[str]:
 
 
 def side_by_side(
-    rows: Sequence[ServerRow], call: Callable[[ServerRow], Reply | Fault], lanes: int, over: Event
-) -> Iterator[tuple[ServerRow, Reply | Fault]]:
-    """Each row with what `call` returns for it, as they come; at most `lanes` are under way.
+    rows: Sequence[ServerRow], call: Callable[[ServerRow], Came], lanes: int, over: Event
+) -> Iterator[Came]:
+    """What `call` returns for each row, as it comes; at most `lanes` are under way.
 
     The next row is taken up when the caller comes back for more, that is, when it has stored what it got. Where `over`
     is set, none is taken up any more, and what is under way is still handed on.
     """
     todo: SimpleQueue[ServerRow | None] = SimpleQueue()
-    done: SimpleQueue[tuple[ServerRow, Reply | Exception]] = SimpleQueue()
+    done: SimpleQueue[Came | Exception] = SimpleQueue()
 
     def work() -> None:
         """Answers rows until there is None; what is raised is raised again where somebody waits for it."""
         while (row := todo.get()) is not None:
-            came: Reply | Exception = RuntimeError("a request ended with an error of ours")
+            came: Came | Exception = RuntimeError("a request ended with an error of ours")
             try:
                 came = call(row)
             except FAILURES as error:
                 came = error
             finally:
-                done.put((row, came))
+                done.put(came)
 
     left = iter(rows)
     lanes = at_work = min(lanes, len(rows))
@@ -251,10 +264,10 @@ def side_by_side(
         Thread(target=work, name=f"request {i}", daemon=True).start()
     try:
         while at_work:
-            row, came = done.get()
-            if not isinstance(came, (Reply, Fault)):
+            came = done.get()
+            if isinstance(came, Exception):
                 raise came
-            yield row, came
+            yield came
             at_work -= 1
             if not over.is_set() and (following := next(left, None)) is not None:
                 todo.put(following)

@@ -19,7 +19,7 @@ _FIRST_S, _MOST_S = 1.0, 60.0  # waits before the second try, and at most
 _TOO_LONG_S = (
     900.0  # a server that asks for a longer wait is left alone: the same command goes on later
 )
-_PAID_TRIES = 4  # of a request that is billed each time and not answered
+_PAID_TRIES = 6  # of a request that is billed each time and not answered
 _SPOKEN_S = 1.0  # waits that are worth a line
 _SILENCE_S = 5.0  # between two lines about the same fault
 

@@ -78,6 +78,10 @@ class ServerModel(AbstractModel):
                 if not value >= least
             ),
         ]
+        if self.usd_per_million_tokens is not None:
+            wrong.append(
+                "key usd_per_million_tokens: expected usd_per_million_input and usd_per_million_output of a server"
+            )
         if not 0 < self.timeout_s < float("inf"):
             wrong.append(f"key timeout_s: expected seconds above 0, got {self.timeout_s:g}")
         if wrong:

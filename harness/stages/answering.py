@@ -40,6 +40,7 @@ class ModelJob:
     paths: Paths
     cells: tuple[Unanswered, ...]
     purse: Purse = field(default_factory=Purse)  # what the run may still spend
+    published: str | None = None  # key of answers that the model gave before; None = there are none
 
 
 def amounts_of(planned: Unanswered, batch: Iterable[int] | None = None) -> Amounts:
@@ -85,12 +86,15 @@ def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
 
 
 def _previous(job: ModelJob, store: Store) -> Facts | None:
-    """The facts that the model stored with the answers of an interrupted run."""
+    """The facts that the model stored with the answers of an interrupted run, else with those that are complete."""
     for cell in job.cells:
         with store.work(cell.key) as work:
             if work is not None and (facts := work.facts()) is not None:
                 return facts
-    return None
+    if job.published is None:
+        return None
+    how = store.provenance(job.published)
+    return {name: fact for name, fact in how.items() if isinstance(fact, (str, int, float))}
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,10 @@ class CollectJob(Job):
             Unanswered(**vars(c), requests=requests_from_table(desk.store.table(c.requests_key)))
             for c in (desk.plan.by_key[key] for key in self.keys)
         )
-        run = desk.plan.run
-        job = ModelJob(run.models[collections[0].model], run.paths, collections, run.purse)
+        run, name = desk.plan.run, collections[0].model
+        own = (c.key for c in desk.plan.collections if c.model == name)
+        published = next((key for key in own if desk.store.has(key)), None)
+        job = ModelJob(run.models[name], run.paths, collections, run.purse, published)
         answer_all(job, desk.store, desk.tell)
         yield from ()
 

@@ -113,6 +113,21 @@ def test_a_server_that_calls_itself_another_model_is_refused(
     assert "fingerprint was fp_1 and is fp_2 now" in capfd.readouterr().err
 
 
+def test_a_model_that_changed_between_two_tasks_is_refused(tmp_path: Path, server: Failing) -> None:
+    """What it called itself beside complete answers counts too; a new snapshot asks all of it again."""
+    plan, store = of_server(tmp_path, server)
+    collect_these(plan, store)
+    later, _ = of_server(tmp_path, server, n=39)
+    both = replace(later, collections=(*plan.collections, *later.collections))
+    server.model = "tiny-2"
+    collect_these(both, store)
+    assert "came from 'tiny-1', the server now calls itself 'tiny-2'" in reason(later, store)
+    assert server.answered.total() == 41
+    server.model = "tiny-1"
+    collect_these(both, store)
+    assert store.has(later.collections[0].key)
+
+
 def test_requests_without_an_answer_are_said_with_their_reasons(
     tmp_path: Path, server: Failing
 ) -> None:
@@ -230,6 +245,10 @@ def test_no_key_stands_in_a_file_or_a_line(
         ({"timeout_s": 0.0}, "key timeout_s: expected seconds above 0, got 0"),
         ({"timeout_s": float("nan")}, "key timeout_s: expected seconds above 0, got nan"),
         ({"usd_per_million_input": -1.0}, "key usd_per_million_input: expected 0 or more, got -1"),
+        (
+            {"usd_per_million_tokens": 1.0},
+            "key usd_per_million_tokens: expected usd_per_million_input",
+        ),
         ({"api": "google"}, "key api: expected one of 'openai', 'anthropic'"),
     ],
 )

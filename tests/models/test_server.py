@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.models import AbstractSession, Answered, Ask, Failed
+from harness.models._server_faults import Fault
 from harness.models._server_http import Connection
 from harness.models._server_session import Identity, Manner, ServerSession
 from harness.models._server_tries import Clock
@@ -20,7 +21,7 @@ from harness.models.server import ServerModel
 from harness.plugins import build
 from harness.testing import check_model
 from harness.types import Decoding, Message, Paths, Request
-from tests.models.failing import FAULTS, STALLS, Failing, failing
+from tests.models.failing import FAULTS, STALLS, Failing, failing, prompt_of
 
 PATHS = Paths(Path("r"), Path("c"), ())
 
@@ -162,6 +163,34 @@ def test_a_server_that_is_gone_ends_the_cell_and_what_came_is_kept(
     assert "what was answered is kept, and the same command goes on from there" in str(
         came[-1].error
     )
+
+
+def test_an_answer_that_was_on_its_way_says_nothing_of_a_later_refusal() -> None:
+    """The server refuses everything while the first answer is still under way: nothing is missing for good."""
+    model = build(
+        "models", "m", {"kind": "server", "url": "http://x/v1", "model": "tiny", "chat": True}
+    )
+    manner = Manner(2, 1, Ticks().clock)
+    session = ServerSession(model.wire(), Refusing(), "x", manner, Identity("m", None), {})
+    came = events(session, talk(60))
+    assert [type(e) for e in came] == [Answered, Failed]
+    assert texts(came) == {0: "at last"}
+
+
+class Refusing:
+    """Refuses everything but what it was asked first, and answers that after five refusals."""
+
+    def __init__(self) -> None:
+        self.refused, self.five = 0, threading.Event()
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if prompt_of(body).endswith(" 0."):
+            assert self.five.wait(60)
+            return {"choices": [{"message": {"content": "at last"}}]}
+        self.refused += 1
+        if self.refused == 6:
+            self.five.set()
+        raise Fault("answers 400", "missing")
 
 
 def test_a_server_that_is_not_there() -> None:

@@ -79,11 +79,11 @@ def test_a_server_that_asks_to_wait_is_left_alone_by_everybody() -> None:
     assert caught.value.effect == "stop"
 
 
-def test_answers_without_an_answer_are_paid_for_four_times_at_most() -> None:
+def test_answers_without_an_answer_are_paid_for_six_times_at_most() -> None:
     ticks = Ticks()
     with pytest.raises(Fault):
         tries(ticks).ask(failing(*[again(paid=True) for _ in range(9)]))
-    assert len(ticks.waits) == 3
+    assert len(ticks.waits) == 5
 
 
 @pytest.mark.parametrize("effect", ["missing", "stop"])

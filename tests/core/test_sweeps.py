@@ -138,7 +138,7 @@ def test_report_of_something_else_is_one_line(tmp_path: Path) -> None:
     done = inside(tmp_path, "report", "nowhere", bare=True)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: nowhere: expected the folder of a sweep, found no list of jobs")
+    assert line.startswith("error: nowhere: expected a folder with results")
 
 
 @pytest.mark.slow

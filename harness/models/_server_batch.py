@@ -95,25 +95,27 @@ class Provider:
 
     def submit(self, batch: Batch) -> None:
         """Hands a file in, once; raises Fault."""
+        path, body = self._request(batch)
         write_whole(batch.state, b"{}")
         try:
-            made = self._made(batch)
+            made = _id_of(self._connection.post(path, body))
         except Fault as fault:
-            if fault.is_gone or fault.effect != "again":  # it did not come in
+            if fault.is_gone or fault.refused:  # it did not come in, for sure
                 batch.state.unlink()
             raise
-        write_whole(batch.state, json.dumps({"id": made["id"]}).encode())
+        write_whole(batch.state, json.dumps({"id": made}).encode())
 
-    def _made(self, batch: Batch) -> dict[str, Any]:
+    def _request(self, batch: Batch) -> tuple[str, dict[str, Any]]:
+        """Where a batch is made, and of what; OpenAI gets the file first."""
         if self._api == "anthropic":
             requests = [json.loads(line) for line in _lines(batch.requests)]
-            return self._connection.post("/messages/batches", {"requests": requests})
-        content = batch.requests.read_bytes()
-        name = batch.requests.name
-        file = self._connection.upload("/files", {"purpose": "batch"}, name, content)
-        first = json.loads(next(_lines(batch.requests)))
-        fields = {"input_file_id": file["id"], "endpoint": first["url"], "completion_window": "24h"}
-        return self._connection.post("/batches", fields)
+            return "/messages/batches", {"requests": requests}
+        name, content = batch.requests.name, batch.requests.read_bytes()
+        purpose = {"purpose": "batch"}
+        file = self._tries.ask(lambda: self._connection.upload("/files", purpose, name, content))
+        endpoint = json.loads(next(_lines(batch.requests)))["url"]
+        fields = {"input_file_id": _id_of(file), "endpoint": endpoint, "completion_window": "24h"}
+        return "/batches", fields
 
     def fetch(self, batch: Batch, provider_id: str) -> str:
         """The state of a batch in the provider's word; its results are stored where it has ended. Raises Fault."""
@@ -149,10 +151,17 @@ class Provider:
         if not isinstance(response, Mapping):
             raise Fault("gave no response to it", "again")
         body = response.get("body")
-        fault = fault_of_status(int(response.get("status_code") or 200), {}, body)
+        status = response.get("status_code", 200)
+        fault = fault_of_status(status if type(status) is int else 500, {}, body)
         if fault := fault or fault_inside(body):
             raise fault
         return dict(body or {})
+
+
+def _id_of(made: Mapping[str, Any]) -> str:
+    if not made.get("id"):
+        raise Fault("answers without an id", "stop")
+    return str(made["id"])
 
 
 def _message(result: Any) -> Mapping[str, Any]:

@@ -35,13 +35,19 @@ class Fault(Exception):
         *,
         wait_s: float | None = None,
         is_gone: bool = False,
+        refused: bool = False,
         paid: bool = False,
     ) -> None:
         super().__init__(words)
         self.effect = effect
         self.wait_s = wait_s  # seconds that the server asks to wait; None = it says nothing
         self.is_gone = is_gone  # nobody answers at all, whatever is asked
+        self.refused = refused  # a status below 500: the request came, and nothing was made of it
         self.paid = paid  # a response came that is billed, without an answer in it
+
+    def ended(self, words: str) -> Fault:
+        """The same, with words behind it, as the reason why nothing more is asked."""
+        return Fault(f"{self}{words}", "stop", refused=self.refused, paid=self.paid)
 
 
 def fault_of_status(
@@ -56,14 +62,16 @@ def fault_of_status(
     code = error_code(content)
     words = f"answers {status}{f' ({code})' if code else ''}"
     if code in _NO_MONEY:
-        return Fault(f"{words}; {_STOPS[402]}", "stop")
+        return Fault(f"{words}; {_STOPS[402]}", "stop", refused=True)
     if status in _STOPS:
-        return Fault(f"{words}; {_STOPS[status]}", "stop")
+        return Fault(f"{words}; {_STOPS[status]}", "stop", refused=True)
     if status < 400:
-        return Fault(f"{words}, a redirect that is not followed; check `url`", "stop")
+        moved = f"{words}, a redirect that is not followed; check `url`"
+        return Fault(moved, "stop", refused=True)
     if status in _AGAIN or status >= 500:
-        return Fault(words, "again", wait_s=retry_after_s(headers, now))
-    return Fault(words, "missing")
+        wait_s = retry_after_s(headers, now)
+        return Fault(words, "again", wait_s=wait_s, refused=status < 500)
+    return Fault(words, "missing", refused=True)
 
 
 def fault_inside(content: Any) -> Fault | None:

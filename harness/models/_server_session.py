@@ -59,13 +59,25 @@ class ServerRow(NamedTuple):
         return self.answered(empty, {**told, "missing": why}, wall_s)
 
 
-class Came(NamedTuple):
-    """What came for one request."""
+class Got(NamedTuple):
+    """An answer to one request."""
 
     row: ServerRow
-    result: Reply | Fault
-    # counts what happened in a session: for a reply, when its request was sent; for a fault, when it was given up
-    order: int
+    reply: Reply
+    order: int  # counts what happens in a session: when the request was sent
+
+
+class Lost(NamedTuple):
+    """One request that was given up."""
+
+    row: ServerRow
+    fault: Fault
+    order: int  # in the same count: when it was given up
+
+    @property
+    def missing(self) -> Answered:
+        """That there is no answer, for good."""
+        return self.row.missing(str(self.fault), {}, 0.0)
 
 
 def rows_of(asks: Sequence[Ask]) -> list[ServerRow]:
@@ -171,28 +183,28 @@ class ServerSession(AbstractSession):
         A request without an answer is stored as missing once one that was sent after it is answered: then the server
         works, and it is the request's fault.
         """
-        doubtful: list[Came] = []
+        doubtful: list[Lost] = []
         since_s, end = time.perf_counter(), None
         for came in self._side_by_side(rows, tries):
             wall_s, since_s = time.perf_counter() - since_s, time.perf_counter()
-            if isinstance(came.result, Reply):
-                self._identity.check(came.result)
-                yield came.row.answered(came.result.row, came.result.told, wall_s)
+            if isinstance(came, Got):
+                self._identity.check(came.reply)
+                yield came.row.answered(came.reply.row, came.reply.told, wall_s)
                 has_answered = True
                 if end is None:
-                    yield from _settled([d for d in doubtful if d.order < came.order])
-                    doubtful = [d for d in doubtful if d.order > came.order]
+                    yield from (lost.missing for lost in doubtful if lost.order < came.order)
+                    doubtful = [lost for lost in doubtful if lost.order > came.order]
             elif end is None:
                 doubtful.append(came)
-                if (end := _end_of([d.result for d in doubtful])) is not None:
+                if (end := _end_of(doubtful)) is not None:
                     tries.over.set()
         if end is None and doubtful and not has_answered:
-            end = Fault(f"{doubtful[-1].result}, whatever it is asked", "stop")
+            end = doubtful[-1].fault.ended(", whatever it is asked")
         if end is not None:
-            raise end
-        yield from _settled(doubtful)
+            raise _explained(end, doubtful[-1].row.request)
+        yield from (lost.missing for lost in doubtful)
 
-    def _side_by_side(self, rows: Sequence[ServerRow], tries: Tries) -> Iterator[Came]:
+    def _side_by_side(self, rows: Sequence[ServerRow], tries: Tries) -> Iterator[Got | Lost]:
         """What came for each row; after an interruption the first alone, which shows whether it is the same model."""
         first = int(self._resumed)
         for part in (rows[:first], rows[first:]):
@@ -200,35 +212,37 @@ class ServerSession(AbstractSession):
                 part, lambda row: self._ask(row, tries), self._manner.lanes, tries.over
             )
 
-    def _ask(self, row: ServerRow, tries: Tries) -> Came:
+    def _ask(self, row: ServerRow, tries: Tries) -> Got | Lost:
         ask = row.ask
         try:
             question = self._wire.question(row.request, ask.prompt_ids[row.at], ask.decoding)
             return tries.ask(lambda: self._once(row, question.path, question.body))
         except Fault as fault:
-            return Came(row, fault, next(self._order))
+            return Lost(row, fault, next(self._order))
 
-    def _once(self, row: ServerRow, path: str, body: dict[str, Any]) -> Came:
+    def _once(self, row: ServerRow, path: str, body: dict[str, Any]) -> Got:
         order = next(self._order)
         content = self._connection.post(path, body)
         self._purse.pay(float(self._wire.told(content).get("usd", 0.0)))
-        return Came(row, self._wire.reply(row.request, content), order)
+        return Got(row, self._wire.reply(row.request, content), order)
 
 
-def _settled(doubtful: Sequence[Came]) -> Iterator[Answered]:
-    yield from (d.row.missing(str(d.result), {}, 0.0) for d in doubtful)
-
-
-def _end_of(faults: Sequence[Reply | Fault]) -> Fault | None:
+def _end_of(doubtful: Sequence[Lost]) -> Fault | None:
     """Why nothing more is asked after these faults in a row; None where there is hope."""
-    last = faults[-1]
-    assert isinstance(last, Fault)
+    last, n = doubtful[-1].fault, len(doubtful)
     if last.effect == "stop" or last.is_gone:
         return last
-    n_tried = sum(isinstance(fault, Fault) and fault.effect == "again" for fault in faults)
-    if n_tried < _TRIED_IN_A_ROW and len(faults) < _MISSING_IN_A_ROW:
+    n_tried = sum(lost.fault.effect == "again" for lost in doubtful)
+    if n_tried < _TRIED_IN_A_ROW and n < _MISSING_IN_A_ROW:
         return None
-    return Fault(f"{last}, {len(faults)} requests in a row", "stop")
+    return last.ended(f", {n} requests in a row")
+
+
+def _explained(end: Fault, request: Request) -> Fault:
+    """The fault, with a cure where a server may not give what was asked for."""
+    if request.kind == "generate" or not (end.refused or end.paid):
+        return end
+    return end.ended("; set `scores: false` where the server gives no log-probabilities of prompts")
 
 
 def _keys(asks: Sequence[Ask]) -> list[str]:
@@ -236,20 +250,20 @@ def _keys(asks: Sequence[Ask]) -> list[str]:
 
 
 def side_by_side(
-    rows: Sequence[ServerRow], call: Callable[[ServerRow], Came], lanes: int, over: Event
-) -> Iterator[Came]:
+    rows: Sequence[ServerRow], call: Callable[[ServerRow], Got | Lost], lanes: int, over: Event
+) -> Iterator[Got | Lost]:
     """What `call` returns for each row, as it comes; at most `lanes` are under way.
 
     The next row is taken up when the caller comes back for more, that is, when it has stored what it got. Where `over`
     is set, none is taken up any more, and what is under way is still handed on.
     """
     todo: SimpleQueue[ServerRow | None] = SimpleQueue()
-    done: SimpleQueue[Came | Exception] = SimpleQueue()
+    done: SimpleQueue[Got | Lost | Exception] = SimpleQueue()
 
     def work() -> None:
         """Answers rows until there is None; what is raised is raised again where somebody waits for it."""
         while (row := todo.get()) is not None:
-            came: Came | Exception = RuntimeError("a request ended with an error of ours")
+            came: Got | Lost | Exception = RuntimeError("a request ended with an error of ours")
             try:
                 came = call(row)
             except FAILURES as error:

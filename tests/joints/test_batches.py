@@ -162,7 +162,7 @@ def test_a_file_that_may_have_been_handed_in_is_not_handed_in_again(
     assert len(server.handed_in) == N
 
 
-@pytest.mark.parametrize("status", [400, 401])
+@pytest.mark.parametrize("status", [400, 401, 429])
 def test_a_batch_that_is_refused_is_handed_in_by_the_next_run(
     tmp_path: Path, server: Providers, status: int
 ) -> None:

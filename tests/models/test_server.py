@@ -209,3 +209,16 @@ def test_a_server_that_refuses_everything_is_no_row_of_missing_answers() -> None
         came = events(session, talk(5))
     assert [type(e) for e in came] == [Failed]
     assert "answers 400, whatever it is asked" in str(getattr(came[0], "error", ""))
+
+
+def test_a_server_that_gives_no_log_probabilities_is_told_so() -> None:
+    """Its answers hold none; the cure is the key that says so."""
+    requests = [Request(i, "score", f"Thing {i} is", continuation=" small") for i in range(30)]
+    with failing() as server:
+        model = model_of(server, chat=False)
+        with opened(model, Ticks()) as session:
+            came = events(session, requests)
+    assert [type(e) for e in came] == [Failed]
+    words = str(getattr(came[0], "error", ""))
+    assert "answers without log-probabilities" in words
+    assert "set `scores: false` where the server gives no log-probabilities of prompts" in words

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from harness.executors import AbstractExecutor
 from harness.executors.local import LocalExecutor
 from harness.metrics import AbstractMetric
-from harness.models import AbstractModel
+from harness.models import AbstractModel, Budget, Purse
 from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
@@ -223,6 +223,8 @@ class Configuration:
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
     executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
+    budget: Budget = field(default_factory=Budget)  # what may be spent on servers
+    collect: Literal["now", "batch"] = "now"  # how servers are asked that take batches
     gate: Any = None  # built as a Gate, where the name of its file is known
 
 
@@ -275,6 +277,8 @@ class Run:
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values
+    budget: Budget = field(default_factory=Budget)
+    purse: Purse = field(default_factory=Purse)  # what is left of the budget, once it collects
 
     @cached_property
     def judges_alone(self) -> frozenset[str]:

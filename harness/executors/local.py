@@ -20,7 +20,7 @@ from harness.console.processes import may_start_processes, without_main, worker_
 from harness.console.progress import News, Stage, hush
 from harness.console.secrets import guard_logs
 from harness.executors import AbstractExecutor, Desk, Ended, Job
-from harness.executors._boundary import carry_out
+from harness.executors._boundary import carry_out, say_over
 from harness.plugins import folders, use_folders
 
 _LOOK_S = 0.2  # interval between updates of the display
@@ -53,17 +53,11 @@ class LocalExecutor(AbstractExecutor):
                     done = crew.work_off(shown)
             else:
                 done = [carry_out(ready[0], desk)]
-                _say_over(done, waiting, shown)
+                say_over(done, waiting, shown)
             for end in done:
                 waiting.remove(end.job)
             ended += done
         return ended
-
-
-def _say_over(done: Sequence[Ended], waiting: Sequence[Job], shown: Stage) -> None:
-    for end in done:
-        if not any(j.part == end.job.part for j in waiting if j is not end.job):
-            shown.hear(News(end.job.part, over=True))
 
 
 @dataclass
@@ -105,7 +99,7 @@ class _Crew:
                 for message in self._heard(worker):
                     if isinstance(message, Ended):
                         ended.append(message)
-                        _say_over([message], [*self.waiting, *self._at_work()], shown)
+                        say_over([message], [*self.waiting, *self._at_work()], shown)
                         self._employ()
                     else:
                         shown.hear(message)

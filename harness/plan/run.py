@@ -215,6 +215,17 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What a run was built from, in plain values: the same run can be built from it on another machine."""
+
+    config: Mapping[str, Any]  # as composed
+    folders: tuple[str, ...]  # of configuration files, absolute
+    choices: Mapping[str, str]  # group -> name of the file that was chosen
+    settings: Mapping[str, str]
+    place: str  # the folder that relative paths begin at
+
+
+@dataclass(frozen=True)
 class Run:
     """Everything that a run is to do, with all plug-ins built."""
 
@@ -247,6 +258,7 @@ class Run:
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values
+    recipe: Recipe | None = field(default=None, repr=False)  # None where it was not built from one
 
     @cached_property
     def judges_alone(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import final
 
 from harness.console.forecast import Amounts, Sort
+from harness.console.resources import Resources
 from harness.executors import Desk, Job, Product
 from harness.models import Preparation
 from harness.plan.collections import Collection, Plan
@@ -101,7 +102,16 @@ def prepare_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
         for p in plan.run.models[name].preparations(plan.run.paths)
     }
     return [
-        PrepareJob((key,), p.title, p.title, p.amounts, apart=True, imports=imports, preparation=p)
+        PrepareJob(
+            (key,),
+            p.title,
+            p.title,
+            p.amounts,
+            apart=True,
+            imports=imports,
+            bundle=1,
+            preparation=p,
+        )
         for key, (p, imports) in missing.items()
         if lacks(key)
     ]
@@ -140,6 +150,8 @@ def _job(plan: Plan, collections: tuple[Collection, ...]) -> CollectJob:
         group=plan.identities.models[model.name],
         apart=True,
         imports=model.imports,
+        resources=Resources(model.gpus, model.memory, model.time),
+        bundle=1,
         preparations=tuple(model.preparations(plan.run.paths)),
     )
 

@@ -56,7 +56,9 @@ def main(words: Sequence[str]) -> int:
 
 def _opened(lines: str) -> TextIO:
     if lines == "-":
-        return os.fdopen(os.dup(1), "w", encoding="utf-8")
+        file = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)  # what libraries print is no line of ours
+        return file
     file = open(lines, "a", encoding="utf-8")  # noqa: SIM115 - the caller closes it
     file.write("\n")  # after half a line of a worker that was killed
     return file
@@ -72,7 +74,8 @@ class _Worker:
 
     def __init__(self, request: Request, file: TextIO) -> None:
         self._request, self._file = request, file
-        self._node = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
+        names = map(os.environ.get, ("DISTILLBENCH_NODE", "SLURMD_NODENAME"))
+        self._node = next(filter(None, names), os.uname().nodename)
 
     def work(self) -> int:
         """The exit code."""

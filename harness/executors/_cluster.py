@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from harness.console.progress import News, Stage
@@ -68,6 +68,11 @@ class _Sent:
         return [self.jobs[self.at]] if at and self.at is not None else self.left()
 
 
+def leaves_here(job: Job) -> bool:
+    """Whether a job can be made on another machine."""
+    return job.bundle > 0
+
+
 @dataclass
 class Crew:
     """Jobs that wait, and requests that are at work, `size` at once."""
@@ -76,6 +81,7 @@ class Crew:
     size: int
     desk: Desk
     waiting: list[Job]
+    leaves: Callable[[Job], bool] = leaves_here
     lost: bool = False  # whether a worker ended before its time
     _sent: dict[int, _Sent] = field(default_factory=dict)
     _number: int = 0
@@ -87,7 +93,9 @@ class Crew:
         ended: list[Ended] = []
         self._send()
         while True:
-            here = [j for j in self.waiting if not j.bundle and j.may_start(self.desk.store)][:1]
+            here = [j for j in self.waiting if not self.leaves(j) and j.may_start(self.desk.store)][
+                :1
+            ]
             done = [carry_out(job, self.desk) for job in here]
             self.waiting = [j for j in self.waiting if j not in here]
             if not here and not self._sent:
@@ -112,7 +120,7 @@ class Crew:
         groups = {j.group for j in self._at_work() if j.group}
         ready: list[Job] = []
         for job in self.waiting:
-            if job.bundle and job.group not in groups and job.may_start(self.desk.store):
+            if self.leaves(job) and job.group not in groups and job.may_start(self.desk.store):
                 groups |= {job.group} if job.group else set()
                 ready.append(job)
         for jobs in _bundles(ready, self.size - len(self._sent)):

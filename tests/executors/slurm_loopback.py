@@ -61,6 +61,7 @@ class Loopback:
     def stop_node(self, name: str) -> None:
         """Ends a node with everything that runs on it, as a loss of power does."""
         self.nodes[name].kill()
+        self.nodes[name].wait()
         for pid in descendants(f"SLURMD_NODENAME={name}"):
             kill(pid)
         for pid in _named("slurmstepd: [", name):
@@ -75,8 +76,8 @@ class Loopback:
         """Starts a node."""
         config = self.folder / "slurm.conf"
         words = [shutil.which("slurmd") or "slurmd", "-D", "-N", name, "-f", str(config)]
-        log = (self.folder / f"{name}.out").open("ab")
-        self.nodes[name] = subprocess.Popen(words, stdout=log, stderr=log)
+        with (self.folder / f"{name}.out").open("ab") as log:
+            self.nodes[name] = subprocess.Popen(words, stdout=log, stderr=log)
 
 
 def missing() -> str:

@@ -27,6 +27,8 @@ class Gone:
     reason: str  # "killed by signal 9; out of memory?"
     node: str = ""  # where it ran, as far as that is known
     final: bool = False  # no other machine would do better
+    # of the cluster, not of the job (pre-empted, a failed node): it may go on as often as it gets further
+    outside: bool = False
 
 
 class Machines(ABC):
@@ -56,6 +58,7 @@ class _Sent:
     jobs: tuple[Job, ...]
     at: int | None = None  # the job that it is at
     node: str = ""
+    got_on: bool = False  # whether a piece of work was done
     done: set[int] = field(default_factory=set)
 
     def left(self) -> list[Job]:
@@ -132,10 +135,12 @@ class Crew:
 
     def _take(self, number: int, line: Line | Gone, shown: Stage) -> list[Ended]:
         """How jobs ended, if the line says that any did."""
+        sent = self._sent.get(number)
         if isinstance(line, News):
             shown.hear(line)
+            if sent is not None and line.seconds is not None:
+                sent.got_on = True
             return []
-        sent = self._sent.get(number)
         if sent is None:  # it has ended
             return []
         if isinstance(line, Began):
@@ -181,17 +186,18 @@ class Crew:
         """A job whose worker was lost is tried once more elsewhere; those after it have lost nothing."""
         self.lost = True
         hit, node = sent.hit(), gone.node or sent.node
+        counts = 0 if gone.outside and sent.got_on else 1
         self.waiting[:0] = [j for j in sent.left() if j not in hit]
         ended = []
         for job in hit:
-            self._tries[job.keys] = self._tries.get(job.keys, 0) + 1
+            self._tries[job.keys] = self._tries.get(job.keys, 0) + counts
             self._avoid.setdefault(job.keys, set()).update({node} if node else ())
             if gone.final or self._tries[job.keys] >= _TRIES:
                 twice = "" if gone.final else f" (try {self._tries[job.keys]} of {_TRIES})"
                 ended.append(self._failed(job, gone.reason + twice))
             else:
                 self.waiting.insert(0, job)
-                shown.hear(News(job.part, alarm=f"{job.title}: {gone.reason}; tried once more"))
+                shown.hear(News(job.part, alarm=f"{job.title}: {gone.reason}; tried again"))
         return ended
 
     def _failed(self, job: Job, reason: str) -> Ended:

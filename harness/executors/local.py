@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -118,9 +118,19 @@ class _Crew:
                 self._send(job)
 
     def _send(self, job: Job) -> None:
-        free = next((w for w in self._workers if w.job is None), None) or self._hired()
-        free.job = job
-        free.connection.send(job)
+        """Gives a job to a free worker; one that was killed while it had nothing to do is replaced."""
+        for free in [w for w in self._workers if w.job is None]:
+            try:
+                free.connection.send(job)
+            except OSError:
+                self._dismiss(free)
+                continue
+            free.job = job
+            return
+        hired = self._hired()
+        hired.job = job
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # heard of in `_heard`
+            hired.connection.send(job)
 
     def _hired(self) -> _Worker:
         jobs = [*self.waiting, *self._at_work()]
@@ -130,9 +140,16 @@ class _Crew:
         with without_main():
             process = _started(context, theirs)
         theirs.close()
-        ours.send(replace(self.desk, tell=_silent))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            ours.send(replace(self.desk, tell=_silent))
         self._workers.append(_Worker(process, ours))
         return self._workers[-1]
+
+    def _dismiss(self, worker: _Worker) -> None:
+        """Takes leave of a worker that was killed."""
+        worker.connection.close()
+        worker.process.join()
+        self._workers.remove(worker)
 
     def _at_work(self) -> list[Job]:
         return [w.job for w in self._workers if w.job is not None]
@@ -146,11 +163,10 @@ class _Crew:
         """Messages of a worker; a job whose worker was killed is given to another one, once."""
         try:
             message: News | Ended | BaseException = worker.connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # killed, perhaps in the middle of a message
             job = worker.job
             assert job is not None
-            worker.process.join()
-            self._workers.remove(worker)
+            self._dismiss(worker)
             self._tries[job.keys] = self._tries.get(job.keys, 0) + 1
             if self._tries[job.keys] < _TRIES:
                 self.waiting.insert(0, job)
@@ -172,8 +188,10 @@ def _started(context: ForkServerContext, connection: Connection) -> BaseProcess:
 
 
 def _killed(job: Job, desk: Desk, code: int | None) -> Ended:
-    name = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-    reason = f"its process was ended by {name}, twice; out of memory?"
+    how = (
+        f"killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+    )
+    reason = f"its process was {how}, twice; out of memory?"
     for key in job.keys:
         if not job.is_done(key, desk.store):
             desk.store.note_failure(key, reason)

@@ -157,7 +157,7 @@ class _Tasks(Machines):
             yield number, Gone("its task ended before its jobs", task.node)
         except ray.exceptions.RayError as error:
             del self._tasks[number]
-            yield number, Gone(_loss(error), task.node)
+            yield number, _loss(error, task.node)
         else:
             yield from ((number, line) for line in self._read(said, task))
 
@@ -220,11 +220,11 @@ def _fits(options: dict[str, Any], has: dict[str, float]) -> bool:
     return all(has.get(name, 0) >= amount for name, amount in _amounts(options).items())
 
 
-def _loss(error: Exception) -> str:
+def _loss(error: Exception, node: str) -> Gone:
     """Why a task was lost."""
-    name = type(error).__name__
+    name, where = type(error).__name__, f" on {node[:8]}" if node else ""
     if name == "OutOfMemoryError":
-        return "out of memory; ask for more by `memory`"
-    if name in ("NodeDiedError", "ObjectLostError", "OwnerDiedError", "ActorDiedError"):
-        return "its node failed"
-    return f"its task was lost ({name}); out of memory?"
+        return Gone(f"out of memory{where}; ask for more by `memory`", node)
+    if name in ("NodeDiedError", "ObjectLostError", "OwnerDiedError"):
+        return Gone(f"the node {node[:8]} failed", node, outside=True)
+    return Gone(f"its task was lost{where} ({name}); out of memory?", node)

@@ -271,11 +271,11 @@ def _gone(ending: Mapping[str, str], out: Path) -> Gone:
     if state == "OUT_OF_MEMORY":
         return Gone(f"out of memory{where}; ask for more by `memory`", node)
     if state in ("TIMEOUT", "DEADLINE"):
-        return Gone(f"its time was over{where}; ask for more by `time`", node)
+        return Gone(f"its time was over{where}; ask for more by `time`", node, outside=True)
     if state in ("NODE_FAIL", "BOOT_FAIL"):
-        return Gone(f"the node {node} failed", node)
+        return Gone(f"the node {node} failed", node, outside=True)
     if state == "PREEMPTED":
-        return Gone(f"pre-empted{where}", node)
+        return Gone(f"pre-empted{where}", node, outside=True)
     if killed:
         return Gone(f"killed by signal {killed}{where}; out of memory?", node)
     if state:

@@ -266,3 +266,8 @@ class Run:
         judges = {m for t in self.tasks.values() for m in t.readers() or ()}
         roles = {m for p in self.pairs for m in (p.teacher, p.student, p.base, p.ceiling)}
         return frozenset(judges - roles - {c.model for c in self.controls})
+
+    @cached_property
+    def sampled_twice(self) -> frozenset[str]:
+        """Teachers whose second sample is a ceiling."""
+        return frozenset(p.teacher for p in self.pairs if p.ceiling == "second_sample")

@@ -125,8 +125,8 @@ def collect_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
         if c.summary.built and lacks(c.key):
             wanted.setdefault(c.key, c)
     missing = list(wanted.values())
-    order = list(plan.run.models)
-    missing.sort(key=lambda c: order.index(c.model))
+    order = {name: i for i, name in enumerate(plan.run.models)}
+    missing.sort(key=lambda c: order[c.model])
     return [_job(plan, tuple(cs)) for _, cs in groupby(missing, lambda c: c.model)]
 
 

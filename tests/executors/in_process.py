@@ -9,7 +9,7 @@ from unittest import mock
 
 from harness.cli import worker
 from harness.console.forecast import Forecast
-from harness.console.progress import stage
+from harness.console.progress import News, stage
 from harness.executors import Desk, Ended, Job
 from harness.executors._boundary import carry_out
 from harness.executors._cluster import Crew, Gone, Machines
@@ -62,7 +62,10 @@ class Scripted(Machines):
         self.asked.append(([j.title for j in jobs], set(avoid)))
         for i, job in enumerate(jobs):
             self._said.append((number, Began(i, "here")))
-            if losses := self.losses.get(job.title):
+            losses = self.losses.get(job.title, [])
+            while losses and isinstance(losses[0], News):
+                self._said.append((number, losses.pop(0)))
+            if losses:
                 self._said.append((number, losses.pop(0)))
                 return
             ended = carry_out(job, self.desk)

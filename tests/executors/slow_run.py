@@ -49,7 +49,7 @@ class SlowModel(AbstractModel):
 MODELS = {"teacher": 0.9, "student": 0.7, "base": 0.1, "other": 0.6}
 
 
-def write_run(folder: Path, wait_ms: int = 100) -> None:
+def write_run(folder: Path, wait_ms: int = 200) -> None:
     """The files of a run of four such models, 28 batches each."""
     write_data(folder / "data")
     (folder / "cache").mkdir()
@@ -62,8 +62,8 @@ def write_run(folder: Path, wait_ms: int = 100) -> None:
     write_files(folder, {"matrix/slow": matrix(models=models)})
 
 
-def start(folder: Path, results: str, *words: str) -> subprocess.Popen[str]:
-    """`distillbench` at work on it."""
+def start(folder: Path, results: str, *words: str, apart: bool = False) -> subprocess.Popen[str]:
+    """`distillbench` at work on it; `apart` = with a process group of its own."""
     places = [f"paths.{k}={folder / k}" for k in ("cache", "data")]
     line = [
         sys.executable, "-m", "harness.cli.main", "--config-dir", str(folder / "conf"), "matrix=slow", "gate=none",
@@ -71,7 +71,13 @@ def start(folder: Path, results: str, *words: str) -> subprocess.Popen[str]:
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        line, cwd=folder, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        line,
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=apart,
     )
 
 
@@ -83,7 +89,7 @@ def run(folder: Path, results: str, *words: str) -> tuple[int, str]:
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The same of one that was started."""
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     return process.returncode, out + err
 
 
@@ -101,7 +107,10 @@ def left(results: Path) -> dict[str, str]:
 
 def pieces(results: Path) -> int:
     """Batches that are answered and not published yet."""
-    return len(list((results / "work").glob("*/[0-9]*.parquet")))
+    try:
+        return len(list((results / "work").glob("*/[0-9]*.parquet")))
+    except FileNotFoundError:  # published meanwhile
+        return pieces(results)
 
 
 def n_asked(folder: Path) -> int:

@@ -62,9 +62,8 @@ class Loopback:
         """Ends a node with everything that runs on it, as a loss of power does."""
         self.nodes[name].kill()
         self.nodes[name].wait()
-        for pid in descendants(f"SLURMD_NODENAME={name}"):
-            kill(pid)
-        for pid in _named("slurmstepd: [", name):
+        own = descendants(f"SLURMD_NODENAME={name}")
+        for pid in [*filter(_is_step, map(_parent, own)), *own]:  # nobody is left to tell of it
             kill(pid)
 
     def stop(self) -> None:
@@ -125,7 +124,7 @@ def free_ports(n: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 300.0) -> None:
     """Waits until something holds; raises AssertionError where that takes too long."""
     end = time.monotonic() + seconds
     while not holds():
@@ -153,18 +152,20 @@ def descendants(variable: str) -> list[int]:
     return pids
 
 
-def _named(start: str, name: str) -> list[int]:
-    """Daemons of Slurm that serve jobs; they bear no node's name, but its spool folder is open in them."""
-    pids = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(start.encode()) and name in os.readlink(
-                path.parent / "cwd"
-            ):
-                pids.append(int(path.parent.name))
-        except OSError:
-            continue
-    return pids
+def _parent(pid: int) -> int:
+    """The process that started another; 0 where it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except FileNotFoundError:
+        return 0
+
+
+def _is_step(pid: int) -> bool:
+    """Whether a process is Slurm's, in charge of a job."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"slurmstepd")
+    except FileNotFoundError:
+        return False
 
 
 def _idle() -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.console.forecast import Sort
+from harness.console.progress import News
 from harness.executors import _cluster
 from harness.executors._cluster import Gone
 from harness.executors._lines import Stopped
@@ -59,6 +61,16 @@ def test_those_behind_a_lost_job_have_lost_nothing(tmp_path: Path) -> None:
     ended, machines = work_off(Store(tmp_path), *jobs, b=[KILLED], c=[KILLED])
     assert not any(e.error for e in ended.values())
     assert [titles for titles, _ in machines.asked] == [["a", "b", "c"], ["b", "c"], ["c"]]
+
+
+def test_who_is_evicted_goes_on_as_often_as_it_gets_further(tmp_path: Path) -> None:
+    over = Gone("its time was over", "node1", outside=True)
+    got_on = [News("a", ended={Sort("x"): 0.1}, seconds=1.0), over]
+    ended, machines = work_off(Store(tmp_path / "1"), away("a"), a=[*got_on, *got_on, *got_on])
+    assert not ended["a"].error
+    assert len(machines.asked) == 4
+    ended, _ = work_off(Store(tmp_path / "2"), away("a"), a=[over, over])
+    assert ended["a"].error == "its time was over (try 2 of 2)"
 
 
 def test_a_full_disk_ends_the_run(tmp_path: Path) -> None:

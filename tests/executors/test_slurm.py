@@ -126,9 +126,9 @@ def test_two_killed_workers_and_a_stopped_node_leave_the_same_bytes(
     assert slow_run.run(tmp_path, "here", "workers=2")[0] == 0
     needed = slow_run.n_asked(tmp_path)
     process = slow_run.start(tmp_path, "there", ON_SLURM)
-    until(lambda: slow_run.pieces(tmp_path / "there") >= 8)
+    until(lambda: slow_run.n_asked(tmp_path) - needed >= 8)
     kill(slow_run.workers()[0])
-    until(lambda: slow_run.pieces(tmp_path / "there") >= 20)
+    until(lambda: slow_run.n_asked(tmp_path) - needed >= 30)
     cluster.stop_node("node2")
     code, said = slow_run.ended(process)
     cluster.start_node("node2")

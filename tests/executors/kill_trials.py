@@ -44,7 +44,7 @@ class Trials:
         """Makes the whole one."""
         folder.mkdir()
         slow_run.write_run(folder, wait_ms=15)
-        words = (f"workers={WORKERS}", *WORDS[kind])
+        words = ("stages=[collect]", f"workers={WORKERS}", *WORDS[kind])
         code, said = slow_run.run(folder, "whole", *words)
         assert code == 0, said
         return cls(folder, words, slow_run.left(folder / "whole"), slow_run.n_asked(folder))

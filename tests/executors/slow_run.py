@@ -98,7 +98,7 @@ def left(results: Path) -> dict[str, str]:
     files = [
         *(p for p in (results / "store").rglob("*") if p.name in ("rows.parquet", "spec.json")),
         *(results / "packs").glob("*.parquet"),
-        results / "report/scores.csv",
+        *(results / "report").glob("scores.csv"),
     ]
     return {
         p.relative_to(results).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files

@@ -12,7 +12,7 @@ from harness.console.forecast import Sort
 from harness.console.progress import News
 from harness.executors import _cluster
 from harness.executors._cluster import Gone
-from harness.executors._lines import Stopped
+from harness.executors._lines import Line, Stopped
 from harness.store.store import Store
 from tests.core.simple_jobs import Simple, job
 from tests.executors.in_process import work_off
@@ -65,7 +65,7 @@ def test_those_behind_a_lost_job_have_lost_nothing(tmp_path: Path) -> None:
 
 def test_who_is_evicted_goes_on_as_often_as_it_gets_further(tmp_path: Path) -> None:
     over = Gone("its time was over", "node1", outside=True)
-    got_on = [News("a", ended={Sort("x"): 0.1}, seconds=1.0), over]
+    got_on: list[Line | Gone] = [News("a", ended={Sort("x"): 0.1}, seconds=1.0), over]
     ended, machines = work_off(Store(tmp_path / "1"), away("a"), a=[*got_on, *got_on, *got_on])
     assert not ended["a"].error
     assert len(machines.asked) == 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +21,7 @@ from harness.types import DistillbenchError
 _SCHEMA = pa.schema([("path", pa.string()), ("content", pa.large_binary())])
 # folders of a results folder whose files travel; those of a stored key arrive together
 _STORED, _WORK, _OTHERS = "store", "work", ("packs", "failures")
+_PLACES = re.compile(r"(store/[^/]+/[^/]+|work/[^/]+|packs|failures)/[^/]+")
 
 
 def parcel(files: Mapping[str, bytes]) -> bytes:
@@ -36,9 +38,9 @@ def opened(content: bytes) -> dict[str, bytes]:
     with pa.ipc.open_stream(pa.BufferReader(content)) as stream:
         rows = stream.read_all().to_pylist()
     for row in rows:
-        parts = PurePosixPath(row["path"]).parts
-        if parts[:1] not in ((_STORED,), (_WORK,), *((o,) for o in _OTHERS)) or ".." in parts:
-            raise DistillbenchError(f"a worker sent {row['path']!r}: no file of a results folder")
+        path = row["path"]
+        if not _PLACES.fullmatch(path) or ".." in PurePosixPath(path).parts:
+            raise DistillbenchError(f"a worker sent {path!r}: no file of a results folder")
     return {row["path"]: row["content"] for row in rows}
 
 
@@ -55,9 +57,9 @@ def receive(files: Mapping[str, bytes], store: Store) -> None:
     """Puts files into a results folder; a stored key appears whole, and what is there already stays."""
     entries: dict[str, dict[str, bytes]] = {}
     for path, content in files.items():
-        first, *_, parent, name = PurePosixPath(path).parts
-        if first == _STORED:
-            entries.setdefault(parent, {})[name] = content
+        parts = PurePosixPath(path).parts
+        if parts[0] == _STORED:
+            entries.setdefault(parts[-2], {})[parts[-1]] = content
             continue
         place = store.root / path
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -95,6 +95,7 @@ def test_what_no_node_has_is_said_and_the_rest_goes_on(cluster: Nodes, tmp_path:
 
 
 @needs_ray
+@pytest.mark.cluster  # Ray waits long
 def test_where_no_cluster_is_one_line_says_so(tmp_path: Path) -> None:
     slow_run.write_run(tmp_path, wait_ms=1)
     code, said = slow_run.run(tmp_path, "there", "executor={kind: ray, address: '127.0.0.1:9'}")

@@ -33,6 +33,7 @@ from tests.core.running import run_of
 from tests.core.simple_jobs import job
 from tests.core.test_kill import contents
 from tests.executors.in_process import Program
+from tests.executors.kill_trials import WORKERS, Trials
 
 
 @dataclass(frozen=True)
@@ -141,3 +142,25 @@ def test_what_a_machine_lacks_is_said_with_its_name(
     (tmp_path / "data/quiz.jsonl").unlink()
     assert main([str(request), str(lines)]) == 0
     assert "quiz.jsonl" in lines.read_text().splitlines()[-1]
+
+
+@pytest.mark.slow  # four commands
+@pytest.mark.parametrize("kind", ["run", "sweep"])
+def test_killed_with_its_workers_at_a_random_piece_the_bytes_are_the_same(
+    tmp_path: Path, kind: str
+) -> None:
+    """`python -m tests.executors.kill_trials` tries fifty moments of each."""
+    trials = Trials.of(tmp_path / kind, kind)
+    trial = trials.killed_at(trials.needed // 3)
+    assert trial.same
+    assert 0 <= trial.repeated <= WORKERS
+
+
+def test_what_a_model_needs_of_a_machine_is_in_no_key(tmp_path: Path) -> None:
+    needs = {"gpus": 4, "memory": "200G", "time": "6h"}
+    plain, needy = (
+        run_of(tmp_path, models={"m": {"kind": "fake", **n}}, pairs=[], controls=[])
+        for n in ({}, needs)
+    )
+    assert plain.models["m"] != needy.models["m"]
+    assert plain.models["m"].key(plain.paths) == needy.models["m"].key(needy.paths)

@@ -117,6 +117,7 @@ class _Queued:
     part: str
     lines: Path
     read: int = 0  # bytes of its lines that were read
+    avoids: bool = False  # whether nodes are excluded
     says: str = ""  # why it waits
     ended_s: float | None = None  # when it was first seen to have left the queue
 
@@ -150,7 +151,8 @@ class _Queue(Machines):
             self._refused.append((number, Gone(f"sbatch refuses it: {why}", final=True)))
             return
         name = asked.stdout.strip().partition(";")[0]
-        self._queued[number] = _Queued(name, jobs[0].part, self._folder / f"{number}.lines")
+        lines = self._folder / f"{number}.lines"
+        self._queued[number] = _Queued(name, jobs[0].part, lines, avoids=bool(avoid))
 
     def heard(self) -> Iterator[tuple[int, Line | Gone]]:
         """New lines of all workers, and those who left the queue."""
@@ -191,6 +193,9 @@ class _Queue(Machines):
             if state in _AT_WORK:
                 queued.ended_s = None
                 yield from ((number, n) for n in _waiting(queued, state, reason))
+                if queued.avoids and reason.startswith("ReqNodeNotAvail"):  # the others are down
+                    _asked(["scontrol", "update", f"JobId={queued.name}", "ExcNodeList="])
+                    queued.avoids = False
                 continue
             last = list(_read_on(queued))
             yield from ((number, line) for line in last)

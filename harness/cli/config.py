@@ -14,7 +14,7 @@ from harness.cli.cases import case_of, data_of, documented, read_calibration
 from harness.cli.executor import executor_of
 from harness.models import AbstractModel, Collecting
 from harness.panel.evidence import Origin
-from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Run
+from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Recipe, Run
 from harness.plugins import build, check_outside, kinds, use_folders
 from harness.schema import build_dataclass, sound_fields, unknown
 from harness.stages.gate import gate_from, name_faults
@@ -73,12 +73,22 @@ def typed_run(
         objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
         workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
-        case=case_of(asked, origins, controls, matrix, faults),
+        case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
         data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
     return run
+
+
+def _recipe(
+    config: Mapping[str, Any],
+    folders: Sequence[Path],
+    choices: Mapping[str, str] | None,
+    settings: Mapping[str, str] | None,
+) -> Recipe:
+    absolute = tuple(os.path.abspath(folder) for folder in folders)
+    return Recipe(config, absolute, choices or {}, settings or {}, os.getcwd())
 
 
 def _everyone(

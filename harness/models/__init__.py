@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 from harness.console.foreign import FAILURES
-from harness.keys import describes, digest, key_parts
+from harness.console.resources import Duration, Memory
+from harness.keys import describes, digest, key_parts, speed
 from harness.models._batches import BatchedSession
 from harness.models._budget import Budget, Purse
 from harness.models._session import (
@@ -79,6 +80,10 @@ class AbstractModel(ABC):
     usd_per_million_tokens: float | None = describes(None)
     # name of the model of the matrix that this one is under another name: their answers are the same
     same_as: str | None = describes(None)
+    # what it needs of a machine of a cluster; on this machine nobody looks at them
+    gpus: int = speed(0)
+    memory: Memory | None = speed(None)
+    time: Duration | None = speed(None)  # for all its answers
     # file whose texts the model was trained on, for overlap checks
     training_data: str | None = describes(None)
     # its columns that hold text; () = every text of a row

@@ -245,6 +245,17 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What a run was built from, in plain values: the same run can be built from it on another machine."""
+
+    config: Mapping[str, Any]  # as composed
+    folders: tuple[str, ...]  # of configuration files, absolute
+    choices: Mapping[str, str]  # group -> name of the file that was chosen
+    settings: Mapping[str, str]
+    place: str  # the folder that relative paths begin at
+
+
+@dataclass(frozen=True)
 class Run:
     """Everything that a run is to do, with all plug-ins built."""
 
@@ -279,6 +290,7 @@ class Run:
     )  # keys of the command line with their values
     budget: Budget = field(default_factory=Budget)
     purse: Purse = field(default_factory=Purse)  # what is left of the budget, once it collects
+    recipe: Recipe | None = field(default=None, repr=False)  # None where it was not built from one
 
     @cached_property
     def judges_alone(self) -> frozenset[str]:
@@ -286,3 +298,8 @@ class Run:
         judges = {m for t in self.tasks.values() for m in t.readers() or ()}
         roles = {m for p in self.pairs for m in (p.teacher, p.student, p.base, p.ceiling)}
         return frozenset(judges - roles - {c.model for c in self.controls})
+
+    @cached_property
+    def sampled_twice(self) -> frozenset[str]:
+        """Teachers whose second sample is a ceiling."""
+        return frozenset(p.teacher for p in self.pairs if p.ceiling == "second_sample")

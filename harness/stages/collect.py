@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import final
 
 from harness.console.forecast import Amounts, Sort
+from harness.console.resources import Resources
 from harness.executors import Desk, Job, Product
 from harness.models import Preparation, Purse
 from harness.plan.collections import Collection, Plan
@@ -109,7 +110,16 @@ def prepare_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
         for p in plan.run.models[name].preparations(plan.run.paths)
     }
     return [
-        PrepareJob((key,), p.title, p.title, p.amounts, apart=True, imports=imports, preparation=p)
+        PrepareJob(
+            (key,),
+            p.title,
+            p.title,
+            p.amounts,
+            apart=True,
+            imports=imports,
+            bundle=1,
+            preparation=p,
+        )
         for key, (p, imports) in missing.items()
         if lacks(key)
     ]
@@ -123,8 +133,8 @@ def collect_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
         if c.summary.built and lacks(c.key):
             wanted.setdefault(c.key, c)
     missing = list(wanted.values())
-    order = list(plan.run.models)
-    missing.sort(key=lambda c: order.index(c.model))
+    order = {name: i for i, name in enumerate(plan.run.models)}
+    missing.sort(key=lambda c: order[c.model])
     return [_job(plan, tuple(cs)) for _, cs in groupby(missing, lambda c: c.model)]
 
 
@@ -148,6 +158,8 @@ def _job(plan: Plan, collections: tuple[Collection, ...]) -> CollectJob:
         group=plan.identities.models[model.name],
         apart=True,
         imports=model.imports,
+        resources=Resources(model.gpus, model.memory, model.time),
+        bundle=1,
         preparations=tuple(model.preparations(plan.run.paths)),
     )
 

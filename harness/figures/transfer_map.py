@@ -25,8 +25,9 @@ from harness.figures import (
     Rows,
     numbers_of,
 )
+from harness.figures._glyphs import text_size
 from harness.figures._marks import Ends
-from harness.figures._placing import Plot, Spot, Wanted, place_names, text_size
+from harness.figures._placing import Plot, Spot, Wanted, place_names
 from harness.figures._rows import (
     Placed,
     by_teacher,

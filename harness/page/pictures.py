@@ -8,9 +8,12 @@ from typing import Any
 
 from harness.board.board import Board
 from harness.board.subjects import Subject
-from harness.figures import AbstractFigure
+from harness.figures import AbstractFigure, Drawing
 from harness.page.draw import plotly
+from harness.page.svg import Sketch, svg
 from harness.plugins import build
+
+WIDE, NARROW = 620.0, 330.0  # pixels
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Picture:
     notes: tuple[str, ...]
     first: bool  # shown beside the sentences
     wide: bool  # takes the whole width of the page
-    height: int  # pixels reserved until the script has drawn
+    wide_sketch: Sketch  # for screens and paper
+    narrow_sketch: Sketch  # for phones
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     plotly: Mapping[str, Any]  # data, layout
@@ -68,10 +72,14 @@ def _drawn(
     for figure in figures:
         if (figure, subject) not in board.drawings:
             drawing = figure.draw(board, subject)
-            board.drawings[figure, subject] = drawing and (drawing, plotly(drawing))
+            board.drawings[figure, subject] = drawing and (
+                drawing,
+                plotly(drawing),
+                *_sketches(drawing, figure.title),
+            )
         if board.drawings[figure, subject] is None:
             continue
-        drawing, drawn = board.drawings[figure, subject]
+        drawing, drawn, wide, narrow = board.drawings[figure, subject]
         pictures.append(
             Picture(
                 id=f"{prefix}-{figure.kind}",
@@ -80,10 +88,15 @@ def _drawn(
                 notes=drawing.notes,
                 first=figure.first,
                 wide=bool(drawn["layout"].get("meta", {}).get("wide", False)),
-                height=drawing.frame.height,
+                wide_sketch=wide,
+                narrow_sketch=narrow,
                 columns=drawing.numbers.columns,
                 rows=drawing.numbers.rows,
                 plotly=drawn,
             )
         )
     return pictures
+
+
+def _sketches(drawing: Drawing, title: str) -> tuple[Sketch, Sketch]:
+    return svg(drawing, WIDE, title), svg(drawing, NARROW, title)

@@ -40,6 +40,7 @@ from harness.board.tables import DASH, MARKS
 from harness.board.trees import SURE, branches_view
 from harness.figures import AbstractFigure
 from harness.page import pictures
+from harness.page.looks import visible
 from harness.page.measures import (
     Measure,
     described_models,
@@ -54,16 +55,6 @@ from harness.plugins import kinds
 _FOLDER = files("harness.page")
 _MOST_DECISIONS = 4  # lines that stand open at the top
 _MOST_KINDS = 12  # of reasons of missing results: one screen
-_INVISIBLE = (
-    *(c for c in range(32) if c not in (9, 10)),
-    0x7F,
-    0x061C,
-    0x200E,
-    0x200F,
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-)
-_SPELLED = {c: f"\u27e6U+{c:04X}\u27e7" for c in _INVISIBLE}
 
 
 @dataclass(frozen=True)
@@ -117,8 +108,9 @@ def page(board: Board) -> str:
             policy=_policy([app, plotly] if plotly else [app]),
             style=Markup(_FOLDER.joinpath("style.css").read_text("utf-8")),
             app=Markup(app),
-            plotly=_packed(plotly) if plotly else "",
-            figures=_island({p.id: p.plotly for p in every}),
+            plotly=_packed_plotly() if plotly else "",
+            plots=_packed_json({p.id: p.plotly for p in every}),
+            narrow=_packed_json({p.id: p.narrow_sketch.text for p in every}),
             samples=_island(browser),
         )
     )
@@ -196,11 +188,6 @@ def folds(block: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     return [(fold, list(lines)) for fold, lines in groupby(block, key=lambda line: line.fold)]
 
 
-def visible(text: str) -> str:
-    """The text with control and direction characters spelled out; tabs and line ends stay."""
-    return text.replace("\r\n", "\n").translate(_SPELLED)
-
-
 @cache  # templates are compiled once, however many pages a process writes
 @cache
 def _environment() -> Environment:
@@ -265,9 +252,17 @@ def _plotly() -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _packed_json(value: Any) -> str:
+    return _packed(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+
+
 @lru_cache(maxsize=1)
+def _packed_plotly() -> str:
+    return _packed(_plotly())
+
+
 def _packed(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), 6, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -10,7 +10,8 @@ import pytest
 from harness.board.joined import Job, join
 from harness.board.record import RunRecord
 from harness.figures import AbstractFigure, Band, Dots, Drawing, Names, Plane
-from harness.figures._placing import Box, Plot, Wanted, place_names, text_box, text_size
+from harness.figures._glyphs import text_size
+from harness.figures._placing import Box, Plot, Wanted, place_names, text_box
 from harness.plugins import build
 from tests.figures.marks import of_type
 from tests.report.records import board, record

@@ -141,11 +141,7 @@ function boardCsv() {
   }
   return `${table.map((row) => row.map((text) => quoted(plain(text))).join(",")).join("\n")}\n`;
 }
-$("board-csv").addEventListener("click", () => {
-  const href = URL.createObjectURL(new Blob([boardCsv()], { type: "text/csv" }));
-  make("a", { href, download: "leaderboard-view.csv" }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 1000);
-});
+$("board-csv").addEventListener("click", () => save("leaderboard-view.csv", boardCsv(), "text/csv"));
 document.addEventListener("click", (event) => {
   const menu = filters.querySelector(".menu");
   if (menu.open && !menu.contains(event.target)) menu.open = false;
@@ -154,12 +150,8 @@ document.addEventListener("click", (event) => {
 // A row shows its point on the map.
 const map = document.querySelector(".beside .plot");
 function pointAt(row) {
-  if (!drawn.has(map)) return;
   const { label = row?.dataset.student, teacher } = row?.dataset ?? {};
-  const points = figures[map.dataset.figure].data.flatMap((trace, curveNumber) =>
-    (trace.customdata ?? []).flatMap(([s, t], pointNumber) => (s === label && t === teacher ? [{ curveNumber, pointNumber }] : [])));
-  if (points.length) window.Plotly.Fx.hover(map, points);
-  else window.Plotly.Fx.unhover(map);
+  all("[data-student]", map ?? make("i")).forEach((point) => point.classList.toggle("lit", point.dataset.student === label && point.dataset.teacher === teacher));
 }
 for (const row of lines) {
   row.addEventListener("mouseenter", () => pointAt(row));

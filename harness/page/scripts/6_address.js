@@ -46,6 +46,8 @@ document.addEventListener("click", (event) => {
 addEventListener("hashchange", readAddress);
 if (location.hash) readAddress();
 
+all("figure.picture").forEach(equipFigure);
+
 // Where the reader is, in the contents.
 const links = all(".contents a");
 const reading = new IntersectionObserver((entries) => {

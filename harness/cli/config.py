@@ -72,6 +72,7 @@ def typed_run(
         conditions=gate.conditions or (), baseline=_place(gate.baseline),
         objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
         workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
+        figures=asked.figures, interactive=asked.report.interactive != "none",
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, origins, controls, matrix, faults),
         data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit),

@@ -11,7 +11,7 @@ from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Drawing
 from harness.page.draw import plotly
 from harness.page.svg import Sketch, svg
-from harness.plugins import build
+from harness.plugins import build, kinds
 
 WIDE, NARROW = 620.0, 330.0  # pixels
 
@@ -33,10 +33,21 @@ class Picture:
     plotly: Mapping[str, Any]  # data, layout
 
 
-def stock(kinds: Iterable[str]) -> list[AbstractFigure]:
-    """One figure of each kind, in the order of the page."""
-    figures: Iterable[AbstractFigure] = (build("figures", kind, {"kind": kind}) for kind in kinds)
+def stock(names: Iterable[str]) -> list[AbstractFigure]:
+    """One figure of each kind, in their usual order."""
+    figures: Iterable[AbstractFigure] = (build("figures", kind, {"kind": kind}) for kind in names)
     return sorted(figures, key=lambda f: (f.order, f.kind))
+
+
+def chosen(board: Board) -> list[AbstractFigure]:
+    """The figures of the page in their order: those that the matrix names, or all; without those that fail."""
+    usual = stock(kind for kind in kinds("figures") if kind not in board.undrawn)
+    asked = board.record.figures
+    return (
+        sorted((f for f in usual if f.kind in asked), key=lambda f: asked.index(f.kind))
+        if asked
+        else usual
+    )
 
 
 def of_run(figures: Sequence[AbstractFigure], board: Board) -> list[Picture]:

@@ -42,6 +42,7 @@ from harness.figures import AbstractFigure
 from harness.page import pictures
 from harness.page.looks import visible
 from harness.page.measures import (
+    Made,
     Measure,
     described_models,
     described_tasks,
@@ -50,10 +51,10 @@ from harness.page.measures import (
     measures,
 )
 from harness.page.pictures import Picture
-from harness.plugins import kinds
 
 _FOLDER = files("harness.page")
 _MOST_DECISIONS = 4  # lines that stand open at the top
+_MOST_MADE = 60  # collections whose table stands open to readers without scripts
 _MOST_KINDS = 12  # of reasons of missing results: one screen
 
 
@@ -73,6 +74,7 @@ class StudentPart:
 class MeasurePart:
     """A measure with its dot plots."""
 
+    id: str
     measure: Measure
     pictures: tuple[Picture, ...]
 
@@ -80,11 +82,12 @@ class MeasurePart:
 def page(board: Board) -> str:
     """The page as one HTML text, with its scripts allowed by digest and nothing else."""
     record, browser = board.record, _browser(board)
-    figures = pictures.stock(kind for kind in kinds("figures") if kind not in board.undrawn)
+    figures = pictures.chosen(board)
     run = pictures.of_run(figures, board)
     students, parts = _students(board, figures), _measures(board, figures)
     every = _every(run, students, parts)
-    app, plotly = _script(), _plotly() if every else ""
+    app, plotly = _script(), _plotly() if every and record.interactive else ""
+    making = _making(record)
     missing = [*missing_results(record), *(undrawn(*one) for one in board.undrawn.items())]
     return (
         _environment()
@@ -98,11 +101,12 @@ def page(board: Board) -> str:
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
+            insides=_island(_insides(parts, making["made"])),
             weighings=weighings(record),
             audits=audited(record),
             missing=missing,
             n_missing=sum(m.n for m in missing),
-            **_making(record),
+            **making,
             notes=board.index.notes,
             browser=browser,
             policy=_policy([app, plotly] if plotly else [app]),
@@ -111,7 +115,7 @@ def page(board: Board) -> str:
             plotly=_packed_plotly() if plotly else "",
             plots=_packed_json({p.id: p.plotly for p in every}),
             narrow=_packed_json({p.id: p.narrow_sketch.text for p in every}),
-            samples=_island(browser),
+            samples=_packed_json(browser),
         )
     )
 
@@ -144,7 +148,7 @@ def _every(
 def _measures(board: Board, figures: Sequence[AbstractFigure]) -> list[MeasurePart]:
     """One part per measure."""
     return [
-        MeasurePart(m, tuple(pictures.of_metric(figures, board, m.plots, i)))
+        MeasurePart(f"measure-{m.name}", m, tuple(pictures.of_metric(figures, board, m.plots, i)))
         for i, m in enumerate(measures(board))
     ]
 
@@ -175,6 +179,15 @@ def _browser(board: Board) -> list[dict[str, Any]]:
     return [task for task in tasks if task["prompts"]]
 
 
+def _insides(parts: Sequence[MeasurePart], rows: Sequence[Made]) -> dict[str, str]:
+    """Tables and dot plots of measures, and a long table of collections: packed until a reader opens them."""
+    template = _environment().get_template
+    insides = {p.id: template("measure.html.j2").render(part=p) for p in parts}
+    if len(rows) > _MOST_MADE:
+        insides["collections"] = template("collections.html.j2").render(made=rows)
+    return {name: _packed(text) for name, text in insides.items()}
+
+
 def _said(made: Sequence[Decision]) -> list[tuple[list[Group], tuple[Part, ...]]]:
     """What is said of the students of each teacher, base and setting; what is said of several stands there once."""
     groups: dict[tuple[Part, ...], list[Group]] = {}
@@ -189,7 +202,6 @@ def folds(block: Sequence[Line]) -> list[tuple[str, list[Line]]]:
 
 
 @cache  # templates are compiled once, however many pages a process writes
-@cache
 def _environment() -> Environment:
     """Templates from inside the package; everything escaped, every unknown name an error."""
     folder = _FOLDER.joinpath("templates")
@@ -218,6 +230,7 @@ def _environment() -> Environment:
         "MARKS": MARKS,
         "MOST_DECISIONS": _MOST_DECISIONS,
         "MOST_KINDS": _MOST_KINDS,
+        "MOST_MADE": _MOST_MADE,
         "folds": folds,
         "everyone_view": everyone_view,
         "finding_table": finding_table,

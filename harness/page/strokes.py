@@ -71,7 +71,7 @@ def _shape(role: str) -> tuple[str, str]:
     shape, is_open, _ = LOOKS.get(role, OTHER).symbol.partition("-open")
     if shape in ("x", "line-ns"):
         return shape, "ends"
-    return shape, "open" if is_open else "mark"
+    return shape, "open" if is_open else "solid"
 
 
 def _dots(canvas: Canvas, mark: Dots, area: Area) -> None:
@@ -82,7 +82,7 @@ def _dots(canvas: Canvas, mark: Dots, area: Area) -> None:
             _linked(own, mark, d, area)
     else:
         _symbols(own, mark.role, [(area.x(d.x), area.y(d.y)) for d in mark.dots], mark.size)
-    kind = role_class(mark.role) + (" quiet" if mark.quiet else "")
+    kind = role_class(mark.role) + (" faint" if mark.quiet else "")
     canvas.group(kind, own)
     for d in mark.dots:
         if d.label:

@@ -1,6 +1,7 @@
 """Drawings as plotly figures; the only module that knows plotly's names. Pure.
 
-The page's script exchanges colours for those of the dark scheme and adds fonts, grid and background.
+For the page's interactive figures, whose script exchanges colours for those of the dark scheme, for notebooks and for
+the exporter `plotly`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from harness.figures import (
 )
 from harness.page.looks import FAINT, LOOKS, OTHER, QUIET, escaped
 
+_TITLE = 48  # pixels of a title above a figure that stands alone
+_WIDTH = 700
 _PLANE_MARGIN = (56, 12, 12, 52)  # pixels left, right, above and below a plane
 Plotly = dict[str, Any]
 
@@ -376,3 +379,20 @@ def _grid(frame: Grid) -> Plotly:
         "yaxis": axis(frame.down) | {"autorange": "reversed"},
         "meta": {"least_width": 170 + 92 * n, "wide": n > 4},
     }
+
+
+def standalone(figure: Plotly, title: str) -> Plotly:
+    """A plotly figure that stands alone: with its title, on white, the names where they belong."""
+    layout = {key: value for key, value in figure["layout"].items() if key != "meta"}
+    meta = figure["layout"].get("meta", {})
+    margin = layout.get("margin", {})
+    layout |= {"title": {"text": escaped(title)}, "plot_bgcolor": "#FFFFFF"}
+    layout["margin"] = {**margin, "t": margin.get("t", 0) + _TITLE}
+    layout["height"] += _TITLE
+    if "least_width" in meta:
+        layout["width"] = max(_WIDTH, meta["least_width"])
+    if "designs" in meta:
+        widest = max(meta["designs"], key=lambda design: design["width"])
+        layout["annotations"] = [*layout["annotations"], *widest["annotations"]]
+        layout |= {"width": widest["width"], "height": widest["height"] + _TITLE}
+    return {"data": figure["data"], "layout": layout}

@@ -9,11 +9,14 @@ from typing import Any
 from harness.board.board import Board
 from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Drawing
-from harness.page.draw import plotly
+from harness.page.draw import plotly, standalone
 from harness.page.svg import Sketch, svg
 from harness.plugins import build, kinds
+from harness.schema import unknown
+from harness.types import DistillbenchError
 
 WIDE, NARROW = 620.0, 330.0  # pixels
+_DOTS = "measure_dots"  # the figure of any measure
 
 
 @dataclass(frozen=True)
@@ -111,3 +114,32 @@ def _drawn(
 
 def _sketches(drawing: Drawing, title: str) -> tuple[Sketch, Sketch]:
     return svg(drawing, WIDE, title), svg(drawing, NARROW, title)
+
+
+def drawn_alone(board: Board, name: str, student: str = "") -> Mapping[str, Any]:
+    """A figure for plotly: of a kind of figure, or of all models by a measure; student: its label, "" = the first.
+
+    Raises DistillbenchError where there is no such figure or student, or nothing to show.
+    """
+    metrics = sorted({score.metric for score in board.record.scores})
+    known = [kind for kind in kinds("figures") if kind != _DOTS]
+    if name in metrics:
+        figure = build("figures", name, {"kind": _DOTS, "metric": name})
+    elif name in known:
+        figure = build("figures", name, {"kind": name})
+    else:
+        whole = [metric for metric in metrics if "/" not in metric]
+        raise DistillbenchError(f"figure: {unknown(name, [*known, *whole])}")
+    subject = _subject(board, student) if figure.per == "student" else None
+    drawing = figure.draw(board, subject)
+    if drawing is None:
+        raise DistillbenchError(f"figure {name}: the run has no numbers that it could show")
+    return standalone(plotly(drawing), name if name in metrics else figure.title)
+
+
+def _subject(board: Board, label: str) -> Subject:
+    students = [s for s in board.subjects if s.role == "student"]
+    named = [s for s in students if label in ("", s.label)]
+    if not named:
+        raise DistillbenchError(f"student: {unknown(label, [s.label for s in students])}")
+    return named[0]

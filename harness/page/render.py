@@ -132,6 +132,12 @@ def _making(record: RunRecord) -> dict[str, Any]:
     }
 
 
+def pictures_of(board: Board) -> list[Picture]:
+    """The pictures of the page, in their order."""
+    own = pictures.chosen(board)
+    return _every(pictures.of_run(own, board), _students(board, own), _measures(board, own))
+
+
 def every_picture(kind: str, board: Board) -> list[Picture]:
     """The pictures that a kind of figure has on the page."""
     own = pictures.stock([kind])

@@ -22,6 +22,7 @@ from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, board, read, rec
 
 FILES = [
     "changes.csv",
+    "figures.json",
     "index.html",
     "influence.parquet",
     "leaderboard.csv",

@@ -64,15 +64,14 @@ def typed_run(
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
     origins = [o for o in tables if o.model in models]
     run = Run(
-        title=asked.title, stages=asked.stages, models=built, tasks=tasks,
+        title=asked.title, stages=asked.stages, models=built, tasks=tasks, interactive=asked.report.interactive == "plotly",
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
         samples=asked.decoding.samples, executor=executor_of(asked.executor, faults),
-        conditions=gate.conditions or (), baseline=_place(gate.baseline),
+        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
         objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
         workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
-        figures=asked.figures, interactive=asked.report.interactive != "none",
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, origins, controls, matrix, faults),
         data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.figures._glyphs import text_size
+from harness.figures._marks import Name
 from harness.types import Floats
 
 _EDGE = 2.0  # pixels that a name keeps from the frame
@@ -88,6 +89,17 @@ class Wanted:
     # middles of the text in the order in which they are tried; () = around the point, at growing distances
     middles: tuple[tuple[float, float], ...] = ()
     rank: int = 0  # the lowest are placed first
+
+
+def name_of(want: Wanted, spot: Spot, plot: Plot, *, role: str = "", quiet: bool = False) -> Name:
+    """A placed name, by its distance from the number that it belongs to."""
+    spans, lengths = (plot.x_span, plot.y_span), (plot.width, plot.height)
+    x, y = (
+        span[0] + (span[1] - span[0]) * at / length
+        for span, at, length in zip(spans, want.point, lengths, strict=True)
+    )
+    shift = (spot.middle[0] - want.point[0], spot.middle[1] - want.point[1])
+    return Name(want.text, x, y, shift, spot.leader, role, quiet, want.size)
 
 
 class Spot(NamedTuple):

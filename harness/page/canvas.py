@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markupsafe import escape
 
@@ -51,6 +51,14 @@ def symbol(shape: str, x: float, y: float, size: float) -> str:
 def points(places: Sequence[tuple[float, float]]) -> str:
     """The path through some places."""
     return "M" + "L".join(f"{digits(x)} {digits(y)}" for x, y in places)
+
+
+class Sketch(NamedTuple):
+    """A figure as SVG, with its size in pixels."""
+
+    text: str
+    width: float
+    height: float
 
 
 @dataclass
@@ -109,10 +117,9 @@ class Canvas:
         if inside.parts:
             self.parts.append(f'<g class="{kind}">{"".join(inside.parts)}</g>')
 
-    def whole(self, width: float, height: float, label: str) -> str:
+    def sketch(self, width: float, height: float, label: str) -> Sketch:
         """The SVG, in the pixels that it was made for."""
         w, h = digits(width), digits(height)
-        return (
-            f'<svg class="fig" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" '
-            f'role="img" aria-label="{escape(visible(label))}">{"".join(self.parts)}</svg>'
-        )
+        head = f'<svg class="fig" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}"'
+        marks = f'role="img" aria-label="{escape(visible(label))}"'
+        return Sketch(f"{head} {marks}>{''.join(self.parts)}</svg>", width, height)

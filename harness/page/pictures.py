@@ -9,13 +9,14 @@ from typing import Any
 from harness.board.board import Board
 from harness.board.subjects import Subject
 from harness.figures import AbstractFigure, Drawing
+from harness.page.canvas import Sketch
 from harness.page.draw import plotly, standalone
-from harness.page.svg import Sketch, svg
+from harness.page.svg import svg
 from harness.plugins import build, kinds
 from harness.schema import unknown
 from harness.types import DistillbenchError
 
-WIDE, NARROW = 620.0, 330.0  # pixels
+WIDE, BESIDE, NARROW = 620.0, 474.0, 330.0  # pixels: of the page, beside the leaderboard, on phones
 _DOTS = "measure_dots"  # the figure of any measure
 
 
@@ -89,7 +90,7 @@ def _drawn(
             board.drawings[figure, subject] = drawing and (
                 drawing,
                 plotly(drawing),
-                *_sketches(drawing, figure.title),
+                *_sketches(drawing, figure),
             )
         if board.drawings[figure, subject] is None:
             continue
@@ -112,8 +113,10 @@ def _drawn(
     return pictures
 
 
-def _sketches(drawing: Drawing, title: str) -> tuple[Sketch, Sketch]:
-    return svg(drawing, WIDE, title), svg(drawing, NARROW, title)
+def _sketches(drawing: Drawing, figure: AbstractFigure) -> tuple[Sketch, Sketch]:
+    widths = (BESIDE if figure.first else WIDE, NARROW)
+    wide, narrow = (svg(drawing, width, figure.title) for width in widths)
+    return wide, narrow
 
 
 def drawn_alone(board: Board, name: str, student: str = "") -> Mapping[str, Any]:

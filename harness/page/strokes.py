@@ -29,7 +29,7 @@ _ANCHOR: dict[str, Anchor] = {"left": "start", "center": "middle", "right": "end
 def stroke(canvas: Canvas, mark: Mark, areas: Sequence[Area]) -> None:
     """Adds a mark; areas: of the frame's panels, from the top."""
     if isinstance(mark, Dots):
-        _dots(canvas, mark, areas[0])
+        _dots(canvas, mark, areas[mark.panel])
     elif isinstance(mark, Bars):
         _bars(canvas, mark, areas[0])
     elif isinstance(mark, Curve):
@@ -39,9 +39,9 @@ def stroke(canvas: Canvas, mark: Mark, areas: Sequence[Area]) -> None:
     elif isinstance(mark, Guide):
         _guide(canvas, mark, areas[mark.panel])
     elif isinstance(mark, Box):
-        _box(canvas, mark, areas[0])
+        _box(canvas, mark, areas[mark.panel])
     elif isinstance(mark, Names):
-        _names(canvas, mark, areas[0])
+        _names(canvas, mark, areas[mark.panel])
     elif isinstance(mark, Label):
         _label(canvas, mark, areas[mark.panel])
 
@@ -58,7 +58,7 @@ def key(canvas: Canvas, role: str, place: tuple[float, float], curve: bool) -> N
 
 def role_class(role: str) -> str:
     """The class that colours what belongs to a role."""
-    return role if role in LOOKS else "other"
+    return role if role in (*LOOKS, "path") else "other"
 
 
 def _symbols(canvas: Canvas, role: str, places: Sequence[tuple[float, float]], size: float) -> None:
@@ -130,7 +130,7 @@ def _bars(canvas: Canvas, mark: Bars, area: Area) -> None:
 
 
 def _line_kind(role: str) -> str:
-    return "curve" if role == "student" else "curve dashed"
+    return {"student": "curve", "path": "path"}.get(role, "curve dashed")
 
 
 def _curve(canvas: Canvas, mark: Curve, area: Area) -> None:
@@ -139,7 +139,7 @@ def _curve(canvas: Canvas, mark: Curve, area: Area) -> None:
     if mark.joined and len(places) > 1:
         own.path(points(places), _line_kind(mark.role))
     own.path("".join(_ends(d, area) for d in mark.dots), "ends")
-    if mark.role != "expected":
+    if mark.role not in ("expected", "path"):
         _symbols(own, mark.role, places, _SMALL if mark.role == "student" else _SMALLER)
     canvas.group(role_class(mark.role), own)
 

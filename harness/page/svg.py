@@ -7,41 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from harness.figures import (
     Bars,
-    Curve,
     Dots,
     Drawing,
     Grid,
     Guide,
     Heat,
     Label,
-    Names,
     Panels,
     Plane,
+    Planes,
     Rows,
 )
 from harness.figures._glyphs import LINE, lines_within, text_width
-from harness.page.canvas import FONT, Canvas, digits
-from harness.page.looks import LOOKS, OTHER, visible
-from harness.page.scales import Area, Scale, Span, span_of, stepped, ticks
-from harness.page.strokes import key, stroke
+from harness.page.axes import EDGE, bottom, entries_of, legend
+from harness.page.canvas import FONT, Canvas, Sketch, digits
+from harness.page.looks import visible
+from harness.page.planes import planes
+from harness.page.scales import Area, Scale, Span, span_of, ticks
+from harness.page.strokes import stroke
 
 _NAMES = 0.4  # of a figure's width: the most that names of rows take
+_LEAST = 40.0  # pixels of a plot, whatever stands beside it
+_ROUNDS = 4  # of making room left and right, each of which changes what the other needs
 _CELL = 78.0  # pixels of a cell of a grid, at least
 _TICK_ROOM = 64.0  # pixels between two numbers along the bottom
-_LEGEND_LINE = 18.0
-_EDGE = 6.0  # pixels that are free on all sides
-
-
-class Sketch(NamedTuple):
-    """A figure as SVG, with its size in pixels."""
-
-    text: str
-    width: float
-    height: float
 
 
 def svg(drawing: Drawing, width: float, title: str) -> Sketch:
@@ -50,51 +43,14 @@ def svg(drawing: Drawing, width: float, title: str) -> Sketch:
     if isinstance(frame, Rows):
         return _rows(drawing, frame, width, title)
     if isinstance(frame, Plane):
-        return _plane(drawing, frame, width, title)
+        return planes(drawing, [frame], width, title)
+    if isinstance(frame, Planes):
+        return planes(drawing, frame.planes, width, title)
     if isinstance(frame, Panels):
         return _panels(drawing, frame, width, title)
     if isinstance(frame, Grid):
         return _grid(drawing, frame, width, title)
     assert_never(frame)
-
-
-# --- legends --------------------------------------------------------------------------------------
-
-
-class _Entry(NamedTuple):
-    """A line of a legend."""
-
-    role: str
-    word: str
-    curve: bool
-
-
-def _entries(drawing: Drawing) -> list[_Entry]:
-    """What the symbols stand for, where there are several and nothing else says so."""
-    marks = drawing.marks
-    named = any(isinstance(mark, Names) for mark in marks) or isinstance(drawing.frame, Panels)
-    curves = [_Entry(m.role, visible(m.name), True) for m in marks if isinstance(m, Curve)]
-    roles = dict.fromkeys(m.role for m in marks if isinstance(m, Dots) and m.dots)
-    dots = [_Entry(role, LOOKS.get(role, OTHER).word, False) for role in roles]
-    entries = list(dict.fromkeys([*dots, *curves]))
-    return [] if named or len(entries) < 2 else entries
-
-
-def _legend(canvas: Canvas, entries: Sequence[_Entry], width: float) -> float:
-    """Adds the legend at the top; its height."""
-    x, line = _EDGE, 0
-    for entry in entries:
-        mark = 26.0 if entry.curve else 18.0
-        words = lines_within(entry.word, FONT, width - 2 * _EDGE - mark)
-        needs = mark + max(text_width(w, FONT) for w in words)
-        if x > _EDGE and x + needs > width - _EDGE:
-            x, line = _EDGE, line + 1
-        y = _EDGE + (line + 0.5) * _LEGEND_LINE
-        key(canvas, entry.role, (x + mark / 2 - 3, y), entry.curve)
-        canvas.text(words, (x + mark, y + (len(words) - 1) * LINE * FONT / 2), kind="muted")
-        line += len(words) - 1
-        x += needs + 14
-    return (line + 1) * _LEGEND_LINE + _EDGE if entries else 0.0
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -111,21 +67,21 @@ def _rows(drawing: Drawing, frame: Rows, width: float, title: str) -> Sketch:
     left = max((text_width(x, FONT, bold=True) for lines in names for x in lines), default=0) + 14
     span = frame.span or span_of(_along(drawing), frame.from_zero)
     scale = _beside(beside, span, left, width - 14)
-    top = _legend(canvas, _entries(drawing), width)
-    head = _heads(canvas, heads, scale, top + _EDGE)
+    top = legend(canvas, entries_of(drawing), width)
+    head = _heads(canvas, heads, scale, top + EDGE)
     row = max(20.0 if len(names) > 16 else 26.0, *(LINE * FONT * len(x) + 6 for x in names), 0)
-    bottom = head + row * len(names)
-    area = Area(scale, Scale((-0.5, len(names) - 0.5), head, bottom))
+    floor = head + row * len(names)
+    area = Area(scale, Scale((-0.5, len(names) - 0.5), head, floor))
     marks = ticks(span, round((scale.end - scale.start) / _TICK_ROOM)) if frame.numbers else []
     if frame.grid:
         _grid_lines(canvas, area, [at for at, _ in marks])
     for y, (lines, name) in enumerate(zip(names, frame.names, strict=True)):
         kind = "strong" if name.strong else ""
-        canvas.text(lines, (scale.start - 10, area.y(y)), anchor="end", kind=kind)
+        canvas.text(lines, (left - 10, area.y(y)), anchor="end", kind=kind)
     for mark in [*rest, *beside]:
         stroke(canvas, mark, [area])
-    foot = _bottom(canvas, area, marks, frame.title, width)
-    return _sketch(canvas, width, foot, title)
+    foot = bottom(canvas, area, marks, frame.title, (0.0, width))
+    return canvas.sketch(width, foot, title)
 
 
 def _along(drawing: Drawing) -> list[float]:
@@ -144,17 +100,16 @@ def _along(drawing: Drawing) -> list[float]:
 def _beside(labels: Sequence[Label], span: Span, left: float, right: float) -> Scale:
     """The scale along the bottom which leaves room for labels beside the points, between two pixels."""
     low, high = span
-    room = right - left
-    for mark in labels:
-        share, needs = (mark.x - low) / (high - low), _width_of(mark)
-        if mark.end[0] == "left" and share > 0:
-            room = min(room, (right - left - needs) / share)
-    start = left
-    for mark in labels:
-        share = (mark.x - low) / (high - low)
-        if mark.end[0] == "right":
-            start = max(start, left + _width_of(mark) - share * room)
-    return Scale(span, start, start + min(room, right - start))
+    shares = [(mark, (mark.x - low) / (high - low), _width_of(mark)) for mark in labels]
+    start, room = left, right - left
+    for _ in range(_ROUNDS):
+        for mark, share, needs in shares:
+            if mark.end[0] == "left" and share > 0:
+                room = min(room, (right - start - needs) / share)
+            elif mark.end[0] == "right":
+                start = max(start, left + needs - share * room)
+        room = min(room, right - start)
+    return Scale(span, start, start + max(room, _LEAST))
 
 
 def _width_of(mark: Label) -> float:
@@ -185,69 +140,6 @@ def _grid_lines(canvas: Canvas, area: Area, places: Sequence[float]) -> None:
     canvas.path("".join(ways), "line")
 
 
-def _bottom(
-    canvas: Canvas, area: Area, marks: Sequence[tuple[float, str]], title: str, width: float
-) -> float:
-    """Adds numbers and title below an area; the pixel where the figure ends."""
-    y = area.bottom + 4
-    free = -1e9
-    for at, word in marks:
-        x, half = area.x(at), text_width(word, FONT) / 2
-        if x - half >= max(free, 0) and x + half <= width:
-            canvas.text([word], (x, y + 9), anchor="middle", kind="muted")
-            free = x + half + 4
-    y += 18.0 if marks else 0.0
-    lines = lines_within(visible(title), FONT, width - 2 * _EDGE)
-    half = max(text_width(line, FONT) for line in lines) / 2
-    x = min(max((area.left + area.right) / 2, half), width - half)
-    deep = LINE * FONT * len(lines)
-    canvas.text(lines, (x, y + 4 + deep / 2), anchor="middle", kind="muted")
-    return y + 4 + deep + 4
-
-
-def _sketch(canvas: Canvas, width: float, height: float, title: str) -> Sketch:
-    return Sketch(canvas.whole(width, height, title), width, height)
-
-
-# --- planes ---------------------------------------------------------------------------------------
-
-
-def _plane(drawing: Drawing, frame: Plane, width: float, title: str) -> Sketch:
-    canvas = Canvas()
-    designs = sorted((m for m in drawing.marks if isinstance(m, Names)), key=lambda m: m.width)
-    numbers = {
-        axis: stepped(span, frame.step) for axis, span in (("x", frame.x_span), ("y", frame.y_span))
-    }
-    left = max((text_width(word, FONT) for _, word in numbers["y"]), default=0) + 12 + LINE * FONT
-    room = width - left - 14
-    design = next(
-        (d for d in reversed(designs) if d.width <= room), designs[0] if designs else None
-    )
-    across = design.width if design else room
-    along = design.height if design else min(frame.height - 110.0, 0.8 * across)
-    top = _legend(canvas, _entries(drawing), width) + _EDGE + 4
-    area = Area(Scale(frame.x_span, left, left + across), Scale(frame.y_span, top + along, top))
-    shown = numbers["y"][:: max(1, round(24 * len(numbers["y"]) / along))]
-    for at, word in shown:
-        canvas.text([word], (left - 6, area.y(at)), anchor="end", kind="muted")
-    axes = f"M{digits(left)} {digits(top)}V{digits(top + along)}H{digits(left + across)}"
-    canvas.path(axes, "axis")
-    for mark in drawing.marks:
-        if not isinstance(mark, Names) or mark is design:
-            stroke(canvas, mark, [area])
-    whole = left + across + 14
-    _upright(canvas, frame.y_title, (_EDGE + LINE * FONT / 2, top + along / 2), along)
-    foot = _bottom(canvas, area, numbers["x"], frame.x_title, whole)
-    return _sketch(canvas, whole, foot, title)
-
-
-def _upright(canvas: Canvas, title: str, place: tuple[float, float], length: float) -> None:
-    """The title of an axis, read upwards; in a smaller font where it would be longer than the axis."""
-    words = visible(title)
-    size = FONT * min(1.0, length / text_width(words, FONT))
-    canvas.text([words], place, size=size, anchor="middle", kind="muted", turned=True)
-
-
 # --- panels ---------------------------------------------------------------------------------------
 
 
@@ -265,7 +157,7 @@ def _panels(drawing: Drawing, frame: Panels, width: float, title: str) -> Sketch
     left = max(text_width(word, FONT) for own in numbers for _, word in own) + 8
     right = width - max((_width_of(m) for m in ends), default=0) - 14
     along = Scale(frame.x.span, left, right, frame.x.logarithmic)
-    y, areas = _EDGE, []
+    y, areas = EDGE, []
     for i, span in enumerate(frame.spans):
         y = _heading(canvas, [m for m in heads if m.panel == i], y, width)
         own = [m for m in ends if m.panel == i]
@@ -278,8 +170,8 @@ def _panels(drawing: Drawing, frame: Panels, width: float, title: str) -> Sketch
         stroke(canvas, mark, areas)
     for i, area in enumerate(areas):
         _end_names(canvas, [m for m in ends if m.panel == i], area)
-    foot = _bottom(canvas, areas[-1], frame.x.places, frame.x.title, width)
-    return _sketch(canvas, width, foot, title)
+    foot = bottom(canvas, areas[-1], frame.x.places, frame.x.title, (0.0, width))
+    return canvas.sketch(width, foot, title)
 
 
 def _height_of(mark: Label) -> float:
@@ -290,15 +182,15 @@ def _heading(canvas: Canvas, heads: Sequence[Label], y: float, width: float) -> 
     """Adds what a panel shows, above it; the pixel where the panel begins."""
     for mark in heads:
         strong, rest = visible(mark.strong), visible(mark.text).strip()
-        lines = lines_within(strong, FONT, width - 2 * _EDGE, bold=True)
+        lines = lines_within(strong, FONT, width - 2 * EDGE, bold=True)
         beside = text_width(lines[-1], FONT, bold=True) + 8
-        canvas.text(lines, (_EDGE, y + LINE * FONT * len(lines) / 2), kind="strong")
-        if beside + text_width(rest, FONT) <= width - 2 * _EDGE:
-            at = (_EDGE + beside, y + LINE * FONT * (len(lines) - 0.5))
+        canvas.text(lines, (EDGE, y + LINE * FONT * len(lines) / 2), kind="strong")
+        if beside + text_width(rest, FONT) <= width - 2 * EDGE:
+            at = (EDGE + beside, y + LINE * FONT * (len(lines) - 0.5))
             canvas.text([rest], at, kind="muted")
         else:
-            more = lines_within(rest, FONT, width - 2 * _EDGE)
-            at = (_EDGE, y + LINE * FONT * (len(lines) + len(more) / 2))
+            more = lines_within(rest, FONT, width - 2 * EDGE)
+            at = (EDGE, y + LINE * FONT * (len(lines) + len(more) / 2))
             canvas.text(more, at, kind="muted")
             lines += more
         y += LINE * FONT * len(lines) + 6
@@ -347,7 +239,7 @@ def _grid(drawing: Drawing, frame: Grid, width: float, title: str) -> Sketch:
     canvas = Canvas()
     down = [lines_within(visible(name), FONT, min(230.0, _NAMES * width)) for name in frame.down]
     left = max(text_width(x, FONT) for lines in down for x in lines) + 10
-    cell = max(_CELL, min(120.0, (width - left - _EDGE) / len(frame.across)))
+    cell = max(_CELL, min(120.0, (width - left - EDGE) / len(frame.across)))
     across = [lines_within(visible(name), FONT, cell - 4) for name in frame.across]
     top = max(LINE * FONT * len(lines) for lines in across) + 14
     row = max(34.0, *(LINE * FONT * len(lines) + 6 for lines in down))
@@ -359,7 +251,7 @@ def _grid(drawing: Drawing, frame: Grid, width: float, title: str) -> Sketch:
     for mark in drawing.marks:
         if isinstance(mark, Heat):
             _cells(canvas, mark, (left, top), (cell, row))
-    return _sketch(canvas, left + cell * len(across) + _EDGE, top + row * len(down) + _EDGE, title)
+    return canvas.sketch(left + cell * len(across) + EDGE, top + row * len(down) + EDGE, title)
 
 
 def _cells(

@@ -64,17 +64,17 @@ def typed_run(
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
     origins = [o for o in tables if o.model in models]
     run = Run(
-        title=asked.title, stages=asked.stages, models=built, tasks=tasks, interactive=asked.report.interactive == "plotly",
+        title=asked.title, stages=asked.stages, models=built, tasks=tasks,
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
-        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults),
+        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
         conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
-        objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
-        workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
+        interactive=asked.report.interactive == "plotly", objective=asked.objective, settings=settings or {},
+        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, origins, controls, matrix, faults),
-        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit),
+        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), columns=asked.columns,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))

@@ -68,13 +68,13 @@ def _left(plane: Plane) -> float:
 def _plane(canvas: Canvas, plane: Plane, design: Names | None, spot: _Spot) -> tuple[Area, float]:
     """Adds the axes of a plane; its area, and the pixel where it ends."""
     left, top = spot.left + _left(plane), spot.top
+    across = design.width if design else spot.left + spot.width - left - 14
     if plane.title:
-        lines = lines_within(visible(plane.title), FONT, spot.width - 8, bold=True)
+        lines = lines_within(visible(plane.title), FONT, across, bold=True)
         deep = LINE * FONT * len(lines)
         canvas.text(lines, (left, top + deep / 2), kind="strong")
         top += deep
     top += 8
-    across = design.width if design else spot.left + spot.width - left - 14
     along = design.height if design else min(plane.height - 110.0, 0.8 * across)
     x, y = Scale(plane.x_span, left, left + across), Scale(plane.y_span, top + along, top)
     area = Area(x, y)

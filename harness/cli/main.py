@@ -21,11 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.cli import conffiles, streams, sweep
-from harness.cli.again import report_again
+from harness.cli.again import open_page, report_again
 from harness.cli.comparing import compare_results
 from harness.cli.composition import keep, mode_known, refuse_credentials, refuse_credentials_in
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
+from harness.cli.init import init
 from harness.cli.listing import list_names
 from harness.cli.verifying import verify
 from harness.cli.words import MULTIRUN, check, drop_marked, in_order, marked, planned
@@ -39,8 +40,10 @@ from harness.types import DistillbenchError
 _codes: list[int] = []
 _COMMANDS = {
     "report": report_again,
+    "open": open_page,
     "compare": compare_results,
     "list": list_names,
+    "init": init,
     "verify": verify,
 }
 _NO_LIST = "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"

@@ -44,6 +44,12 @@ class Condition:
     within: float | None = None  # largest distance from the same column of the reference row
     # row of results/reference/scores.csv; None = the same `where`
     reference: Mapping[str, Word] | None = None
+    # on no task significantly worse than the student's base or teacher, or than the run that `baseline` names
+    not_worse_than: Literal["base", "teacher", "baseline"] | None = None
+    required: bool = False  # the row has a value, whatever it is
+    tier: Literal["must", "should"] = (
+        "must"  # should = it is said where it does not hold, and fails nothing
+    )
 
     def __post_init__(self) -> None:
         empty = [
@@ -58,7 +64,16 @@ class Condition:
     @property
     def words(self) -> str:
         """The condition without its bounds: the column, and the row that it is about."""
-        return f"{self.column} of {' '.join(f'{k}={v}' for k, v in self.where.items())}"
+        row = " ".join(f"{k}={v}" for k, v in self.where.items())
+        relative = f" beside the {self.not_worse_than}" if self.not_worse_than else ""
+        return f"{self.column} of {row}{relative}"
+
+    @property
+    def whole(self) -> str:
+        """The condition with its bounds: two of one row have different ones."""
+        bounds = {"min": self.min, "max": self.max, "within": self.within}
+        said = [f"{k} {v:g}" for k, v in bounds.items() if v is not None]
+        return ", ".join([self.words, *said, *(["required"] if self.required else [])])
 
     @property
     def row(self) -> dict[str, Word]:
@@ -75,8 +90,13 @@ def _bound_faults(condition: Condition) -> list[str]:
     """What is wrong with the bounds of a condition; at most one fault at a time."""
     bounds = {"min": condition.min, "max": condition.max, "within": condition.within}
     given = {k: v for k, v in bounds.items() if v is not None}
-    if not given:
-        return ["expected one of min, max, within; got none"]
+    relative = condition.not_worse_than is not None
+    if not given and not relative and not condition.required:
+        return ["expected one of min, max, within, not_worse_than, required; got none"]
+    if relative and (given or condition.column != "value"):
+        return [
+            "not_worse_than: expected no bounds and no column beside it: it compares values, paired by prompt"
+        ]
     endless = [k for k, v in given.items() if not math.isfinite(v)]
     if endless:
         return [f"{endless[0]}: expected a number, got {given[endless[0]]}, which bounds nothing"]
@@ -99,8 +119,16 @@ class Gate:
     """The keys of a gate file."""
 
     conditions: _Conditions | None = ()
-    # scores.csv of a run that `within` compares with; null = those that come with distillbench
+    # results of a run that `within` and `not_worse_than: baseline` compare with, or for the former its scores.csv;
+    # null = the scores that come with distillbench
     baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        relative = any(c.not_worse_than == "baseline" for c in self.conditions or ())
+        if relative and self.baseline is None:
+            raise DistillbenchError(
+                "baseline: expected the results of a run, which `not_worse_than: baseline` compares with; got none"
+            )
 
 
 @dataclass(frozen=True)

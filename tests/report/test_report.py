@@ -28,6 +28,7 @@ FILES = [
     "influence.parquet",
     "leaderboard.csv",
     "leaderboard.md",
+    "leaderboard.tex",
     "run.json",
     "samples.parquet",
     "scores.csv",

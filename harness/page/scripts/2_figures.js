@@ -133,7 +133,7 @@ function tool(words, action, fields = {}) {
 function equipFigure(figure) {
   const box = figure.querySelector(".plot"), name = box.dataset.figure, svg = () => box.querySelector("svg.fig");
   const tools = make("div", { className: "tools" });
-  const still_ = (action) => () => { calm(box); turn.textContent = "Interactive"; action(); };
+  const whenStill = (action) => () => { calm(box); turn.textContent = "Interactive"; action(); };
   const turn = tool("Interactive", async () => {
     if (still.has(box)) calm(box);
     else await draw(box);
@@ -141,8 +141,8 @@ function equipFigure(figure) {
   }, { className: "interactive" });
   if ($("plotly-data")) tools.append(turn);
   tools.append(
-    tool("SVG", still_(() => save(`${name}.svg`, fileOf(svg()), "image/svg+xml"))),
-    tool("PNG", still_(() => savePng(`${name}.png`, svg()))),
+    tool("SVG", whenStill(() => save(`${name}.svg`, fileOf(svg()), "image/svg+xml"))),
+    tool("PNG", whenStill(() => savePng(`${name}.png`, svg()))),
     tool("Link", (button) => copy(button, addressOf(figure.id))),
   );
   figure.querySelector("h3").after(tools);

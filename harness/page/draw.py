@@ -25,7 +25,7 @@ from harness.figures import (
     Panels,
     Planes,
 )
-from harness.page.layouts import BETWEEN, PLANE_MARGIN, Plotly, axis_name, layout_of
+from harness.page.layouts import BETWEEN, Plotly, axis_name, layout_of, plane_margin
 from harness.page.looks import FAINT, LOOKS, OTHER, QUIET, escaped
 
 _TITLE = 48  # pixels of a title above a figure that stands alone
@@ -265,7 +265,7 @@ def _designs(marks: Sequence[Names], frame: Frame) -> list[Plotly]:
         refs = {"xref": axis_name("x", panel), "yref": axis_name("y", panel)}
         own = sizes.setdefault((mark.width, mark.height), [])
         own += [_name(name) | refs for name in mark.names]
-    left, right, top, bottom = PLANE_MARGIN
+    left, right, top, bottom = plane_margin(frame)
     n = len(frame.planes) if isinstance(frame, Planes) else 1
     return [
         {

@@ -8,9 +8,15 @@ from typing import Any, assert_never
 from harness.figures import Frame, Grid, Panels, Plane, Planes, Rows
 from harness.page.looks import escaped
 
-PLANE_MARGIN = (56, 12, 12, 52)  # pixels left, right, above and below a plane
+_PLANE_MARGIN = (56, 12, 12, 52)  # pixels left, right, above and below a plane
 BETWEEN = 0.4  # from one plane down to the next, in heights of a plane
 Plotly = dict[str, Any]
+
+
+def plane_margin(frame: Frame) -> tuple[int, int, int, int]:
+    """Pixels left, right, above and below planes, whose titles stand above them where there are several."""
+    left, right, top, bottom = _PLANE_MARGIN
+    return left, right, top + (18 if isinstance(frame, Planes) else 0), bottom
 
 
 def axis_name(axis: str, panel: int) -> str:
@@ -61,7 +67,7 @@ def _rows(frame: Rows) -> Plotly:
 
 
 def _plane(frame: Plane) -> Plotly:
-    return {"margin": _margin(*PLANE_MARGIN), "xaxis": _x_of(frame), "yaxis": _y_of(frame)}
+    return {"margin": _margin(*_PLANE_MARGIN), "xaxis": _x_of(frame), "yaxis": _y_of(frame)}
 
 
 def _x_of(plane: Plane) -> Plotly:
@@ -83,7 +89,7 @@ def _plain_axis(title: str, span: tuple[float, float]) -> Plotly:
 
 def _planes(frame: Planes) -> Plotly:
     """Planes below one another, each with its title."""
-    layout: Plotly = {"margin": _margin(*PLANE_MARGIN), "annotations": []}
+    layout: Plotly = {"margin": _margin(*plane_margin(frame)), "annotations": []}
     for i, (plane, domain) in enumerate(zip(frame.planes, domains(len(frame.planes)), strict=True)):
         x, y = axis_name("x", i), axis_name("y", i)
         layout[f"xaxis{i + 1 if i else ''}"] = _x_of(plane) | {"anchor": y}

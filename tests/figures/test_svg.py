@@ -176,7 +176,9 @@ def test_cells_are_the_darker_the_higher_and_an_empty_one_says_why() -> None:
 def test_hostile_names_stay_text() -> None:
     names = tuple(RowName(text[:200]) for text in HOSTILE if text)
     dot = Dot(1, 0, told=(HOSTILE[0],), link=(HOSTILE[0], "t"))
-    sketch = svg(plain(Rows(names, HOSTILE[6]), Dots("student", (dot,))), 620, HOSTILE[6] + HOSTILE[0])
+    sketch = svg(
+        plain(Rows(names, HOSTILE[6]), Dots("student", (dot,))), 620, HOSTILE[6] + HOSTILE[0]
+    )
     root = ElementTree.fromstring(sketch.text)
     assert {e.tag.removeprefix(SVG) for e in root.iter()} == {"svg", "g", "path", "text", "title"}
     assert "\x00" not in sketch.text

@@ -7,7 +7,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -218,3 +218,23 @@ def _spell(hint: Any) -> str:
     if origin is not None or dataclasses.is_dataclass(hint):
         return "a mapping"
     return _WORDS.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def half_characters(value: Any, place: str) -> list[str]:
+    """Where a text or a key has half a character ("\\ud800" in a YAML file), which no file and no page can show."""
+    return sorted(set(_halves(value, place)))
+
+
+def _halves(value: Any, place: str) -> Iterator[str]:
+    if isinstance(value, str):
+        if any("\ud800" <= c <= "\udfff" for c in value):
+            yield f"{place}: expected text, got half a character in {value!a}; take it out or write it whole"
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _halves(key, place)
+            yield from _halves(
+                part, f"{place}.{ascii(key)[1:-1]}" if isinstance(key, str) else place
+            )
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _halves(part, place)

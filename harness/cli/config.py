@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import harness
 from harness.cli import conffiles
 from harness.cli.cases import case_of, data_of, documented, read_calibration
 from harness.cli.executor import executor_of
-from harness.models import AbstractModel
+from harness.cli.places import located
+from harness.models import AbstractModel, Collecting
 from harness.panel.evidence import Origin
-from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Run
+from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Recipe, Run
 from harness.plugins import build, check_outside, kinds, use_folders
-from harness.schema import build_dataclass, sound_fields, unknown
+from harness.schema import build_dataclass, half_characters, sound_fields, unknown
 from harness.stages.gate import gate_from, name_faults
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
@@ -46,11 +47,10 @@ def typed_run(
     which a gate may name. A key that is missing means its empty value.
     Raises DistillbenchError with every fault of the configuration, one a line.
     """
-    _check_texts(config)
     _check_places(config, folders, choices or {})
     faults: list[str] = []
     asked = _configuration(config, faults)
-    paths = _located(asked.paths, faults)
+    paths = located(asked.paths, packaged("tasks"), faults)
     _use_plugins(paths, faults)
     library = _Library(folders, faults)
     only = asked.only or Only()
@@ -60,7 +60,7 @@ def typed_run(
     faults += [f"only: key models: {unknown(n, list(matrix))}" for n in models if n not in matrix]
     models = {n: v for n, v in models.items() if n in matrix}
     tasks = library.plugins("tasks", library.expand_suites(_chosen(asked.tasks, only.tasks)))
-    built = library.plugins("models", models)
+    built = library.models(models, asked.collect)
     controls = _with_lineages(asked.controls, built)
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
     origins = [o for o in tables if o.model in models]
@@ -69,39 +69,27 @@ def typed_run(
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
-        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults),
-        conditions=gate.conditions or (), baseline=_place(gate.baseline),
-        objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
-        workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
+        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
+        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
+        interactive=asked.report.interactive == "plotly", objective=asked.objective, settings=settings or {},
+        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
-        case=case_of(asked, origins, controls, matrix, faults),
-        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit),
+        case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
+        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
     return run
 
 
-def _check_texts(config: Mapping[str, Any]) -> None:
-    """Raises DistillbenchError where a key or a text has half a character."""
-    if halves := sorted(set(_half_characters(config, "configuration"))):
-        raise DistillbenchError("\n".join(halves))
-
-
-def _half_characters(value: Any, place: str) -> Iterator[str]:
-    """Where a text has half a character, which no file and no page can show: "\\ud800" in a YAML file."""
-    if isinstance(value, str):
-        if any("\ud800" <= c <= "\udfff" for c in value):
-            yield f"{place}: expected text, got half a character in {value!a}; take it out or write it whole"
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from _half_characters(key, place)
-            yield from _half_characters(
-                part, f"{place}.{ascii(key)[1:-1]}" if isinstance(key, str) else place
-            )
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _half_characters(part, place)
+def _recipe(
+    config: Mapping[str, Any],
+    folders: Sequence[Path],
+    choices: Mapping[str, str] | None,
+    settings: Mapping[str, str] | None,
+) -> Recipe:
+    absolute = tuple(os.path.abspath(folder) for folder in folders)
+    return Recipe(config, absolute, choices or {}, settings or {}, os.getcwd())
 
 
 def _everyone(
@@ -152,7 +140,9 @@ def _task_decodings(library: _Library, tasks: Mapping[str, Any], seed: int) -> d
 def _check_places(
     config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str]
 ) -> None:
-    """Raises DistillbenchError where a file that was chosen put its keys somewhere else than a run looks."""
+    """Raises DistillbenchError where keys stand somewhere else than a run looks, or a text has half a character."""
+    if halves := half_characters(config, "configuration"):
+        raise DistillbenchError("\n".join(halves))
     path = conffiles.find(folders, "matrix", choices.get("matrix", ""))
     lost = isinstance(config.get("matrix"), Mapping) or not config.get("models")
     if path is not None and lost and not conffiles.is_global(path):
@@ -232,6 +222,11 @@ class _Library:
     def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Name -> what it describes, None where that is at fault."""
         return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def models(self, named: Mapping[str, Mapping[str, Any]], collect: Collecting) -> dict[str, Any]:
+        """The models, asked in the way that the run wants where they do not say it themselves."""
+        built = self.plugins("models", named)
+        return {name: model and model.collected(collect) for name, model in built.items()}
 
     def calibrated(
         self, verdicts: dict[str, dict[str, Any]], data: Path | None
@@ -366,40 +361,3 @@ def _use_plugins(paths: Paths, faults: list[str]) -> None:
         check_outside("figures", "exports")
     except DistillbenchError as error:
         raise DistillbenchError("\n".join([*faults, str(error)])) from None
-
-
-def _located(paths: Paths, faults: list[str]) -> Paths:
-    """The folders of a run, absolute, with our own last among those of tasks."""
-    tasks = [_absolute(f"key tasks[{i}]", p, faults) for i, p in enumerate(paths.tasks)]
-    plugins = [_absolute(f"key plugins[{i}]", p, faults) for i, p in enumerate(paths.plugins)]
-    named = [*((f"tasks[{i}]", p) for i, p in enumerate(tasks)), ("datasets", paths.datasets)]
-    faults += [
-        f"paths: key {key}: {place}: expected a folder, there is none; correct the path"
-        for key, place in named
-        if place and not place.expanduser().is_dir()
-    ]
-    for key in ("results", "cache"):
-        place: Path = getattr(paths, key)
-        if os.path.lexists(place) and not place.is_dir():
-            faults.append(
-                f"paths: key {key}: {place}: expected a folder, found something else; move it away or name another"
-            )
-    return replace(
-        paths,
-        results=_absolute("key results", paths.results, faults),
-        cache=_absolute("key cache", paths.cache, faults),
-        tasks=(*tasks, packaged("tasks")),
-        plugins=tuple(plugins),
-        data=paths.data and _absolute("key data", paths.data, faults),
-        datasets=paths.datasets and _absolute("key datasets", paths.datasets, faults),
-    )
-
-
-def _absolute(key: str, folder: Path, faults: list[str]) -> Path:
-    try:
-        return folder.expanduser().absolute()
-    except RuntimeError:
-        faults.append(
-            f"paths: {key}: expected a folder, got {str(folder)!r}, the home of somebody unknown here"
-        )
-        return folder

@@ -19,7 +19,8 @@ from harness.board.record import RunRecord, Variant
 from harness.board.saved import read_record, write_record
 from harness.console.secrets import redacted
 from harness.keys import parse_json
-from harness.stages.run import Outcome, Remark
+from harness.stages.checks import Remark
+from harness.stages.run import Outcome
 from harness.types import DistillbenchError
 
 _LIST, _JOB = "sweep.json", "job.json"

@@ -7,6 +7,7 @@ Source.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _SEPARATORS = "\u2028\u2029"  # line ends that terminals and browsers treat differently
@@ -20,6 +21,15 @@ def spelled_out(text: str) -> str:
     return _INVISIBLE.sub(
         lambda match: f"\u27e6U+{ord(match[0]):04X}\u27e7", text.replace("\r\n", "\n")
     )
+
+
+def all_spelled_out(value: Any) -> Any:
+    """A value of plain types with these characters spelled out in every text; keys stay."""
+    if isinstance(value, dict):
+        return {k: all_spelled_out(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [all_spelled_out(v) for v in value]
+    return spelled_out(value) if isinstance(value, str) else value
 
 
 def in_one_line(text: str) -> str:

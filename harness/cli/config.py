@@ -68,13 +68,13 @@ def typed_run(
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
-        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults),
-        conditions=gate.conditions or (), baseline=_place(gate.baseline),
-        objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
-        workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
+        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
+        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
+        interactive=asked.report.interactive == "plotly", objective=asked.objective, settings=settings or {},
+        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
-        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget,
+        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))

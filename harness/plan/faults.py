@@ -10,6 +10,7 @@ from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
 from harness.panel.panel import View
 from harness.plan.run import Run
+from harness.plugins import kinds
 from harness.schema import unknown
 from harness.types import Decoding, DistillbenchError, Kind, Pair, Paths
 
@@ -53,6 +54,7 @@ def matrix_faults(run: Run) -> list[str]:
         *repeated,
         *_objective_faults(run),
         *_column_faults(run),
+        *_figure_faults(run),
         *_data_faults(run),
         *_verdict_faults(run),
         *_budget_faults(run),
@@ -163,6 +165,12 @@ def _column_faults(run: Run) -> list[str]:
         for name in run.columns
         if name not in known
     ]
+
+
+def _figure_faults(run: Run) -> list[str]:
+    """Figures of the page that nobody draws."""
+    known = kinds("figures")
+    return [f"figures: {unknown(name, known)}" for name in run.figures if name not in known]
 
 
 def _pair_faults(where: str, pair: Pair, models: Sequence[str]) -> list[str]:

@@ -192,6 +192,13 @@ class Documented:
 
 
 @dataclass(frozen=True)
+class Report:
+    """How the page is made."""
+
+    interactive: Literal["plotly", "none"] = "plotly"  # what draws a figure that a reader opens
+
+
+@dataclass(frozen=True)
 class Configuration:
     """The keys of config.yaml, before any name in it is looked up."""
 
@@ -219,6 +226,8 @@ class Configuration:
     data: str | Mapping[str, Any] | None = None
     exhibit: str | None = None  # empty folder for a bundle about the suspect
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
+    figures: tuple[str, ...] = ()  # of the page, in their order; () = all
+    report: Report = field(default_factory=Report)
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
@@ -280,6 +289,8 @@ class Run:
     )
     objective: Objective | None = None
     columns: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    interactive: bool = True  # whether plotly stands in the page
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
     data: RecordedModel | None = None  # training answers whose rows are compared

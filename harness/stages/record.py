@@ -78,6 +78,8 @@ def make_record(
         differences=tuple(_differences(run, library)),
         work=tuple(work),
         columns=run.columns,
+        figures=run.figures,
+        interactive=run.interactive,
         verdicts=said.verdicts,
         case=_case(run, said, trees_of(plan, store)) if run.verdicts else None,
         audits=audits_of(plan, store),

@@ -128,8 +128,8 @@ class Forked:
                 file.write("x\n")
             return _honest(session, *asked)
 
-        FakeSession.answer_batch = answer  # type: ignore[method-assign]
-        FakeSession.batches = lambda _, ask: slices(len(ask.requests), 3)  # type: ignore[method-assign]
+        FakeSession.answer_batch = answer  # type: ignore[method-assign,assignment]
+        FakeSession.batches = lambda _, ask: slices(len(ask.requests), 3)  # type: ignore[method-assign,assignment]
 
 
 def forked(n: int) -> None:

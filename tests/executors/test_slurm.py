@@ -118,6 +118,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
 ON_SLURM = "executor={kind: slurm, workers: 4}"
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_two_killed_workers_and_a_stopped_node_leave_the_same_bytes(
     cluster: Loopback, tmp_path: Path
@@ -139,6 +140,7 @@ def test_two_killed_workers_and_a_stopped_node_leave_the_same_bytes(
     assert needed <= slow_run.n_asked(tmp_path) - needed <= needed + 1 + 4
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_a_worker_killed_twice_is_one_missing_model(cluster: Loopback, tmp_path: Path) -> None:
     slow_run.write_run(tmp_path)
@@ -155,6 +157,7 @@ def test_a_worker_killed_twice_is_one_missing_model(cluster: Loopback, tmp_path:
     assert slow_run.run(tmp_path, "there", "only.models=[teacher]")[0] == 0  # goes on from there
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_what_no_node_has_is_said_and_the_rest_goes_on(cluster: Loopback, tmp_path: Path) -> None:
     slow_run.write_run(tmp_path, wait_ms=1)

@@ -71,7 +71,7 @@ def test_a_killed_worker_and_a_stopped_node_leave_the_same_bytes(
     on_ray = f"executor={{kind: ray, address: '{cluster.address}', workers: 4, shared: {shared}}}"
     process = slow_run.start(tmp_path, "there", on_ray)
     until(lambda: slow_run.n_asked(tmp_path) - needed >= 8)
-    kill(slow_run.workers()[0])
+    kill(slow_run.workers(tmp_path)[0])
     until(lambda: slow_run.n_asked(tmp_path) - needed >= 30)
     cluster.kill()
     code, said = slow_run.ended(process)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, final
 from harness.console.progress import Stage
 from harness.console.resources import Memory, Resources, size_bytes
 from harness.executors import AbstractExecutor, Desk, Ended, Job
-from harness.executors._cluster import Crew, Gone, Machines, leaves_here
+from harness.executors._cluster import PATIENT, Crew, Gone, Machines, leaves_here
 from harness.executors._lines import Line, read_line, request_of
 from harness.executors._parcels import needed, opened, parcel, receive
 from harness.executors._ray_task import serve
@@ -235,5 +235,5 @@ def _loss(error: Exception, node: str) -> Gone:
     if name == "OutOfMemoryError":
         return Gone(f"out of memory{where}; ask for more by `memory`", node)
     if name in ("NodeDiedError", "ObjectLostError", "OwnerDiedError"):
-        return Gone(f"the node {node[:8]} failed", node, outside=True)
+        return Gone(f"the node {node[:8]} failed", node, outside=True, tries=PATIENT)
     return Gone(f"its task was lost{where} ({name}); out of memory?", node)

@@ -2,6 +2,7 @@
 # make test: everything that must hold and is quick.   make test-slow: the tests that take seconds each.
 # make test-shapes: the tests of the sums and measures, the shapes of all arrays checked.
 # make test-real: makes a real model out of packages (100 MB) and compares it with lm-eval; some ten minutes.
+# make test-cluster: jobs on Slurm (Debian: apt-get install slurm-wlm munge; as root) and Ray, both on this machine; minutes.
 # make bench: scoring multiple choice against lm-eval's own `hf` and the processor; a quarter of an hour on two cores.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
 PYTHON ?= python3
@@ -16,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 # Types and tests are looked at side by side: the one needs one core, and tests wait now and then.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo test test-quick test-slow test-shapes test-real bench check clean
+.PHONY: demo test test-quick test-slow test-shapes test-real test-cluster bench check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
@@ -27,7 +28,7 @@ test-quick: $(VENV)/test.stamp
 	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/test.stamp
-	$(PYTEST) -m "slow and not real"
+	$(PYTEST) -m "slow and not real and not cluster"
 
 test-shapes: $(VENV)/test.stamp
 	DISTILLBENCH_SHAPES=1 $(PYTEST) -m "not slow" tests/stats tests/text tests/metrics tests/joints
@@ -35,6 +36,10 @@ test-shapes: $(VENV)/test.stamp
 test-real: $(VENV)/test.stamp
 	$(BIN)/python -m tests.real.make $(VENV)/real
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q -m real tests/real
+
+test-cluster: $(VENV)/test.stamp
+	@$(PIP) --editable '.[ray,submitit]'
+	$(BIN)/python -m pytest -q -m cluster tests/executors
 
 bench: $(VENV)/test.stamp
 	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench.run

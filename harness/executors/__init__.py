@@ -3,11 +3,12 @@
 Everything expensive is a *job*: it has the keys of what it makes, the keys that it needs, what loads once for it (its
 group), and how much work it is. A job yields products; the executor, in whatever process a job runs, writes them (a
 collection writes its pieces itself, as they come). Between processes of one machine jobs are pickled; anywhere else a
-job is rebuilt from the configuration and one of its keys (`stages.loop.rebuild`).
+job is rebuilt from the configuration and its keys (`stages.rebuilding`), in the program `cli.worker`; a job whose
+`bundle` is 0 cannot be, and stays where the command runs.
 
 To write an executor: call `_boundary.carry_out` with each job that `may_start`, in any process, never two jobs of one
 group at a time, until no job is left that could start. Return what it returns, pass every News to `shown`, and tell it
-`over` when nothing of a part is left. `local.py` is an example.
+`over` when nothing of a part is left. `local.py` is an example; `_cluster.py` is what `slurm.py` and `ray.py` share.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pyarrow as pa
 
 from harness.console.forecast import Amounts
 from harness.console.progress import News, Stage
+from harness.console.resources import NOTHING_SPECIAL, Resources
 from harness.store.store import Store
 
 Tell = Callable[[News], None]
@@ -98,6 +100,9 @@ class Job(ABC):
     group: str = ""  # jobs of one group load the same weights: never two at a time
     apart: bool = False  # worth a process of its own
     imports: tuple[str, ...] = ()  # modules that it takes long to import
+    resources: Resources = NOTHING_SPECIAL  # of the machine that it runs on
+    # how many such jobs go to another machine together; 0 = it stays where the command runs
+    bundle: int = 0
 
     doing: ClassVar[str]  # what such jobs do: "collecting"
     # whether code of a model's or a library's maker runs in it, so that any exception may be theirs

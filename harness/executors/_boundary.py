@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from harness.console.foreign import FAILURES, NO_SPACE
-from harness.console.progress import News
+from harness.console.progress import News, Stage
 from harness.executors import Desk, Ended, Job
 from harness.plugins import outside_place
 from harness.types import DistillbenchError, Unavailable
@@ -39,6 +39,13 @@ def carry_out(job: Job, desk: Desk) -> Ended:
         seconds = time.perf_counter() - started
         desk.tell(News(job.part, ended=job.amounts, seconds=None if ended.error else seconds))
     return ended
+
+
+def say_over(done: Sequence[Ended], waiting: Sequence[Job], shown: Stage) -> None:
+    """Tells of every part of which nothing is left."""
+    for end in done:
+        if not any(j.part == end.job.part for j in waiting if j is not end.job):
+            shown.hear(News(end.job.part, over=True))
 
 
 def _failed(job: Job, desk: Desk, error: Exception | SystemExit) -> Ended:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from harness.console.processes import may_start_processes, without_main, worker_
 from harness.console.progress import News, Stage, hush
 from harness.console.secrets import guard_logs
 from harness.executors import AbstractExecutor, Desk, Ended, Job
-from harness.executors._boundary import carry_out
+from harness.executors._boundary import carry_out, say_over
 from harness.plugins import folders, use_folders
 
 _LOOK_S = 0.2  # interval between updates of the display
@@ -53,17 +53,11 @@ class LocalExecutor(AbstractExecutor):
                     done = crew.work_off(shown)
             else:
                 done = [carry_out(ready[0], desk)]
-                _say_over(done, waiting, shown)
+                say_over(done, waiting, shown)
             for end in done:
                 waiting.remove(end.job)
             ended += done
         return ended
-
-
-def _say_over(done: Sequence[Ended], waiting: Sequence[Job], shown: Stage) -> None:
-    for end in done:
-        if not any(j.part == end.job.part for j in waiting if j is not end.job):
-            shown.hear(News(end.job.part, over=True))
 
 
 @dataclass
@@ -105,7 +99,7 @@ class _Crew:
                 for message in self._heard(worker):
                     if isinstance(message, Ended):
                         ended.append(message)
-                        _say_over([message], [*self.waiting, *self._at_work()], shown)
+                        say_over([message], [*self.waiting, *self._at_work()], shown)
                         self._employ()
                     else:
                         shown.hear(message)
@@ -124,9 +118,19 @@ class _Crew:
                 self._send(job)
 
     def _send(self, job: Job) -> None:
-        free = next((w for w in self._workers if w.job is None), None) or self._hired()
-        free.job = job
-        free.connection.send(job)
+        """Gives a job to a free worker; one that was killed while it had nothing to do is replaced."""
+        for free in [w for w in self._workers if w.job is None]:
+            try:
+                free.connection.send(job)
+            except OSError:
+                self._dismiss(free)
+                continue
+            free.job = job
+            return
+        hired = self._hired()
+        hired.job = job
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # heard of in `_heard`
+            hired.connection.send(job)
 
     def _hired(self) -> _Worker:
         jobs = [*self.waiting, *self._at_work()]
@@ -136,9 +140,16 @@ class _Crew:
         with without_main():
             process = _started(context, theirs)
         theirs.close()
-        ours.send(replace(self.desk, tell=_silent))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            ours.send(replace(self.desk, tell=_silent))
         self._workers.append(_Worker(process, ours))
         return self._workers[-1]
+
+    def _dismiss(self, worker: _Worker) -> None:
+        """Takes leave of a worker that was killed."""
+        worker.connection.close()
+        worker.process.join()
+        self._workers.remove(worker)
 
     def _at_work(self) -> list[Job]:
         return [w.job for w in self._workers if w.job is not None]
@@ -152,11 +163,10 @@ class _Crew:
         """Messages of a worker; a job whose worker was killed is given to another one, once."""
         try:
             message: News | Ended | BaseException = worker.connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # killed, perhaps in the middle of a message
             job = worker.job
             assert job is not None
-            worker.process.join()
-            self._workers.remove(worker)
+            self._dismiss(worker)
             self._tries[job.keys] = self._tries.get(job.keys, 0) + 1
             if self._tries[job.keys] < _TRIES:
                 self.waiting.insert(0, job)
@@ -178,8 +188,10 @@ def _started(context: ForkServerContext, connection: Connection) -> BaseProcess:
 
 
 def _killed(job: Job, desk: Desk, code: int | None) -> Ended:
-    name = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-    reason = f"its process was ended by {name}, twice; out of memory?"
+    how = (
+        f"killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+    )
+    reason = f"its process was {how}, twice; out of memory?"
     for key in job.keys:
         if not job.is_done(key, desk.store):
             desk.store.note_failure(key, reason)

@@ -251,6 +251,6 @@ def _wanted(run: Run, model: str, decoding: Decoding, task: str, summary: Summar
     if not {"text", "grades"} & set(summary.yields):
         return 1
     wanted = run.tasks[task].samples or run.samples
-    twice = any(p.teacher == model and p.ceiling == "second_sample" for p in run.pairs)
-    likened = "text" in summary.yields and twice and decoding.temperature > 0
+    twice = decoding.temperature > 0 and model in run.sampled_twice
+    likened = "text" in summary.yields and twice
     return max(wanted, 2 if likened else 1)

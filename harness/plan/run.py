@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from harness.executors import AbstractExecutor
 from harness.executors.local import LocalExecutor
 from harness.metrics import AbstractMetric
-from harness.models import AbstractModel
+from harness.models import AbstractModel, Budget, Purse
 from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
@@ -232,6 +232,8 @@ class Configuration:
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
     executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
+    budget: Budget = field(default_factory=Budget)  # what may be spent on servers
+    collect: Literal["now", "batch"] = "now"  # how servers are asked that take batches
     gate: Any = None  # built as a Gate, where the name of its file is known
 
 
@@ -249,6 +251,17 @@ class Case:
     def families(self) -> Mapping[str, tuple[str, ...]]:
         """Candidate family -> its versions."""
         return families_of(self.origins, self.candidates)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run was built from, in plain values: the same run can be built from it on another machine."""
+
+    config: Mapping[str, Any]  # as composed
+    folders: tuple[str, ...]  # of configuration files, absolute
+    choices: Mapping[str, str]  # group -> name of the file that was chosen
+    settings: Mapping[str, str]
+    place: str  # the folder that relative paths begin at
 
 
 @dataclass(frozen=True)
@@ -286,6 +299,9 @@ class Run:
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values
+    budget: Budget = field(default_factory=Budget)
+    purse: Purse = field(default_factory=Purse)  # what is left of the budget, once it collects
+    recipe: Recipe | None = field(default=None, repr=False)  # None where it was not built from one
 
     @cached_property
     def judges_alone(self) -> frozenset[str]:
@@ -293,3 +309,8 @@ class Run:
         judges = {m for t in self.tasks.values() for m in t.readers() or ()}
         roles = {m for p in self.pairs for m in (p.teacher, p.student, p.base, p.ceiling)}
         return frozenset(judges - roles - {c.model for c in self.controls})
+
+    @cached_property
+    def sampled_twice(self) -> frozenset[str]:
+        """Teachers whose second sample is a ceiling."""
+        return frozenset(p.teacher for p in self.pairs if p.ceiling == "second_sample")

@@ -34,6 +34,7 @@ from harness.text.tokens import Tokens
 from harness.types import Ints
 
 COST = "cpu_s"  # in the provenance of what a job made: seconds that it computed
+_BUNDLE = 40  # collections that one start of a program elsewhere is worth
 _COUNTS = ("sentences", "characters", "emoji")
 _TABLES = {"layout": len(LAYOUT), "marks": len(MARKS)}
 
@@ -64,6 +65,7 @@ def reading_job(key: str, collection: Collection, *, apart: bool) -> ReadingJob:
         {Sort("words"): float(collection.summary.n_requests)},
         needs=(collection.key, collection.requests_key),
         apart=apart,
+        bundle=_BUNDLE,
     )
 
 

@@ -14,6 +14,8 @@ from harness.stages.loop import Lacks
 from harness.store.tables import grades_to_table, outputs_from_table, requests_from_table
 from harness.types import Unavailable
 
+_BUNDLE = 40  # cells that one start of a program elsewhere is worth
+
 
 @final
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def grade_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
             f"grades of {c.model}",
             {Sort("grade", c.task): float(c.summary.n_requests)},
             needs=(c.key, c.requests_key),
+            bundle=_BUNDLE,
         )
         for c in {c.grades_key: c for c in plan.collections}.values()
         if c.grades_key is not None and lacks(c.grades_key)

@@ -79,11 +79,3 @@ def summaries_in(store: Store) -> SummaryOf:
         return read[key]
 
     return summary_of
-
-
-def rebuild(key: str, plan: Plan, jobs_of: JobsOf) -> Job:
-    """The job that makes a key, from the plan alone; raises KeyError where no job of the plan does."""
-    for job in jobs_of(plan, lambda other: other == key):
-        if key in job.keys:
-            return job
-    raise KeyError(key)

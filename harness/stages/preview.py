@@ -41,7 +41,9 @@ def planned(run: Run, store: Store) -> Plan:
 
 def preview(plan: Plan, store: Store) -> Preview:
     """What a plan would do."""
-    models = {m: [c for c in plan.collections if c.model == m] for m in plan.run.models}
+    models: dict[str, list[Collection]] = {m: [] for m in plan.run.models}
+    for c in plan.collections:
+        models[c.model].append(c)
     parts = {m: _Part.of(plan.run, m, own, store) for m, own in models.items()}
     whole = _Part.sum(parts.values())
     rows = [(name, *part.cells()) for name, part in parts.items()]
@@ -65,7 +67,8 @@ class _Part:
     def of(cls, run: Run, model: str, own: Sequence[Collection], store: Store) -> _Part:
         """A model's collections; seconds and dollars are those of its stored ones, by expected work."""
         there = [c for c in own if store.has(c.key)]
-        left = [c for c in own if not store.has(c.key) and c.summary.built]
+        stored = {c.key for c in there}
+        left = [c for c in own if c.key not in stored and c.summary.built]
         work, expected = (sum(map(_work, some)) for some in (there, left))
         how = [store.provenance(c.key) for c in there]
         share = expected / work if work else None
@@ -77,6 +80,8 @@ class _Part:
             for price, amount, unit in zip(prices, (time_s, written), (1 / 3600, 1e-6), strict=True)
             if price is not None and amount is not None
         ]
+        billed = [one["usd"] for one in how if "usd" in one]
+        costs += [share * sum(billed)] if billed and share is not None else []
         tokens = sum(c.summary.tokens_at_most(c.decoding) for c in left)
         requests = sum(c.summary.n_requests for c in left)
         return cls(len(own), len(there), requests, tokens, time_s, sum(costs) if costs else None)

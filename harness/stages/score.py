@@ -29,6 +29,7 @@ from harness.types import Score, Unavailable
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
 _WORTH_READING = 3_000  # texts, likewise
 _STUDENTS = 2  # of one teacher and base in a job
+_BUNDLE = 4  # such jobs that one start of a program elsewhere is worth
 _LIBRARY, _POOLS, _IMPORTED = "library", "thread pools", "modules imported"  # places on the desk
 
 
@@ -157,16 +158,30 @@ def _key_or_reason(question: Question, library: Library) -> str | _NoKey:
 def _jobs(missing: Mapping[str, Question]) -> list[ScoreJob]:
     """Jobs for the unanswered questions; questions about a few students of one teacher and base share a job."""
     apart = len(missing) >= _WORTH_PROCESSES
-    return [_job(keys, [missing[k] for k in keys], apart) for keys in _pieces(missing)]
+    return [score_job({k: missing[k] for k in keys}, apart=apart) for keys in _pieces(missing)]
 
 
-def _job(keys: Sequence[str], questions: Sequence[Question], apart: bool) -> ScoreJob:
+def questions_of(plan: Plan, store: Store) -> dict[str, Question]:
+    """Key of the scores -> question, for all that can be asked of what is stored."""
+    library = Library(plan, store)
+    asked = [(_key_or_reason(q, library), q) for q in all_questions(plan)]
+    return {key: q for key, q in asked if isinstance(key, str)}
+
+
+def score_job(questions: Mapping[str, Question], *, apart: bool) -> ScoreJob:
+    """The job that answers these questions, by their keys."""
     amounts: Counter[Sort] = Counter()
-    for question in questions:
+    for question in questions.values():
         amounts.update(_amounts(question))
-    title = f"scores of {' and '.join(dict.fromkeys(q.student for q in questions))}"
+    title = f"scores of {' and '.join(dict.fromkeys(q.student for q in questions.values()))}"
     return ScoreJob(
-        tuple(keys), title, title, dict(amounts), apart=apart, questions=tuple(questions)
+        tuple(questions),
+        title,
+        title,
+        dict(amounts),
+        apart=apart,
+        bundle=_BUNDLE,
+        questions=tuple(questions.values()),
     )
 
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import pytest
 
-from harness.console.progress import News
-from harness.executors import Desk, Ended, Job, Product
+from harness.console.forecast import Forecast
+from harness.console.progress import News, stage
+from harness.executors import Desk, Ended, Job, Product, local
 from harness.executors._boundary import carry_out
 from harness.store.store import Store
 from harness.types import DistillbenchError, Unavailable
@@ -146,9 +147,55 @@ def test_a_job_whose_process_is_killed_is_tried_once_more(tmp_path: Path) -> Non
     ended = run(store, job("a", "killed"), job("b", "killed once"), job("c"), workers=2)
     assert store.has("b")
     assert store.has("c")
-    assert "SIGKILL" in ended["killed"].error
+    assert ended["killed"].error == "its process was killed by signal 9, twice; out of memory?"
     assert store.failure("a") == ended["killed"].error
     assert not ended["killed"].our_fault
+
+
+@pytest.mark.slow  # seconds
+def test_a_process_killed_while_it_has_nothing_to_do_is_replaced(tmp_path: Path) -> None:
+    desk = Desk(Store(tmp_path), None, lambda news: None)
+    with (
+        stage("x", Forecast([("a", {})])) as shown,
+        local._Crew(1, replace(desk, tell=shown.hear), [job("a")]) as crew,
+    ):
+        crew.work_off(shown)
+        (worker,) = crew._workers
+        worker.process.kill()
+        worker.process.join()
+        crew.waiting.append(job("b"))
+        (ended,) = crew.work_off(shown)
+    assert not ended.error
+    assert desk.store.has("b")
+
+
+class Torn:
+    """The end of a pipe whose other end was killed in the middle of a message; and the process."""
+
+    exitcode = -9
+
+    def recv(self) -> None:
+        """Half a message."""
+        raise OSError("got end of file during message")
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def join(self) -> None:
+        """Nothing."""
+
+
+def test_a_process_killed_in_the_middle_of_a_message_is_a_killed_process(tmp_path: Path) -> None:
+    desk, torn = Desk(Store(tmp_path), None, lambda news: None), Torn()
+    crew = local._Crew(0, desk, [])
+    for _ in range(2):
+        worker: Any = local._Worker(torn, torn, job("a"))  # type: ignore[arg-type]
+        crew._workers = [worker]
+        ended = list(crew._heard(worker))
+    (end,) = ended
+    assert isinstance(end, Ended)
+    assert end.error == "its process was killed by signal 9, twice; out of memory?"
+    assert not end.our_fault
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -168,7 +215,7 @@ def test_jobs_of_one_group_do_not_run_at_once(tmp_path: Path) -> None:
 SCRIPT = """
 import time
 from pathlib import Path
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 from harness.store.store import Store
 from tests.core import simple_jobs as t
 

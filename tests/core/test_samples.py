@@ -14,9 +14,10 @@ from harness.panel.panel import Looks, View
 from harness.plan.collections import Plan, faults_of
 from harness.plan.run import Run
 from harness.stages.ask import ask
-from harness.stages.collect import collect, collect_jobs
+from harness.stages.collect import CollectJob, collect
 from harness.stages.library import Library
-from harness.stages.loop import carry_out_all, rebuild
+from harness.stages.loop import carry_out_all
+from harness.stages.rebuilding import Rebuilder
 from harness.stages.record import make_record
 from harness.store.store import Store
 from harness.types import Decoding, DistillbenchError
@@ -57,7 +58,8 @@ def test_samples_that_are_not_there_yet_are_left_out(tmp_path: Path) -> None:
     store = Store(run.paths.results)
     plan = ask(run, store)
     (one,) = (c for c in plan.samples("student", name) if c.decoding.sample == 0)
-    carry_out_all([rebuild(one.key, plan, collect_jobs)], plan, store, LocalExecutor())
+    job = Rebuilder(plan, store).job(CollectJob.doing, [one.key])
+    carry_out_all([job], plan, store, LocalExecutor())
     side = Library(plan, store).side("student", name)
     assert (side.samples, side.keys) == ((), (one.key, one.requests_key))
 
@@ -83,7 +85,7 @@ def recorded_quiz(tmp_path: Path, draws: int, asked: int) -> Run:
     quiz = {**matrix()["tasks"]["quiz"], "samples": asked}
     return run_of(
         tmp_path,
-        models={"teacher": model, "student": model},
+        models={"teacher": model, "student": {**model, "same_as": "teacher"}},
         tasks={"quiz": quiz},
         pairs=[{"teacher": "teacher", "student": "student"}],
         controls=[],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 import shlex
 import shutil
@@ -14,17 +15,25 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.models import Budget
+from harness.models.server import ServerModel
+from harness.plugins import build
+from harness.schema import build_dataclass
+from harness.types import Paths
 from tests.core.running import REPOSITORY
 from tests.readme import stand_ins
 from tests.readme.blocks import Block, blocks, prose, section, write_files
 
 MAKE, OWN, RECORDED = "Two commands", "Your own models", "Recorded answers"
+SERVERS = "Servers"
 SWEEPS, CI = "Sweeps", "In the CI of a training repository"
 READ = "Read results in Python"
 WRITTEN = "What is written"
 TRIED = {
     MAKE: 2,
     OWN: 2,
+    SERVERS: 1,
+    "Many machines": 1,  # tests/executors has them
     RECORDED: 3,
     SWEEPS: 2,
     CI: 2,
@@ -56,6 +65,19 @@ def zoo(folder: Path, command: str) -> tuple[str, ...]:
     """A trained zoo's place, filled, and what is changed."""
     stand_ins.put_zoo(folder, ("teacher_a", "base", "answers_a", "independent"))
     return ZOO_CUT if "zoo_dose" in command else (ZOO_THREE, *ZOO_CUT)
+
+
+def test_the_models_on_servers(tmp_path: Path) -> None:
+    (block,) = section(SERVERS)
+    whole = yaml.safe_load(block.text)
+    build_dataclass(Budget, whole["budget"], "budget")
+    built = [build("models", name, fields) for name, fields in whole["models"].items()]
+    paths = Paths(tmp_path, tmp_path)
+    assert not [fault for model in built for fault in model.faults(paths)]
+    assert len({model.key(paths) for model in built}) == len(built) == 3
+    known = {f.name for f in dataclasses.fields(ServerModel)}
+    named = re.findall(r"`(\w+): [^`]*`", prose(SERVERS))
+    assert set(named) - {"content", "kind"} <= known
 
 
 Prepare = Callable[[Path, str], tuple[str, ...]]

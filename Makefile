@@ -25,7 +25,7 @@ demo: $(VENV)/demo.stamp
 test: check test-quick
 
 test-quick: $(VENV)/test.stamp
-	$(PYTEST) -m "not slow and not cluster"
+	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/test.stamp
 	$(PYTEST) -m "slow and not real and not cluster"

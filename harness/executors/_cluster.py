@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from harness.executors._boundary import carry_out, say_over
 from harness.executors._lines import Began, Done, Line, Stopped
 
 _TRIES = 2  # a worker may be killed for what another program did
+PATIENT = 5  # tries of a job that has nothing to do with its losses
 _PATIENCE_S = (
     60.0  # for what another machine has written: longer than NFS remembers that a file was missing
 )
@@ -27,8 +29,9 @@ class Gone:
     reason: str  # "killed by signal 9; out of memory?"
     node: str = ""  # where it ran, as far as that is known
     final: bool = False  # no other machine would do better
-    # of the cluster, not of the job (pre-empted, a failed node): it may go on as often as it gets further
+    # of the cluster, not of the job (pre-empted, a failed node): it does not count where the job got further
     outside: bool = False
+    tries: int = _TRIES  # after which the job is given up
 
 
 class Machines(ABC):
@@ -88,7 +91,7 @@ class Crew:
     lost: bool = False  # whether a worker ended before its time
     _sent: dict[int, _Sent] = field(default_factory=dict)
     _number: int = 0
-    _tries: dict[tuple[str, ...], int] = field(default_factory=dict)
+    _tries: Counter[tuple[tuple[str, ...], bool]] = field(default_factory=Counter)  # job, outside
     _avoid: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
 
     def work_off(self, shown: Stage) -> list[Ended]:
@@ -190,11 +193,12 @@ class Crew:
         self.waiting[:0] = [j for j in sent.left() if j not in hit]
         ended = []
         for job in hit:
-            self._tries[job.keys] = self._tries.get(job.keys, 0) + counts
+            self._tries[job.keys, gone.outside] += counts
             self._avoid.setdefault(job.keys, set()).update({node} if node else ())
-            if gone.final or self._tries[job.keys] >= _TRIES:
-                twice = "" if gone.final else f" (try {self._tries[job.keys]} of {_TRIES})"
-                ended.append(self._failed(job, gone.reason + twice))
+            tried = self._tries[job.keys, gone.outside]
+            if gone.final or tried >= gone.tries:
+                times = "" if gone.final else f" (try {tried} of {gone.tries})"
+                ended.append(self._failed(job, gone.reason + times))
             else:
                 self.waiting.insert(0, job)
                 shown.hear(News(job.part, alarm=f"{job.title}: {gone.reason}; tried again"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import socket
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Annotated, Any, final
@@ -16,7 +17,7 @@ from typing import Annotated, Any, final
 from harness.console.progress import Stage
 from harness.console.resources import Memory, Resources, size_bytes
 from harness.executors import AbstractExecutor, Desk, Ended, Job
-from harness.executors._cluster import Crew, Gone, Machines, leaves_here
+from harness.executors._cluster import PATIENT, Crew, Gone, Machines, leaves_here
 from harness.executors._lines import Line, read_line, request_of
 from harness.executors._parcels import needed, opened, parcel, receive
 from harness.executors._ray_task import serve
@@ -196,19 +197,27 @@ def _connected(address: str | None) -> Any:
 
     if not ray.is_initialized():
         try:
+            _knock(address or "")
             ray.init(
                 address=address,
                 include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level="error",
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DistillbenchError(
                 f"executor: key address: expected a cluster of Ray at {address!r}: {why}; start one (ray start --head) "
                 "or leave address out"
             ) from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody answers at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _amounts(options: dict[str, Any]) -> dict[str, float]:
@@ -226,5 +235,5 @@ def _loss(error: Exception, node: str) -> Gone:
     if name == "OutOfMemoryError":
         return Gone(f"out of memory{where}; ask for more by `memory`", node)
     if name in ("NodeDiedError", "ObjectLostError", "OwnerDiedError"):
-        return Gone(f"the node {node[:8]} failed", node, outside=True)
+        return Gone(f"the node {node[:8]} failed", node, outside=True, tries=PATIENT)
     return Gone(f"its task was lost{where} ({name}); out of memory?", node)

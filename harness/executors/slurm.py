@@ -23,7 +23,7 @@ from harness.console.progress import News, Stage
 from harness.console.resources import Duration, Memory, size_bytes, time_s
 from harness.console.secrets import holds_key
 from harness.executors import AbstractExecutor, Desk, Ended, Job
-from harness.executors._cluster import Crew, Gone, Machines
+from harness.executors._cluster import PATIENT, Crew, Gone, Machines
 from harness.executors._lines import Line, read_line, request_of
 from harness.schema import Bound
 from harness.types import DistillbenchError
@@ -278,9 +278,9 @@ def _gone(ending: Mapping[str, str], out: Path) -> Gone:
     if state in ("TIMEOUT", "DEADLINE"):
         return Gone(f"its time was over{where}; ask for more by `time`", node, outside=True)
     if state in ("NODE_FAIL", "BOOT_FAIL"):
-        return Gone(f"the node {node} failed", node, outside=True)
+        return Gone(f"the node {node} failed", node, outside=True, tries=PATIENT)
     if state == "PREEMPTED":
-        return Gone(f"pre-empted{where}", node, outside=True)
+        return Gone(f"pre-empted{where}", node, outside=True, tries=PATIENT)
     if killed:
         return Gone(f"killed by signal {killed}{where}; out of memory?", node)
     if state:

@@ -120,7 +120,11 @@ class ServerModel(AbstractModel):
 
     def collected(self, how: Collecting) -> ServerModel:
         """The model, asked in this way unless it names one itself."""
-        return replace(self, collect=self.collect or how)
+        return self if self.collect or how == "now" else replace(self, collect=how)
+
+    def stays_here(self) -> bool:
+        """Always."""
+        return True
 
     def unready(self) -> list[str]:
         """A key that is not set; a batch can be handed in by hand."""

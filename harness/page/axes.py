@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from harness.console.invisible import spelled_out
@@ -60,12 +62,8 @@ def bottom(
 ) -> float:
     """Adds numbers and title below an area, between two pixels; the pixel where it ends."""
     y = area.bottom + 4
-    free = -1e9
-    for at, word in marks:
-        x, half = area.x(at), text_width(word, FONT) / 2
-        if x - half >= max(free, room[0]) and x + half <= room[1]:
-            canvas.text([word], (x, y + 9), anchor="middle", kind="muted")
-            free = x + half + 4
+    for x, word in _apart([(area.x(at), word) for at, word in marks], room):
+        canvas.text([word], (x, y + 9), anchor="middle", kind="muted")
     y += 18.0 if marks else 0.0
     lines = lines_within(spelled_out(title), FONT, room[1] - room[0] - 2 * EDGE)
     half = max(text_width(line, FONT) for line in lines) / 2
@@ -73,6 +71,22 @@ def bottom(
     deep = LINE * FONT * len(lines)
     canvas.text(lines, (x, y + 4 + deep / 2), anchor="middle", kind="muted")
     return y + 4 + deep + 4
+
+
+def _apart(numbers: Sequence[tuple[float, str]], room: Span) -> list[tuple[float, str]]:
+    """Those of the numbers at their pixels that stand apart: every one, every second ...; as many as fit where they
+    do not lie evenly."""
+    steps = [b[0] - a[0] for a, b in pairwise(numbers)]
+    if steps and max(steps) - min(steps) < 1:
+        widest = max(text_width(word, FONT) for _, word in numbers) + 4
+        numbers = numbers[:: max(1, math.ceil(widest / max(steps[0], 1e-9)))]
+    apart, free = list[tuple[float, str]](), room[0]
+    for x, word in numbers:
+        half = text_width(word, FONT) / 2
+        if x - half >= free and x + half <= room[1]:
+            apart.append((x, word))
+            free = x + half + 4
+    return apart
 
 
 def upright(canvas: Canvas, title: str, place: tuple[float, float], length: float) -> None:

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from tests.core.running import REPOSITORY, matrix, write_data, write_files
-from tests.executors.slurm_loopback import descendants
 
 # As a file of the user's own, in every process: three requests at a time, after a wait.
 SLOW = """
@@ -119,13 +118,14 @@ def n_asked(folder: Path) -> int:
     return len(log.read_text().splitlines()) if log.exists() else 0
 
 
-def workers(variable: str = "") -> list[int]:
-    """Processes of workers, those with `NAME=value` in their environment where one is given."""
+def workers(folder: Path) -> list[int]:
+    """Workers of the run in a folder: they stand in the folder that the command was started in."""
     own = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if b"harness.cli.worker" in path.read_bytes().split(b"\0"):
+            program = b"harness.cli.worker" in path.read_bytes().split(b"\0")
+            if program and Path(os.readlink(path.parent / "cwd")) == folder:
                 own.append(int(path.parent.name))
         except OSError:
             continue
-    return [pid for pid in own if not variable or pid in descendants(variable)]
+    return own

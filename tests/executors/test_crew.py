@@ -73,6 +73,18 @@ def test_who_is_evicted_goes_on_as_often_as_it_gets_further(tmp_path: Path) -> N
     assert ended["a"].error == "its time was over (try 2 of 2)"
 
 
+def test_a_failed_node_is_not_the_job_s_fault(tmp_path: Path) -> None:
+    failed = Gone("the node n1 failed", "n1", outside=True, tries=5)
+    ended, _ = work_off(
+        Store(tmp_path / "1"), away("a"), a=[failed, KILLED, failed, failed, failed]
+    )
+    assert not ended["a"].error
+    ended, _ = work_off(Store(tmp_path / "2"), away("a"), a=[failed] * 5)
+    assert ended["a"].error == "the node n1 failed (try 5 of 5)"
+    ended, _ = work_off(Store(tmp_path / "3"), away("a"), a=[failed, KILLED, failed, KILLED])
+    assert ended["a"].error == f"{KILLED.reason} (try 2 of 2)"
+
+
 def test_a_full_disk_ends_the_run(tmp_path: Path) -> None:
     full = Stopped("node1: rows.parquet: No space left on device", errno.ENOSPC)
     with pytest.raises(OSError, match="No space left"):

@@ -59,6 +59,7 @@ def cluster() -> Iterator[Nodes]:
 
 
 @needs_ray
+@pytest.mark.slow
 @pytest.mark.cluster
 @pytest.mark.parametrize("shared", ["true", "false"])
 def test_a_killed_worker_and_a_stopped_node_leave_the_same_bytes(
@@ -70,7 +71,7 @@ def test_a_killed_worker_and_a_stopped_node_leave_the_same_bytes(
     on_ray = f"executor={{kind: ray, address: '{cluster.address}', workers: 4, shared: {shared}}}"
     process = slow_run.start(tmp_path, "there", on_ray)
     until(lambda: slow_run.n_asked(tmp_path) - needed >= 8)
-    kill(slow_run.workers()[0])
+    kill(slow_run.workers(tmp_path)[0])
     until(lambda: slow_run.n_asked(tmp_path) - needed >= 30)
     cluster.kill()
     code, said = slow_run.ended(process)
@@ -84,6 +85,7 @@ def test_a_killed_worker_and_a_stopped_node_leave_the_same_bytes(
 
 
 @needs_ray
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_what_no_node_has_is_said_and_the_rest_goes_on(cluster: Nodes, tmp_path: Path) -> None:
     slow_run.write_run(tmp_path, wait_ms=1)
@@ -95,7 +97,7 @@ def test_what_no_node_has_is_said_and_the_rest_goes_on(cluster: Nodes, tmp_path:
 
 
 @needs_ray
-@pytest.mark.cluster  # Ray waits long
+@pytest.mark.slow  # a command
 def test_where_no_cluster_is_one_line_says_so(tmp_path: Path) -> None:
     slow_run.write_run(tmp_path, wait_ms=1)
     code, said = slow_run.run(tmp_path, "there", "executor={kind: ray, address: '127.0.0.1:9'}")

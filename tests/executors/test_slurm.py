@@ -13,7 +13,7 @@ import pytest
 from harness.cli.executor import executor_of
 from harness.console.resources import Resources
 from harness.executors import AbstractExecutor
-from harness.executors.slurm import SlurmExecutor, _gone
+from harness.executors.slurm import SlurmExecutor, _asked, _gone
 from harness.testing.executors import check_executor
 from tests.core.simple_jobs import job
 from tests.executors import slow_run, slurm_loopback
@@ -83,6 +83,23 @@ def test_without_slurm_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "expected the command sbatch" in faults[0]
 
 
+@pytest.mark.usefixtures("_sbatch")
+def test_keys_and_the_allocation_that_we_run_in_are_not_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin/sbatch").write_text("#!/bin/sh\nenv\n")
+    for name, value in {
+        "MY_API_KEY": "k-1",
+        "SLURM_JOB_ID": "7",
+        "SLURM_CONF": "c",
+        "PLAIN": "p",
+    }.items():
+        monkeypatch.setenv(name, value)
+    lines = _asked(["sbatch"]).stdout.splitlines()
+    assert {"SLURM_CONF=c", "PLAIN=p"} <= set(lines)
+    assert not any(line.startswith(("MY_API_KEY", "SLURM_JOB_ID")) for line in lines)
+
+
 ENDINGS = {
     "FAILED 0:9": ("killed by signal 9 on n1; out of memory?", False),
     "FAILED 137:0": ("killed by signal 9 on n1; out of memory?", False),
@@ -118,6 +135,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
 ON_SLURM = "executor={kind: slurm, workers: 4}"
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_two_killed_workers_and_a_stopped_node_leave_the_same_bytes(
     cluster: Loopback, tmp_path: Path
@@ -127,7 +145,7 @@ def test_two_killed_workers_and_a_stopped_node_leave_the_same_bytes(
     needed = slow_run.n_asked(tmp_path)
     process = slow_run.start(tmp_path, "there", ON_SLURM)
     until(lambda: slow_run.n_asked(tmp_path) - needed >= 8)
-    kill(slow_run.workers()[0])
+    kill(slow_run.workers(tmp_path)[0])
     until(lambda: slow_run.n_asked(tmp_path) - needed >= 30)
     cluster.stop_node("node2")
     code, said = slow_run.ended(process)
@@ -139,22 +157,24 @@ def test_two_killed_workers_and_a_stopped_node_leave_the_same_bytes(
     assert needed <= slow_run.n_asked(tmp_path) - needed <= needed + 1 + 4
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_a_worker_killed_twice_is_one_missing_model(cluster: Loopback, tmp_path: Path) -> None:
     slow_run.write_run(tmp_path)
     process = slow_run.start(tmp_path, "there", ON_SLURM, "only.models=[teacher]")
     for _ in range(2):
-        until(lambda: len(slow_run.workers()) == 1)
-        (pid,) = slow_run.workers()
+        until(lambda: len(slow_run.workers(tmp_path)) == 1)
+        (pid,) = slow_run.workers(tmp_path)
         until(lambda: slow_run.pieces(tmp_path / "there") > 0)
         kill(pid)
-        until(lambda: pid not in slow_run.workers())  # noqa: B023 - called at once
+        until(lambda: pid not in slow_run.workers(tmp_path))  # noqa: B023 - called at once
     code, said = slow_run.ended(process)
     assert code == 3, said
     assert "out of memory? (try 2 of 2)" in said
     assert slow_run.run(tmp_path, "there", "only.models=[teacher]")[0] == 0  # goes on from there
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_what_no_node_has_is_said_and_the_rest_goes_on(cluster: Loopback, tmp_path: Path) -> None:
     slow_run.write_run(tmp_path, wait_ms=1)

@@ -213,3 +213,13 @@ def test_lines_break_after_separators_and_lose_nothing() -> None:
     assert all(text_width(line, 12) <= 90 for line in lines)
     assert lines_within("学生学生学生", 10, 32) == ["学生学", "生学生"]
     assert lines_within("i", 12, 0.1) == ["i"]
+
+
+def test_of_numbers_that_would_touch_every_second_stands_there() -> None:
+    plane = Plane("x", "y", (-2.0, 2.0), (0.0, 1.0), 0.25)
+    text = svg(plain(plane, Curve("", "student", (Dot(0, 0), Dot(1, 1)), True, 0)), 474, "").text
+    halves = [x / 2 for x in range(-4, 5)]
+    words = [t.words for t in texts(ElementTree.fromstring(text))]
+    assert words[words.index("y") + 1 : -1] == [
+        f"{x:.2f}".replace("-", "\u2212") for x in halves
+    ], words

@@ -49,7 +49,7 @@ _SIZES = (
     (406, 406, 12.5),
     (252, 290, 11.0),
 )  # width and height of the plot, size of the font: screen, phone
-_SMALL_SIZES = ((406, 290, 12.0), (240, 240, 11.0))  # the same where there are several planes
+_SMALL_SIZES = ((406, 262, 12.0), (240, 240, 11.0))  # the same where there are several planes
 _MOST_CONTROLS = 3  # with a row of their own where there is one axis
 _MOST = 12  # points in one plane where there are several teachers
 _DOT, _END = 12.0, 13.0  # pixels of a model's mark, and of those of base and teacher

@@ -116,6 +116,10 @@ class LmEvalModel(AbstractModel):
             "delete budget"
         ]
 
+    def stays_here(self) -> bool:
+        """Where lm-eval's type is a client of a server: it wants a key, or is told to do without."""
+        return self.model in KEYLESS or self.key_variable() is not None
+
     def unready(self) -> list[str]:
         """A key that is not set."""
         variable = self.key_variable()

@@ -122,6 +122,10 @@ class ServerModel(AbstractModel):
         """The model, asked in this way unless it names one itself."""
         return self if self.collect or how == "now" else replace(self, collect=how)
 
+    def stays_here(self) -> bool:
+        """Always."""
+        return True
+
     def unready(self) -> list[str]:
         """A key that is not set; a batch can be handed in by hand."""
         variable = self._missing_key()

@@ -13,6 +13,8 @@ from harness.page.looks import visible
 from harness.page.scales import Area, Scale, stepped
 from harness.page.strokes import stroke
 
+_RIGHT = 18.0  # pixels beyond a plane: half of its last number
+
 
 def planes(drawing: Drawing, frames: Sequence[Plane], width: float, title: str) -> Sketch:
     """Planes in rows of equal columns."""
@@ -24,11 +26,11 @@ def planes(drawing: Drawing, frames: Sequence[Plane], width: float, title: str) 
         if i % n == 0:
             top = foot
         spot = _Spot(column * (i % n), top, column)
-        design = _design([m for m in names if m.panel == i], spot.width - _left(plane) - 14)
+        design = _design([m for m in names if m.panel == i], spot.width - _left(plane) - _RIGHT)
         area, end = _plane(canvas, plane, design, spot)
         areas.append(area)
         used.append(design)
-        foot, right = max(foot, end), max(right, area.right + 14)
+        foot, right = max(foot, end), max(right, area.right + _RIGHT)
     for mark in drawing.marks:
         if not isinstance(mark, Names) or mark in used:
             stroke(canvas, mark, areas)
@@ -68,7 +70,7 @@ def _left(plane: Plane) -> float:
 def _plane(canvas: Canvas, plane: Plane, design: Names | None, spot: _Spot) -> tuple[Area, float]:
     """Adds the axes of a plane; its area, and the pixel where it ends."""
     left, top = spot.left + _left(plane), spot.top
-    across = design.width if design else spot.left + spot.width - left - 14
+    across = design.width if design else spot.left + spot.width - left - _RIGHT
     if plane.title:
         lines = lines_within(visible(plane.title), FONT, across, bold=True)
         deep = LINE * FONT * len(lines)
@@ -84,4 +86,4 @@ def _plane(canvas: Canvas, plane: Plane, design: Names | None, spot: _Spot) -> t
     canvas.path(f"M{digits(left)} {digits(top)}V{digits(top + along)}H{digits(area.right)}", "axis")
     upright(canvas, plane.y_title, (spot.left + EDGE + LINE * FONT / 2, top + along / 2), along)
     words = plane.x_ticks or stepped(plane.x_span, plane.step)
-    return area, bottom(canvas, area, words, plane.x_title, (spot.left, area.right + 14))
+    return area, bottom(canvas, area, words, plane.x_title, (spot.left, area.right + _RIGHT))

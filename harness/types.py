@@ -207,11 +207,12 @@ class Outputs:
     kind: tuple[Kind, ...]  # (N,)
     n_tokens: Annotated[Ints, "N"]  # generated, or scored; 0 where recorded answers do not say
     text: tuple[str | None, ...]  # generate
-    stop: tuple[str | None, ...]  # generate: "eos", "length", "stop", "unknown"
+    # generate: "eos", "length", "stop", "unknown"; of servers also "content_filter", "tool_calls"
+    stop: tuple[str | None, ...]
     logprob_nats: Annotated[Floats, "N"]  # score and read (-inf: probability 0); else NaN
     greedy: tuple[bool | None, ...]  # score: the continuation is what greedy decoding would give
     choice: tuple[int | None, ...]  # choose: option; None = no answer could be extracted
-    # False = a recorded source has no answer to this request; the row is empty
+    # False = a file or a server has no answer to this request; the row is empty
     answered: tuple[bool, ...]
     tokens: TokenColumns | None = None
     # tokens of the prompt that were left out because it did not fit; None = all were whole

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from harness.board.board import make_board
+from harness.board.board import Board, make_board
 from harness.board.record import RunRecord
 from harness.board.saved import read_record, results_folder
 from harness.board.tables import (
@@ -19,6 +20,7 @@ from harness.board.tables import (
     runs_table,
     scores_table,
 )
+from harness.page.pictures import drawn_alone
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,17 @@ class Results:
     changes: pd.DataFrame  # of students against their bases and teachers, paired by prompt
     collections: pd.DataFrame  # how the answers were collected: seconds, tokens, cost, store keys
     record: RunRecord  # what the tables were made from
+    board: Board = field(repr=False)  # what may be said of it
+
+    def figure(self, name: str, student: str = "") -> Any:
+        """A figure of the page as a plotly figure, for notebooks: `figure("transfer_map")`.
+
+        name: a kind of figure, or a measure, of which all models are drawn. student: of a figure about one student;
+        "" = the first. Raises DistillbenchError where there is no such figure, or nothing for it to show.
+        """
+        from plotly.graph_objects import Figure
+
+        return Figure(drawn_alone(self.board, name, student))
 
 
 def load(path: str | Path) -> Results:
@@ -51,6 +64,7 @@ def load(path: str | Path) -> Results:
         changes=_frame(changes_table(record)),
         collections=_frame(collections_table(record)),
         record=record,
+        board=board,
     )
 
 

@@ -24,8 +24,9 @@ from harness.text.cut import Ending
 from harness.text.refusals import Refusals
 from harness.types import Pair, Prompt
 
-BUDGET_BYTES = 6_000_000  # of packed blocks in one page
+BUDGET_BYTES = 1_300_000  # of packed blocks in one page
 _MOST_PROMPTS = 300  # per task: more would make the list itself unreadable
+_IN_BLOCK = 16  # prompts that are packed together: words that they share are stored once
 _LONGEST = 12_000  # characters of one answer in the page; samples.parquet has all of it
 _UNREAD = "no answer could be read"
 _WORD = re.compile(r"\w+", re.UNICODE)
@@ -195,7 +196,7 @@ def likeness(student: Answer, teacher: Answer, base: Answer | None = None) -> Li
 
 
 def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> dict[str, Any]:
-    """One task of the sample browser: prompts with their likeness scores, and a packed block for each.
+    """One task of the sample browser: prompts with their likeness scores, and packed blocks of several.
 
     Every student and teacher in `pairs` has answers here. In turn: one prompt where student and teacher are
     wrong the same way, one where the student is wrong and teacher or base right, one with a large difference, one by
@@ -205,16 +206,22 @@ def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> di
     ids = sorted({i for rows in told.values() for i in rows})
     named_in = (m for p in pairs for m in (p.teacher, p.student, p.base or ""))
     models = [m for m in dict.fromkeys(named_in) if m in answers.answers]
+    order = _order(ids, told)[:_MOST_PROMPTS]
     blocks: list[str] = []
     prompts: list[dict[str, Any]] = []
-    left = budget_bytes
-    for i in _order(ids, told):
-        block = _packed(answers, i, models)
-        if len(block) > left or len(prompts) == _MOST_PROMPTS:
-            break
+    left, size = budget_bytes, _IN_BLOCK
+    while size and len(prompts) < len(order):
+        some = order[len(prompts) : len(prompts) + size]
+        block = _packed(answers, some, models)
+        if len(block) > left:
+            size //= 2
+            continue
         left -= len(block)
+        prompts += [
+            {**_listed(answers, i, told), "block": [len(blocks), place]}
+            for place, i in enumerate(some)
+        ]
         blocks.append(block)
-        prompts.append(_listed(answers, i, told))
     return {
         "task": answers.task,
         "total": len(ids),
@@ -279,15 +286,18 @@ def _letters(answer: Answer) -> str:
     return CUT * cut + REFUSED * refused
 
 
-def _packed(answers: TaskAnswers, prompt_id: str, models: Sequence[str]) -> str:
-    """Prompt and answers as base64 of gzip of JSON; the same input gives the same text."""
-    prompt = answers.prompts[prompt_id]
-    blocks = {
-        m: _block(answers.answers[m][prompt_id]) for m in models if prompt_id in answers.answers[m]
-    }
-    text = json.dumps(
-        {"prompt": prompt.text[:_LONGEST], "answers": blocks}, ensure_ascii=False, sort_keys=True
-    )
+def _packed(answers: TaskAnswers, ids: Sequence[str], models: Sequence[str]) -> str:
+    """Prompts and their answers as base64 of gzip of JSON; the same input gives the same text."""
+    every = [
+        {
+            "prompt": answers.prompts[i].text[:_LONGEST],
+            "answers": {
+                m: _block(answers.answers[m][i]) for m in models if i in answers.answers[m]
+            },
+        }
+        for i in ids
+    ]
+    text = json.dumps(every, ensure_ascii=False, sort_keys=True)
     return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)).decode(
         "ascii"
     )

@@ -373,4 +373,13 @@ _FACTS: tuple[tuple[str, str, str, Callable[[RunRecord, str], Cell]], ...] = (
     ("usd", "Price", "of 1,000 answers", _price),
 )
 
+
+# what a model costs: name of its column, words with the direction that is better, value in a run
+COSTS: tuple[tuple[str, str, Callable[[RunRecord, str], Cell]], ...] = (
+    ("usd", "Price of 1,000 answers, $ (less is better)", _price),
+    ("tokens_per_s", "Tokens per second (more is better)", _speed),
+    ("parameters", "Parameters (fewer are better)", _parameters),
+    ("memory_bytes", "Peak memory, bytes (less is better)", _memory),
+)
+
 OTHER_COLUMNS = (_LOST.name, *(name for name, *_ in _FACTS))  # that no measure or task fills

@@ -35,7 +35,10 @@ _INFLUENCE = pa.schema(
 
 
 def write_record(record: RunRecord, folder: Path) -> None:
-    """Writes the three files into an existing folder; the same record gives the same bytes."""
+    """Writes the three files into an existing folder; the same record gives the same bytes.
+
+    Keys keep their order: that of the models is the matrix's, and tables follow it.
+    """
     rest = to_plain(replace(record, scores=(), comparisons=(), changes=()))
     del rest["scores"], rest["comparisons"], rest["changes"]
     _write_json(folder / RUN, {"schema": _RUN_SCHEMA, **rest})
@@ -56,7 +59,7 @@ def results_folder(path: Path) -> Path:
         if (place / RUN).is_file():
             return place
     raise DistillbenchError(
-        f"{path}: expected a folder with results, its report, or a {RUN}; found none of them"
+        f"{path}: expected a folder with results (of a run or a sweep), its report, or a {RUN}; found none of them"
     )
 
 
@@ -120,7 +123,7 @@ def _with_influence(scores: Iterable[Score], table: pa.Table) -> list[Score]:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
     path.write_bytes(f"{text}\n".encode("utf-8", "replace"))
 
 

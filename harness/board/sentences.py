@@ -13,6 +13,7 @@ from harness.board.subjects import Subject
 from harness.types import Score
 
 Part = tuple[str, bool]  # text, strong
+_MOST_NAMED = 8  # students in one sentence
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ def _unrelated(board: Board, subject: Subject) -> list[Part]:
 
 
 def _listed(names: Sequence[str], word: str) -> str:
+    if len(names) > _MOST_NAMED:
+        rest = f"{len(names) - _MOST_NAMED + 1} others"
+        names = [*names[: _MOST_NAMED - 1], f"one of {rest}" if word == "or" else rest]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 

@@ -12,7 +12,7 @@ import harness
 from harness.cli import conffiles
 from harness.cli.cases import case_of, data_of, documented, read_calibration
 from harness.cli.executor import executor_of
-from harness.models import AbstractModel
+from harness.models import AbstractModel, Collecting
 from harness.panel.evidence import Origin
 from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Recipe, Run
 from harness.plugins import build, check_outside, kinds, use_folders
@@ -59,7 +59,7 @@ def typed_run(
     faults += [f"only: key models: {unknown(n, list(matrix))}" for n in models if n not in matrix]
     models = {n: v for n, v in models.items() if n in matrix}
     tasks = library.plugins("tasks", library.expand_suites(_chosen(asked.tasks, only.tasks)))
-    built = library.plugins("models", models)
+    built = library.models(models, asked.collect)
     controls = _with_lineages(asked.controls, built)
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
     origins = [o for o in tables if o.model in models]
@@ -68,13 +68,13 @@ def typed_run(
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
-        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults),
-        conditions=gate.conditions or (), baseline=_place(gate.baseline),
-        objective=asked.objective, settings=settings or {}, paths=paths, limit=asked.limit, seed=asked.seed,
-        workers=asked.workers, comparability=asked.comparability, columns=asked.columns,
+        samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
+        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
+        interactive=asked.report.interactive == "plotly", objective=asked.objective, settings=settings or {},
+        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
-        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit),
+        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -219,6 +219,11 @@ class _Library:
     def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Name -> what it describes, None where that is at fault."""
         return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def models(self, named: Mapping[str, Mapping[str, Any]], collect: Collecting) -> dict[str, Any]:
+        """The models, asked in the way that the run wants where they do not say it themselves."""
+        built = self.plugins("models", named)
+        return {name: model and model.collected(collect) for name, model in built.items()}
 
     def calibrated(
         self, verdicts: dict[str, dict[str, Any]], data: Path | None

@@ -11,6 +11,7 @@ from harness.cli.exits import ended
 from harness.cli.jobs import Job, variants
 from harness.console.progress import say
 from harness.plugins import use_folders
+from harness.stages.checks import Checked, Remark, publish
 from harness.stages.report import (
     copy_report,
     lacks_parts,
@@ -18,7 +19,7 @@ from harness.stages.report import (
     stored_answers,
     write_report,
 )
-from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Remark, worst
+from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, worst
 from harness.store.store import Store
 from harness.types import DistillbenchError
 
@@ -43,7 +44,11 @@ def conclude(listed: Sequence[Job], reports: Sequence[Path], *, wanted: bool) ->
             _say_aside(reports)
         elif lacks_parts(reports[0]):
             codes.append(OUR_FAULT)
-    codes.append(_remarks(listed, [setting(values) for values in own]))
+    settings = [setting(values) for values in own]
+    codes.append(_remarks(listed, settings))
+    gates = [Checked(s, j.conditions, j.remarks) for s, j in zip(settings, listed, strict=True)]
+    for report in dict.fromkeys(reports[:1] if not wanted else reports):
+        publish(gates, report)
     return worst(codes)
 
 

@@ -18,7 +18,8 @@ from harness.board.plain import from_plain, to_plain
 from harness.board.record import RunRecord, Variant
 from harness.board.saved import read_record, write_record
 from harness.console.secrets import redacted
-from harness.stages.run import Outcome, Remark
+from harness.stages.checks import Remark
+from harness.stages.run import Outcome
 from harness.types import DistillbenchError
 
 _LIST, _JOB = "sweep.json", "job.json"

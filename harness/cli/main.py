@@ -21,15 +21,25 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.cli import conffiles, streams, sweep
-from harness.cli.again import report_again
+from harness.cli.again import open_page, report_again
 from harness.cli.comparing import compare_results
 from harness.cli.composition import keep, mode_known, refuse_credentials, refuse_credentials_in
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
+from harness.cli.init import init
 from harness.cli.listing import list_names
 from harness.cli.verifying import verify
-from harness.cli.words import MULTIRUN, check, drop_marked, in_order, marked, planned
-from harness.console.progress import say
+from harness.cli.words import (
+    MULTIRUN,
+    check,
+    console_settings,
+    drop_marked,
+    in_order,
+    marked,
+    planned,
+)
+from harness.console.foreign import VERBOSE
+from harness.console.progress import say, settle
 from harness.console.secrets import guard_logs
 from harness.plan.run import Configuration
 from harness.schema import unknown
@@ -39,8 +49,10 @@ from harness.types import DistillbenchError
 _codes: list[int] = []
 _COMMANDS = {
     "report": report_again,
+    "open": open_page,
     "compare": compare_results,
     "list": list_names,
+    "init": init,
     "verify": verify,
 }
 _NO_LIST = "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
@@ -78,6 +90,8 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _accept_lazy_help()
+    if code := coded(_settle):
+        sys.exit(code)
     if command := _COMMANDS.get("".join(sys.argv[1:2])):
         sys.exit(coded(lambda: _commanded(command, sys.argv[2:])))
     guard_logs()
@@ -87,6 +101,15 @@ def main() -> None:
         say("stopped; what is collected stays, the same command goes on from here")
         code = 130
     sys.exit(code)
+
+
+def _settle() -> int:
+    """Takes the words about the console out of the command line; 0."""
+    sys.argv[1:], settings, verbose = console_settings(sys.argv[1:])
+    settle(settings)
+    if verbose:
+        os.environ[VERBOSE] = "1"
+    return DONE
 
 
 def _commanded(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:

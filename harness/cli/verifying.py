@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.tools import Parser
-from harness.page.render import visible
+from harness.page.looks import visible
 from harness.plugins import use_folders
 from harness.stages.bundle import PLAN, changed_bytes, read_file, sha256
 from harness.stages.run import DONE

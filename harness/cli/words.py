@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict, read_write
 
+from harness.console.progress import Settings
 from harness.schema import unknown
 from harness.types import DistillbenchError
 
@@ -61,6 +62,43 @@ def in_order(words: Sequence[str]) -> Line:
             first.append(left.pop(0))
         _check_path(name, value)
     return Line(first, rest)
+
+
+def console_settings(words: Sequence[str]) -> tuple[list[str], Settings, bool]:
+    """The words without -q, -v and --log FILE, what these say, and whether libraries are to be heard.
+
+    Raises DistillbenchError where --log has no file that can be written.
+    """
+    left: list[str] = []
+    quiet = verbose = False
+    log: str | None = None
+    rest = iter(words)
+    for word in rest:
+        name, sign, value = word.partition("=")
+        if word in ("-q", "--quiet"):
+            quiet = True
+        elif word in ("-v", "--verbose"):
+            verbose = True
+        elif name == "--log":
+            log = value if sign else next(rest, "")
+        else:
+            left.append(word)
+    if quiet and verbose:
+        raise DistillbenchError("-q and -v: expected one of them, got both")
+    return left, Settings(quiet, None if log is None else _log_file(log)), verbose
+
+
+def _log_file(name: str) -> Path:
+    if not name or name.startswith("-"):
+        raise DistillbenchError("--log: expected a file behind it, got none")
+    path = Path(name).absolute()
+    try:
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise DistillbenchError(
+            f"--log: {name}: expected a file that can be written: {error.strerror}"
+        ) from None
+    return path
 
 
 def planned(words: Sequence[str]) -> list[str]:

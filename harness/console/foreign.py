@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ NO_SPACE = (
     errno.ENOSPC,
     errno.EDQUOT,
 )  # of an OSError that ends the run: what is finished is stored
+
+
+VERBOSE = "DISTILLBENCH_VERBOSE"  # in the environment, which workers share
 
 
 class _Voice(threading.local):
@@ -64,7 +68,10 @@ def own_voice() -> Iterator[None]:
 
 @contextlib.contextmanager
 def muffled(hear: Callable[[logging.LogRecord], None]) -> Iterator[None]:
-    """Inside, prints of this thread and all logs are dropped; `hear` gets every log record."""
+    """Inside, prints of this thread and all logs are dropped; `hear` gets every log record.
+
+    Where the environment has DISTILLBENCH_VERBOSE, what is printed gets through, redacted.
+    """
     out, err = _Muffle(sys.stdout), _Muffle(sys.stderr)
     loggers = [
         logging.root,
@@ -121,5 +128,7 @@ class _Muffle:
     def _passes(self) -> bool:
         if self.over:
             return False
+        if VERBOSE in os.environ:
+            return True
         drawn = type(threading.current_thread()).__module__.partition(".")[0] != "tqdm"
         return _voice.own or (threading.get_ident() != self._thread and drawn)

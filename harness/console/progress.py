@@ -6,12 +6,16 @@ also while one call keeps the program busy for minutes.
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -44,6 +48,23 @@ class News:
     alarm: str = ""  # something went wrong: said everywhere
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How much is said, and where it is noted besides."""
+
+    quiet: bool = False  # no bars and no lines of progress
+    log: Path | None = None  # gets a line of JSON for everything that is said, and for progress
+
+    def note(self, line: str, kind: str) -> None:
+        """Adds a line to the log, if there is one; a disk that is full costs the log and not the run."""
+        if self.log is None:
+            return
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        entry = {"time": now, "kind": kind, "pid": os.getpid(), "line": line}
+        with suppress(OSError), self.log.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
 class Stage:
     """One stretch of work: what it is at, and how far, where that is known."""
 
@@ -61,8 +82,8 @@ class Stage:
             self._note(news, self._display.clock())
             if news.alarm:
                 self._display.say(news.alarm)
-            elif news.line and not self._display.bars_wanted():
-                self._display.say(f"{news.line} ({self.standing(self._display.clock())})")
+            elif news.line:
+                self._display.tell(f"{news.line} ({self.standing(self._display.clock())})")
 
     def line(self, now_s: float) -> str:
         """What the stage is at, how far it is and how long it will take."""
@@ -122,6 +143,7 @@ class Display:
     ) -> None:
         self.clock, self.lock = clock, threading.RLock()
         self.hushed = False  # the parent process speaks
+        self.settings = Settings()
         self._write, self._ticking = write, ticking
         self._stages: list[Stage] = []
         self._spoke_s = clock()
@@ -133,12 +155,21 @@ class Display:
         """One line on stderr, above the bars where there are any; secrets in it are redacted."""
         line = redacted(line)
         with self.lock, own_voice():
+            self.settings.note(line, "said")
             self._spoke_s = self.clock()
             if self._write is not None:
                 self._write(line)
                 return
             console = self._bars.console if self._bars is not None else Console(stderr=True)
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def tell(self, line: str) -> None:
+        """One line of progress: said where no bars show it and no quiet is wanted, noted in any case."""
+        if self.settings.quiet or self.bars_wanted():
+            with self.lock:
+                self.settings.note(redacted(line), "progress")
+        else:
+            self.say(line)
 
     @contextmanager
     def stage(
@@ -155,7 +186,7 @@ class Display:
     def tick(self) -> None:
         """Says what the innermost stage is at, if it is time; moves the bars of all stages."""
         with self.lock:
-            if not self._stages:
+            if not self._stages or self.settings.quiet:
                 return
             now_s, stage = self.clock(), self._stages[-1]
             if self.bars_wanted():
@@ -272,6 +303,11 @@ def stage(title: str, forecast: Forecast | None = None, things: str = "") -> Ite
     """A stage of this process, shown until it ends: with a forecast its share and time left, else what has passed."""
     with _display.stage(title, forecast, things) as opened:
         yield opened
+
+
+def settle(settings: Settings) -> None:
+    """Sets how much this process says from now on."""
+    _display.settings = settings
 
 
 def hush() -> None:

@@ -1,8 +1,9 @@
 """Figures: pictures of a Board. One file, one subclass of AbstractFigure.
 
-A figure draws nothing: it says which marks stand where, and others draw them (plotly on the page, nobody in tests).
+A figure draws nothing: it says which marks stand where, and others draw them: the page as SVG, plotly when a reader
+asks for it, nobody in tests.
 Marks: `Dots` (with intervals), `Bars`, `Curve`, `Band`, `Heat`, `Label`, `Names`, `Guide`, `Box`; frames, which hold
-the axes: `Rows`, `Plane`, `Panels`, `Grid`. To write one, copy this into `harness/figures/NAME.py`::
+the axes: `Rows`, `Plane`, `Planes`, `Panels`, `Grid`. To write one, copy this into `harness/figures/NAME.py`::
 
     @dataclass(frozen=True)
     class Sizes(AbstractFigure):
@@ -51,6 +52,7 @@ from harness.figures._marks import (
     Numbers,
     Panels,
     Plane,
+    Planes,
     RowName,
     Rows,
     Ticks,
@@ -59,8 +61,8 @@ from harness.figures._marks import (
 
 __all__ = [
     "AbstractFigure", "Band", "Bar", "Bars", "Box", "Curve", "Dot", "Dots", "Drawing", "Frame", "Grid", "Guide",
-    "Heat", "HeatCell", "Label", "Mark", "Name", "Names", "Numbers", "Panels", "Plane", "RowName", "Rows", "Ticks",
-    "numbers_of",
+    "Heat", "HeatCell", "Label", "Mark", "Name", "Names", "Numbers", "Panels", "Plane", "Planes", "RowName", "Rows",
+    "Ticks", "numbers_of",
 ]  # fmt: skip
 
 

@@ -41,6 +41,7 @@ class Dots:
     dots: tuple[Dot, ...]
     size: float = 11.0  # pixels
     quiet: bool = False  # less prominent than the others
+    panel: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Curve:
     role: str
     dots: tuple[Dot, ...]
     joined: bool
-    panel: int  # of the frame, counted from the top
+    panel: int  # of the frame, counted from the top and the left
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ class Names:
     width: int  # pixels of the plot between its axes
     height: int
     names: tuple[Name, ...]
+    panel: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ class Box:
 
     low: tuple[float, float]
     high: tuple[float, float]
+    panel: int = 0
 
 
 Mark = Dots | Bars | Curve | Band | Heat | Label | Names | Guide | Box
@@ -205,6 +208,22 @@ class Plane:
     y_span: tuple[float, float]
     step: float  # between two numbers on an axis
     height: int = 540  # where no Names say otherwise
+    x_ticks: tuple[
+        tuple[float, str], ...
+    ] = ()  # places with their words; () = the multiples of the step
+    title: str = ""  # above it, where there are several
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Planes beside and below one another: the panels of small multiples."""
+
+    planes: tuple[Plane, ...]
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return sum(plane.height for plane in self.planes)
 
 
 @dataclass(frozen=True)
@@ -253,7 +272,7 @@ class Grid:
         return 40 + self.head + 36 * len(self.down)
 
 
-Frame = Rows | Plane | Panels | Grid
+Frame = Rows | Plane | Planes | Panels | Grid
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Pixels count from the lower left corner of the plot, to the right and upwards.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,15 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.figures._glyphs import text_size
+from harness.figures._marks import Name
 from harness.types import Floats
 
 _EDGE = 2.0  # pixels that a name keeps from the frame
 _GAP = 4.0  # and from a mark beside it
-_LINE = 1.28  # height of a line of text, in sizes of the font
-# widths of characters in sizes of the font, those of a wide font (DejaVu Sans): in narrower ones there is more room
-_NARROW, _NARROW_EM = frozenset("fijlrtI.,:;'|!()[]{} -"), 0.42
-_WIDE, _WIDE_EM = frozenset("mwMW@%\u2190\u2192"), 0.98
-_CAPITAL_EM, _OTHER_EM, _IDEOGRAPH_EM = 0.74, 0.635, 1.0
 _RINGS = (
     14.0,
     24.0,
@@ -95,27 +91,22 @@ class Wanted:
     rank: int = 0  # the lowest are placed first
 
 
+def name_of(want: Wanted, spot: Spot, plot: Plot, *, role: str = "", quiet: bool = False) -> Name:
+    """A placed name, by its distance from the number that it belongs to."""
+    spans, lengths = (plot.x_span, plot.y_span), (plot.width, plot.height)
+    x, y = (
+        span[0] + (span[1] - span[0]) * at / length
+        for span, at, length in zip(spans, want.point, lengths, strict=True)
+    )
+    shift = (spot.middle[0] - want.point[0], spot.middle[1] - want.point[1])
+    return Name(want.text, x, y, shift, spot.leader, role, quiet, want.size)
+
+
 class Spot(NamedTuple):
     """Where a name stands."""
 
     middle: tuple[float, float]
     leader: bool  # a line leads from the point to it
-
-
-def text_size(text: str, size: float) -> tuple[float, float]:
-    """Width and height of a text in a font of `size` pixels; an upper bound for the usual fonts of screens."""
-    lines = text.split("\n")
-    return max(sum(map(_em, line)) for line in lines) * size + 2, _LINE * size * len(lines)
-
-
-def _em(character: str) -> float:
-    if unicodedata.east_asian_width(character) in "WF":
-        return _IDEOGRAPH_EM
-    if character in _NARROW:
-        return _NARROW_EM
-    if character in _WIDE:
-        return _WIDE_EM
-    return _CAPITAL_EM if character.isupper() else _OTHER_EM
 
 
 def text_box(middle: tuple[float, float], text: str, size: float) -> Box:

@@ -86,6 +86,28 @@ def placed_of(scores: Iterable[tuple[Subject, Score | None]]) -> list[Placed]:
     return [Placed(s, score) for s, score in scores if score and score.value is not None]
 
 
+def folded(placed: Sequence[Placed], most: int) -> tuple[list[RowName], list[Dots]]:
+    """As `by_teacher` with `teacher_rows`; but where a teacher has more controls than `most` they share one row."""
+    of_teacher: dict[str, list[Placed]] = {}
+    for p in placed:
+        of_teacher.setdefault(p.subject.teacher, []).append(p)
+    names: list[RowName] = []
+    dots: dict[tuple[str, bool], list[Dot]] = {}
+    for teacher, own in of_teacher.items():
+        controls = [p for p in own if p.subject.role == "control"]
+        alone = [p for p in own if len(controls) <= most or p.subject.role != "control"]
+        names += [RowName(f"with {wrapped(teacher, 30)}", strong=True)] * (len(of_teacher) > 1)
+        for p in sorted(alone, key=lambda p: (-_value(p.score), p.subject.label)):
+            dots.setdefault((p.subject.role, False), []).append(dot_of(p.score, len(names)))
+            names.append(RowName(wrapped(p.subject.label, 30)))
+        if len(controls) > most:
+            row = [Dot(_value(p.score), len(names), told=told(p.score)) for p in controls]
+            dots.setdefault(("control", True), []).extend(row)
+            names.append(RowName(f"{len(controls)} controls"))
+    order = sorted(dots, key=lambda key: key[0] == "student")
+    return names, [Dots(role, tuple(dots[role, quiet]), quiet=quiet) for role, quiet in order]
+
+
 def by_teacher(placed: Sequence[Placed]) -> tuple[list[Placed | str], list[Dots]]:
     """Rows from the top (a teacher's name before its models where there are several), and dots per role.
 

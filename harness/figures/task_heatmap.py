@@ -26,7 +26,7 @@ class TaskHeatmap(AbstractFigure):
     title = "Tasks and students"
     caption = (
         "Each cell is the share of the gap between base and teacher that a model closed on a task; the darker, the "
-        "more. Empty cells have a reason, told when pointed at and listed under Holes."
+        "more. Empty cells have a reason, told when pointed at, in the table and under missing results."
     )
     order = 10
     measures = ("gap_recovered", "retention", "task_score")

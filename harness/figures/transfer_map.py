@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import NamedTuple
 
 from harness.board.board import Board
@@ -13,26 +14,28 @@ from harness.figures import (
     AbstractFigure,
     Band,
     Box,
+    Curve,
     Dot,
     Dots,
     Drawing,
     Guide,
     Mark,
-    Name,
     Names,
     Numbers,
     Plane,
+    Planes,
     Rows,
     numbers_of,
 )
+from harness.figures._doses import Axis, axis_of, rest_of
+from harness.figures._glyphs import text_size
 from harness.figures._marks import Ends
-from harness.figures._placing import Plot, Spot, Wanted, place_names, text_size
+from harness.figures._placing import Plot, Wanted, name_of, place_names
 from harness.figures._rows import (
     Placed,
-    by_teacher,
+    folded,
     gap_guides,
     placed_of,
-    teacher_rows,
     whose,
     words,
     wrapped,
@@ -46,6 +49,9 @@ _SIZES = (
     (406, 406, 12.5),
     (252, 290, 11.0),
 )  # width and height of the plot, size of the font: screen, phone
+_SMALL_SIZES = ((406, 290, 12.0), (240, 240, 11.0))  # the same where there are several planes
+_MOST_CONTROLS = 3  # with a row of their own where there is one axis
+_MOST = 12  # points in one plane where there are several teachers
 _DOT, _END = 12.0, 13.0  # pixels of a model's mark, and of those of base and teacher
 _REACH = (-0.6, 1.8)  # intervals widen the plot no further than to here
 
@@ -91,7 +97,7 @@ class TransferMap(AbstractFigure):
         ]
         spots = [p for p in spots if p.capability or p.style]
         if any(p.both for p in spots):
-            return _map(spots)
+            return _map(spots, axis_of(board.record))
         style = placed_of((p.subject, p.style) for p in spots)
         if style:
             return _one_axis(style, "Style", "capability", _numbers(spots))
@@ -99,42 +105,85 @@ class TransferMap(AbstractFigure):
         return _one_axis(capability, "Capability", "style", _numbers(spots)) if capability else None
 
 
-def _map(spots: Sequence[_Spot]) -> Drawing:
+def _map(spots: Sequence[_Spot], axis: Axis | None) -> Drawing:
     both = [p for p in spots if p.both]
-    bands = _bands(both)
-    ends = [end for band in bands for end in (band.low, band.high)]
-    spans = _spans(both, ends)
-    marks: list[Mark] = [
-        Box((0, 0), (1, 1)),
-        Guide(0.5, "x", dotted=True),
-        Guide(0.5, "y", dotted=True),
-        *(band.mark(spans[0]) for band in bands),
-        Dots("base", (Dot(0, 0),), size=_END),
-        Dots("teacher", (Dot(1, 1),), size=_END),
+    groups, several = _groups(both), len(_groups(both)) > 1
+    spans = _spans(both, [end for band in _bands(both) for end in (band.low, band.high)])
+    sizes = _SMALL_SIZES if several else _SIZES
+    marks = [
+        *(m for i, own in enumerate(groups) for m in _panel(own, spans, i, axis)),
+        *(
+            replace(_named(own, _bands(own), spans, *size), panel=i)
+            for i, own in enumerate(groups)
+            for size in sizes
+        ),
     ]
-    for role in dict.fromkeys(p.subject.role for p in both):
-        own = tuple(_dot(p) for p in both if p.subject.role == role)
-        marks.append(Dots(role, own, size=_DOT))
-    named = [_named(both, bands, spans, *size) for size in _SIZES]
-    marks += named
-    unnamed = min(len(n.names) for n in named) < len(both) + len(bands) + len(_CORNERS) + 2
     sibling = any(p.subject.base_kind == "sibling" for p in both if p.subject.role == "student")
     x_title = f"Capability {'transfer' if sibling else 'gap recovered'} (share of the gap)"
+    planes = [
+        Plane(x_title, "Style: way from base to teacher", *spans, step=0.5, height=470, title=title)
+        for title in (_titles(groups) if several else [""])
+    ]
+    names = [m for m in marks if isinstance(m, Names)]
+    wanted = [len(own) + len(_bands(own)) + len(_CORNERS) + 2 for own in groups]
     missing = ", ".join(p.subject.label for p in spots if not p.both)
-    return Drawing(
-        tuple(marks),
-        Plane(x_title, "Style: way from base to teacher", *spans, step=0.5, height=470),
-        _numbers(spots),
-        notes=(
-            *([_BAND] if bands else ()),
-            *([_UNNAMED] if unnamed else ()),
-            *(
-                [f"Not on the map, because one of the two numbers is missing: {missing}."]
-                if missing
-                else ()
-            ),
+    notes = [
+        *([_BAND] if _bands(both) else ()),
+        *([_UNNAMED] if any(len(n.names) < wanted[n.panel] for n in names) else ()),
+        *(
+            [f"Not on the map, because one of the two numbers is missing: {missing}."]
+            * bool(missing)
         ),
-    )
+    ]
+    frame = planes[0] if len(planes) == 1 else Planes(tuple(planes))
+    return Drawing(tuple(marks), frame, _numbers(spots), notes=tuple(notes))
+
+
+def _groups(spots: Sequence[_Spot]) -> list[list[_Spot]]:
+    """All in one plane, or one plane for every teacher and base where there are many."""
+    if len(spots) <= _MOST:
+        return [list(spots)]
+    groups: dict[tuple[str, str], list[_Spot]] = {}
+    for spot in spots:
+        groups.setdefault((spot.subject.teacher, spot.subject.base), []).append(spot)
+    return list(groups.values())
+
+
+def _titles(groups: Sequence[Sequence[_Spot]]) -> list[str]:
+    """The teacher of each plane, with the base where it has several."""
+    pairs = [(own[0].subject.teacher, own[0].subject.base) for own in groups]
+    often = Counter(teacher for teacher, _ in pairs)
+    return [f"{t}, from {b}" if often[t] > 1 and b else t for t, b in pairs]
+
+
+def _panel(spots: Sequence[_Spot], spans: Spans, panel: int, axis: Axis | None) -> list[Mark]:
+    """The marks of one plane, without names."""
+    marks: list[Mark] = [
+        Box((0, 0), (1, 1), panel),
+        Guide(0.5, "x", dotted=True, panel=panel),
+        Guide(0.5, "y", dotted=True, panel=panel),
+        *(band.mark(spans[0], panel) for band in _bands(spots)),
+        *_paths(spots, axis, panel),
+        Dots("base", (Dot(0, 0),), size=_END, panel=panel),
+        Dots("teacher", (Dot(1, 1),), size=_END, panel=panel),
+    ]
+    for role in dict.fromkeys(p.subject.role for p in spots):
+        own = tuple(_dot(p) for p in spots if p.subject.role == role)
+        marks.append(Dots(role, own, size=_DOT, panel=panel))
+    return marks
+
+
+def _paths(spots: Sequence[_Spot], axis: Axis | None, panel: int) -> list[Curve]:
+    """Through the points of each student in the order of what was swept, such as its checkpoints."""
+    if axis is None or not axis.ordered:
+        return []
+    paths: dict[Subject, list[tuple[float, Dot]]] = {}
+    for spot in (p for p in spots if p.subject.role == "student"):
+        student = replace(spot.subject, variant=rest_of(spot.subject.variant, axis))
+        place = axis.at(dict(spot.subject.variant)[axis.key])
+        paths.setdefault(student, []).append((place, Dot(*_place(spot))))
+    joined = (tuple(dot for _, dot in sorted(own, key=itemgetter(0))) for own in paths.values())
+    return [Curve("", "path", dots, True, panel) for dots in joined if len(dots) > 2]
 
 
 class _Band(NamedTuple):
@@ -144,10 +193,10 @@ class _Band(NamedTuple):
     low: float
     high: float
 
-    def mark(self, across: Span) -> Band:
+    def mark(self, across: Span, panel: int) -> Band:
         """The band over the whole width."""
         lows, highs = (self.low, self.low), (self.high, self.high)
-        return Band(f"unrelated to {self.teacher}", "control", across, lows, highs, 0)
+        return Band(f"unrelated to {self.teacher}", "control", across, lows, highs, panel)
 
 
 def _bands(spots: Sequence[_Spot]) -> list[_Band]:
@@ -190,20 +239,8 @@ def _named(
         wanted, looks, place_names(wanted, marks, plot), strict=True
     ):
         if spot is not None:
-            names.append(_name(want, spot, plot, role, quiet))
+            names.append(name_of(want, spot, plot, role=role, quiet=quiet))
     return Names(width, height, tuple(names))
-
-
-def _name(want: Wanted, spot: Spot, plot: Plot, role: str, quiet: bool) -> Name:
-    """A placed name, by its distance from the number that it belongs to."""
-    x, y = (
-        span[0] + (span[1] - span[0]) * at / length
-        for span, at, length in zip(
-            (plot.x_span, plot.y_span), want.point, (plot.width, plot.height), strict=True
-        )
-    )
-    shift = (spot.middle[0] - want.point[0], spot.middle[1] - want.point[1])
-    return Name(want.text, x, y, shift, spot.leader, role, quiet, want.size)
 
 
 def _of_corners(plot: Plot, size: float) -> list[Wanted]:
@@ -302,14 +339,14 @@ def _names(subjects: Sequence[Subject]) -> list[str]:
 
 def _one_axis(placed: Sequence[Placed], word: str, other: str, numbers: Numbers) -> Drawing:
     """A line of dots for runs that measure one of the two axes."""
-    rows, dots = by_teacher(placed)
+    names, dots = folded(placed, _MOST_CONTROLS)
     title = f"{word} recovered (share of the gap to the teacher)"
     return Drawing(
         (*dots, *gap_guides()),
-        Rows(teacher_rows(rows), title, headed=True),
+        Rows(tuple(names), title, headed=True),
         numbers,
         f"{word} alone: this run has no number for {other}. 0 is the base, 1 the teacher; bars are 95 % "
-        "intervals; hollow triangles never learned from this teacher.",
+        "intervals; hollow triangles never learned from this teacher; where they are many they share a row.",
     )
 
 

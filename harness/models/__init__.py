@@ -23,6 +23,7 @@ from harness.console.foreign import FAILURES
 from harness.console.resources import Duration, Memory
 from harness.keys import describes, digest, key_parts, speed
 from harness.models._batches import BatchedSession
+from harness.models._budget import Budget, Purse
 from harness.models._session import (
     AbstractSession,
     Answered,
@@ -40,12 +41,18 @@ __all__ = [
     "Answered",
     "Ask",
     "BatchedSession",
+    "Budget",
+    "Collecting",
     "Facts",
     "Failed",
     "Offer",
     "Preparation",
+    "Purse",
 ]
 
+Collecting = Literal[
+    "now", "batch"
+]  # ask and wait, or hand in a file and come back for the answers
 Offer = Kind | Literal["tokens"]  # tokens: log-probabilities of every token, with alternatives
 
 
@@ -71,6 +78,8 @@ class AbstractModel(ABC):
     terms: str | None = describes(None)
     usd_per_hour: float | None = describes(None)
     usd_per_million_tokens: float | None = describes(None)
+    # name of the model of the matrix that this one is under another name: their answers are the same
+    same_as: str | None = describes(None)
     # what it needs of a machine of a cluster; on this machine nobody looks at them
     gpus: int = speed(0)
     memory: Memory | None = speed(None)
@@ -107,6 +116,14 @@ class AbstractModel(ABC):
     def faults(self, paths: Paths) -> list[str]:
         """What is wrong with the configuration, each one line with its cure; checked before any model loads."""
         return []
+
+    def budget_faults(self, budget: Budget) -> list[str]:
+        """Why the run's budget, which has a limit, cannot be kept with this model; a line each."""
+        return []
+
+    def collected(self, how: Collecting) -> AbstractModel:
+        """The model, asked in this way unless it names one itself; most are asked in one way only."""
+        return self
 
     def has_template(self, paths: Paths) -> bool:
         """Whether it brings a chat template of its own, which `chat: false` leaves unused."""

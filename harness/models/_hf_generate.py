@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, require_numbers, token_columns
+from harness.models._rows import cut
 from harness.text.clean import CHANNEL, CHANNELS, TAGS, reply_start
 from harness.types import DistillbenchError
 
@@ -316,10 +317,3 @@ def _spelled(tokenizer: Any, ids: Sequence[int]) -> str:
 def _is_end(loaded: LoadedModel, draft: _Draft) -> bool:
     """Whether the last token ends the reply."""
     return draft.ids[-1] in loaded.eos_ids or draft.ids[-1] == draft.job.closing
-
-
-def cut(text: str, stops: Sequence[str]) -> str:
-    """The text before the stop strings, taken one after the other as lm-eval does."""
-    for stop in stops:
-        text = text.split(stop)[0]
-    return text

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, NamedTuple
 
 from harness.keys import canonical
+
+# stands for a response without a text, of which lm-eval makes an empty answer or a word of its own
+NO_TEXT = "\x00 no text \x00"
 
 
 class Arrival(NamedTuple):
@@ -84,6 +87,17 @@ def _listening(parse: Callable[..., Any], hear: Callable[[str], None]) -> Callab
         for response in outputs if isinstance(outputs, list) else [outputs]:
             if isinstance(response, dict) and isinstance(response.get("model"), str):
                 hear(response["model"])
-        return parse(outputs=outputs, **options)
+        parsed = parse(outputs=outputs, **options)
+        silent = isinstance(outputs, dict) and not _has_text(outputs)
+        return [
+            NO_TEXT if answer is None or (silent and answer == "") else answer for answer in parsed
+        ]
 
     return parse_and_hear
+
+
+def _has_text(response: Mapping[str, Any]) -> bool:
+    """Whether a response has a text somewhere, were it an empty one."""
+    choices = response.get("choices", response.get("content")) or ()
+    messages = (c.get("message") or c for c in choices if isinstance(c, dict))
+    return any("text" in m or m.get("content") is not None for m in messages)

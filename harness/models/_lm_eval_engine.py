@@ -14,7 +14,7 @@ from harness.console.foreign import muffled, notify
 from harness.console.secrets import redacted
 from harness.keys import draw_seed
 from harness.models._conversation import with_system
-from harness.models._lm_eval_client import hear_names
+from harness.models._lm_eval_client import NO_TEXT, hear_names
 from harness.models._lm_eval_tries import is_client, told, watch
 from harness.models._lm_eval_types import CHAT_ONLY, SEEDED
 from harness.models._rows import Row, drawing_of, outputs_of
@@ -150,6 +150,8 @@ class Engine:
         """One of lm-eval's answers: a text, a log-probability, or one with whether it is what would be written."""
         if request.kind == "generate":
             text = str(answer)
+            if text == NO_TEXT:
+                return Row("generate", answered=False)
             n = self._n_tokens(text)
             return Row("generate", self._reply(request, text), "unknown", n_tokens=n)
         n = self._n_tokens(request.continuation)

@@ -114,6 +114,5 @@ def told(record_text: str, tried_again: bool) -> str | None:
 _WORDS: Mapping[str, str] = {
     "eft truncating": "texts that are longer than max_length are cut from the left",
     "left truncated": "texts that are longer than max_length are cut from the left",
-    "ould not parse generations": "the server's answers hold no text; they count as empty answers",
-    "null content": "the server gives no text for some requests; they count as empty answers",
+    "ould not parse generations": "the server gives no text for some requests; they have no answer",
 }

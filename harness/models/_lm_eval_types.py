@@ -37,7 +37,6 @@ _KEYS = {  # the variable that lm-eval itself reads, by the beginning of the typ
 KEYLESS = frozenset({"local-completions", "local-chat-completions"})
 PLACE = frozenset(  # arguments that say where or how fast, not what is answered
     {
-        "base_url",
         "batch_size",
         "max_batch_size",
         "num_concurrent",

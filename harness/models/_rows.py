@@ -27,6 +27,13 @@ def drawing_of(request: Request, decoding: Decoding) -> Drawing:
     )
 
 
+def cut(text: str, stops: Sequence[str]) -> str:
+    """The text before the stop strings, taken one after the other as lm-eval does."""
+    for stop in stops:
+        text = text.split(stop)[0]
+    return text
+
+
 class Row(NamedTuple):
     """The answer to one request, in the fields of Outputs."""
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from harness.console.forecast import Amounts
 from harness.console.progress import News
+from harness.models._budget import Purse
 from harness.types import Decoding, Outputs, Request
 
 Facts = Mapping[str, str | int | float]
+# prompt_tokens, completion_tokens: what is billed; usd: what they cost; missing: why there is no answer
+Told = Mapping[str, str | int | float]
 
 
 class Preparation(Protocol):
@@ -61,6 +64,8 @@ class Answered:
     key: str  # of the ask
     outputs: Outputs  # Outputs.request: indices into Ask.requests
     wall_s: float  # seconds that these took; over a session they add up to the time it was busy
+    # what a server said beside its answer, by the names in `Told`; journaled sessions only
+    told: Told = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,9 @@ class AbstractSession(ABC):
     journaled: ClassVar[bool] = False
     # Whether `answer` gets all collections of the model at once rather than one after another.
     together: ClassVar[bool] = False
+
+    def spend_from(self, purse: Purse) -> None:  # noqa: B027 - most models cost nothing
+        """Sets what the run may still spend; called before anything is asked."""
 
     @abstractmethod
     def batches(self, ask: Ask) -> list[list[int]]:

@@ -27,6 +27,7 @@ from harness.models import (
     Answered,
     Ask,
     BatchedSession,
+    Budget,
     Facts,
     Failed,
     Offer,
@@ -56,7 +57,7 @@ class LmEvalModel(AbstractModel):
     version = 2
     # lm-eval's name of the type: vllm, local-completions, openai-chat-completions, hf ...
     model: str = ""
-    # the type's own arguments; those in PLACE are in no key
+    # the type's own arguments; those in PLACE are in no key, an address is
     args: Mapping[str, str | int | float | bool] = place(default_factory=dict, hash=False)
     # dated name of what answers (gpt-4o-2024-08-06, my-model 2026-01-31): in every answer's key
     snapshot: str = ""
@@ -105,6 +106,15 @@ class LmEvalModel(AbstractModel):
         if self.model in CHAT_ONLY and not self.chat:
             faults.append(f"{self.model} takes conversations only; set `chat: true`")
         return [f"model {self.name}: {fault}" for fault in faults]
+
+    def budget_faults(self, budget: Budget) -> list[str]:
+        """That lm-eval's clients keep to no budget."""
+        if read_variable(self.model) is None:
+            return []
+        return [
+            f"budget: model {self.name}: {self.model} of lm-eval keeps to no budget; ask it by `kind: server`, or "
+            "delete budget"
+        ]
 
     def unready(self) -> list[str]:
         """A key that is not set."""
@@ -266,7 +276,8 @@ class ClientSession(AbstractSession):
             outputs = engine.outputs([row.request], [answer])
             outputs = dataclasses.replace(outputs, request=np.array([row.at]))
             now_s = time.perf_counter()
-            yield Answered(row.ask.key, outputs, now_s - since_s)
+            told = {} if outputs.answered[0] else {"missing": "answers without a text"}
+            yield Answered(row.ask.key, outputs, now_s - since_s, told)
             since_s = now_s
         if failures != [""]:
             raise engine.failed(way, len(rows), *failures or ["it stopped"])

@@ -36,7 +36,7 @@ from harness.models._recorded_join import Draws, Joined, Wanted, check_consisten
 from harness.models._recorded_words import leftovers, no_match
 from harness.models._rows import Row, outputs_of
 from harness.schema import unknown
-from harness.text.clean import TRACES, behind_its_tag
+from harness.text.clean import behind_its_tag, with_trace
 from harness.types import DistillbenchError, Kind, Outputs, Paths
 
 _AUTO = "auto"
@@ -256,10 +256,9 @@ def _with_trace(text: str, row: Answer) -> str:
 
     A reply that ended by itself and closes no thought was stored without it.
     """
-    if not row.trace.strip():
-        return text if row.stop == "eos" else behind_its_tag(row.context or "", text)
-    opening, closing = TRACES[0]
-    return f"{opening}\n{row.trace.strip()}\n{closing}\n\n{text}"
+    if row.trace.strip():
+        return with_trace(row.trace, text)
+    return text if row.stop == "eos" else behind_its_tag(row.context or "", text)
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from harness.board.exhibit import Document, Items, Said, Words
 from harness.board.tables import DASH, Cell, Table
-from harness.page.render import visible
+from harness.page.looks import visible
 
 _ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#"} | {"\n": " ", "\r": " "})
 _STYLE = """

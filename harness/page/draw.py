@@ -1,12 +1,12 @@
 """Drawings as plotly figures; the only module that knows plotly's names. Pure.
 
-The page's script exchanges colours for those of the dark scheme and adds fonts, grid and background.
+For the page's interactive figures, whose script exchanges colours for those of the dark scheme, for notebooks and for
+the exporter `plotly`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, assert_never
 
 from harness.figures import (
     Band,
@@ -16,42 +16,49 @@ from harness.figures import (
     Dots,
     Drawing,
     Frame,
-    Grid,
     Guide,
     Heat,
     Label,
     Mark,
+    Name,
     Names,
     Panels,
-    Plane,
-    Rows,
+    Planes,
 )
+from harness.page.layouts import BETWEEN, Plotly, axis_name, layout_of, plane_margin
 from harness.page.looks import FAINT, LOOKS, OTHER, QUIET, escaped
 
-_PLANE_MARGIN = (56, 12, 12, 52)  # pixels left, right, above and below a plane
-Plotly = dict[str, Any]
+_TITLE = 48  # pixels of a title above a figure that stands alone
+_WIDTH = 700
 
 
 def plotly(drawing: Drawing) -> Plotly:
     """The drawing as a plotly figure: "data" and "layout", all of it JSON."""
+    frame = drawing.frame
+    layout = layout_of(frame)
     data: list[Plotly] = []
     shapes: list[Plotly] = []
-    annotations: list[Plotly] = []
-    designs: list[Plotly] = []
+    annotations: list[Plotly] = layout.pop("annotations", [])
     for mark in drawing.marks:
         if isinstance(mark, (Guide, Box)):
-            shapes.append(_shape(mark, drawing.frame))
-        elif isinstance(mark, Names):
-            designs.append(_design(mark))
+            shapes.append(_shape(mark, frame))
         elif isinstance(mark, Label):
-            annotations.append(_annotation(mark, drawing.frame))
-        else:
-            data.append(_trace(mark))
+            annotations.append(_annotation(mark, frame))
+        elif not isinstance(mark, Names):
+            data.append(_trace(mark) | _axis_of(mark, frame))
             annotations += _dashes(mark) if isinstance(mark, Heat) else []
-    layout = _layout(drawing.frame) | {"shapes": shapes, "annotations": annotations}
+    layout |= {"shapes": shapes, "annotations": annotations}
+    designs = _designs([m for m in drawing.marks if isinstance(m, Names)], frame)
     if designs:
         layout["meta"] = {**layout.get("meta", {}), "designs": designs}
     return {"data": data, "layout": layout}
+
+
+def _axis_of(mark: Mark, frame: Frame) -> Plotly:
+    """The axis along which a mark lies, where panels have one each."""
+    if isinstance(frame, Planes) and isinstance(mark, (Dots, Curve, Band)):
+        return {"xaxis": axis_name("x", mark.panel)}
+    return {}
 
 
 def _told(lines: Sequence[str]) -> str:
@@ -84,6 +91,7 @@ def _dots(mark: Dots) -> Plotly:
     outline = {"line": {"width": look.outline, "color": look.colour}}
     trace: Plotly = {
         "type": "scatter",
+        "yaxis": axis_name("y", mark.panel),
         "mode": "markers+text" if any(d.label for d in dots) else "markers",
         "name": look.word,
         "x": [d.x for d in dots],
@@ -137,12 +145,10 @@ def _bars(mark: Bars) -> Plotly:
     }
 
 
-def _axis_name(panel: int) -> str:
-    return f"y{panel + 1}" if panel else "y"
-
-
 def _curve(mark: Curve) -> Plotly:
-    look, student = LOOKS.get(mark.role, OTHER), mark.role == "student"
+    student = mark.role in ("student", "path")
+    look = LOOKS["student"] if student else LOOKS.get(mark.role, OTHER)
+    points = "" if mark.role == "path" else "markers"
     line = {
         "color": look.colour,
         "width": 2 if student else 1.2,
@@ -151,15 +157,15 @@ def _curve(mark: Curve) -> Plotly:
     size = 8 if student else 6
     return {
         "type": "scatter",
-        "yaxis": _axis_name(mark.panel),
+        "yaxis": axis_name("y", mark.panel),
         "name": mark.name,
-        "mode": "lines+markers" if mark.joined else "markers",
+        "mode": "+".join(filter(None, ["lines" * mark.joined, points])),
         "x": [d.x for d in mark.dots],
         "y": [d.y for d in mark.dots],
         "line": line,
         "marker": {"symbol": look.symbol, "color": look.colour, "size": size, "opacity": 1},
         "text": [_told(d.told) for d in mark.dots],
-        "hoverinfo": "text",
+        "hoverinfo": "text" if points else "skip",
         "cliponaxis": False,
     }
 
@@ -167,7 +173,7 @@ def _curve(mark: Curve) -> Plotly:
 def _band(mark: Band) -> Plotly:
     return {
         "type": "scatter",
-        "yaxis": _axis_name(mark.panel),
+        "yaxis": axis_name("y", mark.panel),
         "name": mark.name,
         "mode": "lines",
         "x": [*mark.xs, *reversed(mark.xs)],
@@ -213,20 +219,24 @@ def _dashes(mark: Heat) -> list[Plotly]:
 def _shape(mark: Guide | Box, frame: Frame) -> Plotly:
     width = 1.5 if isinstance(frame, Panels) else 1
     line: Plotly = {"color": FAINT, "width": width}
+    own = mark.panel if isinstance(frame, Planes) else 0
+    axes = axis_name("x", own), axis_name("y", mark.panel)
     if isinstance(mark, Box):
+        refs = {"xref": axes[0], "yref": axes[1]}
         ends = {"x0": mark.low[0], "x1": mark.high[0], "y0": mark.low[1], "y1": mark.high[1]}
-        return {"type": "rect", "layer": "below", "line": line, **ends}
+        return {"type": "rect", "layer": "below", "line": line, **refs, **ends}
     line["dash"] = "dot" if mark.dotted else "solid"
+    x, y = axes
+    whole = [f"{name} domain" if isinstance(frame, Planes) else "paper" for name in axes]
     if mark.across == "x":
-        place = {"xref": "x", "x0": mark.at, "x1": mark.at, "yref": "paper", "y0": 0, "y1": 1}
+        place = {"xref": x, "x0": mark.at, "x1": mark.at, "yref": whole[1], "y0": 0, "y1": 1}
     else:
-        axis = _axis_name(mark.panel)
-        place = {"yref": axis, "y0": mark.at, "y1": mark.at, "xref": "paper", "x0": 0, "x1": 1}
+        place = {"yref": y, "y0": mark.at, "y1": mark.at, "xref": whole[0], "x0": 0, "x1": 1}
     return {"type": "line", "layer": "below", "line": line, **place}
 
 
 def _annotation(mark: Label, frame: Frame) -> Plotly:
-    axis = _axis_name(mark.panel)
+    axis = axis_name("y", mark.panel)
     whole = f"{axis} domain" if isinstance(frame, Panels) else "paper"
     strong = f"<b>{escaped(mark.strong)}</b>" if mark.strong else ""
     colour = LOOKS[mark.role].colour if mark.role else QUIET if mark.quiet else None
@@ -247,132 +257,50 @@ def _annotation(mark: Label, frame: Frame) -> Plotly:
     }
 
 
-def _design(mark: Names) -> Plotly:
-    """The size of the whole figure for which names are placed, and these names."""
-    annotations = []
-    for name in mark.names:
-        colour = LOOKS[name.role].colour if name.role else QUIET if name.quiet else None
-        font = {"size": name.size} | ({"color": colour} if colour else {})
-        text: Plotly = {"text": escaped(name.text), "x": name.x, "y": name.y, "font": font}
-        text |= {"xanchor": "center", "yanchor": "middle", "borderpad": 0}
-        across, up = name.shift
-        text |= (
-            {"showarrow": True, "ax": across, "ay": -up, "arrowhead": 0, "arrowwidth": 1}
-            | {"arrowcolor": QUIET, "standoff": 6}
-            if name.leader
-            else {"showarrow": False, "xshift": across, "yshift": up}
-        )
-        annotations.append(text)
-    left, right, top, bottom = _PLANE_MARGIN
-    size = {"width": mark.width + left + right, "height": mark.height + top + bottom}
-    return {**size, "annotations": annotations}
-
-
-# --- frames ---------------------------------------------------------------------------------------
-
-
-def _layout(frame: Frame) -> Plotly:
-    own = _own_layout(frame)
-    return {"height": frame.height, "showlegend": False, "hovermode": "closest", **own}
-
-
-def _own_layout(frame: Frame) -> Plotly:
-    if isinstance(frame, Rows):
-        return _rows(frame)
-    if isinstance(frame, Plane):
-        return _plane(frame)
-    if isinstance(frame, Panels):
-        return _panels(frame)
-    if isinstance(frame, Grid):
-        return _grid(frame)
-    assert_never(frame)
-
-
-def _margin(left: int, right: int, top: int, bottom: int) -> Plotly:
-    return {"l": left, "r": right, "t": top, "b": bottom}
-
-
-def _rows(frame: Rows) -> Plotly:
-    n = len(frame.names)
-    x: Plotly = {
-        "title": {"text": escaped(frame.title), "standoff": 10},
-        "zeroline": False,
-        "automargin": True,
-    }
-    x |= {"range": list(frame.span)} if frame.span else {}
-    x |= {"rangemode": "tozero"} if frame.from_zero else {}
-    x |= {} if frame.numbers else {"showticklabels": False}
-    x |= {} if frame.grid else {"showgrid": False}
-    names = [f"<b>{escaped(r.text)}</b>" if r.strong else escaped(r.text) for r in frame.names]
-    y = {"automargin": True, "showgrid": False, "zeroline": False, "range": [n - 0.5, -0.5]}
-    ticks = {"tickmode": "array", "tickvals": list(range(n)), "ticktext": names}
-    margin = _margin(8, 16, 26 if frame.headed else 8, 48)
-    return {"margin": margin, "xaxis": x, "yaxis": y | ticks}
-
-
-def _plane(frame: Plane) -> Plotly:
-    def axis(title: str, span: tuple[float, float]) -> Plotly:
-        """An axis of the plane."""
-        return {
-            "title": {"text": escaped(title), "standoff": 8},
-            "range": list(span),
-            "zeroline": False,
-            "showgrid": False,
-            "dtick": frame.step,
+def _designs(marks: Sequence[Names], frame: Frame) -> list[Plotly]:
+    """The sizes of the whole figure for which names are placed, the widest first, and these names."""
+    sizes: dict[tuple[int, int], list[Plotly]] = {}
+    for mark in sorted(marks, key=lambda m: -m.width):
+        panel = mark.panel if isinstance(frame, Planes) else 0
+        refs = {"xref": axis_name("x", panel), "yref": axis_name("y", panel)}
+        own = sizes.setdefault((mark.width, mark.height), [])
+        own += [_name(name) | refs for name in mark.names]
+    left, right, top, bottom = plane_margin(frame)
+    n = len(frame.planes) if isinstance(frame, Planes) else 1
+    return [
+        {
+            "width": width + left + right,
+            "height": round(height * (n + BETWEEN * (n - 1))) + top + bottom,
+            "annotations": annotations,
         }
-
-    x, y = axis(frame.x_title, frame.x_span), axis(frame.y_title, frame.y_span)
-    return {"margin": _margin(*_PLANE_MARGIN), "xaxis": x, "yaxis": y}
-
-
-def _panels(frame: Panels) -> Plotly:
-    n, ticks = len(frame.spans), frame.x
-    plot = frame.height - frame.head - frame.foot
-    layout: Plotly = {
-        "margin": _margin(8, 116, frame.head, frame.foot),
-        "meta": {"panels": n, "least_width": 420},
-        "xaxis": {
-            "type": "log" if ticks.logarithmic else "linear",
-            "title": {"text": escaped(ticks.title), "standoff": 8},
-            "tickmode": "array",
-            "tickvals": [place for place, _ in ticks.places],
-            "ticktext": [escaped(name) for _, name in ticks.places],
-            "range": list(ticks.span),
-            "zeroline": False,
-            "automargin": True,
-            "anchor": _axis_name(n - 1),
-        },
-    }
-    for i, span in enumerate(frame.spans):
-        top = plot - i * (frame.panel_height + frame.between)
-        layout[f"yaxis{i + 1 if i else ''}"] = {
-            "domain": [max(0.0, (top - frame.panel_height) / plot), top / plot],
-            "range": list(span),
-            "automargin": True,
-            "zeroline": False,
-            "nticks": 5,
-            "exponentformat": "none",
-        }
-    return layout
+        for (width, height), annotations in sizes.items()
+    ]
 
 
-def _grid(frame: Grid) -> Plotly:
-    still = {"showgrid": False, "zeroline": False, "automargin": True, "fixedrange": True}
+def _name(name: Name) -> Plotly:
+    colour = LOOKS[name.role].colour if name.role else QUIET if name.quiet else None
+    font = {"size": name.size} | ({"color": colour} if colour else {})
+    text: Plotly = {"text": escaped(name.text), "x": name.x, "y": name.y, "font": font}
+    text |= {"xanchor": "center", "yanchor": "middle", "borderpad": 0}
+    across, up = name.shift
+    leader = {"ax": across, "ay": -up, "arrowhead": 0, "arrowwidth": 1, "arrowcolor": QUIET}
+    if name.leader:
+        return text | {"showarrow": True, "standoff": 6} | leader
+    return text | {"showarrow": False, "xshift": across, "yshift": up}
 
-    def axis(names: Sequence[str]) -> Plotly:
-        """An axis of names that cannot be moved."""
-        texts = [escaped(name) for name in names]
-        return {
-            **still,
-            "tickmode": "array",
-            "tickvals": list(range(len(names))),
-            "ticktext": texts,
-        }
 
-    n = len(frame.across)
-    return {
-        "margin": _margin(8, 8, 8, 8),
-        "xaxis": axis(frame.across) | {"side": "top", "tickangle": 0},
-        "yaxis": axis(frame.down) | {"autorange": "reversed"},
-        "meta": {"least_width": 170 + 92 * n, "wide": n > 4},
-    }
+def standalone(figure: Plotly, title: str) -> Plotly:
+    """A plotly figure that stands alone: with its title, on white, the names where they belong."""
+    layout = {key: value for key, value in figure["layout"].items() if key != "meta"}
+    meta = figure["layout"].get("meta", {})
+    margin = layout.get("margin", {})
+    layout |= {"title": {"text": escaped(title)}, "plot_bgcolor": "#FFFFFF"}
+    layout["margin"] = {**margin, "t": margin.get("t", 0) + _TITLE}
+    layout["height"] += _TITLE
+    if "least_width" in meta:
+        layout["width"] = max(_WIDTH, meta["least_width"])
+    if "designs" in meta:
+        widest = max(meta["designs"], key=lambda design: design["width"])
+        layout["annotations"] = [*layout["annotations"], *widest["annotations"]]
+        layout |= {"width": widest["width"], "height": widest["height"] + _TITLE}
+    return {"data": figure["data"], "layout": layout}

@@ -40,7 +40,9 @@ from harness.board.tables import DASH, MARKS
 from harness.board.trees import SURE, branches_view
 from harness.figures import AbstractFigure
 from harness.page import pictures
+from harness.page.looks import visible
 from harness.page.measures import (
+    Made,
     Measure,
     described_models,
     described_tasks,
@@ -49,21 +51,11 @@ from harness.page.measures import (
     measures,
 )
 from harness.page.pictures import Picture
-from harness.plugins import kinds
 
 _FOLDER = files("harness.page")
 _MOST_DECISIONS = 4  # lines that stand open at the top
+_MOST_MADE = 60  # collections whose table stands open to readers without scripts
 _MOST_KINDS = 12  # of reasons of missing results: one screen
-_INVISIBLE = (
-    *(c for c in range(32) if c not in (9, 10)),
-    0x7F,
-    0x061C,
-    0x200E,
-    0x200F,
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-)
-_SPELLED = {c: f"\u27e6U+{c:04X}\u27e7" for c in _INVISIBLE}
 
 
 @dataclass(frozen=True)
@@ -82,6 +74,7 @@ class StudentPart:
 class MeasurePart:
     """A measure with its dot plots."""
 
+    id: str
     measure: Measure
     pictures: tuple[Picture, ...]
 
@@ -89,11 +82,12 @@ class MeasurePart:
 def page(board: Board) -> str:
     """The page as one HTML text, with its scripts allowed by digest and nothing else."""
     record, browser = board.record, _browser(board)
-    figures = pictures.stock(kind for kind in kinds("figures") if kind not in board.undrawn)
+    figures = pictures.chosen(board)
     run = pictures.of_run(figures, board)
     students, parts = _students(board, figures), _measures(board, figures)
     every = _every(run, students, parts)
-    app, plotly = _script(), _plotly() if every else ""
+    app, plotly = _script(), _plotly() if every and record.interactive else ""
+    making = _making(record)
     missing = [*missing_results(record), *(undrawn(*one) for one in board.undrawn.items())]
     return (
         _environment()
@@ -107,19 +101,21 @@ def page(board: Board) -> str:
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,
+            insides=_island(_insides(parts, making["made"])),
             weighings=weighings(record),
             audits=audited(record),
             missing=missing,
             n_missing=sum(m.n for m in missing),
-            **_making(record),
+            **making,
             notes=board.index.notes,
             browser=browser,
             policy=_policy([app, plotly] if plotly else [app]),
             style=Markup(_FOLDER.joinpath("style.css").read_text("utf-8")),
             app=Markup(app),
-            plotly=_packed(plotly) if plotly else "",
-            figures=_island({p.id: p.plotly for p in every}),
-            samples=_island(browser),
+            plotly=_packed_plotly() if plotly else "",
+            plots=_packed_json({p.id: p.plotly for p in every}),
+            narrow=_packed_json({p.id: p.narrow_sketch.text for p in every}),
+            samples=_packed_json(browser),
         )
     )
 
@@ -134,6 +130,12 @@ def _making(record: RunRecord) -> dict[str, Any]:
         "roles": {role.name for row in models for role in row.roles},
         "facts": fact_columns(models),
     }
+
+
+def pictures_of(board: Board) -> list[Picture]:
+    """The pictures of the page, in their order."""
+    own = pictures.chosen(board)
+    return _every(pictures.of_run(own, board), _students(board, own), _measures(board, own))
 
 
 def every_picture(kind: str, board: Board) -> list[Picture]:
@@ -152,7 +154,7 @@ def _every(
 def _measures(board: Board, figures: Sequence[AbstractFigure]) -> list[MeasurePart]:
     """One part per measure."""
     return [
-        MeasurePart(m, tuple(pictures.of_metric(figures, board, m.plots, i)))
+        MeasurePart(f"measure-{m.name}", m, tuple(pictures.of_metric(figures, board, m.plots, i)))
         for i, m in enumerate(measures(board))
     ]
 
@@ -183,6 +185,15 @@ def _browser(board: Board) -> list[dict[str, Any]]:
     return [task for task in tasks if task["prompts"]]
 
 
+def _insides(parts: Sequence[MeasurePart], rows: Sequence[Made]) -> dict[str, str]:
+    """Tables and dot plots of measures, and a long table of collections: packed until a reader opens them."""
+    template = _environment().get_template
+    insides = {p.id: template("measure.html.j2").render(part=p) for p in parts}
+    if len(rows) > _MOST_MADE:
+        insides["collections"] = template("collections.html.j2").render(made=rows)
+    return {name: _packed(text) for name, text in insides.items()}
+
+
 def _said(made: Sequence[Decision]) -> list[tuple[list[Group], tuple[Part, ...]]]:
     """What is said of the students of each teacher, base and setting; what is said of several stands there once."""
     groups: dict[tuple[Part, ...], list[Group]] = {}
@@ -196,13 +207,7 @@ def folds(block: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     return [(fold, list(lines)) for fold, lines in groupby(block, key=lambda line: line.fold)]
 
 
-def visible(text: str) -> str:
-    """The text with control and direction characters spelled out; tabs and line ends stay."""
-    return text.replace("\r\n", "\n").translate(_SPELLED)
-
-
 @cache  # templates are compiled once, however many pages a process writes
-@cache
 def _environment() -> Environment:
     """Templates from inside the package; everything escaped, every unknown name an error."""
     folder = _FOLDER.joinpath("templates")
@@ -231,6 +236,7 @@ def _environment() -> Environment:
         "MARKS": MARKS,
         "MOST_DECISIONS": _MOST_DECISIONS,
         "MOST_KINDS": _MOST_KINDS,
+        "MOST_MADE": _MOST_MADE,
         "folds": folds,
         "everyone_view": everyone_view,
         "finding_table": finding_table,
@@ -265,9 +271,17 @@ def _plotly() -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _packed_json(value: Any) -> str:
+    return _packed(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+
+
 @lru_cache(maxsize=1)
+def _packed_plotly() -> str:
+    return _packed(_plotly())
+
+
 def _packed(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), 6, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
 
 
 def _policy(scripts: Sequence[str]) -> str:

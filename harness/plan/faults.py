@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.board.leaderboard import OTHER_COLUMNS
 from harness.files.sources import read_answers
@@ -10,6 +10,7 @@ from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
 from harness.panel.panel import View
 from harness.plan.run import Run
+from harness.plugins import kinds
 from harness.schema import unknown
 from harness.types import Decoding, DistillbenchError, Kind, Pair, Paths
 
@@ -53,8 +54,10 @@ def matrix_faults(run: Run) -> list[str]:
         *repeated,
         *_objective_faults(run),
         *_column_faults(run),
+        *_figure_faults(run),
         *_data_faults(run),
         *_verdict_faults(run),
+        *_budget_faults(run),
     ]
 
 
@@ -94,6 +97,42 @@ def _data_faults(run: Run) -> list[str]:
     return [f"data: {run.data.file}: expected answers in words, got none"]
 
 
+def _budget_faults(run: Run) -> list[str]:
+    """Models with which a budget cannot be kept."""
+    models = run.models.values() if run.budget.is_limited else ()
+    return [line for model in models for line in model.budget_faults(run.budget)]
+
+
+def twin_faults(models: Mapping[str, AbstractModel], keys: Mapping[str, str | None]) -> list[str]:
+    """Models with one key, which would share their answers, unless they are declared the same.
+
+    keys: model -> its key, None where it has a fault of its own.
+    """
+    faults, first = [], dict[str, str]()
+    for name, key in keys.items():
+        same = models[name].same_as
+        if same is not None and same not in models:
+            faults.append(f"model {name}: key same_as: {unknown(same, list(models))}")
+        elif same is not None and None not in (key, keys.get(same)) and keys[same] != key:
+            faults.append(
+                f"model {name}: key same_as: {same} has other answers than {name}; make their other keys equal, or "
+                "delete same_as"
+            )
+        elif key is not None and same is None:
+            other = first.setdefault(key, name)
+            if name not in (other, models[other].same_as):
+                faults.append(_twins(other, name))
+    return faults
+
+
+def _twins(first: str, second: str) -> str:
+    return (
+        f"models {first} and {second} are described alike and would share their answers: expected another `url`, "
+        "`model` or `snapshot` of servers, another file or `where` of recorded answers, another checkpoint; where they "
+        f"are the same model, say `same_as: {first}` in {second}"
+    )
+
+
 def _objective_faults(run: Run) -> list[str]:
     """Names of the objective that are not in the matrix."""
     asked = run.objective
@@ -126,6 +165,12 @@ def _column_faults(run: Run) -> list[str]:
         for name in run.columns
         if name not in known
     ]
+
+
+def _figure_faults(run: Run) -> list[str]:
+    """Figures of the page that nobody draws."""
+    known = kinds("figures")
+    return [f"figures: {unknown(name, known)}" for name in run.figures if name not in known]
 
 
 def _pair_faults(where: str, pair: Pair, models: Sequence[str]) -> list[str]:

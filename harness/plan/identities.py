@@ -12,7 +12,7 @@ from harness.files.hashes import file_sha256
 from harness.files.texts import training_file
 from harness.keys import digest
 from harness.models import AbstractModel
-from harness.plan.faults import matrix_faults, reading_faults, training_faults
+from harness.plan.faults import matrix_faults, reading_faults, training_faults, twin_faults
 from harness.plan.run import Run
 from harness.store.tables import SCHEMA
 from harness.tasks import AbstractTask, Setting
@@ -37,6 +37,7 @@ def identify(run: Run) -> Identities:
     """The identities of a run; reads files of models and tasks, or their memoised digests, and loads nothing."""
     faults = [*matrix_faults(run), *_unheard_systems(run)]
     models = {name: _model_key(run, name, faults) for name in run.models}
+    faults.extend(twin_faults(run.models, models))
     requests = {
         (name, chat): _requests_key(task, setting_of(run, task, chat), faults)
         for name, task in run.tasks.items()

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from harness.executors import AbstractExecutor
 from harness.executors.local import LocalExecutor
 from harness.metrics import AbstractMetric
-from harness.models import AbstractModel
+from harness.models import AbstractModel, Budget, Purse
 from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
@@ -44,6 +44,12 @@ class Condition:
     within: float | None = None  # largest distance from the same column of the reference row
     # row of results/reference/scores.csv; None = the same `where`
     reference: Mapping[str, Word] | None = None
+    # on no task significantly worse than the student's base or teacher, or than the run that `baseline` names
+    not_worse_than: Literal["base", "teacher", "baseline"] | None = None
+    required: bool = False  # the row has a value, whatever it is
+    tier: Literal["must", "should"] = (
+        "must"  # should = it is said where it does not hold, and fails nothing
+    )
 
     def __post_init__(self) -> None:
         empty = [
@@ -58,7 +64,16 @@ class Condition:
     @property
     def words(self) -> str:
         """The condition without its bounds: the column, and the row that it is about."""
-        return f"{self.column} of {' '.join(f'{k}={v}' for k, v in self.where.items())}"
+        row = " ".join(f"{k}={v}" for k, v in self.where.items())
+        relative = f" beside the {self.not_worse_than}" if self.not_worse_than else ""
+        return f"{self.column} of {row}{relative}"
+
+    @property
+    def whole(self) -> str:
+        """The condition with its bounds: two of one row have different ones."""
+        bounds = {"min": self.min, "max": self.max, "within": self.within}
+        said = [f"{k} {v:g}" for k, v in bounds.items() if v is not None]
+        return ", ".join([self.words, *said, *(["required"] if self.required else [])])
 
     @property
     def row(self) -> dict[str, Word]:
@@ -75,8 +90,13 @@ def _bound_faults(condition: Condition) -> list[str]:
     """What is wrong with the bounds of a condition; at most one fault at a time."""
     bounds = {"min": condition.min, "max": condition.max, "within": condition.within}
     given = {k: v for k, v in bounds.items() if v is not None}
-    if not given:
-        return ["expected one of min, max, within; got none"]
+    relative = condition.not_worse_than is not None
+    if not given and not relative and not condition.required:
+        return ["expected one of min, max, within, not_worse_than, required; got none"]
+    if relative and (given or condition.column != "value"):
+        return [
+            "not_worse_than: expected no bounds and no column beside it: it compares values, paired by prompt"
+        ]
     endless = [k for k, v in given.items() if not math.isfinite(v)]
     if endless:
         return [f"{endless[0]}: expected a number, got {given[endless[0]]}, which bounds nothing"]
@@ -99,8 +119,16 @@ class Gate:
     """The keys of a gate file."""
 
     conditions: _Conditions | None = ()
-    # scores.csv of a run that `within` compares with; null = those that come with distillbench
+    # results of a run that `within` and `not_worse_than: baseline` compare with, or for the former its scores.csv;
+    # null = the scores that come with distillbench
     baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        relative = any(c.not_worse_than == "baseline" for c in self.conditions or ())
+        if relative and self.baseline is None:
+            raise DistillbenchError(
+                "baseline: expected the results of a run, which `not_worse_than: baseline` compares with; got none"
+            )
 
 
 @dataclass(frozen=True)
@@ -164,6 +192,13 @@ class Documented:
 
 
 @dataclass(frozen=True)
+class Report:
+    """How the page is made."""
+
+    interactive: Literal["plotly", "none"] = "plotly"  # what draws a figure that a reader opens
+
+
+@dataclass(frozen=True)
 class Configuration:
     """The keys of config.yaml, before any name in it is looked up."""
 
@@ -191,10 +226,14 @@ class Configuration:
     data: str | Mapping[str, Any] | None = None
     exhibit: str | None = None  # empty folder for a bundle about the suspect
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
+    figures: tuple[str, ...] = ()  # of the page, in their order; () = all
+    report: Report = field(default_factory=Report)
     only: Only | None = None
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
     executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
+    budget: Budget = field(default_factory=Budget)  # what may be spent on servers
+    collect: Literal["now", "batch"] = "now"  # how servers are asked that take batches
     gate: Any = None  # built as a Gate, where the name of its file is known
 
 
@@ -250,6 +289,8 @@ class Run:
     )
     objective: Objective | None = None
     columns: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    interactive: bool = True  # whether plotly stands in the page
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
     data: RecordedModel | None = None  # training answers whose rows are compared
@@ -258,6 +299,8 @@ class Run:
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # keys of the command line with their values
+    budget: Budget = field(default_factory=Budget)
+    purse: Purse = field(default_factory=Purse)  # what is left of the budget, once it collects
     recipe: Recipe | None = field(default=None, repr=False)  # None where it was not built from one
 
     @cached_property

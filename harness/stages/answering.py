@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,9 @@ from harness.console.workload import amounts
 from harness.executors import Tell
 from harness.executors._boundary import in_one_line
 from harness.keys import digest
-from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed
+from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed, Purse
 from harness.stages.spilled import FACT, variables_in
-from harness.stages.unfinished import Unanswered, Unfinished
+from harness.stages.unfinished import Unanswered, Unfinished, billed, unanswered_notes
 from harness.store.store import Store
 from harness.store.tables import join_outputs, outputs_from_table
 from harness.store.work import Work
@@ -39,6 +39,8 @@ class ModelJob:
     model: AbstractModel
     paths: Paths
     cells: tuple[Unanswered, ...]
+    purse: Purse = field(default_factory=Purse)  # what the run may still spend
+    published: str | None = None  # key of answers that the model gave before; None = there are none
 
 
 def amounts_of(planned: Unanswered, batch: Iterable[int] | None = None) -> Amounts:
@@ -66,6 +68,7 @@ def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
             listening(lambda line: tell(News(model, alarm=line))),
             job.model.open(job.paths, _previous(job, store)) as session,
         ):
+            session.spend_from(job.purse)
             collector = _Collector(session, store, tell, time.perf_counter() - started)
             waiting = collector.collect(job.cells)
             if waiting:
@@ -83,12 +86,15 @@ def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
 
 
 def _previous(job: ModelJob, store: Store) -> Facts | None:
-    """The facts that the model stored with the answers of an interrupted run."""
+    """The facts that the model stored with the answers of an interrupted run, else with those that are complete."""
     for cell in job.cells:
         with store.work(cell.key) as work:
             if work is not None and (facts := work.facts()) is not None:
                 return facts
-    return None
+    if job.published is None:
+        return None
+    how = store.provenance(job.published)
+    return {name: fact for name, fact in how.items() if isinstance(fact, (str, int, float))}
 
 
 @dataclass(frozen=True)
@@ -179,11 +185,14 @@ class _Collector:
         provenance: dict[str, Any] = {
             **facts,
             **_cost(outputs, stored.timings),
+            **billed(stored.told),
             **cut_facts(planned.requests, outputs),
             "peak_memory_bytes": _peak_memory_bytes(),
         }
-        if notes := self.session.notes(collection.answered()):
-            provenance["notes"] = list(notes)
+        host = str(facts.get("host", "the server"))
+        notes = [*self.session.notes(collection.answered()), *unanswered_notes(stored.told, host)]
+        if notes:
+            provenance["notes"] = notes
         if spilled := variables_in(outputs):
             provenance[FACT] = spilled
         cell = planned

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import final
 
 from harness.console.forecast import Amounts, Sort
 from harness.console.resources import Resources
 from harness.executors import Desk, Job, Product
-from harness.models import Preparation
+from harness.models import Preparation, Purse
 from harness.plan.collections import Collection, Plan
 from harness.stages.answering import ModelJob, answer_all
 from harness.stages.ask import request_jobs
@@ -69,8 +69,11 @@ class CollectJob(Job):
             Unanswered(**vars(c), requests=requests_from_table(desk.store.table(c.requests_key)))
             for c in (desk.plan.by_key[key] for key in self.keys)
         )
-        model = desk.plan.run.models[collections[0].model]
-        answer_all(ModelJob(model, desk.plan.run.paths, collections), desk.store, desk.tell)
+        run, name = desk.plan.run, collections[0].model
+        own = (c.key for c in desk.plan.collections if c.model == name)
+        published = next((key for key in own if desk.store.has(key)), None)
+        job = ModelJob(run.models[name], run.paths, collections, run.purse, published)
+        answer_all(job, desk.store, desk.tell)
         yield from ()
 
     def may_start(self, store: Store) -> bool:
@@ -88,7 +91,12 @@ def collect(plan: Plan, store: Store) -> Made:
     if unready:
         raise DistillbenchError("\n".join(unready))
     executor = plan.run.executor.suited(plan.run.workers)
-    collected = make_all(plan, store, _jobs, executor)
+    purse = Purse.opened(plan.run.budget, store.root / "work", lock=store.lock)
+    try:
+        spending = replace(plan, run=replace(plan.run, purse=purse))
+        collected = make_all(spending, store, _jobs, executor)
+    finally:
+        purse.close()
     return collected.and_then(make_all(collected.plan, store, grade_jobs, executor))
 
 

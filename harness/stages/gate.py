@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from harness.board.claims import Verdict, decide
 from harness.board.columns import SCORE, score_texts
+from harness.board.numerals import estimate
+from harness.board.record import Change, RunRecord
+from harness.board.runs import RunDifference, compare_runs
+from harness.board.saved import read_record, results_folder
 from harness.board.tables import as_written
 from harness.plan.run import SCORE_NAMES, Condition, Gate, Word
 from harness.schema import build_dataclass, unknown
-from harness.types import DistillbenchError, Score
+from harness.types import DistillbenchError
 
 _NOT_LOOKED_AT = "no condition was looked at"
 
@@ -81,8 +86,10 @@ def _same(text: str, value: Word) -> bool:
 def targets(conditions: Sequence[Condition], reference: Path) -> list[float | None]:
     """Per condition, the number of the reference that `within` compares with.
 
-    Raises DistillbenchError where the reference lacks it.
+    Raises DistillbenchError where the reference lacks it, or is no run with which another could be compared.
     """
+    if any(c.not_worse_than == "baseline" for c in conditions):
+        read_record(results_folder(reference))
     if all(c.within is None for c in conditions):
         return [None] * len(conditions)
     path = _scores_file(reference)
@@ -104,12 +111,20 @@ def _reference_row(
 
 
 def broken_conditions(
-    conditions: Sequence[Condition], scores: Sequence[Score], reference: Path
-) -> list[str]:
-    """One line for every condition that does not hold; a row that is missing or has no value breaks its condition."""
-    rows = [score_texts(score) for score in scores]
+    conditions: Sequence[Condition], record: RunRecord, reference: Path
+) -> list[tuple[Condition, str]]:
+    """Every condition that does not hold, with a line; a row that is missing or has no value breaks its condition."""
+    rows = [score_texts(score) for score in record.scores]
     wanted = zip(conditions, targets(conditions, reference), strict=True)
-    return [line for condition, target in wanted for line in _broken(condition, rows, target)]
+    return [
+        (condition, line)
+        for condition, target in wanted
+        for line in (
+            _worse(condition, record, reference)
+            if condition.not_worse_than
+            else _broken(condition, rows, target)
+        )
+    ]
 
 
 def _broken(
@@ -137,6 +152,67 @@ def _broken(
             f"{name}: {value:.4g} is not within {condition.within:g} of the reference {target:.4g}"
         )
     return lines
+
+
+class _Beside(NamedTuple):
+    """A number of the student beside the same of what the condition names."""
+
+    task: str
+    outcome: Verdict | None  # None = they could not be compared
+    said: str  # the difference with its interval; why there is none
+
+
+def _worse(condition: Condition, record: RunRecord, reference: Path) -> list[str]:
+    """A line for every task on which the student is significantly worse, and where nothing could be compared."""
+    beside = (
+        _beside_baseline(condition, record, reference)
+        if condition.not_worse_than == "baseline"
+        else _beside_models(condition, record)
+    )
+    if not beside:
+        return [
+            f"{condition.words}: nothing was compared; expected a measure that each model has alone, and a student of "
+            "this run"
+        ]
+    return [
+        f"{condition.words}: {row.task}: {'not compared' if row.outcome is None else 'worse'}: {row.said}"
+        for row in beside
+        if row.outcome in (None, "worse")
+    ]
+
+
+def _beside_models(condition: Condition, record: RunRecord) -> list[_Beside]:
+    """The student beside its base, or its teacher."""
+    return [
+        _Beside(
+            change.task,
+            decide(change.difference, change.p_adjusted, change.better),
+            f"{estimate(change.difference, change.low, change.high)} beside {change.other}, n = {change.n}",
+        )
+        for change in record.changes
+        if change.against == condition.not_worse_than and _is_row(condition, change)
+    ]
+
+
+def _beside_baseline(condition: Condition, record: RunRecord, reference: Path) -> list[_Beside]:
+    """The student beside itself in the run that was accepted last."""
+    rows = compare_runs(read_record(results_folder(reference)), record)
+    return [
+        _Beside(row.task, "not told apart" if row.difference == 0 else row.outcome, _turned(row))
+        for row in rows
+        if _is_row(condition, row)
+    ]
+
+
+def _turned(row: RunDifference) -> str:
+    """The difference as second minus first; the reason where there is none."""
+    if row.difference is None or row.low is None or row.high is None:
+        return row.reason
+    return f"{estimate(-row.difference, -row.high, -row.low)} beside the baseline, n = {row.n}"
+
+
+def _is_row(condition: Condition, row: Change | RunDifference) -> bool:
+    return all(str(getattr(row, k, "")) == str(v) for k, v in condition.row.items())
 
 
 def _matching(

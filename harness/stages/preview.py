@@ -80,6 +80,8 @@ class _Part:
             for price, amount, unit in zip(prices, (time_s, written), (1 / 3600, 1e-6), strict=True)
             if price is not None and amount is not None
         ]
+        billed = [one["usd"] for one in how if "usd" in one]
+        costs += [share * sum(billed)] if billed and share is not None else []
         tokens = sum(c.summary.tokens_at_most(c.decoding) for c in left)
         requests = sum(c.summary.n_requests for c in left)
         return cls(len(own), len(there), requests, tokens, time_s, sum(costs) if costs else None)

@@ -78,6 +78,8 @@ def make_record(
         differences=tuple(_differences(run, library)),
         work=tuple(work),
         columns=run.columns,
+        figures=run.figures,
+        interactive=run.interactive,
         verdicts=said.verdicts,
         case=_case(run, said, trees_of(plan, store)) if run.verdicts else None,
         audits=audits_of(plan, store),
@@ -193,13 +195,14 @@ def _ungraded(planned: Collection, store: Store) -> list[str]:
 
 
 def _price(run: Run, model: str, how: Mapping[str, float]) -> float | None:
-    """Dollars for the hours and the tokens of a collection; None where the model names no price."""
+    """Dollars for the hours and the tokens of a collection, and what was billed; None where no price is known."""
     backend = run.models[model]
     rates = (
         (backend.usd_per_hour, how["wall_s"] / 3600),
         (backend.usd_per_million_tokens, how["n_tokens"] / 1e6),
     )
     known = [price * amount for price, amount in rates if price is not None]
+    known += [how["usd"]] if "usd" in how else []
     return sum(known) if known else None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
@@ -19,6 +18,7 @@ from harness.stages import gate
 from harness.stages.ask import build_requests
 from harness.stages.audit import audit_rows
 from harness.stages.bundle import PLAN
+from harness.stages.checks import Checked, Remark, publish
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
 from harness.stages.lineages import grow
@@ -37,18 +37,6 @@ from harness.store.store import Store
 from harness.types import DistillbenchError
 
 DONE, GATE_FAILED, WRONG_INPUT, CELLS_MISSING, OUR_FAULT = 0, 1, 2, 3, 70
-
-
-@dataclass(frozen=True)
-class Remark:
-    """A remark at the end of a run: a gate's result, or that the page has no numbers."""
-
-    about: Literal["gate", "warning"]
-    text: str
-
-    def line(self, variant: str = "") -> str:
-        """The remark as it is said; `variant` = the swept values of the job that it is about."""
-        return f"{self.about}: {variant + ': ' if variant else ''}{self.text}"
 
 
 @dataclass(frozen=True)
@@ -156,17 +144,23 @@ def _judged(run: Run, record: RunRecord, code: int, reference: Path) -> Outcome:
         codes.append(CELLS_MISSING)
     if run.conditions and "gate" in run.stages:
         conditions = gate.applying(run.conditions, run.settings)
-        broken = gate.broken_conditions(conditions, record.scores, reference)
-        remarks += [Remark("gate", line) for line in broken or [_held(len(conditions))]]
-        codes.append(GATE_FAILED if broken else DONE)
+        broken = gate.broken_conditions(conditions, record, reference)
+        remarks += [Remark("gate", line, c.whole, c.tier) for c, line in broken]
+        failed = any(c.tier == "must" for c, _ in broken)
+        if not failed:
+            lost = {c.whole for c, _ in broken}
+            remarks.append(Remark("gate", _held(len(conditions), len(lost))))
+        codes.append(GATE_FAILED if failed else DONE)
     elif "gate" in run.stages:
         remarks.append(Remark("gate", "none was named, so nothing was checked"))
-    looked_at = {c.words: gate.applies(c, run.settings) for c in run.conditions}
+    looked_at = {c.whole: gate.applies(c, run.settings) for c in run.conditions}
     return Outcome(worst(codes), record, tuple(remarks), looked_at, objective_of(run, record))
 
 
-def _held(n: int) -> str:
-    """The line of a gate that is not broken."""
+def _held(n: int, lost: int) -> str:
+    """The line of a gate that is not broken; `lost` = conditions that should hold and do not."""
+    if lost:
+        return f"what must hold does: {n - lost} of {n} conditions hold"
     if n == 0:
         return "no condition is about this job"
     return "its one condition holds" if n == 1 else f"all {n} conditions hold"
@@ -182,6 +176,7 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
         code = OUR_FAULT if lacks_parts(folder) else code
     for remark in ended.remarks:
         say(remark.line())
+    publish([Checked("", ended.conditions, ended.remarks)], run.paths.results / "report")
     return replace(ended, code=code)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,11 @@ class Unfinished:
     def add(self, answered: Answered, session: AbstractSession) -> None:
         """Stores answers, and with the first of them the model's facts."""
         self.work.note_facts(session.facts)
-        self._kept.add(outputs_to_table(answered.outputs), answered.wall_s)
+        table = outputs_to_table(answered.outputs)
+        if isinstance(self._kept, Journal):
+            self._kept.add(table, answered.wall_s, answered.told)
+        else:
+            self._kept.add(table, answered.wall_s)
         self._note(answered.outputs)
 
     def stored(self) -> Stored | None:
@@ -94,7 +99,7 @@ class Unfinished:
         if not never:
             return stored
         empty = outputs_to_table(_unanswered(self.requests, never))
-        return Stored((*stored.tables, empty), stored.timings)
+        return stored._replace(tables=(*stored.tables, empty))
 
     def at_work(self) -> Sequence[int]:
         """Unanswered requests of the batch that the model is probably working on."""
@@ -129,6 +134,21 @@ def _batches(session: AbstractSession, ask: Ask) -> list[list[int]]:
         )
         cut += [[indices[i] for i in batch] for batch in session.batches(part)]
     return cut
+
+
+def billed(told: Sequence[Mapping[str, Any]]) -> dict[str, int | float]:
+    """Tokens and dollars that servers billed for answers, as far as they say so."""
+    names = ("prompt_tokens", "completion_tokens", "usd")
+    return {n: sum(t[n] for t in told if n in t) for n in names if any(n in t for t in told)}
+
+
+def unanswered_notes(told: Sequence[Mapping[str, Any]], host: str) -> list[str]:
+    """Why servers gave no answer to some requests, one line for each reason."""
+    reasons = Counter(str(t["missing"]) for t in told if "missing" in t)
+    return [
+        f"no answer to {n} request{'s' * (n > 1)}: {host} {reason}"
+        for reason, n in reasons.most_common()
+    ]
 
 
 def _unanswered(requests: Sequence[Request], indices: Sequence[int]) -> Outputs:

@@ -1,6 +1,6 @@
 """Answers as they come, one a line, in a file that only grows: for servers, whose answers cost money.
 
-    3fa1c09be2d47a60 {"answer": {"request": 17, "text": "tin", ...}, "wall_s": 0.31}
+    3fa1c09be2d47a60 {"answer": {"request": 17, "text": "tin", ...}, "told": {"prompt_tokens": 9}, "wall_s": 0.31}
 
 Each line opens with the first digits of the sha256 of what follows. A line that a kill tore, or that is damaged, counts
 as not there; of two answers to one request the first counts. Answers of every kind fit, with their tokens.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,14 @@ class Journal:
         if not records:
             return Stored()
         table = outputs_from_rows([record["answer"] for record in records.values()])
-        return Stored((table,), tuple((record["wall_s"], 1) for record in records.values()))
+        timings = tuple((record["wall_s"], 1) for record in records.values())
+        return Stored((table,), timings, tuple(r["told"] for r in records.values() if "told" in r))
 
-    def add(self, answers: pa.Table, wall_s: float) -> None:
-        """Appends answers and waits until they are on the disk."""
+    def add(self, answers: pa.Table, wall_s: float, told: Mapping[str, Any] | None = None) -> None:
+        """Appends answers, with what was told beside each, and waits until they are on the disk."""
         rows = outputs_to_rows(answers)
-        lines = [_line({"answer": row, "wall_s": wall_s / len(rows)}) for row in rows]
+        more = {"told": dict(told)} if told else {}
+        lines = [_line({"answer": row, "wall_s": wall_s / len(rows), **more}) for row in rows]
         with self.path.open("a+b") as file:
             if file.tell() > 0:
                 file.seek(-1, 2)

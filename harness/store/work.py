@@ -30,6 +30,7 @@ class Stored(NamedTuple):
 
     tables: tuple[pa.Table, ...] = ()  # as `outputs_to_table` makes them, in no order
     timings: tuple[tuple[float, int], ...] = ()  # (seconds, requests) of what was answered together
+    told: tuple[Mapping[str, Any], ...] = ()  # what servers said beside single answers
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,13 @@ def _with_includes(path: Path) -> Iterator[Path]:
 
 def _includes(path: Path, config: Mapping[str, Any]) -> list[Path]:
     named = config.get("include") or []
-    return [(path.parent / i).resolve() for i in ([named] if isinstance(named, str) else named)]
+    return [_place(path.parent, i) for i in ([named] if isinstance(named, str) else named)]
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Where a file of a resolved folder stands. `Path.resolve` asks the disk at every level: a third of an index."""
+    path = Path(os.path.normpath(folder / name))
+    return path.resolve() if path.is_symlink() or os.pardir in Path(name).parts else path
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -297,18 +303,19 @@ def _index_of(folder: Path) -> dict[str, Entry]:
     """Names in one folder tree."""
     index: dict[str, Entry] = {}
     tags: dict[str, list[str]] = {}
-    for path in sorted(folder.rglob("*.yaml"), key=lambda p: p.as_posix()):
-        if {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
+    for given in sorted(folder.resolve().rglob("*.yaml"), key=lambda p: p.as_posix()):
+        if {"__pycache__", ".ipynb_checkpoints"} & set(given.parts):
             continue
+        path = _place(given.parent, given.name)
         try:
-            config = merged(path.resolve())
+            config = merged(path)
         except (yaml.YAMLError, ValueError, OSError):
             # lm-eval skips such files too: templates and other people's YAML lie among the tasks
             continue
         kind, name = _kind(config)
         if not isinstance(name, str) or name in index:
             continue
-        index[name] = Entry(kind, str(path.resolve()))
+        index[name] = Entry(kind, str(path))
         if kind == "task":
             for tag in _texts(config.get("tag")):
                 tags.setdefault(tag, []).append(name)

@@ -27,6 +27,8 @@ from harness.types import (
 Key = tuple[str, int, str, int]  # leaf, doc_id, lm-eval's type of request, slot
 Reply = tuple[float, bool] | float | str
 _TYPES = {"score": "loglikelihood", "read": "loglikelihood_rolling", "generate": "generate_until"}
+# stands for an answer that is missing, until its prompt is left out of every number
+_NOTHING: Mapping[str, Reply] = {"score": (-1.0, False), "read": -1.0, "generate": ""}
 _MEANS = ("mean", "nanmean")
 _TOLERANCE = 1e-12
 
@@ -36,10 +38,12 @@ def grade(
 ) -> Grades:
     """lm-eval's metrics of the answers: its groups first, then its tasks.
 
-    Raises Unavailable where a request has no answer.
+    A prompt with a request that has no answer counts in none of them; metrics that are no means over prompts then have
+    no value. Raises Unavailable where no prompt is left.
     """
     from lm_eval.evaluator import evaluate
 
+    lost = _lost(requests, outputs)
     first = _first_prompts(requests, list(loaded["tasks"]))
     model = _replayer(_replies(requests, outputs, first), building.chat)
     for task in loaded["tasks"].values():
@@ -67,7 +71,37 @@ def grade(
         for c in _leaf_columns(leaf, loaded["tasks"][leaf], results, first[leaf])
     ]
     groups = _group_columns(loaded.get("groups") or {}, results, leaves)
-    return Grades(tuple(replace(c, leaf="") for c in leaves) if single else (*groups, *leaves))
+    columns = [replace(c, leaf="") for c in leaves] if single else [*groups, *leaves]
+    return Grades(tuple(_without(c, lost) for c in columns) if lost else tuple(columns))
+
+
+def _lost(requests: RequestSet, outputs: Outputs) -> frozenset[int]:
+    """Prompts with a request that has no answer; raises Unavailable where that is every one."""
+    asked = range(len(requests.requests))
+    there = {int(i) for i, known in zip(outputs.request, outputs.answered, strict=True) if known}
+    lost = frozenset(requests.requests[i].prompt for i in asked if i not in there)
+    if len(lost) == len(requests.prompts):
+        raise Unavailable(
+            f"{len(asked) - len(there)} of {len(asked)} requests have no answer, and no prompt has all of its answers"
+        )
+    return lost
+
+
+def _without(column: GradeColumn, lost: frozenset[int]) -> GradeColumn:
+    """A column without the prompts that have no answer."""
+    if not len(column.prompt):
+        why = f"{len(lost)} prompts have no answer"
+        return replace(column, aggregate=None, reason=f"{column.reason}; {why}")
+    kept = np.array([int(p) not in lost for p in column.prompt])
+    answers = tuple(a for a, keep in zip(column.answers, kept, strict=bool(column.answers)) if keep)
+    value = column.value[kept]
+    if not len(value):
+        empty = replace(column, aggregate=None, reason="no prompt has an answer")
+        return replace(empty, prompt=column.prompt[kept], value=value, answers=answers)
+    number = float(value.mean())
+    return replace(
+        column, prompt=column.prompt[kept], value=value, aggregate=number, answers=answers
+    )
 
 
 def _first_prompts(requests: RequestSet, leaves: Sequence[str]) -> dict[str, int]:
@@ -93,19 +127,18 @@ class _Answer:
 def _replies(
     requests: RequestSet, outputs: Outputs, first: Mapping[str, int]
 ) -> dict[Key, deque[_Answer]]:
-    """Answers by what lm-eval knows about a request, in the order in which it asks."""
+    """Answers by what lm-eval knows about a request, in the order in which it asks; something where there is none."""
     rows = {int(index): row for row, index in enumerate(outputs.request) if outputs.answered[row]}
-    missing = len(requests.requests) - len(rows)
-    if missing:
-        raise Unavailable(
-            f"{missing} of {len(requests.requests)} requests have no answer; lm-eval grades a task only as a whole"
-        )
     replies: dict[Key, deque[_Answer]] = defaultdict(deque)
     only = next(iter(first))
     for index, request in enumerate(requests.requests):
         leaf = request.leaf or only
         key = (leaf, request.prompt - first[leaf], _TYPES[request.kind], request.slot)
-        replies[key].append(_Answer(request, _reply(request, outputs, rows[index], requests.think)))
+        row = rows.get(index)
+        reply = (
+            _NOTHING[request.kind] if row is None else _reply(request, outputs, row, requests.think)
+        )
+        replies[key].append(_Answer(request, reply))
     return replies
 
 

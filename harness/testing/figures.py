@@ -6,24 +6,26 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree
 
 from harness.board.board import Board, make_board
 from harness.board.subjects import Subject
 from harness.figures import (
     AbstractFigure,
     Bars,
-    Curve,
     Dots,
     Drawing,
+    Frame,
     Grid,
-    Guide,
     Heat,
-    Label,
     Panels,
     Plane,
+    Planes,
     Rows,
 )
 from harness.page.draw import plotly
+from harness.page.pictures import NARROW, WIDE
+from harness.page.svg import svg
 from harness.testing.boards import answers_to, made_board
 from harness.testing.making import check_travels, made
 
@@ -63,6 +65,11 @@ def check_drawing(figure: AbstractFigure, board: Board) -> None:
     columns = len(drawing.numbers.columns)
     assert widths == {columns}, f"{name}: {columns} columns in its table, but rows of {widths}"
     assert drawing.frame.height > 0, f"{name}: a frame of height {drawing.frame.height}"
+    for width in (NARROW, WIDE):
+        try:
+            ElementTree.fromstring(svg(drawing, width, figure.title).text)
+        except ElementTree.ParseError as error:
+            raise AssertionError(f"{name}: its SVG is not sound: {error}") from None
     drawn = plotly(drawing)
     assert json.loads(json.dumps(drawn, allow_nan=False)) == drawn, f"{name}: it is not plain JSON"
 
@@ -76,10 +83,11 @@ def misplaced(drawing: Drawing) -> Iterator[str]:
     """What lies outside the frame, or on a row or panel that is not there; one line each."""
     frame = drawing.frame
     rows = len(frame.names) if isinstance(frame, Rows) else None
-    panels = len(frame.spans) if isinstance(frame, Panels) else 1
+    panels = len(_panels(frame))
     for mark in drawing.marks:
-        if isinstance(mark, (Curve, Label, Guide)) and not 0 <= mark.panel < panels:
+        if not isinstance(mark, (Bars, Heat)) and not 0 <= mark.panel < panels:
             yield f"{mark} is on a panel that is not there"
+            continue
         if rows is not None and isinstance(mark, (Dots, Bars)):
             at = [d.y for d in mark.dots] if isinstance(mark, Dots) else [b.row for b in mark.bars]
             yield from (f"row {y} of {rows}" for y in at if y not in range(rows))
@@ -87,8 +95,16 @@ def misplaced(drawing: Drawing) -> Iterator[str]:
             shape = {len(row) for row in mark.rows} | {len(frame.across)}
             if len(shape) != 1 or len(mark.rows) != len(frame.down):
                 yield f"{shape} cells in {len(frame.across)} columns"
-        if isinstance(mark, Dots) and isinstance(frame, Plane):
-            low, high = zip(frame.x_span, frame.y_span, strict=True)
+        if isinstance(mark, Dots) and isinstance(frame, (Plane, Planes)):
+            plane = frame if isinstance(frame, Plane) else frame.planes[mark.panel]
+            low, high = zip(plane.x_span, plane.y_span, strict=True)
             for d in mark.dots:
                 if not (low[0] <= d.x <= high[0] and low[1] <= d.y <= high[1]):
                     yield f"({d.x}, {d.y}) is outside"
+
+
+def _panels(frame: Frame) -> tuple[object, ...]:
+    """The parts of a frame on which marks may lie."""
+    if isinstance(frame, Panels):
+        return frame.spans
+    return frame.planes if isinstance(frame, Planes) else (frame,)

@@ -107,6 +107,12 @@ def behind_its_tag(prompt: str, text: str) -> str:
     return f"{opening}\n{text}"
 
 
+def with_trace(trace: str, text: str) -> str:
+    """A reply behind a trace that came beside it, as `clean` takes them apart; the reply where there is no trace."""
+    opening, closing = TRACES[0]
+    return f"{opening}\n{trace.strip()}\n{closing}\n\n{text}" if trace.strip() else text
+
+
 def closed_trace(prompt: str) -> str:
     """What closes the trace that a rendered prompt opens, so that a reply may follow; "" = it opens none."""
     opening = opened_trace(prompt)

@@ -105,12 +105,12 @@ class Endings:
 
 
 def ending(text: str, stop: str, *, is_open: bool = False) -> Ending:
-    """How a reply ended: its stop says so ("eos", "length", "stop"), else ("unknown") its text is looked at.
+    """How a reply ended: its stop says so ("eos", "length", "stop", "content_filter"), else its text is looked at.
 
     is_open: what the model thought aloud has no end, so that the reply never came. "no full stop" is for `settle`
     to judge, which sees the model's other replies.
     """
-    if stop == "length" or is_open:
+    if stop in ("length", "content_filter") or is_open:
         return "cut"
     if stop in ("eos", "stop"):
         return "complete"

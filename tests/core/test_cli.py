@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as xml
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def test_a_file_that_is_no_yaml_is_one_clear_line(tmp_path: Path, name: str) -> 
     assert "Traceback" not in done.stderr
 
 
-STRICT = {
+STRICT: dict[str, Any] = {
     "conditions": [
         {"where": {"metric": "task_score", "task": "quiz", "student": "student"}, "min": 0.99}
     ]
@@ -208,6 +209,17 @@ def test_a_gate_that_holds_says_so(tmp_path: Path) -> None:
     assert (code, said[-1]) == (0, "gate: all 2 conditions hold")
 
 
+def test_what_only_should_hold_fails_nothing(tmp_path: Path) -> None:
+    (must,) = STRICT["conditions"]
+    here = {"where": must["where"], "required": True}
+    code, said = gated(tmp_path, gate={"conditions": [{**must, "tier": "should"}, here]})
+    assert code == 0
+    assert said[-2].startswith("gate: should hold: value of metric=task_score")
+    assert said[-1] == "gate: what must hold does: 1 of 2 conditions hold"
+    (suite,) = xml.parse(tmp_path / "results" / "report" / "gate.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "0", "1")
+
+
 @pytest.mark.parametrize(
     "words", [[], ["hydra/launcher=joblib"], ["hydra.sweep.subdir=${hydra.job.override_dirname}"]]
 )
@@ -223,6 +235,11 @@ def test_a_gate_answers_for_every_job_of_a_sweep(tmp_path: Path, words: list[str
     assert said[-2:] == [
         "gate: limit=20: n of metric=task_score task=quiz student=student: 20 is below 25",
         "gate: limit=25: its one condition holds",
+    ]
+    suites = xml.parse(tmp_path / "results" / "report" / "gate.xml").getroot()
+    assert [(s.get("name"), s.get("failures")) for s in suites] == [
+        ("limit=20", "1"),
+        ("limit=25", "0"),
     ]
 
 

@@ -14,12 +14,14 @@ from harness.board.joined import Job, join
 from harness.board.record import RunRecord
 from harness.board.runs import compare_runs, job_of
 from harness.board.saved import write_record
+from harness.cli.again import open_page, report_again
 from harness.cli.comparing import compare_results
 from harness.cli.listing import list_names
 from harness.cli.words import planned as plan_words
 from harness.plugins import kinds
 from harness.stages.ask import build_requests
 from harness.stages.preview import HEADS, planned, preview
+from harness.stages.report import write_report
 from harness.stages.run import execute
 from harness.stats.multiple import holm
 from harness.store.store import Store
@@ -181,6 +183,62 @@ def test_every_row_goes_into_the_file(tmp_path: Path) -> None:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert (rows["s"]["outcome"], rows["only_a"]["outcome"]) == ("worse", "")
     assert rows["only_a"]["reason"] == "only in the first run"
+
+
+# --- report and open -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    """A folder of results whose report has only its record."""
+    folder = tmp_path / "results"
+    (folder / "report").mkdir(parents=True)
+    write_record(record(), folder / "report")
+    return folder
+
+
+def test_the_page_of_a_result_is_made_again(
+    result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = write_report(record(), tmp_path / "other" / "report", lambda c: None).parent
+    assert report_again([str(result)]) == 0
+    made = result / "report"
+    assert {p.name for p in made.iterdir()} == {p.name for p in whole.iterdir()}
+    assert all((made / p.name).read_bytes() == p.read_bytes() for p in whole.iterdir())
+    assert str(made / "index.html") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["nowhere"], "expected a folder with results"),
+        (["results", "paths.results=elsewhere"], "whose page stays with them"),
+    ],
+)
+def test_a_page_that_cannot_be_made_again_is_one_line(
+    words: list[str], line: str, result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(result.parent)
+    with pytest.raises(DistillbenchError, match=line):
+        report_again(words)
+
+
+def test_the_page_is_opened_where_it_lies(
+    result: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+
+    def browser(address: str) -> bool:
+        opened.append(address)
+        return False
+
+    monkeypatch.setattr("webbrowser.open", browser)
+    with pytest.raises(DistillbenchError, match=f"distillbench report {result}"):
+        open_page([str(result)])
+    (result / "report" / "index.html").write_text("<p>")
+    assert open_page([str(result)]) == 0
+    assert opened == [(result / "report" / "index.html").as_uri()]
+    assert "open this file" in capsys.readouterr().err
 
 
 # --- plan ---------------------------------------------------------------------------------------

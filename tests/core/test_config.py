@@ -189,6 +189,9 @@ WRONG: dict[str, tuple[Any, str]] = {
     "limit": (0, "configuration: key limit: expected null or a whole number of 1 or more, got 0"),
     "seed": ("x", "configuration: key seed: expected a whole number of 0 or more, got 'x'"),
     "workers": (0, "configuration: key workers: expected a whole number of 1 or more, got 0"),
+    "collect": ("later", "configuration: key collect: expected one of 'now', 'batch', got 'later'"),
+    "budget": (3, "configuration: key budget: expected a mapping, got 3"),
+    "budget.usd": (0, "budget: key usd: expected a number above 0, or null for no limit; got 0"),
     "columns": (3, "configuration: key columns: expected a list of text, got 3"),
     "comparability": ("no", "configuration: key comparability: expected one of 'refuse', 'warn'"),
     "models": (3, "configuration: key models: expected a mapping or a list of text, got 3"),
@@ -221,6 +224,12 @@ WRONG: dict[str, tuple[Any, str]] = {
     "decoding.samples": (0, "decoding: key samples: expected a whole number of 1 or more, got 0"),
     "decoding.top_p": (3, "decoding: key top_p: expected a number in (0, 1], got 3.0"),
     "objective": (3, "configuration: key objective: expected null or a mapping, got 3"),
+    "figures": (3, "configuration: key figures: expected a list of text, got 3"),
+    "report": (3, "configuration: key report: expected a mapping, got 3"),
+    "report.interactive": (
+        "some",
+        "report: key interactive: expected one of 'plotly', 'none', got 'some'",
+    ),
     "gate": (3, "gate: expected a mapping with a list `conditions`, got 3"),
     "gate.conditions": ([5], "gate: key conditions[0]: expected a mapping, got 5"),
     "contols": ([], "configuration: key 'contols' is unknown; did you mean 'controls'?"),
@@ -365,7 +374,7 @@ def test_an_odd_value_is_a_fault_or_fine_but_never_ours(tmp_path: Path, key: str
 def test_a_key_that_is_gone_means_its_empty_value_where_it_has_one(tmp_path: Path) -> None:
     sound = composed(matrix(), tmp_path)
     fine = {"tasks", "metrics", "only", "pairs", "controls", "decoding", "gate", "matrix", "models"}
-    fine |= {"limit", "objective", "columns"}
+    fine |= {"limit", "objective", "columns", "figures", "report"}
     for key in KEYS:
         config = {k: v for k, v in sound.items() if k != key}
         if key in fine:

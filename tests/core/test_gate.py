@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import xml.etree.ElementTree as xml
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.board.record import Change
+from harness.board.saved import write_record
 from harness.plan.run import Condition, Gate
+from harness.stages.checks import Checked, Remark, annotated, junit, publish, step_summary
 from harness.stages.gate import applies, broken_conditions, gate_from, name_faults, targets
 from harness.types import DistillbenchError, Score
+from tests.report.records import record
 
 SCORES = (
     Score("gap", "t", "s", "te", "b", 0.5, 0.4, 0.6, 100, "share", "higher", "", ()),
@@ -21,8 +27,11 @@ HEADER = "metric,task,student,teacher,base,value,low,high,n,unit,better,skipped_
 NOWHERE = Path("nowhere.csv")
 
 
-def broken(condition: Condition, reference: Path = NOWHERE) -> list[str]:
-    return broken_conditions([condition], SCORES, reference)
+def broken(
+    condition: Condition, reference: Path = NOWHERE, scores: Sequence[Score] = SCORES
+) -> list[str]:
+    run = replace(record(), scores=tuple(scores))
+    return [line for _, line in broken_conditions([condition], run, reference)]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +78,7 @@ def test_a_good_gate_is_built() -> None:
     (condition,) = gate_from(content, "mine").conditions or ()
     assert condition == Condition({"student": 7}, min=0.0, max=1.0)
     seven = replace(SCORES[0], student="7")
-    assert broken_conditions([condition], [seven, *SCORES], NOWHERE) == []
+    assert broken(condition, scores=[seven, *SCORES]) == []
 
 
 @pytest.mark.parametrize("content", [None, {}, {"conditions": []}])
@@ -98,7 +107,7 @@ def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any)
         ({"conditions": [5]}, "key conditions[0]: expected a mapping, got 5"),
         (
             {"conditions": [{"where": ROW}]},
-            ": conditions[0]: expected one of min, max, within; got none",
+            ": conditions[0]: expected one of min, max, within, not_worse_than, required; got none",
         ),
         ({"conditions": [{"where": ROW, "mn": 0}]}, "key 'mn' is unknown; did you mean 'min'?"),
         (
@@ -185,3 +194,148 @@ def test_the_same_row_of_the_baseline_is_that_of_the_same_job_where_it_has_jobs(
     assert targets([condition], path) == [0.9]
     with pytest.raises(DistillbenchError, match="column 'sed' is unknown; did you mean 'seed'"):
         targets([Condition({"student": "s"}, within=1, reference={"sed": 0})], path)
+
+
+# --- relative conditions, tiers, what has to be there --------------------------------------------
+
+WORSE = Change(
+    "task_score", "quiz", "te", "b", "s", "base", -0.2, -0.3, -0.1, 0.001, 0.004, 100, 0.1, 5, 25, "share", "higher"
+)  # fmt: skip
+
+
+def relative(change: Change, **fields: Any) -> list[str]:
+    where = {"metric": "task_score", "student": "s"}
+    run = replace(record(), scores=SCORES, changes=(change,))
+    condition = Condition(where, not_worse_than="base", **fields)
+    return [line for _, line in broken_conditions([condition], run, NOWHERE)]
+
+
+def test_a_student_may_not_be_significantly_worse_than_its_base() -> None:
+    (line,) = relative(WORSE)
+    assert line == (
+        "value of metric=task_score student=s beside the base: quiz: worse: \N{MINUS SIGN}0.20 "
+        "[\N{MINUS SIGN}0.30, \N{MINUS SIGN}0.10] beside b, n = 100"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        replace(WORSE, p_adjusted=0.06),
+        replace(WORSE, difference=0.2, low=0.1, high=0.3),
+        replace(WORSE, better="none"),
+    ],
+    ids=["after correction not told apart", "better", "neither end is better"],
+)
+def test_what_is_not_significantly_worse_holds(change: Change) -> None:
+    assert relative(change) == []
+
+
+@pytest.mark.parametrize(
+    "change", [replace(WORSE, against="teacher"), replace(WORSE, student="other")]
+)
+def test_what_was_not_compared_does_not_hold(change: Change) -> None:
+    (line,) = relative(change)
+    assert "nothing was compared" in line
+
+
+def scored(shift: float) -> Score:
+    """A measure of one model alone, with a prompt's part in it."""
+    influence = {f"p{i}": 0.5 + shift * (0.9 + 0.1 * (i % 3)) for i in range(60)}
+    return Score(
+        "task_score", "quiz", "s", "", "", 0.5 + shift, 0.4, 0.6, 60, "share", "higher", "", (), influence=influence
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("shift", "lost"), [(-0.2, 1), (0.0, 0), (0.2, 0)])
+def test_a_run_may_not_be_significantly_worse_than_the_one_accepted_last(
+    tmp_path: Path, shift: float, lost: int
+) -> None:
+    write_record(replace(record(), scores=(scored(0.0),)), tmp_path)
+    (tmp_path / "index.html").write_text("")
+    condition = Condition({"student": "s"}, not_worse_than="baseline")
+    lines = broken(condition, tmp_path, [scored(shift)])
+    assert len(lines) == lost
+    assert all("quiz: worse: \N{MINUS SIGN}0.2" in line for line in lines)
+
+
+def test_a_baseline_that_is_no_run_is_told_before_anything_runs(tmp_path: Path) -> None:
+    condition = Condition({"student": "s"}, not_worse_than="baseline")
+    with pytest.raises(DistillbenchError, match="expected a folder with results"):
+        targets([condition], tmp_path)
+    with pytest.raises(DistillbenchError, match="baseline: expected the results of a run"):
+        Gate((condition,))
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"not_worse_than": "base", "min": 0.5}, "expected no bounds"),
+        ({"not_worse_than": "base", "column": "low"}, "expected no bounds"),
+        ({"not_worse_than": "sibling"}, "not_worse_than"),
+        ({"tier": "may", "min": 0}, "tier"),
+        ({}, "not_worse_than, required; got none"),
+        ({"required": False}, "not_worse_than, required; got none"),
+    ],
+)
+def test_conditions_that_say_nothing_are_refused(fields: dict[str, Any], line: str) -> None:
+    content = {"conditions": [{"where": ROW, **fields}]}
+    with pytest.raises(DistillbenchError, match=line):
+        gate_from(content, "mine")
+
+
+def test_a_required_row_has_a_value() -> None:
+    assert broken(Condition({"student": "s"}, required=True)) == []
+    (line,) = broken(Condition({"student": "hole"}, required=True))
+    assert line.endswith("no value (no answers)")
+
+
+GATES = (
+    Checked(
+        "step=1",
+        {"a <1>": True, "b": True, "c": True, "d": False},
+        (
+            Remark("gate", "a <1>: 0.5 is\x00 below 1%", "a <1>"),
+            Remark("gate", "b: x\ny", "b", "should"),
+            Remark("warning", "something else"),
+        ),
+    ),
+)
+
+
+def test_results_are_junit_s() -> None:
+    root = xml.fromstring(junit(GATES))
+    (suite,) = root
+    assert dict(suite.attrib) == {
+        "name": "step=1", "tests": "4", "failures": "1", "skipped": "2", "errors": "0"
+    }  # fmt: skip
+    assert [(c.get("name"), [e.tag for e in c]) for c in suite] == [
+        ("a <1>", ["failure"]),
+        ("b", ["skipped"]),
+        ("c", []),
+        ("d", ["skipped"]),
+    ]
+    assert "0.5 is\ufffd below 1%" in junit(GATES).decode()
+
+
+def test_a_runner_shows_what_is_lost() -> None:
+    assert annotated(GATES) == [
+        "::error title=distillbench gate::step=1: a <1>: 0.5 is\x00 below 1%25",
+        "::warning title=distillbench gate::step=1: b: x%0Ay",
+    ]
+    summary = step_summary(GATES, NOWHERE)
+    assert "- step=1: 1 of 3 conditions hold" in summary
+    assert "  - should: b: x y" in summary
+
+
+def test_results_lie_beside_the_page_and_on_a_runner_in_its_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    publish(GATES, tmp_path)
+    assert (tmp_path / "gate.xml").read_bytes() == junit(GATES)
+    assert capsys.readouterr().out.count("::error") == 1
+    assert "1 of 3" in (tmp_path / "summary.md").read_text()
+    publish([Checked("", {}, ())], tmp_path)
+    assert not (tmp_path / "gate.xml").exists(), "of an earlier run"

@@ -85,7 +85,7 @@ def recorded_quiz(tmp_path: Path, draws: int, asked: int) -> Run:
     quiz = {**matrix()["tasks"]["quiz"], "samples": asked}
     return run_of(
         tmp_path,
-        models={"teacher": model, "student": model},
+        models={"teacher": model, "student": {**model, "same_as": "teacher"}},
         tasks={"quiz": quiz},
         pairs=[{"teacher": "teacher", "student": "student"}],
         controls=[],

@@ -149,7 +149,7 @@ def test_servers_that_always_fail_give_nothing_away(
         assert all(f"answered {way};" in t for t in own if isinstance(way, int))
     for name in ("odd", "odd1"):
         assert (
-            lines.count(f"{name}: the server's answers hold no text; they count as empty answers")
+            lines.count(f"{name}: the server gives no text for some requests; they have no answer")
             == 1
         )
     for foreign in (

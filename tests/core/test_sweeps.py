@@ -138,7 +138,7 @@ def test_report_of_something_else_is_one_line(tmp_path: Path) -> None:
     done = inside(tmp_path, "report", "nowhere", bare=True)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: nowhere: expected the folder of a sweep, found no list of jobs")
+    assert line.startswith("error: nowhere: expected a folder with results")
 
 
 @pytest.mark.slow
@@ -315,7 +315,7 @@ def test_a_gate_names_the_value_that_broke_it(tmp_path: Path) -> None:
         (
             "step_30.jsonl",
             2,
-            "models.student.file=step_30.jsonl: no condition was looked at: no job has these values",
+            "models.student.file=step_30.jsonl, min 0.5: no condition was looked at: no job has these values",
         ),
     ],
 )

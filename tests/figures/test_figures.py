@@ -14,7 +14,7 @@ from harness.board.board import Board
 from harness.board.joined import Job, join
 from harness.board.record import CaseRecord, RunRecord
 from harness.board.subjects import Subject
-from harness.figures import AbstractFigure, Band, Drawing, Heat, Plane, Rows
+from harness.figures import AbstractFigure, Band, Drawing, Heat, Planes, Rows
 from harness.page.draw import plotly
 from harness.panel.prompts import is_category
 from harness.panel.rates import rates_of
@@ -101,7 +101,8 @@ def test_map_places_students_and_names_what_is_missing() -> None:
     assert spots["answers_of_a"] == (0.71, 0.83)
     assert "task_only" not in spots
     assert "task_only" in drawing.notes[-1]
-    assert isinstance(drawing.frame, Plane)
+    assert isinstance(drawing.frame, Planes)
+    assert [plane.title for plane in drawing.frame.planes] == ["teacher_a", "teacher_b"]
 
 
 def test_map_shows_how_far_unrelated_models_go() -> None:

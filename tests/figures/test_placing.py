@@ -9,8 +9,9 @@ import pytest
 
 from harness.board.joined import Job, join
 from harness.board.record import RunRecord
-from harness.figures import AbstractFigure, Band, Dots, Drawing, Names, Plane
-from harness.figures._placing import Box, Plot, Wanted, place_names, text_box, text_size
+from harness.figures import AbstractFigure, Band, Curve, Dots, Drawing, Names, Plane, Planes
+from harness.figures._glyphs import text_size
+from harness.figures._placing import Box, Plot, Wanted, place_names, text_box
 from harness.plugins import build
 from tests.figures.marks import of_type
 from tests.report.records import board, record
@@ -31,13 +32,17 @@ def inside(box: Box, width: float, height: float) -> bool:
 
 def wrong(drawing: Drawing) -> list[str]:
     """Names of a map that cross another name or a mark, or leave the frame, at each size that it is drawn in."""
-    assert isinstance(drawing.frame, Plane)
+    frame = drawing.frame
+    assert isinstance(frame, (Plane, Planes))
+    planes = frame.planes if isinstance(frame, Planes) else (frame,)
     said = []
     for names in of_type(drawing, Names):
-        plot = Plot(names.width, names.height, drawing.frame.x_span, drawing.frame.y_span)
+        plane = planes[names.panel]
+        plot = Plot(names.width, names.height, plane.x_span, plane.y_span)
         marks = [
             box
             for dots in of_type(drawing, Dots)
+            if dots.panel == names.panel
             for d in dots.dots
             for box in plot.mark((d.x, d.y), dots.size, (d.x_ends, d.y_ends))
         ]
@@ -72,11 +77,15 @@ def test_every_student_band_corner_base_and_teacher_of_the_map_is_named_and_noth
 ):
     drawing = transfer_map(record())
     assert wrong(drawing) == []
-    wide, narrow = of_type(drawing, Names)
-    assert wide.width > narrow.width
-    texts = {name.text for name in wide.names}
-    assert {"imitator", "clone", "neither", "learner", "base", "teacher, asked again"} <= texts
-    assert {band.name for band in of_type(drawing, Band)} <= texts
+    every = of_type(drawing, Names)
+    assert [names.panel for names in every] == [0, 0, 1, 1]
+    assert all(a.width > b.width for a, b in (every[:2], every[2:]))
+    for names in every[::2]:
+        texts = {name.text for name in names.names}
+        assert {"imitator", "clone", "neither", "learner", "base", "teacher, asked again"} <= texts
+        assert "unrelated models" in texts
+    assert [band.panel for band in of_type(drawing, Band)] == [0, 1]
+    texts = {name.text for names in every[::2] for name in names.names}
     students = {
         d.link[0]
         for dots in of_type(drawing, Dots)
@@ -112,7 +121,10 @@ def test_of_a_sweep_the_names_are_the_values() -> None:
     swept = join([Job((("decoding.temperature", v),), one) for v in ("0", "0.5", "1")])
     drawing = transfer_map(swept)
     assert wrong(drawing) == []
+    assert isinstance(drawing.frame, Plane), "one student of one teacher, however often swept"
     texts = {name.text for name in of_type(drawing, Names)[0].names}
+    (path,) = of_type(drawing, Curve)
+    assert (path.joined, len(path.dots)) == (True, 3)
     assert {"temperature=0", "temperature=0.5", "temperature=1"} <= texts
 
 

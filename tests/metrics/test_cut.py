@@ -183,8 +183,8 @@ def test_a_habit_is_told_from_a_limit(
 
 
 def test_a_stop_that_is_known_is_not_a_habit() -> None:
-    known = [ending(WHOLE, stop) for stop in ("length", "eos", "stop")]
-    assert settle(known * 5) == ["cut", "complete", "complete"] * 5
+    known = [ending(WHOLE, stop) for stop in ("length", "content_filter", "eos", "stop")]
+    assert settle(known * 5) == ["cut", "cut", "complete", "complete"] * 5
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -24,6 +24,7 @@ from harness.models.fake import FakeModel
 from harness.models.hf import HfModel
 from harness.models.lm_eval import LmEvalModel
 from harness.models.recorded import RecordedModel
+from harness.models.server import ServerModel
 from harness.models.zoo import ZooModel
 from harness.plan import collections
 from harness.plugins import build, kinds
@@ -55,6 +56,7 @@ KINDS: dict[str, type[AbstractModel]] = {
     "hf": HfModel,
     "lm_eval": LmEvalModel,
     "recorded": RecordedModel,
+    "server": ServerModel,
 }
 FORMS = {"request": Request(0, "generate", ""), "decoding": Decoding()}
 # Its answers are those of hf with weights that its key names by the code that trains them.
@@ -77,6 +79,24 @@ class Echo:
         return json.dumps([history, add_generation_prompt])
 
 
+def sent_back(connection: object, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What a server is asked, as its answer; of a prompt, every letter is a token."""
+    letters = list(body["prompt"]) if "echo" in body else []
+    scores = {
+        "tokens": ["<s>", *letters],
+        "token_logprobs": [None, *(-float(len(json.dumps(body))) for _ in letters)],
+        "top_logprobs": [None, *({"x": -1.0} for _ in letters)],
+    }
+    text = json.dumps([path, body], sort_keys=True)
+    choice = {
+        "text": text,
+        "message": {"content": text},
+        "finish_reason": "stop",
+        "logprobs": scores,
+    }
+    return {"choices": [choice], "usage": {"completion_tokens": 4}}
+
+
 def model_of(kind: str, folder: Path) -> AbstractModel:
     """A model of a kind."""
     fields: dict[str, Any] = {"kind": kind, "system": "be brief"}
@@ -84,6 +104,8 @@ def model_of(kind: str, folder: Path) -> AbstractModel:
         fields |= {"path": str(checkpoint(folder)), "device": "cpu", "threads": 1}
     if kind == "lm_eval":
         fields |= {"model": "local-completions", "snapshot": "2026-01-31"}
+    if kind == "server":
+        fields |= {"url": "http://127.0.0.1:9/v1", "model": "tiny", "connections": 1}
     if kind == "recorded":
         columns = {"prompt": "prompt", "answer": "said", "choice": "pick", "sample": "draw"}
         fields |= {"file": str(recording(folder)), "columns": columns, "where": {"model": "{name}"}}
@@ -97,6 +119,7 @@ def opened(model: AbstractModel, folder: Path) -> Iterator[AbstractSession]:
     with pytest.MonkeyPatch.context() as patch:
         if model.kind == "lm_eval":
             patch.setattr("lm_eval.api.registry.get_model", lambda name: Echo)
+        patch.setattr("harness.models._server_http.Connection.post", sent_back)
         with model.open(Paths(folder, folder, (), folder)) as session:
             yield session
 

@@ -33,9 +33,10 @@ class Example:
 
 def example(kind: str, folder: Path, llama: Path) -> Example:
     """The example of a kind; a new kind of model needs one here."""
-    return {"fake": _fake, "hf": _hf, "hub": _hub, "recorded": _recorded, "zoo": _zoo, "lm_eval": _lm_eval}[kind](
-        folder, llama
-    )  # fmt: skip
+    return {
+        "fake": _fake, "hf": _hf, "hub": _hub, "recorded": _recorded, "zoo": _zoo, "lm_eval": _lm_eval,
+        "server": _server,
+    }[kind](folder, llama)  # fmt: skip
 
 
 def _fake(folder: Path, llama: Path) -> Example:
@@ -88,8 +89,22 @@ def _lm_eval(folder: Path, llama: Path) -> Example:
     model = build(
         "models", "m", {"kind": "lm_eval", "model": "vllm", "snapshot": "1", "args": args}
     )
-    moved, another = {**args, "base_url": "http://localhost:2", "timeout": 9}, {"model": "two"}
+    moved, another = {**args, "timeout": 9}, {**args, "base_url": "http://localhost:2"}
     return Example(model, {}, {"args": (moved, another)})
+
+
+def _server(folder: Path, llama: Path) -> Example:
+    fields = {"kind": "server", "url": "http://Localhost:1/v1/", "model": "tiny"}
+    return Example(build("models", "m", fields), {"url": "http://localhost:2/v1"})
+
+
+def test_an_address_is_one_however_it_is_spelt() -> None:
+    spelt = ("http://Localhost:1/v1/", "HTTP://localhost:1/v1")
+    fields = {"kind": "server", "model": "tiny"}
+    keys = {
+        build("models", "m", {**fields, "url": url}).key(Paths(Path(), Path())) for url in spelt
+    }
+    assert len(keys) == 1
 
 
 @pytest.mark.parametrize("kind", [*kinds("models"), "hub"])

@@ -20,6 +20,7 @@ from harness.plugins import build
 from harness.text.clean import clean
 from harness.types import Decoding, DistillbenchError, Message, Paths, Request
 from tests.models.asking import answered
+from tests.models.failing import failing
 
 pytest.importorskip("lm_eval")
 PATHS = Paths(Path("r"), Path("c"), ())
@@ -260,6 +261,27 @@ def test_wrong_arguments_and_kinds(llama: Path) -> None:
             answered(session, REQUESTS[1:2])
         with pytest.raises(DistillbenchError, match="returns no tokens"):
             answered(session, REQUESTS[1:2], Decoding(top_logprobs=1))
+
+
+@pytest.mark.parametrize("kind", ["local-chat-completions", "local-completions"])
+def test_a_response_without_a_text_is_no_answer(kind: str) -> None:
+    pytest.importorskip("tenacity", reason="lm-eval's API clients need it: lm-eval[api]")
+    chat = "chat" in kind
+    path = "chat/completions" if chat else "completions"
+    texts = [f"Tell me about thing {i}." for i in range(3)]
+    requests = [
+        Request(i, "generate", (Message("user", text),) if chat else text)
+        for i, text in enumerate(texts)
+    ]
+    with failing(lambda prompt, n: "no text" if prompt == texts[1] else "") as server:
+        args: dict[str, Any] = {"base_url": f"{server.url}/{path}", "model": "tiny"}
+        args["tokenizer_backend"] = "none"
+        if not chat:
+            args["tokenized_requests"] = False
+        with _model(model=kind, chat=chat, args=args).open(PATHS) as session:
+            found = answered(session, requests)
+    assert found.answered == (True, False, True)
+    assert found.text == (f"you said {texts[0]}", None, f"you said {texts[2]}")
 
 
 class _Thinker:

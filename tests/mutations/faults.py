@@ -20,7 +20,6 @@ class Fault(NamedTuple):
 
 def faults() -> list[Fault]:
     """All of them, in the order of the file."""
-    return [
-        Fault(**fields)
-        for fields in yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text())
-    ]
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    text = Path(__file__).with_name("faults.yaml").read_text("utf-8")
+    return [Fault(**fields) for fields in yaml.load(text, loader)]

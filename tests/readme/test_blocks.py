@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from harness.models import Budget
+from harness.models.server import ServerModel
+from harness.plugins import build
+from harness.schema import build_dataclass
+from harness.types import Paths
+from tests.core.running import REPOSITORY
 from tests.readme import stand_ins
 from tests.readme.blocks import Block, blocks, prose, section, write_files
 
 MAKE, OWN, RECORDED = "Two commands", "Your own models", "Recorded answers"
+SERVERS = "Servers"
 SWEEPS, CI = "Sweeps", "In the CI of a training repository"
 READ = "Read results in Python"
 WRITTEN = "What is written"
 TRIED = {
     MAKE: 2,
     OWN: 2,
+    SERVERS: 1,
+    "Many machines": 1,  # tests/executors has them
     RECORDED: 3,
     SWEEPS: 2,
     CI: 2,
@@ -52,6 +65,19 @@ def zoo(folder: Path, command: str) -> tuple[str, ...]:
     """A trained zoo's place, filled, and what is changed."""
     stand_ins.put_zoo(folder, ("teacher_a", "base", "answers_a", "independent"))
     return ZOO_CUT if "zoo_dose" in command else (ZOO_THREE, *ZOO_CUT)
+
+
+def test_the_models_on_servers(tmp_path: Path) -> None:
+    (block,) = section(SERVERS)
+    whole = yaml.safe_load(block.text)
+    build_dataclass(Budget, whole["budget"], "budget")
+    built = [build("models", name, fields) for name, fields in whole["models"].items()]
+    paths = Paths(tmp_path, tmp_path)
+    assert not [fault for model in built for fault in model.faults(paths)]
+    assert len({model.key(paths) for model in built}) == len(built) == 3
+    known = {f.name for f in dataclasses.fields(ServerModel)}
+    named = re.findall(r"`(\w+): [^`]*`", prose(SERVERS))
+    assert set(named) - {"content", "kind"} <= known
 
 
 Prepare = Callable[[Path, str], tuple[str, ...]]
@@ -192,3 +218,49 @@ def test_the_workflow_ends_with_the_gates_verdict(tmp_path: Path) -> None:
     assert [d.returncode for d in done] == [0, 0, 1], done[-1].stderr
     assert sum(line.startswith("gate:") for line in done[-1].stderr.splitlines()) >= 1
     assert "one line and exit code 1" in prose(CI)
+
+
+ACTION = yaml.safe_load((REPOSITORY / ".github/actions/distillbench/action.yml").read_text())
+
+
+def action_runs(folder: Path, **inputs: str) -> list[subprocess.CompletedProcess[str]]:
+    """The commands of the composite action as a runner starts them, one after the other until one fails."""
+    values = {k: str(v.get("default", "")) for k, v in ACTION["inputs"].items()} | inputs
+    done: list[subprocess.CompletedProcess[str]] = []
+    for step in ACTION["runs"]["steps"]:
+        if "run" in step and not any(d.returncode for d in done):
+            names = {
+                k: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda m: values[m[1]], v)
+                for k, v in step["env"].items()
+            }
+            exported = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in names.items())
+            done.append(stand_ins.run(folder, exported + step["run"]))
+    return done
+
+
+@pytest.mark.slow  # two whole commands
+@pytest.mark.parametrize(("least", "code"), [(0.5, 0), (0.99, 1)])
+def test_the_action_ends_with_the_gates_verdict(tmp_path: Path, least: float, code: int) -> None:
+    write_files("Recorded answers", tmp_path)
+    subprocess.run([sys.executable, "make_answers.py"], cwd=tmp_path, check=True)
+    condition = {"where": {"metric": "style_transfer", "student": "student"}, "min": least}
+    (tmp_path / "my_conf/gate").mkdir()
+    (tmp_path / "my_conf/gate/mine.yaml").write_text(yaml.safe_dump({"conditions": [condition]}))
+    installed, run = action_runs(
+        tmp_path,
+        **{"matrix": "recorded", "gate": "mine", "config-dir": "my_conf", "install": "a b.whl"},
+        words="paths.data=. limit=39",
+    )
+    assert installed.returncode == 0
+    assert (tmp_path / "pip.log").read_text().splitlines()[-1] == "install a b.whl"
+    assert run.returncode == code, run.stderr
+    assert (tmp_path / "results/report/gate.xml").is_file()
+    assert {row["n"] for row in scores(tmp_path) if row["metric"] == "length"} == {"39"}
+
+
+def test_what_the_action_keeps_and_leaves_is_where_a_run_puts_it() -> None:
+    uses = {s["uses"].partition("@")[0]: s["with"] for s in ACTION["runs"]["steps"] if "uses" in s}
+    assert "results/store" in uses["actions/cache"]["path"].split()
+    assert uses["actions/upload-artifact"]["path"] == "results/report"
+    inputs = set(re.findall(r"inputs\.([\w-]+)", str(ACTION["runs"])))
+    assert inputs == set(ACTION["inputs"])

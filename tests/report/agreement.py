@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from harness.board.record import RunRecord
 from harness.board.saved import read_record
 
 _MARKS = {
@@ -37,8 +35,8 @@ class _Page(HTMLParser):
         self.rows: list[tuple[dict[str, str | None], list[_Cell]]] = []
         self.heads: list[dict[str, str | None]] = []
         self.sentences: list[str] = []
-        self.figures = ""
-        self._table = self._said = self._island = False
+        self.drawn: set[str] = set()  # whose points stand on the map
+        self.has_map = self._table = self._said = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -48,8 +46,10 @@ class _Page(HTMLParser):
             self.sentences.append(f"{given.get('data-student')} ")
         elif tag == "p":
             self._said = given.get("class") in ("said", "doubts")
-        elif tag == "script":
-            self._island = given.get("id") == "figures-data"
+        elif (given.get("data-figure") or "").endswith("transfer_map"):
+            self.has_map = True
+        elif tag == "path" and "data-student" in given:
+            self.drawn.add(str(given["data-student"]))
         elif self._table and tag == "tr":
             self.rows.append((given, []))
         elif self._table and "data-name" in given:
@@ -66,12 +66,8 @@ class _Page(HTMLParser):
             self._table = False
         elif tag == "p":
             self._said = False
-        elif tag == "script":
-            self._island = False
 
     def handle_data(self, data: str) -> None:
-        if self._island:
-            self.figures += data
         if self._table and self.rows and self.rows[-1][1]:
             self.rows[-1][1][-1].text += data
         if self._said and self.sentences:
@@ -101,7 +97,7 @@ def contradictions(folder: Path) -> list[str]:
         *_own_scores(page.heads, rows, scores),
         *_ranks(table),
         *_sentences(page.sentences, table),
-        *_map(page.figures, table, record),
+        *(_map(page.drawn, table) if page.has_map else []),
     ]
 
 
@@ -204,21 +200,13 @@ def _sentences(sentences: list[str], table: list[dict[str, str]]) -> list[str]:
     return said
 
 
-def _map(island: str, table: list[dict[str, str]], record: RunRecord) -> list[str]:
+def _map(drawn: set[str], table: list[dict[str, str]]) -> list[str]:
     """Everybody who has both numbers is drawn on the map, controls too."""
-    figures = json.loads(island) if island.strip() else {}
-    figure = next((f for name, f in figures.items() if name.endswith("transfer_map")), None)
-    columns = table[0] if table else {}
-    if figure is None or not {"style_transfer", "capability_transfer"} <= set(columns):
+    if not table or not {"style_transfer", "capability_transfer"} <= set(table[0]):
         return []
-    drawn = {
-        text.split("<br>")[0].removeprefix("<b>").removesuffix("</b>")
-        for trace in figure["data"]
-        for text in trace.get("hovertext", ())
-    }
     return [
         f"{r['student']} ({r['role']}) has both numbers and is not on the map"
         for r in table
         if r["style_transfer"] and r["capability_transfer"]
-        if not any(text.startswith(r["student"][:20]) for text in drawn)
+        if not any(label.startswith(r["student"]) for label in drawn)
     ]

@@ -38,7 +38,7 @@ def test_the_made_up_page_agrees_with_itself(report: Path) -> None:
             "not above what unrelated models reach",
         ),
         ("leaderboard.csv", "\n1,", "\n9,"),
-        ("index.html", "<b>independent</b>", "<b>nobody</b>"),
+        ("index.html", 'z" data-student="independent"', 'z" data-student="nobody"'),
         ("index.html", 'class="num leads"', 'class="num"'),
         ("index.html", 'data-role="control"', 'data-role="student"'),
     ],
@@ -46,8 +46,6 @@ def test_the_made_up_page_agrees_with_itself(report: Path) -> None:
 def test_a_contradiction_is_found(report: Path, file: str, right: str, wrong: str) -> None:
     path = report / file
     text = path.read_text("utf-8")
-    if right not in text:  # in the figures' JSON
-        right, wrong = (t.replace("<", "\\u003c") for t in (right, wrong))
     assert right in text
     path.write_text(text.replace(right, wrong), "utf-8")
     assert contradictions(report) != []

@@ -254,3 +254,19 @@ def test_the_decision_is_one_line_per_teacher() -> None:
     without = tuple(s for s in scores() if not s.metric.startswith("capability"))
     (first, *_) = decisions(board(replace(record(), scores=without)))
     assert "does not measure the transfer of capability" in "".join(t for t, _ in first.parts)
+
+
+@pytest.mark.parametrize(("n", "end"), [(8, "or student_7"), (30, "or one of 23 others")])
+def test_of_many_students_that_are_not_told_apart_the_first_are_named(n: int, end: str) -> None:
+    run = record()
+    pair = run.pairs[0]
+    names = [f"student_{i}" for i in range(n)]
+    own = [s for s in run.scores if (s.student, s.teacher) == (pair.student, pair.teacher)]
+    many = replace(
+        run,
+        pairs=tuple(replace(pair, student=name) for name in names),
+        scores=(*run.scores, *(replace(s, student=name) for name in names for s in own)),
+        comparisons=(),
+    )
+    (line, *_) = ("".join(t for t, _ in d.parts) for d in decisions(board(many)))
+    assert f"{end}: not told apart" in line

@@ -14,7 +14,9 @@ import harness.exports
 from harness.board.record import RunRecord
 from harness.board.sentences import sentences
 from harness.board.subjects import ScoreIndex
+from harness.board.tables import MARKS
 from harness.exports import AbstractExporter
+from harness.exports.latex import _plain
 from harness.plugins import build, kinds
 from harness.stages.gate import _reference_rows
 from harness.stages.report import write_report
@@ -134,3 +136,34 @@ def test_the_example_of_the_contract_works(tmp_path: Path) -> None:
     exec(code, space)
     space["Names"]("names", "names").export(board(), tmp_path)
     assert (tmp_path / "names.txt").read_text("utf-8").splitlines()[0] == "base"
+
+
+def test_a_table_for_a_paper_has_a_cell_per_column_and_nothing_that_latex_would_read(
+    tmp_path: Path,
+) -> None:
+    names = {"odd_one": "50% & more_{of} #1 ~ ^ \\x $y$"}
+    run = record()
+    teacher = run.pairs[0].teacher
+    scores = tuple(
+        replace(s, student=names.get("odd_one", "") if s.student == "logits_of_a" else s.student)
+        for s in run.scores
+    )
+    pairs = tuple(
+        replace(p, student=names["odd_one"] if p.student == "logits_of_a" else p.student)
+        for p in run.pairs
+    )
+    exporter("latex").export(board(replace(run, scores=scores, pairs=pairs)), tmp_path)
+    lines = (tmp_path / "leaderboard.tex").read_text("utf-8").splitlines()
+    body = [line for line in lines if not line.startswith("%")]
+    columns = re.search(r"tabular}{([lr]+)}", body[0])
+    assert columns
+    rows = [line for line in body if line.endswith(r" \\")]
+    assert len(rows) > 5
+    bare = [re.sub(r"\\[&%$#_{}]", "", row) for row in rows]
+    assert all(row.count("&") == len(columns[1]) - 1 for row in bare)
+    assert all(
+        "%" not in row and "#" not in row and "~" not in row and "_" not in row for row in bare
+    )
+    assert any(r"50\% \& more\_\{of\} \#1" in row for row in rows)
+    assert all(len(_plain(sign)) > 1 for sign in MARKS.values()), "each is a symbol of amssymb"
+    assert teacher in "".join(rows).replace(r"\_", "_")

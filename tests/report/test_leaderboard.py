@@ -135,6 +135,16 @@ def test_a_column_that_nothing_fills_is_a_fault_before_any_model_loads(tmp_path:
     assert "usd" in line
 
 
+def test_a_figure_that_nobody_draws_is_a_fault_before_any_model_loads(tmp_path: Path) -> None:
+    def faults(*figures: str) -> list[str]:
+        config = composed(matrix(figures=list(figures)), tmp_path)
+        return matrix_faults(typed_run(config, [packaged("conf")]))
+
+    assert faults("pareto_map", "transfer_map") == []
+    (line,) = faults("paretto_map", "transfer_map")
+    assert line.startswith("figures: 'paretto_map' is unknown; did you mean 'pareto_map'?")
+
+
 @pytest.mark.parametrize(("n", "open_rows"), [(8, 8), (9, 6)])
 def test_of_more_than_eight_students_the_middle_is_folded(n: int, open_rows: int) -> None:
     run = record()

@@ -163,3 +163,31 @@ def test_own_scores_of_a_task_are_paired_though_they_are_parts(tmp_path: Path) -
     assert rows["task_score/exact_match"]["n"] == 40
     assert rows["task_score/exact_match"]["difference"] == pytest.approx(-3 / 40)
     assert rows["capa/unanswered"]["reason"].startswith("pseudo-values of prompts")
+
+
+def test_figures_of_the_page_are_drawn_for_notebooks(results: Results) -> None:
+    figure = results.figure("transfer_map")
+    students = {tuple(name) for trace in figure.data for name in trace.customdata or ()}
+    assert ("answers_of_a", "teacher_a") in students
+    assert figure.layout.title.text == "Transfer map"
+    named = {a.text for a in figure.layout.annotations}
+    assert {"clone", "<b>teacher_a</b>"} <= named
+    own, first = (results.figure("task_dumbbell", s) for s in ("answers_of_b", ""))
+    assert own != first
+    assert results.figure("capa").layout.title.text == "capa"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("transfer_mop",), r"figure: 'transfer_mop' is unknown; did you mean 'transfer_map'\?"),
+        (("task_dumbbell", "answers_of_c"), r"student: 'answers_of_c' is unknown; did you mean"),
+        (("dose_curve",), "figure dose_curve: the run has no numbers that it could show"),
+    ],
+)
+def test_a_figure_that_is_not_there_is_said_in_a_line(
+    results: Results, asked: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(DistillbenchError, match=words) as caught:
+        results.figure(*asked)
+    assert "\n" not in str(caught.value)

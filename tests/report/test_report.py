@@ -15,17 +15,20 @@ import markupsafe
 import pytest
 
 from harness.board.joined import Job, join
-from harness.board.record import CollectionRecord
+from harness.board.record import CollectionRecord, RunRecord
 from harness.page.measures import measures
+from harness.page.render import page
 from harness.stages.report import write_report
 from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, board, read, record
 
 FILES = [
     "changes.csv",
+    "figures.json",
     "index.html",
     "influence.parquet",
     "leaderboard.csv",
     "leaderboard.md",
+    "leaderboard.tex",
     "run.json",
     "samples.parquet",
     "scores.csv",
@@ -171,7 +174,7 @@ def test_hostile_names_and_texts_stay_text(tmp_path: Path) -> None:
     page = write_report(changed, tmp_path / "report", read).read_text("utf-8")
     assert "alert(1)</script>" not in page
     assert str(markupsafe.escape(HOSTILE[0])) in page
-    assert len(re.findall(r"<script", page)) == 4
+    assert len(re.findall(r"<script", page)) == 6
 
 
 def test_page_works_without_scripts_for_numbers_and_reasons(report: Path) -> None:
@@ -221,3 +224,27 @@ def test_a_failed_report_leaves_the_old_one(report: Path, tmp_path: Path) -> Non
         write_report(record(), folder, broken)
     assert (folder / "index.html").read_bytes() == (report / "index.html").read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["report"]
+
+
+def figures_of(run: RunRecord) -> list[str]:
+    """Kinds of the figures of the page about the whole run and its first student, in their order."""
+    ids = re.findall(r'data-figure="(?:run|student-0)-(\w+)"', page(board(run)))
+    return list(dict.fromkeys(ids))
+
+
+def test_a_matrix_chooses_and_orders_the_figures() -> None:
+    every = figures_of(record())
+    assert every[0] == "transfer_map"
+    assert len(every) > 6
+    asked = ("task_dumbbell", "inherited_errors", "agreement", "transfer_map")
+    shown = figures_of(replace(record(), figures=asked))
+    assert shown == ["transfer_map", "inherited_errors", "agreement", "task_dumbbell"]
+
+
+def test_without_plotly_the_figures_stand_there_and_no_library() -> None:
+    still = page(board(replace(record(), interactive=False)))
+    assert 'id="plotly-data"' not in still
+    assert 'id="plots-data"' not in still
+    assert 'id="plotly-data"' in page(board())
+    assert still.count("<svg") == page(board()).count("<svg") > 10
+    assert len(still.encode()) < 1_000_000

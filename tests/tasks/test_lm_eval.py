@@ -199,11 +199,38 @@ def test_same_requests_twice_and_few_shot_by_seed(here: Setting) -> None:
     assert task.requests(here) != task.requests(replace(here, seed=1))
 
 
-def test_unanswered_requests_make_the_grade_unavailable(here: Setting, chosen: RequestSet) -> None:
+def test_no_grade_where_no_prompt_has_its_answers(here: Setting, chosen: RequestSet) -> None:
     whole = tiny.outputs_of(chosen, [(-1.0, False)] * len(chosen.requests))
-    partly = replace(whole, answered=(False, False, *whole.answered[2:]))
-    with pytest.raises(Unavailable, match=f"2 of {len(chosen.requests)} requests have no answer"):
-        make("tiny_choose").grade(chosen, partly, here)
+    none = replace(whole, answered=tuple(r.slot > 0 for r in chosen.requests))
+    n, total = len(chosen.prompts), len(chosen.requests)
+    with pytest.raises(Unavailable, match=f"{n} of {total} requests have no answer, and no prompt"):
+        make("tiny_choose").grade(chosen, none, here)
+
+
+@pytest.mark.parametrize("name", ["tiny_choose", "tiny_group", "tiny_rolling", "tiny_generate"])
+def test_a_prompt_without_an_answer_is_left_out_of_every_number(here: Setting, name: str) -> None:
+    asked = make(name).requests(here)
+    rng = np.random.default_rng(0)
+    answers: list[Any] = [
+        {"score": (-float(x), bool(x < 1)), "read": -float(x), "generate": f"It is {x:.0f}"}[r.kind]
+        for r, x in zip(asked.requests, rng.exponential(3, len(asked.requests)), strict=True)
+    ]
+    whole = tiny.outputs_of(asked, answers)
+    lost = {asked.requests[i].prompt for i in (0, len(asked.requests) - 1)}
+    known = tuple(i not in (0, len(asked.requests) - 1) for i in range(len(asked.requests)))
+    partly = replace(whole, answered=known)
+    first, second = (make(name).grade(asked, o, here) for o in (whole, partly))
+    assert len(first.columns) == len(second.columns)
+    for a, b in zip(first.columns, second.columns, strict=True):
+        if not len(a.prompt):
+            assert b.aggregate is None
+            assert "2 prompts have no answer" in b.reason
+            continue
+        others = [i for i, p in enumerate(a.prompt.tolist()) if p not in lost]
+        assert b.prompt.tolist() == a.prompt[others].tolist()
+        np.testing.assert_array_equal(b.value, a.value[others])
+        assert b.aggregate == pytest.approx(a.value[others].mean())
+        assert b.answers == tuple(a.answers[i] for i in others if a.answers)
 
 
 def test_answers_are_graded_by_key_not_by_position(here: Setting, chosen: RequestSet) -> None:

@@ -1,10 +1,12 @@
 // Words on hover and on focus, instead of titles that neither keyboard nor touch reaches.
 const tip = $("tip");
-all("main [title]").forEach((node) => {
-  node.dataset.tip = node.title;
-  node.removeAttribute("title");
-  if (node.matches("td span, td code") && !node.hasAttribute("tabindex")) node.tabIndex = 0;
-});
+function equipTips(part) {
+  all("[title]", part).forEach((node) => {
+    node.dataset.tip = node.title;
+    node.removeAttribute("title");
+    if (node.matches("td span, td code, .hole") && !node.hasAttribute("tabindex")) node.tabIndex = 0;
+  });
+}
 const showTip = (event) => {
   const node = event.target.closest?.("[data-tip]");
   if (!node) return hideTip();
@@ -86,6 +88,19 @@ all(".fold button", board).forEach((button) => button.addEventListener("click", 
   button.setAttribute("aria-expanded", open);
   for (let row = button.closest("tr").nextElementSibling; row?.dataset.fold === button.dataset.fold; row = row.nextElementSibling) row.classList.toggle("folded", !open);
 }));
+// Every row has an address.
+const nameOfRow = (row) => [row.dataset.label ?? row.dataset.student, row.dataset.teacher, row.dataset.base].join(" / ");
+for (const row of lines) {
+  const words = `Copy the link to the row of ${row.dataset.student}`;
+  row.cells[0].append(tool("#", (button) => { writeAddress({ row: nameOfRow(row) }); copy(button, location.href); }, { className: "to-row", ariaLabel: words }));
+}
+function showRow(name) {
+  const row = lines.find((line) => nameOfRow(line) === name);
+  if (!row) return;
+  all(".fold button", board).filter((button) => button.dataset.fold === row.dataset.fold && row.classList.contains("folded")).forEach((button) => button.click());
+  lines.forEach((line) => line.classList.toggle("asked-for", line === row));
+  row.scrollIntoView({ block: "center" });
+}
 const choices = all("[data-filter]", filters);
 function filterBoard() {
   const wanted = $("board-search").value.trim().toLowerCase();
@@ -123,11 +138,40 @@ function readBoard(asked) {
   filterBoard();
 }
 
+// A spreadsheet runs a text that begins like a formula: an apostrophe keeps it a text. Numbers stay.
+function csvOf(table) {
+  const plain = (text) => (/^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+  const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return `${table.map((row) => row.map((text) => quoted(plain(text))).join(",")).join("\n")}\n`;
+}
+// Every other table as it stands; what is small in a cell comes behind a space.
+function equipTable(scroll) {
+  const table = scroll.querySelector("table");
+  const words = (cell) => [...cell.childNodes].map((node) => node.textContent.trim()).filter(Boolean).join(" ");
+  const label = scroll.getAttribute("aria-label"), figure = scroll.closest("figure")?.querySelector(".plot").dataset.figure;
+  const name = (figure ?? label).replaceAll(/[^\p{L}\p{N}_-]+/gu, "-");
+  const button = tool("CSV", () => save(`${name}.csv`, csvOf([...table.rows].map((row) => [...row.cells].map(words))), "text/csv"), { ariaLabel: `CSV of ${label}` });
+  scroll.before(make("div", { className: "tools of-table" }, button));
+}
+// Long tables and the figures of measures are unpacked when they are opened.
+const insides = island("insides-data");
+async function unpack(part) {
+  const box = part.querySelector(".inside");
+  if (!box?.dataset.inside) return;
+  const name = box.dataset.inside;
+  delete box.dataset.inside;
+  box.innerHTML = await inflate(insides[name]);
+  equip(box);
+}
+all("details.packed").forEach((part) => part.addEventListener("toggle", () => { if (part.open) unpack(part); }));
+function equip(part) {
+  equipTips(part);
+  all("figure.picture", part).forEach(equipFigure);
+  all(".scroll", part).filter((scroll) => scroll.querySelector("table:not(#board)")).forEach(equipTable);
+}
+
 // The rows and columns that are seen, with the numbers in full.
 function boardCsv() {
-  const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  // A spreadsheet runs a text that begins like a formula: an apostrophe keeps it a text. Numbers stay.
-  const plain = (text) => (/^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
   const seen = heads.map((head, at) => ({ head, at })).filter(({ head, at }) => at && !head.hidden);
   const table = [["model", "role", "teacher", ...seen.flatMap(({ head }) => (head.dataset.sort === "number" ? [head.dataset.name, `${head.dataset.name} interval`] : [head.dataset.name]))]];
   for (const row of all("tbody tr[data-role]", board)) {
@@ -139,13 +183,9 @@ function boardCsv() {
     });
     table.push([row.dataset.student, row.dataset.role, row.dataset.teacher, ...values]);
   }
-  return `${table.map((row) => row.map((text) => quoted(plain(text))).join(",")).join("\n")}\n`;
+  return csvOf(table);
 }
-$("board-csv").addEventListener("click", () => {
-  const href = URL.createObjectURL(new Blob([boardCsv()], { type: "text/csv" }));
-  make("a", { href, download: "leaderboard-view.csv" }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 1000);
-});
+$("board-csv").addEventListener("click", () => save("leaderboard-view.csv", boardCsv(), "text/csv"));
 document.addEventListener("click", (event) => {
   const menu = filters.querySelector(".menu");
   if (menu.open && !menu.contains(event.target)) menu.open = false;
@@ -154,12 +194,8 @@ document.addEventListener("click", (event) => {
 // A row shows its point on the map.
 const map = document.querySelector(".beside .plot");
 function pointAt(row) {
-  if (!drawn.has(map)) return;
   const { label = row?.dataset.student, teacher } = row?.dataset ?? {};
-  const points = figures[map.dataset.figure].data.flatMap((trace, curveNumber) =>
-    (trace.customdata ?? []).flatMap(([s, t], pointNumber) => (s === label && t === teacher ? [{ curveNumber, pointNumber }] : [])));
-  if (points.length) window.Plotly.Fx.hover(map, points);
-  else window.Plotly.Fx.unhover(map);
+  all("[data-student]", map ?? make("i")).forEach((point) => point.classList.toggle("lit", point.dataset.student === label && point.dataset.teacher === teacher));
 }
 for (const row of lines) {
   row.addEventListener("mouseenter", () => pointAt(row));

@@ -9,7 +9,6 @@ function openStudent(article) {
     b.setAttribute("aria-selected", students[i] === article);
     b.tabIndex = students[i] === article ? 0 : -1;
   });
-  all(".plot", article).filter((box) => drawn.has(box)).forEach((box) => draw(box));
 }
 function showStudent(student, teacher, scroll) {
   const article = students.find((a) => a.dataset.student === student && (!teacher || a.dataset.teacher === teacher));

@@ -45,13 +45,23 @@ function writeMarked(node, list, marked, className) {
   }
 }
 
-// Sample browser: blocks are unpacked when opened.
-const samples = $("sample-browser") ? browser(island("samples-data")) : null;
+// Sample browser: the list is unpacked when it comes near the screen or is asked for, a block when it is opened.
+const tasksOf = packed("samples-data");
+let asking = null;
+const openBrowser = () => (asking ??= tasksOf().then(browser));
+const samples = $("sample-browser") && { choose: (asked) => openBrowser().then((opened) => opened.choose(asked)) };
+if (samples) {
+  $("sample-filters").hidden = false;
+  $("sample-browser").hidden = false;
+  new IntersectionObserver((entries, self) => {
+    if (!entries.some((e) => e.isIntersecting)) return;
+    self.disconnect();
+    if (!asking) samples.choose({ student: currentStudent?.dataset.student, teacher: currentStudent?.dataset.teacher });
+  }, { rootMargin: "800px" }).observe($("samples"));
+}
 function browser(tasks) {
   const [task, pair, order, category, search, marking] = ["task", "pair", "order", "category", "search", "mark"].map((x) => $(`sample-${x}`));
   let opened = null;
-  $("sample-filters").hidden = false;
-  $("sample-browser").hidden = false;
   // What is shown: words, and of a filter whether a prompt fits; told = same mistake, style, difference, letters.
   const SHOWN = {
     chance: ["as sampled"], error: ["both wrong the same way", (told) => told[0]],
@@ -113,12 +123,18 @@ function browser(tasks) {
     const now = here(), trio = now.pairs[Number(pair.value)];
     opened = index;
     all("button", $("sample-list")).forEach((b) => b.setAttribute("aria-current", Number(b.dataset.index) === index));
-    const block = JSON.parse(await inflate(now.blocks[index]));
+    const [at, place] = now.prompts[index].block;
+    const block = JSON.parse(await inflate(now.blocks[at]))[place];
     if (opened !== index || here() !== now) return;
     const asked = make("div", { className: "asked text", dir: "auto" });
     writeText(asked, block.prompt);
     $("sample-open").replaceChildren(asked, panes(block.answers, trio));
-    if (byHand) writeAddress({ student: trio[0], teacher: trio[1], task: now.task, prompt: now.prompts[index].id, show: order.value !== "chance" && order.value });
+    if (byHand) tellSample();
+  }
+
+  function tellSample() {
+    const now = here(), [student, teacher] = now.pairs[Number(pair.value)];
+    writeAddress({ student, teacher, task: now.task, prompt: now.prompts[opened].id, show: order.value !== "chance" && order.value });
   }
 
   function panes(answers, [student, teacher, base]) {
@@ -172,6 +188,11 @@ function browser(tasks) {
   }
   $("sample-before").addEventListener("click", () => turn(-1));
   $("sample-next").addEventListener("click", () => turn(1));
+  $("sample-link").addEventListener("click", ({ target }) => {
+    if (opened === null) return;
+    tellSample();
+    copy(target, location.href);
+  });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
     const arrows = event.target.closest?.("#sample-list") ? { ArrowDown: 1, ArrowUp: -1 } : {};
@@ -181,9 +202,7 @@ function browser(tasks) {
     turn(step);
   });
 
-  let filled = false;
   function choose({ student, teacher, task: name, prompt, show }) {
-    filled = true;
     chosen = [student, teacher];
     const wanted = tasks.findIndex((t) => t.task === name);
     const holding = tasks.findIndex(({ pairs }) => pairOf(pairs, student, teacher) >= 0);
@@ -195,10 +214,5 @@ function browser(tasks) {
     if (!order.value) order.value = "chance";
     list(prompt);
   }
-  new IntersectionObserver((entries, self) => {
-    if (!entries.some((e) => e.isIntersecting)) return;
-    self.disconnect();
-    if (!filled) choose({ student: currentStudent?.dataset.student, teacher: currentStudent?.dataset.teacher });
-  }, { rootMargin: "800px" }).observe($("samples"));
   return { choose };
 }

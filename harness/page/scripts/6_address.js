@@ -1,5 +1,5 @@
 // Addresses: #student=...&teacher=...&task=...&prompt=... and, of the leaderboard, sort, columns and filters can be
-// shared; #student-3 is the link without scripts.
+// shared, as can row=, a row of it; #student-3 is the link without scripts.
 function writeAddress(fields) {
   const address = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
   for (const [key, value] of Object.entries(fields)) {
@@ -11,16 +11,25 @@ function writeAddress(fields) {
 function readAddress() {
   goTo(location.hash.slice(1));
 }
+// A figure or a measure that is shared may stand in a part that is closed, or in that of another student.
+async function reveal(id) {
+  const part = all("details.measure").find((details) => id.startsWith(`${details.id}-`) || details.id === id);
+  if (part) { part.open = true; await unpack(part); }
+  const target = document.getElementById(id), article = target?.closest("article.student");
+  if (article) openStudent(article);
+  if (target?.matches("details")) target.open = true;
+  if (part || article) target?.scrollIntoView();
+}
 function goTo(hash) {
   const plain = students.find((a) => a.id === hash);
   if (plain) return showStudent(plain.dataset.student, plain.dataset.teacher, true);
   if (!hash.includes("=")) {
-    const target = document.getElementById(hash);
-    if (target?.matches("details")) target.open = true;
+    reveal(decodeURIComponent(hash));
     return undefined;
   }
   const asked = Object.fromEntries(new URLSearchParams(hash));
   readBoard(asked);
+  if (asked.row) showRow(asked.row);
   if (!asked.student && !asked.task && !asked.prompt) return undefined;
   if (asked.student) {
     const article = students.find((a) => a.dataset.student === asked.student && (!asked.teacher || a.dataset.teacher === asked.teacher));
@@ -45,6 +54,8 @@ document.addEventListener("click", (event) => {
 });
 addEventListener("hashchange", readAddress);
 if (location.hash) readAddress();
+
+equip(document.querySelector("main"));
 
 // Where the reader is, in the contents.
 const links = all(".contents a");

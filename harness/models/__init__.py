@@ -125,9 +125,8 @@ class AbstractModel(ABC):
         """The model, asked in this way unless it names one itself; most are asked in one way only."""
         return self
 
-    def stays_here(self) -> bool:
-        """Whether it is asked from where the command runs, never from a node of a cluster: it answers over an address
-        of this machine, with a key of this machine, or out of the run's one budget."""
+    def stays(self) -> bool:
+        """Whether it is asked from where the command runs, with a cluster too: a server, with its key and budget."""
         return False
 
     def has_template(self, paths: Paths) -> bool:

@@ -116,9 +116,9 @@ class LmEvalModel(AbstractModel):
             "delete budget"
         ]
 
-    def stays_here(self) -> bool:
-        """Where lm-eval's type is a client of a server: it wants a key, or is told to do without."""
-        return self.model in KEYLESS or self.key_variable() is not None
+    def stays(self) -> bool:
+        """Whether it is one of lm-eval's clients of servers."""
+        return read_variable(self.model) is not None
 
     def unready(self) -> list[str]:
         """A key that is not set."""

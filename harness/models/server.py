@@ -78,6 +78,10 @@ class ServerModel(AbstractModel):
                 if not value >= least
             ),
         ]
+        if self.usd_per_million_tokens is not None:
+            wrong.append(
+                "key usd_per_million_tokens: expected usd_per_million_input and usd_per_million_output of a server"
+            )
         if not 0 < self.timeout_s < float("inf"):
             wrong.append(f"key timeout_s: expected seconds above 0, got {self.timeout_s:g}")
         if wrong:
@@ -100,10 +104,6 @@ class ServerModel(AbstractModel):
             faults.append(
                 "key scores: servers give log-probabilities of plain text only; delete it or chat"
             )
-        if self.usd_per_million_tokens is not None:
-            faults.append(
-                "key usd_per_million_tokens: expected usd_per_million_input and usd_per_million_output of a server"
-            )
         return [f"model {self.name}: {fault}" for fault in faults]
 
     def budget_faults(self, budget: Budget) -> list[str]:
@@ -122,8 +122,8 @@ class ServerModel(AbstractModel):
         """The model, asked in this way unless it names one itself."""
         return self if self.collect or how == "now" else replace(self, collect=how)
 
-    def stays_here(self) -> bool:
-        """Always."""
+    def stays(self) -> bool:
+        """Its key, its budget and what is loopback are those of the machine that the command runs on."""
         return True
 
     def unready(self) -> list[str]:

@@ -196,7 +196,7 @@ def test_models_behind_a_server_are_asked_from_here_and_others_anywhere(tmp_path
     here = {"kind": "lm_eval", "model": "vllm", "args": {"pretrained": "m"}, "snapshot": "s"}
     models = {**FAKES, "server": server, **clients, "engine": here}
     run = run_of(tmp_path, models=models)
-    stays = {name for name, model in run.models.items() if model.stays_here()}
+    stays = {name for name, model in run.models.items() if model.stays()}
     assert stays == {"server", *clients}
     tasks = {k: v for k, v in matrix()["tasks"].items() if k == "open"}
     plan = ask(

@@ -204,3 +204,17 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     raise TypeError(f"no canonical form for {type(value).__name__}: {value!r}")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text; raises JSONDecodeError for one too deep or with a number too long as well."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except UnicodeDecodeError as error:
+        raise json.JSONDecodeError(f"no UTF-8: {error.reason}", "", 0) from None
+    except RecursionError:
+        raise json.JSONDecodeError("nested too deeply", "", 0) from None
+    except ValueError:  # digits beyond what Python reads
+        raise json.JSONDecodeError("a number with too many digits", "", 0) from None

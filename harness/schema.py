@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -159,8 +160,19 @@ def _listed(value: Any, part: Any) -> Sequence[Any]:
     return value
 
 
+def _is_finite(value: Any) -> bool:
+    """Whether no number in a value is NaN or infinite: neither has a place in a key, nor a meaning as a setting."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _plain(value: Any, hint: Any) -> Any:
     """`value` as a type without parts; raises _Mismatch."""
+    if not _is_finite(value):
+        raise _Mismatch
     if hint is Any:
         return value
     if typing.get_origin(hint) is Literal:
@@ -181,6 +193,7 @@ def _plain(value: Any, hint: Any) -> Any:
 
 
 _WORDS = {
+    Any: "finite numbers",
     str: "text",
     int: "a whole number",
     float: "a number",
@@ -205,3 +218,23 @@ def _spell(hint: Any) -> str:
     if origin is not None or dataclasses.is_dataclass(hint):
         return "a mapping"
     return _WORDS.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def half_characters(value: Any, place: str) -> list[str]:
+    """Where a text or a key has half a character ("\\ud800" in a YAML file), which no file and no page can show."""
+    return sorted(set(_halves(value, place)))
+
+
+def _halves(value: Any, place: str) -> Iterator[str]:
+    if isinstance(value, str):
+        if any("\ud800" <= c <= "\udfff" for c in value):
+            yield f"{place}: expected text, got half a character in {value!a}; take it out or write it whole"
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _halves(key, place)
+            yield from _halves(
+                part, f"{place}.{ascii(key)[1:-1]}" if isinstance(key, str) else place
+            )
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _halves(part, place)

@@ -16,6 +16,8 @@ from harness.board.columns import Field
 from harness.board.plain import from_plain, to_plain
 from harness.board.record import Change, Comparison, RunRecord
 from harness.board.tables import ordered, ordered_changes, ordered_comparisons
+from harness.console.invisible import as_escapes
+from harness.keys import parse_json
 from harness.types import DistillbenchError, Score
 
 R = TypeVar("R", Score, Comparison, Change)
@@ -124,14 +126,14 @@ def _with_influence(scores: Iterable[Score], table: pa.Table) -> list[Score]:
 
 def _write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
-    path.write_bytes(f"{text}\n".encode("utf-8", "replace"))
+    path.write_bytes(f"{as_escapes(text)}\n".encode("utf-8", "replace"))
 
 
 def _read_json(path: Path, schema: int) -> dict[str, Any]:
     if not path.is_file():
         raise DistillbenchError(f"{path}: expected a file that a run left; it is missing")
     try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        content: dict[str, Any] = parse_json(path.read_text("utf-8"))
         other = content["schema"]
     except (ValueError, KeyError, TypeError):
         raise DistillbenchError(

@@ -19,6 +19,7 @@ from harness.board.record import (
     Variant,
 )
 from harness.board.runs import RunDifference, compare_runs
+from harness.console.invisible import as_it_stands, spelled_out
 from harness.panel.evidence import Verdict
 from harness.panel.rates import Rates, rates_of
 from harness.types import Score
@@ -26,7 +27,9 @@ from harness.types import Score
 R = TypeVar("R")
 Fields = tuple[Field[R], ...]
 DASH = "–"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that a spreadsheet runs
+_FORMULA = tuple(
+    "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+)  # what a cell begins with that a spreadsheet runs
 MARKS = {"above the base": "▲", "beyond the teacher": "⇈", "above the controls": "◆"}
 
 
@@ -64,7 +67,8 @@ class Table:
         """Names and texts of the columns that CSV files promise; no text is one that a spreadsheet would run."""
         promised = [i for i, head in enumerate(self.heads) if head.in_csv]
         lines = ([_plain_cell(row[i]) for i in promised] for row in self.rows)
-        return [[self.heads[i].name for i in promised], *lines]
+        heads = [_plain_cell(Cell(name, name)) for name in (self.heads[i].name for i in promised)]
+        return [heads, *lines]
 
     def columns(self) -> dict[str, list[Value]]:
         """The values by column."""
@@ -77,12 +81,13 @@ def _plain_cell(cell: Cell) -> str:
     Source: OWASP, CSV Injection.
     """
     runs = isinstance(cell.value, str) and cell.text.startswith(_FORMULA)
-    text = cell.text.replace("\r", " ")  # which older versions of `csv` leave outside quotes
+    text = spelled_out(cell.text)
     return f"'{text}" if runs else text
 
 
 def as_written(text: str) -> str:
-    """The text of a cell of our CSV files, without the apostrophe before what a spreadsheet would run."""
+    """The text of a cell of our CSV files as it was: without apostrophe, nothing spelled out."""
+    text = as_it_stands(text)
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 

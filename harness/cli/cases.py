@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from harness.files.origins import OriginRow, read_origins
+from harness.keys import parse_json
 from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Origin, Standing
 from harness.plan.run import Case, Configuration, Documented
@@ -131,7 +131,7 @@ def _prior_odds(
 def read_calibration(path: Path, faults: list[str]) -> Any:
     """The contents of a calibration that a run wrote; None with a fault where it cannot be read."""
     try:
-        content = json.loads(path.expanduser().read_text("utf-8"))
+        content = parse_json(path.expanduser().read_text("utf-8"))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not JSON"
         faults.append(

@@ -14,6 +14,7 @@ from harness.board.saved import read_record, results_folder
 from harness.board.tables import runs_table
 from harness.cli.tools import Parser
 from harness.console.columns import in_columns, shortened
+from harness.console.invisible import in_one_line, spelled_out
 from harness.exports.csv import write_table
 from harness.stages.run import DONE, GATE_FAILED
 from harness.types import DistillbenchError
@@ -43,7 +44,7 @@ def compare_results(words: Sequence[str]) -> int:
         )
     if asked.csv:
         write_table(runs_table(first, second), Path(asked.csv))
-    print(f"A: {asked.a} ({first.title})\nB: {asked.b} ({second.title})")
+    print(spelled_out(f"A: {asked.a} ({first.title})\nB: {asked.b} ({second.title})"))
     for outcome, title in _TITLES:
         chosen = [r for r in rows if r.outcome == outcome]
         print(f"\n{title}: {len(chosen)}")
@@ -99,7 +100,7 @@ def _print_unpaired(rows: Sequence[RunDifference]) -> None:
     reasons = Counter(r.reason for r in rows if r.reason)
     print(f"\nnot paired: {sum(reasons.values())}")
     for reason, n in reasons.most_common(_MOST_REASONS):
-        print(f"  {n}: {reason}")
+        print(f"  {n}: {in_one_line(reason)}")
     others = sum(n for _, n in reasons.most_common()[_MOST_REASONS:])
     if others:
         print(f"  {others}: other reasons (--csv FILE has each)")

@@ -12,11 +12,12 @@ import harness
 from harness.cli import conffiles
 from harness.cli.cases import case_of, data_of, documented, read_calibration
 from harness.cli.executor import executor_of
+from harness.cli.places import located
 from harness.models import AbstractModel, Collecting
 from harness.panel.evidence import Origin
 from harness.plan.run import STAGES, Configuration, Draws, Gate, Name, Only, Recipe, Run
 from harness.plugins import build, check_outside, kinds, use_folders
-from harness.schema import build_dataclass, sound_fields, unknown
+from harness.schema import build_dataclass, half_characters, sound_fields, unknown
 from harness.stages.gate import gate_from, name_faults
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 
@@ -49,7 +50,7 @@ def typed_run(
     _check_places(config, folders, choices or {})
     faults: list[str] = []
     asked = _configuration(config, faults)
-    paths = _located(asked.paths, faults)
+    paths = located(asked.paths, packaged("tasks"), faults)
     _use_plugins(paths, faults)
     library = _Library(folders, faults)
     only = asked.only or Only()
@@ -139,7 +140,9 @@ def _task_decodings(library: _Library, tasks: Mapping[str, Any], seed: int) -> d
 def _check_places(
     config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str]
 ) -> None:
-    """Raises DistillbenchError where a file that was chosen put its keys somewhere else than a run looks."""
+    """Raises DistillbenchError where keys stand somewhere else than a run looks, or a text has half a character."""
+    if halves := half_characters(config, "configuration"):
+        raise DistillbenchError("\n".join(halves))
     path = conffiles.find(folders, "matrix", choices.get("matrix", ""))
     lost = isinstance(config.get("matrix"), Mapping) or not config.get("models")
     if path is not None and lost and not conffiles.is_global(path):
@@ -358,28 +361,3 @@ def _use_plugins(paths: Paths, faults: list[str]) -> None:
         check_outside("figures", "exports")
     except DistillbenchError as error:
         raise DistillbenchError("\n".join([*faults, str(error)])) from None
-
-
-def _located(paths: Paths, faults: list[str]) -> Paths:
-    """The folders of a run, absolute, with our own last among those of tasks."""
-    tasks = [_absolute(f"key tasks[{i}]", p, faults) for i, p in enumerate(paths.tasks)]
-    plugins = [_absolute(f"key plugins[{i}]", p, faults) for i, p in enumerate(paths.plugins)]
-    return replace(
-        paths,
-        results=_absolute("key results", paths.results, faults),
-        cache=_absolute("key cache", paths.cache, faults),
-        tasks=(*tasks, packaged("tasks")),
-        plugins=tuple(plugins),
-        data=paths.data and _absolute("key data", paths.data, faults),
-        datasets=paths.datasets and _absolute("key datasets", paths.datasets, faults),
-    )
-
-
-def _absolute(key: str, folder: Path, faults: list[str]) -> Path:
-    try:
-        return folder.expanduser().absolute()
-    except RuntimeError:
-        faults.append(
-            f"paths: {key}: expected a folder, got {str(folder)!r}, the home of somebody unknown here"
-        )
-        return folder

@@ -5,18 +5,21 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.console.foreign import NO_SPACE
+from harness.console.invisible import spelled_out
 from harness.console.progress import say
 from harness.plugins import outside_place
 from harness.stages.run import OUR_FAULT, WRONG_INPUT
 from harness.types import DistillbenchError
 
 _said: set[str] = set()  # the jobs of a sweep have the same faults: each is said once
+_LONGEST = 1400  # characters of a line
 _HINDERED = (
     errno.EACCES,
     errno.EPERM,
@@ -61,11 +64,16 @@ def ended(action: Callable[[], int]) -> Ending:
 
 def wrong(text: str) -> Ending:
     """Prints every line of an error that was not printed before; the ending is 2."""
-    for line in dict.fromkeys(text.splitlines()):
+    for line in map(_shortened, dict.fromkeys(spelled_out(text).splitlines())):
         if line not in _said:
             say(f"error: {line}")
         _said.add(line)
     return Ending(WRONG_INPUT, text)
+
+
+def _shortened(line: str) -> str:
+    """A line that can be read: of a longer one its beginning, and its end, where the cure stands."""
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 400]} … {line[-390:]}"
 
 
 def one_line(error: BaseException) -> str:
@@ -76,10 +84,21 @@ def one_line(error: BaseException) -> str:
 
 def _world(error: OSError) -> str:
     """The fault of a disk or a folder, and the cure."""
+    blocked = _file_in_the_way(error)
+    if blocked:
+        return f"{blocked}: expected a folder, found a file; move it away or name another folder, then run again"
     place = f"{error.filename or 'disk'}: {error.strerror}"
     if error.errno in NO_SPACE:
         return f"{place}; make room or name another paths.results, then run again"
     return f"{place}; check this path, or name another one (paths.results, paths.cache, hydra.run.dir), then run again"
+
+
+def _file_in_the_way(error: OSError) -> Path | None:
+    """The file that lies where a folder belongs."""
+    if error.errno not in (errno.EEXIST, errno.ENOTDIR) or not isinstance(error.filename, str):
+        return None
+    path = Path(error.filename).absolute()
+    return next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
 
 
 def _unforeseen(error: BaseException) -> Ending:

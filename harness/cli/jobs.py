@@ -18,6 +18,7 @@ from harness.board.plain import from_plain, to_plain
 from harness.board.record import RunRecord, Variant
 from harness.board.saved import read_record, write_record
 from harness.console.secrets import redacted
+from harness.keys import parse_json
 from harness.stages.checks import Remark
 from harness.stages.run import Outcome
 from harness.types import DistillbenchError
@@ -218,7 +219,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parse_json(path.read_text("utf-8"))
         assert isinstance(content, dict)
     except (OSError, ValueError, AssertionError):
         raise DistillbenchError(f"{path}: expected what a sweep left, got something else") from None

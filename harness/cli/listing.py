@@ -13,6 +13,7 @@ from harness.cli import conffiles
 from harness.cli.config import packaged
 from harness.cli.tools import Parser
 from harness.console.columns import in_columns, shortened, terminal_width
+from harness.console.invisible import as_escapes
 from harness.plugins import kinds, plugin_class, use_folders
 from harness.types import DistillbenchError
 
@@ -35,7 +36,7 @@ def list_names(words: Sequence[str]) -> int:
         rows = _with_classes(rows)
     rows.sort(key=lambda row: row["name"])
     if asked.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(as_escapes(json.dumps(rows, indent=1, ensure_ascii=False)))
         return 0
     width = max((len(row["name"]) for row in rows), default=0)
     left = terminal_width() - width - 2

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.tools import Parser
-from harness.page.looks import visible
+from harness.console.invisible import in_one_line
 from harness.plugins import use_folders
 from harness.stages.bundle import PLAN, changed_bytes, read_file, sha256
 from harness.stages.run import DONE
@@ -82,7 +82,7 @@ def _unlike_written_down(folder: Path, digest: str, asked: argparse.Namespace) -
 def _print(lines: Sequence[str]) -> None:
     """Lines with names out of a bundle, whose control characters must not reach a terminal."""
     for line in lines[:_MOST]:
-        print(visible(line).replace("\n", " "))
+        print(in_one_line(line))
     if len(lines) > _MOST:
         print(f"and {len(lines) - _MOST} more")
 

@@ -110,7 +110,7 @@ class _Worker:
         all_there = all(job.is_done(key, desk.store) for key in job.keys)
         ended = Ended(job) if all_there else carry_out(job, desk)
         made = tuple(key for key in job.keys if job.is_done(key, desk.store))
-        return Done(index, ended.error, ended.wrong_input, ended.our_fault, made)
+        return Done(index, ended.error, ended.wrong_input, ended.our_fault, made, ended.damaged)
 
     def _stranger(self, asked: Asked, plan: Plan) -> str:
         """Why a job of the command is unknown here."""

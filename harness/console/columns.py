@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from harness.console.invisible import in_one_line
+
 _NARROWEST = 60  # columns of a terminal that says less
 
 
 def in_columns(rows: Sequence[tuple[str, ...]], right: Sequence[int] = ()) -> list[str]:
-    """A line per row; the columns at the places `right` are flush right, the others flush left."""
+    """A line per row, control characters spelled out; columns at the places `right` are flush right, others left."""
+    rows = [tuple(map(in_one_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from harness.console.invisible import spelled_out
 from harness.console.secrets import redacted
 from harness.types import DistillbenchError, Unavailable
 
@@ -21,6 +22,7 @@ FAILURES = (DistillbenchError, Unavailable, OSError, RuntimeError, ValueError, M
 NO_SPACE = (
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EFBIG,  # beyond the largest file that this process may write
 )  # of an OSError that ends the run: what is finished is stored
 
 
@@ -40,10 +42,11 @@ _listeners: list[Say] = []
 def notify(line: str) -> None:
     """One line of ours about what foreign code is doing, redacted, to whoever listens; else to stderr."""
     with own_voice():
+        line = spelled_out(redacted(line))
         if _listeners:
-            _listeners[-1](redacted(line))
+            _listeners[-1](line)
         else:
-            print(redacted(line), file=sys.stderr)
+            print(line, file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from harness.console.forecast import Amounts, Forecast
 from harness.console.foreign import own_voice
+from harness.console.invisible import in_one_line, spelled_out
 from harness.console.processes import may_start_processes
 from harness.console.secrets import redacted
 
@@ -152,8 +153,8 @@ class Display:
         self._closing = threading.Event()  # ends the thread
 
     def say(self, line: str) -> None:
-        """One line on stderr, above the bars where there are any; secrets in it are redacted."""
-        line = redacted(line)
+        """One line on stderr, above the bars if there are any; secrets are redacted, control characters spelled out."""
+        line = spelled_out(redacted(line))
         with self.lock, own_voice():
             self.settings.note(line, "said")
             self._spoke_s = self.clock()
@@ -274,6 +275,7 @@ class _Bars:
     def _row(
         self, key: tuple[int, str], title: str, forecast: Forecast | None, doing: str, said: str
     ) -> None:
+        title, doing = in_one_line(title), in_one_line(doing)
         if key not in self._rows:
             self._rows[key] = self.progress.add_task(
                 title, total=1.0 if forecast else None, said=said, doing=doing

@@ -131,6 +131,8 @@ class Ended:
     error: str = ""  # one line; "" = it is made, or its keys have reasons of their own
     wrong_input: bool = False  # the user's input is to blame
     our_fault: bool = False
+    # something stored that it needs is damaged and set aside: it can be made after that
+    damaged: bool = False
 
 
 class AbstractExecutor(ABC):

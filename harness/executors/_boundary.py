@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from harness.console.foreign import FAILURES, NO_SPACE
+from harness.console.foreign import FAILURES
 from harness.console.progress import News, Stage
 from harness.executors import Desk, Ended, Job
 from harness.plugins import outside_place
+from harness.store.damage import Damaged
 from harness.types import DistillbenchError, Unavailable
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -20,7 +21,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 def carry_out(job: Job, desk: Desk) -> Ended:
     """Makes a job and writes its products; an exception becomes the reason of every key that it has not made.
 
-    The traceback is written to `failures/`. Raises OSError where there is no space left, which ends the run.
+    The traceback is written to `failures/`. Raises OSError where nothing more can be stored, which ends the run.
     """
     started = time.perf_counter()
     if not job.reports:
@@ -29,11 +30,13 @@ def carry_out(job: Job, desk: Desk) -> Ended:
         for product in job.make(desk):
             product.keep(desk.store)
         ended = Ended(job)
+    except Damaged as error:
+        ended = Ended(job, error.said, damaged=True)
     except (Exception, SystemExit) as error:  # a library that gives up may leave the program
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
+        if isinstance(error, OSError) and desk.store.is_hindered_by(error):
             raise
         ended = _failed(job, desk, error)
-    if ended.error:
+    if ended.error and not ended.damaged:
         desk.tell(News(job.part, alarm=f"missing {job.title}: {ended.error}"))
     if not job.reports:
         seconds = time.perf_counter() - started

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import islice
 
 from harness.console.progress import News, Stage
 from harness.executors import Desk, Ended, Job
@@ -99,9 +100,7 @@ class Crew:
         ended: list[Ended] = []
         self._send()
         while True:
-            here = [j for j in self.waiting if not self.leaves(j) and j.may_start(self.desk.store)][
-                :1
-            ]
+            here = list(islice(filter(self._starts_here, self.waiting), 1))
             done = [carry_out(job, self.desk) for job in here]
             self.waiting = [j for j in self.waiting if j not in here]
             if not here and not self._sent:
@@ -117,6 +116,11 @@ class Crew:
                 ended += done
             if done or len(self._sent) < self.size:
                 self._send()
+
+    def _starts_here(self, job: Job) -> bool:
+        """Whether a job that stays is to be carried out now; long ones wait until nobody has to be heard."""
+        long = job.apart and self._sent
+        return not self.leaves(job) and not long and job.may_start(self.desk.store)
 
     def _at_work(self) -> list[Job]:
         return [job for sent in self._sent.values() for job in sent.left()]
@@ -172,7 +176,7 @@ class Crew:
                     f"{self.desk.store.root} to be the same folder on all machines",
                 )
             ]
-        return [Ended(job, line.error, line.wrong_input, line.our_fault)]
+        return [Ended(job, line.error, line.wrong_input, line.our_fault, line.damaged)]
 
     def _unseen(self, job: Job, made: Sequence[str]) -> bool:
         """Whether something that was made elsewhere does not appear here."""

@@ -47,6 +47,7 @@ class Done:
     wrong_input: bool
     our_fault: bool
     made: tuple[str, ...]  # those of its keys that are there
+    damaged: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
+from harness.store.drafts import write_whole
 from harness.store.store import Store
-from harness.store.work import write_whole
 from harness.types import DistillbenchError
 
 _SCHEMA = pa.schema([("path", pa.string()), ("content", pa.large_binary())])
@@ -90,7 +90,7 @@ class Watch:
     def _files(self) -> Iterator[Path]:
         for first in (_STORED, _WORK, *_OTHERS):
             for folder, _, _ in os.walk(self._root / first):
-                if not folder.endswith(".new"):
+                if not folder.endswith(".draft"):
                     yield from _whole(Path(folder))
 
 
@@ -98,4 +98,6 @@ def _whole(folder: Path) -> list[Path]:
     """Files of a folder that are not drafts."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.is_file() and p.suffix not in (".tmp", ".lock"))
+    return sorted(
+        p for p in folder.iterdir() if p.is_file() and p.suffix not in (".draft", ".lock")
+    )

@@ -23,12 +23,13 @@ from harness.console.progress import News, Stage
 from harness.console.resources import Duration, Memory, size_bytes, time_s
 from harness.console.secrets import holds_key
 from harness.executors import AbstractExecutor, Desk, Ended, Job
-from harness.executors._cluster import PATIENT, Crew, Gone, Machines
+from harness.executors._cluster import PATIENT, Crew, Gone, Machines, leaves_here
 from harness.executors._lines import Line, read_line, request_of
 from harness.schema import Bound
 from harness.types import DistillbenchError
 
 _LINES_S, _QUEUE_S = 0.25, 2.0  # between looks at lines, and at the queue
+_RETRIES_S = (2.0, 10.0)  # between questions to a controller that does not answer
 _PATIENCE_S = 30.0  # for the last lines of a worker that has left the queue
 _OURS = Path(__file__).resolve().parents[2]
 _WAITING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED", "STOPPED"})
@@ -64,7 +65,12 @@ class SlurmExecutor(AbstractExecutor):
         return self.workers
 
     def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
-        """Sends jobs to the cluster; those that stay are carried out here meanwhile."""
+        """Sends jobs to the cluster; those that stay are carried out here meanwhile.
+
+        Raises DistillbenchError where Slurm does not answer.
+        """
+        if any(map(leaves_here, jobs)):
+            _expect_answer()
         machines = _Queue(self, desk)
         crew, whole = Crew(machines, self.workers, desk, list(jobs)), False
         try:
@@ -205,6 +211,21 @@ class _Queue(Machines):
             if ending.get("JobState") != "COMPLETED" or waited > _PATIENCE_S:
                 del self._queued[number]
                 yield number, _gone(ending, self._folder / f"{number}.out")
+
+
+def _expect_answer() -> None:
+    """Waits a little for a controller that may be restarted."""
+    for wait_s in (*_RETRIES_S, None):
+        asked = _asked(["sinfo", "--noheader"])
+        if asked.returncode == 0:
+            return
+        if wait_s is not None:
+            time.sleep(wait_s)
+    why = (asked.stderr.strip().splitlines() or ["no words"])[-1]
+    raise DistillbenchError(
+        f"executor: kind slurm: Slurm does not answer: {why}; start distillbench on a machine of the cluster; what is "
+        "collected stays, the same command goes on from here"
+    )
 
 
 def _asked(words: Sequence[str], script: str = "") -> subprocess.CompletedProcess[str]:

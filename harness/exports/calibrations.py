@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.board import Board
+from harness.console.invisible import as_escapes
 from harness.exports import AbstractExporter
 
 
@@ -20,7 +21,7 @@ class Calibrations(AbstractExporter):
         case = board.record.case
         for name, fitted in (case.calibrations if case else {}).items():
             stem = re.sub(r"[^\w.-]+", "_", name.replace(" on ", "_"))
-            text = json.dumps(fitted, ensure_ascii=False, allow_nan=False, indent=1)
+            text = as_escapes(json.dumps(fitted, ensure_ascii=False, allow_nan=False, indent=1))
             (folder / f"calibration_{stem}.json").write_bytes(
                 f"{text}\n".encode("utf-8", "replace")
             )

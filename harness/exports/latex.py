@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.board.board import Board
 from harness.board.leaderboard import leaderboard_view
 from harness.board.tables import MARKS, Cell
+from harness.console.invisible import spelled_out
 from harness.exports import AbstractExporter
 
 _SPECIAL = {
@@ -47,12 +48,12 @@ class Latex(AbstractExporter):
 
 def _plain(text: str) -> str:
     """Text that LaTeX sets as it is."""
-    return text.translate(_ESCAPED)
+    return spelled_out(text).translate(_ESCAPED)
 
 
 def _comment(text: str) -> str:
     """Text for one line of comment."""
-    return re.sub(r"\s+", " ", text)
+    return re.sub(r"\s+", " ", spelled_out(text))
 
 
 def _head(name: str, note: str) -> str:

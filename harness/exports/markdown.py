@@ -8,9 +8,10 @@ from pathlib import Path
 from harness.board.board import Board
 from harness.board.leaderboard import leaderboard_view
 from harness.board.tables import MARKS, Cell
+from harness.console.invisible import spelled_out
 from harness.exports import AbstractExporter
 
-_ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|"} | {"\n": " ", "\r": " "})
+_ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|"} | {"\n": " "})
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Markdown(AbstractExporter):
 
 def _plain(text: str) -> str:
     """Text that Markdown shows as it is."""
-    return text.translate(_ESCAPED)
+    return spelled_out(text).translate(_ESCAPED)
 
 
 def _model(cell: Cell) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.board import Board
+from harness.console.invisible import in_one_line
 from harness.exports import AbstractExporter
 from harness.text.likeness_tree import newick
 
@@ -19,5 +20,5 @@ class Newick(AbstractExporter):
         cases = [run.case for run in board.record.runs().values() if run.case is not None]
         trees = [newick(tree.branches) for case in cases for tree in case.trees]
         if trees:
-            text = "".join(f"{tree}\n" for tree in trees)
+            text = "".join(f"{in_one_line(tree)}\n" for tree in trees)
             (folder / "lineages.nwk").write_bytes(text.encode("utf-8", "replace"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.board import Board
+from harness.console.invisible import all_spelled_out
 from harness.exports import AbstractExporter
 from harness.page.draw import standalone
 from harness.page.render import pictures_of
@@ -20,5 +21,5 @@ class Plotly(AbstractExporter):
         """Writes the figures that the page has; no file where it has none."""
         figures = {p.id: standalone(dict(p.plotly), p.title) for p in pictures_of(board)}
         if figures:
-            text = json.dumps(figures, ensure_ascii=False, allow_nan=False, indent=None)
+            text = json.dumps(all_spelled_out(figures), ensure_ascii=False, allow_nan=False)
             (folder / "figures.json").write_bytes(f"{text}\n".encode("utf-8", "replace"))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.files.cells import beginning, is_missing, kind_of
+from harness.keys import parse_json
 from harness.text.clean import clean
 from harness.types import DistillbenchError, Message
 
@@ -153,7 +154,7 @@ def _spelled(cell: str, place: str) -> list[Message] | None:
     if not cell.lstrip().startswith(_OPENINGS):
         return None
     try:
-        value = json.loads(cell)
+        value = parse_json(cell)
     except json.JSONDecodeError:
         return None  # a text may well begin like JSON
     turns = value if isinstance(value, list) else next(iter(value.values()), None)

@@ -6,14 +6,14 @@ The memo is a cache folder with one small JSON file per hashed file; deleting it
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from harness.console.progress import stage
 from harness.keys import digest
+from harness.store.damage import sealed, unsealed
+from harness.store.drafts import write_whole
 from harness.types import DistillbenchError
 
 # a file younger than this may change again within one tick of the file system's clock
@@ -27,7 +27,7 @@ def file_sha256(path: Path, cache: Path) -> str:
         stat = path.stat()
         stamp = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
         memo = cache / "filehash" / f"{digest(str(path))}.json"
-        known = _recall(memo)
+        known = unsealed(memo) or {}
         if known.get("stamp") == stamp:
             return str(known["sha256"])
         with path.open("rb") as file, stage(f"reading {path.name} ({stat.st_size / 1e9:.1f} GB)"):
@@ -37,7 +37,8 @@ def file_sha256(path: Path, cache: Path) -> str:
             f"{path}: expected a readable file, got: {error.strerror or error}"
         ) from None
     if time.time_ns() - stat.st_mtime_ns > _SETTLED_NS:
-        _remember(memo, {"stamp": stamp, "sha256": sha256})
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(memo, sealed({"stamp": stamp, "sha256": sha256}))
     return sha256
 
 
@@ -46,19 +47,3 @@ def files_sha256(files: Iterable[Path], folder: Path, cache: Path) -> str:
     return digest(
         [[f.relative_to(folder).as_posix(), file_sha256(f, cache)] for f in sorted(files)]
     )
-
-
-def _recall(memo: Path) -> dict[str, object]:
-    """What is remembered; empty where the memo is missing or incomplete."""
-    try:
-        known = json.loads(memo.read_text("utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _remember(memo: Path, known: dict[str, object]) -> None:
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    temporary = memo.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(known), "utf-8")
-    os.replace(temporary, memo)

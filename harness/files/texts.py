@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.keys import parse_json
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
 
@@ -96,7 +97,7 @@ def _json_lines(path: Path, columns: Sequence[str]) -> Iterator[Any]:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 try:
-                    yield json.loads(line)
+                    yield parse_json(line)
                 except json.JSONDecodeError as error:
                     raise DistillbenchError(
                         f"{path}: line {number}: expected one JSON value per line ({error.msg}); "
@@ -107,7 +108,7 @@ def _json_lines(path: Path, columns: Sequence[str]) -> Iterator[Any]:
 def _json_rows(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     """Rows of a JSON list: the one format that has to be read whole."""
     try:
-        rows = json.loads(path.read_text("utf-8-sig"))
+        rows = parse_json(path.read_text("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DistillbenchError(
             f"{path}: line {error.lineno}: expected a JSON list ({error.msg})"

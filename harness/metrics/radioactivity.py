@@ -7,7 +7,6 @@ once); schemes in `text/watermark`.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ import numpy as np
 from harness.console.credentials import variable_fault
 from harness.console.foreign import FAILURES
 from harness.console.secrets import remember
-from harness.keys import digest
+from harness.keys import digest, parse_json
 from harness.metrics import AbstractMetric
 from harness.panel import reasons
 from harness.panel.panel import Looks, Panel, View
@@ -250,7 +249,7 @@ def _vocabulary(folder: str) -> int:
     """How many scores the model gives that a tokenizer lies beside; raises DistillbenchError where none does."""
     file = Path(folder).expanduser() / "config.json"
     try:
-        config = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        config = parse_json(file.read_text("utf-8")) if file.is_file() else {}
     except ValueError as error:
         raise DistillbenchError(f"key tokenizer: {file} cannot be read: {error}") from None
     size = config.get("vocab_size") or (config.get("text_config") or {}).get("vocab_size")

@@ -125,6 +125,10 @@ class AbstractModel(ABC):
         """The model, asked in this way unless it names one itself; most are asked in one way only."""
         return self
 
+    def stays(self) -> bool:
+        """Whether it is asked from where the command runs, with a cluster too: a server, with its key and budget."""
+        return False
+
     def has_template(self, paths: Paths) -> bool:
         """Whether it brings a chat template of its own, which `chat: false` leaves unused."""
         return False

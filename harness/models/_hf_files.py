@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness.keys import parse_json
 from harness.types import DistillbenchError
 
 _TOKENIZERS = (
@@ -241,7 +241,7 @@ def _first_line(error: Exception) -> str:
 def tensor_shapes(file: Path) -> dict[str, list[int]]:
     """Name -> shape of every tensor in a safetensors file, from its header alone."""
     with file.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        header = parse_json(stream.read(int.from_bytes(stream.read(8), "little")))
     return {name: t["shape"] for name, t in header.items() if name != "__metadata__"}
 
 
@@ -257,10 +257,10 @@ def weights_fault(file: Path) -> str:
         length = int.from_bytes(stream.read(8), "little")
         header = stream.read(length) if 2 <= length <= size - 8 else b""
     try:
-        tensors = json.loads(header)
+        tensors = parse_json(header)
         ends = [t["data_offsets"][1] for name, t in tensors.items() if name != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, LookupError, AttributeError):
         return f"{file}: expected a safetensors file, got {size} bytes with no readable header (truncated?); {cure}"
     if expected != size:
         return f"{file}: expected {expected} bytes by its header, got {size} (truncated?); {cure}"
@@ -270,8 +270,8 @@ def weights_fault(file: Path) -> str:
 def read_json(file: Path) -> dict[str, Any]:
     """A JSON object from a file of a checkpoint; raises DistillbenchError where it is something else."""
     try:
-        value = json.loads(file.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        value = parse_json(file.read_text("utf-8"))
+    except ValueError as error:
         raise DistillbenchError(
             f"{file}: expected JSON, got: {error}; save the checkpoint again"
         ) from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,11 +21,9 @@ from harness.types import DistillbenchError
 if TYPE_CHECKING:
     import torch
 
+_LAYER = re.compile(r"^(?:model|transformer)\.(?:layers|h|blocks)\.(\d+)\.")
 _LENGTH_KEYS = ("n_positions", "max_position_embeddings", "n_ctx")
-# what transformers writes as a tokenizer's model_max_length where there is none
-_UNSET_LENGTH = 10**30
-_DEFAULT_LENGTH = 2048  # lm-eval's
-# what transformers raises at a damaged or unknown checkpoint
+# what transformers raises at a damaged or unknown checkpoint; anything else is the reason of its missing collections
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -33,7 +32,13 @@ _UNREADABLE = (
     ImportError,
     TypeError,
     AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
 )
+# what transformers writes as a tokenizer's model_max_length where there is none
+_UNSET_LENGTH = 10**30
+_DEFAULT_LENGTH = 2048  # lm-eval's
 
 
 @dataclass(frozen=True)
@@ -99,32 +104,49 @@ def load(wish: Wish) -> LoadedModel:
 
     Raises DistillbenchError where it is not whole, or its adapter does not fit.
     """
-    import transformers
-
     device = _device(wish)
-    options = {"trust_remote_code": wish.code}
     try:
         with _without_bars():
-            tokenizer = transformers.AutoTokenizer.from_pretrained(wish.spelling, **options)
-            config = transformers.AutoConfig.from_pretrained(wish.folder, **options)
-            if config.is_encoder_decoder:
-                raise DistillbenchError(
-                    f"model {wish.name}: expected a decoder-only model, got {config.model_type}, which has an "
-                    "encoder; use `kind: lm_eval, model: hf` for it"
-                )
-            model, report = transformers.AutoModelForCausalLM.from_pretrained(
-                wish.folder,
-                dtype=torch_dtype(wish.dtype),
-                use_safetensors=True,
-                output_loading_info=True,
-                **options,
-            )
+            tokenizer, model, report = _read(wish)
+    except DistillbenchError:
+        raise
     except _UNREADABLE as error:
         reason = str(error).strip() or type(error).__name__
         raise DistillbenchError(
             f"model {wish.name}: expected a whole checkpoint in {wish.folder}, transformers says: "
             f"{reason.splitlines()[0]}; save it again (for code of its own: `trust_remote_code: true`)"
         ) from error
+    _refuse_parts(wish, model, report)
+    if wish.adapter is not None:
+        model = with_adapter(model, wish.adapter, wish.name, wish.path)
+    return _loaded(wish, model.eval().to(device), tokenizer, device)
+
+
+def _read(wish: Wish) -> tuple[Any, Any, Mapping[str, Any]]:
+    """Tokenizer, model, and transformers' report of the weights that it read."""
+    import transformers
+
+    options = {"trust_remote_code": wish.code}
+    tokenizer = transformers.AutoTokenizer.from_pretrained(wish.spelling, **options)
+    config = transformers.AutoConfig.from_pretrained(wish.folder, **options)
+    _refuse_unknown_quantization(wish, config)
+    if config.is_encoder_decoder:
+        raise DistillbenchError(
+            f"model {wish.name}: expected a decoder-only model, got {config.model_type}, which has an "
+            "encoder; use `kind: lm_eval, model: hf` for it"
+        )
+    model, report = transformers.AutoModelForCausalLM.from_pretrained(
+        wish.folder,
+        dtype=torch_dtype(wish.dtype),
+        use_safetensors=True,
+        output_loading_info=True,
+        **options,
+    )
+    return tokenizer, model, report
+
+
+def _refuse_parts(wish: Wish, model: Any, report: Mapping[str, Any]) -> None:
+    """Raises DistillbenchError where weights are absent, or some that are there would be left out."""
     if missing := sorted(report["missing_keys"]):
         raise DistillbenchError(
             f"model {wish.name}: expected all weights in {wish.folder}, got none for {len(missing)} of them "
@@ -135,21 +157,44 @@ def load(wish: Wish) -> LoadedModel:
             f"model {wish.name}: expected a checkpoint's weights in {wish.folder}, got those of an adapter among them "
             f"({strange[0]} ...), which would be left out; merge it (merge_and_unload) and save the checkpoint again"
         )
-    if wish.adapter is not None:
-        model = with_adapter(model, wish.adapter, wish.name, wish.path)
-    return _loaded(wish, model.eval().to(device), tokenizer, device)
+    if surplus := _beyond(model.config, report["unexpected_keys"]):
+        raise DistillbenchError(
+            f"model {wish.name}: expected the layers that config.json states in {wish.folder}, got weights of more "
+            f"({surplus[0]} ...), which would be left out: correct num_hidden_layers, or save the checkpoint again"
+        )
+
+
+def _refuse_unknown_quantization(wish: Wish, config: Any) -> None:
+    """Raises DistillbenchError for a method that transformers would skip: it took packed weights as they are."""
+    from transformers.quantizers.auto import AutoHfQuantizer
+
+    stated = getattr(config, "quantization_config", None)
+    if isinstance(stated, dict) and not AutoHfQuantizer.supports_quant_method(stated):
+        raise DistillbenchError(
+            f"model {wish.name}: expected a quantization that this transformers knows in {wish.folder}, got "
+            f"{stated.get('quant_method')!r}; update transformers, or save the checkpoint without it"
+        )
+
+
+def _beyond(config: Any, unexpected: Iterable[str]) -> list[str]:
+    """Weights of decoder layers that a configuration does not have."""
+    n_layers = config.get_text_config().num_hidden_layers
+    places = ((key, _LAYER.search(key)) for key in sorted(unexpected))
+    return [key for key, place in places if place and int(place[1]) >= n_layers]
 
 
 @contextmanager
 def _without_bars() -> Iterator[None]:
-    """Inside, transformers shows no progress: we show our own."""
+    """Inside, transformers shows no progress and no report of its own: we say what matters."""
     from transformers.utils import logging
 
-    bars = logging.is_progress_bar_enabled()
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
 

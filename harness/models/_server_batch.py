@@ -24,7 +24,7 @@ from harness.models._server_session import Identity, ServerRow, rows_of
 from harness.models._server_tries import Clock, Tries
 from harness.models._server_wire import Api, Wire
 from harness.models._session import AbstractSession, Answered, Ask, Facts, Failed
-from harness.store.work import write_whole
+from harness.store.drafts import write_whole
 from harness.types import DistillbenchError
 
 # of one file; both providers take a little more

@@ -116,6 +116,10 @@ class LmEvalModel(AbstractModel):
             "delete budget"
         ]
 
+    def stays(self) -> bool:
+        """Whether it is one of lm-eval's clients of servers."""
+        return read_variable(self.model) is not None
+
     def unready(self) -> list[str]:
         """A key that is not set."""
         variable = self.key_variable()

@@ -122,6 +122,10 @@ class ServerModel(AbstractModel):
         """The model, asked in this way unless it names one itself."""
         return self if self.collect or how == "now" else replace(self, collect=how)
 
+    def stays(self) -> bool:
+        """Its key, its budget and what is loopback are those of the machine that the command runs on."""
+        return True
+
     def unready(self) -> list[str]:
         """A key that is not set; a batch can be handed in by hand."""
         variable = self._missing_key()

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from harness.console.invisible import spelled_out
 from harness.figures import Curve, Dots, Drawing, Names, Panels
 from harness.figures._glyphs import LINE, lines_within, text_width
 from harness.page.canvas import FONT, Canvas
-from harness.page.looks import LOOKS, OTHER, visible
+from harness.page.looks import LOOKS, OTHER
 from harness.page.scales import Area, Span
 from harness.page.strokes import key
 
@@ -31,7 +32,7 @@ def entries_of(drawing: Drawing) -> list[Entry]:
     marks = drawing.marks
     named = any(isinstance(mark, Names) for mark in marks) or isinstance(drawing.frame, Panels)
     curves = [
-        Entry(m.role, visible(m.name), True) for m in marks if isinstance(m, Curve) and m.name
+        Entry(m.role, spelled_out(m.name), True) for m in marks if isinstance(m, Curve) and m.name
     ]
     roles = dict.fromkeys(m.role for m in marks if isinstance(m, Dots) and m.dots)
     dots = [Entry(role, LOOKS.get(role, OTHER).word, False) for role in roles]
@@ -64,7 +65,7 @@ def bottom(
     for x, word in _apart([(area.x(at), word) for at, word in marks], room):
         canvas.text([word], (x, y + 9), anchor="middle", kind="muted")
     y += 18.0 if marks else 0.0
-    lines = lines_within(visible(title), FONT, room[1] - room[0] - 2 * EDGE)
+    lines = lines_within(spelled_out(title), FONT, room[1] - room[0] - 2 * EDGE)
     half = max(text_width(line, FONT) for line in lines) / 2
     x = min(max((area.left + area.right) / 2, room[0] + half), room[1] - half)
     deep = LINE * FONT * len(lines)
@@ -90,6 +91,6 @@ def _apart(numbers: Sequence[tuple[float, str]], room: Span) -> list[tuple[float
 
 def upright(canvas: Canvas, title: str, place: tuple[float, float], length: float) -> None:
     """The title of an axis, read upwards; in a smaller font where it would be longer than the axis."""
-    words = visible(title)
+    words = spelled_out(title)
     size = FONT * min(1.0, length / text_width(words, FONT))
     canvas.text([words], place, size=size, anchor="middle", kind="muted", turned=True)

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 from markupsafe import escape
 
+from harness.console.invisible import spelled_out
 from harness.figures._glyphs import LINE
-from harness.page.looks import visible
 
 Anchor = Literal["start", "middle", "end"]
 _BASELINE = 0.35  # from the middle of a line down to its baseline, in sizes of the font
@@ -73,9 +73,15 @@ class Canvas:
         """A path of a class; nothing where it has no way. link: label and teacher of the student that it stands for."""
         if not way:
             return
-        told = f"<title>{escape(visible(title))}</title>" if title else ""
+        told = f"<title>{escape(spelled_out(title))}</title>" if title else ""
         end = f">{told}</path>" if told else "/>"
-        whose = ' data-student="{}" data-teacher="{}"'.format(*map(escape, link)) if link else ""
+        whose = (
+            ' data-student="{}" data-teacher="{}"'.format(
+                *(escape(spelled_out(name)) for name in link)
+            )
+            if link
+            else ""
+        )
         self.parts.append(f'<path class="{kind}" d="{way}"{whose}{end}')
 
     def cell(
@@ -110,7 +116,7 @@ class Canvas:
                 where = (
                     f'transform="translate({digits(x + (y - middle))} {digits(middle)})rotate(-90)"'
                 )
-            self.parts.append(f"<text {where}{marks}>{escape(visible(line))}</text>")
+            self.parts.append(f"<text {where}{marks}>{escape(spelled_out(line))}</text>")
 
     def group(self, kind: str, inside: Canvas) -> None:
         """What another canvas holds, in a group of a class."""
@@ -121,5 +127,5 @@ class Canvas:
         """The SVG, in the pixels that it was made for."""
         w, h = digits(width), digits(height)
         head = f'<svg class="fig" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}"'
-        marks = f'role="img" aria-label="{escape(visible(label))}"'
+        marks = f'role="img" aria-label="{escape(spelled_out(label))}"'
         return Sketch(f"{head} {marks}>{''.join(self.parts)}</svg>", width, height)

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from harness.board.exhibit import Document, Items, Said, Words
 from harness.board.tables import DASH, Cell, Table
-from harness.page.looks import visible
+from harness.console.invisible import spelled_out
 
 _ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#"} | {"\n": " ", "\r": " "})
 _STYLE = """
@@ -56,7 +56,7 @@ def html(document: Document, digest: str) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is."""
-    return visible(text).translate(_ESCAPED)
+    return spelled_out(text).translate(_ESCAPED)
 
 
 def _markdown_block(block: Said | Items | Words | Table) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _markdown_block(block: Said | Items | Words | Table) -> Iterator[str]:
         case Items(lines):
             yield from (f"- {escaped(line)}" for line in lines)
         case Words(what, words):
-            yield f"{escaped(what)}:\n\n    {visible(words)}"
+            yield f"{escaped(what)}:\n\n    {spelled_out(words)}"
         case Table(heads, rows):
             yield _row([escaped(f"{h.name} ({h.note})" if h.note else h.name) for h in heads])
             yield _row(["---:" if h.numeric else "---" for h in heads])
@@ -129,4 +129,4 @@ def _html_cell(cell: Cell) -> str:
 
 
 def _text(text: str) -> Markup:
-    return escape(visible(text))
+    return escape(spelled_out(text))

@@ -28,22 +28,6 @@ LOOKS: dict[str, Look] = {
     "expected": Look(QUIET, "line-ns-open", "expected", 2.5),
 }
 
-_INVISIBLE = (
-    *(c for c in range(32) if c not in (9, 10)),
-    0x7F,
-    0x061C,
-    0x200E,
-    0x200F,
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-)
-_SPELLED = {c: f"\u27e6U+{c:04X}\u27e7" for c in _INVISIBLE}
-
-
-def visible(text: str) -> str:
-    """The text with control and direction characters spelled out; tabs and line ends stay."""
-    return text.replace("\r\n", "\n").translate(_SPELLED)
-
 
 def escaped(text: str) -> str:
     """Text as plotly shows it as it is, with its line ends."""

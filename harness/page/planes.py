@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from harness.console.invisible import spelled_out
 from harness.figures import Drawing, Names, Plane
 from harness.figures._glyphs import LINE, lines_within, text_width
 from harness.page.axes import EDGE, bottom, entries_of, legend, upright
 from harness.page.canvas import FONT, Canvas, Sketch, digits
-from harness.page.looks import visible
 from harness.page.scales import Area, Scale, stepped
 from harness.page.strokes import stroke
 
@@ -72,7 +72,7 @@ def _plane(canvas: Canvas, plane: Plane, design: Names | None, spot: _Spot) -> t
     left, top = spot.left + _left(plane), spot.top
     across = design.width if design else spot.left + spot.width - left - _RIGHT
     if plane.title:
-        lines = lines_within(visible(plane.title), FONT, across, bold=True)
+        lines = lines_within(spelled_out(plane.title), FONT, across, bold=True)
         deep = LINE * FONT * len(lines)
         canvas.text(lines, (left, top + deep / 2), kind="strong")
         top += deep

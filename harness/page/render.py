@@ -38,9 +38,9 @@ from harness.board.sentences import Decision, Part, Sentence, decisions, sentenc
 from harness.board.subjects import Group
 from harness.board.tables import DASH, MARKS
 from harness.board.trees import SURE, branches_view
+from harness.console.invisible import all_spelled_out, as_escapes, spelled_out
 from harness.figures import AbstractFigure
 from harness.page import pictures
-from harness.page.looks import visible
 from harness.page.measures import (
     Made,
     Measure,
@@ -113,8 +113,8 @@ def page(board: Board) -> str:
             style=Markup(_FOLDER.joinpath("style.css").read_text("utf-8")),
             app=Markup(app),
             plotly=_packed_plotly() if plotly else "",
-            plots=_packed_json({p.id: p.plotly for p in every}),
-            narrow=_packed_json({p.id: p.narrow_sketch.text for p in every}),
+            plots=_packed_json(all_spelled_out({p.id: p.plotly for p in every})),
+            narrow=_packed_json(all_spelled_out({p.id: p.narrow_sketch.text for p in every})),
             samples=_packed_json(browser),
         )
     )
@@ -207,6 +207,12 @@ def folds(block: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     return [(fold, list(lines)) for fold, lines in groupby(block, key=lambda line: line.fold)]
 
 
+def _visible(value: Any) -> Any:
+    """A value of a template as readers see it: what is no markup of ours with invisible characters spelled out."""
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    return spelled_out(value) if plain else value
+
+
 @cache  # templates are compiled once, however many pages a process writes
 def _environment() -> Environment:
     """Templates from inside the package; everything escaped, every unknown name an error."""
@@ -216,6 +222,7 @@ def _environment() -> Environment:
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -228,7 +235,7 @@ def _environment() -> Environment:
             numerals.seconds,
         )
     }
-    env.filters |= {"visible": visible, "digits": numerals.number}
+    env.filters |= {"digits": numerals.number}
     env.globals |= {
         "number": numerals.number,
         "estimate": numerals.estimate,
@@ -297,10 +304,8 @@ def _policy(scripts: Sequence[str]) -> str:
 
 
 def _island(value: Any) -> Markup:
-    """JSON that no HTML parser can leave: every < is written as an escape."""
+    """JSON that no HTML parser can leave: every < is written as an escape, and what is invisible too."""
     text = json.dumps(
         value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
     )
-    return Markup(
-        text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    )
+    return Markup(as_escapes(text.replace("<", "\\u003c")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.console.invisible import spelled_out
 from harness.figures import (
     Band,
     Bars,
@@ -19,7 +20,7 @@ from harness.figures import (
 )
 from harness.figures._glyphs import LINE, text_size
 from harness.page.canvas import FONT, Anchor, Canvas, digits, points, symbol
-from harness.page.looks import LOOKS, OTHER, visible
+from harness.page.looks import LOOKS, OTHER
 from harness.page.scales import Area
 
 _SMALL, _SMALLER = 7.0, 5.5  # pixels of the points on a student's curve, and on others'
@@ -118,7 +119,7 @@ def _beside(canvas: Canvas, mark: Dots, dot: Dot, area: Area) -> None:
     x = area.x(dot.x) + {"start": far, "end": -far}.get(anchor, 0.0)
     y = area.y(dot.y) + {"top": -far, "bottom": far}.get(up, 0.0)
     kind = "" if mark.role == "student" else "muted"
-    canvas.text(visible(dot.label).split("\n"), (x, y), anchor=anchor, kind=kind)
+    canvas.text(spelled_out(dot.label).split("\n"), (x, y), anchor=anchor, kind=kind)
 
 
 def _bars(canvas: Canvas, mark: Bars, area: Area) -> None:
@@ -173,9 +174,11 @@ def _names(canvas: Canvas, mark: Names, area: Area) -> None:
         across, up = name.shift
         at = (x + across, y - up)
         if name.leader:
-            canvas.path(_leader((x, y), at, visible(name.text), name.size), "leader")
+            canvas.path(_leader((x, y), at, spelled_out(name.text), name.size), "leader")
         kind = f"of-{name.role}" if name.role else "muted" if name.quiet else ""
-        canvas.text(visible(name.text).split("\n"), at, size=name.size, anchor="middle", kind=kind)
+        canvas.text(
+            spelled_out(name.text).split("\n"), at, size=name.size, anchor="middle", kind=kind
+        )
 
 
 def _leader(start: tuple[float, float], middle: tuple[float, float], text: str, size: float) -> str:
@@ -195,7 +198,7 @@ def _label(canvas: Canvas, mark: Label, area: Area) -> None:
     size = FONT if mark.size is None else mark.size
     x = area.x(mark.x) if mark.x_of == "axis" else area.left + mark.x * (area.right - area.left)
     y = area.y(mark.y) if mark.y_of == "axis" else area.bottom - mark.y * (area.bottom - area.top)
-    lines = visible(mark.strong + mark.text).split("\n")
+    lines = spelled_out(mark.strong + mark.text).split("\n")
     half = LINE * size * len(lines) / 2
     y += {"top": half, "bottom": -half}.get(mark.end[1], 0.0)
     across, up = mark.shift

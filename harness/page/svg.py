@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from harness.console.invisible import spelled_out
 from harness.figures import (
     Bars,
     Dots,
@@ -25,7 +26,6 @@ from harness.figures import (
 from harness.figures._glyphs import LINE, lines_within, text_width
 from harness.page.axes import EDGE, bottom, entries_of, legend
 from harness.page.canvas import FONT, Canvas, Sketch, digits
-from harness.page.looks import visible
 from harness.page.planes import planes
 from harness.page.scales import Area, Scale, Span, span_of, ticks
 from harness.page.strokes import stroke
@@ -62,7 +62,7 @@ def _rows(drawing: Drawing, frame: Rows, width: float, title: str) -> Sketch:
     beside = [m for m in drawing.marks if isinstance(m, Label) and m.y_of == "axis"]
     rest = [m for m in drawing.marks if not isinstance(m, Label)]
     names = [
-        lines_within(visible(n.text), FONT, _NAMES * width, bold=n.strong) for n in frame.names
+        lines_within(spelled_out(n.text), FONT, _NAMES * width, bold=n.strong) for n in frame.names
     ]
     left = max((text_width(x, FONT, bold=True) for lines in names for x in lines), default=0) + 14
     span = frame.span or span_of(_along(drawing), frame.from_zero)
@@ -113,7 +113,7 @@ def _beside(labels: Sequence[Label], span: Span, left: float, right: float) -> S
 
 
 def _width_of(mark: Label) -> float:
-    return text_width(visible(mark.strong + mark.text), mark.size or FONT)
+    return text_width(spelled_out(mark.strong + mark.text), mark.size or FONT)
 
 
 def _heads(canvas: Canvas, heads: Sequence[Label], scale: Scale, top: float) -> float:
@@ -130,7 +130,11 @@ def _heads(canvas: Canvas, heads: Sequence[Label], scale: Scale, top: float) -> 
     for mark, x, line in placed:
         kind = "muted" if mark.quiet else ""
         canvas.text(
-            [visible(mark.text)], (x, begin - 15.0 * line - 9), size=11, anchor="middle", kind=kind
+            [spelled_out(mark.text)],
+            (x, begin - 15.0 * line - 9),
+            size=11,
+            anchor="middle",
+            kind=kind,
         )
     return begin
 
@@ -150,7 +154,7 @@ def _panels(drawing: Drawing, frame: Panels, width: float, title: str) -> Sketch
     rest = [m for m in drawing.marks if not isinstance(m, Label)]
     most = 0.34 * width
     ends = [
-        replace(m, text="\n".join(lines_within(visible(m.text), m.size or FONT, most)))
+        replace(m, text="\n".join(lines_within(spelled_out(m.text), m.size or FONT, most)))
         for m in ends
     ]
     numbers = [ticks(span, 4) for span in frame.spans]
@@ -181,7 +185,7 @@ def _height_of(mark: Label) -> float:
 def _heading(canvas: Canvas, heads: Sequence[Label], y: float, width: float) -> float:
     """Adds what a panel shows, above it; the pixel where the panel begins."""
     for mark in heads:
-        strong, rest = visible(mark.strong), visible(mark.text).strip()
+        strong, rest = spelled_out(mark.strong), spelled_out(mark.text).strip()
         lines = lines_within(strong, FONT, width - 2 * EDGE, bold=True)
         beside = text_width(lines[-1], FONT, bold=True) + 8
         canvas.text(lines, (EDGE, y + LINE * FONT * len(lines) / 2), kind="strong")
@@ -237,10 +241,12 @@ def _end_names(canvas: Canvas, ends: Sequence[Label], area: Area) -> None:
 
 def _grid(drawing: Drawing, frame: Grid, width: float, title: str) -> Sketch:
     canvas = Canvas()
-    down = [lines_within(visible(name), FONT, min(230.0, _NAMES * width)) for name in frame.down]
+    down = [
+        lines_within(spelled_out(name), FONT, min(230.0, _NAMES * width)) for name in frame.down
+    ]
     left = max(text_width(x, FONT) for lines in down for x in lines) + 10
     cell = max(_CELL, min(120.0, (width - left - EDGE) / len(frame.across)))
-    across = [lines_within(visible(name), FONT, cell - 4) for name in frame.across]
+    across = [lines_within(spelled_out(name), FONT, cell - 4) for name in frame.across]
     top = max(LINE * FONT * len(lines) for lines in across) + 14
     row = max(34.0, *(LINE * FONT * len(lines) + 6 for lines in down))
     for x, lines in enumerate(across):
@@ -266,7 +272,7 @@ def _cells(
             told = "\n".join(cell.told) if cell.value is None else ""
             canvas.cell(at, (wide - 3, high - 3), shade, told)
             middle = (at[0] + wide / 2 - 1.5, at[1] + high / 2 - 1.5)
-            words = visible(cell.text) if cell.value is not None else "–"
+            words = spelled_out(cell.text) if cell.value is not None else "–"
             canvas.text(
                 [words], middle, anchor="middle", kind="" if cell.value is not None else "muted"
             )

@@ -23,12 +23,6 @@ def matrix_faults(run: Run) -> list[str]:
         for key, named in (("models", run.models), ("tasks", run.tasks))
         if not named
     ]
-    counts = [
-        f"task {task.name}: key {key}: expected null or 1 or more, got {n}"
-        for task in run.tasks.values()
-        for key, n in (("samples", task.samples), ("limit", task.limit))
-        if n is not None and n < 1
-    ]
     pairs = [
         line
         for i, pair in enumerate(run.pairs)
@@ -48,9 +42,10 @@ def matrix_faults(run: Run) -> list[str]:
     ]
     return [
         *empty,
-        *counts,
+        *_count_faults(run),
         *pairs,
         *controls,
+        *_lineage_faults(run),
         *repeated,
         *_objective_faults(run),
         *_column_faults(run),
@@ -164,6 +159,40 @@ def _column_faults(run: Run) -> list[str]:
         f"columns: {unknown(name, known)}; name measures, tasks or facts of models"
         for name in run.columns
         if name not in known
+    ]
+
+
+def _count_faults(run: Run) -> list[str]:
+    """Numbers of tasks that are too small."""
+    counts = [
+        (task.name, key, n, least)
+        for task in run.tasks.values()
+        for key, n, least in (
+            ("samples", task.samples, "null or 1"),
+            ("limit", task.limit, "null or 1"),
+            ("minimum", task.minimum, "0"),
+        )
+    ]
+    return [
+        f"task {name}: key {key}: expected {least} or more, got {n}"
+        for name, key, n, least in counts
+        if n is not None and n < int(least[-1])
+    ]
+
+
+def _lineage_faults(run: Run) -> list[str]:
+    """Controls that would count as several: of more than one lineage, or listed twice."""
+    lineages: dict[str, list[str]] = {}
+    for control in run.controls:
+        lineages.setdefault(control.model, []).append(control.lineage)
+    faults = [
+        f"controls: {model} stands under the lineages {', '.join(dict.fromkeys(own))}; a model is of one: keep one"
+        for model, own in lineages.items()
+        if len(set(own)) > 1
+    ]
+    twice = [c.model for i, c in enumerate(run.controls) if c in run.controls[:i]]
+    return faults + [
+        f"controls: {model} stands twice; delete one" for model in dict.fromkeys(twice)
     ]
 
 

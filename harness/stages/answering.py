@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.console.forecast import Amounts
-from harness.console.foreign import FAILURES, NO_SPACE, listening
+from harness.console.foreign import FAILURES, listening
 from harness.console.progress import News
 from harness.console.workload import amounts
 from harness.executors import Tell
@@ -23,13 +23,13 @@ from harness.keys import digest
 from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed, Purse
 from harness.stages.spilled import FACT, variables_in
 from harness.stages.unfinished import Unanswered, Unfinished, billed, unanswered_notes
+from harness.stages.waiting import WAIT_S, Pace, Wait
 from harness.store.store import Store
 from harness.store.tables import join_outputs, outputs_from_table
 from harness.store.work import Work
-from harness.types import Outputs, Paths, RequestSet
+from harness.types import Outputs, Paths, RequestSet, Unavailable
 
 _AT_ONCE = 64  # collections that are locked at the same time: every lock is an open file
-_WAIT_S = 1.0  # between looks at what another process collects
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def name_of(planned: Unanswered) -> str:
     return f"{planned.model} x {planned.task}"
 
 
-def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
+def answer_all(job: ModelJob, store: Store, tell: Tell, pace: Pace = Pace()) -> None:  # noqa: B008 - it is frozen
     """Opens one model and collects its cells; cells that another process holds come last."""
     started = time.perf_counter()
     model = job.model.name
@@ -70,19 +70,41 @@ def answer_all(job: ModelJob, store: Store, tell: Tell) -> None:
         ):
             session.spend_from(job.purse)
             collector = _Collector(session, store, tell, time.perf_counter() - started)
-            waiting = collector.collect(job.cells)
-            if waiting:
-                task = waiting[0].task
+            busy = {cell.key: cell for cell in collector.collect(job.cells)}
+            if busy:
+                task = next(iter(busy.values())).task
                 doing = f"{model} waits for another process that collects {task}"
                 tell(News(model, doing=doing))
-            while waiting:
-                time.sleep(_WAIT_S)
-                waiting = collector.collect(waiting)
+            waits = {key: Wait(name_of(cell), pace.clock()) for key, cell in busy.items()}
+            while busy:
+                pace.sleep(WAIT_S)
+                waiting = _still_waited_for(busy, waits, store, tell, pace.clock())
+                busy = {cell.key: cell for cell in collector.collect(waiting)}
     except FAILURES as error:
         for cell in job.cells:
             if not store.has(cell.key):
                 _fail(cell, error, store, tell)
     tell(News(model, over=True))
+
+
+def _still_waited_for(
+    busy: Mapping[str, Unanswered],
+    waits: Mapping[str, Wait],
+    store: Store,
+    tell: Tell,
+    now_s: float,
+) -> list[Unanswered]:
+    """The cells that other processes hold, without those whose holders show no sign of life."""
+    alive = []
+    for key, cell in busy.items():
+        said = waits[key].look(store.holder(key), store.last_sign(key), now_s)
+        if isinstance(said, Unavailable):
+            _fail(cell, said, store, tell)
+            continue
+        if said:
+            tell(News(cell.model, alarm=said))
+        alive.append(cell)
+    return alive
 
 
 def _previous(job: ModelJob, store: Store) -> Facts | None:
@@ -257,8 +279,8 @@ def _fail(
     tell: Tell,
     answered: Mapping[int, Any] | None = None,
 ) -> None:
-    # no space: stop, finished work is kept
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
+    # stop, finished work is kept
+    if isinstance(error, OSError) and store.is_hindered_by(error):
         raise error
     reason = in_one_line(error)
     store.note_failure(planned.key, reason, "".join(traceback.format_exception(error)))

@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.console.invisible import as_escapes
+from harness.keys import parse_json
 from harness.panel.side import Side
 from harness.store.tables import (
     grades_from_rows,
@@ -65,7 +67,7 @@ def sha256(content: bytes) -> str:
 def as_json(value: Any) -> bytes:
     """A value as JSON for readers and programs, the same bytes for the same value."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)
-    return f"{text}\n".encode()
+    return f"{as_escapes(text)}\n".encode()
 
 
 def slug(text: str) -> str:
@@ -79,7 +81,7 @@ def slug(text: str) -> str:
 def request_lines(asked: RequestSet) -> bytes:
     """What was asked: a head, then a line for each prompt and each request."""
     table = requests_to_table(asked)
-    head = json.loads(table.schema.metadata[b"set"])
+    head = parse_json(table.schema.metadata[b"set"])
     return _lines([head, *table.to_pylist()])
 
 
@@ -161,11 +163,11 @@ def _lines(rows: Sequence[Any]) -> bytes:
     text = "\n".join(
         json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")) for row in rows
     )
-    return f"{text}\n".encode()
+    return f"{as_escapes(text)}\n".encode()
 
 
 def _rows(content: bytes) -> list[Any]:
-    return [json.loads(line) for line in content.split(b"\n")[:-1]]
+    return [parse_json(line) for line in content.split(b"\n")[:-1]]
 
 
 # --- the manifest ---------------------------------------------------------------------------------
@@ -216,7 +218,7 @@ def changed_bytes(folder: Path) -> tuple[str, list[str]]:
         raise DistillbenchError(f"{folder / MANIFEST}: expected a plain file")
     digest = sha256(raw)
     try:
-        manifest = json.loads(raw)
+        manifest = parse_json(raw)
         if manifest["form"] != FORM and digest in _stated(folder):
             raise DistillbenchError(
                 f"{folder / MANIFEST}: form {manifest['form']!r}; this distillbench reads form {FORM}"
@@ -302,7 +304,7 @@ def _content(folder: Path, name: str) -> bytes | None:
 def _where(folder: Path, name: str, content: bytes) -> str:
     """The first lines of answers that were changed: line, model and prompt; "" where nothing tells."""
     try:
-        known = json.loads(read_file(folder, LINES))[name]
+        known = parse_json(read_file(folder, LINES))[name]
         prompts, digests = known["prompts"], known["digests"]
         now = line_digests(content)
         if len(now) != len(digests):

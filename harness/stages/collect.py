@@ -159,7 +159,7 @@ def _job(plan: Plan, collections: tuple[Collection, ...]) -> CollectJob:
         apart=True,
         imports=model.imports,
         resources=Resources(model.gpus, model.memory, model.time),
-        bundle=1,
+        bundle=0 if model.stays() else 1,
         preparations=tuple(model.preparations(plan.run.paths)),
     )
 

@@ -10,6 +10,7 @@ from harness.console.progress import stage
 from harness.executors import AbstractExecutor, Desk, Ended, Job
 from harness.plan.collections import Plan, SummaryOf, make_plan
 from harness.plan.summary import Summary, summary_from_json
+from harness.store.damage import Damaged
 from harness.store.store import Store
 
 Lacks = Callable[[str], bool]  # whether a key is missing and was not tried yet
@@ -57,10 +58,17 @@ def make_all(plan: Plan, store: Store, jobs_of: JobsOf, executor: AbstractExecut
 def carry_out_all(
     jobs: Sequence[Job], plan: Plan, store: Store, executor: AbstractExecutor
 ) -> list[Ended]:
-    """How each job that could start ended; progress is shown meanwhile."""
+    """How each job that could start ended; progress is shown meanwhile.
+
+    Raises Damaged where one of them needs what turned out to be damaged.
+    """
     title = " and ".join(dict.fromkeys(j.doing for j in jobs))
     with stage(title, Forecast(((j.part, j.amounts) for j in jobs), executor.at_once)) as shown:
-        return executor.run(jobs, Desk(store, plan, shown.hear), shown)
+        ended = executor.run(jobs, Desk(store, plan, shown.hear), shown)
+    damaged = next((e.error for e in ended if e.damaged), "")
+    if damaged:
+        raise Damaged(damaged)
+    return ended
 
 
 def planned_again(plan: Plan, store: Store) -> Plan:

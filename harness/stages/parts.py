@@ -14,6 +14,7 @@ from harness.executors import Desk, Job, Product
 from harness.executors._boundary import carry_out
 from harness.page.render import every_picture
 from harness.plugins import kinds, outside_kinds
+from harness.store.damage import Damaged
 from harness.store.store import Store
 
 
@@ -59,6 +60,8 @@ def fault(title: str, make_part: Callable[[], Any], store: Store) -> str:
     key = _key(title)
     job = PartJob((key,), title, title, {}, make_part=make_part)
     ended = carry_out(job, Desk(store, None, _silent))
+    if ended.damaged:
+        raise Damaged(ended.error)
     if ended.error:
         ours = "a fault of distillbench, please report it"
         cure = ours if ended.our_fault else "correct the plug-in"

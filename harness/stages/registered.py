@@ -11,14 +11,14 @@ from typing import Any
 
 from harness.board.plain import to_plain
 from harness.console.secrets import redacted
-from harness.keys import canonical
+from harness.keys import canonical, parse_json
 from harness.models import AbstractModel
 from harness.panel.evidence import Origin
 from harness.plan.collections import Plan
 from harness.stages.bundle import FORM, PLAN, UNREADABLE, as_json, sha256
 from harness.stages.weigh import code_of
+from harness.store.drafts import write_whole
 from harness.store.store import Store
-from harness.store.work import write_whole
 from harness.types import DistillbenchError
 
 _BEFORE = "answers_before"  # a fact about the day of the plan, no part of it
@@ -60,7 +60,7 @@ def asked_as(model: AbstractModel) -> dict[str, Any]:
     """How a model is asked: every field but places, speed and descriptions that is not at its default."""
     own = (f for f in dataclasses.fields(model) if f.init and not f.metadata)
     parts = {f.name: getattr(model, f.name) for f in own if getattr(model, f.name) != _default(f)}
-    plain: dict[str, Any] = redacted(json.loads(canonical({**parts, "chat": model.chat})))
+    plain: dict[str, Any] = redacted(parse_json(canonical({**parts, "chat": model.chat})))
     return plain
 
 
@@ -124,13 +124,13 @@ def registered(plan: Plan, store: Store, folder: Path) -> bytes | None:
 
 def before(content: bytes) -> tuple[str, ...]:
     """Models whose answers were stored when a plan was written."""
-    return tuple(json.loads(content)[_BEFORE])
+    return tuple(parse_json(content)[_BEFORE])
 
 
 def _check_same(folder: Path, own: Mapping[str, Any], cure: str) -> None:
     path = folder / PLAN
     try:
-        planned = dict(json.loads(path.read_bytes()))
+        planned = dict(parse_json(path.read_bytes()))
         before(path.read_bytes())
     except UNREADABLE:
         raise DistillbenchError(
@@ -146,7 +146,7 @@ def _check_same(folder: Path, own: Mapping[str, Any], cure: str) -> None:
 
 def _plan_alone(plan: Mapping[str, Any]) -> dict[str, Any]:
     """A plan as JSON reads it, without what was true on its day alone."""
-    alone: dict[str, Any] = json.loads(as_json(dict(plan)))
+    alone: dict[str, Any] = parse_json(as_json(dict(plan)))
     alone.pop(_BEFORE, None)
     return alone
 

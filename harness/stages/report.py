@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -20,6 +19,8 @@ from harness.exports import AbstractExporter
 from harness.panel.side import Side
 from harness.plugins import build, kinds, outside_kinds
 from harness.stages.parts import fault, lacks_some, undrawable
+from harness.store.damage import made_folder, put_aside
+from harness.store.drafts import draft_of
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
 from harness.types import DistillbenchError, RequestSet
@@ -59,8 +60,9 @@ def _export(exporters: Sequence[str], board: Board, folder: Path, written: set[s
 
     Raises DistillbenchError where a name is written already, or is that of a folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    made_folder(folder, folder.parent)
+    workshop = draft_of(folder)
+    workshop.mkdir()
     try:
         for kind in exporters:
             exporter: AbstractExporter = build("exports", kind, {"kind": kind})
@@ -81,7 +83,8 @@ def _export(exporters: Sequence[str], board: Board, folder: Path, written: set[s
 def copy_report(report: Path, folder: Path) -> None:
     """Copies the files of a report into another folder, the page last; what else is there stays."""
     folder.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    workshop = draft_of(folder)
+    workshop.mkdir()
     try:
         for path in report.iterdir():
             shutil.copyfile(path, workshop / path.name)
@@ -92,7 +95,10 @@ def copy_report(report: Path, folder: Path) -> None:
 
 def _move(workshop: Path, folder: Path) -> None:
     for path in sorted(workshop.iterdir(), key=lambda p: (p.name == "index.html", p.name)):
-        os.replace(path, folder / path.name)
+        place = folder / path.name
+        if place.is_dir():
+            put_aside(place, folder.parent, "a folder where a file belongs")
+        os.replace(path, place)
 
 
 def set_aside(report: Path) -> Path | None:

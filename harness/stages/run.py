@@ -33,6 +33,7 @@ from harness.stages.report import lacks_parts, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
 from harness.stages.weigh import weigh
+from harness.store.damage import Damaged
 from harness.store.store import Store
 from harness.types import DistillbenchError
 
@@ -57,17 +58,29 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     """Runs the stages that were asked for, or says what they would do.
 
     alone: False leaves the page and all remarks to the end of the sweep.
-    Raises DistillbenchError where the input is wrong.
+    Where something stored turns out to be damaged the run begins again, once, and reads every entry before it relies on
+    it. Raises DistillbenchError where the input is wrong.
     """
+    store = Store(run.paths.results, run.paths.lock)
+    try:
+        return _executed(run, store, reference, alone=alone)
+    except Damaged as error:
+        say(f"warning: {error.said}; what it held is made again")
+    return _executed(run, replace(store, closely=True), reference, alone=alone)
+
+
+def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcome:
+    """The outcome of the stages; raises Damaged where something stored is damaged, and is set aside by then."""
     if "plan" in run.stages:
-        return _previewed(run)
+        return _previewed(run, store)
     reference = run.baseline or reference
     conditions = gate.applying(run.conditions, run.settings)
     check_before(run.exhibit, alone=alone)
     gate.targets(conditions, reference)  # fails now rather than hours later
     if alone and run.conditions and not conditions:
         raise DistillbenchError(f"gate: {gate.unasked(run.conditions)}")
-    store = Store(run.paths.results, run.paths.lock)
+    if "collect" in run.stages:
+        store.tidy()
     _start_server(run, store)
     made = build_requests(run, store)
     fixed = registered(made.plan, store, run.exhibit) if run.exhibit else None
@@ -99,9 +112,8 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     return ended
 
 
-def _previewed(run: Run) -> Outcome:
+def _previewed(run: Run, store: Store) -> Outcome:
     """Says what the run would do."""
-    store = Store(run.paths.results, run.paths.lock)
     plan = build_requests(run, store).plan if "build" in run.stages else planned(run, store)
     said = preview(plan, store)
     for line in (*in_columns([HEADS, *said.rows], range(1, len(HEADS))), *said.notes):

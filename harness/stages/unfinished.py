@@ -39,9 +39,7 @@ class Unfinished:
         names = tuple(prompts[r.prompt].name for r in self.requests)
         self._whole = Ask(planned.key, self.requests, ids, planned.decoding, names=names)
         self._batches = work.batches(lambda: _batches(session, self._whole))
-        self._kept = (
-            Journal(work.folder / "answers.jsonl") if session.journaled else Pieces(work.folder)
-        )
+        self._kept = Journal(work.journal()) if session.journaled else Pieces(work)
         for table in self._kept.read().tables:
             self._note(outputs_from_table(table))
         self._has_turns = any(r.replies for r in self.requests)

@@ -12,6 +12,7 @@ from typing import Any
 from harness.board.exhibit import Exhibit, Method
 from harness.board.plain import from_plain, to_plain
 from harness.console.progress import stage
+from harness.keys import parse_json
 from harness.panel.evidence import Verdict
 from harness.panel.rates import Rates, rates_of
 from harness.panel.side import Side
@@ -40,9 +41,9 @@ class Opened:
 def opened(folder: Path) -> Opened:
     """The case and the verdicts of a bundle. Raises DistillbenchError where they cannot be read."""
     try:
-        said = json.loads(bundle.read_file(folder, bundle.VERDICTS))
+        said = parse_json(bundle.read_file(folder, bundle.VERDICTS))
         return Opened(
-            from_plain(Exhibit, json.loads(bundle.read_file(folder, bundle.CASE))),
+            from_plain(Exhibit, parse_json(bundle.read_file(folder, bundle.CASE))),
             tuple(from_plain(Verdict, v) for v in said["verdicts"]),
             tuple(from_plain(Rates, r) for r in said["rates"]),
             {name: bundle.read_file(folder, name) for name in bundle.DOCUMENTS},
@@ -123,7 +124,7 @@ def consistency(folder: Path, exhibit: Exhibit) -> Iterator[str]:
         for name, digest in digests.items():
             if bundle.sha256(bundle.read_file(folder, name)) != digest:
                 yield f"{bundle.CASE}: states another sha256 of {name} than it has"
-        yield from _unlike_plan(exhibit, json.loads(plan))
+        yield from _unlike_plan(exhibit, parse_json(plan))
     except bundle.UNREADABLE as error:
         yield f"{bundle.CASE}: cannot be compared with its files: {_words(error)}"
 
@@ -143,7 +144,7 @@ def _unlike_plan(exhibit: Exhibit, plan: Mapping[str, Any]) -> Iterator[str]:
     }
     for key, value in own.items():
         planned = sorted(plan[key]) if key == "models" else plan[key]
-        if json.loads(bundle.as_json(value)) != planned:
+        if parse_json(bundle.as_json(value)) != planned:
             yield f"{bundle.CASE}: {key} is not what {bundle.PLAN} says"
     before = exhibit.answers_before if exhibit.is_registered else None
     if before is not None and list(before) != plan["answers_before"]:

@@ -17,8 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from harness.store.drafts import sync
 from harness.store.tables import outputs_from_rows, outputs_to_rows
-from harness.store.work import Stored, sync
+from harness.store.work import Stored
 
 _DIGITS = 16
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from harness.store.damage import made_folder, put_aside, read_intact
+from harness.store.drafts import write_whole
 
 _KEY = "key"  # the column with the key of each row
 _KEYS = b"keys"  # metadata: every key of the pack, those without rows too
@@ -59,20 +61,19 @@ class Packs:
             yield from rows.items()
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
-        """Publishes the rows of several keys as one pack: temporary name, fsync, rename."""
+        """Publishes the rows of several keys as one pack."""
         parts = [
             t.append_column(_KEY, pa.array([key] * t.num_rows, pa.string()))
             for key, t in tables.items()
         ]
         whole = pa.concat_tables(parts).combine_chunks()
         whole = whole.replace_schema_metadata({_KEYS: json.dumps(list(tables)).encode()})
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / f".{os.getpid()}.tmp"
-        pq.write_table(whole, draft, compression="zstd")
-        with draft.open("rb") as file:
-            name = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
-        os.replace(draft, self._folder / f"{name}.parquet")
+        made_folder(self._folder, self.root)
+        sink = pa.BufferOutputStream()
+        pq.write_table(whole, sink, compression="zstd")
+        content = sink.getvalue().to_pybytes()
+        name = hashlib.sha256(content).hexdigest()
+        write_whole(self._folder / f"{name}.parquet", content)
         self._note(name, list(tables))
 
     @property
@@ -87,14 +88,14 @@ class Packs:
                 self._note(path.stem, keys)
 
     def _keys(self, path: Path) -> list[str] | None:
-        """What a pack holds; a damaged one (its bytes are not those that it is named by) is set aside."""
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() == path.stem:
-            metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
-            return list(json.loads(metadata[_KEYS]))
-        (self.root / "damaged").mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # somebody else was faster
-            os.replace(path, self.root / "damaged" / path.name)
+        """What a pack holds; one that is not the pack that it is named by is set aside."""
+        content = read_intact(path)
+        if content is not None and hashlib.sha256(content).hexdigest() == path.stem:
+            with contextlib.suppress(pa.ArrowInvalid):  # no Parquet
+                metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
+                if _KEYS in metadata:
+                    return list(json.loads(metadata[_KEYS]))
+        put_aside(path, self.root, "not the pack that it is named by")
         return None
 
     def _note(self, pack: str, keys: Iterable[str]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import importlib.util
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from typing import Any, Literal, cast
 
 import yaml
 
+from harness.store.damage import sealed, unsealed
+from harness.store.drafts import write_whole
 from harness.types import DistillbenchError
 
 _SCHEMA = 1
@@ -192,7 +193,7 @@ def _includes(path: Path, config: Mapping[str, Any]) -> list[Path]:
 def _place(folder: Path, name: str) -> Path:
     """Where a file of a resolved folder stands. `Path.resolve` asks the disk at every level: a third of an index."""
     path = Path(os.path.normpath(folder / name))
-    return path.resolve() if path.is_symlink() or os.pardir in Path(name).parts else path
+    return real(path) if path.is_symlink() or os.pardir in Path(name).parts else path
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -244,7 +245,7 @@ def _python_files(value: Any) -> Iterator[Path]:
         places = [value.folder / module, _stock_folder().parent.parent / module]
         file = next((p for p in places if p.is_file()), None)
         if file is not None:
-            yield from file.resolve().parent.glob("*.py")
+            yield from real(file).parent.glob("*.py")
     elif isinstance(value, dict):
         for part in value.values():
             yield from _python_files(part)
@@ -278,38 +279,38 @@ def _stock_index(memo: Path) -> dict[str, Entry]:
     """Names of lm-eval's own tasks, kept in a file per version and place of lm-eval."""
     folder = _stock_folder()
     path = memo / f"lm_eval_index_{installed_version()}.json"
-    if path.is_file():
-        stored = json.loads(path.read_text("utf-8"))
-        if stored["schema"] == _SCHEMA and stored["folder"] == str(folder):
-            return {
-                n: Entry(k, str(folder / f) if f else "", tuple(m))
-                for n, (k, f, m) in stored["names"].items()
-            }
+    stored = unsealed(path) or {}
+    if stored.get("schema") == _SCHEMA and stored["folder"] == str(folder):
+        return {
+            n: Entry(k, str(folder / f) if f else "", tuple(m))
+            for n, (k, f, m) in stored["names"].items()
+        }
     index = _index_of(folder)
     names = {
         n: (e.kind, os.path.relpath(e.file, folder) if e.file else "", e.members)
         for n, e in index.items()
     }
     memo.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(
-        json.dumps({"schema": _SCHEMA, "folder": str(folder), "names": names}), "utf-8"
-    )
-    os.replace(temporary, path)
+    write_whole(path, sealed({"schema": _SCHEMA, "folder": str(folder), "names": names}))
     return index
+
+
+def real(path: Path) -> Path:
+    """The path without links, as far as they lead somewhere; Path.resolve raises RuntimeError for one to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _index_of(folder: Path) -> dict[str, Entry]:
     """Names in one folder tree."""
     index: dict[str, Entry] = {}
     tags: dict[str, list[str]] = {}
-    for given in sorted(folder.resolve().rglob("*.yaml"), key=lambda p: p.as_posix()):
+    for given in sorted(real(folder).rglob("*.yaml"), key=lambda p: p.as_posix()):
         if {"__pycache__", ".ipynb_checkpoints"} & set(given.parts):
             continue
         path = _place(given.parent, given.name)
         try:
             config = merged(path)
-        except (yaml.YAMLError, ValueError, OSError):
+        except (yaml.YAMLError, ValueError, OSError, RecursionError):
             # lm-eval skips such files too: templates and other people's YAML lie among the tasks
             continue
         kind, name = _kind(config)

@@ -17,6 +17,7 @@ from harness.tasks._lm_eval_index import (
     TaskFiles,
     installed_version,
     is_foreign,
+    real,
     task_files,
 )
 from harness.tasks._lm_eval_load import Loading, at_work, load
@@ -95,8 +96,8 @@ class LmEvalTask(AbstractTask):
 
     def _files(self, paths: Paths) -> TaskFiles:
         # The first of paths.tasks is the user's own and overrides the others.
-        folders = [f.resolve() for f in reversed(paths.tasks) if f.is_dir()]
-        included = [Path(self.include).resolve()] if self.include else []
+        folders = [real(f) for f in reversed(paths.tasks) if f.is_dir()]
+        included = [real(Path(self.include))] if self.include else []
         return task_files(self.task, [*folders, *included], paths.cache)
 
     def _content(self, files: TaskFiles, paths: Paths) -> str:

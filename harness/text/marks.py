@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.keys import parse_json
 from harness.text.clean import clean
 from harness.text.thoughts import Tags
 
@@ -117,7 +117,7 @@ def _is_quoted(text: str) -> bool:
     bare = text.strip()
     if len(bare) > 1 and bare[0] == bare[-1] == '"':
         try:
-            return isinstance(json.loads(bare), str)
+            return isinstance(parse_json(bare), str)
         except ValueError:
             return False
     return "\\n" in bare and "\n" not in bare

@@ -309,7 +309,9 @@ def test_a_folder_without_locks_is_used_without_them(tmp_path: Path) -> None:
     assert not typed_run(config, [packaged("conf")]).paths.lock
 
 
-def test_a_folder_of_tasks_may_stand_alone(tmp_path: Path) -> None:
+def test_a_folder_of_tasks_may_stand_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("here/tasks").mkdir(parents=True)
     config = composed(matrix(), tmp_path)
     config["paths"]["tasks"] = "here/tasks"
     found = typed_run(config, [packaged("conf")]).paths.tasks

@@ -177,6 +177,36 @@ def test_a_model_whose_contents_change_is_asked_again(tmp_path: Path) -> None:
     assert [job.part for job in jobs] == ["student"]
 
 
+def test_models_behind_a_server_are_asked_from_here_and_others_anywhere(tmp_path: Path) -> None:
+    server = {"kind": "server", "url": "http://127.0.0.1:1/v1", "model": "m"}
+    clients = {
+        "with_a_key": {
+            "kind": "lm_eval",
+            "model": "openai-completions",
+            "args": {"model": "m"},
+            "snapshot": "s",
+        },
+        "alone": {
+            "kind": "lm_eval",
+            "model": "local-completions",
+            "args": {"model": "m"},
+            "snapshot": "s",
+        },
+    }
+    here = {"kind": "lm_eval", "model": "vllm", "args": {"pretrained": "m"}, "snapshot": "s"}
+    models = {**FAKES, "server": server, **clients, "engine": here}
+    run = run_of(tmp_path, models=models)
+    stays = {name for name, model in run.models.items() if model.stays()}
+    assert stays == {"server", *clients}
+    tasks = {k: v for k, v in matrix()["tasks"].items() if k == "open"}
+    plan = ask(
+        run_of(tmp_path, models={**FAKES, "server": server}, tasks=tasks), Store(run.paths.results)
+    )
+    jobs = {job.part: job.bundle for job in collect_jobs(plan, lambda key: True)}
+    assert jobs["server"] == 0
+    assert jobs["teacher"] == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "messages"),
     [

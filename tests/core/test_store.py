@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from harness.store.damage import Damaged
 from harness.store.store import Store
-from harness.types import DistillbenchError
 
 KEY = "ab" + "0" * 62
 ROWS = pa.table({"x": [1, 2, 3]})
@@ -56,15 +56,18 @@ def test_truncated_entry_is_set_aside_and_counts_as_missing(tmp_path: Path) -> N
     assert len(list((tmp_path / "damaged").iterdir())) == 1
 
 
-def test_changed_bytes_of_equal_length_are_refused(tmp_path: Path) -> None:
+def test_changed_bytes_of_equal_length_are_set_aside(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put(KEY, ROWS, {}, {})
     path = store.folder(KEY) / "rows.parquet"
     content = bytearray(path.read_bytes())
     content[20] ^= 1
     path.write_bytes(bytes(content))
-    with pytest.raises(DistillbenchError, match="damaged; expected sha256"):
+    with pytest.raises(Damaged, match="is not what was written"):
         store.table(KEY)
+    assert not store.has(KEY)
+    store.put(KEY, ROWS, {}, {})
+    assert store.table(KEY).equals(ROWS)
 
 
 def test_work_resumes_with_its_first_batches_and_facts(tmp_path: Path) -> None:

@@ -32,6 +32,12 @@ def test_jobs_go_once_what_they_need_is_there(tmp_path: Path) -> None:
     assert [titles for titles, _ in machines.asked] == [["b"], ["c"]]  # a stays
 
 
+def test_what_stays_and_is_long_waits_for_the_cluster(tmp_path: Path) -> None:
+    short = replace(job("short"), apart=False)
+    ended, _ = work_off(Store(tmp_path), job("long"), away("a"), short, away("b"))
+    assert list(ended) == ["short", "a", "b", "long"]
+
+
 def test_a_lost_job_is_tried_once_more_on_another_node(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ended, machines = work_off(store, away("a"), away("b"), a=[KILLED])

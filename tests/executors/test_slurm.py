@@ -7,14 +7,16 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.cli.executor import executor_of
 from harness.console.resources import Resources
-from harness.executors import AbstractExecutor
+from harness.executors import AbstractExecutor, slurm
 from harness.executors.slurm import SlurmExecutor, _asked, _gone
 from harness.testing.executors import check_executor
+from harness.types import DistillbenchError
 from tests.core.simple_jobs import job
 from tests.executors import slow_run, slurm_loopback
 from tests.executors.slurm_loopback import Loopback, kill, until
@@ -98,6 +100,22 @@ def test_keys_and_the_allocation_that_we_run_in_are_not_handed_on(
     lines = _asked(["sbatch"]).stdout.splitlines()
     assert {"SLURM_CONF=c", "PLAIN=p"} <= set(lines)
     assert not any(line.startswith(("MY_API_KEY", "SLURM_JOB_ID")) for line in lines)
+
+
+@pytest.mark.usefixtures("_sbatch")
+def test_where_slurm_does_not_answer_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin/sinfo").write_text(
+        "#!/bin/sh\necho 'sinfo: error: no controller' >&2\nexit 1\n"
+    )
+    (tmp_path / "bin/sinfo").chmod(0o755)
+    monkeypatch.setattr(slurm, "_RETRIES_S", (0.0,))
+    desk: Any = None
+    with pytest.raises(
+        DistillbenchError, match="does not answer: sinfo: error: no controller; start"
+    ):
+        made().run([replace(job("a"), bundle=1)], desk, desk)
 
 
 ENDINGS = {

@@ -27,7 +27,10 @@ from harness.executors._lines import (
 )
 from harness.executors.local import LocalExecutor
 from harness.plan.run import Run
+from harness.stages.ask import ask
+from harness.stages.collect import collect_jobs
 from harness.stages.run import execute
+from harness.store.store import Store
 from harness.types import DistillbenchError
 from tests.core.running import run_of
 from tests.core.simple_jobs import job
@@ -164,3 +167,18 @@ def test_what_a_model_needs_of_a_machine_is_in_no_key(tmp_path: Path) -> None:
     )
     assert plain.models["m"] != needy.models["m"]
     assert plain.models["m"].key(plain.paths) == needy.models["m"].key(needy.paths)
+
+
+def test_a_server_is_asked_from_where_the_command_runs(tmp_path: Path) -> None:
+    server = {"kind": "server", "url": "http://127.0.0.1:9/v1", "model": "m"}
+    client = {"kind": "lm_eval", "model": "local-chat-completions", "snapshot": "1", "chat": True}
+    named = {"fake": {"kind": "fake"}, "server": server, "client": client}
+    run = run_of(tmp_path, models=named, pairs=[], controls=[])
+    assert [n for n, m in run.models.items() if m.stays()] == ["server", "client"]
+    models = {n: run.models[n] for n in ("fake", "server")}
+    two = replace(run, models=models, tasks={"open": run.tasks["open"]})
+    plan = ask(two, Store(run.paths.results))
+    assert {j.part: j.bundle for j in collect_jobs(plan, lambda key: True)} == {
+        "fake": 1,
+        "server": 0,
+    }

@@ -27,7 +27,8 @@ class Input(NamedTuple):
     """An input that cannot be used."""
 
     name: str
-    files: Mapping[str, bytes]  # below paths.data
+    # below paths.data; a text is no content, but what lies there instead: a key of `try_them.PLACES`
+    files: Mapping[str, bytes | str]
     changes: Mapping[str, Any]  # of the matrix
     says: tuple[str, ...] = ()  # the message has one of these
     refused: bool = True  # False = some readings of it are sound: it must only not break anything

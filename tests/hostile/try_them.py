@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,15 @@ from harness.stages.run import execute
 from tests.core.running import composed, matrix
 from tests.hostile.inputs import FAMILIES, Input, inputs
 
+# what lies in the place of a file
+PLACES: dict[str, Callable[[Path], object]] = {
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": os.mkfifo,
+    "a link to itself": lambda path: path.symlink_to(path),
+    "a link to nothing": lambda path: path.symlink_to(path.with_name("gone")),
+    "a device": lambda path: path.symlink_to("/dev/null"),
+    "a device without end": lambda path: path.symlink_to("/dev/zero"),
+}
 _LONGEST = 1500  # characters of a line
 
 
@@ -37,7 +48,10 @@ def answer(given: Input, folder: Path) -> Answer:
     data = folder / "data"
     for name, content in given.files.items():
         (data / name).parent.mkdir(parents=True, exist_ok=True)
-        (data / name).write_bytes(content.replace(b"{folder}", str(data).encode()))
+        if isinstance(content, str):
+            PLACES[content](data / name)
+        else:
+            (data / name).write_bytes(content.replace(b"{folder}", str(data).encode()))
     changes: Any = json.loads(json.dumps(dict(given.changes)).replace("{folder}", str(data)))
 
     def run() -> int:

@@ -16,6 +16,7 @@ from harness.models.fake import FakeSession
 from harness.stages import answering
 from harness.stages.collect import collect
 from harness.stages.unfinished import Unanswered
+from harness.stages.waiting import Pace
 from harness.store.tables import outputs_from_table
 from harness.types import Decoding, Outputs, Request
 from tests.joints.small import collect_these, planned, requests_of
@@ -114,13 +115,13 @@ def test_what_another_process_collects_comes_last(
     heard: list[News] = []
     with ExitStack() as elsewhere:
         elsewhere.enter_context(store.work(first.key))
-        monkeypatch.setattr("time.sleep", lambda _: elsewhere.close())
         model = plan.run.models["student"]
         asked = tuple(
             Unanswered(**vars(c), requests=requests_of(c, store)) for c in (first, second)
         )
         job = answering.ModelJob(model, plan.run.paths, asked)
-        answering.answer_all(job, store, heard.append)
+        pace = Pace(sleep=lambda _: elsewhere.close())
+        answering.answer_all(job, store, heard.append, pace)
     task = first.task
     said = [n.line or n.doing for n in heard if n.line or "waits" in (n.doing or "")]
     assert said == [

@@ -33,7 +33,6 @@ TRIED = {
     MAKE: 2,
     OWN: 2,
     SERVERS: 1,
-    "Many machines": 1,  # tests/executors has them
     RECORDED: 3,
     SWEEPS: 2,
     CI: 2,

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness.keys import parse_json
+
 STOPS = (
     "finish_reason", "stop_reason", "finishReason", "stopReason", "finish_reasons", "stop_reasons", "done_reason",
     "stop_type",
@@ -47,7 +49,7 @@ def stop_of(cell: Any) -> str:
         ("[", "{")
     ):  # as a CSV has lists and objects
         try:
-            return stop_of(json.loads(cell))
+            return stop_of(parse_json(cell))
         except json.JSONDecodeError:
             return "unknown"
     if isinstance(cell, (list, tuple)):

@@ -20,6 +20,7 @@ from harness.files.formats import Format, Reading
 from harness.files.formats._numbers import nats_of
 from harness.files.rows import Row
 from harness.files.runs import task_of
+from harness.keys import parse_json
 from harness.types import DistillbenchError
 
 
@@ -78,7 +79,7 @@ def _context(cell: Any, place: str) -> tuple[str, str | None]:
         cell = cell[0]
     if isinstance(cell, str) and cell.startswith(("[{", '{"messages"')):
         try:
-            value = json.loads(cell)
+            value = parse_json(cell)
         except json.JSONDecodeError:
             return cell, None  # a context may well begin like JSON
         turns = value["messages"] if isinstance(value, dict) else value

@@ -1,8 +1,12 @@
 const $ = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const island = (id) => JSON.parse($(id).textContent);
+// Control and direction characters, which change what a reader sees, are spelled out.
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g;
+const spelled = (character) => `\u27e6U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e7`;
 const make = (tag, fields = {}, ...children) => {
   const node = Object.assign(document.createElement(tag), fields);
+  if ("textContent" in fields) node.textContent = String(fields.textContent).replace(INVISIBLE, spelled);
   node.append(...children);
   return node;
 };

@@ -1,8 +1,4 @@
 // Text of models: never parsed as HTML; control and direction characters are spelled out.
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-function spelled(character) {
-  return `\u27e6U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e7`;
-}
 function writeText(node, text) {
   let from = 0;
   for (const match of text.matchAll(INVISIBLE)) {

@@ -78,10 +78,6 @@ class ServerModel(AbstractModel):
                 if not value >= least
             ),
         ]
-        if self.usd_per_million_tokens is not None:
-            wrong.append(
-                "key usd_per_million_tokens: expected usd_per_million_input and usd_per_million_output of a server"
-            )
         if not 0 < self.timeout_s < float("inf"):
             wrong.append(f"key timeout_s: expected seconds above 0, got {self.timeout_s:g}")
         if wrong:
@@ -103,6 +99,10 @@ class ServerModel(AbstractModel):
         if self.scores and (self.chat or self.api == "anthropic"):
             faults.append(
                 "key scores: servers give log-probabilities of plain text only; delete it or chat"
+            )
+        if self.usd_per_million_tokens is not None:
+            faults.append(
+                "key usd_per_million_tokens: expected usd_per_million_input and usd_per_million_output of a server"
             )
         return [f"model {self.name}: {fault}" for fault in faults]
 

@@ -22,7 +22,7 @@ def stored(folder: Path) -> Store:
     with store.work("begun") as work:
         assert work is not None
         (work.folder / "000000.parquet").write_bytes(b"piece")
-        (work.folder / "000001.123.tmp").write_bytes(b"half a piece")
+        (work.folder / ".000001.1@here.00000000.draft").write_bytes(b"half a piece")
     store.packs.put({"k": TABLE})
     store.note_failure("failed", "too few")
     return store
@@ -34,7 +34,7 @@ def test_a_results_folder_arrives_as_it_is(tmp_path: Path) -> None:
     assert there.table(KEY).equals(here.table(KEY))
     assert (there.spec(KEY), there.provenance(KEY)) == (here.spec(KEY), here.provenance(KEY))
     assert (there.root / "work/begun/000000.parquet").read_bytes() == b"piece"
-    assert not list(there.root.rglob("*.tmp"))
+    assert not list(there.root.rglob("*.draft"))
     assert there.failure("failed") == "too few"
     assert dict(there.packs.rows(["k"])) == dict(here.packs.rows(["k"]))
 

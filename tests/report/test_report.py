@@ -19,6 +19,7 @@ from harness.board.record import CollectionRecord, RunRecord
 from harness.page.measures import measures
 from harness.page.render import page
 from harness.stages.report import write_report
+from tests.core.running import inside, matrix, write_data
 from tests.report.records import CATEGORIES, FAMILIES, HOSTILE, board, read, record
 
 FILES = [
@@ -248,3 +249,15 @@ def test_without_plotly_the_figures_stand_there_and_no_library() -> None:
     assert 'id="plotly-data"' in page(board())
     assert still.count("<svg") == page(board()).count("<svg") > 10
     assert len(still.encode()) < 1_000_000
+
+
+@pytest.mark.slow
+def test_the_command_line_chooses_figures_and_leaves_plotly_out(tmp_path: Path) -> None:
+    write_data(tmp_path / "data")
+    words = ("matrix=fakes", "figures=[task_dumbbell,agreement]", "report.interactive=none")
+    done = inside(tmp_path, *words, files={"matrix/fakes": matrix()})
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "results/report/index.html").read_text("utf-8")
+    kinds = re.findall(r'data-figure="(?:run|student-0)-(\w+)"', text)
+    assert kinds == ["agreement", "task_dumbbell"]
+    assert 'id="plotly-data"' not in text

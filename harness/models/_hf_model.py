@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from huggingface_hub.errors import StrictDataclassError
+
 from harness.keys import draw_seed
 from harness.models._hf_adapter import base_of, with_adapter
 from harness.models._hf_dtype import torch_dtype
@@ -35,6 +37,7 @@ _UNREADABLE = (
     ArithmeticError,
     AssertionError,
     MemoryError,
+    StrictDataclassError,  # of a configuration that contradicts itself
 )
 # what transformers writes as a tokenizer's model_max_length where there is none
 _UNSET_LENGTH = 10**30
@@ -111,7 +114,8 @@ def load(wish: Wish) -> LoadedModel:
     except DistillbenchError:
         raise
     except _UNREADABLE as error:
-        reason = str(error).strip() or type(error).__name__
+        told = error.__cause__ if isinstance(error, StrictDataclassError) else error
+        reason = str(told).strip() or type(error).__name__
         raise DistillbenchError(
             f"model {wish.name}: expected a whole checkpoint in {wish.folder}, transformers says: "
             f"{reason.splitlines()[0]}; save it again (for code of its own: `trust_remote_code: true`)"

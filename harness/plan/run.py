@@ -97,9 +97,6 @@ def _bound_faults(condition: Condition) -> list[str]:
         return [
             "not_worse_than: expected no bounds and no column beside it: it compares values, paired by prompt"
         ]
-    endless = [k for k, v in given.items() if not math.isfinite(v)]
-    if endless:
-        return [f"{endless[0]}: expected a number, got {given[endless[0]]}, which bounds nothing"]
     if condition.within is not None and condition.within < 0:
         return [f"within: expected 0 or more, got {condition.within:g}"]
     if condition.min is not None and condition.max is not None and condition.min > condition.max:

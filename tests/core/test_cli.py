@@ -289,7 +289,10 @@ def ended(tmp_path: Path, *words: str) -> tuple[int, list[str]]:
             "matrix=null: expected the name of a file in conf/matrix, one of alpaca_eval, ",
         ),
         (["matrix=[small,nobody]"], "matrix: 'nobody' is unknown"),
-        (["matrix=small", "hydra.run.dir=afile"], "afile: File exists; check this path"),
+        (
+            ["matrix=small", "hydra.run.dir=afile"],
+            "afile: expected a folder, found a file; move it away",
+        ),
         (["matrix=small", "hydra.run.dir=/proc/x/y"], "/proc/x"),
         (
             ["--resolve", "matrix=small"],
@@ -335,5 +338,4 @@ def test_results_that_are_a_file_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "results").touch()
     code, said = ended(tmp_path, "matrix=small")
     assert (code, len(said)) == (2, 1)
-    assert "results/runs/" in said[0]
-    assert "Not a directory; check this path" in said[0]
+    assert "results: expected a folder, found a file; move it away" in said[0]

@@ -112,11 +112,11 @@ def test_a_gate_that_was_asked_for_and_looks_at_nothing_is_a_fault(content: Any)
         ({"conditions": [{"where": ROW, "mn": 0}]}, "key 'mn' is unknown; did you mean 'min'?"),
         (
             {"conditions": [{"where": ROW, "min": math.nan}]},
-            "min: expected a number, got nan, which bounds nothing",
+            "key min: expected null or a number, got nan",
         ),
         (
             {"conditions": [{"where": ROW, "max": math.inf}]},
-            "max: expected a number, got inf, which bounds nothing",
+            "key max: expected null or a number, got inf",
         ),
         ({"conditions": [{"where": ROW, "min": 1, "max": 0}]}, "min 1 is above max 0"),
         ({"conditions": [{"where": ROW, "within": -1}]}, "within: expected 0 or more, got -1"),

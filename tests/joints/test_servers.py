@@ -243,7 +243,7 @@ def test_no_key_stands_in_a_file_or_a_line(
         ({"connections": 0}, "key connections: expected 1 or more, got 0"),
         ({"tries": 0}, "key tries: expected 1 or more, got 0"),
         ({"timeout_s": 0.0}, "key timeout_s: expected seconds above 0, got 0"),
-        ({"timeout_s": float("nan")}, "key timeout_s: expected seconds above 0, got nan"),
+        ({"timeout_s": float("nan")}, "timeout_s: expected finite numbers, got nan"),
         ({"usd_per_million_input": -1.0}, "key usd_per_million_input: expected 0 or more, got -1"),
         (
             {"usd_per_million_tokens": 1.0},

@@ -71,7 +71,7 @@ def test_changed_bytes_give_1_and_no_bundle_is_an_error(
     said = capsys.readouterr().out
     assert "lines.json: changed" in said
     assert "\x1b" not in said
-    assert "[31m red: further" in said
+    assert "[31m⟦U+000A⟧red: further" in said
     with pytest.raises(DistillbenchError, match="expected a bundle"):
         verify([str(tmp_path)])
 

@@ -64,11 +64,13 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
     def csv_rows(self) -> list[list[str]]:
-        """Names and texts of the columns that CSV files promise; no text is one that a spreadsheet would run."""
+        """Names and texts of the columns that CSV files promise; no text is one that a spreadsheet would run.
+
+        Names stay as promised: they are ours, and the keys of the command line.
+        """
         promised = [i for i, head in enumerate(self.heads) if head.in_csv]
         lines = ([_plain_cell(row[i]) for i in promised] for row in self.rows)
-        heads = [_plain_cell(Cell(name, name)) for name in (self.heads[i].name for i in promised)]
-        return [heads, *lines]
+        return [[spelled_out(self.heads[i].name) for i in promised], *lines]
 
     def columns(self) -> dict[str, list[Value]]:
         """The values by column."""

@@ -59,6 +59,9 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
     return {str(p): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
 
 
+_MAYBE_UNREAD = ("rows.parquet: a flipped bit", "done.json: a flipped bit")
+
+
 def wrong_after(made: Made, folder: Path, name: str, seed: int) -> str:
     """What is wrong after a run over damaged results; "" where all is as it was."""
     kind, before = (FINISHED, made.finished) if name in FINISHED else (UNFINISHED, made.unfinished)
@@ -67,6 +70,10 @@ def wrong_after(made: Made, folder: Path, name: str, seed: int) -> str:
     kind[name](folder / "results", random.Random(seed))
     assert snapshot(folder) != bytes_before  # else it would heal always
     got = whole(folder)
+    if name in _MAYBE_UNREAD and not got.code and ": damaged (" not in got.said:
+        # a table that nothing reads any more is found as soon as something does
+        shutil.rmtree(folder / "results/packs")
+        got = whole(folder, page=True)
     lines = [line for line in got.said.splitlines() if ": damaged (" in line]
     if got.code or contents(folder) != made.sound:
         return f"{name}: {got.code} {got.said[-400:]}"

@@ -119,9 +119,11 @@ def _typed(value: Any, hint: Any, spot: _Spot, faults: list[str]) -> Any:
     if origin in (types.UnionType, typing.Union):
         return _one_of(value, args, spot, faults)
     if origin is tuple:
+        entries = _listed(value, args[0]) if args[-1] is Ellipsis else _several(value, len(args))
+        hints = [args[0]] * len(entries) if args[-1] is Ellipsis else args
         return tuple(
-            _value(v, args[0], spot.inside(f"[{i}]"), faults)
-            for i, v in enumerate(_listed(value, args[0]))
+            _value(v, h, spot.inside(f"[{i}]"), faults)
+            for i, (v, h) in enumerate(zip(entries, hints, strict=True))
         )
     if isinstance(value, Mapping):
         if dataclasses.is_dataclass(hint):
@@ -156,6 +158,13 @@ def _listed(value: Any, part: Any) -> Sequence[Any]:
     if isinstance(value, str) and not dataclasses.is_dataclass(part):
         return (value,)
     if not isinstance(value, (list, tuple)):
+        raise _Mismatch
+    return value
+
+
+def _several(value: Any, n: int) -> Sequence[Any]:
+    """The entries of a list of so many."""
+    if not isinstance(value, (list, tuple)) or len(value) != n:
         raise _Mismatch
     return value
 
@@ -212,6 +221,8 @@ def _spell(hint: Any) -> str:
         return " or ".join(_spell(a) for a in sorted(args, key=lambda a: a is not type(None)))
     if origin is Literal:
         return "one of " + ", ".join(repr(a) for a in args)
+    if origin is tuple and args[-1] is not Ellipsis:
+        return f"[{', '.join(map(_spell, args))}]"
     if origin is tuple:
         part = _spell(args[0])
         return f"a list of {part[2:] + 's' if part.startswith('a ') else part}"

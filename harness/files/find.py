@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.files.cells import is_missing
 from harness.files.hashes import file_sha256
-from harness.files.rows import read_rows
+from harness.files.rows import is_file, read_rows
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
 
@@ -16,7 +16,7 @@ from harness.types import DistillbenchError, Paths
 def find_file(name: str, paths: Paths) -> Path:
     """The file in the first folder of tasks that has it, else in paths.data; raises DistillbenchError."""
     for folder in (*paths.tasks, *([paths.data] if paths.data else [])):
-        if (folder / name).is_file():
+        if is_file(folder / name):
             return folder / name
     searched = ", ".join(str(f) for f in (*paths.tasks, *([paths.data] if paths.data else [])))
     cure = "" if paths.data else "; give paths.data=DIR where it belongs to recorded answers"

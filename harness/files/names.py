@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import harness
+from harness.files.rows import is_file
 from harness.types import DistillbenchError
 
 
@@ -13,7 +14,7 @@ def located(file: str, what: str) -> Path:
     """A table of ours by its name under tasks/, or any other by its path; `what` says which kind is expected."""
     package = Path(harness.__file__).parent
     ours = (package / "data" / "tasks" / file, package.parent / "tasks" / file)
-    path = next((p for p in (Path(file).expanduser(), *ours) if p.is_file()), None)
+    path = next((p for p in (Path(file).expanduser(), *ours) if is_file(p)), None)
     if path is None:
         raise DistillbenchError(f"key file: expected {what}, got none at {file}")
     return path

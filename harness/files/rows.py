@@ -92,9 +92,17 @@ def check_columns(path: Path, names: Sequence[str], cure: str = "") -> None:
     raise DistillbenchError(f"{path}: column {unknown(missing[0], known)}{cure}")
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name that no disk could hold is none."""
+    try:
+        return path.is_file()
+    except OSError:  # too long, say
+        return False
+
+
 def stamp(path: Path) -> tuple[int, int]:
     """What changes when a file does; zeros where there is none, which its reader then says."""
-    if not path.is_file():
+    if not is_file(path):
         return 0, 0
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
@@ -174,7 +182,7 @@ def _text(path: Path) -> str:
 
 
 def _check_exists(path: Path) -> None:
-    if not path.is_file():
+    if not is_file(path):
         near = (
             unknown(path.name, [p.name for p in path.parent.iterdir()])
             if path.parent.is_dir()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.files.rows import is_file
 from harness.keys import parse_json
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
@@ -22,7 +23,7 @@ def training_file(name: str, paths: Paths) -> Path:
     """The file: absolute, in paths.data, or in the current folder; raises DistillbenchError."""
     folders = [*([paths.data] if paths.data else []), Path.cwd()]
     for folder in folders:
-        if (folder / name).is_file():
+        if is_file(folder / name):
             return folder / name
     searched = (
         ", ".join(str(f) for f in folders)

@@ -15,6 +15,8 @@ from harness.cli import exits
 from harness.cli.config import packaged, typed_run
 from harness.plan.run import Configuration, Gate
 from harness.plugins import kinds, plugin_class
+from harness.schema import build_dataclass
+from harness.tasks.prompts import PromptsTask
 from harness.types import Control, DistillbenchError, Paths
 from tests.core.running import FAKES, composed, matrix, run_of, write_data
 
@@ -426,3 +428,12 @@ def test_a_suite_that_holds_itself_is_a_fault(tmp_path: Path) -> None:
         DistillbenchError, match="task one: a suite that holds itself: one -> two -> one"
     ):
         typed_run(config, [tmp_path / "conf", packaged("conf")])
+
+
+@pytest.mark.parametrize("value", ["", "ab", ["a", "b"], [["a"]], [["a", "b", "c"]], ["ab"]])
+def test_pairs_are_lists_of_two(value: Any) -> None:
+    fields = {"kind": "prompts", "name": "odd", "file": "f", "think": value}
+    with pytest.raises(DistillbenchError, match=r"key think\[0\]: expected \[text, text\], got"):
+        build_dataclass(PromptsTask, fields, "task odd")
+    fields["think"] = [["a", "b"], ["c", "d"]]
+    assert build_dataclass(PromptsTask, fields, "task odd").think == (("a", "b"), ("c", "d"))

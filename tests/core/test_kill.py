@@ -28,11 +28,11 @@ from pathlib import Path
 from harness.models.fake import FakeSession
 from harness.stages.collect import collect
 from harness.stages.ask import ask
-from harness.store import journal, store as stores, work
+from harness.store import drafts, journal, store as stores
 from harness.store.store import Store
 from tests.core.running import run_of
 
-honest_answer, honest_sync = FakeSession.answer_batch, work.sync
+honest_answer, honest_sync = FakeSession.answer_batch, drafts.sync
 steps = 0
 def step():
     global steps
@@ -47,7 +47,7 @@ def answer(self, requests, ids, decoding):
 def sync(path):
     honest_sync(path)
     step()
-FakeSession.answer_batch, work.sync, stores.sync, journal.sync = answer, sync, sync, sync
+FakeSession.answer_batch, drafts.sync, stores.sync, journal.sync = answer, sync, sync, sync
 FakeSession.batches = lambda self, ask: [
     list(range(i, min(i + 3, len(ask.requests)))) for i in range(0, len(ask.requests), 3)
 ]

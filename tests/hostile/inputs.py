@@ -391,7 +391,9 @@ def _tasks() -> Iterator[Input]:
         own = {**files, "mine.yaml": text.encode(), "rows.jsonl": jsonl(_ROWS)}
         changes = {
             **sound,
-            "models": {m: {"kind": "fake"} for m in ("teacher", "student", "base")},
+            "models": {
+                m: {"kind": "fake", "seed": i} for i, m in enumerate(("teacher", "student", "base"))
+            },
             "tasks": {"odd": task},
             "metrics": {"task_score": None},
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from harness.cli.again import open_page, report_again
 from harness.cli.comparing import compare_results
 from harness.cli.listing import list_names
 from harness.cli.words import planned as plan_words
-from harness.plugins import kinds
+from harness.plugins import kinds, use_folders
 from harness.stages.ask import build_requests
 from harness.stages.preview import HEADS, planned, preview
 from harness.stages.report import write_report
@@ -206,6 +207,31 @@ def test_the_page_of_a_result_is_made_again(
     assert {p.name for p in made.iterdir()} == {p.name for p in whole.iterdir()}
     assert all((made / p.name).read_bytes() == p.read_bytes() for p in whole.iterdir())
     assert str(made / "index.html") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("body", "code"), [("pass", 0), ("raise ValueError('broken')", 70)])
+def test_a_page_is_made_again_with_plug_ins_of_one_s_own(
+    result: Path, tmp_path: Path, body: str, code: int
+) -> None:
+    (tmp_path / "own/exports").mkdir(parents=True)
+    lines = [
+        "from dataclasses import dataclass",
+        "from harness.exports import AbstractExporter",
+        "@dataclass(frozen=True)",
+        "class Again(AbstractExporter):",
+        "    def export(self, board, folder):",
+        "        (folder / 'again.txt').write_text(board.record.title)",
+        f"        {body}",
+    ]
+    (tmp_path / "own/exports/again_of_mine.py").write_text("\n".join(lines))
+    before = sys.path[:]
+    try:
+        assert report_again([str(result), f"paths.plugins={tmp_path / 'own'}"]) == code
+    finally:
+        use_folders([])
+        sys.path[:] = before
+    assert (result / "report/again.txt").exists() is (code == 0)
+    assert (result / "report/index.html").is_file()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from harness.board.answers import Read
 from harness.board.board import Board, make_board
 from harness.board.plain import from_plain, to_plain
 from harness.board.record import CollectionRecord, RunRecord
-from harness.board.tables import as_written, scores_table
+from harness.board.tables import Cell, Head, Table, as_written, scores_table
 from harness.console.columns import in_columns
 from harness.console.invisible import as_escapes, as_it_stands, in_one_line, spelled_out
 from harness.console.progress import Display, News
@@ -173,3 +173,10 @@ def test_what_is_spelled_out() -> None:
     assert json.loads(as_escapes(json.dumps(EVERY, ensure_ascii=False))) == EVERY
     plain = "👩‍🔬 мир مرحبا क्‍ष 你好"  # joiners belong to the words that they stand in
     assert spelled_out(plain) == plain
+
+
+def test_names_of_columns_keep_their_sign_and_show_what_is_invisible() -> None:
+    table = Table(
+        (Head("+a"), Head("b\u202ec")), ((Cell("=x", "=x"), Cell("d\u202ee", "d\u202ee")),)
+    )
+    assert table.csv_rows() == [["+a", "b⟦U+202E⟧c"], ["'=x", "d⟦U+202E⟧e"]]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -14,9 +14,11 @@ from typing import Any, ClassVar, final
 import pytest
 
 from harness.console.forecast import Forecast
-from harness.console.progress import News, stage
-from harness.executors import Desk, Ended, Job, Product, local
+from harness.console.progress import News, Stage, stage
+from harness.executors import AbstractExecutor, Desk, Ended, Job, Product, local
 from harness.executors._boundary import carry_out
+from harness.stages.loop import carry_out_all
+from harness.store.damage import Damaged
 from harness.store.store import Store
 from harness.types import DistillbenchError, Unavailable
 from tests.core.running import REPOSITORY
@@ -31,6 +33,21 @@ def test_jobs_run_once_what_they_need_is_there(tmp_path: Path, workers: int) -> 
     assert set(ended) == {"a", "b", "c"}
     assert [k for k in "abcd" if store.has(k)] == ["a", "b", "c"]
     assert store.spec("c") == {"by": "c"}
+
+
+def test_a_job_that_needs_what_is_damaged_begins_the_run_again(tmp_path: Path) -> None:
+    class Finds(AbstractExecutor):
+        """Tells that something which the job needs is damaged."""
+
+        at_once = 1
+
+        def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
+            """How they ended."""
+            return [Ended(job, "k: damaged", damaged=True) for job in jobs]
+
+    store = Store(tmp_path)
+    with pytest.raises(Damaged, match="k: damaged"):
+        carry_out_all([job("a")], None, store, Finds())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os.path import isfile  # False for a name that no disk could hold
 from pathlib import Path
 from typing import Any
 
 from harness.files.cells import is_missing
 from harness.files.hashes import file_sha256
-from harness.files.rows import is_file, read_rows
+from harness.files.rows import read_rows
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
 
@@ -16,7 +17,7 @@ from harness.types import DistillbenchError, Paths
 def find_file(name: str, paths: Paths) -> Path:
     """The file in the first folder of tasks that has it, else in paths.data; raises DistillbenchError."""
     for folder in (*paths.tasks, *([paths.data] if paths.data else [])):
-        if is_file(folder / name):
+        if isfile(folder / name):
             return folder / name
     searched = ", ".join(str(f) for f in (*paths.tasks, *([paths.data] if paths.data else [])))
     cure = "" if paths.data else "; give paths.data=DIR where it belongs to recorded answers"

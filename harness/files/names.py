@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
+from os.path import isfile  # False for a name that no disk could hold
 from pathlib import Path
 
 import harness
-from harness.files.rows import is_file
 from harness.types import DistillbenchError
 
 
@@ -14,7 +14,7 @@ def located(file: str, what: str) -> Path:
     """A table of ours by its name under tasks/, or any other by its path; `what` says which kind is expected."""
     package = Path(harness.__file__).parent
     ours = (package / "data" / "tasks" / file, package.parent / "tasks" / file)
-    path = next((p for p in (Path(file).expanduser(), *ours) if is_file(p)), None)
+    path = next((p for p in (Path(file).expanduser(), *ours) if isfile(p)), None)
     if path is None:
         raise DistillbenchError(f"key file: expected {what}, got none at {file}")
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from os.path import isfile  # False for a name that no disk could hold
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +93,9 @@ def check_columns(path: Path, names: Sequence[str], cure: str = "") -> None:
     raise DistillbenchError(f"{path}: column {unknown(missing[0], known)}{cure}")
 
 
-def is_file(path: Path) -> bool:
-    """Whether a file is there; a name that no disk could hold is none."""
-    try:
-        return path.is_file()
-    except OSError:  # too long, say
-        return False
-
-
 def stamp(path: Path) -> tuple[int, int]:
     """What changes when a file does; zeros where there is none, which its reader then says."""
-    if not is_file(path):
+    if not isfile(path):
         return 0, 0
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
@@ -182,7 +175,7 @@ def _text(path: Path) -> str:
 
 
 def _check_exists(path: Path) -> None:
-    if not is_file(path):
+    if not isfile(path):
         near = (
             unknown(path.name, [p.name for p in path.parent.iterdir()])
             if path.parent.is_dir()

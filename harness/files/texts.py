@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from os.path import isfile  # False for a name that no disk could hold
 from pathlib import Path
 from typing import Any
 
-from harness.files.rows import is_file
 from harness.keys import parse_json
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
@@ -23,7 +23,7 @@ def training_file(name: str, paths: Paths) -> Path:
     """The file: absolute, in paths.data, or in the current folder; raises DistillbenchError."""
     folders = [*([paths.data] if paths.data else []), Path.cwd()]
     for folder in folders:
-        if is_file(folder / name):
+        if isfile(folder / name):
             return folder / name
     searched = (
         ", ".join(str(f) for f in folders)

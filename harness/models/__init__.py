@@ -121,6 +121,11 @@ class AbstractModel(ABC):
         """Why the run's budget, which has a limit, cannot be kept with this model; a line each."""
         return []
 
+    def usd_at_most(self, read: float, written: float) -> float | None:
+        """What so many tokens read, about, and written, at most, cost by its prices; None = it names none."""
+        price = self.usd_per_million_tokens
+        return None if price is None else price * written / 1e6
+
     def collected(self, how: Collecting) -> AbstractModel:
         """The model, asked in this way unless it names one itself; most are asked in one way only."""
         return self

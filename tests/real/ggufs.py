@@ -43,7 +43,9 @@ def write_gguf(checkpoint: Path, to: Path) -> None:
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     _add_tokenizer(writer, checkpoint)
     for name, values in load_file(checkpoint / "model.safetensors").items():
-        turned = _turned(values, heads) if name.endswith(("q_proj.weight", "k_proj.weight")) else values
+        turned = (
+            _turned(values, heads) if name.endswith(("q_proj.weight", "k_proj.weight")) else values
+        )
         writer.add_tensor(_gguf_name(name), np.ascontiguousarray(turned, dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -81,7 +83,10 @@ def _turned(values: np.ndarray, heads: int) -> np.ndarray:
 
 
 def _gguf_name(name: str) -> str:
-    ends = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
+    ends = {
+        "model.embed_tokens.weight": "token_embd.weight",
+        "model.norm.weight": "output_norm.weight",
+    }
     if name in ends:
         return ends[name]
     layer, part = name.removeprefix("model.layers.").split(".", 1)

@@ -23,9 +23,9 @@ from harness.keys import digest
 from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed, Purse
 from harness.stages.spilled import FACT, variables_in
 from harness.stages.unfinished import Unanswered, Unfinished, billed, unanswered_notes
-from harness.stages.waiting import WAIT_S, Pace, Wait
 from harness.store.store import Store
 from harness.store.tables import join_outputs, outputs_from_table
+from harness.store.waiting import WAIT_S, Pace, Wait
 from harness.store.work import Work
 from harness.types import Outputs, Paths, RequestSet, Unavailable
 

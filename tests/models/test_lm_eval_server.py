@@ -127,3 +127,17 @@ def test_a_server_that_refuses_everything_ends_its_collection_soon(
     assert "failed on 1 requests" in (store.failure(plan.collections[0].key) or "")
     assert not store.has(plan.collections[0].key)
     assert server.answered == 0
+
+
+def test_the_last_request_is_not_missing_where_the_server_died_before_it(
+    tmp_path: Path, server: Loopback
+) -> None:
+    plan, store = of_server(tmp_path, server)
+    server.dies_after = 39
+    collect_these(plan, store)
+    assert not store.has(plan.collections[0].key)
+    server.dies_after = None
+    collect_these(plan, store)
+    outputs = outputs_from_table(store.table(plan.collections[0].key))
+    assert all(outputs.answered)
+    assert server.answered == 40

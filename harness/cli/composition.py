@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from hydra import compose, initialize_config_dir
@@ -21,8 +24,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.cli.config import packaged, whole_models
+from harness.cli.words import drop_marked
 from harness.console.credentials import configuration_faults, override_faults
 from harness.console.secrets import redacted, remember
+from harness.plan.run import Configuration
 from harness.types import DistillbenchError
 
 _ELSEWHERE = (
@@ -84,6 +89,11 @@ def keep(config: Mapping[str, Any], folder: Path) -> None:
         file.write(text)
 
 
+def refuse_words(words: Sequence[str]) -> None:
+    """Raises DistillbenchError with one line for every credential among the words of a command line."""
+    _raise(override_faults(words))
+
+
 def _raise(faults: Sequence[str]) -> None:
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -102,6 +112,49 @@ def _composed(words: Sequence[str]) -> Iterator[tuple[dict[str, Any], list[Path]
 
     A sweep's values are tried one at a time, not in all combinations.
     """
+    with _composer(words) as (compose_with, parsed):
+        swept = [point for o in parsed if o.is_sweep_override() for point in _values(o)]
+        for point in [[value] for value in swept] or [[]]:
+            config = compose_with(point)
+            folders = _folders(config)
+            yield from ((version, folders) for version in _versions(config))
+
+
+def composed_points(words: Sequence[str]) -> Iterator[Composed]:
+    """Every point of a command line, whose lists of values are tried in all combinations."""
+    with _composer(words) as (compose_with, parsed):
+        swept = [_values(o) for o in parsed if o.is_sweep_override()]
+        for point in itertools.product(*swept):
+            config = compose_with(point)
+            folders, choices = _folders(config), dict(config.hydra.runtime.choices)
+            drop_marked(config)
+            own = OmegaConf.to_container(
+                OmegaConf.masked_copy(config, _own_keys(config)), resolve=True
+            )
+            assert isinstance(own, dict)
+            yield Composed({str(k): v for k, v in own.items()}, folders, choices)
+
+
+class Composed(NamedTuple):
+    """One configuration that a command line describes."""
+
+    config: dict[str, Any]
+    folders: list[Path]  # of configuration files, in their order
+    choices: dict[str, str]  # group -> name of the file that was chosen
+
+
+def _own_keys(config: DictConfig) -> list[str]:
+    """The keys of a run, without Hydra's and those that only other values are made from."""
+    known = {f.name for f in dataclasses.fields(Configuration)}
+    named = set(re.findall(r"\$\{(\w+)", OmegaConf.to_yaml(config, resolve=False)))
+    return [str(k) for k in config if k != "hydra" and (k in known or k not in named)]
+
+
+@contextlib.contextmanager
+def _composer(
+    words: Sequence[str],
+) -> Iterator[tuple[Callable[[Sequence[str]], DictConfig], list[Override]]]:
+    """What composes the command line with values for what it sweeps, and its overrides."""
     from hydra._internal.utils import get_args_parser
 
     args, left = get_args_parser().parse_known_args(list(words))
@@ -112,23 +165,16 @@ def _composed(words: Sequence[str]) -> Iterator[tuple[dict[str, Any], list[Path]
             overrides
         )
         fixed = [
-            o
+            o.input_line
             for o in parsed
             if not o.is_sweep_override() and o.get_key_element() != "hydra.searchpath"
         ]
-        plain = [*(o.input_line for o in fixed), _searchpath(args.config_dir, parsed)]
-        swept = [
-            f"{o.get_key_element()}={v}"
-            for o in parsed
-            if o.is_sweep_override()
-            for v in _values(o)
-        ]
-        for point in [[value] for value in swept] or [[]]:
-            config = compose(args.config_name or "config", [*plain, *point], True)
-            folders = [
-                Path(s.path) for s in config.hydra.runtime.config_sources if s.schema == "file"
-            ]
-            yield from ((version, folders) for version in _versions(config))
+        plain = [*fixed, _searchpath(args.config_dir, parsed)]
+        yield lambda point: compose(args.config_name or "config", [*plain, *point], True), parsed
+
+
+def _folders(config: DictConfig) -> list[Path]:
+    return [Path(s.path) for s in config.hydra.runtime.config_sources if s.schema == "file"]
 
 
 @contextlib.contextmanager
@@ -146,7 +192,9 @@ def _searchpath(config_dir: str | None, parsed: Sequence[Override]) -> str:
 
 
 def _values(override: Override) -> list[str]:
-    return list(override.sweep_string_iterator()) if override.is_discrete_sweep() else []
+    """The overrides that set a swept key to each of its values."""
+    values = override.sweep_string_iterator() if override.is_discrete_sweep() else ()
+    return [f"{override.get_key_element()}={value}" for value in values]
 
 
 def _versions(config: DictConfig) -> Iterator[dict[str, Any]]:

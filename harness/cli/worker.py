@@ -82,9 +82,10 @@ class _Worker:
         try:
             desk = self._desk()
             rebuilder = Rebuilder(desk.plan, desk.store)
-            for i, asked in enumerate(self._request.jobs):
-                self._tell(Began(i, self._node))
-                self._tell(self._carried_out(i, asked, rebuilder, desk))
+            with desk.store.in_use():
+                for i, asked in enumerate(self._request.jobs):
+                    self._tell(Began(i, self._node))
+                    self._tell(self._carried_out(i, asked, rebuilder, desk))
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from harness.executors import AbstractExecutor
 from harness.executors.local import LocalExecutor
+from harness.exports import AbstractExporter
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel, Budget, Purse
 from harness.models.recorded import RecordedModel
@@ -193,6 +194,7 @@ class Report:
     """How the page is made."""
 
     interactive: Literal["plotly", "none"] = "plotly"  # what draws a figure that a reader opens
+    exports: Named | None = None  # further files, each in a folder of its name
 
 
 @dataclass(frozen=True)
@@ -288,6 +290,7 @@ class Run:
     columns: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
     interactive: bool = True  # whether plotly stands in the page
+    exports: Mapping[str, AbstractExporter] = field(default_factory=dict)  # further ones
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
     data: RecordedModel | None = None  # training answers whose rows are compared

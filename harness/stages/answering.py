@@ -223,6 +223,7 @@ class _Collector:
             "task": cell.task,
             "asks": planned.summary.asks,
             "decoding": vars(cell.decoding),
+            "journaled": self.session.journaled,
         }
         self.store.put(planned.key, table, spec, provenance)
         self.store.forget_failure(planned.key)

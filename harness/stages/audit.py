@@ -78,6 +78,11 @@ def audits_of(plan: Plan, store: Store) -> tuple[Audit, ...]:
     return tuple(made)
 
 
+def audit_keys(plan: Plan, store: Store) -> set[str]:
+    """The keys of all audits of a run."""
+    return {key for _, key in _cells(plan, store)}
+
+
 def _read(data: RecordedModel, paths: Paths) -> tuple[list[Row], Sequence[str]]:
     """The answers of a file in words, without thoughts; an answer that is missing is empty."""
     read = read_answers(data.source(paths))

@@ -67,6 +67,11 @@ def trees_of(plan: Plan, store: Store) -> tuple[LikenessTree, ...]:
     return tuple(from_plain(LikenessTree, json.loads(row)) for (row,) in rows)
 
 
+def tree_keys(plan: Plan, store: Store) -> set[str]:
+    """The keys of all trees of a run."""
+    return {_key(plan, task, there) for task, there in _tasks(plan, store)}
+
+
 def _tasks(plan: Plan, store: Store) -> Iterator[tuple[str, list[Collection]]]:
     """Tasks with answers, where everybody is weighed."""
     if not plan.run.verdicts or plan.run.case.suspect:

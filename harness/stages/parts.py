@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, final
@@ -63,10 +63,10 @@ def fault(title: str, make_part: Callable[[], Any], store: Store) -> str:
     if ended.damaged:
         raise Damaged(ended.error)
     if ended.error:
-        ours = "a fault of distillbench, please report it"
-        cure = ours if ended.our_fault else "correct the plug-in"
+        ours = "; a fault of distillbench, please report it"
+        cure = ours if ended.our_fault else "" if ended.wrong_input else "; correct the plug-in"
         place = store.root / "failures" / f"{key}.txt"
-        say(f"missing {title}: {ended.error}; {cure}; its traceback stands in {place}")
+        say(f"missing {title}: {ended.error}{cure}; its traceback stands in {place}")
     return ended.error
 
 
@@ -74,7 +74,20 @@ def lacks_some(store: Store) -> bool:
     """Whether a part could not be made the last time."""
     titles = [f"figure {kind}" for kind in kinds("figures")]
     titles += [f"export {kind}" for kind in outside_kinds("exports")]
-    return any(store.failure(_key(title)) is not None for title in titles)
+    keys = [*map(_key, titles), *_of_exports(store)]
+    return any(store.failure(key) is not None for key in keys)
+
+
+def forget_exports(store: Store, named: Collection[str]) -> None:
+    """Forgets that exporters failed in earlier runs that this one does not name."""
+    for key in _of_exports(store):
+        if key not in {_key(f"export {name}") for name in named}:
+            store.forget_failure(key)
+
+
+def _of_exports(store: Store) -> list[str]:
+    """The keys of failed exporters."""
+    return [path.stem for path in sorted((store.root / "failures").glob("export-*.txt"))]
 
 
 def _key(title: str) -> str:

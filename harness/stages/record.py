@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from harness.board.cautions import cautions
 from harness.board.comparisons import changes, compared
+from harness.board.plain import to_plain
 from harness.board.record import (
     CaseRecord,
     CollectionRecord,
@@ -80,6 +81,7 @@ def make_record(
         columns=run.columns,
         figures=run.figures,
         interactive=run.interactive,
+        exports={name: to_plain(exporter) for name, exporter in run.exports.items()},
         verdicts=said.verdicts,
         case=_case(run, said, trees_of(plan, store)) if run.verdicts else None,
         audits=audits_of(plan, store),

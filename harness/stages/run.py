@@ -62,6 +62,14 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     it. Raises DistillbenchError where the input is wrong.
     """
     store = Store(run.paths.results, run.paths.lock)
+    if "plan" in run.stages:
+        return _previewed(run, store)
+    with store.in_use():
+        return _begun_again(run, store, reference, alone=alone)
+
+
+def _begun_again(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcome:
+    """The outcome of the stages; begun again, once, where something stored is damaged."""
     try:
         return _executed(run, store, reference, alone=alone)
     except Damaged as error:
@@ -71,8 +79,6 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
 
 def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcome:
     """The outcome of the stages; raises Damaged where something stored is damaged, and is set aside by then."""
-    if "plan" in run.stages:
-        return _previewed(run, store)
     reference = run.baseline or reference
     conditions = gate.applying(run.conditions, run.settings)
     check_before(run.exhibit, alone=alone)

@@ -3,6 +3,7 @@
     work/<key>/                    what is done of a collection in progress (see work.py)
     work/<key>.lock                who works on it (see locks.py); it only saves double work
     store/ab/<key>/                rows.parquet, spec.json, provenance.json, done.json (sizes, sha256): published whole
+    in_use.lock                    held by every run, so that nothing is removed from under it
     damaged/                       what was not as it was written (see damage.py): it is made again
 
 The first to publish a key wins; a second one drops its own. No file is ever changed in place.
@@ -24,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.console.foreign import NO_SPACE
+from harness.console.progress import say
 from harness.console.secrets import redacted
 from harness.store.damage import (
     CHANGED,
@@ -35,12 +37,13 @@ from harness.store.damage import (
     read_object,
 )
 from harness.store.drafts import draft_of, remove_drafts, sync, write_whole
-from harness.store.locks import Holder, Pulse, holder_of, last_sign_of, lock_file
+from harness.store.locks import Holder, Pulse, alone, holder_of, last_sign_of, lock_file, shared
 from harness.store.packs import Packs, read_parquet
 from harness.store.work import Work
 from harness.types import DistillbenchError
 
 _ROWS = "rows.parquet"
+_USE = "in_use.lock"  # held together by all runs, alone by who removes results
 _FILES = (_ROWS, "spec.json", "provenance.json")
 
 
@@ -157,6 +160,38 @@ class Store:
                     yield Work(key, self._made(parent / key), self.root)
             else:
                 yield None
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Inside, nobody removes what is finished."""
+        if not self.lock:
+            yield
+            return
+        path = self._made(self.root) / _USE
+        with shared(path, lambda: say(f"waiting: somebody removes results from {self.root}")):
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, no run uses these results; raises DistillbenchError where one does, or nobody can tell."""
+        if not self.lock:
+            raise DistillbenchError(
+                "paths.lock: expected true, got false: without locks nobody can tell whether a run uses these results"
+            )
+        with alone(self.root / _USE) as ours:
+            if not ours:
+                raise DistillbenchError(
+                    f"{self.root}: a run uses these results at the moment; wait until it has ended"
+                )
+            yield
+
+    def drop(self, key: str) -> None:
+        """Removes a finished key: from its place at once, so that no half of it is ever found there."""
+        self._finished.discard(key)
+        gone = draft_of(self._made(self.root / "work") / key)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.folder(key), gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def holder(self, key: str) -> Holder | None:
         """The process that works on a key, as far as it says who it is."""

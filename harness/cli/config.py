@@ -63,21 +63,19 @@ def typed_run(
     built = library.models(models, asked.collect)
     controls = _with_lineages(asked.controls, built)
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
-    origins = [o for o in tables if o.model in models]
     run = Run(
-        title=asked.title, stages=asked.stages, models=built, tasks=tasks,
+        title=asked.title, stages=asked.stages, models=built, tasks=tasks, objective=asked.objective,
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
         samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
-        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
-        interactive=asked.report.interactive == "plotly",
-        exports=library.plugins("exports", _changes(asked.report.exports)), objective=asked.objective,
-        settings=settings or {},
-        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
+        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures, seed=asked.seed,
+        interactive=asked.report.interactive == "plotly", settings=settings or {}, workers=asked.workers,
+        exports=library.plugins("exports", _changes(asked.report.exports)), paths=paths, limit=asked.limit,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
-        case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
-        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
+        case=case_of(asked, [o for o in tables if o.model in models], controls, matrix, faults),
+        recipe=_recipe(config, folders, choices, settings), data=data_of(asked, paths, faults),
+        exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))

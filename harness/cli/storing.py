@@ -1,4 +1,4 @@
-"""`distillbench store`: what the results folder holds; `store prune` removes what no given matrix needs."""
+"""`distillbench store`: what the results folder holds; `prune` removes what no matrix needs, `pack` makes few files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.cli.hydra_faults import fault_of_files, plain_words
 from harness.cli.words import Line, check, in_order, marked
 from harness.console.columns import in_columns, shortened
 from harness.console.invisible import as_escapes
-from harness.stages.keeping import needed_keys, remove, unneeded
+from harness.stages.keeping import needed_keys, pack, remove, unneeded
 from harness.stages.preview import planned
 from harness.store.inventory import Holding, holdings, other_folders
 from harness.store.store import Store
@@ -29,6 +29,8 @@ _USAGE = """distillbench store [KEY=VALUE ...] [--json]
   what the results folder (paths.results) holds, by model and by task
 distillbench store prune [KEY=VALUE ...] [--and KEY=VALUE ...] [--yes] [--paid] [--json]
   what none of the named runs needs: matrix=a,b names two; --and begins the words of a further run
+distillbench store pack [KEY=VALUE ...]
+  puts the files of finished answers, grades and words into few: for file systems that count files; nothing is lost
   --yes     removes it; without this word nothing changes
   --paid    also answers that cost money, or may have"""
 _FLAGS = frozenset({"--json", "--yes", "--paid", "-h", "--help"})
@@ -42,7 +44,7 @@ class _Asked:
     """The words of the command."""
 
     flags: frozenset[str]
-    prune: bool
+    verb: str  # prune, pack, or "" = look
     runs: tuple[tuple[str, ...], ...]  # the words of each run
 
 
@@ -65,26 +67,32 @@ def store(words: Sequence[str]) -> int:
             f"paths.results: {root}: expected a folder with results, found none"
         )
     there = Store(root, lock)
-    if asked.prune:
+    if asked.verb == "prune":
         return _prune(there, points, asked.flags)
+    if asked.verb == "pack":
+        with there.alone():
+            n_entries, n_files = pack(there)
+        print(f"packed: {count(n_entries)} entries in {count(n_files)} files")
+        return 0
     _show(there, asked.flags)
     return 0
 
 
 def _asked(words: Sequence[str]) -> _Asked:
     rest = [word for word in words if word not in _FLAGS]
-    flags, prune = frozenset(words) & _FLAGS, rest[:1] == ["prune"]
+    flags, verb = frozenset(words) & _FLAGS, rest[0] if rest[:1] in (["prune"], ["pack"]) else ""
+    prune = verb == "prune"
     if not prune and flags & {"--yes", "--paid"}:
         raise DistillbenchError("store: --yes and --paid belong to `distillbench store prune`")
     if not prune and "--and" in rest:
         raise DistillbenchError("store: --and belongs to `distillbench store prune`")
     runs: list[list[str]] = [[]]
-    for word in rest[prune:]:
+    for word in rest[bool(verb) :]:
         if word == "--and":
             runs.append([])
         else:
             runs[-1].append(word)
-    return _Asked(flags, prune, tuple(map(tuple, runs)))
+    return _Asked(flags, verb, tuple(map(tuple, runs)))
 
 
 def _points(words: Sequence[str]) -> Iterator[Composed]:

@@ -1,7 +1,9 @@
-"""What of a store runs need, and the removal of everything else."""
+"""What of a store runs need, the removal of everything else, and the packing of what stays."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from harness.plan.collections import Plan
@@ -38,17 +40,43 @@ def needed_keys(plan: Plan, store: Store) -> set[str]:
 
 def remove(held: Iterable[Holding], store: Store) -> list[Holding]:
     """Removes holdings from a store that nobody else uses; those that a process holds all the same are returned."""
-    busy, packed = [], set()
+    busy, packed, archived = [], set[str](), set[str]()
     for one in held:
         if one.place == "store":
             store.drop(one.key)
         elif one.place == "packs":
             packed.add(one.key)
+        elif one.place == "archives":
+            archived.add(one.key)
         elif not _removed(one, store):
             busy.append(one)
     if packed:
         store.packs.drop(packed)
+    if archived:
+        store.archives.drop(archived)
     return busy
+
+
+def pack(store: Store) -> tuple[int, int]:
+    """Moves finished entries from their folders into archives; how many, and into how many files.
+
+    Only while no run uses these results. Damaged entries are set aside first, and not packed.
+    """
+    close, counts = dataclasses.replace(store, closely=True), list[int]()
+    folders = sorted(p for p in (store.root / "store").glob("??/*") if p.name[:2] == p.parent.name)
+    whole = (p.name for p in folders if close.has(p.name))
+    for keys in store.archives.put((key, _entry(key, store)) for key in whole):
+        counts.append(len(keys))
+        for key in keys:
+            store.drop(key)
+    for prefix in (store.root / "store").glob("??"):
+        with contextlib.suppress(OSError):  # something is left in it
+            prefix.rmdir()
+    return sum(counts), len(counts)
+
+
+def _entry(key: str, store: Store) -> dict[str, bytes]:
+    return {name: store.read(key, name) or b"" for name in store.names(key)}
 
 
 def _removed(unfinished: Holding, store: Store) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.store.damage import read_intact, read_object
+from harness.store.damage import read_object
 from harness.store.store import Store
 
 What = Literal[
@@ -32,16 +32,19 @@ class Holding:
     task: str  # "" = of no task alone
     size_bytes: int  # of a key in a pack: its rows' share of the file
     files: int
-    place: Literal["store", "packs", "work"]
+    place: Literal["store", "packs", "archives", "work"]
     paid: bool = False  # answers that cost money, or may have
 
 
 def holdings(store: Store) -> list[Holding]:
     """Everything that is stored under a key, and work in progress; nothing is changed."""
     folders = sorted(p for p in (store.root / "store").glob("??/*") if _KEY.fullmatch(p.name))
-    specs = {p.name: read_object(read_intact(p / "spec.json")) for p in folders}
+    archived = sorted({*store.archives.keys()} - {p.name for p in folders})
+    keys = [*(p.name for p in folders), *archived]
+    specs = {key: read_object(store.read(key, "spec.json")) for key in keys}
     return [
-        *(_entry(folder, specs) for folder in folders),
+        *(_entry(p.name, specs, store, *weight(p), "store") for p in folders),
+        *(_entry(key, specs, store, _bytes(key, store), 0, "archives") for key in archived),
         *_packed(store),
         *_unfinished(store.root / "work"),
     ]
@@ -60,14 +63,26 @@ def weight(folder: Path) -> tuple[int, int]:
     return sum(p.stat().st_size for p in files), len(files)
 
 
-def _entry(folder: Path, specs: dict[str, dict[str, Any]]) -> Holding:
-    spec = specs[folder.name]
+def _bytes(key: str, store: Store) -> int:
+    return sum(len(store.read(key, name) or b"") for name in store.names(key))
+
+
+def _entry(
+    key: str,
+    specs: dict[str, dict[str, Any]],
+    store: Store,
+    size_bytes: int,
+    files: int,
+    place: Literal["store", "archives"],
+) -> Holding:
+    spec = specs[key]
     what = _what(spec)
     of = specs.get(str(spec.get("answers", "")), spec)  # words of answers are theirs
     task = spec.get("audit") or spec.get("tree") or of.get("task") or ""
     model = "" if what == "requests" else str(of.get("model", ""))
-    paid = _was_paid(folder, spec) if what == "answers" else not spec
-    return Holding(folder.name, what, model, str(task), *weight(folder), "store", paid)
+    how = read_object(store.read(key, "provenance.json"))
+    paid = _was_paid(how, spec) if what == "answers" else not spec
+    return Holding(key, what, model, str(task), size_bytes, files, place, paid)
 
 
 def _what(spec: dict[str, Any]) -> What:
@@ -84,9 +99,8 @@ _FIELDS: dict[str, What] = {
 }  # fmt: skip
 
 
-def _was_paid(folder: Path, spec: dict[str, Any]) -> bool:
+def _was_paid(how: dict[str, Any], spec: dict[str, Any]) -> bool:
     """Whether answers came one by one from a server, or were billed; True where that is not known."""
-    how = read_object(read_intact(folder / "provenance.json"))
     if any(name in how for name in _BILLED):
         return True
     return bool(spec.get("journaled", not any(name in how for name in _OWN)))

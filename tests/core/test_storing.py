@@ -261,3 +261,115 @@ def test_a_wrong_word_is_one_line(place: Path, line: list[str], said: str) -> No
         store_command([*first, *words(place), *line[len(first) :]])
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+# --- few files ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def packed(folder: Path, tmp_path: Path) -> Path:
+    """Those results, packed by the command."""
+    place = copied(folder, tmp_path)
+    assert store_command(["pack", f"paths.results={place / 'results'}"]) == 0
+    return place
+
+
+def asked_anew(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> int:
+    """How many batches a second run of the first matrix asks."""
+    from harness.models.fake import FakeSession
+
+    honest, asked = FakeSession.answer_batch, list[int]()
+
+    def counted(session: FakeSession, *args: Any) -> Any:
+        """The same, counted."""
+        asked.append(1)
+        return honest(session, *args)
+
+    monkeypatch.setattr(FakeSession, "answer_batch", counted)
+    assert execute(run_of(folder, **{**ALL, **changes}), NOWHERE, alone=True).code == 0
+    return len(asked)
+
+
+def test_packed_results_are_the_same_in_few_files(
+    folder: Path, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = Store(folder / "results"), Store(packed / "results")
+    assert keys(after) == keys(before)
+    assert not list((after.root / "store").iterdir())
+    assert len(list((after.root / "packs").glob("*.arrow"))) == 1
+    for key in (one.key for one in holdings(before) if one.place == "store"):
+        assert after.has(key)
+        assert after.table(key).equals(before.table(key))
+        assert (after.spec(key), after.provenance(key)) == (
+            before.spec(key),
+            before.provenance(key),
+        )
+    loose = copied(folder, tmp_path / "loose")
+    assert (asked_anew(packed, monkeypatch), asked_anew(loose, monkeypatch)) == (0, 0)
+    for name in ("scores.csv", "leaderboard.csv", "index.html"):
+        same = {(place / "results/report" / name).read_bytes() for place in (packed, loose)}
+        assert len(same) == 1, name
+    assert not list((after.root / "store").glob("*/*"))  # nothing else was made anew either
+
+
+def test_what_is_packed_may_go_with_what_is_not_needed(folder: Path, packed: Path) -> None:
+    store = Store(packed / "results")
+    needed = needed_keys(planned(run_of(packed, **SMALL, limit=30), store), store)
+    going, _ = unneeded(holdings(store), needed, paid=False)
+    assert {one.place for one in going} == {"packs", "archives"}
+    assert remove(going, store) == []
+    assert keys(Store(store.root)) == keys(Store(folder / "results")) - {one.key for one in going}
+
+
+def test_a_damaged_entry_of_an_archive_is_made_again_and_no_other(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(packed / "results")
+    held = holdings(store)
+    remove([h for h in held if h.what not in ("answers", "requests")], store)
+    needed = needed_keys(planned(run_of(packed, **ALL), store), store)
+    own = {h.key for h in held if (h.what, h.model) == ("answers", "student")}
+    key = min(own & needed)
+    [archive] = (store.root / "packs").glob("*.arrow")
+    content, rows = archive.read_bytes(), store.read(key, "rows.parquet")
+    assert rows is not None
+    archive.write_bytes(content.replace(rows[40:80], bytes(40)))
+    assert asked_anew(packed, monkeypatch) > 0
+    said = capsys.readouterr().err
+    assert said.count(f"packed entry {key}: damaged (rows.parquet is not what was written)") >= 1
+    assert "Traceback" not in said
+    assert key in [p.name for p in (store.root / "store").glob("*/*")]
+    assert Store(store.root).read(key, "rows.parquet") == rows
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 400, bytes(64)])
+def test_an_archive_that_cannot_be_opened_is_set_aside(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    [archive] = (packed / "results/packs").glob("*.arrow")
+    archive.write_bytes(content)
+    assert asked_anew(packed, monkeypatch) > 0
+    [aside] = (packed / "results/damaged").iterdir()
+    assert aside.read_bytes() == content
+
+
+def test_damage_is_not_packed(folder: Path, tmp_path: Path) -> None:
+    place = copied(folder, tmp_path) / "results"
+    key = next(h.key for h in holdings(Store(place)) if h.what == "answers")
+    path = Store(place).folder(key) / "rows.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert store_command(["pack", f"paths.results={place}"]) == 0
+    assert not Store(place).has(key)
+    assert [p.name.partition(".")[0] for p in (place / "damaged").iterdir()] == [key]
+
+
+def test_two_kills_leave_nothing_twice(packed: Path) -> None:
+    store = Store(packed / "results")
+    key = store.archives.keys()[0]
+    for _ in store.archives.put([(key, {n: store.read(key, n) or b"" for n in store.names(key)})]):
+        pass  # as a kill between the new archive and the removal of the old one leaves it
+    fresh = Store(store.root)
+    assert fresh.has(key)
+    fresh.archives.drop({key})
+    assert not Store(store.root).has(key)
+    assert Store(store.root).archives.keys() == sorted({*store.archives.keys()} - {key})

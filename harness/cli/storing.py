@@ -29,10 +29,10 @@ _USAGE = """distillbench store [KEY=VALUE ...] [--json]
   what the results folder (paths.results) holds, by model and by task
 distillbench store prune [KEY=VALUE ...] [--and KEY=VALUE ...] [--yes] [--paid] [--json]
   what none of the named runs needs: matrix=a,b names two; --and begins the words of a further run
-distillbench store pack [KEY=VALUE ...]
-  puts the files of finished answers, grades and words into few: for file systems that count files; nothing is lost
   --yes     removes it; without this word nothing changes
-  --paid    also answers that cost money, or may have"""
+  --paid    also answers that cost money, or may have
+distillbench store pack [KEY=VALUE ...]
+  puts the files of finished answers, grades and words into few: for file systems that count files; nothing is lost"""
 _FLAGS = frozenset({"--json", "--yes", "--paid", "-h", "--help"})
 _KINDS = ("answers", "unfinished", "grades", "words", "scores", "requests", "evidence", "other")
 _MOST_LINES = 40  # models or tasks of a table

@@ -223,7 +223,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "paths.result": ("r", "paths: key 'result' is unknown; did you mean 'results'?"),
     "decoding": (3, "configuration: key decoding: expected a mapping, got 3"),
     "decoding.temperature": ("x", "decoding: key temperature: expected a number, got 'x'"),
-    "decoding.samples": (0, "decoding: key samples: expected a whole number of 1 or more, got 0"),
+    "decoding.samples": (
+        2**63,
+        "decoding: key samples: expected a whole number of 1 or more, got 9223",
+    ),
     "decoding.top_p": (3, "decoding: key top_p: expected a number in (0, 1], got 3.0"),
     "objective": (3, "configuration: key objective: expected null or a mapping, got 3"),
     "figures": (3, "configuration: key figures: expected a list of text, got 3"),

@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from harness.board.board import Row
 from harness.board.claims import Claim
+from harness.board.recipes import RecipeComparison, RecipeScore
 from harness.board.record import Change, CollectionRecord, Comparison, Variant
 from harness.board.runs import RunDifference
 from harness.panel.evidence import Verdict
@@ -97,6 +98,18 @@ CHANGE: tuple[Field[Change], ...] = (
     *attributes("metric", "task", "student", "against", "other", "teacher", "base"),
     *attributes("difference", "low", "high", "p", "p_adjusted", "n", "detectable"),
     *attributes("n_won", "n_lost", "unit", "better"),
+)
+RECIPE: tuple[Field[RecipeScore], ...] = (
+    *attributes("metric", "task", "recipe", "teacher", "base"),
+    Field("n_seeds", lambda r: len(r.seeds)),
+    *attributes("value", "low", "high", "n", "unit", "better", "reason"),
+    Field("seeds", lambda r: "; ".join(r.seeds)),
+    Field("without_number", lambda r: "; ".join(r.without)),
+)
+RECIPE_COMPARISON: tuple[Field[RecipeComparison], ...] = (
+    *attributes("metric", "task", "teacher", "base", "first", "second"),
+    *attributes("difference", "low", "high", "p", "p_adjusted"),
+    *attributes("n_first", "n_second", "n", "outcome"),
 )
 COLLECTION: tuple[Field[CollectionRecord], ...] = (
     *attributes("model", "task", "sample", "n_requests", "n_answered", "n_cut_prompts"),

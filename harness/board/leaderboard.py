@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.board import numerals
-from harness.board.board import Board, Row, speed
+from harness.board.board import Board, Row
 from harness.board.claims import Claim, MeasureColumn, outcome
+from harness.board.costs import FACTS
+from harness.board.recipes import over_recipe
 from harness.board.record import RunRecord, Variant, setting
 from harness.board.subjects import Subject, overall, whole_tasks
-from harness.board.tables import DASH, Cell, Head, Table, claim_cell
+from harness.board.tables import DASH, Cell, Head, Table, claim_cell, recipe_cell
 from harness.types import Score
 
 _MEASURES = 4  # columns of measures that stand there unasked
@@ -36,11 +37,11 @@ class LeaderboardColumn:
 
 @dataclass(frozen=True)
 class Line:
-    """One row: a student, a control, another version of the teacher; or a teacher or base, to compare with."""
+    """One row: a student, a control, another version of the teacher; a teacher, a base or a recipe beside them."""
 
     subject: Subject  # of a teacher or a base: itself, beside the teacher of the block
     cells: tuple[Cell, ...]  # one per column
-    row: Row | None = None  # None for teachers and bases
+    row: Row | None = None  # None for teachers, bases and recipes
     fold: str = ""  # the name of the fold that it is in; "" = it stands there
 
 
@@ -68,6 +69,7 @@ class _Source:
     column: LeaderboardColumn
     of_row: Callable[[Row], Cell]
     of_reference: Callable[[Subject], Cell]
+    score_of: Callable[[Row], Score | None] | None = None  # what a recipe's seeds have of it
 
 
 def make_leaderboard(board: Board) -> Leaderboard:
@@ -135,6 +137,7 @@ def _block(board: Board, teacher: str, sources: Sequence[_Source]) -> Iterator[L
     rows = [row for row in board.rows if row.subject.teacher == teacher]
     students = [row for row in rows if row.subject.role == "student"]
     yield from _references(board, [teacher], "teacher", rows, sources)
+    yield from _recipes(board, students, sources)
     many = len(students) > _ALL_SHOWN
     for i, row in enumerate(students):
         middle = many and _ENDS <= i < len(students) - _ENDS
@@ -145,6 +148,29 @@ def _block(board: Board, teacher: str, sources: Sequence[_Source]) -> Iterator[L
     others = [row for row in rows if row.subject.role not in ("student", "control")]
     for fold, own in (("controls", controls), ("further models", others)):
         yield from (_line(row, sources, fold) for row in own)
+
+
+def _recipes(board: Board, students: Sequence[Row], sources: Sequence[_Source]) -> Iterator[Line]:
+    """A row for each recipe: the mean over its seeds in every column that measures something."""
+    runs = board.record.runs()
+    groups: dict[Subject, list[Row]] = {}
+    for row in students:
+        s, run = row.subject, runs.get(row.subject.variant)
+        recipe = run.recipes.get(s.student) if run else None
+        if recipe is not None:
+            subject = Subject(recipe, s.teacher, "recipe", s.base, s.base_kind, s.variant)
+            groups.setdefault(subject, []).append(row)
+    for subject, seeds in sorted(groups.items(), key=lambda item: item[0].label):
+        cells = (_over_seeds(source, subject, seeds) for source in sources)
+        n = f"{len(seeds)} seed{'s' * (len(seeds) != 1)}"
+        yield Line(replace(subject, student=f"{subject.student} ({n})"), tuple(cells))
+
+
+def _over_seeds(source: _Source, recipe: Subject, seeds: Sequence[Row]) -> Cell:
+    if source.score_of is None:
+        return source.of_reference(recipe) if source.column.kind == "place" else Cell(None, "")
+    scores = [score for row in seeds if (score := source.score_of(row)) is not None]
+    return recipe_cell(over_recipe(recipe.student, scores)) if scores else Cell(None, "")
 
 
 def _line(row: Row, sources: Sequence[_Source], fold: str) -> Line:
@@ -188,6 +214,11 @@ def _of_all(line: Line, sources: Sequence[_Source]) -> Line:
 # --- columns --------------------------------------------------------------------------------------
 
 
+def _of_recipe(subject: Subject) -> Cell:
+    """The base of a recipe; nothing for teachers and bases."""
+    return Cell(subject.base, subject.base) if subject.role == "recipe" else Cell("", "")
+
+
 def _nothing(_: object) -> Cell:
     return Cell(None, "")
 
@@ -198,9 +229,7 @@ def _places(board: Board) -> Iterator[_Source]:
     yield _Source(rank, lambda r: Cell(r.rank, "" if r.rank is None else str(r.rank)), _nothing)
     if len({row.subject.base for row in board.rows}) > 1:
         base = LeaderboardColumn("base", "Base", "", "place", numeric=False)
-        yield _Source(
-            base, lambda r: Cell(r.subject.base, r.subject.base or "none"), lambda s: Cell("", "")
-        )
+        yield _Source(base, lambda r: Cell(r.subject.base, r.subject.base or "none"), _of_recipe)
     for key in board.record.variants:
         yield _swept(key)
 
@@ -242,14 +271,22 @@ def _claimed(board: Board, place: int, column: MeasureColumn) -> _Source:
 
     kind: Kind = "own measure" if column.alone else "measure"
     head = LeaderboardColumn(column.metric, column.title, column.note, kind)
-    return _Source(head, lambda row: claim_cell(row.claims[place]), reference)
+    return _Source(
+        head,
+        lambda row: claim_cell(row.claims[place]),
+        reference,
+        lambda row: row.claims[place].score,
+    )
 
 
 def _own(board: Board, metric: str, subject: Subject, task: str = "") -> Cell:
     """A number that a model has by itself, over all tasks or in one."""
+    return _plain(_own_score(board, metric, subject, task))
+
+
+def _own_score(board: Board, metric: str, subject: Subject, task: str = "") -> Score | None:
     scores = board.index.own(metric, subject.student, subject.variant)
-    own = [s for s in scores if s.task == task] if task else scores
-    return _plain(overall(own))
+    return overall([s for s in scores if s.task == task] if task else scores)
 
 
 def _plain(score: Score | None) -> Cell:
@@ -278,13 +315,18 @@ def _tasks(board: Board) -> Iterator[_Source]:
 
 
 def _task(board: Board, metric: str, task: str) -> _Source:
-    def cell(subject: Subject) -> Cell:
+    def own(subject: Subject) -> Score | None:
         """The model's own score on this task."""
-        return _own(board, metric, subject, task)
+        return _own_score(board, metric, subject, task)
 
     note = board.index.notes[metric.split("/")[0]].unit
     column = LeaderboardColumn(task, task, note, "task")
-    return _Source(column, lambda row: cell(row.subject), cell)
+    return _Source(
+        column,
+        lambda row: _plain(own(row.subject)),
+        lambda s: _plain(own(s)),
+        lambda row: own(row.subject),
+    )
 
 
 def _further(board: Board) -> Iterator[_Source]:
@@ -296,20 +338,25 @@ def _further(board: Board) -> Iterator[_Source]:
 
 
 def _whole(board: Board, metric: str, unit: str) -> _Source:
-    def cell(row: Row) -> Cell:
+    def score(row: Row) -> Score | None:
         """The subject's number over all tasks, else the one that the model has alone."""
-        score = board.index.overall(metric, row.subject)
-        return _plain(score) if score is not None else _own(board, metric, row.subject)
+        beside = board.index.overall(metric, row.subject)
+        return beside if beside is not None else _own_score(board, metric, row.subject)
 
     title = metric.replace("_", " ").capitalize()
     column = LeaderboardColumn(metric, title, unit, "further measure")
-    return _Source(column, cell, lambda subject: _own(board, metric, subject))
+    return _Source(
+        column,
+        lambda row: _plain(score(row)),
+        lambda subject: _own(board, metric, subject),
+        score,
+    )
 
 
 def _of_models(board: Board) -> Iterator[_Source]:
     """Facts of the models, and what their answers cost in this run."""
     runs = board.record.runs()
-    for name, title, note, fact in _FACTS:
+    for name, title, note, fact in FACTS:
         yield _fact(runs, LeaderboardColumn(name, title, note, "model"), fact)
 
 
@@ -327,59 +374,4 @@ def _fact(
     return _Source(column, lambda row: cell(row.subject), cell)
 
 
-def _parameters(run: RunRecord, model: str) -> Cell:
-    n = run.models.get(model, {}).get("parameters")
-    if not isinstance(n, (int, float)):
-        return Cell(None, DASH, "the size of recorded models is not known")
-    return Cell(int(n), numerals.scaled(n), f"{numerals.count(n)} parameters")
-
-
-def _disk(run: RunRecord, model: str) -> Cell:
-    n = run.models.get(model, {}).get("size_bytes")
-    if not isinstance(n, (int, float)):
-        return Cell(None, DASH, "the size of recorded models is not known")
-    return Cell(int(n), numerals.size(n))
-
-
-def _speed(run: RunRecord, model: str) -> Cell:
-    per_s = speed(run, model)
-    if per_s is None:
-        return Cell(None, DASH, "no seconds were measured: the answers were recorded elsewhere")
-    return Cell(per_s, numerals.scaled(per_s))
-
-
-def _memory(run: RunRecord, model: str) -> Cell:
-    timed = [c for c in run.collections if c.model == model and c.wall_s > 0]
-    peak = max((c.peak_memory_bytes for c in timed), default=0)
-    if not peak:
-        return Cell(None, DASH, "no memory was measured: the answers were made elsewhere")
-    return Cell(peak, numerals.size(peak))
-
-
-def _price(run: RunRecord, model: str) -> Cell:
-    paid = [c for c in run.collections if c.model == model and c.usd is not None and c.n_answered]
-    if not paid:
-        return Cell(None, DASH, "no price is known")
-    n = sum(c.n_answered for c in paid)
-    usd = 1000 * sum(c.usd or 0.0 for c in paid) / n
-    return Cell(usd, f"${numerals.number(usd)}", f"over {numerals.count(n)} answers")
-
-
-_FACTS: tuple[tuple[str, str, str, Callable[[RunRecord, str], Cell]], ...] = (
-    ("parameters", "Size", "parameters", _parameters),
-    ("size_bytes", "Disk", "of the weights", _disk),
-    ("tokens_per_s", "Speed", "tokens per second", _speed),
-    ("memory_bytes", "Memory", "at its peak", _memory),
-    ("usd", "Price", "of 1,000 answers", _price),
-)
-
-
-# what a model costs: name of its column, words with the direction that is better, value in a run
-COSTS: tuple[tuple[str, str, Callable[[RunRecord, str], Cell]], ...] = (
-    ("usd", "Price of 1,000 answers, $ (less is better)", _price),
-    ("tokens_per_s", "Tokens per second (more is better)", _speed),
-    ("parameters", "Parameters (fewer are better)", _parameters),
-    ("memory_bytes", "Peak memory, bytes (less is better)", _memory),
-)
-
-OTHER_COLUMNS = (_LOST.name, *(name for name, *_ in _FACTS))  # that no measure or task fills
+OTHER_COLUMNS = (_LOST.name, *(name for name, *_ in FACTS))  # that no measure or task fills

@@ -220,6 +220,7 @@ class RunRecord:
     collections: tuple[CollectionRecord, ...]
     versions: Mapping[str, str]  # package -> version, plus python, platform
     lineages: Mapping[str, str] = field(default_factory=dict)  # model -> its lineage
+    recipes: Mapping[str, str] = field(default_factory=dict)  # model -> what it is a seed of
     changes: tuple[Change, ...] = ()  # students against their bases and teachers
     judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> who judges it
     differences: tuple[Difference, ...] = ()

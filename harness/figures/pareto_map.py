@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness.board.board import Board
-from harness.board.leaderboard import COSTS
+from harness.board.costs import COSTS
 from harness.board.record import RunRecord
 from harness.board.subjects import Subject
 from harness.board.tables import Cell

@@ -36,7 +36,7 @@ from harness.board.missing import missing_results, undrawn
 from harness.board.record import RunRecord
 from harness.board.sentences import Decision, Part, Sentence, decisions, sentences
 from harness.board.subjects import Group
-from harness.board.tables import DASH, MARKS
+from harness.board.tables import DASH, MARKS, recipes_view
 from harness.board.trees import SURE, branches_view
 from harness.console.invisible import all_spelled_out, as_escapes, spelled_out
 from harness.figures import AbstractFigure
@@ -249,6 +249,7 @@ def _environment() -> Environment:
         "finding_table": finding_table,
         "methods_view": methods_view,
         "rates_view": rates_view,
+        "recipes_view": recipes_view,
         "stated_terms": stated_terms,
         "branches_view": branches_view,
         "rows_view": rows_view,

@@ -70,6 +70,7 @@ def make_record(
         collections=tuple(_collection(plan, planned, store) for planned in plan.collections),
         versions=_versions(),
         lineages={name: library.lineage(name) for name in run.models},
+        recipes={name: m.recipe for name, m in run.models.items() if m.recipe},
         judges={
             name: tuple(readers)
             for name, task in run.tasks.items()

@@ -141,7 +141,7 @@ function browser(tasks) {
       if (!model) continue;
       const answer = answers[model], text = make("div", { className: "text", dir: "auto" });
       const label = make("span", { className: `role role-${role}` }, make("span", { className: "dot" }), role);
-      const pane = make("section", { className: "pane" }, make("h4", {}, label, model), text);
+      const pane = make("section", { className: "pane" }, make("h3", {}, label, model), text);
       pane.style.padding = "0";
       box.append(pane);
       if (!answer) { text.append(make("span", { className: "quiet", textContent: "no answer stored" })); continue; }

@@ -116,7 +116,7 @@ COLLECTION: tuple[Field[CollectionRecord], ...] = (
     *parts("marks", n_empty="n_empty"),
     *parts("endings", n_cut="n_cut", n_looks_cut="n_looks_cut", n_no_full_stop="n_no_stop"),
     *parts("endings", n_wrong="n_wrong", n_wrong_cut="n_wrong_cut"),
-    *attributes("n_tokens", "wall_s"),
+    *attributes("n_tokens", "n_prompt_tokens", "wall_s"),
     *attributes("latency_p50_s", "latency_p95_s", "peak_memory_bytes", "usd", "missing"),
     *attributes("key", "requests_key", "grades_key"),
 )

@@ -122,6 +122,9 @@ class CollectionRecord:
     n_requests: int
     n_answered: int = 0
     n_tokens: int = 0
+    n_prompt_tokens: int | None = (
+        None  # tokens of prompts, as a server counts them; None = not told
+    )
     wall_s: float = 0.0
     latency_p50_s: float = 0.0
     latency_p95_s: float = 0.0

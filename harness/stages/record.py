@@ -180,6 +180,7 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, planned.model, how),
+        n_prompt_tokens=how.get("prompt_tokens"),
         answer_notes=(*how.get("notes", ()), *_ungraded(planned, store)),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),

@@ -268,8 +268,7 @@ function boardCsv() {
 }
 $("board-csv").addEventListener("click", () => save("leaderboard-view.csv", boardCsv(), "text/csv"));
 document.addEventListener("click", (event) => {
-  const menu = filters.querySelector(".menu");
-  if (menu.open && !menu.contains(event.target)) menu.open = false;
+  for (const menu of all("details.menu")) if (menu.open && !menu.contains(event.target)) menu.open = false;
 });
 
 // A row shows its point on the map.

@@ -39,10 +39,12 @@ def axe_script() -> str:
     return files(axe_core_python).joinpath("axe.min.js").read_text("utf-8")
 
 
-def violations(browser: Browser, page: Path, width: int, *, dark: bool) -> list[str]:
-    """What axe-core finds on a page with all of its parts open."""
+def violations(
+    browser: Browser, page: Path, width: int, *, dark: bool, unfold: bool = True
+) -> list[str]:
+    """What axe-core finds on a page, with all of its parts open."""
     session = opened(browser, page, width, dark=dark)
-    browser.value(session, OPEN)
+    browser.value(session, OPEN if unfold else "0")
     browser.value(session, f"{axe_script()};0")
     found: list[str] = browser.value(session, AXE)
     browser.close(session)

@@ -120,6 +120,8 @@ def test_groups_filters_and_pinned_rows_are_in_the_address(
     browser.value(session, f"({WRITE})('board-group', 'family')")
     browser.value(session, f"({WRITE})('board-where', 'capability > .6')")
     seen = browser.value(session, ROWS)
+    assert "short (3 seeds)" in seen
+    assert "long (2 seeds)" not in seen, "it has no number"
     groups = "[...document.querySelectorAll('tbody.group:not([hidden]) .of-group')].map((g) => g.innerText)"
     assert browser.value(session, groups) == ["house", "families of one model"]
     other = browser.open(browser.value(session, "location.href"))

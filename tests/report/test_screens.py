@@ -118,7 +118,7 @@ def test_groups_filters_and_pinned_rows_are_in_the_address(
     assert "worse" in table, "answers_of_a has the lower capability, and is told apart"
     assert table.splitlines()[0].split("\t")[1:3] == ["answers_of_a", "logits_of_a"]
     browser.value(session, f"({WRITE})('board-group', 'family')")
-    browser.value(session, f"({WRITE})('board-where', 'capability > .6')")
+    browser.value(session, f"({WRITE})('board-where', 'capability > .4')")
     seen = browser.value(session, ROWS)
     assert "short (3 seeds)" in seen
     assert "long (2 seeds)" not in seen, "it has no number"

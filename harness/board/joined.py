@@ -57,6 +57,7 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         metrics=tuple({m.name: m for r in records for m in r.metrics}.values()),
         collections=_collections(told),
         lineages={k: v for r in records for k, v in r.lineages.items()},
+        recipes={k: v for r in records for k, v in r.recipes.items()},
         judges={k: v for r in records for k, v in r.judges.items()},
         differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
         work=tuple(w for r in records for w in r.work),

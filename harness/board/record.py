@@ -122,6 +122,9 @@ class CollectionRecord:
     n_requests: int
     n_answered: int = 0
     n_tokens: int = 0
+    n_prompt_tokens: int | None = (
+        None  # tokens of prompts, as a server counts them; None = not told
+    )
     wall_s: float = 0.0
     latency_p50_s: float = 0.0
     latency_p95_s: float = 0.0
@@ -220,6 +223,7 @@ class RunRecord:
     collections: tuple[CollectionRecord, ...]
     versions: Mapping[str, str]  # package -> version, plus python, platform
     lineages: Mapping[str, str] = field(default_factory=dict)  # model -> its lineage
+    recipes: Mapping[str, str] = field(default_factory=dict)  # model -> what it is a seed of
     changes: tuple[Change, ...] = ()  # students against their bases and teachers
     judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> who judges it
     differences: tuple[Difference, ...] = ()

@@ -338,9 +338,9 @@ def _kept_pairs(pairs: Sequence[Pair], only: Only) -> tuple[Pair, ...]:
 def _with_lineages(
     controls: Sequence[Control | Name], models: Mapping[str, AbstractModel]
 ) -> list[Control]:
-    """Controls with the lineage that the matrix states, else that of the model's YAML, else its name."""
+    """Controls with the lineage that the matrix states, else that of the model's YAML, its recipe, or its name."""
     named = [c if isinstance(c, Control) else Control(str(c)) for c in controls]
-    lineages = {name: model.lineage for name, model in models.items() if model}
+    lineages = {name: model.lineage or model.recipe for name, model in models.items() if model}
     return [replace(c, lineage=c.lineage or lineages.get(c.model) or c.model) for c in named]
 
 

@@ -73,6 +73,8 @@ class AbstractModel(ABC):
     chat: bool = describes(False)
     system: str | None = None  # system message of every conversation
     lineage: str | None = describes(None)  # for controls: models of one lineage count once
+    # what it was trained by, apart from the seed: models of one recipe are its seeds
+    recipe: str | None = describes(None)
     identity: tuple[str, ...] = describes(())  # names under which it may rightly speak of itself
     # terms of use as its maker states them: may its outputs be used for training? Shown, never judged
     terms: str | None = describes(None)

@@ -119,6 +119,21 @@ def twin_faults(models: Mapping[str, AbstractModel], keys: Mapping[str, str | No
             other = first.setdefault(key, name)
             if name not in (other, models[other].same_as):
                 faults.append(_twins(other, name))
+    return [*faults, *_seed_faults(models, keys)]
+
+
+def _seed_faults(models: Mapping[str, AbstractModel], keys: Mapping[str, str | None]) -> list[str]:
+    """Seeds of a recipe that are one checkpoint under two names, and would count as two."""
+    faults, first = [], dict[tuple[str, str], str]()
+    for name, key in keys.items():
+        recipe = models[name].recipe
+        if recipe is not None and key is not None:
+            other = first.setdefault((recipe, key), name)
+            if other != name:
+                faults.append(
+                    f"model {name}: key recipe: {other} is the same model, so both are one seed of {recipe}; "
+                    "expected models that were trained with different seeds"
+                )
     return faults
 
 

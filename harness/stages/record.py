@@ -71,6 +71,7 @@ def make_record(
         collections=tuple(_collection(plan, planned, store) for planned in plan.collections),
         versions=_versions(),
         lineages={name: library.lineage(name) for name in run.models},
+        recipes={name: m.recipe for name, m in run.models.items() if m.recipe},
         judges={
             name: tuple(readers)
             for name, task in run.tasks.items()
@@ -181,6 +182,7 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, planned.model, how),
+        n_prompt_tokens=how.get("prompt_tokens"),
         answer_notes=(*how.get("notes", ()), *_ungraded(planned, store)),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),

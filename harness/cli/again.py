@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from harness.board.saved import read_record, results_folder
@@ -46,7 +45,7 @@ def report_again(words: Sequence[str]) -> int:
         )
     if not any(listed):
         return _page_again(folders, places)
-    sweeps = _joined([job for found in listed for job in found])
+    sweeps = jobs.joined([job for found in listed for job in found])
     results = places[-1:] or results_of(sweeps) or [Path("results")]
     return conclude(sweeps, [place.absolute() / "report" for place in results], wanted=True)
 
@@ -88,13 +87,3 @@ def _jobs_in(folder: Path) -> list[Job]:
     """The jobs of a sweep's folder; none where it is the folder of something else."""
     lists = jobs.lists_in(folder) or [f for f in (folder, folder.parent) if jobs.is_list(f)][:1]
     return [job for place in lists for job in jobs.read(place)]
-
-
-def _joined(listed: Sequence[Job]) -> list[Job]:
-    """The jobs in order, each once."""
-    once: dict[frozenset[tuple[str, str]], Job] = {}
-    for job in listed:
-        key = frozenset(job.overrides.items())
-        if job.scored or key not in once or not once[key].scored:
-            once[key] = job
-    return [replace(job, number=i) for i, job in enumerate(once.values())]

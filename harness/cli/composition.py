@@ -41,20 +41,30 @@ _ELSEWHERE = (
 _SHOWN = ("--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc")
 
 
-def refuse_credentials_in(words: Sequence[str]) -> set[RunMode | None]:
+Folders = Sequence[Path]  # of configuration files
+
+
+class Composed(NamedTuple):
+    """What a command line composes; nothing where it cannot be composed."""
+
+    modes: frozenset[RunMode | None] = frozenset()  # what the configurations say of `hydra.mode`
+    # each with the folders that it was composed from; one of them may hold models alone
+    configs: Sequence[tuple[Mapping[str, Any], Folders]] = ()
+
+
+def refuse_credentials_in(words: Sequence[str]) -> Composed:
     """Looks at a command line, and at every configuration that it composes, before anything is written.
 
-    What they say of `hydra.mode`; empty where they could not be composed.
     Raises DistillbenchError with one line for every credential. Any other fault is left to those who run the words.
     """
     _raise(override_faults(words))
-    modes: set[RunMode | None] = set()
     if not set(words) & set(_SHOWN):
         with contextlib.suppress(*_ELSEWHERE):
             composed = list(_composed(words))
             _raise([fault for config, folders in composed for fault in _faults(config, folders)])
-            modes = {config["hydra"].get("mode") for config, _ in composed if "hydra" in config}
-    return modes
+            modes = frozenset(c["hydra"].get("mode") for c, _ in composed if "hydra" in c)
+            return Composed(modes, composed)
+    return Composed()
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from harness.board import joined
 from harness.board.record import Variant, setting
 from harness.cli.exits import ended
 from harness.cli.jobs import Job, variants
+from harness.cli.jobs import joined as joined_jobs
 from harness.console.progress import say
 from harness.plugins import use_folders
 from harness.stages.checks import Checked, Remark, publish
@@ -24,21 +25,25 @@ from harness.store.store import Store
 from harness.types import DistillbenchError
 
 
-def conclude(listed: Sequence[Job], reports: Sequence[Path], *, wanted: bool) -> int:
+def conclude(
+    listed: Sequence[Job], reports: Sequence[Path], *, wanted: bool, earlier: Sequence[Job] = ()
+) -> int:
     """The exit code of a sweep, after writing its page and saying what each job has to say.
 
-    `reports` = folders of its page, the first to be written and the others copies; `wanted` = whether it has one.
+    `reports` = folders of its page, the first to be written and the others copies; `wanted` = whether it has one;
+    `earlier` = jobs that ended before and stand on the page too.
     """
     if not listed:
         raise DistillbenchError("the sweep has no job: one of its keys has no value to take")
-    own = variants(listed)
+    every = joined_jobs([*earlier, *listed]) if earlier else listed
+    own = variants([*earlier, *listed])[len(earlier) :]
     codes = [CELLS_MISSING if job.code is None else job.code for job in listed]
     for job, values in zip(listed, own, strict=True):
         if job.missing and any(j.scored for j in listed):
             say(f"no record of job {job.number}{_of(setting(values))}: {job.missing}")
     if wanted:
-        some = any(job.scored for job in listed)
-        made = ended(lambda: _page(listed, reports)).code if some else None
+        some = any(job.scored for job in every)
+        made = ended(lambda: _page(every, reports)).code if some else None
         codes.append(made or DONE)
         if made != DONE:
             _say_aside(reports)
@@ -46,7 +51,10 @@ def conclude(listed: Sequence[Job], reports: Sequence[Path], *, wanted: bool) ->
             codes.append(OUR_FAULT)
     settings = [setting(values) for values in own]
     codes.append(_remarks(listed, settings))
-    gates = [Checked(s, j.conditions, j.remarks) for s, j in zip(settings, listed, strict=True)]
+    gates = [
+        Checked(setting(values), job.conditions, job.remarks)
+        for job, values in zip(every, variants(every), strict=True)
+    ]
     for report in dict.fromkeys(reports[:1] if not wanted else reports):
         publish(gates, report)
     return worst(codes)

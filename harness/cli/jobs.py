@@ -94,12 +94,16 @@ def unresolved(words: ListConfig) -> list[str]:
 
 
 def asked_values(overrides: Iterable[Override]) -> dict[str, str]:
-    """Key -> value of every override, without quotes and with one text for equal numbers."""
+    """Key -> value of every override, without quotes and with one text for equal numbers.
+
+    Without `watch`, which says when jobs run and not what they are.
+    """
     return {
         f"~{o.key_or_group}" if o.is_delete() else _key(o): (
             "deleted" if o.is_delete() else shown(_one_number(o.value()))
         )
         for o in overrides
+        if _key(o) != "watch"
     }
 
 
@@ -160,6 +164,16 @@ def read(folder: Path) -> list[Job]:
 def lists_in(folder: Path) -> list[Path]:
     """The lists of all sweeps into a folder, in the order in which they began."""
     return sorted(path.parent for path in folder.glob(f"jobs/*/{_LIST}"))
+
+
+def joined(listed: Sequence[Job]) -> list[Job]:
+    """The jobs of several sweeps in order, each once: of equal ones the last with a record."""
+    once: dict[frozenset[tuple[str, str]], Job] = {}
+    for job in listed:
+        key = frozenset(job.overrides.items())
+        if job.scored or key not in once or not once[key].scored:
+            once[key] = job
+    return [replace(job, number=i) for i, job in enumerate(once.values())]
 
 
 def is_list(folder: Path) -> bool:

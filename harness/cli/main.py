@@ -22,8 +22,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.cli import streams, sweep
 from harness.cli.again import open_page, report_again
+from harness.cli.checkpoints import Series, series_in, watch_in, watched
 from harness.cli.comparing import compare_results
-from harness.cli.composition import keep, mode_known, refuse_credentials, refuse_credentials_in
+from harness.cli.composition import (
+    Composed,
+    keep,
+    mode_known,
+    refuse_credentials,
+    refuse_credentials_in,
+)
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
 from harness.cli.hydra_faults import bare, fault_of_files, fault_of_words, gone, plain_words
@@ -33,6 +40,7 @@ from harness.cli.storing import store
 from harness.cli.verifying import verify
 from harness.cli.words import (
     MULTIRUN,
+    Line,
     check,
     console_settings,
     drop_marked,
@@ -43,7 +51,7 @@ from harness.cli.words import (
 from harness.console.foreign import VERBOSE
 from harness.console.progress import say, settle
 from harness.console.secrets import guard_logs
-from harness.plan.run import Configuration
+from harness.plan.run import Configuration, Watch
 from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Outcome, execute, worst
 from harness.types import DistillbenchError
 
@@ -132,10 +140,31 @@ def _accept_lazy_help() -> None:
 def _command() -> int:
     """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
     line = in_order(planned(sys.argv[1:]))
-    modes = refuse_credentials_in([*line.flags, *line.overrides])
+    seen = refuse_credentials_in([*line.flags, *line.overrides])
     check(line)
+    series, settings = series_in(seen.configs), watch_in(seen.configs)
+    if settings:
+        return _watching(line, seen, series, settings)
+    return _launched(line if series is None else series.line(line, series.whole()), seen)
+
+
+def _watching(line: Line, seen: Composed, series: Series | None, settings: Watch) -> int:
+    """The worst exit code of all rounds; a first one whose input is wrong is the last."""
+    codes: list[int] = []
+    for new in watched(series, settings):
+        assert series is not None
+        words = sweep.onward()
+        _codes.clear()
+        codes.append(_launched(series.line(Line(line.flags, [*line.overrides, *words]), new), seen))
+        if codes == [WRONG_INPUT]:
+            break
+    return worst(codes)
+
+
+def _launched(line: Line, seen: Composed) -> int:
+    """The exit code of one run or sweep."""
     sys.argv[1:] = [*line.flags, *marked(line.overrides)]
-    with mode_known(modes):
+    with mode_known(seen.modes):
         ending = ended(_hydra)
     begun = sweep.begun()
     return ending.code if begun is None else sweep.finish(begun, ending)

@@ -34,6 +34,7 @@ class Begun:
     folder: Path  # of its list
     results: Path  # paths.results of the command line
     report: bool  # whether it is to make a page
+    watched: bool = False  # whether its page shows the sweeps before it in the same folder too
 
 
 _begun: list[Begun] = []  # at most one: Hydra makes the callback itself and hands nothing back
@@ -44,16 +45,31 @@ def begun() -> Begun | None:
     return _begun[0] if _begun else None
 
 
+def onward() -> list[str]:
+    """The words that send the next sweep of this process into the folder of the last one; none before the first."""
+    if not _begun:
+        return []
+    place = _begun.pop().folder.parent.parent
+    n = len(jobs.lists_in(place))
+    return [
+        f"hydra.sweep.dir={_quoted(str(place))}",
+        f"hydra.sweep.subdir={_quoted(f'{n}.' + '${hydra.job.num}')}",
+    ]
+
+
 def finish(sweep: Begun, ending: Ending) -> int:
     """The exit code of a sweep, after its page and its lines; `ending` = how Hydra ended."""
     codes = [ending.code]
 
     def concluded() -> int:
         """The exit code of the sweep, from the list that its jobs have filled in."""
-        listed = jobs.read(sweep.folder)
-        results = results_of(listed) or [sweep.results]
-        reports = [sweep.folder.parent.parent, *results]
-        return conclude(listed, [place / "report" for place in reports], wanted=sweep.report)
+        listed, place = jobs.read(sweep.folder), sweep.folder.parent.parent
+        older = [f for f in jobs.lists_in(place) if f != sweep.folder] if sweep.watched else []
+        earlier = [job for folder in older for job in jobs.read(folder)]
+        reports = [place, *(results_of([*earlier, *listed]) or [sweep.results])]
+        return conclude(
+            listed, [r / "report" for r in reports], wanted=sweep.report, earlier=earlier
+        )
 
     codes.append(ended(concluded).code)
     return worst(codes)
@@ -141,8 +157,9 @@ def _begin(config: DictConfig) -> int:
         config.hydra.overrides.hydra += [f"{k}={_quoted(str(v))}" for k, v in fixed.items()]
     jobs.begin(folder, listed or [])
     results = Path(_absolute(config.paths.results))
-    _begun.append(Begun(folder, results, "report" in config.stages))
-    if older:
+    watched = bool(config.get("watch"))
+    _begun.append(Begun(folder, results, "report" in config.stages, watched))
+    if older and not watched:
         say(
             f"{place} holds {len(older)} earlier sweep{'s' * (len(older) > 1)}: this page is of the new jobs only; "
             f"distillbench report {place} makes one of all"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.record import RunRecord, Variant
@@ -60,6 +60,21 @@ def axis_of(record: RunRecord) -> Axis | None:
 def rest_of(variant: Variant, axis: Axis) -> Variant:
     """A setting without the axis's key."""
     return tuple((k, v) for k, v in variant if k != axis.key)
+
+
+def shared_folders(variants: Iterable[Variant]) -> dict[str, str]:
+    """Swept key -> the folders that all of its values begin with: "runs/a/" of checkpoints in runs/a; often ""."""
+    values: dict[str, list[str]] = {}
+    for key, value in (entry for variant in variants for entry in variant):
+        values.setdefault(key, []).append(value)
+    return {key: _shared_folder(own) for key, own in values.items()}
+
+
+def _shared_folder(paths: Sequence[str]) -> str:
+    folder = paths[0].rpartition("/")[0]
+    while folder and not all(path.startswith(f"{folder}/") for path in paths):
+        folder = folder.rpartition("/")[0]
+    return f"{folder}/" if folder else ""
 
 
 def _axis(key: str, values: Sequence[str]) -> Axis:

@@ -27,7 +27,7 @@ from harness.figures import (
     Rows,
     numbers_of,
 )
-from harness.figures._doses import Axis, axis_of, rest_of
+from harness.figures._doses import Axis, axis_of, rest_of, shared_folders
 from harness.figures._glyphs import text_size
 from harness.figures._marks import Ends
 from harness.figures._placing import Plot, Wanted, name_of, place_names
@@ -323,6 +323,7 @@ def _names(subjects: Sequence[Subject]) -> list[str]:
     taught = Counter(s.label for s in subjects if s.role == "student")
     often = Counter(s.label for s in subjects)
     students = {s.student for s in subjects if s.role == "student"}
+    folders = shared_folders(s.variant for s in subjects)
 
     def several(s: Subject) -> bool:
         """Whether another point of its kind bears the same label."""
@@ -330,7 +331,10 @@ def _names(subjects: Sequence[Subject]) -> list[str]:
 
     def short(s: Subject) -> str:
         """The model and its swept values; these alone where there is one student."""
-        values = " ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in s.variant)
+        values = " ".join(
+            f"{key.rsplit('.', 1)[-1]}={value.removeprefix(folders[key])}"
+            for key, value in s.variant
+        )
         known = bool(values) and students == {s.student}
         return values if known else "\n".join(filter(None, [s.student, values]))
 

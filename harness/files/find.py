@@ -9,13 +9,16 @@ from typing import Any
 
 from harness.files.cells import is_missing
 from harness.files.hashes import file_sha256
+from harness.files.hub import hub_path, on_hub
 from harness.files.rows import read_rows
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
 
 
 def find_file(name: str, paths: Paths) -> Path:
-    """The file in the first folder of tasks that has it, else in paths.data; raises DistillbenchError."""
+    """The file on the hub, in the first folder of tasks that has it, or in paths.data; raises DistillbenchError."""
+    if on_hub(name):
+        return hub_path(name)
     for folder in (*paths.tasks, *([paths.data] if paths.data else [])):
         if isfile(folder / name):
             return folder / name

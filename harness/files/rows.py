@@ -138,10 +138,12 @@ def _names(path: Path, stamp: tuple[int, int]) -> list[str]:
 
 
 def _unwrapped(path: Path, rows: Sequence[Row]) -> list[Row]:
-    """The samples of a log of Inspect in one JSON object; other rows as they are.
+    """The samples of a log of Inspect in one JSON object, the entries of an API's pages; other rows as they are.
 
     Raises DistillbenchError for one object that holds a table by columns.
     """
+    if rows and all(r.get("object") == "list" and isinstance(r.get("data"), list) for r in rows):
+        return [entry for page in rows for entry in page["data"]]
     if len(rows) != 1:
         return list(rows)
     (whole,) = rows

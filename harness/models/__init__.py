@@ -93,6 +93,8 @@ class AbstractModel(ABC):
 
     # modules that answering takes long to import: worker processes share them
     imports: ClassVar[tuple[str, ...]] = ()
+    # fields in which a pattern such as runs/checkpoint-* stands for several models, one job each
+    series: ClassVar[tuple[str, ...]] = ()
     # overridden by a field where the key's variable is configurable
     api_key_env: ClassVar[str | None] = None
 

@@ -32,6 +32,7 @@ class HfModel(AbstractModel):
     """A causal language model of transformers. Weights are read from safetensors only, never unpickled."""
 
     imports = CHECKPOINTS
+    series = ("path", "adapter")
 
     version = 5
     path: str = place("")  # folder, or repository on the hub

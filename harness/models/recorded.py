@@ -16,6 +16,7 @@ import numpy as np
 from harness.files.answers import Answer
 from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
+from harness.files.hub import hub_path, on_hub
 from harness.files.packed import ending
 from harness.files.rows import stamp
 from harness.files.sources import Answers, Source, check_any, find_files, format_of, read_answers
@@ -55,7 +56,8 @@ class RecordedModel(AbstractModel):
     """
 
     version = 4
-    file: str = place("")  # file or folder, relative to paths.data
+    # file or folder, relative to paths.data; or one of a hub's data set: hf://datasets/OWNER/NAME[@REVISION][/PATH]
+    file: str = place("")
     # auto = told from the first row; else a module in harness/files/formats
     format: str = _AUTO
     # prompt, input, id, answer, choice, sample, system, stop, trace -> column
@@ -124,7 +126,10 @@ class RecordedModel(AbstractModel):
         return Source(files, format_, columns, where, prompts, notes, stamps)
 
     def _placed(self, file: str, paths: Paths) -> Path:
-        path = Path(str(self._named(file))).expanduser()
+        name = str(self._named(file))
+        if on_hub(name):
+            return hub_path(name)
+        path = Path(name).expanduser()
         if not path.is_absolute() and paths.data is None:
             raise DistillbenchError(
                 f"file {file}: paths.data is not set; add paths.data=DIR, the folder it lies in"

@@ -197,6 +197,21 @@ class Report:
     exports: Named | None = None  # further files, each in a folder of its name
 
 
+_Pause = Annotated[float, Bound("seconds, more than 0", lambda s: 0 < s < math.inf)]
+_Seconds = Annotated[float, Bound("seconds, 0 or more", lambda s: s >= 0)]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How a folder of checkpoints is watched, and when that ends; without an end, Ctrl-C ends it."""
+
+    # seconds between two looks; a checkpoint is scored once two looks found it whole and unchanged
+    every: _Pause = 2.0
+    # seconds without a new checkpoint after which it ends
+    patience: _Seconds | None = None
+    until: int | None = None  # it ends when a checkpoint of this step, or a later one, is scored
+
+
 @dataclass(frozen=True)
 class Configuration:
     """The keys of config.yaml, before any name in it is looked up."""
@@ -233,6 +248,7 @@ class Configuration:
     executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
     budget: Budget = field(default_factory=Budget)  # what may be spent on servers
     collect: Literal["now", "batch"] = "now"  # how servers are asked that take batches
+    watch: bool | Watch = False  # whether new checkpoints that a path with * matches are scored
     gate: Any = None  # built as a Gate, where the name of its file is known
 
 

@@ -81,6 +81,30 @@ def _eee(raw: Any, messages: Any = None, error: str | None = None) -> dict[str, 
             "input": {"raw": "Name a tree.", "reference": ["Oak"]}, "output": output}  # fmt: skip
 
 
+def _bedrock(asked: Any, said: Any, name: str = "r1", **more: Any) -> dict[str, Any]:
+    return {"schemaType": "ModelInvocationLog", "schemaVersion": "1.0", "timestamp": "2026-01-02T03:04:05Z",
+            "accountId": "1", "region": "us-east-1", "requestId": name, "operation": "Converse", "modelId": "m",
+            "input": {"inputContentType": "application/json", "inputBodyJson": asked, "inputTokenCount": 5},
+            "output": {"outputContentType": "application/json", "outputBodyJson": said, "outputTokenCount": 4},
+            **more}  # fmt: skip
+
+
+def _stored(name: str, content: str | None, **more: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": content, "tool_calls": None, "function_call": None}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    return {"object": "chat.completion", "id": name, "model": "m", "created": 1, "request_id": "q", "metadata": {},
+            "input_user": None, "choices": [choice], "usage": {"total_tokens": 3}, **more}  # fmt: skip
+
+
+def _tinker(turns: Sequence[tuple[str, str]], **more: Any) -> dict[str, Any]:
+    said = [{"role": r, "content": c, "token_count": 3, "metadata": {}} for r, c in turns]
+    return {"idx": 0, "benchmark": "trees", "example_id": "trees_1", "turns": said, "reward": 1.0,
+            "metrics": {"correct": 1.0}, "logs": {}, "error": None, "time_seconds": 1.5, **more}  # fmt: skip
+
+
+_RENDERED = "<|im_start|>user\nName a tree.<|im_end|>\n<|im_start|>assistant\n"
+_CONVERSE = {"messages": [{"role": "user", "content": [{"text": "Name a tree."}]}], "system": [{"text": "Be brief."}],
+             "inferenceConfig": {"maxTokens": 9}}  # fmt: skip
 EXAMPLES: dict[str, tuple[list[dict[str, Any]], list[Seen]]] = {
     "openai_batch": (
         [_chat("r1", "Oak"), _chat("r2", "Elm and", "length"), _chat("r3", "")],
@@ -194,6 +218,73 @@ EXAMPLES: dict[str, tuple[list[dict[str, Any]], list[Seen]]] = {
             {"instruction": "Name a tree.", "input": "", "output": "Elm", "generator": "m"},
         ],
         [Seen("Name it.\na tree", "Oak"), Seen("Name a tree.", "Elm")],
+    ),
+    "tinker_trajectories": (
+        [
+            _tinker([("user", _RENDERED), ("assistant", "Oak<|im_end|>")]),
+            _tinker([("user", "p"), ("assistant", "a bird"), ("environment", "p a q"), ("assistant", "Elm, as")],
+                    metrics={"max_tokens_reached": 1.0}),
+            _tinker([], error="timeout (300s)"),
+        ],
+        [
+            Seen(_RENDERED, "Oak<|im_end|>", "trees_1", stop="eos"),
+            Seen("p", "a bird", "trees_1"),
+            Seen("p a q", "Elm, as", "trees_1 turn 2", stop="length"),
+            Seen(None, None, "trees_1"),
+        ],
+    ),
+    "openai_stored": (
+        [
+            _stored("chatcmpl-1", "Oak"),
+            _stored("chatcmpl-2", "Elm", metadata={"prompt_id": "p2"},
+                    messages=[{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Name it."}]),
+            _stored("chatcmpl-3", None),
+        ],
+        [
+            Seen(None, "Oak", "chatcmpl-1", stop="eos"),
+            Seen("Name it.", "Elm", "p2", "Be brief.", stop="eos"),
+            Seen(None, None, "chatcmpl-3", stop="eos"),
+        ],
+    ),
+    "bedrock_log": (
+        [
+            _bedrock(_CONVERSE, {"output": {"message": {"role": "assistant", "content": [
+                {"reasoningContent": {"reasoningText": {"text": "hm"}}}, {"text": "Oak"}]}}, "stopReason": "end_turn"}),
+            _bedrock({"messages": [{"role": "user", "content": "Name a tree."}], "max_tokens": 9},
+                     {"type": "message", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text",
+                      "text": "Elm"}], "stop_reason": "max_tokens"}, "r2", requestMetadata={"question_id": "7"}),
+            _bedrock('{"prompt": "Name a tree."}', '{"generation": "Ash", "stop_reason": "stop"}', "r3"),
+            _bedrock({"inputText": "Name a tree."}, {"results": [{"outputText": "Fir", "completionReason": "LENGTH"}]},
+                     "r4"),
+            _bedrock({"prompt": "Name a tree."}, {"outputs": [{"text": "Yew", "stop_reason": "stop"}]}, "r5"),
+            _bedrock({"message": "Name a tree."}, {"text": "Box", "finish_reason": "COMPLETE"}, "r6"),
+            _bedrock(_CONVERSE, {"choices": [{"message": {"content": "Lime"}, "finish_reason": "stop"}]}, "r7"),
+            _bedrock(_CONVERSE, [{"type": "message_start"}, {"type": "content_block_delta", "delta": {
+                "type": "text_delta", "text": "Pi"}}, {"delta": {"text": "ne"}}, {"type": "message_delta", "delta": {
+                    "stop_reason": "end_turn"}}], "r8"),
+            _bedrock({"inputText": "x"}, [{"outputText": "Haw", "index": 0}, {"outputText": "thorn",
+                     "completionReason": "FINISH"}], "r9"),
+            _bedrock({"inputText": "x"}, {"embedding": [0.5]}, "r10"),
+            _bedrock(_CONVERSE, None, "r11", errorCode="ThrottlingException"),
+            _bedrock({"messages": [{"role": "user", "content": [{"image": {"format": "png"}}]}]},
+                     {"output": {"message": {"content": [{"text": "A tree"}]}}}, "r12"),
+            _bedrock(_CONVERSE, {"output": {"message": {"content": [{"toolUse": {"name": "f"}}]}}}, "r13"),
+        ],
+        [
+            Seen("Name a tree.", "Oak", "r1", "Be brief.", stop="eos"),
+            Seen("Name a tree.", "Elm", "7", stop="length"),
+            Seen("Name a tree.", "Ash", "r3", stop="eos"),
+            Seen("Name a tree.", "Fir", "r4", stop="length"),
+            Seen("Name a tree.", "Yew", "r5", stop="eos"),
+            Seen("Name a tree.", "Box", "r6", stop="eos"),
+            Seen("Name a tree.", "Lime", "r7", "Be brief.", stop="eos"),
+            Seen("Name a tree.", "Pine", "r8", "Be brief.", stop="eos"),
+            Seen("x", "Hawthorn", "r9", stop="eos"),
+            Seen("x", None, "r10"),
+            Seen("Name a tree.", None, "r11", "Be brief."),
+            Seen(None, None, "r12"),
+            Seen("Name a tree.", None, "r13", "Be brief."),
+        ],
     ),
     TABLE: (
         [
@@ -331,6 +422,38 @@ def test_another_archive_is_refused_in_words(tmp_path: Path) -> None:
         read(tmp_path / "x.eval")
 
 
+def test_pages_of_an_api_s_list_are_their_entries(tmp_path: Path) -> None:
+    rows, expected = EXAMPLES["openai_stored"]
+    pages = [{"object": "list", "data": part, "has_more": True} for part in (rows[:2], rows[2:])]
+    assert seen(read(write(tmp_path / "pages.jsonl", pages))) == expected
+    whole = {"object": "list", "data": rows, "first_id": "a", "last_id": "b", "has_more": False}
+    (tmp_path / "page.json").write_text(json.dumps(whole))
+    assert seen(read(tmp_path / "page.json")) == expected
+
+
+def test_what_was_asked_of_a_stored_completion_comes_from_a_file(tmp_path: Path) -> None:
+    told = [{"id": "chatcmpl-1", "messages": [{"role": "user", "content": "Name a tree."}]}]
+    asked = write(tmp_path / "asked.jsonl", told)
+    path = write(tmp_path / "x.jsonl", EXAMPLES["openai_stored"][0][:1])
+    source = Source((path,), "openai_stored", (), (), asked)
+    assert seen(read_answers(source).answers) == [
+        Seen("Name a tree.", "Oak", "chatcmpl-1", stop="eos")
+    ]
+
+
+def test_a_call_of_a_log_that_has_no_text_says_why(tmp_path: Path) -> None:
+    answers = read(write(tmp_path / "x.jsonl", EXAMPLES["bedrock_log"][0]))
+    missing = {a.name: a.missing for a in answers if a.missing}
+    assert missing["r11"] == "an error: 'ThrottlingException'"
+    assert missing["r12"].startswith("expected messages with a role and a text, got")
+    assert missing["r10"] == missing["r13"] == "a call without a text that is known how to read"
+    assert answers[0].trace == answers[1].trace == "hm"
+    row = _bedrock(_CONVERSE, None)
+    row["output"]["outputBodyS3Path"] = "s3://logs/data/r1_output.json.gz"
+    (answer, _) = read(write(tmp_path / "y.jsonl", [row, EXAMPLES["bedrock_log"][0][1]]))
+    assert answer.missing.startswith("its body lies in S3 and not in the log: 's3://logs/data")
+
+
 REQUESTS: dict[str, dict[str, Any]] = {
     "chat": {"custom_id": "r1", "body": {"messages": [{"role": "system", "content": "Be brief."},
                                                        {"role": "user", "content": "Name a tree."}]}},
@@ -429,6 +552,9 @@ def test_columns_of_another_format_are_refused_with_its_name(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "place", "value"),
     [
+        ("tinker_trajectories", (1, "turns", 0), "text"),
+        ("openai_stored", (1, "choices", 0, "message"), 3),
+        ("bedrock_log", (1, "output", "outputBodyJson", "content", 1), {"text": {"no": 1}}),
         ("message_batch", (1, "custom_id"), [[1]]),
         ("openai_batch", (1, "response", "body", "choices"), True),
         ("inspect_log", (1, "output", "choices", 0, "message"), 3),

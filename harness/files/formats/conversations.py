@@ -23,7 +23,7 @@ _ANSWERS = ("response", "output", "completion", "answer", "prediction", "predict
 
 def _recognises(row: Row) -> bool:
     listed = [n for n in _COLUMNS if isinstance(row.get(n), list)]
-    return bool(listed) and not set(_ANSWERS) & row.keys()
+    return bool(listed) and "choices" not in row and not set(_ANSWERS) & row.keys()
 
 
 def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:

@@ -11,10 +11,10 @@ from typing import Any
 
 from harness.files.answers import Answer
 from harness.files.cells import beginning, name_of
-from harness.files.conversations import content_text
 from harness.files.formats import Format, Reading
 from harness.files.formats._asked import asked_under
-from harness.files.formats._stops import joined_thoughts, stop_of, text_or_none, thoughts
+from harness.files.formats._choices import choice_answer
+from harness.files.formats._stops import joined_thoughts, stop_of
 from harness.files.rows import Row
 
 
@@ -34,7 +34,7 @@ def _answers(row: Row, place: str, reading: Reading) -> Iterator[Answer]:
         yield _response(body, blank)
     else:
         choices = sorted(body.get("choices") or [], key=lambda c: int(c.get("index") or 0))
-        yield from (_choice(choice, blank) for choice in choices)
+        yield from (choice_answer(choice, blank) for choice in choices)
 
 
 def _body(row: Row) -> tuple[Mapping[str, Any], str]:
@@ -50,33 +50,6 @@ def _body(row: Row) -> tuple[Mapping[str, Any], str]:
     if not body.get("choices") and not body.get("output"):
         return {}, "a response without a text"
     return body, ""
-
-
-def _choice(choice: Mapping[str, Any], blank: Answer) -> Answer:
-    """The answer of the endpoints chat/completions and completions."""
-    message = choice.get("message")
-    stop, trace = stop_of(str(choice.get("finish_reason"))), thoughts(message)
-    text = text_or_none(_choice_text(choice, blank.place), stop, trace, message)
-    return replace(
-        blank,
-        value=text,
-        draw=int(choice.get("index") or 0),
-        stop=stop,
-        trace=trace,
-        missing="a choice without a text" if text is None else "",
-    )
-
-
-def _choice_text(choice: Mapping[str, Any], place: str) -> str | None:
-    message = choice.get("message") or {}
-    content = message.get("content")
-    if content is not None and not isinstance(content, str):
-        content = content_text(content, place)
-    # an empty content beside a refusal is not an answer of its own
-    text = content or message.get("refusal")
-    if text is None:
-        text = choice.get("text") if content is None else content
-    return text
 
 
 def _response(body: Mapping[str, Any], blank: Answer) -> Answer:

@@ -54,6 +54,17 @@ def write_record(record: RunRecord, folder: Path) -> None:
     pq.write_table(_influence_of(record, scores), folder / INFLUENCE, compression="zstd")
 
 
+def note_reuse(folder: Path) -> None:
+    """Notes in a run's file, where there is one, that all of it was in the store this time."""
+    known = parse_json((folder / RUN).read_bytes())
+    fresh = [row for row in known["work"] if row["computed"]]
+    for row in fresh:
+        row["reused"] += row["computed"]
+        row["computed"] = 0
+    if fresh:
+        _write_json(folder / RUN, known)
+
+
 def results_folder(path: Path) -> Path:
     """The folder in which a run's files lie. Raises DistillbenchError where there is none."""
     places = (path.parent if path.name == RUN else path, path / "report")

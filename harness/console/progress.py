@@ -293,11 +293,24 @@ def in_words(seconds: float) -> str:
 
 
 _display = Display()
+_listening: list[list[str]] = []
 
 
 def say(line: str) -> None:
     """One line on stderr."""
+    for heard in _listening:
+        heard.append(line)
     _display.say(line)
+
+
+@contextmanager
+def overhearing(heard: list[str]) -> Iterator[None]:
+    """Inside, every line that this process says is added to `heard`; progress is not."""
+    _listening.append(heard)
+    try:
+        yield
+    finally:
+        _listening.remove(heard)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from pathlib import Path
 from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
+from harness.board.saved import note_reuse
 from harness.console.columns import in_columns
 from harness.console.processes import may_start_processes, worker_context
-from harness.console.progress import say
+from harness.console.progress import overhearing, say
 from harness.plan.collections import Plan
 from harness.plan.run import Run
 from harness.stages import gate
@@ -21,6 +22,7 @@ from harness.stages.bundle import PLAN
 from harness.stages.checks import Checked, Remark, publish
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
+from harness.stages.finished import Finished, recall, remember, surroundings
 from harness.stages.lineages import grow
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
@@ -83,16 +85,40 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
         store.tidy()
     _start_server(run, store)
     made = build_requests(run, store)
+    place = surroundings(run, reference) if alone and not run.exhibit else None
+    before = recall(store, made.plan, place) if place else None
+    if place and before is not None:
+        return _said_again(before, store, made.plan, place)
     fixed = registered(made.plan, store, run.exhibit) if run.exhibit else None
     if "collect" in run.stages:
         for line in outlook(made.plan, store):
             say(f"warning: {line}")
         made = made.and_then(collect(made.plan, store))
-    for line in spilled(made.plan, store):
-        say(f"warning: {line}")
+    said = list[str]()
+    with overhearing(said):
+        for line in spilled(made.plan, store):
+            say(f"warning: {line}")
     code = _missing(made.plan, store)
     if not {"score", "report", "gate"} & set(run.stages):
         return Outcome(_ours(made, code), None)
+    made, record, code = _scored(made, store, code)
+    with overhearing(said):
+        for line in (*of_answers(record), *noted(record)):
+            say(f"warning: {line}")
+        ended = _judged(run, record, _ours(made, code), reference)
+        if not alone:
+            return ended
+        ended = _shown(ended, run, store)
+    if run.exhibit:
+        _hand_out(made.plan, store, record, run.exhibit, fixed)
+    if place and ended.code in (DONE, GATE_FAILED) and "report" in run.stages:
+        how = (ended.code, tuple(said), ended.remarks, ended.conditions, ended.objective)
+        remember(store, made.plan, place, Finished(*how))
+    return ended
+
+
+def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:
+    """What is made after grading, the record of it all, and the code so far."""
     scored = score(made.plan, store)
     if any(e.error for e in scored.made.ended):
         code = CELLS_MISSING
@@ -100,16 +126,18 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
     work = count_work(made, scored.keys, store)
     for stage in (count_marks, weigh, grow, audit_rows):
         made = made.and_then(stage(made.plan, store))
-    record = make_record(made.plan, store, scored.scores, work)
-    for line in (*of_answers(record), *noted(record)):
-        say(f"warning: {line}")
-    ended = _judged(run, record, _ours(made, code), reference)
-    if not alone:
-        return ended
-    ended = _shown(ended, run, store)
-    if run.exhibit:
-        _hand_out(made.plan, store, record, run.exhibit, fixed)
-    return ended
+    return made, make_record(made.plan, store, scored.scores, work), code
+
+
+def _said_again(before: Finished, store: Store, plan: Plan, place: str) -> Outcome:
+    """The outcome of a run whose results stand as it left them: only what it said is said again."""
+    for line in before.said:
+        say(line)
+    folder = store.root / "report"
+    note_reuse(folder)
+    publish([Checked("", before.conditions, before.remarks)], folder)
+    remember(store, plan, place, before)
+    return Outcome(before.code, None, before.remarks, before.conditions, before.objective)
 
 
 def _previewed(run: Run, store: Store) -> Outcome:

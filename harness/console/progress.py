@@ -16,15 +16,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from typing import TYPE_CHECKING
 
 from harness.console.forecast import Amounts, Forecast
 from harness.console.foreign import own_voice
 from harness.console.invisible import in_one_line, spelled_out
 from harness.console.processes import may_start_processes
 from harness.console.secrets import redacted
+
+if TYPE_CHECKING:  # it takes long to import, and only bars need it
+    from rich.progress import TaskID
 
 FIRST_S = 5.0  # how long a stage lasts before it is spoken of
 LINE_S = 15.0  # longest silence without a terminal, but for LOOK_S
@@ -161,8 +162,10 @@ class Display:
             if self._write is not None:
                 self._write(line)
                 return
-            console = self._bars.console if self._bars is not None else Console(stderr=True)
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            if self._bars is not None:
+                self._bars.say(line)
+            else:
+                print(line, file=sys.stderr, flush=True)
 
     def tell(self, line: str) -> None:
         """One line of progress: said where no bars show it and no quiet is wanted, noted in any case."""
@@ -199,7 +202,8 @@ class Display:
 
     def bars_wanted(self) -> bool:
         """Whether somebody looks at a terminal; bars of several processes would overwrite each other."""
-        looked_at = sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal
+        dumb = os.environ.get("TERM", "").strip().lower() in ("dumb", "unknown")
+        looked_at = sys.stderr.isatty() and not dumb
         return self._write is None and looked_at and may_start_processes()
 
     def _due(self, stage: Stage, now_s: float) -> bool:
@@ -239,6 +243,9 @@ class _Bars:
     """A row for every open stage, and one for every part that it is at."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
         self.console = Console(stderr=True)
         texts = [
             TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[said]")
@@ -255,6 +262,10 @@ class _Bars:
         )
         self._rows: dict[tuple[int, str], TaskID] = {}
         self.progress.start()
+
+    def say(self, line: str) -> None:
+        """One line above the rows."""
+        self.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def show(self, stages: list[Stage], now_s: float) -> None:
         """Draws the current rows."""

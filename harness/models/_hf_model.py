@@ -11,8 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huggingface_hub.errors import StrictDataclassError
-
 from harness.keys import draw_seed
 from harness.models._hf_adapter import base_of, with_adapter
 from harness.models._hf_dtype import torch_dtype
@@ -37,7 +35,6 @@ _UNREADABLE = (
     ArithmeticError,
     AssertionError,
     MemoryError,
-    StrictDataclassError,  # of a configuration that contradicts itself
 )
 # what transformers writes as a tokenizer's model_max_length where there is none
 _UNSET_LENGTH = 10**30
@@ -113,8 +110,8 @@ def load(wish: Wish) -> LoadedModel:
             tokenizer, model, report = _read(wish)
     except DistillbenchError:
         raise
-    except _UNREADABLE as error:
-        told = error.__cause__ if isinstance(error, StrictDataclassError) else error
+    except (*_UNREADABLE, _contradictory()) as error:
+        told = error.__cause__ if isinstance(error, _contradictory()) else error
         reason = str(told).strip() or type(error).__name__
         raise DistillbenchError(
             f"model {wish.name}: expected a whole checkpoint in {wish.folder}, transformers says: "
@@ -124,6 +121,13 @@ def load(wish: Wish) -> LoadedModel:
     if wish.adapter is not None:
         model = with_adapter(model, wish.adapter, wish.name, wish.path)
     return _loaded(wish, model.eval().to(device), tokenizer, device)
+
+
+def _contradictory() -> type[Exception]:
+    """What transformers raises at a configuration that contradicts itself."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    return StrictDataclassError
 
 
 def _read(wish: Wish) -> tuple[Any, Any, Mapping[str, Any]]:

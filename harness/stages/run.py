@@ -35,6 +35,7 @@ from harness.stages.report import lacks_parts, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
 from harness.stages.weigh import weigh
+from harness.store.code_memo import remembered_code
 from harness.store.damage import Damaged
 from harness.store.store import Store
 from harness.types import DistillbenchError
@@ -64,11 +65,12 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     it. Raises DistillbenchError where the input is wrong.
     """
     store = Store(run.paths.results, run.paths.lock)
-    try:
-        return _executed(run, store, reference, alone=alone)
-    except Damaged as error:
-        say(f"warning: {error.said}; what it held is made again")
-    return _executed(run, replace(store, closely=True), reference, alone=alone)
+    with remembered_code(run.paths.cache):
+        try:
+            return _executed(run, store, reference, alone=alone)
+        except Damaged as error:
+            say(f"warning: {error.said}; what it held is made again")
+        return _executed(run, replace(store, closely=True), reference, alone=alone)
 
 
 def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.keys import digest
@@ -19,23 +19,20 @@ def stamp(places: Iterable[Path]) -> str:
     return digest([[str(place), sorted(_files(str(place)))] for place in places])
 
 
-def _files(place: str) -> Iterator[list[str | int]]:
-    """A row for a file, or for every file under a folder."""
-    try:
-        entries = os.scandir(place)
-    except NotADirectoryError:
-        yield ["", *_times(os.stat(place))]
-        return
-    except FileNotFoundError:
-        return
-    with entries:
-        for entry in entries:
-            if entry.is_dir():
-                if entry.name != _MADE_BY_PYTHON:
-                    yield from _files(entry.path)
-            else:
-                yield [entry.path, *_times(entry.stat(follow_symlinks=entry.is_file()))]
+def _files(place: str) -> list[tuple[str | int, ...]]:
+    """A row for every file under a folder; one for a file."""
+    if not os.path.isdir(place):
+        return [_row("", os.stat(place))] if os.path.exists(place) else []
+    rows, folders = list[tuple[str | int, ...]](), [place]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if not entry.is_dir():
+                    rows.append(_row(entry.path, entry.stat(follow_symlinks=entry.is_file())))
+                elif entry.name != _MADE_BY_PYTHON:
+                    folders.append(entry.path)
+    return rows
 
 
-def _times(seen: os.stat_result) -> tuple[int, ...]:
-    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+def _row(path: str, seen: os.stat_result) -> tuple[str | int, ...]:
+    return path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns

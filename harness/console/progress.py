@@ -321,7 +321,7 @@ def overhearing(heard: list[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        _listening.remove(heard)
+        _listening[:] = [other for other in _listening if other is not heard]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness.keys import draw_seed
 from harness.models._hf_adapter import base_of, with_adapter
+from harness.models._hf_base import Base
 from harness.models._hf_dtype import torch_dtype
 from harness.models._hf_files import tokenizer_files
 from harness.models._hf_text import Speller, make_speller
+from harness.models._kept import taken
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:
@@ -59,6 +61,12 @@ class Wish:
         """The folder of the tokenizer: the adapter's, where it brings one, was used in training."""
         return self.adapter if self.adapter and tokenizer_files(self.adapter) else self.folder
 
+    def place(self, device: torch.device) -> Hashable:
+        """What the weights without an adapter are loaded from: equal where they are the same in memory."""
+        files = [(f.name, f.stat()) for f in sorted(self.folder.iterdir()) if f.is_file()]
+        stamps = [(name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]
+        return str(self.folder), tuple(stamps), self.dtype, str(device), self.code
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -72,11 +80,20 @@ class LoadedModel:
     eos_ids: frozenset[int]  # by generation_config.json and the tokenizer
     arguments: frozenset[str]  # what the model's forward accepts
     notes: tuple[str, ...]  # what its user should know, each one line
+    base: Base | None = (
+        None  # the checkpoint without its adapter; None = it is nobody's to give back
+    )
+    adapted: Any | None = None  # peft's model around it; None = it has no adapter
 
     @property
     def tokenizer(self) -> Any:
         """Its tokenizer."""
         return self.speller.tokenizer
+
+    def close(self) -> None:
+        """Gives the checkpoint back, for the next model that shares it."""
+        if self.base is not None:
+            self.base.give_back(self.adapted)
 
     @cached_property
     def vocabulary(self) -> str:
@@ -105,9 +122,27 @@ def load(wish: Wish) -> LoadedModel:
     Raises DistillbenchError where it is not whole, or its adapter does not fit.
     """
     device = _device(wish)
+    place = wish.place(device)
+    known = taken(place)
+    with _telling_faults(wish), _without_bars():
+        tokenizer = _tokenizer(wish)
+        if known is None:
+            model, report = _read(wish)
+    if known is None:
+        _refuse_parts(wish, model, report)
+        known = Base.of(place, model.eval().to(device))
+    if wish.adapter is None:
+        return _loaded(wish, known, None, tokenizer, device)
+    adapted = with_adapter(known.model, wish.adapter, wish.name, wish.path)
+    adapted.get_base_model().eval().to(device)
+    return _loaded(wish, known, adapted, tokenizer, device)
+
+
+@contextmanager
+def _telling_faults(wish: Wish) -> Iterator[None]:
+    """Inside, what transformers raises at a checkpoint that it cannot read is said in our words."""
     try:
-        with _without_bars():
-            tokenizer, model, report = _read(wish)
+        yield
     except DistillbenchError:
         raise
     except (*_UNREADABLE, _contradictory()) as error:
@@ -117,10 +152,6 @@ def load(wish: Wish) -> LoadedModel:
             f"model {wish.name}: expected a whole checkpoint in {wish.folder}, transformers says: "
             f"{reason.splitlines()[0]}; save it again (for code of its own: `trust_remote_code: true`)"
         ) from error
-    _refuse_parts(wish, model, report)
-    if wish.adapter is not None:
-        model = with_adapter(model, wish.adapter, wish.name, wish.path)
-    return _loaded(wish, model.eval().to(device), tokenizer, device)
 
 
 def _contradictory() -> type[Exception]:
@@ -130,12 +161,17 @@ def _contradictory() -> type[Exception]:
     return StrictDataclassError
 
 
-def _read(wish: Wish) -> tuple[Any, Any, Mapping[str, Any]]:
-    """Tokenizer, model, and transformers' report of the weights that it read."""
+def _tokenizer(wish: Wish) -> Any:
+    import transformers
+
+    return transformers.AutoTokenizer.from_pretrained(wish.spelling, trust_remote_code=wish.code)
+
+
+def _read(wish: Wish) -> tuple[Any, Mapping[str, Any]]:
+    """The model, and transformers' report of the weights that it read."""
     import transformers
 
     options = {"trust_remote_code": wish.code}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(wish.spelling, **options)
     config = transformers.AutoConfig.from_pretrained(wish.folder, **options)
     _refuse_unknown_quantization(wish, config)
     if config.is_encoder_decoder:
@@ -150,7 +186,7 @@ def _read(wish: Wish) -> tuple[Any, Any, Mapping[str, Any]]:
         output_loading_info=True,
         **options,
     )
-    return tokenizer, model, report
+    return model, report
 
 
 def _refuse_parts(wish: Wish, model: Any, report: Mapping[str, Any]) -> None:
@@ -207,7 +243,10 @@ def _without_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _loaded(wish: Wish, model: Any, tokenizer: Any, device: torch.device) -> LoadedModel:
+def _loaded(
+    wish: Wish, base: Base, adapted: Any | None, tokenizer: Any, device: torch.device
+) -> LoadedModel:
+    model = base.model if adapted is None else adapted.get_base_model()
     # Long prompts are cut and counted: no warning for every model that they are long.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     speller = make_speller(wish.name, tokenizer, int(model.get_input_embeddings().weight.shape[0]))
@@ -222,6 +261,8 @@ def _loaded(wish: Wish, model: Any, tokenizer: Any, device: torch.device) -> Loa
         eos_ids=frozenset(int(i) for i in (*ends, tokenizer.eos_token_id) if i is not None),
         arguments=frozenset(inspect.signature(model.forward).parameters),
         notes=tuple(_notes(wish, speller)),
+        base=base,
+        adapted=adapted,
     )
 
 

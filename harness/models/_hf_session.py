@@ -67,9 +67,10 @@ class HfSession(BatchedSession):
             notify(f"model {loaded.name}: {note}")
 
     def close(self) -> None:
-        """Frees the memory, also while somebody still holds the session."""
+        """Frees the memory, also while somebody still holds the session; or keeps the weights for the next model."""
         import torch
 
+        self._loaded.close()
         del self._loaded, self._contexts, self._shared
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -48,7 +48,7 @@ class Outcome:
     """How a run ended."""
 
     code: int
-    record: RunRecord | None  # None where nothing was scored
+    record: RunRecord | None  # None where nothing was scored, or the report stands as it was
     remarks: tuple[Remark, ...] = ()
     # a gate's conditions in words -> whether they were looked at
     conditions: Mapping[str, bool] = field(default_factory=dict)

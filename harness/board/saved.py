@@ -54,15 +54,14 @@ def write_record(record: RunRecord, folder: Path) -> None:
     pq.write_table(_influence_of(record, scores), folder / INFLUENCE, compression="zstd")
 
 
-def note_reuse(folder: Path) -> None:
-    """Notes in a run's file, where there is one, that all of it was in the store this time."""
+def note_spent(folder: Path, spent: Mapping[str, float], *, reused: bool = False) -> None:
+    """Notes in a run's file where the time went, its page included; `reused` = all of it was in the store."""
     known = parse_json((folder / RUN).read_bytes())
-    fresh = [row for row in known["work"] if row["computed"]]
-    for row in fresh:
+    for row in known["work"] if reused else ():
         row["reused"] += row["computed"]
         row["computed"] = 0
-    if fresh:
-        _write_json(folder / RUN, known)
+    known["spent"] = {name: round(n, 3) for name, n in sorted(spent.items())}
+    _write_json(folder / RUN, known)
 
 
 def results_folder(path: Path) -> Path:

@@ -11,7 +11,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,6 +46,8 @@ class News:
     ended: Amounts = field(default_factory=dict)  # a piece that is done
     # that this piece took; None = says nothing of how long others will take
     seconds: float | None = None
+    # where time went, by name (`load_s`), and what was counted (`forward_tokens`)
+    spent: Mapping[str, float] = field(default_factory=dict)
     over: bool = False  # nothing of the part is left
     line: str = ""  # something is done: said where there is no terminal
     alarm: str = ""  # something went wrong: said everywhere
@@ -81,6 +84,7 @@ class Stage:
     def hear(self, news: News) -> None:
         """Takes note of news, and says what must be said."""
         with self._display.lock:
+            self._display.spent.update(news.spent)
             self._note(news, self._display.clock())
             if news.alarm:
                 self._display.say(news.alarm)
@@ -146,6 +150,8 @@ class Display:
         self.clock, self.lock = clock, threading.RLock()
         self.hushed = False  # the parent process speaks
         self.settings = Settings()
+        self.spent: Counter[str] = Counter()  # by name, of all processes together
+        self.spent_since_s = clock()
         self._write, self._ticking = write, ticking
         self._stages: list[Stage] = []
         self._spoke_s = clock()
@@ -329,6 +335,30 @@ def stage(title: str, forecast: Forecast | None = None, things: str = "") -> Ite
     """A stage of this process, shown until it ends: with a forecast its share and time left, else what has passed."""
     with _display.stage(title, forecast, things) as opened:
         yield opened
+
+
+def say_aside(line: str) -> None:
+    """One line on stderr about the run itself, which is not said where quiet is wanted."""
+    if not _display.settings.quiet:
+        _display.say(line)
+
+
+@contextmanager
+def accounting() -> Iterator[None]:
+    """Inside, where time goes is counted anew."""
+    _display.spent.clear()
+    _display.spent_since_s = _display.clock()
+    yield
+
+
+def account(name: str, number: float) -> None:
+    """Adds seconds, or a count, to a name."""
+    _display.spent[name] += number
+
+
+def spent() -> dict[str, float]:
+    """Where time went since accounting began, by name; `whole_s` by the clock."""
+    return {**_display.spent, "whole_s": _display.clock() - _display.spent_since_s}
 
 
 def settle(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from harness.models._hf_base import Base
 from harness.models._hf_dtype import torch_dtype
 from harness.models._hf_files import tokenizer_files
 from harness.models._hf_text import Speller, make_speller
+from harness.models._hf_work import Work
 from harness.models._kept import taken
 from harness.types import DistillbenchError
 
@@ -84,14 +85,21 @@ class LoadedModel:
         None  # the checkpoint without its adapter; None = it is nobody's to give back
     )
     adapted: Any | None = None  # peft's model around it; None = it has no adapter
+    work: Work | None = None  # what it does is counted here; None = nobody asks
 
     @property
     def tokenizer(self) -> Any:
         """Its tokenizer."""
         return self.speller.tokenizer
 
+    def timing(self, name: str) -> AbstractContextManager[None]:
+        """Inside, seconds are counted under this name."""
+        return nullcontext() if self.work is None else self.work.timing(name)
+
     def close(self) -> None:
         """Gives the checkpoint back, for the next model that shares it."""
+        if self.work is not None:
+            self.work.close()
         if self.base is not None:
             self.base.give_back(self.adapted)
 
@@ -263,6 +271,7 @@ def _loaded(
         notes=tuple(_notes(wish, speller)),
         base=base,
         adapted=adapted,
+        work=Work(model),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from itertools import groupby
 from typing import final
 
 from harness.console.forecast import Amounts, Sort
+from harness.console.progress import News
 from harness.console.resources import Resources
 from harness.executors import Desk, Job, Product
 from harness.models import Preparation, Purse, keeping
@@ -38,7 +40,9 @@ class PrepareJob(Job):
     def make(self, desk: Desk) -> Iterator[Product]:
         """Makes the preparation where the model expects it; yields nothing to store."""
         assert self.preparation is not None
+        started = time.perf_counter()
         self.preparation.make(desk.tell)
+        desk.tell(News(self.part, spent={"preparing_s": time.perf_counter() - started}))
         yield from ()
 
     def may_start(self, store: Store) -> bool:

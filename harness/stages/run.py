@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
-from harness.board.saved import note_reuse
+from harness.board.saved import note_spent
+from harness.board.spent import spent_line
 from harness.console.columns import in_columns
 from harness.console.processes import may_start_processes, worker_context
-from harness.console.progress import overhearing, say
+from harness.console.progress import account, accounting, overhearing, say, say_aside, spent
 from harness.plan.collections import Plan
 from harness.plan.run import Run
 from harness.stages import gate
@@ -65,7 +67,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     it. Raises DistillbenchError where the input is wrong.
     """
     store = Store(run.paths.results, run.paths.lock)
-    with remembered_code(run.paths.cache):
+    with remembered_code(run.paths.cache), accounting():
         try:
             return _executed(run, store, reference, alone=alone)
         except Damaged as error:
@@ -111,11 +113,14 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
         if not alone:
             return ended
         ended = _shown(ended, run, store)
+    if "report" in run.stages:
+        note_spent(run.paths.results / "report", spent())
     if run.exhibit:
         _hand_out(made.plan, store, record, run.exhibit, fixed)
     if place and ended.code in (DONE, GATE_FAILED) and "report" in run.stages:
         how = (ended.code, tuple(said), ended.remarks, ended.conditions, ended.objective)
         remember(store, made.plan, place, Finished(*how))
+    say_aside(spent_line(spent()))
     return ended
 
 
@@ -128,7 +133,8 @@ def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:
     work = count_work(made, scored.keys, store)
     for stage in (count_marks, weigh, grow, audit_rows):
         made = made.and_then(stage(made.plan, store))
-    return made, make_record(made.plan, store, scored.scores, work), code
+    record = make_record(made.plan, store, scored.scores, work)
+    return made, replace(record, spent=spent()), code
 
 
 def _said_again(before: Finished, store: Store, plan: Plan, place: str) -> Outcome:
@@ -136,7 +142,7 @@ def _said_again(before: Finished, store: Store, plan: Plan, place: str) -> Outco
     for line in before.said:
         say(line)
     folder = store.root / "report"
-    note_reuse(folder)
+    note_spent(folder, spent(), reused=True)
     publish([Checked("", before.conditions, before.remarks)], folder)
     remember(store, plan, place, before)
     return Outcome(before.code, None, before.remarks, before.conditions, before.objective)
@@ -214,7 +220,10 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
     code = ended.code
     if "report" in run.stages:
         folder = run.paths.results / "report"
-        say(f"the page: {write_report(ended.record, folder, stored_answers([store]))}")
+        started = time.perf_counter()
+        page = write_report(ended.record, folder, stored_answers([store]))
+        account("page_s", time.perf_counter() - started)
+        say(f"the page: {page}")
         code = OUR_FAULT if lacks_parts(folder) else code
     for remark in ended.remarks:
         say(remark.line())

@@ -55,15 +55,16 @@ def test_a_run_says_where_its_time_went(
 ) -> None:
     common = {"kind": "hf", "path": str(llama), "device": "cpu"}
     models: dict[str, Any] = {"m": common, "n": {**common, "max_length": 100}}
+    tasks = {"open": {"kind": "prompts", "file": "prompts.jsonl", "columns": {"prompt": "prompt"}}}
     run = run_of(
-        tmp_path, models=models, metrics={"task_score": None}, pairs=[], controls=[], limit=10,
+        tmp_path, models=models, tasks=tasks, metrics={"refusal": None}, pairs=[], controls=[], limit=25,
         decoding={"max_new_tokens": 4}, workers=2,
     )  # fmt: skip
     execute(run, REFERENCE, alone=True)
     spent = _spent(run.paths.results)
     assert {
         "load_s", "answer_s", "tokens_in_s", "tokens_out_s", "head_s", "forward_tokens", "building_requests_s",
-        "grading_s", "scoring_s/task_score", "page_s", "whole_s",
+        "scoring_s/refusal", "page_s", "whole_s",
     } <= spent.keys()  # fmt: skip
     assert spent["tokens_in_s"] + spent["tokens_out_s"] <= spent["answer_s"]
     line = capsys.readouterr().err.strip().splitlines()[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 
@@ -13,6 +14,7 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(f"distillbench {__version__}")
         return
+    gc.disable()  # hundreds of modules, none of which is garbage
     try:
         command = importlib.import_module("harness.cli.main")
     except ImportError as error:
@@ -21,6 +23,8 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(70)
+    gc.freeze()
+    gc.enable()
     command.main()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -61,6 +62,7 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         judges={k: v for r in records for k, v in r.judges.items()},
         differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
         work=tuple(w for r in records for w in r.work),
+        spent=_summed(r.spent for r in records),
         verdicts=(),
         case=None,
         audits=(),
@@ -68,6 +70,14 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         jobs=tuple(_job(job) for job in named),
     )
     return replace(joined, warnings=tuple(_warnings(joined, named)))
+
+
+def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Where the time of all jobs went."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(total)
 
 
 def _shown(note: MetricNote) -> list[str]:

@@ -239,6 +239,9 @@ class RunRecord:
     case: CaseRecord | None = None  # None = nobody's training was weighed
     audits: tuple[Audit, ...] = ()  # what is said of a file of training answers, task by task
     jobs: tuple[JobRecord, ...] = ()  # of a sweep
+    # where the time of the run went: seconds of all processes together (`load_s`, `tokens_in_s`, `scoring_s/NAME`),
+    # `whole_s` and `page_s` by the clock, and `forward_tokens`; provenance, exempt from the promise of equal bytes
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def settings(self) -> tuple[Variant, ...]:

@@ -54,6 +54,16 @@ def write_record(record: RunRecord, folder: Path) -> None:
     pq.write_table(_influence_of(record, scores), folder / INFLUENCE, compression="zstd")
 
 
+def note_spent(folder: Path, spent: Mapping[str, float], *, reused: bool = False) -> None:
+    """Notes in a run's file where the time went, its page included; `reused` = all of it was in the store."""
+    known = parse_json((folder / RUN).read_bytes())
+    for row in known["work"] if reused else ():
+        row["reused"] += row["computed"]
+        row["computed"] = 0
+    known["spent"] = {name: round(n, 3) for name, n in sorted(spent.items())}
+    _write_json(folder / RUN, known)
+
+
 def results_folder(path: Path) -> Path:
     """The folder in which a run's files lie. Raises DistillbenchError where there is none."""
     places = (path.parent if path.name == RUN else path, path / "report")

@@ -130,7 +130,7 @@ def _composed(words: Sequence[str]) -> Iterator[tuple[dict[str, Any], list[Path]
             yield from ((version, folders) for version in _versions(config))
 
 
-def composed_points(words: Sequence[str]) -> Iterator[Composed]:
+def composed_points(words: Sequence[str]) -> Iterator[Point]:
     """Every point of a command line, whose lists of values are tried in all combinations."""
     with _composer(words) as (compose_with, parsed):
         swept = [_values(o) for o in parsed if o.is_sweep_override()]
@@ -142,10 +142,10 @@ def composed_points(words: Sequence[str]) -> Iterator[Composed]:
                 OmegaConf.masked_copy(config, _own_keys(config)), resolve=True
             )
             assert isinstance(own, dict)
-            yield Composed({str(k): v for k, v in own.items()}, folders, choices)
+            yield Point({str(k): v for k, v in own.items()}, folders, choices)
 
 
-class Composed(NamedTuple):
+class Point(NamedTuple):
     """One configuration that a command line describes."""
 
     config: dict[str, Any]

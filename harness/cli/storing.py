@@ -13,7 +13,7 @@ from typing import Any
 from hydra.errors import HydraException
 
 from harness.board.numerals import count, size
-from harness.cli.composition import Composed, composed_points, refuse_credentials, refuse_words
+from harness.cli.composition import Point, composed_points, refuse_credentials, refuse_words
 from harness.cli.config import typed_run
 from harness.cli.hydra_faults import fault_of_files, plain_words
 from harness.cli.words import Line, check, in_order, marked
@@ -95,7 +95,7 @@ def _asked(words: Sequence[str]) -> _Asked:
     return _Asked(flags, verb, tuple(map(tuple, runs)))
 
 
-def _points(words: Sequence[str]) -> Iterator[Composed]:
+def _points(words: Sequence[str]) -> Iterator[Point]:
     """The configurations that the words of one run describe."""
     line = in_order(words)
     refuse_words([*line.flags, *line.overrides])
@@ -109,15 +109,15 @@ def _points(words: Sequence[str]) -> Iterator[Composed]:
         yield point
 
 
-def _results(point: Composed) -> Path:
+def _results(point: Point) -> Path:
     return Path(str(point.config["paths"]["results"])).expanduser().absolute()
 
 
-def _lock(point: Composed) -> bool:
+def _lock(point: Point) -> bool:
     return point.config["paths"].get("lock") is not False
 
 
-def _prune(there: Store, points: Sequence[Composed], flags: frozenset[str]) -> int:
+def _prune(there: Store, points: Sequence[Point], flags: frozenset[str]) -> int:
     """Says what is not needed, and removes it where that is asked for."""
     sure, paid = "--yes" in flags, "--paid" in flags
     with there.alone() if sure else nullcontext():

@@ -24,6 +24,7 @@ from harness.console.resources import Duration, Memory
 from harness.keys import describes, digest, key_parts, speed
 from harness.models._batches import BatchedSession
 from harness.models._budget import Budget, Purse
+from harness.models._kept import keeping
 from harness.models._session import (
     AbstractSession,
     Answered,
@@ -48,6 +49,7 @@ __all__ = [
     "Offer",
     "Preparation",
     "Purse",
+    "keeping",
 ]
 
 Collecting = Literal[
@@ -133,6 +135,10 @@ class AbstractModel(ABC):
     def collected(self, how: Collecting) -> AbstractModel:
         """The model, asked in this way unless it names one itself; most are asked in one way only."""
         return self
+
+    def weights(self, paths: Paths) -> str:
+        """Digest of what it loads, where other models may load the same: adapters of one base. "" = nobody does."""
+        return ""
 
     def stays(self) -> bool:
         """Whether it is asked from where the command runs, with a cluster too: a server, with its key and budget."""

@@ -90,7 +90,8 @@ def _decode(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[_Draft]:
         state = _State(loaded, jobs)
         live = drafts
         for step in range(max(job.max_new for job in jobs)):
-            logits = state.logits()
+            with loaded.timing("tokens_out_s" if step else "tokens_in_s"):
+                logits = state.logits()
             if not step:
                 require_numbers(loaded, logits)
             ids = state.choose(logits, step)

@@ -69,7 +69,7 @@ def make_record(
         tasks={name: _task_facts(plan, name) for name in run.tasks},
         metrics=tuple(map(note_of, run.metrics.values())),
         collections=tuple(_collection(plan, planned, store) for planned in plan.collections),
-        versions=_versions(),
+        versions=versions(),
         lineages={name: library.lineage(name) for name in run.models},
         recipes={name: m.recipe for name, m in run.models.items() if m.recipe},
         judges={
@@ -245,14 +245,15 @@ def _differences(run: Run, library: Library) -> list[Difference]:
     ]
 
 
-def _versions() -> dict[str, str]:
-    versions = {
+def versions() -> dict[str, str]:
+    """Package -> its version, for those that numbers may depend on; with Python's and the platform."""
+    found = {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
     for package in _PACKAGES:
         try:
-            versions[package] = importlib.metadata.version(package)
+            found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+            found[package] = "not installed"
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 from harness.board.cautions import noted, without_number
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
+from harness.board.saved import note_spent
+from harness.board.spent import spent_line
 from harness.console.columns import in_columns
 from harness.console.processes import may_start_processes, worker_context
-from harness.console.progress import say
+from harness.console.progress import account, accounting, overhearing, say, say_aside, spent
 from harness.plan.collections import Plan
 from harness.plan.run import Run
 from harness.stages import gate
@@ -21,6 +24,7 @@ from harness.stages.bundle import PLAN
 from harness.stages.checks import Checked, Remark, publish
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
+from harness.stages.finished import Finished, recall, remember, surroundings
 from harness.stages.lineages import grow
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
@@ -33,6 +37,7 @@ from harness.stages.report import lacks_parts, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
 from harness.stages.weigh import weigh
+from harness.store.code_memo import remembered_code
 from harness.store.damage import Damaged
 from harness.store.store import Store
 from harness.types import DistillbenchError
@@ -45,7 +50,7 @@ class Outcome:
     """How a run ended."""
 
     code: int
-    record: RunRecord | None  # None where nothing was scored
+    record: RunRecord | None  # None where nothing was scored, or the report stands as it was
     remarks: tuple[Remark, ...] = ()
     # a gate's conditions in words -> whether they were looked at
     conditions: Mapping[str, bool] = field(default_factory=dict)
@@ -64,7 +69,7 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     store = Store(run.paths.results, run.paths.lock)
     if "plan" in run.stages:
         return _previewed(run, store)
-    with store.in_use():
+    with store.in_use(), remembered_code(run.paths.cache), accounting():
         return _begun_again(run, store, reference, alone=alone)
 
 
@@ -89,16 +94,43 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
         store.tidy()
     _start_server(run, store)
     made = build_requests(run, store)
+    place = surroundings(run, reference) if alone and not run.exhibit else None
+    before = recall(store, made.plan, place) if place else None
+    if place and before is not None:
+        return _said_again(before, store, made.plan, place)
     fixed = registered(made.plan, store, run.exhibit) if run.exhibit else None
     if "collect" in run.stages:
         for line in outlook(made.plan, store):
             say(f"warning: {line}")
         made = made.and_then(collect(made.plan, store))
-    for line in spilled(made.plan, store):
-        say(f"warning: {line}")
+    said = list[str]()
+    with overhearing(said):
+        for line in spilled(made.plan, store):
+            say(f"warning: {line}")
     code = _missing(made.plan, store)
     if not {"score", "report", "gate"} & set(run.stages):
         return Outcome(_ours(made, code), None)
+    made, record, code = _scored(made, store, code)
+    with overhearing(said):
+        for line in (*of_answers(record), *noted(record)):
+            say(f"warning: {line}")
+        ended = _judged(run, record, _ours(made, code), reference)
+        if not alone:
+            return ended
+        ended = _shown(ended, run, store)
+    if "report" in run.stages:
+        note_spent(run.paths.results / "report", spent())
+    if run.exhibit:
+        _hand_out(made.plan, store, record, run.exhibit, fixed)
+    if place and ended.code in (DONE, GATE_FAILED) and "report" in run.stages:
+        how = (ended.code, tuple(said), ended.remarks, ended.conditions, ended.objective)
+        remember(store, made.plan, place, Finished(*how))
+    say_aside(spent_line(spent()))
+    return ended
+
+
+def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:
+    """What is made after grading, the record of it all, and the code so far."""
     scored = score(made.plan, store)
     if any(e.error for e in scored.made.ended):
         code = CELLS_MISSING
@@ -107,15 +139,18 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
     for stage in (count_marks, weigh, grow, audit_rows):
         made = made.and_then(stage(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
-    for line in (*of_answers(record), *noted(record)):
-        say(f"warning: {line}")
-    ended = _judged(run, record, _ours(made, code), reference)
-    if not alone:
-        return ended
-    ended = _shown(ended, run, store)
-    if run.exhibit:
-        _hand_out(made.plan, store, record, run.exhibit, fixed)
-    return ended
+    return made, replace(record, spent=spent()), code
+
+
+def _said_again(before: Finished, store: Store, plan: Plan, place: str) -> Outcome:
+    """The outcome of a run whose results stand as it left them: only what it said is said again."""
+    for line in before.said:
+        say(line)
+    folder = store.root / "report"
+    note_spent(folder, spent(), reused=True)
+    publish([Checked("", before.conditions, before.remarks)], folder)
+    remember(store, plan, place, before)
+    return Outcome(before.code, None, before.remarks, before.conditions, before.objective)
 
 
 def _previewed(run: Run, store: Store) -> Outcome:
@@ -190,7 +225,10 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
     code = ended.code
     if "report" in run.stages:
         folder = run.paths.results / "report"
-        say(f"the page: {write_report(ended.record, folder, stored_answers([store]))}")
+        started = time.perf_counter()
+        page = write_report(ended.record, folder, stored_answers([store]))
+        account("page_s", time.perf_counter() - started)
+        say(f"the page: {page}")
         code = OUR_FAULT if lacks_parts(folder) else code
     for remark in ended.remarks:
         say(remark.line())

@@ -69,7 +69,8 @@ class ScoreJob(Job):
         with _thread_pools(desk).limit(limits=1):  # sums then do not depend on the number of cores
             scores = measured(question, library)
         seconds = time.perf_counter() - started
-        desk.tell(News(self.part, ended=amounts, seconds=seconds))
+        spent = {f"scoring_s/{question.metric.name}": seconds}
+        desk.tell(News(self.part, ended=amounts, seconds=seconds, spent=spent))
         return scores_to_table(scores)
 
 

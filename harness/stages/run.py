@@ -21,7 +21,6 @@ from harness.stages.bundle import PLAN
 from harness.stages.checks import Checked, Remark, publish
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
-from harness.stages.lineages import grow
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
@@ -98,7 +97,7 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
         code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
-    for stage in (count_marks, weigh, grow, audit_rows):
+    for stage in (count_marks, weigh, audit_rows):
         made = made.and_then(stage(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     for line in (*of_answers(record), *noted(record)):

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from harness.keys import digest
 from harness.panel.rates import MOST_CLLR
-from harness.schema import build_dataclass
 from harness.stats.cllr import Bounds
 from harness.stats.odds import (
-    Coefficients,
     Known,
-    Quality,
     Ruling,
     bounded,
     decide,
-    fit_odds,
     odds_left_out,
     quality,
 )
-from harness.types import Floats, Ints
+from harness.types import Floats
 
 
 @dataclass(frozen=True)
@@ -35,21 +30,6 @@ class Errors:
     wrong: int  # of them: a family is supported that is known not to be their teacher
     innocents: int  # lineages of models that learned from no family, or from nobody knows whom
     accused: int  # of them: a family is supported that is not known to be kin
-
-
-def worthless(self, family: str) -> str:
-        """Why odds of a family say nothing, whatever they are; "" where they do."""
-        return worthless(family, {f.family: f.cost for f in self.families})
-
-    def to_plain(self) -> dict[str, Any]:
-        """Plain values, for YAML or JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_plain(cls, fields: Mapping[str, Any], where: str) -> Calibration:
-        """The inverse; a DistillbenchError names each fault of what stands in `where`."""
-        made: Calibration = build_dataclass(cls, fields, where)
-        return made
 
 
 def worthless(family: str, costs: Mapping[str, float]) -> str:

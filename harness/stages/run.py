@@ -25,7 +25,6 @@ from harness.stages.checks import Checked, Remark, publish
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
 from harness.stages.finished import Finished, recall, remember, surroundings
-from harness.stages.lineages import grow
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
@@ -136,7 +135,7 @@ def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:
         code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
-    for stage in (count_marks, weigh, grow, audit_rows):
+    for stage in (count_marks, weigh, audit_rows):
         made = made.and_then(stage(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     return made, replace(record, spent=spent()), code

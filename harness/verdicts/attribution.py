@@ -10,7 +10,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from harness.panel.calibration import Calibration, Fit
-from harness.panel.evidence import Crowd, Opinion, Origin, Test
+from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Test
 from harness.panel.panel import View
 from harness.panel.side import once
 from harness.stats.betting import FEWEST_BESIDE, Stop
@@ -86,6 +86,7 @@ class Attribution(AbstractVerdict):
 
     looks_at: ClassVar[View] = View.STYLE
     reads_tokens: ClassVar[bool] = True
+    likeness: ClassVar[type | None] = Signals
     explanation: ClassVar[str] = (
         "Angles between a model's and a teacher's habits (the 200 commonest words and marks; the 2,300 next), seen "
         "from the middle of models that learned from others, over replies to different prompts. A logistic curve turns "
@@ -109,20 +110,36 @@ class Attribution(AbstractVerdict):
 
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Resemblances:
         """All resemblances, beside the models of the calibration, or else all whose training is documented."""
-        beside = {m: (b.lineage, b.kin) for m, b in crowd.background.items()}
-        if self.calibration:
-            self.calibration.check(crowd)
-            fixed = self.calibration.models
-            beside = {m: (fixed[m], kin) for m, (_, kin) in beside.items() if m in fixed}
-        corpus = gather({m: crowd.replies(m) for m in crowd.sides}, crowd.asked())
-        background = [Member(m, lineage, kin) for m, (lineage, kin) in beside.items()]
-        lineages = {m: b.lineage for m, b in crowd.background.items()}
-        lineages |= {m: lineage for m, (lineage, _) in beside.items()}
-        suspects = [Suspect(m, lineages.get(m, "")) for m in crowd.sides]
-        candidates = [Candidate(m, f) for f, own in crowd.families.items() for m in own]
-        signals = attribute(corpus, background, suspects, candidates)
-        by_pair = {(s.suspect, s.family): s for s in signals}
+        beside = self._beside(crowd)
+        missing = [m for m in crowd.sides if m not in crowd.likenesses]
+        made = {**crowd.likenesses, **self.liken(crowd, missing)}
+        by_pair = {(m, s.family): s for m in crowd.sides for s in made[m]}
+        lineages = {m: b.lineage for m, b in ({**crowd.background, **beside}).items()}
         return Resemblances(crowd.families, by_pair, lineages, crowd.prompts_key())
+
+    def liken(self, crowd: Crowd, suspects: Sequence[str]) -> dict[str, list[Signals]]:
+        """How suspects resemble every family."""
+        beside = self._beside(crowd)
+        if not suspects:
+            return {}
+        corpus = gather({m: crowd.replies(m) for m in crowd.sides}, crowd.asked())
+        background = [Member(m, b.lineage, b.kin) for m, b in beside.items()]
+        lineages = {m: b.lineage for m, b in ({**crowd.background, **beside}).items()}
+        asked = [Suspect(m, lineages.get(m, "")) for m in suspects]
+        candidates = [Candidate(m, f) for f, own in crowd.families.items() for m in own]
+        made: dict[str, list[Signals]] = {m: [] for m in suspects}
+        for one in attribute(corpus, background, asked, candidates):
+            made[one.suspect].append(one)
+        return made
+
+    def _beside(self, crowd: Crowd) -> dict[str, Bystander]:
+        """Those that suspects are seen beside; raises Unavailable where one of the calibration is missing."""
+        if not self.calibration:
+            return dict(crowd.background)
+        self.calibration.check(crowd)
+        fixed = self.calibration.models
+        there = ((m, b) for m, b in crowd.background.items() if m in fixed)
+        return {m: b._replace(lineage=fixed[m]) for m, b in there}
 
     def weigh(self, prepared: Resemblances, suspect: str, known: Sequence[Origin]) -> list[Opinion]:
         """Odds for every family."""

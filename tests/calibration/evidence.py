@@ -30,9 +30,7 @@ from harness.text.corpus import Corpus, Mask
 from harness.types import Floats, Ints
 from tests.calibration.coefficients import (
     bounded_left_out,
-    calibrate,
     count_errors,
-    prompts_key,
     rule,
     worthless,
 )
@@ -42,7 +40,6 @@ from tests.calibration.lineages import (
     candidates,
     read_corpus,
     read_models,
-    read_prompts,
     suspects,
     truth,
 )
@@ -415,8 +412,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--signals", type=Path)
-    parser.add_argument("--calibration", type=Path, help="where the coefficients are written")
-    parser.add_argument("--date", default="", help="of fitting, YYYY-MM-DD")
     given = parser.parse_args()
     models = read_models(given.data)
     print(
@@ -452,10 +447,6 @@ def main() -> None:
         "## One base, one recipe, eight training sets: the family named and its odds, on 80 prompts\n"
     )
     print_experiment(cases["80 (vicuna)"])
-    if given.calibration:
-        key = prompts_key(read_prompts(given.data).values())
-        made = calibrate(cases[EVERYTHING].known, ODDS, prompts=key, date=given.date)
-        given.calibration.write_text(json.dumps(made.to_plain(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,14 +19,8 @@ from harness.stats.odds import (
     pair_weights,
     quality,
 )
-from harness.types import DistillbenchError, Floats
-from tests.calibration.coefficients import (
-    Calibration,
-    calibrate,
-    count_errors,
-    prompts_key,
-    worthless,
-)
+from harness.types import Floats
+from tests.calibration.coefficients import count_errors, worthless
 
 
 def pair(
@@ -212,28 +206,6 @@ def test_errors_are_counted_by_hand() -> None:
     made = count_errors(known, odds, {"red": 0.5, "blue": 0.8, "green": 0.9})
     assert (made.students, made.right, made.wrong) == (2, 1, 1)
     assert (made.innocents, made.accused) == (3, 1)
-
-
-def test_a_calibration_is_stored_and_read_back() -> None:
-    made = calibrate(crowd(), ["signal"], prompts="abc", date="2026-11-27")
-    assert Calibration.from_plain(made.to_plain(), "file.yaml") == made
-    assert (made.lineages, made.prompts) == (8, "abc")
-    assert [f.family for f in made.families] == ["blue", "red"]
-    assert [(f.true_pairs, f.false_pairs) for f in made.families] == [(4, 12), (4, 12)]
-    odds = made.odds(np.array([[9.0], [9.0], [-9.0]]), np.array([30, 2, 30]))
-    assert odds.tolist() == [made.high, 2.0, max(odds[2], made.low)]
-    assert made.worthless("green")
-    assert not made.worthless("red")
-
-
-def test_prompts_have_a_key_whatever_their_order() -> None:
-    assert prompts_key(["a", "b"]) == prompts_key(iter(["b", "a"])) != prompts_key(["a", "c"])
-
-
-def test_a_calibration_with_a_fault_is_refused_in_words() -> None:
-    fields = calibrate(crowd(), ["signal"], prompts="abc", date="2026-11-27").to_plain()
-    with pytest.raises(DistillbenchError, match=r"file\.yaml: key 'hihg'"):
-        Calibration.from_plain({**fields, "hihg": 3.0}, "file.yaml")
 
 
 def test_pairs_of_one_class_cannot_be_fitted() -> None:

@@ -5,7 +5,6 @@ python -m tests.executors.kill_trials [TRIALS]      of a run and of a sweep each
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -64,11 +63,10 @@ class Trials:
     def killed_at(self, moment: int) -> Trial:
         """Kills after so many batches, and goes on."""
         (self.folder / "cache/asked").unlink()
-        name = f"killed at {moment}".replace(" ", "-")
+        name = f"killed-{moment}-{time.monotonic_ns()}"
         process = slow_run.start(self.folder, name, *self.words, apart=True)
         until(lambda: slow_run.n_asked(self.folder) >= moment or process.poll() is not None)
-        with contextlib.suppress(ProcessLookupError):  # it was faster
-            os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
         slow_run.ended(process)
         code, said = slow_run.run(self.folder, name, *self.words)
         assert code == 0, said

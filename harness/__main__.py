@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 from harness import __version__
@@ -13,6 +14,15 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(f"distillbench {__version__}")
         return
+    if os.name == "nt":
+        print(
+            "error: distillbench runs on Linux and macOS; on Windows run it inside WSL (wsl --install), since its "
+            "store locks with flock",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    if sys.platform not in ("linux", "darwin"):
+        print(f"warning: {sys.platform}: tried on Linux and macOS only", file=sys.stderr)
     try:
         command = importlib.import_module("harness.cli.main")
     except ImportError as error:

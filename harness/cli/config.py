@@ -72,7 +72,8 @@ def typed_run(
         samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
         conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
         interactive=asked.report.interactive == "plotly",
-        exports=library.plugins("exports", _changes(asked.report.exports)), objective=asked.objective,
+        exports=library.plugins("exports", _changes(asked.report.exports)),
+        trackers=library.plugins("trackers", _changes(asked.track)), objective=asked.objective,
         settings=settings or {},
         paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
@@ -360,6 +361,6 @@ def _use_plugins(paths: Paths, faults: list[str]) -> None:
     """Makes the run's own plug-ins known, before names are looked up; raises DistillbenchError for unusable ones."""
     try:
         use_folders(paths.plugins)
-        check_outside("figures", "exports")
+        check_outside("figures", "exports", "trackers")
     except DistillbenchError as error:
         raise DistillbenchError("\n".join([*faults, str(error)])) from None

@@ -53,7 +53,9 @@ def finish(sweep: Begun, ending: Ending) -> int:
         listed = jobs.read(sweep.folder)
         results = results_of(listed) or [sweep.results]
         reports = [sweep.folder.parent.parent, *results]
-        return conclude(listed, [place / "report" for place in reports], wanted=sweep.report)
+        return conclude(
+            listed, [place / "report" for place in reports], wanted=sweep.report, tracked=True
+        )
 
     codes.append(ended(concluded).code)
     return worst(codes)

@@ -46,7 +46,8 @@ def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
         fault(f"export {kind}", partial(_export, [kind], board, folder, written), store)
     forget_exports(store, record.exports)
     for name, fields in record.exports.items():
-        fault(f"export {name}", partial(_export_apart, name, fields, board, folder), store)
+        cure = "correct the plug-in" if fields["kind"] in own else ""
+        fault(f"export {name}", partial(_export_apart, name, fields, board, folder), store, cure)
     return folder / "index.html"
 
 

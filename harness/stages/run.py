@@ -32,6 +32,7 @@ from harness.stages.registered import check_free, register, registered
 from harness.stages.report import lacks_parts, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
+from harness.stages.tracking import track
 from harness.stages.weigh import weigh
 from harness.store.damage import Damaged
 from harness.store.store import Store
@@ -190,7 +191,9 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
     code = ended.code
     if "report" in run.stages:
         folder = run.paths.results / "report"
-        say(f"the page: {write_report(ended.record, folder, stored_answers([store]))}")
+        page = write_report(ended.record, folder, stored_answers([store]))
+        say(f"the page: {page}")
+        track(ended.record, page)
         code = OUR_FAULT if lacks_parts(folder) else code
     for remark in ended.remarks:
         say(remark.line())

@@ -58,6 +58,7 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         collections=_collections(told),
         lineages={k: v for r in records for k, v in r.lineages.items()},
         judges={k: v for r in records for k, v in r.judges.items()},
+        left_out={k: v for r in records for k, v in r.left_out.items()},
         differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
         work=tuple(w for r in records for w in r.work),
         verdicts=(),

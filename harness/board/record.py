@@ -232,6 +232,7 @@ class RunRecord:
     # further exporters, and trackers, with their fields
     exports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)  # task -> why the run did without it
     # digest of what was asked of whom, whatever the places; "" = not known
     configuration: str = ""
     verdicts: tuple[Verdict, ...] = ()  # what methods say of whose answers a model learned from

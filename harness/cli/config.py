@@ -79,6 +79,7 @@ def typed_run(
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
         data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
+        skip_missing=asked.skip_missing,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -113,6 +114,25 @@ def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str
     library = _Library(folders, [])
     named = _changes(config.get("models"))
     return {n: {**library.fields("models", n, v), **v} for n, v in named.items()}
+
+
+def whole_matrix(
+    config: Mapping[str, Any], folders: Sequence[Path]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Models, tasks and metrics of a configuration with the fields of their files; suites as their members.
+
+    Raises DistillbenchError with a line for every name without a file.
+    """
+    faults: list[str] = []
+    library = _Library(folders, faults)
+    whole = {
+        "models": {n: library.fields("models", n, v) for n, v in _changes(config.get("models")).items()},
+        "tasks": library.expand_suites(_changes(config.get("tasks"))),
+        "metrics": {n: library.fields("metrics", n, v) for n, v in _changes(config.get("metrics")).items()},
+    }  # fmt: skip
+    if faults:
+        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
+    return whole
 
 
 def _configuration(config: Mapping[str, Any], faults: list[str]) -> Configuration:

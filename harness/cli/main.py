@@ -23,7 +23,15 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.cli import streams, sweep
 from harness.cli.again import open_page, report_again
 from harness.cli.comparing import compare_results
-from harness.cli.composition import keep, mode_known, refuse_credentials, refuse_credentials_in
+from harness.cli.composition import (
+    has_sweep,
+    keep,
+    looked_at,
+    mode_known,
+    refuse_credentials,
+    refuse_credentials_in,
+    refuse_words,
+)
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
 from harness.cli.hydra_faults import bare, fault_of_files, fault_of_words, gone, plain_words
@@ -132,10 +140,13 @@ def _accept_lazy_help() -> None:
 def _command() -> int:
     """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
     line = in_order(planned(sys.argv[1:]))
-    modes = refuse_credentials_in([*line.flags, *line.overrides])
+    words = [*line.flags, *line.overrides]
+    refuse_words(words)
+    if sweeping := has_sweep(words):
+        modes = refuse_credentials_in(words)
     check(line)
     sys.argv[1:] = [*line.flags, *marked(line.overrides)]
-    with mode_known(modes):
+    with mode_known(modes) if sweeping else looked_at(words):
         ending = ended(_hydra)
     begun = sweep.begun()
     return ending.code if begun is None else sweep.finish(begun, ending)

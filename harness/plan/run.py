@@ -230,6 +230,7 @@ class Configuration:
     report: Report = field(default_factory=Report)
     track: Named | None = None  # trackers that are told the headline numbers
     only: Only | None = None
+    skip_missing: bool = False  # whether tasks whose data are not there are left out
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
     executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
@@ -289,6 +290,8 @@ class Run:
         None  # reference scores of the gate; None = those that come with distillbench
     )
     objective: Objective | None = None
+    skip_missing: bool = False
+    left_out: Mapping[str, str] = field(default_factory=dict)  # task -> why the run does without it
     columns: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
     interactive: bool = True  # whether plotly stands in the page

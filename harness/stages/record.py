@@ -90,6 +90,7 @@ def make_record(
         interactive=run.interactive,
         exports={name: to_plain(exporter) for name, exporter in run.exports.items()},
         trackers={name: to_plain(tracker) for name, tracker in run.trackers.items()},
+        left_out=run.left_out,
         configuration=_configuration(plan),
         verdicts=said.verdicts,
         case=_case(run, said, trees_of(plan, store)) if run.verdicts else None,

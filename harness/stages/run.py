@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.board.cautions import noted, without_number
+from harness.board.cautions import left_out_line, noted, without_number
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
 from harness.console.columns import in_columns
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import say
 from harness.plan.collections import Plan
+from harness.plan.lacking import without_lacking
 from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.ask import build_requests
@@ -62,7 +63,9 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     Where something stored turns out to be damaged the run begins again, once, and reads every entry before it relies on
     it. Raises DistillbenchError where the input is wrong.
     """
-    store = Store(run.paths.results, run.paths.lock)
+    run, store = without_lacking(run), Store(run.paths.results, run.paths.lock)
+    if run.left_out:
+        say(f"warning: {left_out_line(run.left_out)}")
     if "plan" in run.stages:
         return _previewed(run, store)
     with store.in_use():

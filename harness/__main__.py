@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 
 from harness import __version__
@@ -14,6 +15,15 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(f"distillbench {__version__}")
         return
+    if os.name == "nt":
+        print(
+            "error: distillbench runs on Linux and macOS; on Windows run it inside WSL (wsl --install), since its "
+            "store locks with flock",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    if sys.platform not in ("linux", "darwin"):
+        print(f"warning: {sys.platform}: tried on Linux and macOS only", file=sys.stderr)
     gc.disable()  # hundreds of modules, none of which is garbage
     try:
         command = importlib.import_module("harness.cli.main")

@@ -60,6 +60,7 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         lineages={k: v for r in records for k, v in r.lineages.items()},
         recipes={k: v for r in records for k, v in r.recipes.items()},
         judges={k: v for r in records for k, v in r.judges.items()},
+        left_out={k: v for r in records for k, v in r.left_out.items()},
         differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
         work=tuple(w for r in records for w in r.work),
         spent=_summed(r.spent for r in records),

@@ -233,8 +233,12 @@ class RunRecord:
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     figures: tuple[str, ...] = ()  # kinds of those on the page, in their order; () = all
     interactive: bool = True  # whether the page holds the library that draws figures anew
-    # further exporters, with their fields
+    # further exporters, and trackers, with their fields
     exports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)  # task -> why the run did without it
+    # digest of what was asked of whom, whatever the places; "" = not known
+    configuration: str = ""
     verdicts: tuple[Verdict, ...] = ()  # what methods say of whose answers a model learned from
     case: CaseRecord | None = None  # None = nobody's training was weighed
     audits: tuple[Audit, ...] = ()  # what is said of a file of training answers, task by task

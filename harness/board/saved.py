@@ -151,6 +151,7 @@ def _read_json(path: Path, schema: int) -> dict[str, Any]:
         ) from None
     if other != schema:
         raise DistillbenchError(
-            f"{path}: expected schema {schema}, got {other}: make the report again with this version"
+            f"{path}: expected schema {schema}, got {other}: another version of distillbench wrote it; run again with "
+            "this one, which asks no model again, or read it with that one"
         )
     return content

@@ -75,11 +75,16 @@ def typed_run(
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, [o for o in tables if o.model in models], controls, matrix, faults),
         recipe=_recipe(config, folders, choices, settings), data=data_of(asked, paths, faults),
+        trackers=library.plugins("trackers", _changes(asked.track)), skip_missing=asked.skip_missing,
         exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
     )  # fmt: skip
+    _raise(faults)
+    return run
+
+
+def _raise(faults: Sequence[str]) -> None:
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
-    return run
 
 
 def _recipe(
@@ -110,6 +115,25 @@ def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str
     library = _Library(folders, [])
     named = _changes(config.get("models"))
     return {n: {**library.fields("models", n, v), **v} for n, v in named.items()}
+
+
+def whole_matrix(
+    config: Mapping[str, Any], folders: Sequence[Path]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Models, tasks and metrics of a configuration with the fields of their files; suites as their members.
+
+    Raises DistillbenchError with a line for every name without a file.
+    """
+    faults: list[str] = []
+    library = _Library(folders, faults)
+    whole = {
+        "models": {n: library.fields("models", n, v) for n, v in _changes(config.get("models")).items()},
+        "tasks": library.expand_suites(_changes(config.get("tasks"))),
+        "metrics": {n: library.fields("metrics", n, v) for n, v in _changes(config.get("metrics")).items()},
+    }  # fmt: skip
+    if faults:
+        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
+    return whole
 
 
 def _configuration(config: Mapping[str, Any], faults: list[str]) -> Configuration:
@@ -358,6 +382,6 @@ def _use_plugins(paths: Paths, faults: list[str]) -> None:
     """Makes the run's own plug-ins known, before names are looked up; raises DistillbenchError for unusable ones."""
     try:
         use_folders(paths.plugins)
-        check_outside("figures", "exports")
+        check_outside("figures", "exports", "trackers")
     except DistillbenchError as error:
         raise DistillbenchError("\n".join([*faults, str(error)])) from None

@@ -26,10 +26,13 @@ from harness.cli.checkpoints import Series, series_in, watch_in, watched
 from harness.cli.comparing import compare_results
 from harness.cli.composition import (
     Composed,
+    has_sweep,
     keep,
+    looked_at,
     mode_known,
     refuse_credentials,
     refuse_credentials_in,
+    refuse_words,
 )
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
@@ -56,6 +59,7 @@ from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Outc
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
+_patterned: list[Composed] = []  # of a line that turned out to be a sweep
 _COMMANDS = {
     "report": report_again,
     "open": open_page,
@@ -140,12 +144,32 @@ def _accept_lazy_help() -> None:
 def _command() -> int:
     """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
     line = in_order(planned(sys.argv[1:]))
-    seen = refuse_credentials_in([*line.flags, *line.overrides])
+    words = [*line.flags, *line.overrides]
+    refuse_words(words)
+    seen = refuse_credentials_in(words) if has_sweep(words) else None
     check(line)
+    if seen is None:
+        _patterned.clear()
+        code = _launched(line, looked_at(words, _end_at_pattern))
+        if not _patterned:
+            return code
+        seen = _patterned.pop()
     series, settings = series_in(seen.configs), watch_in(seen.configs)
     if settings:
         return _watching(line, seen, series, settings)
-    return _launched(line if series is None else series.line(line, series.whole()), seen)
+    whole = line if series is None else series.line(line, series.whole())
+    return _launched(whole, mode_known(seen.modes))
+
+
+class _Patterned(Exception):
+    """A line without a sweep that stands for several checkpoints, or watches for them."""
+
+
+def _end_at_pattern(seen: Composed) -> None:
+    """Ends Hydra's work on a line that has to become a sweep first."""
+    if series_in(seen.configs) is not None or watch_in(seen.configs):
+        _patterned.append(seen)
+        raise _Patterned
 
 
 def _watching(line: Line, seen: Composed, series: Series | None, settings: Watch) -> int:
@@ -155,16 +179,21 @@ def _watching(line: Line, seen: Composed, series: Series | None, settings: Watch
         assert series is not None
         words = sweep.onward()
         _codes.clear()
-        codes.append(_launched(series.line(Line(line.flags, [*line.overrides, *words]), new), seen))
+        codes.append(
+            _launched(
+                series.line(Line(line.flags, [*line.overrides, *words]), new),
+                mode_known(seen.modes),
+            )
+        )
         if codes == [WRONG_INPUT]:
             break
     return worst(codes)
 
 
-def _launched(line: Line, seen: Composed) -> int:
-    """The exit code of one run or sweep."""
+def _launched(line: Line, how: contextlib.AbstractContextManager[None]) -> int:
+    """The exit code of one run or sweep; `how` = how Hydra composes it."""
     sys.argv[1:] = [*line.flags, *marked(line.overrides)]
-    with mode_known(seen.modes):
+    with how:
         ending = ended(_hydra)
     begun = sweep.begun()
     return ending.code if begun is None else sweep.finish(begun, ending)
@@ -175,6 +204,8 @@ def _hydra() -> int:
     try:
         _job()
         sys.stdout.flush()
+    except _Patterned:
+        return DONE
     except SystemExit as end:  # argparse, and Hydra where it has said why itself
         return OUR_FAULT if end.code == OUR_FAULT else WRONG_INPUT if end.code else DONE
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:

@@ -19,6 +19,7 @@ from harness.cli.hydra_faults import fault_of_files, plain_words
 from harness.cli.words import Line, check, in_order, marked
 from harness.console.columns import in_columns, shortened
 from harness.console.invisible import as_escapes
+from harness.plan.lacking import without_lacking
 from harness.stages.keeping import needed_keys, pack, remove, unneeded
 from harness.stages.preview import planned
 from harness.store.inventory import Holding, holdings, other_folders
@@ -126,7 +127,7 @@ def _prune(there: Store, points: Sequence[Point], flags: frozenset[str]) -> int:
             # a gate asks for no answers, and may name keys of the command line of its own run
             asked = {k: v for k, v in point.config.items() if k != "gate"}
             choices = {k: v for k, v in point.choices.items() if k != "gate"}
-            run = typed_run(asked, point.folders, choices)
+            run = without_lacking(typed_run(asked, point.folders, choices))
             needed |= needed_keys(planned(run, there), there)
         going, staying = unneeded(holdings(there), needed, paid=paid)
         busy = remove(going, there) if sure else []

@@ -52,6 +52,7 @@ def matrix_faults(run: Run) -> list[str]:
         *_column_faults(run),
         *_figure_faults(run),
         *_export_faults(run),
+        *(line for tracker in run.trackers.values() if tracker for line in tracker.faults()),
         *_data_faults(run),
         *_verdict_faults(run),
         *_budget_faults(run),

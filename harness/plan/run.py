@@ -18,6 +18,7 @@ from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
 from harness.tasks import AbstractTask
+from harness.trackers import AbstractTracker
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 from harness.verdicts import AbstractVerdict
 
@@ -242,7 +243,9 @@ class Configuration:
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     figures: tuple[str, ...] = ()  # of the page, in their order; () = all
     report: Report = field(default_factory=Report)
+    track: Named | None = None  # trackers that are told the headline numbers
     only: Only | None = None
+    skip_missing: bool = False  # whether tasks whose data are not there are left out
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
     executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`
@@ -303,10 +306,13 @@ class Run:
         None  # reference scores of the gate; None = those that come with distillbench
     )
     objective: Objective | None = None
+    skip_missing: bool = False
+    left_out: Mapping[str, str] = field(default_factory=dict)  # task -> why the run does without it
     columns: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
     interactive: bool = True  # whether plotly stands in the page
     exports: Mapping[str, AbstractExporter] = field(default_factory=dict)  # further ones
+    trackers: Mapping[str, AbstractTracker] = field(default_factory=dict)
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
     data: RecordedModel | None = None  # training answers whose rows are compared

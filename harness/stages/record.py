@@ -22,6 +22,7 @@ from harness.board.record import (
     WorkCount,
 )
 from harness.console.progress import stage
+from harness.keys import digest
 from harness.metrics import AbstractMetric
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
@@ -46,6 +47,12 @@ _PACKAGES = (
     "scikit-learn",
     "pyarrow",
 )
+
+
+_IDLE = (
+    "title", "stages", "workers", "paths", "exhibit", "columns", "figures", "report", "track", "executor", "budget",
+    "collect", "gate", "objective",
+)  # fmt: skip
 
 
 @stage("gathering what the page shows")
@@ -83,6 +90,9 @@ def make_record(
         figures=run.figures,
         interactive=run.interactive,
         exports={name: to_plain(exporter) for name, exporter in run.exports.items()},
+        trackers={name: to_plain(tracker) for name, tracker in run.trackers.items()},
+        left_out=run.left_out,
+        configuration=_configuration(plan),
         verdicts=said.verdicts,
         case=_case(run, said, trees_of(plan, store)) if run.verdicts else None,
         audits=audits_of(plan, store),
@@ -112,6 +122,15 @@ def note_of(metric: AbstractMetric) -> MetricNote:
     """The note of a measure: its description for the page, and what the page reads from it."""
     says = (metric.unit, metric.better, metric.level, metric.explanation)
     return MetricNote(metric.name, *says, *metric.on_page(), metric.gap_units)
+
+
+def _configuration(plan: Plan) -> str:
+    """Digest of what was asked of whom: the keys of a run that move no number are left out; "" where none are known."""
+    recipe = plan.run.recipe
+    if recipe is None:
+        return ""
+    asked = {key: value for key, value in recipe.config.items() if key not in _IDLE}
+    return digest("configuration", asked, sorted(c.key for c in plan.collections))
 
 
 def _case(run: Run, said: Weighed, trees: tuple[LikenessTree, ...]) -> CaseRecord:

@@ -44,9 +44,10 @@ def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
     _export([kind for kind in always if kind not in own], board, folder, written)
     for kind in (k for k in always if k in own):
         fault(f"export {kind}", partial(_export, [kind], board, folder, written), store)
-    forget_exports(store, record.exports)
+    forget_exports(store, {*record.exports, *own})
     for name, fields in record.exports.items():
-        fault(f"export {name}", partial(_export_apart, name, fields, board, folder), store)
+        cure = "correct the plug-in" if fields["kind"] in own else ""
+        fault(f"export {name}", partial(_export_apart, name, fields, board, folder), store, cure)
     return folder / "index.html"
 
 

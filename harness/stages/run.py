@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.board.cautions import noted, without_number
+from harness.board.cautions import left_out_line, noted, without_number
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
 from harness.board.saved import note_spent
@@ -16,6 +16,7 @@ from harness.console.columns import in_columns
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import account, accounting, overhearing, say, say_aside, spent
 from harness.plan.collections import Plan
+from harness.plan.lacking import without_lacking
 from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.ask import build_requests
@@ -35,6 +36,7 @@ from harness.stages.registered import check_free, register, registered
 from harness.stages.report import lacks_parts, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
+from harness.stages.tracking import track
 from harness.stages.weigh import weigh
 from harness.store.code_memo import remembered_code
 from harness.store.damage import Damaged
@@ -65,7 +67,9 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     Where something stored turns out to be damaged the run begins again, once, and reads every entry before it relies on
     it. Raises DistillbenchError where the input is wrong.
     """
-    store = Store(run.paths.results, run.paths.lock)
+    run, store = without_lacking(run), Store(run.paths.results, run.paths.lock)
+    if run.left_out:
+        say(f"warning: {left_out_line(run.left_out)}")
     if "plan" in run.stages:
         return _previewed(run, store)
     with store.in_use(), remembered_code(run.paths.cache), accounting():
@@ -228,6 +232,7 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
         page = write_report(ended.record, folder, stored_answers([store]))
         account("page_s", time.perf_counter() - started)
         say(f"the page: {page}")
+        track(ended.record, page)
         code = OUR_FAULT if lacks_parts(folder) else code
     for remark in ended.remarks:
         say(remark.line())

@@ -231,6 +231,12 @@ WRONG: dict[str, tuple[Any, str]] = {
     "objective": (3, "configuration: key objective: expected null or a mapping, got 3"),
     "figures": (3, "configuration: key figures: expected a list of text, got 3"),
     "report": (3, "configuration: key report: expected a mapping, got 3"),
+    "skip_missing": (3, "configuration: key skip_missing: expected true or false, got 3"),
+    "track": (3, "configuration: key track: expected null or a mapping or a list of text, got 3"),
+    "report.exports": (
+        3,
+        "report: key exports: expected null or a mapping or a list of text, got 3",
+    ),
     "report.interactive": (
         "some",
         "report: key interactive: expected one of 'plotly', 'none', got 'some'",

@@ -34,9 +34,7 @@ def bytes_of(page: Path) -> int:
 
 def axe_script() -> str:
     """axe-core, as the package brings it."""
-    import axe_core_python
-
-    return files(axe_core_python).joinpath("axe.min.js").read_text("utf-8")
+    return files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
 
 
 def violations(

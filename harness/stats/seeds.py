@@ -62,7 +62,7 @@ def over_prompts(
 
 def _together(side: Annotated[Floats, "P K"], codes: Annotated[Ints, "P"]) -> float:
     """The variance that seeds and prompts together give the mean over both."""
-    k = side.shape[1]
+    k = int(side.shape[1])
     rest = side - side.mean(axis=1, keepdims=True) - side.mean(axis=0, keepdims=True) + side.mean()
     total = float(np.trace(mean_error(rest, codes).covariance))
     return total / (k * (k - 1))

@@ -13,9 +13,11 @@ from scipy import stats
 from harness.api import load
 from harness.board.joined import Job, join
 from harness.board.leaderboard import make_leaderboard
+from harness.board.numerals import percent
 from harness.board.recipes import over_recipe, recipe_comparisons, recipe_scores
 from harness.board.record import RunRecord
 from harness.board.saved import read_record
+from harness.board.sentences import decisions
 from harness.exports.csv import Csv
 from harness.exports.json import Json
 from harness.models import AbstractModel
@@ -141,6 +143,21 @@ def test_a_recipe_has_a_row_above_its_seeds_and_too_few_seeds_a_reason() -> None
     html = page(board(trained()))
     assert "Recipes over their seeds" in html
     assert 'id="recipes"' not in page(board()), "nothing is said of recipes where there are none"
+
+
+def test_the_decision_says_what_the_recipe_of_the_chosen_student_does() -> None:
+    def line(run: RunRecord) -> str:
+        """The decision in words."""
+        return "".join(words for words, _ in decisions(board(run))[0].parts)
+
+    run = trained()
+    told = over_recipe("longer", [score(m, v) for m, v in zip("abc", SEEDS["longer"], strict=True)])
+    share = percent(told.value or 0, told.low, told.high)
+    assert line(run).startswith("Take longer_0")
+    assert line(run).endswith(f"Its recipe longer closes {share} over 3 seeds.")
+    two = replace(run, recipes={m: r for m, r in run.recipes.items() if m != "longer_2"})
+    assert "Of its recipe longer nothing can be said: 2 seeds: a claim" in line(two)
+    assert "recipe" not in line(replace(run, recipes={}))
 
 
 def test_a_sweep_has_recipes_setting_by_setting() -> None:

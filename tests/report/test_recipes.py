@@ -194,6 +194,8 @@ def test_a_recipe_changes_no_key_and_one_model_is_one_seed(tmp_path: Path) -> No
     }
     (fault,) = twin_faults(models, {"a": "k", "b": "k"})
     assert fault.startswith("model b: key recipe: a is the same model, so both are one seed of r")
+    (nameless,) = twin_faults({"a": replace(alone, recipe=" ")}, {"a": "k"})
+    assert nameless == "model a: key recipe: expected the name of a recipe, got none"
     assert not twin_faults(
         {**models, "b": replace(models["b"], recipe="other")}, {"a": "k", "b": "k"}
     )

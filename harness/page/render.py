@@ -265,16 +265,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {
-        f.__name__: f
-        for f in (
-            numerals.count,
-            numerals.scaled,
-            numerals.size,
-            numerals.seconds,
-        )
-    }
-    env.filters |= {"digits": numerals.number}
+    words = (numerals.count, numerals.scaled, numerals.size, numerals.seconds)
+    env.filters |= {f.__name__: f for f in words} | {"digits": numerals.number}
     env.globals |= {
         "number": numerals.number,
         "estimate": numerals.estimate,

@@ -124,11 +124,13 @@ def twin_faults(models: Mapping[str, AbstractModel], keys: Mapping[str, str | No
 
 
 def _seed_faults(models: Mapping[str, AbstractModel], keys: Mapping[str, str | None]) -> list[str]:
-    """Seeds of a recipe that are one checkpoint under two names, and would count as two."""
+    """Recipes without a name, and seeds that are one checkpoint under two names, which would count as two."""
     faults, first = [], dict[tuple[str, str], str]()
     for name, key in keys.items():
         recipe = models[name].recipe
-        if recipe is not None and key is not None:
+        if recipe is not None and not recipe.strip():
+            faults.append(f"model {name}: key recipe: expected the name of a recipe, got none")
+        elif recipe is not None and key is not None:
             other = first.setdefault((recipe, key), name)
             if other != name:
                 faults.append(

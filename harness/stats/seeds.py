@@ -62,9 +62,10 @@ def over_prompts(
 
 def _together(side: Annotated[Floats, "P K"], codes: Annotated[Ints, "P"]) -> float:
     """The variance that seeds and prompts together give the mean over both."""
-    k = side.shape[1]
+    k = int(side.shape[1])
     rest = side - side.mean(axis=1, keepdims=True) - side.mean(axis=0, keepdims=True) + side.mean()
-    return float(np.trace(mean_error(rest, codes).covariance)) / (k * (k - 1))
+    total = float(np.trace(mean_error(rest, codes).covariance))
+    return total / (k * (k - 1))
 
 
 def from_intervals(lows: Sequence[float], highs: Sequence[float], ns: Sequence[int]) -> Variance:

@@ -34,9 +34,7 @@ def bytes_of(page: Path) -> int:
 
 def axe_script() -> str:
     """axe-core, as the package brings it."""
-    import axe_core_python
-
-    return files(axe_core_python).joinpath("axe.min.js").read_text("utf-8")
+    return files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
 
 
 def violations(
@@ -73,6 +71,12 @@ def main() -> int:
     """Exit code: 1 where a page has a fault."""
     named = [Path(name).resolve() for name in sys.argv[1:]]
     places = [p if p.is_file() else next(p.glob("**/report/index.html"), p) for p in named]
+    absent = [str(p) for p in places if not p.is_file()]
+    if absent or not places:
+        print(
+            f"expected pages, or folders of results; found none at {', '.join(absent) or '(none named)'}"
+        )
+        return 2
     wrong = 0
     with tempfile.TemporaryDirectory() as folder, Browser(Path(folder)) as browser:
         for page in places:

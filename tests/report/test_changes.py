@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import comb
+from typing import Any
 
 import numpy as np
 import pytest
@@ -256,7 +257,7 @@ def test_who_lost_outside_of_what_was_distilled_is_not_chosen() -> None:
     ],
 )  # fmt: skip
 def test_the_decision_says_what_losses_would_have_been_seen(
-    changed: dict[str, float], words: str
+    changed: dict[str, Any], words: str
 ) -> None:
     kept = replace(CHANGE, task="zoo_words", teacher="teacher_a", student="logits_of_a", **changed)
     fine = replace(kept, task="zoo_sums", detectable=0.01)

@@ -9,8 +9,8 @@ import pytest
 
 from harness.board.costs import costs_table
 from harness.board.joined import Job, join
-from harness.board.leaderboard import Leaderboard, Line, make_leaderboard
-from harness.board.lines import BESIDE
+from harness.board.leaderboard import Leaderboard, make_leaderboard
+from harness.board.lines import BESIDE, Line
 from harness.board.missing import missing_results
 from harness.board.record import Change, RunRecord
 from harness.cli.config import packaged, typed_run

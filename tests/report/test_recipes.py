@@ -13,9 +13,11 @@ from scipy import stats
 from harness.api import load
 from harness.board.joined import Job, join
 from harness.board.leaderboard import make_leaderboard
+from harness.board.numerals import percent
 from harness.board.recipes import over_recipe, recipe_comparisons, recipe_scores
 from harness.board.record import RunRecord
 from harness.board.saved import read_record
+from harness.board.sentences import decisions
 from harness.exports.csv import Csv
 from harness.exports.json import Json
 from harness.models import AbstractModel
@@ -80,7 +82,8 @@ def test_a_seed_without_a_number_is_named_and_the_others_stand_for_the_recipe() 
     )
     own = [score(m, v) for m, v in zip("abc", SEEDS["plain"], strict=True)]
     told = over_recipe("r", [*own, missing])
-    assert (told.without, told.value) == (("d",), pytest.approx(1 / 3))
+    assert told.without == ("d",)
+    assert told.value == pytest.approx(1 / 3)
     few = over_recipe("r", [*own[:2], missing])
     assert few.value is None
     assert few.reason == "2 of 3 seeds have a number, expected at least three; d: no answers"
@@ -92,7 +95,8 @@ def test_numbers_over_control_models_have_no_interval_over_prompts() -> None:
         for m, v in zip("abc", SEEDS["plain"], strict=True)
     ]
     told = over_recipe("r", own)
-    assert (told.value, told.low) == (pytest.approx(1 / 3), None)
+    assert told.value == pytest.approx(1 / 3)
+    assert told.low is None
     assert "over control models" in told.reason
 
 
@@ -141,6 +145,21 @@ def test_a_recipe_has_a_row_above_its_seeds_and_too_few_seeds_a_reason() -> None
     assert 'id="recipes"' not in page(board()), "nothing is said of recipes where there are none"
 
 
+def test_the_decision_says_what_the_recipe_of_the_chosen_student_does() -> None:
+    def line(run: RunRecord) -> str:
+        """The decision in words."""
+        return "".join(words for words, _ in decisions(board(run))[0].parts)
+
+    run = trained()
+    told = over_recipe("longer", [score(m, v) for m, v in zip("abc", SEEDS["longer"], strict=True)])
+    share = percent(told.value or 0, told.low, told.high)
+    assert line(run).startswith("Take longer_0")
+    assert line(run).endswith(f"Its recipe longer closes {share} over 3 seeds.")
+    two = replace(run, recipes={m: r for m, r in run.recipes.items() if m != "longer_2"})
+    assert "Of its recipe longer nothing can be said: 2 seeds: a claim" in line(two)
+    assert "recipe" not in line(replace(run, recipes={}))
+
+
 def test_a_sweep_has_recipes_setting_by_setting() -> None:
     jobs = [Job((("step", s),), trained()) for s in "12"]
     told = recipe_scores(join(jobs))
@@ -175,6 +194,8 @@ def test_a_recipe_changes_no_key_and_one_model_is_one_seed(tmp_path: Path) -> No
     }
     (fault,) = twin_faults(models, {"a": "k", "b": "k"})
     assert fault.startswith("model b: key recipe: a is the same model, so both are one seed of r")
+    (nameless,) = twin_faults({"a": replace(alone, recipe=" ")}, {"a": "k"})
+    assert nameless == "model a: key recipe: expected the name of a recipe, got none"
     assert not twin_faults(
         {**models, "b": replace(models["b"], recipe="other")}, {"a": "k", "b": "k"}
     )

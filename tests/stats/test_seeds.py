@@ -90,7 +90,7 @@ def test_intervals_of_seeds_bound_the_part_of_the_prompts_from_above() -> None:
     y = made(np.random.default_rng(9), (0.3, 0.1, 0.2), 400, 3)
     half = stats.t.ppf(0.975, 399) * y.std(axis=0, ddof=1) / 20
     ends = (y.mean(0) - half, y.mean(0) + half)
-    bound = from_intervals(*map(list, ends), [400] * 3)
+    bound = from_intervals(ends[0].tolist(), ends[1].tolist(), [400] * 3)
     assert bound.value == pytest.approx(y.var(axis=0, ddof=1).mean() / 400)
     assert bound.value > over_prompts([y], np.arange(400)).value
 

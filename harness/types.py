@@ -385,11 +385,8 @@ class Pair:
 
     teacher: str  # name of a model of the matrix
     student: str  # name of another one
-    base: str | None = (
-        None  # what the way to the teacher begins at; None = gaps and ways have no number
-    )
-    # what the student was before distillation, or the same recipe without the teacher's text
-    base_kind: Literal["before", "sibling"] = "before"
+    base: str | None = None  # where the way to the teacher begins; None = no gap has a number
+    base_kind: Literal["before", "sibling"] = "before"  # sibling: the recipe, without the teacher
     ceiling: str | None = "second_sample"  # or the name of another version of the teacher, or None
 
 

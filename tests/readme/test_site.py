@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 from harness.plugins import PACKAGES, kinds
 from tests.calibration.prompts_needed import PAGE, PROMPTS, half_width, table
 from tests.core.running import inside
-from tests.readme.blocks import REPOSITORY
+from tests.readme.blocks import README, REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 QUESTIONS = (DOCS / "questions.md").read_text()
@@ -125,6 +125,28 @@ def test_ten_questions_name_what_there_is(tmp_path: Path) -> None:
             (tmp_path / "seen.jsonl").write_text('{"text": "x"}\n')
             done = inside(tmp_path, "plan", *words, bare=True)
             assert done.returncode == 0, done.stderr
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_reference() -> None:
+    text = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
+    with (REPOSITORY / "results/reference/scores.csv").open() as file:
+        rows = [
+            r
+            for r in csv.DictReader(file)
+            if (r["student"], r["teacher"]) == ("watermarked_a", "teacher_a")
+        ]
+    own = {r["metric"]: float(r["value"]) for r in rows if r["task"] == "zoo_style" and r["value"]}
+    style = "style_transfer"
+    assert f"it goes {own[style]:.2f} of the way".replace(" 0.", " .") in text
+    far = f"`own_style` {own[f'{style}/own_style']:.1f}, `angle` {own[f'{style}/angle']:.2f}"
+    assert far.replace(" 0.", " .") in text
+    # any further one needs a test of its own; tests/readme/test_installing.py has the versions of Python
+    assert set(re.findall(r"\d*\.\d+", re.sub(r"`[^`]*`", "", text))) == {
+        ".43",
+        "2.5",
+        ".26",
+        "2.0",
+    }, "2.0: of the licence"
 
 
 def test_what_is_said_of_the_zoo_is_in_its_reference() -> None:

@@ -66,8 +66,7 @@ def own(folder: Path, command: str) -> tuple[str, ...]:
 def trained(folder: Path, command: str) -> tuple[str, ...]:
     """The same with checkpoints of a training."""
     changes = own(folder, command)
-    for step, path in ((20, "after_a"), (100, "after_b")):
-        shutil.copytree(folder / "checkpoints" / path, folder / f"runs/checkpoint-{step}")
+    stand_ins.put_training(folder)
     return changes
 
 

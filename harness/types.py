@@ -161,9 +161,9 @@ class Decoding:
     """How text is drawn. One Outputs holds one sample; a second sample is another Decoding."""
 
     temperature: float = 0.0  # 0 = greedy
-    top_p: float = 1.0
+    top_p: float = 1.0  # tokens of the most likely share of probability; 1 = all
     max_new_tokens: int = 256  # tokens; for requests that state none
-    seed: int = 0
+    seed: int = 0  # of everything that is drawn; the run's where none is given
     # 0 is the first sample, 1 the second ...; seeds every request together with its prompt id
     sample: int = 0
     top_logprobs: int = 0  # K alternatives stored for every token; 0 = no token columns
@@ -383,10 +383,10 @@ class Score:
 class Pair:
     """A student and the teacher that it is compared with."""
 
-    teacher: str
-    student: str
-    base: str | None = None
-    base_kind: Literal["before", "sibling"] = "before"
+    teacher: str  # name of a model of the matrix
+    student: str  # name of another one
+    base: str | None = None  # where the way to the teacher begins; None = no gap has a number
+    base_kind: Literal["before", "sibling"] = "before"  # sibling: the recipe, without the teacher
     ceiling: str | None = "second_sample"  # or the name of another version of the teacher, or None
 
 
@@ -394,7 +394,7 @@ class Pair:
 class Control:
     """A model known or assumed not to have learned from the teachers it is a control for."""
 
-    model: str
+    model: str  # its name in the matrix
     # siblings share one and count once; "" = what the model's YAML says, else its name (a run has it filled in)
     lineage: str = ""
     teachers: tuple[str, ...] = ()  # () = for all teachers

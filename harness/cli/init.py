@@ -272,7 +272,7 @@ def _text(matrix: Mapping[str, Any]) -> str:
     """The file: a model, a task and a pair on one line each."""
     lines = [
         "# @package _global_",
-        "# Made by `distillbench init`; every key is explained in the README.",
+        "# Made by `distillbench init`; every key is explained in the README and its docs.",
     ]
     for key, value in matrix.items():
         if not value:

@@ -42,9 +42,9 @@ _Positive = Annotated[int, Bound("a whole number of 1 or more", lambda n: n >= 1
 class SlurmExecutor(AbstractExecutor):
     """A job of Slurm for every model to be asked, and for bundles of smaller work."""
 
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
+    partition: str | None = None  # as sbatch takes it
+    account: str | None = None  # the same
+    qos: str | None = None  # the same
     workers: _Positive = 16  # jobs in the queue at once
     cpus: _Positive = 1  # per job
     memory: Memory | None = None  # where a model asks for none

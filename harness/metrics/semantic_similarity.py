@@ -57,7 +57,7 @@ class SemanticSimilarity(AbstractMetric):
 
     # folder of a sentence-transformers model, or the hub name of one that is already cached
     model: str = ""
-    device: str = "cpu"
+    device: str = "cpu"  # that the embeddings are computed on
     batch: int = 32  # texts
     # of model and package: scores are made again where either changes
     state: str = field(init=False, repr=False)

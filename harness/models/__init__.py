@@ -80,12 +80,15 @@ class AbstractModel(ABC):
     identity: tuple[str, ...] = describes(())  # names under which it may rightly speak of itself
     # terms of use as its maker states them: may its outputs be used for training? Shown, never judged
     terms: str | None = describes(None)
+    # price of the machine it runs on, for the cost of its answers
     usd_per_hour: float | None = describes(None)
+    # price of what it writes, for the same
     usd_per_million_tokens: float | None = describes(None)
     # name of the model of the matrix that this one is under another name: their answers are the same
     same_as: str | None = describes(None)
     # what it needs of a machine of a cluster; on this machine nobody looks at them
     gpus: int = speed(0)
+    # of a machine of a cluster
     memory: Memory | None = speed(None)
     time: Duration | None = speed(None)  # for all its answers
     # file whose texts the model was trained on, for overlap checks

@@ -56,7 +56,7 @@ class RecordedModel(AbstractModel):
     """
 
     version = 4
-    # file or folder, relative to paths.data; or one of a hub's data set: hf://datasets/OWNER/NAME[@REVISION][/PATH]
+    # file or folder, relative to paths.data; or of the hub: `hf://datasets/OWNER/NAME[@REVISION][/PATH]`
     file: str = place("")
     # auto = told from the first row; else a module in harness/files/formats
     format: str = _AUTO

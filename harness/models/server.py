@@ -39,7 +39,7 @@ class ServerModel(AbstractModel):
     # up to the version: https://api.openai.com/v1, http://127.0.0.1:8000/v1
     url: str = ""
     model: str = ""  # its name there
-    api: Api = "openai"
+    api: Api = "openai"  # whose interface it has
     # dated name of what answers (2026-01-31), where the name there may come to mean another model
     snapshot: str = ""
     # further fields of every request (reasoning_effort: low); null takes out one that is sent otherwise
@@ -51,8 +51,8 @@ class ServerModel(AbstractModel):
     prefill: bool = describes(False)  # whether it goes on with a reply that was begun
     api_key_env: str | None = describes(None)  # type: ignore[misc]  # variable with its API key
     # prices of answers asked one by one; by batch they count half
-    usd_per_million_input: float | None = describes(None)
-    usd_per_million_output: float | None = describes(None)
+    usd_per_million_input: float | None = describes(None)  # price of what it reads
+    usd_per_million_output: float | None = describes(None)  # price of what it writes
     connections: int = speed(8)  # requests under way at once
     timeout_s: float = speed(600.0)  # for a whole response
     tries: int = speed(8)  # of one request, over about two minutes

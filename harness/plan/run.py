@@ -40,8 +40,11 @@ class Condition:
 
     # column of scores.csv, or key of the command line -> value; exactly one row must match
     where: Mapping[str, Word]
+    # the number that is looked at: the value, an end of its interval, or the prompts
     column: Literal["value", "low", "high", "n"] = "value"
+    # it has to be this or more
     min: float | None = None
+    # it has to be this or less
     max: float | None = None
     within: float | None = None  # largest distance from the same column of the reference row
     # row of results/reference/scores.csv; None = the same `where`
@@ -117,6 +120,7 @@ _Conditions = Annotated[tuple[Condition, ...], Bound("a list (each begins with `
 class Gate:
     """The keys of a gate file."""
 
+    # all of them have to hold
     conditions: _Conditions | None = ()
     # results of a run that `within` and `not_worse_than: baseline` compare with, or for the former its scores.csv;
     # null = the scores that come with distillbench
@@ -134,9 +138,13 @@ class Gate:
 class Objective:
     """The one number that a sweeper optimises: a measure of a model, over all its tasks where none is named."""
 
+    # name of the measure
     metric: Name
+    # model that is measured
     student: Name
+    # None = the only one
     teacher: Name | None = None
+    # None = all tasks of the measure together
     task: Name | None = None
 
 
@@ -144,8 +152,11 @@ class Objective:
 class Only:
     """Exactly what to run; None = everything of the matrix."""
 
+    # names of models
     models: tuple[Name, ...] | None = None
+    # names of tasks
     tasks: tuple[Name, ...] | None = None
+    # names of measures
     metrics: tuple[Name, ...] | None = None
 
 
@@ -153,6 +164,7 @@ class Only:
 class Draws(Decoding):
     """The keys of a decoding: how text is drawn, and how often for one prompt."""
 
+    # answers to every prompt
     samples: Count = 1
 
 
@@ -171,10 +183,15 @@ _PriorOdds = _SomeOdds | Mapping[Name, _SomeOdds]
 class OriginChange:
     """Cells of a row of a table of models, to be read instead of those that stand there."""
 
+    # what the model is
     role: Standing | None = None
+    # whose answers it learned from, or whose model it is
     family: Name | None = None
+    # further families in its training
     also: tuple[Name, ...] | None = None
+    # models of one lineage count once
     lineage: Name | None = None
+    # how well its training is documented
     confidence: Confidence | None = None
 
 
@@ -217,12 +234,13 @@ class Watch:
 class Configuration:
     """The keys of config.yaml, before any name in it is looked up."""
 
-    title: str
+    title: str  # of the page
+    # what is done, in this order; `build` and `plan` only say what would be
     stages: Annotated[tuple[Stage, ...], Bound(f"some of {', '.join(STAGES)}", bool)]
     seed: Annotated[int, Bound("a whole number of 0 or more", lambda n: n >= 0)]
     workers: Count  # processes that collect at once
     comparability: Literal["refuse", "warn"]
-    paths: Paths
+    paths: Paths  # where things are
     limit: Count | None = None  # first so many prompts of every task
     models: Named = field(default_factory=dict)
     tasks: Named = field(default_factory=dict)
@@ -242,10 +260,12 @@ class Configuration:
     exhibit: str | None = None  # empty folder for a bundle about the suspect
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     figures: tuple[str, ...] = ()  # of the page, in their order; () = all
+    # how the page is made
     report: Report = field(default_factory=Report)
     track: Named | None = None  # trackers that are told the headline numbers
     only: Only | None = None
     skip_missing: bool = False  # whether tasks whose data are not there are left out
+    # how text is drawn; conf/decoding has whole ones by name
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
     executor: Name | Mapping[str, Any] = "local"  # a kind, or its fields with `kind`

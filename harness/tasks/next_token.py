@@ -30,7 +30,7 @@ class NextTokenTask(AbstractTask):
     file: str = place("next_token/words.txt")
     contexts: int = 400  # how many
     shortest: int = 2  # words of a context; differences between models fade as contexts grow
-    longest: int = 8
+    longest: int = 8  # the same of the longest
 
     def __post_init__(self) -> None:
         if self.contexts < 1:

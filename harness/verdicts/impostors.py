@@ -118,7 +118,7 @@ class Impostors(AbstractVerdict):
     """
 
     words: int = 1000  # the commonest, of which every round draws a half
-    rounds: int = 100
+    rounds: int = 100  # in each a part of the words and of the impostors is drawn
 
     looks_at: ClassVar[View] = View.STYLE
     reads_tokens: ClassVar[bool] = True

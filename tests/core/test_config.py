@@ -192,6 +192,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "seed": ("x", "configuration: key seed: expected a whole number of 0 or more, got 'x'"),
     "workers": (0, "configuration: key workers: expected a whole number of 1 or more, got 0"),
     "collect": ("later", "configuration: key collect: expected one of 'now', 'batch', got 'later'"),
+    "watch": (7, "configuration: key watch: expected true or false or a mapping, got 7"),
     "budget": (3, "configuration: key budget: expected a mapping, got 3"),
     "budget.usd": (0, "budget: key usd: expected a number above 0, or null for no limit; got 0"),
     "columns": (3, "configuration: key columns: expected a list of text, got 3"),

@@ -1,4 +1,4 @@
-"""The README taken apart: its fenced blocks, the section each stands in, and the file that the text calls it."""
+"""The README and the pages behind it taken apart: blocks, the section of each, the file that the text calls it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text()
+# what stands behind it in the same words: every block of these is tried, too
+_PAGES = (
+    "installing",
+    "models",
+    "servers",
+    "recorded",
+    "measures",
+    "sweeps",
+    "ci",
+    "report",
+    "speed",
+)
+MANUAL = "\n".join([README, *((REPOSITORY / f"docs/{name}.md").read_text() for name in _PAGES)])
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"`([\w./-]+\.(?:yaml|yml|py|jsonl|csv))`")
 
@@ -28,7 +41,7 @@ class Block:
         return [line.removeprefix("$ ") for line in self.text.splitlines() if line.startswith("$ ")]
 
 
-def blocks(text: str = README) -> list[Block]:
+def blocks(text: str = MANUAL) -> list[Block]:
     """Every fenced block, in order."""
     return [_block(text, match) for match in _FENCE.finditer(text)]
 
@@ -36,7 +49,7 @@ def blocks(text: str = README) -> list[Block]:
 def section(heading: str) -> list[Block]:
     """The blocks of one section, at least one."""
     found = [block for block in blocks() if block.section == heading]
-    assert found, f"the README has no block under {heading!r}"
+    assert found, f"the manual has no block under {heading!r}"
     return found
 
 
@@ -44,10 +57,10 @@ def prose(heading: str) -> str:
     """The text of one section without its blocks, on one line."""
     part = re.search(
         rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)",
-        _FENCE.sub("", README),
+        _FENCE.sub("", MANUAL),
         re.MULTILINE | re.DOTALL,
     )
-    assert part, f"the README has no section {heading!r}"
+    assert part, f"the manual has no section {heading!r}"
     return " ".join(part[1].split())
 
 

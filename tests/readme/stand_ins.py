@@ -73,6 +73,12 @@ def put_checkpoints(folder: Path) -> None:
         _save(folder / path, seed)
 
 
+def put_training(folder: Path) -> None:
+    """Two checkpoints of a training that goes on."""
+    for step in (20, 100):
+        _save(folder / f"runs/checkpoint-{step}", step)
+
+
 def put_zoo(folder: Path, members: Sequence[str]) -> None:
     """Random models, and their states while they learned, where the trained ones lie."""
     place = Place(folder / ".cache" / "zoo")

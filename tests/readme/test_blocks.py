@@ -24,21 +24,24 @@ from tests.core.running import REPOSITORY
 from tests.readme import stand_ins
 from tests.readme.blocks import Block, blocks, prose, section, write_files
 
-MAKE, OWN, RECORDED = "Two commands", "Your own models", "Recorded answers"
+MAKE, INSTALL, OWN, RECORDED = "Two commands", "Installing", "Your own models", "Recorded answers"
 SERVERS = "Servers"
+CHECKPOINTS = "Checkpoints and sweeps"
 SWEEPS, CI = "Sweeps", "In the CI of a training repository"
 READ = "Read results in Python"
 WRITTEN = "What is written"
 TRIED = {
-    MAKE: 2,
+    MAKE: 1,
+    INSTALL: 1,
     OWN: 2,
     SERVERS: 1,
     RECORDED: 3,
+    CHECKPOINTS: 1,
     SWEEPS: 2,
     CI: 2,
     READ: 2,
     WRITTEN: 2,  # further exporters; keys of a task, which tests/core/test_config.py has
-}  # section -> its blocks; tests/readme/test_installing.py has MAKE
+}  # section -> its blocks; tests/readme/test_installing.py has MAKE and INSTALL
 ZOO_CUT = (
     "only.tasks=[zoo_facts,zoo_style]",
     "only.metrics=[task_score,style_transfer]",
@@ -58,6 +61,13 @@ def own(folder: Path, command: str) -> tuple[str, ...]:
     stand_ins.put_checkpoints(folder)
     cut = ("only.tasks=[arc_easy,style_prompts]",) if "matrix=standard" in command else ()
     return (stand_ins.put_hub_data(folder), *cut, *stand_ins.SHORT)
+
+
+def trained(folder: Path, command: str) -> tuple[str, ...]:
+    """The same with checkpoints of a training."""
+    changes = own(folder, command)
+    stand_ins.put_training(folder)
+    return changes
 
 
 def zoo(folder: Path, command: str) -> tuple[str, ...]:
@@ -90,7 +100,11 @@ def test_the_further_exporters() -> None:
 
 
 Prepare = Callable[[Path, str], tuple[str, ...]]
-MODEL_COMMANDS = [*((own, c) for c in commands(OWN)), *((zoo, c) for c in commands(SWEEPS))]
+MODEL_COMMANDS = [
+    *((own, c) for c in commands(OWN)),
+    *((trained, c) for c in commands(CHECKPOINTS)),
+    *((zoo, c) for c in commands(SWEEPS)),
+]
 
 
 def scores(folder: Path) -> list[dict[str, str]]:
@@ -159,7 +173,7 @@ def test_commands_over_models_are_understood_whole(
     """Every model, metric and pair is built; nothing is collected, which is all that is missing."""
     changes = [*prepare(tmp_path, command), "stages=[score]", "hydra/launcher=basic"]
     # lm-eval's own tasks take ten seconds to find, and lm-eval itself some to start: the slow tests have them
-    changes.append(f"only.tasks=[{'style_prompts' if prepare is own else 'zoo_style'}]")
+    changes.append(f"only.tasks=[{'zoo_style' if prepare is zoo else 'style_prompts'}]")
     done = stand_ins.run(tmp_path, command, *changes)
     assert done.returncode == 3, done.stderr
     assert "not collected yet" in done.stderr

@@ -20,7 +20,7 @@ from harness.cli import main as cli
 from harness.cli import streams
 from tests.plugins.files import MATRIX, write_plugins
 from tests.readme import stand_ins
-from tests.readme.blocks import README, REPOSITORY, section
+from tests.readme.blocks import MANUAL, README, REPOSITORY, section
 
 CPU = "https://download.pytorch.org/whl/cpu"
 NUMBERS = {13: "thirteen"}
@@ -57,7 +57,7 @@ def workflow() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "command", [c for block in section("Two commands") for c in block.commands]
+    "command", [c for s in ("Two commands", "Installing") for b in section(s) for c in b.commands]
 )
 def test_the_make_commands_exist_and_install_torch_from_where_they_say(command: str) -> None:
     words = command.split("#")[0].split()[1:]
@@ -100,7 +100,7 @@ def test_ci_runs_what_the_readme_says_on_the_oldest_and_the_newest_python() -> N
     smoke = ".venv/bin/distillbench matrix=smoke gate=smoke"
     assert run == ["make test", "make test-shapes", "make test-slow", smoke]
     assert workflow()["env"]["TORCH_INDEX"] == CPU
-    minutes = re.search(r"stopped after (\d+) and (\d+) minutes", " ".join(README.split()))
+    minutes = re.search(r"stopped after (\d+) and (\d+) minutes", " ".join(MANUAL.split()))
     assert minutes
     assert [jobs[name]["timeout-minutes"] for name in ("test", "slow")] == [
         int(m) for m in minutes.groups()
@@ -156,7 +156,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_wheel_runs_in_any_folder(unpacked: Path, tmp_path: Path) -> None:
-    assert f"pip install {WHEEL}" in README
+    assert f"pip install {WHEEL}" in MANUAL
     assert (unpacked / "harness/data/tasks/zoo/facts.jsonl").is_file()
     assert (unpacked / "harness/data/reference/scores.csv").is_file()
     assert (unpacked / "harness/py.typed").is_file()

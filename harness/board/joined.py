@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -75,9 +75,10 @@ def join(jobs: Sequence[Job]) -> RunRecord:
 
 def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """Where the time of all jobs went."""
-    total: Counter[str] = Counter()
+    total: defaultdict[str, float] = defaultdict(float)
     for part in parts:
-        total.update(part)
+        for name, number in part.items():
+            total[name] += number
     return dict(total)
 
 

@@ -134,9 +134,24 @@ def _with_influence(scores: Iterable[Score], table: pa.Table) -> list[Score]:
     ]
 
 
-def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes a line for every key, and for every entry of one that has several."""
+    lines = (f"{_compact(key)}: {_entries(entry)}" for key, entry in value.items())
+    text = "{" + ",\n".join(lines) + "}"
     path.write_bytes(f"{as_escapes(text)}\n".encode("utf-8", "replace"))
+
+
+def _entries(value: Any) -> str:
+    """A value as JSON, its entries line by line; json's own layout of them takes ten times as long."""
+    if isinstance(value, dict):
+        return "{" + ",\n ".join(f"{_compact(k)}: {_compact(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",\n ".join(map(_compact, value)) + "]"
+    return _compact(value)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _read_json(path: Path, schema: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -84,7 +84,8 @@ class Stage:
     def hear(self, news: News) -> None:
         """Takes note of news, and says what must be said."""
         with self._display.lock:
-            self._display.spent.update(news.spent)
+            for name, number in news.spent.items():
+                self._display.spent[name] += number
             self._note(news, self._display.clock())
             if news.alarm:
                 self._display.say(news.alarm)
@@ -150,7 +151,7 @@ class Display:
         self.clock, self.lock = clock, threading.RLock()
         self.hushed = False  # the parent process speaks
         self.settings = Settings()
-        self.spent: Counter[str] = Counter()  # by name, of all processes together
+        self.spent: defaultdict[str, float] = defaultdict(float)  # by name, of all processes
         self.spent_since_s = clock()
         self._write, self._ticking = write, ticking
         self._stages: list[Stage] = []

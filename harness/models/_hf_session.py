@@ -99,7 +99,7 @@ class HfSession(BatchedSession):
         if writing:
             jobs = [self._job(requests[i], prompt_ids[i], decoding) for i in writing]
             check_settings(self._loaded)
-            written = write(self._loaded, jobs, decoding.top_logprobs)
+            written = write(self._loaded, jobs, decoding.top_logprobs, self._shared)
             opened = [job.opened for job in jobs]
             answers.update(zip(writing, map(_written, written, opened), strict=True))
         scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]

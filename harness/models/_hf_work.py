@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +13,7 @@ class Work:
     """Counts for one model; `tokens_in_s` and `tokens_out_s` include the head."""
 
     def __init__(self, model: Any) -> None:
-        self._spent: Counter[str] = Counter()
+        self._spent: defaultdict[str, float] = defaultdict(float)
         self._since = 0.0
         head = model.get_output_embeddings()
         self._hooks = [model.register_forward_pre_hook(self._count, with_kwargs=True)]

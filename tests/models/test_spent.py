@@ -53,7 +53,7 @@ def test_forward_tokens_are_those_that_reach_the_model(llama: Path, tmp_path: Pa
 def test_a_run_says_where_its_time_went(
     llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = {"kind": "hf", "path": str(llama), "device": "cpu"}
+    common = {"kind": "hf", "path": str(llama), "device": "cpu", "batch_size": 3}
     models: dict[str, Any] = {"m": common, "n": {**common, "max_length": 100}}
     tasks = {"open": {"kind": "prompts", "file": "prompts.jsonl", "columns": {"prompt": "prompt"}}}
     run = run_of(

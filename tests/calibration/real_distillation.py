@@ -70,8 +70,8 @@ def main() -> None:
     )
     print("# A real distillation, by what the checkpoints expect\n")
     print(f"{examples} prompts taught, {n} prompts read.\n")
-    with (folder / "results" / "report" / "verdicts.csv").open(newline="") as file:
-        rows = [r for r in csv.DictReader(file) if r["suspect"] in TAUGHT]
+    with (folder / "results" / "report" / "verdicts.csv").open(newline="") as table:
+        rows = [r for r in csv.DictReader(table) if r["suspect"] in TAUGHT]
     print("| model | bits per byte gained beyond the innocents | outcome | reason |")
     print("| --- " * 4 + "|")
     for r in rows:
@@ -127,7 +127,7 @@ def train(base: Path, taught: Sequence[dict[str, Any]], folder: Path) -> None:
             print(
                 folder.name, start + 1, round(float(loss) * BATCH, 3), file=sys.stderr, flush=True
             )
-    model.save_pretrained(folder)
+    model.save_pretrained(str(folder))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,11 @@ from harness.panel.side import once
 from harness.stats.betting import FEWEST_BESIDE, Stop
 from harness.stats.odds import (
     Known,
+    Ruling,
+    Weighed,
     bounded,
     bounds_of,
-    decide,
+    decide_all,
     fit_odds,
     odds_left_out,
 )
@@ -94,8 +96,9 @@ class Attribution(AbstractVerdict):
         "students weigh, so that no family is likelier beforehand; one student in ten is taken to show no trace. The "
         "odds are never larger than the number of innocent lineages that reply at about the suspect's length: short "
         "plain prose resembles short plain prose. A score of its own (openings, single words, function words) names a "
-        "family; a verdict supports it only where odds of 5 or more and the name agree, on 100 prompts or more. Noise "
-        "in training and tuning by reward wipe these habits out."
+        "family; a verdict supports it only where odds of 5 or more and the name agree, on 100 prompts or more, and "
+        "then every other family with such odds too: there may be two teachers. Noise in training and tuning by "
+        "reward wipe these habits out."
     )
 
     def __post_init__(self) -> None:
@@ -150,7 +153,16 @@ class Attribution(AbstractVerdict):
         fixed = self.calibration
         made = fixed.fit_for({o.model for o in known}) if fixed else prepared.fit(pairs)
         named = name_teacher(list(signals.values()))
-        return [_opinion(s, made, pairs, is_named=f == named) for f, s in signals.items()]
+        able = {f: s for f, s in signals.items() if not s.reason}
+        # that a version resembles its own family says nothing of a second teacher
+        own = {f for f, versions in prepared.families.items() if suspect in versions}
+        odds = {f: _odds(s, made) for f, s in able.items()}
+        weighed = [
+            Weighed(odds[f], f == named and f not in own, s.alike, s.prompts)
+            for f, s in able.items()
+        ]
+        said = dict(zip(able, zip(weighed, decide_all(weighed), strict=True), strict=True))
+        return [_opinion(s, said.get(f), pairs) for f, s in signals.items()]
 
     def calibrated(
         self, prepared: Resemblances, known: Sequence[Origin], date: str
@@ -170,27 +182,24 @@ class Attribution(AbstractVerdict):
         return Calibration("attribution", VERSION, date, prompts, n, ODDS, beside, fit, fits)
 
 
-def _opinion(signals: Signals, made: Fit, pairs: Sequence[Known], *, is_named: bool) -> Opinion:
-    """What is said of one family."""
-    if signals.reason:
-        return Opinion(
-            signals.family,
-            signals.closest,
-            None,
-            "cannot tell",
-            reason=signals.reason,
-            is_told=False,
-        )
-    values = np.array([_weighed(signals)])
-    alike = np.array([signals.alike])
-    odds = float(bounded(made.coefficients.odds(values), alike, made.bounds)[0])
-    ruling = decide(odds, named=is_named, alike=signals.alike, prompts=signals.prompts)
-    innocent = [k for k in pairs if k.family == signals.family and k.truth is False]
+def _odds(signals: Signals, made: Fit) -> float:
+    """Odds within their bounds."""
+    raw = made.coefficients.odds(np.array([_weighed(signals)]))
+    return float(bounded(raw, np.array([signals.alike]), made.bounds)[0])
+
+
+def _opinion(
+    signals: Signals, said: tuple[Weighed, Ruling] | None, pairs: Sequence[Known]
+) -> Opinion:
+    """What is said of one family; said: None where it could not be weighed."""
+    family, closest = signals.family, signals.closest
+    if said is None:
+        return Opinion(family, closest, None, "cannot tell", reason=signals.reason, is_told=False)
+    weighed, ruling = said
+    innocent = [k for k in pairs if k.family == family and k.truth is False]
     tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(ODDS))
-    said = (ruling.verdict, odds, is_named, ruling.reason)
-    return Opinion(
-        signals.family, signals.closest, signals.naming, *said, tests=tests, stop=_stop(signals)
-    )
+    told = (ruling.verdict, weighed.odds, weighed.named, ruling.reason)
+    return Opinion(family, closest, signals.naming, *told, tests=tests, stop=_stop(signals))
 
 
 def _stop(signals: Signals) -> Stop | None:

@@ -13,8 +13,9 @@ from harness.stats.cllr import Bounds
 from harness.stats.odds import (
     Known,
     Ruling,
+    Weighed,
     bounded,
-    decide,
+    decide_all,
     odds_left_out,
     quality,
 )
@@ -59,8 +60,8 @@ def count_errors(
     students = {k.suspect for k in known if k.truth}
     supported = [
         k
-        for k, value in zip(known, odds, strict=True)
-        if not worthless(k.family, costs) and rule(k, value).verdict == "supports"
+        for k, ruling in zip(known, rulings(known, list(odds)), strict=True)
+        if not worthless(k.family, costs) and ruling.verdict == "supports"
     ]
     sure = {k.suspect: k.lineage for k in known if k.truth is False}
     innocent = {name: lineage for name, lineage in sure.items() if name not in students}
@@ -73,6 +74,14 @@ def count_errors(
     )
 
 
-def rule(known: Known, odds: float) -> Ruling:
-    """The ruling on a known pair at these odds."""
-    return decide(odds, named=known.named, alike=known.alike, prompts=known.prompts)
+def rulings(known: Sequence[Known], odds: Sequence[float]) -> list[Ruling]:
+    """The rulings on known pairs at these odds (n,), each suspect's together."""
+    by_suspect: dict[str, list[int]] = {}
+    for i, k in enumerate(known):
+        by_suspect.setdefault(k.suspect, []).append(i)
+    made: dict[int, Ruling] = {}
+    for places in by_suspect.values():
+        own = [(known[i], float(odds[i])) for i in places]
+        weighed = [Weighed(o, k.named, k.alike, k.prompts) for k, o in own]
+        made |= zip(places, decide_all(weighed), strict=True)
+    return [made[i] for i in range(len(known))]

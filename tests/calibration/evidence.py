@@ -31,7 +31,7 @@ from harness.types import Floats, Ints
 from tests.calibration.coefficients import (
     bounded_left_out,
     count_errors,
-    rule,
+    rulings,
     worthless,
 )
 from tests.calibration.lineages import (
@@ -122,11 +122,11 @@ def make_case(
     ]
     odds, bounds = bounded_left_out(known)
     costs = quality(known, odds).within
-    rulings = [
-        Ruling("cannot tell", why) if (why := worthless(k.family, costs)) else rule(k, float(value))
-        for k, value in zip(known, odds, strict=True)
+    ruled = [
+        Ruling("cannot tell", why) if (why := worthless(k.family, costs)) else ruling
+        for k, ruling in zip(known, rulings(known, list(odds)), strict=True)
     ]
-    return Case(known, odds_left_out(known), odds, rulings, costs, bounds.high, models)
+    return Case(known, odds_left_out(known), odds, ruled, costs, bounds.high, models)
 
 
 # --- figures ------------------------------------------------------------------------------------

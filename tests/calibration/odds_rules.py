@@ -25,13 +25,13 @@ from harness.stats.odds import (
     Known,
     bounded,
     bounds_of,
-    decide,
     fit_odds,
     odds_left_out,
     pair_weights,
 )
 from harness.text.attribution import Signals
 from harness.types import Floats
+from tests.calibration.coefficients import rulings
 from tests.calibration.evidence import make_case
 from tests.calibration.lineages import read_models
 
@@ -157,10 +157,7 @@ def row(known: Sequence[Known], raw: Floats) -> str:
     within = {f: cllr(odds[families == f], truth[families == f]) for f in sorted(set(families))}
     pairs = {f: int(truth[families == f].sum()) for f in within}
     mean = sum(within[f] * pairs[f] for f in within) / sum(pairs.values())
-    ruled = [
-        decide(float(o), named=k.named, alike=k.alike, prompts=k.prompts)
-        for o, k in zip(odds, known, strict=True)
-    ]
+    ruled = rulings(known, list(odds))
     said = [k for k, r in zip(known, ruled, strict=True) if r.verdict == "supports"]
     wrong = sorted({k.suspect for k in said if not k.truth})
     return (

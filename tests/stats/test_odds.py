@@ -12,8 +12,10 @@ from harness.stats.odds import (
     NO_TRACE,
     Coefficients,
     Known,
+    Weighed,
     bounded,
     decide,
+    decide_all,
     fit_odds,
     odds_left_out,
     pair_weights,
@@ -176,6 +178,22 @@ def test_what_is_said(odds: float, named: bool, prompts: int, verdict: str) -> N
     assert bool(made.reason) == (verdict == "cannot tell")
 
 
+@pytest.mark.parametrize(
+    ("odds", "named", "verdicts"),
+    [
+        ((9.0, 6.0, 1.0), 0, ("supports", "supports", "cannot tell")),
+        ((9.0, 4.9, 0.1), 0, ("supports", "cannot tell", "does not support")),
+        ((4.9, 9.0, 9.0), 0, ("cannot tell", "cannot tell", "cannot tell")),
+        ((9.0, 6.0), None, ("cannot tell", "cannot tell")),
+    ],
+)
+def test_two_teachers_are_supported_where_the_named_one_is(
+    odds: tuple[float, ...], named: int | None, verdicts: tuple[str, ...]
+) -> None:
+    made = decide_all([Weighed(o, i == named, 9, 100) for i, o in enumerate(odds)])
+    assert tuple(r.verdict for r in made) == verdicts
+
+
 def test_that_nobody_else_replies_so_briefly_is_said() -> None:
     made = decide(2.0, named=True, alike=2, prompts=100)
     assert made.reason == (
@@ -204,7 +222,7 @@ def test_errors_are_counted_by_hand() -> None:
     ]
     odds = np.array([5.0, 9.0, 6.0, 5.0, 7.0, 4.9, 9.0, 9.0])
     made = count_errors(known, odds, {"red": 0.5, "blue": 0.8, "green": 0.9})
-    assert (made.students, made.right, made.wrong) == (2, 1, 1)
+    assert (made.students, made.right, made.wrong) == (2, 2, 1)
     assert (made.innocents, made.accused) == (3, 1)
 
 

@@ -56,12 +56,12 @@ ALLOWED = {
     "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
 LOOK = """(texts) => texts.map((text) => {
-  const box = document.createElement("div"), before = performance.now();
+  const box = document.createElement("div");
   document.body.append(box);
   markdown(box, text);
   const nodes = [...box.querySelectorAll("*")];
   const told = { tags: [...new Set(nodes.map((n) => n.localName))], words: box.textContent,
-    html: box.innerHTML, ms: performance.now() - before,
+    html: box.innerHTML,
     attributes: [...new Set(nodes.flatMap((n) => n.getAttributeNames()))] };
   box.remove();
   return told;
@@ -94,7 +94,6 @@ def test_no_text_of_a_model_becomes_markup(shown: Callable[[list[str]], Any]) ->
     for text, told in zip(PAYLOADS, shown(PAYLOADS), strict=True):
         assert set(told["tags"]) <= ALLOWED, text[:80]
         assert set(told["attributes"]) <= {"class", "start"}, text[:80]
-        assert told["ms"] < 1000, text[:80]
 
 
 def test_words_stay_and_hidden_characters_are_spelled_out(

@@ -10,7 +10,7 @@ function writeText(node, text) {
 
 // Markdown as it looks, made of nodes: no HTML is read, nothing is loaded, nothing can be clicked.
 const DEEPEST = 5; // quotes in quotes, lists in lists
-const INLINE = /`([^`\n]{1,500})`|\*\*([^*\n]{1,500})\*\*|__([^_\n]{1,500})__|(?<![\w*])\*([^*\s][^*\n]{0,500})\*|(?<!\w)_([^_\n]{1,500})_(?!\w)|~~([^~\n]{1,500})~~|(!?)\[([^\]\n]{0,300})\]\(([^)\s]{0,2000})[^)\n]{0,200}\)/g;
+const INLINE = /`([^`\n]{1,500})`|\*\*([^*\n]{1,500})\*\*|__([^_\n]{1,500})__|(?<![\w*])\*([^*\s][^*\n]{0,500})\*|(?<!\w)_([^_\n]{1,500})_(?!\w)|~~([^~\n]{1,500})~~|(!?)\[([^\]\n]{0,300})\]\(([^)\s]{0,2000})(?: [^)\n]{0,200})?\)/g;
 function inline(node, text, depth = 0) {
   let from = 0;
   const within = (tag, words) => { const part = make(tag); if (depth < 3) inline(part, words, depth + 1); else writeText(part, words); return part; };

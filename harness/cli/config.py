@@ -65,21 +65,17 @@ def typed_run(
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
     origins = [o for o in tables if o.model in models]
     run = Run(
-        title=asked.title, stages=asked.stages, models=built, tasks=tasks,
-        metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
-        pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
-        decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
+        title=asked.title, stages=asked.stages, models=built, tasks=tasks, paths=paths, limit=asked.limit,
+        metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)), workers=asked.workers,
+        pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only), seed=asked.seed,
+        decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed), skip_missing=asked.skip_missing,
         samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
         conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
-        interactive=asked.report.interactive == "plotly",
-        exports=library.plugins("exports", _changes(asked.report.exports)),
-        trackers=library.plugins("trackers", _changes(asked.track)), objective=asked.objective,
-        settings=settings or {},
-        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
+        interactive=asked.report.interactive == "plotly", objective=asked.objective, settings=settings or {},
+        exports=library.named("exports", asked.report.exports), trackers=library.named("trackers", asked.track),
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
         case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
         data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
-        skip_missing=asked.skip_missing,
     )  # fmt: skip
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
@@ -245,6 +241,10 @@ class _Library:
     def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Name -> what it describes, None where that is at fault."""
         return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def named(self, package: str, names: Any) -> dict[str, Any]:
+        """The same of names as a configuration has them."""
+        return self.plugins(package, _changes(names))
 
     def models(self, named: Mapping[str, Mapping[str, Any]], collect: Collecting) -> dict[str, Any]:
         """The models, asked in the way that the run wants where they do not say it themselves."""

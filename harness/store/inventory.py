@@ -15,6 +15,7 @@ from harness.store.store import Store
 What = Literal[
     "answers", "unfinished", "grades", "words", "scores", "requests", "evidence", "other"
 ]
+JOURNALED = "journaled"  # in the provenance of answers: whether they came one by one, from a server
 _KEY = re.compile(r"[0-9a-f]{64}")
 _FREE = ("plan.json", "facts.json", "*.parquet")  # work of models that run on this machine
 _BILLED = ("usd", "prompt_tokens", "completion_tokens")
@@ -66,7 +67,7 @@ def _entry(folder: Path, specs: dict[str, dict[str, Any]]) -> Holding:
     of = specs.get(str(spec.get("answers", "")), spec)  # words of answers are theirs
     task = spec.get("audit") or spec.get("tree") or of.get("task") or ""
     model = "" if what == "requests" else str(of.get("model", ""))
-    paid = _was_paid(folder, spec) if what == "answers" else not spec
+    paid = _was_paid(folder) if what == "answers" else not spec
     return Holding(folder.name, what, model, str(task), *weight(folder), "store", paid)
 
 
@@ -84,12 +85,12 @@ _FIELDS: dict[str, What] = {
 }  # fmt: skip
 
 
-def _was_paid(folder: Path, spec: dict[str, Any]) -> bool:
+def _was_paid(folder: Path) -> bool:
     """Whether answers came one by one from a server, or were billed; True where that is not known."""
     how = read_object(read_intact(folder / "provenance.json"))
     if any(name in how for name in _BILLED):
         return True
-    return bool(spec.get("journaled", not any(name in how for name in _OWN)))
+    return bool(how.get(JOURNALED, not any(name in how for name in _OWN)))
 
 
 def _packed(store: Store) -> Iterator[Holding]:

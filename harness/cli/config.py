@@ -65,12 +65,12 @@ def typed_run(
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
     origins = [o for o in tables if o.model in models]
     run = Run(
-        title=asked.title, stages=asked.stages, models=built, tasks=tasks, paths=paths, limit=asked.limit,
-        metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)), workers=asked.workers,
+        title=asked.title, stages=asked.stages, models=built, tasks=tasks, paths=paths, figures=asked.figures,
+        metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)), skip_missing=asked.skip_missing,
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only), seed=asked.seed,
-        decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed), skip_missing=asked.skip_missing,
+        decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed), limit=asked.limit,
         samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
-        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
+        conditions=gate.conditions or (), baseline=_place(gate.baseline), workers=asked.workers,
         interactive=asked.report.interactive == "plotly", objective=asked.objective, settings=settings or {},
         exports=library.named("exports", asked.report.exports), trackers=library.named("trackers", asked.track),
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),

@@ -64,7 +64,7 @@ def left_out_line(tasks: Iterable[str]) -> str:
 
 def _missing(record: RunRecord) -> Iterator[str]:
     if record.left_out:
-        yield f"{left_out_line(record.left_out)}."
+        yield f"L{left_out_line(record.left_out)[1:]}."
     for c in record.collections:
         if c.missing:
             yield f"{c.model} x {c.task} is missing: {c.missing}"

@@ -63,28 +63,23 @@ def typed_run(
     built = library.models(models, asked.collect)
     controls = _with_lineages(asked.controls, built)
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
+    origins = [o for o in tables if o.model in models]
     run = Run(
-        title=asked.title, stages=asked.stages, models=built, tasks=tasks, objective=asked.objective,
-        metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
-        pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
-        decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
+        title=asked.title, stages=asked.stages, models=built, tasks=tasks, paths=paths, figures=asked.figures,
+        metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)), skip_missing=asked.skip_missing,
+        pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only), seed=asked.seed,
+        decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed), limit=asked.limit,
         samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
-        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures, seed=asked.seed,
-        interactive=asked.report.interactive == "plotly", settings=settings or {}, workers=asked.workers,
-        exports=library.plugins("exports", _changes(asked.report.exports)), paths=paths, limit=asked.limit,
+        conditions=gate.conditions or (), baseline=_place(gate.baseline), workers=asked.workers,
+        interactive=asked.report.interactive == "plotly", objective=asked.objective, settings=settings or {},
+        exports=library.named("exports", asked.report.exports), trackers=library.named("trackers", asked.track),
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
-        case=case_of(asked, [o for o in tables if o.model in models], controls, matrix, faults),
-        recipe=_recipe(config, folders, choices, settings), data=data_of(asked, paths, faults),
-        trackers=library.plugins("trackers", _changes(asked.track)), skip_missing=asked.skip_missing,
-        exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
+        case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
+        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
     )  # fmt: skip
-    _raise(faults)
-    return run
-
-
-def _raise(faults: Sequence[str]) -> None:
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
+    return run
 
 
 def _recipe(
@@ -246,6 +241,10 @@ class _Library:
     def plugins(self, package: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Name -> what it describes, None where that is at fault."""
         return {name: self._plugin(package, name, changes) for name, changes in named.items()}
+
+    def named(self, package: str, names: Any) -> dict[str, Any]:
+        """The same of names as a configuration has them."""
+        return self.plugins(package, _changes(names))
 
     def models(self, named: Mapping[str, Mapping[str, Any]], collect: Collecting) -> dict[str, Any]:
         """The models, asked in the way that the run wants where they do not say it themselves."""

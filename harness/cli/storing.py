@@ -29,7 +29,8 @@ from harness.types import DistillbenchError
 _USAGE = """distillbench store [KEY=VALUE ...] [--json]
   what the results folder (paths.results) holds, by model and by task
 distillbench store prune [KEY=VALUE ...] [--and KEY=VALUE ...] [--yes] [--paid] [--json]
-  what none of the named runs needs: matrix=a,b names two; --and begins the words of a further run
+  what none of the named runs needs: matrix=a,b names two; --and begins the words of a further run, which has
+  the folders of the first
   --yes     removes it; without this word nothing changes
   --paid    also answers that cost money, or may have
 distillbench store pack [KEY=VALUE ...]
@@ -61,7 +62,10 @@ def store(words: Sequence[str]) -> int:
     points = [point for own in asked.runs for point in _points(own)]
     folders = dict.fromkeys((_results(p), _lock(p)) for p in points)
     if len(folders) > 1:
-        raise DistillbenchError("store: expected one paths.results for all runs, got several")
+        named = ", ".join(str(root) for root, _ in folders)
+        raise DistillbenchError(
+            f"store: expected one paths.results for all runs, got {named}; name it before the first --and"
+        )
     ((root, lock),) = folders
     if not root.is_dir():
         raise DistillbenchError(
@@ -93,7 +97,17 @@ def _asked(words: Sequence[str]) -> _Asked:
             runs.append([])
         else:
             runs[-1].append(word)
-    return _Asked(flags, verb, tuple(map(tuple, runs)))
+    shared = _shared(runs[0]) if len(runs) > 1 else []
+    return _Asked(flags, verb, (tuple(runs[0]), *((*shared, *own) for own in runs[1:])))
+
+
+def _shared(first: Sequence[str]) -> list[str]:
+    """The words of the first run that hold for all: its folders."""
+    line = in_order(first)
+    return [
+        *line.flags,
+        *(word for word in line.overrides if word.lstrip("+").startswith("paths.")),
+    ]
 
 
 def _points(words: Sequence[str]) -> Iterator[Point]:

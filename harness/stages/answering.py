@@ -23,6 +23,7 @@ from harness.keys import digest
 from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed, Purse
 from harness.stages.spilled import FACT, variables_in
 from harness.stages.unfinished import Unanswered, Unfinished, billed, unanswered_notes
+from harness.store.inventory import JOURNALED
 from harness.store.store import Store
 from harness.store.tables import join_outputs, outputs_from_table
 from harness.store.waiting import WAIT_S, Pace, Wait
@@ -221,6 +222,7 @@ class _Collector:
             **billed(stored.told),
             **cut_facts(planned.requests, outputs),
             "peak_memory_bytes": _peak_memory_bytes(),
+            JOURNALED: self.session.journaled,
         }
         host = str(facts.get("host", "the server"))
         notes = [*self.session.notes(collection.answered()), *unanswered_notes(stored.told, host)]
@@ -234,7 +236,6 @@ class _Collector:
             "task": cell.task,
             "asks": planned.summary.asks,
             "decoding": vars(cell.decoding),
-            "journaled": self.session.journaled,
         }
         self.store.put(planned.key, table, spec, provenance)
         self.store.forget_failure(planned.key)

@@ -15,6 +15,7 @@ from harness.store.store import Store
 What = Literal[
     "answers", "unfinished", "grades", "words", "scores", "requests", "evidence", "other"
 ]
+JOURNALED = "journaled"  # in the provenance of answers: whether they came one by one, from a server
 _KEY = re.compile(r"[0-9a-f]{64}")
 _FREE = ("plan.json", "facts.json", "*.parquet")  # work of models that run on this machine
 _BILLED = ("usd", "prompt_tokens", "completion_tokens")
@@ -81,7 +82,7 @@ def _entry(
     task = spec.get("audit") or spec.get("tree") or of.get("task") or ""
     model = "" if what == "requests" else str(of.get("model", ""))
     how = read_object(store.read(key, "provenance.json"))
-    paid = _was_paid(how, spec) if what == "answers" else not spec
+    paid = _was_paid(how) if what == "answers" else not spec
     return Holding(key, what, model, str(task), size_bytes, files, place, paid)
 
 
@@ -99,11 +100,11 @@ _FIELDS: dict[str, What] = {
 }  # fmt: skip
 
 
-def _was_paid(how: dict[str, Any], spec: dict[str, Any]) -> bool:
+def _was_paid(how: dict[str, Any]) -> bool:
     """Whether answers came one by one from a server, or were billed; True where that is not known."""
     if any(name in how for name in _BILLED):
         return True
-    return bool(spec.get("journaled", not any(name in how for name in _OWN)))
+    return bool(how.get(JOURNALED, not any(name in how for name in _OWN)))
 
 
 def _packed(store: Store) -> Iterator[Holding]:

@@ -25,7 +25,7 @@ from tests.core.running import FAKES, inside, matrix, run_of, write_data
 NOWHERE = Path("nowhere.csv")
 KEY, OTHER = "a" * 64, "b" * 64
 TABLE = pa.table({"x": [1]})
-FREE = {"model": "m", "task": "t", "asks": "", "journaled": False}
+FREE = {"model": "m", "task": "t", "asks": ""}
 ALL: dict[str, Any] = {"metrics": dict.fromkeys(("task_score", "capa", "length", "style_transfer"))}
 SMALL: dict[str, Any] = {
     **ALL,
@@ -112,11 +112,11 @@ def test_what_is_removed_is_removed_from_packs_alone(folder: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("spec", "how", "paid"),
     [
-        (FREE, {}, False),
-        ({**FREE, "journaled": True}, {}, True),
-        (FREE, {"usd": 0.2}, True),
-        ({"model": "m", "task": "t", "asks": ""}, {"parameters": 5}, False),
-        ({"model": "m", "task": "t", "asks": ""}, {"snapshot": "of a server"}, True),
+        (FREE, {"journaled": False}, False),
+        (FREE, {"journaled": True}, True),
+        (FREE, {"usd": 0.2, "journaled": False}, True),
+        (FREE, {"parameters": 5}, False),
+        (FREE, {"snapshot": "of a server"}, True),
     ],
 )
 def test_answers_that_cost_money_stay(
@@ -132,7 +132,7 @@ def test_answers_that_cost_money_stay(
 
 def test_an_entry_that_cannot_be_read_may_have_cost_money(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put(KEY, TABLE, FREE, {})
+    store.put(KEY, TABLE, FREE, {"journaled": False})
     (store.folder(KEY) / "spec.json").write_text("{")
     assert [one.paid for one in holdings(store)] == [True]
 
@@ -201,7 +201,7 @@ def test_nothing_changes_without_a_word(place: Path, capsys: pytest.CaptureFixtu
 def test_runs_are_named_by_values_and_one_after_another(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    both = words(place, "matrix=all", "--and", *words(place, "matrix=some", "limit=30"))
+    both = words(place, "matrix=all", "--and", "matrix=some", "limit=30")
     assert store_command(["prune", "--yes", "--json", *both]) == 0
     assert json.loads(capsys.readouterr().out)["unneeded"] == []
     assert (

@@ -126,6 +126,12 @@ WARNINGS = [
         warned(collections=(answered(),)),
     ),
     Row(
+        "_missing",
+        "Left out, since their data are not there: open.",
+        warned(left_out={"open": "no data"}),
+        warned(left_out={}),
+    ),
+    Row(
         "_spilled",
         "variable A_KEY",
         warned(collections=(answered(secrets=("A_KEY",)),)),
@@ -461,5 +467,5 @@ def _lines_said(path: Path) -> dict[str, int]:
     return {name: n for name, n in said.items() if name not in _MERE_PARTS}
 
 
-# Words that others complete: the quotation of a text, the line about a secret (_spilled), what raises `few`.
-_MERE_PARTS = {"_quote", "spilled_line", "require"}
+# Words that others complete: the quotation of a text, those about a secret (_spilled) and tasks (_missing), `few`.
+_MERE_PARTS = {"_quote", "spilled_line", "left_out_line", "require"}

@@ -53,7 +53,7 @@ def test_they_are_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     line = "left out, since their data are not there: arc_easy, gsm8k"
     assert capsys.readouterr().err.splitlines().count(f"warning: {line}") == 1
     assert list(outcome.record.tasks) == ["open", "quiz"]
-    assert f"{line}." in outcome.record.warnings
+    assert f"L{line[1:]}." in outcome.record.warnings
     (group,) = (m for m in missing_results(outcome.record) if "left out" in m.kind)
     assert [part.part for part in group.parts] == ["task arc_easy", "task gsm8k"]
     assert all("expected a copy of data set" in part.reason for part in group.parts)

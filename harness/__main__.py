@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import os
 import sys
 
 from harness import __version__
@@ -13,6 +15,16 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(f"distillbench {__version__}")
         return
+    if os.name == "nt":
+        print(
+            "error: distillbench runs on Linux and macOS; on Windows run it inside WSL (wsl --install), since its "
+            "store locks with flock",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    if sys.platform not in ("linux", "darwin"):
+        print(f"warning: {sys.platform}: tried on Linux and macOS only", file=sys.stderr)
+    gc.disable()  # hundreds of modules, none of which is garbage
     try:
         command = importlib.import_module("harness.cli.main")
     except ImportError as error:
@@ -21,6 +33,8 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(70)
+    gc.freeze()
+    gc.enable()
     command.main()
 
 

@@ -104,6 +104,14 @@ def forget_code() -> None:
     _read.cache_clear()
 
 
+def parsed_code() -> dict[str, list[Any]]:
+    """What is known of sources that were parsed: whoever keeps it for another process spares that the work.
+
+    Name, file and sha256 of a source -> digest of its tree, modules that it imports, and names that may be modules.
+    """
+    return _parsed
+
+
 @dataclasses.dataclass(frozen=True)
 class _Code:
     """A module as the keys see it."""
@@ -113,18 +121,29 @@ class _Code:
 
 
 _ROOT = Path(__file__).parent
+_parsed: dict[str, list[Any]] = {}
 
 
 @cache
 def _read(name: str) -> _Code:
-    tree = ast.parse(_file(name).read_text(encoding="utf-8"))
-    imports = tuple(sorted(_imports(tree, name)))
+    file = _file(name)
+    source = file.read_bytes()
+    place = f"{name} {file.name} {hashlib.sha256(source).hexdigest()}"
+    if place not in _parsed:
+        _parsed[place] = _parse(source, name)
+    tree, imported, named = _parsed[place]
+    return _Code(tree, tuple(sorted({*imported, *(n for n in named if _file(n).is_file())})))
+
+
+def _parse(source: bytes, name: str) -> list[Any]:
+    tree = ast.parse(source)
+    imports = _imports(tree, name)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:]
-    return _Code(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports)
+    return [hashlib.sha256(ast.dump(tree).encode()).hexdigest(), *imports]
 
 
 def _file(name: str) -> Path:
@@ -140,18 +159,20 @@ def _source(place: Path) -> Path:
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
-def _imports(tree: ast.Module, name: str) -> set[str]:
-    """Modules of ours that a module imports, anywhere in its code; not the package itself."""
+def _imports(tree: ast.Module, name: str) -> tuple[list[str], list[str]]:
+    """Modules of ours that a module imports, anywhere in its code, without the package; and names that may be some."""
     package = name if _file(name).stem == "__init__" else name.rpartition(".")[0]
-    imported: set[str] = set()
+    imported, named = set[str](), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported |= {a.name for a in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = resolve_name("." * node.level + (node.module or ""), package)
-            named = {f"{base}.{a.name}" for a in node.names}
-            imported |= {base} | {n for n in named if _is_ours(n) and _file(n).is_file()}
-    return {n for n in imported if _is_ours(n) and n != _ROOT.name}
+            imported.add(base)
+            named |= {f"{base}.{a.name}" for a in node.names}
+    return sorted({n for n in imported if _is_ours(n)} - {_ROOT.name}), sorted(
+        filter(_is_ours, named)
+    )
 
 
 def _is_ours(name: str) -> bool:

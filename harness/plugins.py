@@ -24,7 +24,7 @@ from harness.keys import forget_code
 from harness.schema import build_dataclass, unknown
 from harness.types import DistillbenchError
 
-PACKAGES = ("models", "tasks", "metrics", "verdicts", "figures", "exports", "executors")
+PACKAGES = ("models", "tasks", "metrics", "verdicts", "figures", "exports", "trackers", "executors")
 # what a file with mistakes raises when it is imported
 _AT_IMPORT = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError,

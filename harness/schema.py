@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from harness.types import DistillbenchError
 
+_LARGEST = 2**63  # whole numbers from here on have no place in a table
+
 
 class Bound(NamedTuple):
     """What an annotation asks beyond its type: `Annotated[int, Bound("1 or more", lambda n: n >= 1)]`."""
@@ -170,11 +172,13 @@ def _several(value: Any, n: int) -> Sequence[Any]:
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether no number in a value is NaN or infinite: neither has a place in a key, nor a meaning as a setting."""
+    """Whether no number in a value is NaN, infinite, or too large for a table: none has a meaning as a setting."""
     if isinstance(value, Mapping):
         return all(map(_is_finite, value.values()))
     if isinstance(value, list | tuple):
         return all(map(_is_finite, value))
+    if isinstance(value, int):
+        return abs(value) < _LARGEST
     return not isinstance(value, float) or math.isfinite(value)
 
 

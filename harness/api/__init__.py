@@ -17,6 +17,8 @@ from harness.board.tables import (
     collections_table,
     comparisons_table,
     leaderboard_table,
+    recipe_comparisons_table,
+    recipes_table,
     runs_table,
     scores_table,
 )
@@ -33,6 +35,8 @@ class Results:
     leaderboard: pd.DataFrame  # the columns of leaderboard.csv, and tokens per second
     comparisons: pd.DataFrame  # of students of one teacher, paired by prompt
     changes: pd.DataFrame  # of students against their bases and teachers, paired by prompt
+    recipes: pd.DataFrame  # means over the training seeds of a recipe, three at least
+    recipe_comparisons: pd.DataFrame  # of recipes of one teacher, with seeds as clusters
     collections: pd.DataFrame  # how the answers were collected: seconds, tokens, cost, store keys
     record: RunRecord  # what the tables were made from
     board: Board = field(repr=False)  # what may be said of it
@@ -62,6 +66,8 @@ def load(path: str | Path) -> Results:
         leaderboard=_frame(leaderboard_table(board)),
         comparisons=_frame(comparisons_table(record)),
         changes=_frame(changes_table(record)),
+        recipes=_frame(recipes_table(record)),
+        recipe_comparisons=_frame(recipe_comparisons_table(record)),
         collections=_frame(collections_table(record)),
         record=record,
         board=board,

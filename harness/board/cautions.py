@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
@@ -57,7 +57,14 @@ def without_number(record: RunRecord) -> str:
     return f"THERE IS NOT ONE NUMBER: {why}"
 
 
+def left_out_line(tasks: Iterable[str]) -> str:
+    """The warning about tasks that a run did without, for the page and for the running program."""
+    return f"left out, since their data are not there: {', '.join(tasks)}"
+
+
 def _missing(record: RunRecord) -> Iterator[str]:
+    if record.left_out:
+        yield f"{left_out_line(record.left_out)}."
     for c in record.collections:
         if c.missing:
             yield f"{c.model} x {c.task} is missing: {c.missing}"

@@ -241,9 +241,21 @@ def _widest(family: Sequence[Comparison], subject: Subject) -> list[Comparison]:
         for c in family
         if subject.student in (c.first, c.second)
     ]
+    return _on_widest(own)
+
+
+def _on_widest(own: Sequence[Comparison]) -> list[Comparison]:
     tasks = {c.task for c in own}
     widest = max(tasks, key=lambda t: (t.count("+"), t), default="")
     return [c for c in own if c.task == widest] if len(tasks) == 1 or "+" in widest else []
+
+
+def headline_comparisons(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Of each measure and group the comparisons on the task that combines most tasks: those that ranks are made of."""
+    families: dict[Family, list[Comparison]] = {}
+    for c in comparisons:
+        families.setdefault((c.metric, (c.teacher, c.base, c.variant)), []).append(c)
+    return [c for own in families.values() for c in _on_widest(own)]
 
 
 def _turned(c: Comparison) -> Comparison:

@@ -29,7 +29,7 @@ def closing_lines(board: Board) -> list[str]:
     ]
     told += ["".join(words for words, _ in a.words) for a in audited(board.record)]
     table = leaderboard_view(board)
-    students = [row for row in table.rows if row[0].note == "student"]
+    students = [row for row in table.rows if row[0].note in ("recipe", "student")]
     if not students:
         return told
     rows = [tuple(head.name.lower() for head in table.heads)]

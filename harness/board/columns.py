@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from harness.board.board import Row
 from harness.board.claims import Claim
+from harness.board.recipes import RecipeComparison, RecipeScore
 from harness.board.record import Change, CollectionRecord, Comparison, Variant
 from harness.board.runs import RunDifference
 from harness.panel.evidence import Verdict
@@ -98,12 +99,24 @@ CHANGE: tuple[Field[Change], ...] = (
     *attributes("difference", "low", "high", "p", "p_adjusted", "n", "detectable"),
     *attributes("n_won", "n_lost", "unit", "better"),
 )
+RECIPE: tuple[Field[RecipeScore], ...] = (
+    *attributes("metric", "task", "recipe", "teacher", "base"),
+    Field("n_seeds", lambda r: len(r.seeds)),
+    *attributes("value", "low", "high", "n", "unit", "better", "reason"),
+    Field("seeds", lambda r: "; ".join(r.seeds)),
+    Field("without_number", lambda r: "; ".join(r.without)),
+)
+RECIPE_COMPARISON: tuple[Field[RecipeComparison], ...] = (
+    *attributes("metric", "task", "teacher", "base", "first", "second"),
+    *attributes("difference", "low", "high", "p", "p_adjusted"),
+    *attributes("n_first", "n_second", "n", "outcome"),
+)
 COLLECTION: tuple[Field[CollectionRecord], ...] = (
     *attributes("model", "task", "sample", "n_requests", "n_answered", "n_cut_prompts"),
     *parts("marks", n_empty="n_empty"),
     *parts("endings", n_cut="n_cut", n_looks_cut="n_looks_cut", n_no_full_stop="n_no_stop"),
     *parts("endings", n_wrong="n_wrong", n_wrong_cut="n_wrong_cut"),
-    *attributes("n_tokens", "wall_s"),
+    *attributes("n_tokens", "n_prompt_tokens", "wall_s"),
     *attributes("latency_p50_s", "latency_p95_s", "peak_memory_bytes", "usd", "missing"),
     *attributes("key", "requests_key", "grades_key"),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -57,9 +58,12 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         metrics=tuple({m.name: m for r in records for m in r.metrics}.values()),
         collections=_collections(told),
         lineages={k: v for r in records for k, v in r.lineages.items()},
+        recipes={k: v for r in records for k, v in r.recipes.items()},
         judges={k: v for r in records for k, v in r.judges.items()},
+        left_out={k: v for r in records for k, v in r.left_out.items()},
         differences=tuple(dict.fromkeys(d for r in records for d in r.differences)),
         work=tuple(w for r in records for w in r.work),
+        spent=_summed(r.spent for r in records),
         verdicts=(),
         case=None,
         audits=(),
@@ -67,6 +71,15 @@ def join(jobs: Sequence[Job]) -> RunRecord:
         jobs=tuple(_job(job) for job in named),
     )
     return replace(joined, warnings=tuple(_warnings(joined, named)))
+
+
+def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Where the time of all jobs went."""
+    total: defaultdict[str, float] = defaultdict(float)
+    for part in parts:
+        for name, number in part.items():
+            total[name] += number
+    return dict(total)
 
 
 def _shown(note: MetricNote) -> list[str]:

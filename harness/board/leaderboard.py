@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from harness.board import numerals
-from harness.board.board import Board, Row, speed
+from harness.board.board import Board, Row
 from harness.board.claims import Claim, MeasureColumn, outcome
+from harness.board.costs import FACTS, SIZE_CLASSES
+from harness.board.lines import (
+    Kind,
+    LeaderboardColumn,
+    Line,
+    Source,
+    block_of,
+    grouped,
+    teachers_of,
+)
 from harness.board.record import RunRecord, Variant, setting
 from harness.board.subjects import Subject, overall, whole_tasks
 from harness.board.tables import DASH, Cell, Head, Table, claim_cell
@@ -16,32 +24,6 @@ from harness.types import Score
 
 _MEASURES = 4  # columns of measures that stand there unasked
 _OWN = 1  # and of what models have by themselves
-_ALL_SHOWN = 8  # students of one teacher; of more, the best and the worst stand there
-_ENDS = 3  # how many of the best and of the worst
-
-Kind = Literal["place", "measure", "own measure", "task", "further measure", "model"]
-
-
-@dataclass(frozen=True)
-class LeaderboardColumn:
-    """A column and where its numbers come from."""
-
-    name: str  # its word in `columns` of a matrix and in the address of the page
-    title: str
-    note: str  # below the title
-    kind: Kind
-    numeric: bool = True
-    shown: bool = True
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row: a student, a control, another version of the teacher; or a teacher or base, to compare with."""
-
-    subject: Subject  # of a teacher or a base: itself, beside the teacher of the block
-    cells: tuple[Cell, ...]  # one per column
-    row: Row | None = None  # None for teachers and bases
-    fold: str = ""  # the name of the fold that it is in; "" = it stands there
 
 
 @dataclass(frozen=True)
@@ -56,32 +38,31 @@ class Leaderboard:
         """All rows in their order."""
         return tuple(line for block in self.blocks for line in block)
 
+    def sizes(self) -> list[str]:
+        """The classes of sizes that rows are in, the smallest first."""
+        return [s for s in SIZE_CLASSES if any(line.size == s for line in self.lines)]
+
+    def families(self) -> list[str]:
+        """The families that several models are of, in the order of the rows."""
+        return list(dict.fromkeys(line.family for line in self.lines if line.family))
+
     def places(self) -> list[int]:
         """The places of the columns that stand there unasked."""
         return [i for i, column in enumerate(self.columns) if column.shown]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A column with what fills it: for rows of the board, and for teachers and bases."""
-
-    column: LeaderboardColumn
-    of_row: Callable[[Row], Cell]
-    of_reference: Callable[[Subject], Cell]
 
 
 def make_leaderboard(board: Board) -> Leaderboard:
     """The leaderboard of a board; `columns` of its record names those that stand there unasked."""
     sources = [*_places(board), *_measures(board), *_tasks(board), *_further(board)]
     sources += _of_models(board)
-    blocks = [list(_block(board, teacher, sources)) for teacher in _teachers(board)]
+    blocks = [list(block_of(board, teacher, sources)) for teacher in teachers_of(board)]
     filled = [i for i in range(len(sources)) if _holds(blocks, i)]
     columns = _chosen([sources[i].column for i in filled], board.record.columns)
     kept = [
         tuple(replace(line, cells=tuple(line.cells[i] for i in filled)) for line in block)
         for block in blocks
     ]
-    return Leaderboard(tuple(columns), tuple(kept))
+    return Leaderboard(tuple(columns), tuple(grouped(board, kept)))
 
 
 def leaderboard_view(board: Board) -> Table:
@@ -106,10 +87,6 @@ def leaderboard_view(board: Board) -> Table:
     return Table(heads, rows)
 
 
-def _teachers(board: Board) -> list[str]:
-    return list(dict.fromkeys(row.subject.teacher for row in board.rows))
-
-
 def _holds(blocks: Sequence[Sequence[Line]], place: int) -> bool:
     """Whether a student or control has something in a column."""
     cells = (line.cells[place] for block in blocks for line in block if line.row is not None)
@@ -127,108 +104,53 @@ def _chosen(
         yield replace(c, shown=c.kind == "place" or c.name in (asked or usual))
 
 
-# --- rows -----------------------------------------------------------------------------------------
-
-
-def _block(board: Board, teacher: str, sources: Sequence[_Source]) -> Iterator[Line]:
-    """The rows of one teacher."""
-    rows = [row for row in board.rows if row.subject.teacher == teacher]
-    students = [row for row in rows if row.subject.role == "student"]
-    yield from _references(board, [teacher], "teacher", rows, sources)
-    many = len(students) > _ALL_SHOWN
-    for i, row in enumerate(students):
-        middle = many and _ENDS <= i < len(students) - _ENDS
-        yield _line(row, sources, "further students" if middle else "")
-    bases = dict.fromkeys(row.subject.base for row in students if row.subject.base)
-    yield from _references(board, bases, "base", rows, sources)
-    controls = [row for row in rows if row.subject.role == "control"]
-    others = [row for row in rows if row.subject.role not in ("student", "control")]
-    for fold, own in (("controls", controls), ("further models", others)):
-        yield from (_line(row, sources, fold) for row in own)
-
-
-def _line(row: Row, sources: Sequence[_Source], fold: str) -> Line:
-    return Line(row.subject, tuple(s.of_row(row) for s in sources), row, fold)
-
-
-def _references(
-    board: Board,
-    models: Iterable[str],
-    role: str,
-    rows: Sequence[Row],
-    sources: Sequence[_Source],
-) -> Iterator[Line]:
-    """A row for each model, under every setting of a sweep in which it differs."""
-    runs, variants = board.record.runs(), dict.fromkeys(row.subject.variant for row in rows)
-    teacher = rows[0].subject.teacher
-    for model in models:
-        lines: dict[tuple[str, ...], Line] = {}
-        for variant in variants:
-            if variant in runs:
-                subject = Subject(model, teacher, role, variant=variant)
-                cells = tuple(s.of_reference(subject) for s in sources)
-                told = zip(sources, cells, strict=True)
-                same = tuple(
-                    c.text + c.interval + c.note for s, c in told if s.column.kind != "place"
-                )
-                lines.setdefault(same, Line(subject, cells))
-        yield from lines.values() if len(lines) > 1 else map(_of_all, lines.values(), [sources])
-
-
-def _of_all(line: Line, sources: Sequence[_Source]) -> Line:
-    """A row that is the same under every setting, without one setting's values."""
-    subject = replace(line.subject, variant=())
-    cells = (
-        s.of_reference(subject) if s.column.kind == "place" else c
-        for s, c in zip(sources, line.cells, strict=True)
-    )
-    return replace(line, subject=subject, cells=tuple(cells))
-
-
 # --- columns --------------------------------------------------------------------------------------
+
+
+def _of_recipe(subject: Subject) -> Cell:
+    """The base of a recipe; nothing for teachers and bases."""
+    return Cell(subject.base, subject.base) if subject.role == "recipe" else Cell("", "")
 
 
 def _nothing(_: object) -> Cell:
     return Cell(None, "")
 
 
-def _places(board: Board) -> Iterator[_Source]:
+def _places(board: Board) -> Iterator[Source]:
     """Rank, the base where there are several, and the swept keys."""
     rank = LeaderboardColumn("rank", "Rank", "", "place")
-    yield _Source(rank, lambda r: Cell(r.rank, "" if r.rank is None else str(r.rank)), _nothing)
+    yield Source(rank, lambda r: Cell(r.rank, "" if r.rank is None else str(r.rank)), _nothing)
     if len({row.subject.base for row in board.rows}) > 1:
         base = LeaderboardColumn("base", "Base", "", "place", numeric=False)
-        yield _Source(
-            base, lambda r: Cell(r.subject.base, r.subject.base or "none"), lambda s: Cell("", "")
-        )
+        yield Source(base, lambda r: Cell(r.subject.base, r.subject.base or "none"), _of_recipe)
     for key in board.record.variants:
         yield _swept(key)
 
 
-def _swept(key: str) -> _Source:
+def _swept(key: str) -> Source:
     def value(subject: Subject) -> Cell:
         """The subject's value of the key."""
         word = dict(subject.variant).get(key, "")
         return Cell(word, word)
 
     column = LeaderboardColumn(key, key, "", "place", numeric=False)
-    return _Source(column, lambda r: value(r.subject), value)
+    return Source(column, lambda r: value(r.subject), value)
 
 
 _LOST = LeaderboardColumn("lost", "Lost", "tasks, against base", "measure")
 
 
-def _measures(board: Board) -> Iterator[_Source]:
+def _measures(board: Board) -> Iterator[Source]:
     """What measures declare, with claims; before what models have alone, the tasks that a student lost."""
     declared = list(enumerate(board.columns))
     for i, column in (c for c in declared if not c[1].alone):
         yield _claimed(board, i, column)
-    yield _Source(_LOST, lambda r: _lost(board, r.subject), _nothing)
+    yield Source(_LOST, lambda r: _lost(board, r.subject), _nothing)
     for i, column in (c for c in declared if c[1].alone):
         yield _claimed(board, i, column)
 
 
-def _claimed(board: Board, place: int, column: MeasureColumn) -> _Source:
+def _claimed(board: Board, place: int, column: MeasureColumn) -> Source:
     scores = [row.claims[place].score for row in board.rows]
     gap = any(s is not None and board.index.is_gap(s) for s in scores)
 
@@ -242,14 +164,22 @@ def _claimed(board: Board, place: int, column: MeasureColumn) -> _Source:
 
     kind: Kind = "own measure" if column.alone else "measure"
     head = LeaderboardColumn(column.metric, column.title, column.note, kind)
-    return _Source(head, lambda row: claim_cell(row.claims[place]), reference)
+    return Source(
+        head,
+        lambda row: claim_cell(row.claims[place]),
+        reference,
+        lambda row: row.claims[place].score,
+    )
 
 
 def _own(board: Board, metric: str, subject: Subject, task: str = "") -> Cell:
     """A number that a model has by itself, over all tasks or in one."""
+    return _plain(_own_score(board, metric, subject, task))
+
+
+def _own_score(board: Board, metric: str, subject: Subject, task: str = "") -> Score | None:
     scores = board.index.own(metric, subject.student, subject.variant)
-    own = [s for s in scores if s.task == task] if task else scores
-    return _plain(overall(own))
+    return overall([s for s in scores if s.task == task] if task else scores)
 
 
 def _plain(score: Score | None) -> Cell:
@@ -267,7 +197,7 @@ def _lost(board: Board, subject: Subject) -> Cell:
     return Cell(len(lost), str(len(lost)), f"of {len(tasks)} tasks{words}")
 
 
-def _tasks(board: Board) -> Iterator[_Source]:
+def _tasks(board: Board) -> Iterator[Source]:
     """Every task's own score, as the measure of it gives it."""
     index = board.index
     for metric in index.metrics("own_score"):
@@ -277,17 +207,22 @@ def _tasks(board: Board) -> Iterator[_Source]:
             yield _task(board, metric, task)
 
 
-def _task(board: Board, metric: str, task: str) -> _Source:
-    def cell(subject: Subject) -> Cell:
+def _task(board: Board, metric: str, task: str) -> Source:
+    def own(subject: Subject) -> Score | None:
         """The model's own score on this task."""
-        return _own(board, metric, subject, task)
+        return _own_score(board, metric, subject, task)
 
     note = board.index.notes[metric.split("/")[0]].unit
     column = LeaderboardColumn(task, task, note, "task")
-    return _Source(column, lambda row: cell(row.subject), cell)
+    return Source(
+        column,
+        lambda row: _plain(own(row.subject)),
+        lambda s: _plain(own(s)),
+        lambda row: own(row.subject),
+    )
 
 
-def _further(board: Board) -> Iterator[_Source]:
+def _further(board: Board) -> Iterator[Source]:
     """Every other measure as a whole."""
     known = {c.metric for c in board.columns} | set(board.index.metrics("own_score"))
     for name, note in board.index.notes.items():
@@ -295,21 +230,26 @@ def _further(board: Board) -> Iterator[_Source]:
             yield _whole(board, name, note.unit)
 
 
-def _whole(board: Board, metric: str, unit: str) -> _Source:
-    def cell(row: Row) -> Cell:
+def _whole(board: Board, metric: str, unit: str) -> Source:
+    def score(row: Row) -> Score | None:
         """The subject's number over all tasks, else the one that the model has alone."""
-        score = board.index.overall(metric, row.subject)
-        return _plain(score) if score is not None else _own(board, metric, row.subject)
+        beside = board.index.overall(metric, row.subject)
+        return beside if beside is not None else _own_score(board, metric, row.subject)
 
     title = metric.replace("_", " ").capitalize()
     column = LeaderboardColumn(metric, title, unit, "further measure")
-    return _Source(column, cell, lambda subject: _own(board, metric, subject))
+    return Source(
+        column,
+        lambda row: _plain(score(row)),
+        lambda subject: _own(board, metric, subject),
+        score,
+    )
 
 
-def _of_models(board: Board) -> Iterator[_Source]:
+def _of_models(board: Board) -> Iterator[Source]:
     """Facts of the models, and what their answers cost in this run."""
     runs = board.record.runs()
-    for name, title, note, fact in _FACTS:
+    for name, title, note, fact in FACTS:
         yield _fact(runs, LeaderboardColumn(name, title, note, "model"), fact)
 
 
@@ -317,69 +257,14 @@ def _fact(
     runs: dict[Variant, RunRecord],
     column: LeaderboardColumn,
     fact: Callable[[RunRecord, str], Cell],
-) -> _Source:
+) -> Source:
     def cell(subject: Subject) -> Cell:
         """The fact of a model under the subject's setting."""
         run = runs.get(subject.variant)
         missing = f"no record of {setting(subject.variant)}"
         return Cell(None, DASH, missing) if run is None else fact(run, subject.student)
 
-    return _Source(column, lambda row: cell(row.subject), cell)
+    return Source(column, lambda row: cell(row.subject), cell)
 
 
-def _parameters(run: RunRecord, model: str) -> Cell:
-    n = run.models.get(model, {}).get("parameters")
-    if not isinstance(n, (int, float)):
-        return Cell(None, DASH, "the size of recorded models is not known")
-    return Cell(int(n), numerals.scaled(n), f"{numerals.count(n)} parameters")
-
-
-def _disk(run: RunRecord, model: str) -> Cell:
-    n = run.models.get(model, {}).get("size_bytes")
-    if not isinstance(n, (int, float)):
-        return Cell(None, DASH, "the size of recorded models is not known")
-    return Cell(int(n), numerals.size(n))
-
-
-def _speed(run: RunRecord, model: str) -> Cell:
-    per_s = speed(run, model)
-    if per_s is None:
-        return Cell(None, DASH, "no seconds were measured: the answers were recorded elsewhere")
-    return Cell(per_s, numerals.scaled(per_s))
-
-
-def _memory(run: RunRecord, model: str) -> Cell:
-    timed = [c for c in run.collections if c.model == model and c.wall_s > 0]
-    peak = max((c.peak_memory_bytes for c in timed), default=0)
-    if not peak:
-        return Cell(None, DASH, "no memory was measured: the answers were made elsewhere")
-    return Cell(peak, numerals.size(peak))
-
-
-def _price(run: RunRecord, model: str) -> Cell:
-    paid = [c for c in run.collections if c.model == model and c.usd is not None and c.n_answered]
-    if not paid:
-        return Cell(None, DASH, "no price is known")
-    n = sum(c.n_answered for c in paid)
-    usd = 1000 * sum(c.usd or 0.0 for c in paid) / n
-    return Cell(usd, f"${numerals.number(usd)}", f"over {numerals.count(n)} answers")
-
-
-_FACTS: tuple[tuple[str, str, str, Callable[[RunRecord, str], Cell]], ...] = (
-    ("parameters", "Size", "parameters", _parameters),
-    ("size_bytes", "Disk", "of the weights", _disk),
-    ("tokens_per_s", "Speed", "tokens per second", _speed),
-    ("memory_bytes", "Memory", "at its peak", _memory),
-    ("usd", "Price", "of 1,000 answers", _price),
-)
-
-
-# what a model costs: name of its column, words with the direction that is better, value in a run
-COSTS: tuple[tuple[str, str, Callable[[RunRecord, str], Cell]], ...] = (
-    ("usd", "Price of 1,000 answers, $ (less is better)", _price),
-    ("tokens_per_s", "Tokens per second (more is better)", _speed),
-    ("parameters", "Parameters (fewer are better)", _parameters),
-    ("memory_bytes", "Peak memory, bytes (less is better)", _memory),
-)
-
-OTHER_COLUMNS = (_LOST.name, *(name for name, *_ in _FACTS))  # that no measure or task fills
+OTHER_COLUMNS = (_LOST.name, *(name for name, *_ in FACTS))  # that no measure or task fills

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.board.record import RunRecord, named
@@ -44,6 +44,8 @@ def missing_results(record: RunRecord) -> list[Missing]:
             kind = kinds.setdefault(_kind(score.reason, names), {})
             kind.setdefault(score.metric, []).append(score)
     groups = [_group(kind, parts) for kind, parts in kinds.items()]
+    if record.left_out:
+        groups.append(_left_out(record.left_out))
     return sorted(groups, key=lambda m: (-m.n, m.kind))
 
 
@@ -51,6 +53,12 @@ def undrawn(figure: str, reason: str) -> Missing:
     """What is missing where a figure cannot be drawn."""
     part = MissingPart(f"figure {figure}", reason, 1, ("this page",))
     return Missing(f"{part.part} cannot be drawn", 1, (part,))
+
+
+def _left_out(tasks: Mapping[str, str]) -> Missing:
+    """Tasks that a run did without."""
+    parts = tuple(MissingPart(f"task {t}", why, 1, ("every model",)) for t, why in tasks.items())
+    return Missing("the task was left out: its data are not there", len(parts), parts)
 
 
 def _group(kind: str, parts: dict[str, list[Score]]) -> Missing:

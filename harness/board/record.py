@@ -122,6 +122,9 @@ class CollectionRecord:
     n_requests: int
     n_answered: int = 0
     n_tokens: int = 0
+    n_prompt_tokens: int | None = (
+        None  # tokens of prompts, as a server counts them; None = not told
+    )
     wall_s: float = 0.0
     latency_p50_s: float = 0.0
     latency_p95_s: float = 0.0
@@ -220,6 +223,7 @@ class RunRecord:
     collections: tuple[CollectionRecord, ...]
     versions: Mapping[str, str]  # package -> version, plus python, platform
     lineages: Mapping[str, str] = field(default_factory=dict)  # model -> its lineage
+    recipes: Mapping[str, str] = field(default_factory=dict)  # model -> what it is a seed of
     changes: tuple[Change, ...] = ()  # students against their bases and teachers
     judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> who judges it
     differences: tuple[Difference, ...] = ()
@@ -229,10 +233,19 @@ class RunRecord:
     columns: tuple[str, ...] = ()  # of the leaderboard that are to be seen; () = the usual ones
     figures: tuple[str, ...] = ()  # kinds of those on the page, in their order; () = all
     interactive: bool = True  # whether the page holds the library that draws figures anew
+    # further exporters, and trackers, with their fields
+    exports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)  # task -> why the run did without it
+    # digest of what was asked of whom, whatever the places; "" = not known
+    configuration: str = ""
     verdicts: tuple[Verdict, ...] = ()  # what methods say of whose answers a model learned from
     case: CaseRecord | None = None  # None = nobody's training was weighed
     audits: tuple[Audit, ...] = ()  # what is said of a file of training answers, task by task
     jobs: tuple[JobRecord, ...] = ()  # of a sweep
+    # where the time of the run went: seconds of all processes together (`load_s`, `tokens_in_s`, `scoring_s/NAME`),
+    # `whole_s` and `page_s` by the clock, and `forward_tokens`; provenance, exempt from the promise of equal bytes
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def settings(self) -> tuple[Variant, ...]:

@@ -54,6 +54,16 @@ def write_record(record: RunRecord, folder: Path) -> None:
     pq.write_table(_influence_of(record, scores), folder / INFLUENCE, compression="zstd")
 
 
+def note_spent(folder: Path, spent: Mapping[str, float], *, reused: bool = False) -> None:
+    """Notes in a run's file where the time went, its page included; `reused` = all of it was in the store."""
+    known = parse_json((folder / RUN).read_bytes())
+    for row in known["work"] if reused else ():
+        row["reused"] += row["computed"]
+        row["computed"] = 0
+    known["spent"] = {name: round(n, 3) for name, n in sorted(spent.items())}
+    _write_json(folder / RUN, known)
+
+
 def results_folder(path: Path) -> Path:
     """The folder in which a run's files lie. Raises DistillbenchError where there is none."""
     places = (path.parent if path.name == RUN else path, path / "report")
@@ -124,9 +134,24 @@ def _with_influence(scores: Iterable[Score], table: pa.Table) -> list[Score]:
     ]
 
 
-def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes a line for every key, and for every entry of one that has several."""
+    lines = (f"{_compact(key)}: {_entries(entry)}" for key, entry in value.items())
+    text = "{" + ",\n".join(lines) + "}"
     path.write_bytes(f"{as_escapes(text)}\n".encode("utf-8", "replace"))
+
+
+def _entries(value: Any) -> str:
+    """A value as JSON, its entries line by line; json's own layout of them takes ten times as long."""
+    if isinstance(value, dict):
+        return "{" + ",\n ".join(f"{_compact(k)}: {_compact(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",\n ".join(map(_compact, value)) + "]"
+    return _compact(value)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _read_json(path: Path, schema: int) -> dict[str, Any]:
@@ -141,6 +166,7 @@ def _read_json(path: Path, schema: int) -> dict[str, Any]:
         ) from None
     if other != schema:
         raise DistillbenchError(
-            f"{path}: expected schema {schema}, got {other}: make the report again with this version"
+            f"{path}: expected schema {schema}, got {other}: another version of distillbench wrote it; run again with "
+            "this one, which asks no model again, or read it with that one"
         )
     return content

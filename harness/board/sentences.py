@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.board import Board
-from harness.board.changes import said_changes
+from harness.board.changes import in_words, said_changes
 from harness.board.claims import Choice, Claim, corner, outcome
 from harness.board.numerals import estimate, number, percent
+from harness.board.recipes import over_recipe
 from harness.board.subjects import Subject
 from harness.types import Score
 
@@ -68,7 +70,46 @@ def _decision(board: Board, choice: Choice) -> list[Part]:
     if style is not None and style.value is not None:
         parts += [(", and goes ", False), (_share(style), True), (" of the way in style", False)]
         parts += _unrelated(board, first)
-    return [*parts, (".", False), *lossy]
+    return [*parts, *_kept(board, first), (".", False), *_as_recipe(board, first, students), *lossy]
+
+
+def _as_recipe(board: Board, first: Subject, students: Sequence[Subject]) -> list[Part]:
+    """What its seeds say of the recipe that a student is a seed of; nothing where it is of none."""
+    recipes = board.record.runs()[first.variant].recipes
+    recipe = recipes.get(first.student)
+    if recipe is None:
+        return []
+    seeds = [s for s in students if recipes.get(s.student) == recipe]
+    scores = [score for s in seeds if (score := board.claim("capability", s).score) is not None]
+    told = over_recipe(recipe, scores)
+    if told.value is None:
+        return [(f" Of its recipe {recipe} nothing can be said: {told.reason}.", False)]
+    share = percent(told.value, told.low, told.high)
+    over = f" over {len(told.seeds)} seeds."
+    return [
+        (" Its recipe ", False),
+        (recipe, True),
+        (" closes ", False),
+        (share, True),
+        (over, False),
+    ]
+
+
+def _kept(board: Board, subject: Subject) -> list[Part]:
+    """What the prompts say of losses outside of what was distilled, by the task that would show the least of one."""
+    tasks = board.record.runs()[subject.variant].tasks
+    outside = [
+        c.change
+        for c in said_changes(board.changes_of(subject), tasks)
+        if (c.change.against, c.domain) == ("base", "outside") and c.change.better != "none"
+    ]
+    if not outside:
+        return []
+    unclear = [c for c in outside if outcome(c) == "not told apart"]
+    if not unclear:
+        return [("; nothing lost outside of what was distilled", False)]
+    least = max(unclear, key=lambda c: math.inf if c.detectable is None else c.detectable)
+    return [(f"; outside of what was distilled, {in_words(least)}", False)]
 
 
 def _unrelated(board: Board, subject: Subject) -> list[Part]:

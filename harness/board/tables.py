@@ -10,6 +10,12 @@ from harness.board import columns, numerals
 from harness.board.board import Board, Row
 from harness.board.claims import Claim
 from harness.board.columns import Field, Stated, Value
+from harness.board.recipes import (
+    RecipeComparison,
+    RecipeScore,
+    recipe_comparisons,
+    recipe_scores,
+)
 from harness.board.record import (
     CaseRecord,
     Change,
@@ -118,6 +124,49 @@ def changes_table(record: RunRecord) -> Table:
     return make_table((*columns.CHANGE, *swept), ordered_changes(record.changes))
 
 
+def recipes_table(record: RunRecord) -> Table:
+    """Every score of every recipe: the mean over its seeds, or why there is none."""
+    swept: Fields[RecipeScore] = columns.swept(record.variants, lambda r: r.variant)
+    return make_table((*columns.RECIPE, *swept), recipe_scores(record))
+
+
+def recipe_comparisons_table(record: RunRecord) -> Table:
+    """Recipes beside one another, with their seeds as clusters."""
+    swept: Fields[RecipeComparison] = columns.swept(record.variants, lambda c: c.variant)
+    return make_table((*columns.RECIPE_COMPARISON, *swept), recipe_comparisons(record))
+
+
+def recipes_view(record: RunRecord, metrics: Sequence[str]) -> Table:
+    """Recipes beside one another for readers, in those of the measures that some have in common."""
+    made = [c for c in recipe_comparisons(record) if c.metric in metrics]
+    heads = (
+        Head("Recipe"),
+        Head("Beside"),
+        Head("Measure"),
+        Head("Task"),
+        Head("What seeds and prompts say"),
+    )
+    numbers = (
+        Head("Difference", numeric=True),
+        Head("Seeds", numeric=True),
+        Head("n", numeric=True),
+    )
+    rows = (
+        (
+            Cell(c.first, " ".join([c.first, *(f"{k}={v}" for k, v in c.variant)])),
+            Cell(c.second, c.second, f"teacher {c.teacher}, base {c.base or 'none'}"),
+            Cell(c.metric, c.metric),
+            Cell(c.task, c.task),
+            Cell(c.outcome, c.outcome, f"p = {c.p_adjusted:.2g} after Holm's correction"),
+            Cell(c.difference, numerals.estimate(c.difference, c.low, c.high)),
+            Cell(c.n_first, f"{c.n_first} and {c.n_second}"),
+            Cell(c.n, str(c.n)),
+        )
+        for c in made
+    )
+    return Table((*heads, *numbers), tuple(rows))
+
+
 def runs_table(first: RunRecord, second: RunRecord) -> Table:
     """The same scores in two runs, with their paired differences."""
     keys = tuple(dict.fromkeys((*first.variants, *second.variants)))
@@ -219,3 +268,17 @@ def claim_cell(claim: Claim) -> Cell:
     marks = tuple(word for word, holds in claimed if holds)
     interval = whole.removeprefix(number).strip()
     return Cell(score.value, number, note, link, interval, marks, claim.leads)
+
+
+def recipe_cell(score: RecipeScore) -> Cell:
+    """The number of a recipe for readers, or a dash with the reason."""
+    if score.value is None:
+        return Cell(None, DASH, score.reason)
+    number, whole = (
+        f(score.value, score.low, score.high) for f in (numerals.number, numerals.estimate)
+    )
+    left_out = f"; none of {', '.join(score.without)}" if score.without else ""
+    why = f" · {score.reason}" if score.reason else ""
+    seeds = f"mean of {len(score.seeds)} seeds{left_out}"
+    note = f"{score.metric} · {score.task} · {whole} {score.unit} · {seeds} · n = {score.n}{why}"
+    return Cell(score.value, number, note, interval=whole.removeprefix(number).strip())

@@ -174,7 +174,12 @@ def _case_faults(
             "verdicts: nothing weighs the suspect; expected at least one, such as `verdicts: {attribution: }`, or a "
             "file of training answers: data=FILE"
         )
-    if asked.exhibit is not None and suspect is None:
+    if asked.exhibit is not None and asked.data is not None:
+        faults.append(
+            "exhibit: a bundle is about the answers of one suspect, and holds nothing of a file of training answers; "
+            "leave out exhibit, or data"
+        )
+    elif asked.exhibit is not None and suspect is None:
         faults.append("exhibit: a bundle is about one suspect; add suspect=MODEL")
     if asked.exhibit is not None and not {"plan", "score"} & set(asked.stages):
         faults.append("exhibit: nothing is weighed: `score` is not among the stages; add it")

@@ -63,23 +63,28 @@ def typed_run(
     built = library.models(models, asked.collect)
     controls = _with_lineages(asked.controls, built)
     gate = _gate_of(asked, _gate(choices or {}), settings or {}, faults)
-    origins = [o for o in tables if o.model in models]
     run = Run(
-        title=asked.title, stages=asked.stages, models=built, tasks=tasks,
+        title=asked.title, stages=asked.stages, models=built, tasks=tasks, objective=asked.objective,
         metrics=library.plugins("metrics", _chosen(asked.metrics, only.metrics)),
         pairs=_kept_pairs(asked.pairs, only), controls=_kept_controls(controls, only),
         decoding=_drawn(asked.decoding), task_decodings=_task_decodings(library, tasks, asked.seed),
         samples=asked.decoding.samples, executor=executor_of(asked.executor, faults), comparability=asked.comparability,
-        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures,
-        interactive=asked.report.interactive == "plotly", objective=asked.objective, settings=settings or {},
-        paths=paths, limit=asked.limit, seed=asked.seed, workers=asked.workers,
+        conditions=gate.conditions or (), baseline=_place(gate.baseline), figures=asked.figures, seed=asked.seed,
+        interactive=asked.report.interactive == "plotly", settings=settings or {}, workers=asked.workers,
+        exports=library.plugins("exports", _changes(asked.report.exports)), paths=paths, limit=asked.limit,
         verdicts=library.plugins("verdicts", library.calibrated(_changes(asked.verdicts), paths.data)),
-        case=case_of(asked, origins, controls, matrix, faults), recipe=_recipe(config, folders, choices, settings),
-        data=data_of(asked, paths, faults), exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
+        case=case_of(asked, [o for o in tables if o.model in models], controls, matrix, faults),
+        recipe=_recipe(config, folders, choices, settings), data=data_of(asked, paths, faults),
+        trackers=library.plugins("trackers", _changes(asked.track)), skip_missing=asked.skip_missing,
+        exhibit=_place(asked.exhibit), budget=asked.budget, columns=asked.columns,
     )  # fmt: skip
+    _raise(faults)
+    return run
+
+
+def _raise(faults: Sequence[str]) -> None:
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
-    return run
 
 
 def _recipe(
@@ -110,6 +115,25 @@ def whole_models(config: Mapping[str, Any], folders: Sequence[Path]) -> dict[str
     library = _Library(folders, [])
     named = _changes(config.get("models"))
     return {n: {**library.fields("models", n, v), **v} for n, v in named.items()}
+
+
+def whole_matrix(
+    config: Mapping[str, Any], folders: Sequence[Path]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Models, tasks and metrics of a configuration with the fields of their files; suites as their members.
+
+    Raises DistillbenchError with a line for every name without a file.
+    """
+    faults: list[str] = []
+    library = _Library(folders, faults)
+    whole = {
+        "models": {n: library.fields("models", n, v) for n, v in _changes(config.get("models")).items()},
+        "tasks": library.expand_suites(_changes(config.get("tasks"))),
+        "metrics": {n: library.fields("metrics", n, v) for n, v in _changes(config.get("metrics")).items()},
+    }  # fmt: skip
+    if faults:
+        raise DistillbenchError("\n".join(dict.fromkeys(faults)))
+    return whole
 
 
 def _configuration(config: Mapping[str, Any], faults: list[str]) -> Configuration:
@@ -338,9 +362,9 @@ def _kept_pairs(pairs: Sequence[Pair], only: Only) -> tuple[Pair, ...]:
 def _with_lineages(
     controls: Sequence[Control | Name], models: Mapping[str, AbstractModel]
 ) -> list[Control]:
-    """Controls with the lineage that the matrix states, else that of the model's YAML, else its name."""
+    """Controls with the lineage that the matrix states, else that of the model's YAML, its recipe, or its name."""
     named = [c if isinstance(c, Control) else Control(str(c)) for c in controls]
-    lineages = {name: model.lineage for name, model in models.items() if model}
+    lineages = {name: model.lineage or model.recipe for name, model in models.items() if model}
     return [replace(c, lineage=c.lineage or lineages.get(c.model) or c.model) for c in named]
 
 
@@ -358,6 +382,6 @@ def _use_plugins(paths: Paths, faults: list[str]) -> None:
     """Makes the run's own plug-ins known, before names are looked up; raises DistillbenchError for unusable ones."""
     try:
         use_folders(paths.plugins)
-        check_outside("figures", "exports")
+        check_outside("figures", "exports", "trackers")
     except DistillbenchError as error:
         raise DistillbenchError("\n".join([*faults, str(error)])) from None

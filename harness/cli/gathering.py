@@ -21,17 +21,24 @@ from harness.stages.report import (
     write_report,
 )
 from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, worst
+from harness.stages.tracking import track
 from harness.store.store import Store
 from harness.types import DistillbenchError
 
 
 def conclude(
-    listed: Sequence[Job], reports: Sequence[Path], *, wanted: bool, earlier: Sequence[Job] = ()
+    listed: Sequence[Job],
+    reports: Sequence[Path],
+    *,
+    wanted: bool,
+    earlier: Sequence[Job] = (),
+    tracked: bool = False,
 ) -> int:
     """The exit code of a sweep, after writing its page and saying what each job has to say.
 
     `reports` = folders of its page, the first to be written and the others copies; `wanted` = whether it has one;
     `earlier` = jobs that ended before and stand on the page too.
+    `tracked` = whether trackers are told.
     """
     if not listed:
         raise DistillbenchError("the sweep has no job: one of its keys has no value to take")
@@ -43,7 +50,7 @@ def conclude(
             say(f"no record of job {job.number}{_of(setting(values))}: {job.missing}")
     if wanted:
         some = any(job.scored for job in every)
-        made = ended(lambda: _page(every, reports)).code if some else None
+        made = ended(lambda: _page(every, reports, tracked=tracked)).code if some else None
         codes.append(made or DONE)
         if made != DONE:
             _say_aside(reports)
@@ -69,7 +76,7 @@ def _of(words: str) -> str:
     return f" ({words})" if words else ""
 
 
-def _page(listed: Sequence[Job], reports: Sequence[Path]) -> int:
+def _page(listed: Sequence[Job], reports: Sequence[Path], *, tracked: bool) -> int:
     use_folders([Path(p) for p in dict.fromkeys(p for job in listed for p in job.plugins)])
     told: dict[Variant, joined.Job] = {}
     for job, values in zip(listed, variants(listed), strict=True):
@@ -81,6 +88,8 @@ def _page(listed: Sequence[Job], reports: Sequence[Path]) -> int:
         )
     stores = [Store(folder, True) for folder in results_of(listed)]
     page = write_report(record, reports[0], stored_answers(stores))
+    if tracked:
+        track(record, page)
     for copy in reports[1:]:
         copy_report(reports[0], copy)
     n = len(told)

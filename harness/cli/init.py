@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -18,6 +19,7 @@ from harness.console.progress import say
 from harness.files.formats import TABLE, formats
 from harness.files.rows import is_table, names_of, read_rows
 from harness.files.sources import format_of
+from harness.plugins import build
 from harness.types import DistillbenchError
 
 _PROMPTS = ("prompt", "question", "instruction", "query", "input", "messages", "conversations")
@@ -26,10 +28,17 @@ _WHOSE = ("model", "generator", "model_name", "model_id")
 _OPEN = ("length", "truncation", "style_profile", "style_transfer", "ngram_similarity")
 _GRADED = ("task_score", "retention", "gap_recovered", "capability_transfer", "capa")
 _TASKS = "arc_easy,gsm8k,style_prompts"
+_WRITTEN = "gsm8k,style_prompts"  # where a model gives texts only
 _WHERE = (
     "a folder with a checkpoint, a name on the hub (owner/name), a file of recorded answers (of one model of several: "
-    "FILE:COLUMN=VALUE), or a model that `distillbench list models` names; NAME=... in front names it in the matrix"
+    "FILE:COLUMN=VALUE), a server's address and its name there (http://127.0.0.1:8000/v1#NAME), or a model that "
+    "`distillbench list models` names; NAME=... in front names it in the matrix"
 )
+# hosts whose interface and variable are known
+_HOSTED: Mapping[str, Mapping[str, str]] = {
+    "api.openai.com": {"api_key_env": "OPENAI_API_KEY"},
+    "api.anthropic.com": {"api": "anthropic", "api_key_env": "ANTHROPIC_API_KEY"},
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--base-kind", choices=["before", "sibling"], default="before")
     add("--control", metavar="WHERE", action="append", default=[], help="never saw the teacher")
     add("--prompts", metavar="FILE[:COLUMN]", help="what recorded models were asked")
-    add("--tasks", metavar="A,B", help=f"for checkpoints ({_TASKS})")
+    add("--tasks", metavar="A,B", help=f"for checkpoints and servers ({_TASKS})")
     add("--config-dir", metavar="DIR", default="my_conf", help="for files of yours (my_conf)")
     add("--force", action="store_true", help="replace a matrix of this name")
     return parser
@@ -119,7 +128,9 @@ def _matrix(asked: argparse.Namespace) -> dict[str, Any]:
     if recorded:
         tasks["ours"] = {"kind": "prompts", **_prompts(asked.prompts, recorded[0])}
     if graded:
-        tasks.update(dict.fromkeys(part.strip() for part in (asked.tasks or _TASKS).split(",")))
+        served = any((m.fields or {}).get("kind") == "server" for m in models)
+        usual = _WRITTEN if served else _TASKS
+        tasks.update(dict.fromkeys(part.strip() for part in (asked.tasks or usual).split(",")))
     pair = {"base": base.name, "base_kind": asked.base_kind} if base else {"base": None}
     ceiling = {"ceiling": None} if recorded else {}
     return {
@@ -146,6 +157,8 @@ def _model(word: str, name: str) -> _Model:
     named = re.match(r"([A-Za-z]\w*)=(?!=)(.+)", word)
     if named:
         name, word = named[1], named[2]
+    if re.match(r"https?://", word):
+        return _served(name, word)
     place, sign, condition = word.partition(":")
     path = Path(place)
     if path.is_file():
@@ -159,6 +172,19 @@ def _model(word: str, name: str) -> _Model:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", place) and not path.parent.is_dir():
         return _Model(name, {"kind": "hf", "path": place})
     raise DistillbenchError(f"init: {place}: found nothing of this name; expected {_WHERE}")
+
+
+def _served(name: str, word: str) -> _Model:
+    """A chat behind an address."""
+    url, _, model = word.partition("#")
+    hosted = _HOSTED.get(urlsplit(url).hostname or "", {})
+    fields = {"kind": "server", "url": url, "model": model or "NAME", "chat": True, **hosted}
+    build("models", name, fields)  # refuses addresses with secrets, which are not to be said
+    if not model:
+        raise DistillbenchError(
+            f"init: {url}: expected the model's name there behind the address: {url}#NAME"
+        )
+    return _Model(name, fields)
 
 
 def _checkpoint(name: str, folder: Path) -> _Model:

@@ -9,32 +9,37 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.cli import conffiles, streams, sweep
+from harness.cli import streams, sweep
 from harness.cli.again import open_page, report_again
 from harness.cli.checkpoints import Series, series_in, watch_in, watched
 from harness.cli.comparing import compare_results
 from harness.cli.composition import (
     Composed,
+    has_sweep,
     keep,
+    looked_at,
     mode_known,
     refuse_credentials,
     refuse_credentials_in,
+    refuse_words,
 )
 from harness.cli.config import packaged, typed_run
 from harness.cli.exits import coded, ended, one_line
+from harness.cli.hydra_faults import bare, fault_of_files, fault_of_words, gone, plain_words
 from harness.cli.init import init
 from harness.cli.listing import list_names
+from harness.cli.storing import store
 from harness.cli.verifying import verify
 from harness.cli.words import (
     MULTIRUN,
@@ -50,11 +55,11 @@ from harness.console.foreign import VERBOSE
 from harness.console.progress import say, settle
 from harness.console.secrets import guard_logs
 from harness.plan.run import Configuration, Watch
-from harness.schema import unknown
 from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Outcome, execute, worst
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
+_patterned: list[Composed] = []  # of a line that turned out to be a sweep
 _COMMANDS = {
     "report": report_again,
     "open": open_page,
@@ -62,15 +67,9 @@ _COMMANDS = {
     "list": list_names,
     "init": init,
     "verify": verify,
+    "store": store,
 }
 _NO_LIST = "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
-# of launchers and sweepers that people have
-_PACKAGES = {
-    "joblib": "hydra-joblib-launcher", "ray": "hydra-ray-launcher", "ray_aws": "hydra-ray-launcher",
-    "rq": "hydra-rq-launcher", "submitit_local": "hydra-submitit-launcher", "submitit_slurm": "hydra-submitit-launcher",
-    "ax": "hydra-ax-sweeper", "nevergrad": "hydra-nevergrad-sweeper", "optuna": "hydra-optuna-sweeper",
-}  # fmt: skip
-_FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 
 
 @hydra.main(version_base="1.3", config_path=str(packaged("conf")), config_name="config")  # type: ignore[untyped-decorator]
@@ -145,12 +144,32 @@ def _accept_lazy_help() -> None:
 def _command() -> int:
     """The exit code of the whole command. What leaves _job comes from Hydra: it refuses words, files or folders."""
     line = in_order(planned(sys.argv[1:]))
-    seen = refuse_credentials_in([*line.flags, *line.overrides])
+    words = [*line.flags, *line.overrides]
+    refuse_words(words)
+    seen = refuse_credentials_in(words) if has_sweep(words) else None
     check(line)
+    if seen is None:
+        _patterned.clear()
+        code = _launched(line, looked_at(words, _end_at_pattern))
+        if not _patterned:
+            return code
+        seen = _patterned.pop()
     series, settings = series_in(seen.configs), watch_in(seen.configs)
     if settings:
         return _watching(line, seen, series, settings)
-    return _launched(line if series is None else series.line(line, series.whole()), seen)
+    whole = line if series is None else series.line(line, series.whole())
+    return _launched(whole, mode_known(seen.modes))
+
+
+class _Patterned(Exception):
+    """A line without a sweep that stands for several checkpoints, or watches for them."""
+
+
+def _end_at_pattern(seen: Composed) -> None:
+    """Ends Hydra's work on a line that has to become a sweep first."""
+    if series_in(seen.configs) is not None or watch_in(seen.configs):
+        _patterned.append(seen)
+        raise _Patterned
 
 
 def _watching(line: Line, seen: Composed, series: Series | None, settings: Watch) -> int:
@@ -160,16 +179,21 @@ def _watching(line: Line, seen: Composed, series: Series | None, settings: Watch
         assert series is not None
         words = sweep.onward()
         _codes.clear()
-        codes.append(_launched(series.line(Line(line.flags, [*line.overrides, *words]), new), seen))
+        codes.append(
+            _launched(
+                series.line(Line(line.flags, [*line.overrides, *words]), new),
+                mode_known(seen.modes),
+            )
+        )
         if codes == [WRONG_INPUT]:
             break
     return worst(codes)
 
 
-def _launched(line: Line, seen: Composed) -> int:
-    """The exit code of one run or sweep."""
+def _launched(line: Line, how: contextlib.AbstractContextManager[None]) -> int:
+    """The exit code of one run or sweep; `how` = how Hydra composes it."""
     sys.argv[1:] = [*line.flags, *marked(line.overrides)]
-    with mode_known(seen.modes):
+    with how:
         ending = ended(_hydra)
     begun = sweep.begun()
     return ending.code if begun is None else sweep.finish(begun, ending)
@@ -180,16 +204,18 @@ def _hydra() -> int:
     try:
         _job()
         sys.stdout.flush()
+    except _Patterned:
+        return DONE
     except SystemExit as end:  # argparse, and Hydra where it has said why itself
         return OUR_FAULT if end.code == OUR_FAULT else WRONG_INPUT if end.code else DONE
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise DistillbenchError(_fault_of_files() or _plain_words(error)) from error
+        raise DistillbenchError(fault_of_files() or plain_words(error)) from error
     except (ValueError, AssertionError, RuntimeError) as error:
         if "launch" in (frame.name for frame in traceback.extract_tb(error.__traceback__)):
             return _stopped(error)
-        raise DistillbenchError(_fault_of_files() or _fault_of_words() or _bare(error)) from error
+        raise DistillbenchError(fault_of_files() or fault_of_words() or bare(error)) from error
     except OSError as error:
-        words = (_gone() or _fault_of_files()) if error.filename is None else ""
+        words = (gone() or fault_of_files()) if error.filename is None else ""
         if not words and error.errno is not None:
             raise
         raise DistillbenchError(words or one_line(error)) from error
@@ -248,104 +274,6 @@ def config_folders() -> list[Path]:
     """Folders that Hydra composed from, in their order: the user's --config-dir, then ours."""
     sources = HydraConfig.get().runtime.config_sources
     return [Path(s.path) for s in sources if s.schema == "file"]
-
-
-def _fault_of_files() -> str:
-    """The first fault of the files that the command line names; "" where they are in order."""
-    folders = [*_own_folders(), packaged("conf")]
-    named = (conffiles.first_fault(folders, group, name) for group, name in _named_files())
-    return next((fault for fault in named if fault), "")
-
-
-def _fault_of_words() -> str:
-    """What is wrong with the words that choose files: `matrix=null`, `gate=5`."""
-    for group, name in _named_files():
-        if name not in _options(group):
-            return f"{group}={name}: expected the name of a file in conf/{group}, one of {', '.join(_options(group))}"
-    return ""
-
-
-def _bare(error: Exception) -> str:
-    return f"Hydra does not accept this command line or configuration: {one_line(error)}"
-
-
-def _gone() -> str:
-    """A line if the current folder has been removed; "" if it exists."""
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        return "the folder in which this was started is gone; change into one that exists"
-    return ""
-
-
-def _named_files() -> Iterator[tuple[str, str]]:
-    """(group, name) of every file that the command line chooses; a sweep names several."""
-    groups = {
-        p.name
-        for folder in [*_own_folders(), packaged("conf")]
-        for p in folder.glob("*/")
-        if p.is_dir()
-    }
-    for word in sys.argv[1:]:
-        key, sign, value = word.lstrip("+").partition("=")
-        if sign and key in groups:
-            yield from ((key, name.strip(" []")) for name in value.split(","))
-
-
-def _plain_words(error: Exception) -> str:
-    """Hydra's and OmegaConf's errors in one line, with the nearest name where a name is unknown."""
-    text = one_line(error)
-    file = re.search(r"Could not (?:find|load) '([\w/]+)/([^'/]*)'", text)
-    if file:
-        words = unknown(file[2], _options(file[1], error))
-        package = _PACKAGES.get(file[2]) if file[1].startswith("hydra/") else None
-        cure = f"; it comes with another package: pip install {package}" if package else ""
-        return f"{file[1]}: {words}{cure}"
-    key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
-    full = re.search(r"full_key: ([^;\s]+)", text)
-    if key:
-        name = full[1] if full else key[1] or key[2]
-        parent, _, last = name.rpartition(".")
-        known = _keys(parent)
-        words = unknown(last, known) if known else f"{last!r} is unknown"
-        return f"{parent + '.' if parent else ''}{words}; a key that is new to a mapping is added with +{name}=..."
-    return text
-
-
-def _options(group: str, error: Exception | None = None) -> list[str]:
-    """Names of the files of a group: those that Hydra found, else ours and those of the user's own folders."""
-    if isinstance(error, MissingConfigException) and error.options:
-        return sorted(error.options)
-    return sorted(
-        {
-            p.stem
-            for folder in [*_own_folders(), packaged("conf")]
-            for p in (folder / group).glob("*.yaml")
-        }
-    )
-
-
-def _own_folders() -> list[Path]:
-    """Folders of configuration files on the command line."""
-    folders = []
-    for index, word in enumerate(sys.argv):
-        flag, sign, value = word.partition("=")
-        if flag in _FOLDER_FLAGS and sign:
-            folders.append(Path(value))
-        elif word in _FOLDER_FLAGS and index + 1 < len(sys.argv):
-            folders.append(Path(sys.argv[index + 1]))
-    return folders
-
-
-def _keys(parent: str) -> list[str]:
-    """Keys of config.yaml under a dotted name; empty where it has none."""
-    node = OmegaConf.load(packaged("conf") / "config.yaml")
-    section = OmegaConf.select(node, parent) if parent else node
-    return (
-        [str(k) for k in section if k not in ("defaults", "hydra")]
-        if isinstance(section, DictConfig)
-        else []
-    )
 
 
 if __name__ == "__main__":

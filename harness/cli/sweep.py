@@ -68,7 +68,11 @@ def finish(sweep: Begun, ending: Ending) -> int:
         earlier = [job for folder in older for job in jobs.read(folder)]
         reports = [place, *(results_of([*earlier, *listed]) or [sweep.results])]
         return conclude(
-            listed, [r / "report" for r in reports], wanted=sweep.report, earlier=earlier
+            listed,
+            [r / "report" for r in reports],
+            wanted=sweep.report,
+            earlier=earlier,
+            tracked=True,
         )
 
     codes.append(ended(concluded).code)

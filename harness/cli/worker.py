@@ -33,6 +33,7 @@ from harness.executors._lines import (
 )
 from harness.plan.collections import Plan, make_plan
 from harness.plan.identities import identify
+from harness.plan.lacking import without_lacking
 from harness.plan.run import Recipe
 from harness.stages.loop import summaries_in
 from harness.stages.rebuilding import Rebuilder
@@ -82,9 +83,10 @@ class _Worker:
         try:
             desk = self._desk()
             rebuilder = Rebuilder(desk.plan, desk.store)
-            for i, asked in enumerate(self._request.jobs):
-                self._tell(Began(i, self._node))
-                self._tell(self._carried_out(i, asked, rebuilder, desk))
+            with desk.store.in_use():
+                for i, asked in enumerate(self._request.jobs):
+                    self._tell(Began(i, self._node))
+                    self._tell(self._carried_out(i, asked, rebuilder, desk))
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise
@@ -99,7 +101,7 @@ class _Worker:
         os.chdir(recipe.place)
         config = {**recipe.config, "executor": "local", "workers": 1}
         run = typed_run(config, [Path(f) for f in recipe.folders], recipe.choices, recipe.settings)
-        store = Store(run.paths.results, run.paths.lock)
+        run, store = without_lacking(run), Store(run.paths.results, run.paths.lock)
         return Desk(store, make_plan(run, identify(run), summaries_in(store)), self._tell)
 
     def _carried_out(self, index: int, asked: Asked, rebuilder: Rebuilder, desk: Desk) -> Done:

@@ -92,7 +92,7 @@ def _walk(path: str, value: Any, strict: bool = False) -> Iterator[str]:
         yield _mark_fault(path)
     elif (
         value not in _EMPTY
-        and (strict or top == "models")
+        and (strict or top in ("models", "track"))
         and _secret_key(name, strict and top != "hydra")
     ):
         yield _secret_fault(path)

@@ -49,6 +49,9 @@ class Forecast:
         for part, amounts in pieces:
             for sort, units in amounts.items():
                 self._total[part, sort] = self._total.get((part, sort), 0.0) + units
+        self._places: dict[str, list[Place]] = {}
+        for place in self._total:
+            self._places.setdefault(place[0], []).append(place)
         self._done = dict.fromkeys(self._total, 0.0)
         self._seen: dict[Place, _Seen] = {}
         self._at_work: dict[str, tuple[Amounts, float]] = {}  # part -> its piece, and since when
@@ -59,7 +62,7 @@ class Forecast:
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts, in order."""
-        return tuple(dict.fromkeys(part for part, _ in self._total))
+        return tuple(self._places)
 
     def begin(self, part: str, piece: Amounts, now_s: float) -> None:
         """Notes what a part is at from now on."""
@@ -73,7 +76,8 @@ class Forecast:
             for sort, units in piece.items()
             if units > 0 and (part, sort) in self._total
         }
-        expected = self.costs()
+        # of a single place all seconds are: of very many pieces nobody asks what the rest costs
+        expected = self.costs() if len(places) > 1 else dict.fromkeys(places, 1.0)
         whole = sum(expected[place] * units for place, units in places.items())
         for place, units in places.items():
             done, total = self._done[place] + units, self._total[place]
@@ -123,7 +127,7 @@ class Forecast:
         return self._costs
 
     def _of(self, part: str | None) -> list[Place]:
-        return [place for place in self._total if part in (None, place[0])]
+        return list(self._total) if part is None else self._places.get(part, [])
 
     def _part_left_s(self, part: str, now_s: float) -> float:
         costs = self.costs()

@@ -11,20 +11,22 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from typing import TYPE_CHECKING
 
 from harness.console.forecast import Amounts, Forecast
 from harness.console.foreign import own_voice
 from harness.console.invisible import in_one_line, spelled_out
 from harness.console.processes import may_start_processes
 from harness.console.secrets import redacted
+
+if TYPE_CHECKING:  # it takes long to import, and only bars need it
+    from rich.progress import TaskID
 
 FIRST_S = 5.0  # how long a stage lasts before it is spoken of
 LINE_S = 15.0  # longest silence without a terminal, but for LOOK_S
@@ -44,6 +46,8 @@ class News:
     ended: Amounts = field(default_factory=dict)  # a piece that is done
     # that this piece took; None = says nothing of how long others will take
     seconds: float | None = None
+    # where time went, by name (`load_s`), and what was counted (`forward_tokens`)
+    spent: Mapping[str, float] = field(default_factory=dict)
     over: bool = False  # nothing of the part is left
     line: str = ""  # something is done: said where there is no terminal
     alarm: str = ""  # something went wrong: said everywhere
@@ -80,6 +84,8 @@ class Stage:
     def hear(self, news: News) -> None:
         """Takes note of news, and says what must be said."""
         with self._display.lock:
+            for name, number in news.spent.items():
+                self._display.spent[name] += number
             self._note(news, self._display.clock())
             if news.alarm:
                 self._display.say(news.alarm)
@@ -145,6 +151,8 @@ class Display:
         self.clock, self.lock = clock, threading.RLock()
         self.hushed = False  # the parent process speaks
         self.settings = Settings()
+        self.spent: defaultdict[str, float] = defaultdict(float)  # by name, of all processes
+        self.spent_since_s = clock()
         self._write, self._ticking = write, ticking
         self._stages: list[Stage] = []
         self._spoke_s = clock()
@@ -161,8 +169,10 @@ class Display:
             if self._write is not None:
                 self._write(line)
                 return
-            console = self._bars.console if self._bars is not None else Console(stderr=True)
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            if self._bars is not None:
+                self._bars.say(line)
+            else:
+                print(line, file=sys.stderr, flush=True)
 
     def tell(self, line: str) -> None:
         """One line of progress: said where no bars show it and no quiet is wanted, noted in any case."""
@@ -199,7 +209,8 @@ class Display:
 
     def bars_wanted(self) -> bool:
         """Whether somebody looks at a terminal; bars of several processes would overwrite each other."""
-        looked_at = sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal
+        dumb = os.environ.get("TERM", "").strip().lower() in ("dumb", "unknown")
+        looked_at = sys.stderr.isatty() and not dumb
         return self._write is None and looked_at and may_start_processes()
 
     def _due(self, stage: Stage, now_s: float) -> bool:
@@ -239,6 +250,9 @@ class _Bars:
     """A row for every open stage, and one for every part that it is at."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
         self.console = Console(stderr=True)
         texts = [
             TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[said]")
@@ -255,6 +269,10 @@ class _Bars:
         )
         self._rows: dict[tuple[int, str], TaskID] = {}
         self.progress.start()
+
+    def say(self, line: str) -> None:
+        """One line above the rows."""
+        self.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def show(self, stages: list[Stage], now_s: float) -> None:
         """Draws the current rows."""
@@ -293,11 +311,24 @@ def in_words(seconds: float) -> str:
 
 
 _display = Display()
+_listening: list[list[str]] = []
 
 
 def say(line: str) -> None:
     """One line on stderr."""
+    for heard in _listening:
+        heard.append(line)
     _display.say(line)
+
+
+@contextmanager
+def overhearing(heard: list[str]) -> Iterator[None]:
+    """Inside, every line that this process says is added to `heard`; progress is not."""
+    _listening.append(heard)
+    try:
+        yield
+    finally:
+        _listening[:] = [other for other in _listening if other is not heard]
 
 
 @contextmanager
@@ -305,6 +336,30 @@ def stage(title: str, forecast: Forecast | None = None, things: str = "") -> Ite
     """A stage of this process, shown until it ends: with a forecast its share and time left, else what has passed."""
     with _display.stage(title, forecast, things) as opened:
         yield opened
+
+
+def say_aside(line: str) -> None:
+    """One line on stderr about the run itself, which is not said where quiet is wanted."""
+    if not _display.settings.quiet:
+        _display.say(line)
+
+
+@contextmanager
+def accounting() -> Iterator[None]:
+    """Inside, where time goes is counted anew."""
+    _display.spent.clear()
+    _display.spent_since_s = _display.clock()
+    yield
+
+
+def account(name: str, number: float) -> None:
+    """Adds seconds, or a count, to a name."""
+    _display.spent[name] += number
+
+
+def spent() -> dict[str, float]:
+    """Where time went since accounting began, by name; `whole_s` by the clock."""
+    return {**_display.spent, "whole_s": _display.clock() - _display.spent_since_s}
 
 
 def settle(settings: Settings) -> None:

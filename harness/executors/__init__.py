@@ -98,6 +98,8 @@ class Job(ABC):
     amounts: Amounts  # expected work
     needs: tuple[str, ...] = ()  # keys that must be there before it starts
     group: str = ""  # jobs of one group load the same weights: never two at a time
+    # jobs that share this do well to follow one another in one process; "" = they share nothing
+    shares: str = ""
     apart: bool = False  # worth a process of its own
     imports: tuple[str, ...] = ()  # modules that it takes long to import
     resources: Resources = NOTHING_SPECIAL  # of the machine that it runs on

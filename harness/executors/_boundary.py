@@ -40,7 +40,11 @@ def carry_out(job: Job, desk: Desk) -> Ended:
         desk.tell(News(job.part, alarm=f"missing {job.title}: {ended.error}"))
     if not job.reports:
         seconds = time.perf_counter() - started
-        desk.tell(News(job.part, ended=job.amounts, seconds=None if ended.error else seconds))
+        known, spent = (
+            None if ended.error else seconds,
+            {f"{job.doing}_s".replace(" ", "_"): seconds},
+        )
+        desk.tell(News(job.part, ended=job.amounts, seconds=known, spent=spent))
     return ended
 
 

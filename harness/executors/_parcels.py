@@ -48,8 +48,11 @@ def needed(keys: Iterable[str], store: Store) -> dict[str, bytes]:
     """The files of stored keys, and of those that are in progress."""
     files: dict[str, bytes] = {}
     for key in keys:
-        for folder in (store.folder(key), store.root / _WORK / key):
-            files |= {p.relative_to(store.root).as_posix(): p.read_bytes() for p in _whole(folder)}
+        stored = {name: store.read(key, name) for name in store.names(key)}
+        place = store.folder(key).relative_to(store.root).as_posix()
+        files |= {f"{place}/{name}": content for name, content in stored.items() if content}
+        begun = _whole(store.root / _WORK / key)
+        files |= {p.relative_to(store.root).as_posix(): p.read_bytes() for p in begun}
     return files
 
 

@@ -67,6 +67,7 @@ class _Worker:
     process: BaseProcess
     connection: Connection
     job: Job | None = None
+    holds: str = ""  # what its last job shares with others
 
 
 @dataclass
@@ -107,28 +108,34 @@ class _Crew:
 
     def _employ(self) -> None:
         """Gives every free worker a job that may start; hires as many as there are such jobs."""
-        groups = {j.group for j in self._at_work() if j.group}
-        for job in list(self.waiting):
-            busy = len(self._at_work())
-            if busy == self.size:
+        at_work = self._at_work()
+        groups = {name for j in at_work for name in (j.group, j.shares) if name}
+        for job in self._in_order():
+            if len(self._at_work()) == self.size:
                 return
-            if job.may_start(self.desk.store) and job.group not in groups:
+            if job.may_start(self.desk.store) and not groups & {job.group, job.shares}:
                 self.waiting.remove(job)
-                groups |= {job.group} if job.group else set()
+                groups |= {name for name in (job.group, job.shares) if name}
                 self._send(job)
+
+    def _in_order(self) -> list[Job]:
+        """The waiting jobs, first those that share what a free worker holds."""
+        held = {w.holds for w in self._workers if w.job is None and w.holds}
+        return sorted(self.waiting, key=lambda job: job.shares not in held)
 
     def _send(self, job: Job) -> None:
         """Gives a job to a free worker; one that was killed while it had nothing to do is replaced."""
-        for free in [w for w in self._workers if w.job is None]:
+        free = [w for w in self._workers if w.job is None]
+        for worker in sorted(free, key=lambda w: w.holds != job.shares):
             try:
-                free.connection.send(job)
+                worker.connection.send(job)
             except OSError:
-                self._dismiss(free)
+                self._dismiss(worker)
                 continue
-            free.job = job
+            worker.job, worker.holds = job, job.shares
             return
         hired = self._hired()
-        hired.job = job
+        hired.job, hired.holds = job, job.shares
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # heard of in `_heard`
             hired.connection.send(job)
 

@@ -24,8 +24,10 @@ numbers: ask `board.claim`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from harness.board.board import Board
 
@@ -34,12 +36,21 @@ from harness.board.board import Board
 class AbstractExporter(ABC):
     """Files beside the page, or the page itself."""
 
+    # False = written only where `report.exports` names it, into a folder of its name, in which it may make folders
+    always: ClassVar[bool] = True
+
     kind: str
     name: str
 
+    def faults(self, tasks: Sequence[str]) -> list[str]:
+        """What is wrong with its fields in a run of these tasks, each one line; asked before a model loads."""
+        del tasks
+        return []
+
     @abstractmethod
     def export(self, board: Board, folder: Path) -> None:
-        """Writes its files, and no folders, into a folder that exists; other exporters' files are left alone.
+        """Writes its files into a folder that exists; other exporters' files are left alone.
 
-        The same board gives the same bytes; the board stays as it is.
+        Folders are only for those that are not always written. The same board gives the same bytes; the board stays as
+        it is.
         """

@@ -1,5 +1,8 @@
-"""scores.csv, changes.csv, leaderboard.csv; of evidence verdicts.csv and rates.csv, of a file of training answers
-shares.csv and rows.csv: the numbers in full."""
+"""The tables of a run, with numbers in full.
+
+scores.csv, changes.csv, leaderboard.csv; of recipes recipes.csv and recipe_comparisons.csv; of evidence verdicts.csv
+and rates.csv; of a file of training answers shares.csv and rows.csv.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from harness.board.tables import (
     changes_table,
     leaderboard_table,
     rates_table,
+    recipe_comparisons_table,
+    recipes_table,
     scores_table,
     verdicts_table,
 )
@@ -30,6 +35,7 @@ class Csv(AbstractExporter):
         write_table(changes_table(board.record), folder / "changes.csv")
         write_table(leaderboard_table(board), folder / "leaderboard.csv")
         some = {"verdicts": verdicts_table, "rates": rates_table}
+        some |= {"recipes": recipes_table, "recipe_comparisons": recipe_comparisons_table}
         for name, table in {**some, "shares": shares_table, "rows": rows_table}.items():
             made = table(board.record)
             if made.rows:

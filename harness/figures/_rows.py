@@ -86,6 +86,13 @@ def placed_of(scores: Iterable[tuple[Subject, Score | None]]) -> list[Placed]:
     return [Placed(s, score) for s, score in scores if score and score.value is not None]
 
 
+def _label(row: Placed, among: Sequence[Placed]) -> str:
+    """The name of a row: with the base where the same model and teacher stand there from several."""
+    s = row.subject
+    twins = [p for p in among if (p.subject.label, p.subject.teacher) == (s.label, s.teacher)]
+    return f"{s.label} from {s.base or 'no base'}" if len(twins) > 1 else s.label
+
+
 def folded(placed: Sequence[Placed], most: int) -> tuple[list[RowName], list[Dots]]:
     """As `by_teacher` with `teacher_rows`; but where a teacher has more controls than `most` they share one row."""
     of_teacher: dict[str, list[Placed]] = {}
@@ -99,11 +106,12 @@ def folded(placed: Sequence[Placed], most: int) -> tuple[list[RowName], list[Dot
         names += [RowName(f"with {wrapped(teacher, 30)}", strong=True)] * (len(of_teacher) > 1)
         for p in sorted(alone, key=lambda p: (-_value(p.score), p.subject.label)):
             dots.setdefault((p.subject.role, False), []).append(dot_of(p.score, len(names)))
-            names.append(RowName(wrapped(p.subject.label, 30)))
+            names.append(RowName(wrapped(_label(p, own), 30)))
         if len(controls) > most:
             row = [Dot(_value(p.score), len(names), told=told(p.score)) for p in controls]
             dots.setdefault(("control", True), []).extend(row)
-            names.append(RowName(f"{len(controls)} controls"))
+            n = len({p.subject.label for p in controls})
+            names.append(RowName(f"{n} controls" + " on each base" * (n < len(controls))))
     order = sorted(dots, key=lambda key: key[0] == "student")
     return names, [Dots(role, tuple(dots[role, quiet]), quiet=quiet) for role, quiet in order]
 
@@ -132,10 +140,11 @@ def by_teacher(placed: Sequence[Placed]) -> tuple[list[Placed | str], list[Dots]
 
 def teacher_rows(rows: Sequence[Placed | str]) -> tuple[RowName, ...]:
     """The names of such rows, teachers strong."""
+    models = [row for row in rows if isinstance(row, Placed)]
     return tuple(
         RowName(f"with {wrapped(row, 30)}", strong=True)
         if isinstance(row, str)
-        else RowName(wrapped(row.subject.label, 30))
+        else RowName(wrapped(_label(row, models), 30))
         for row in rows
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness.board.board import Board
-from harness.board.leaderboard import COSTS
+from harness.board.costs import COSTS
 from harness.board.record import RunRecord
 from harness.board.subjects import Subject
 from harness.board.tables import Cell
@@ -16,23 +16,18 @@ from harness.figures import (
     AbstractFigure,
     Curve,
     Dot,
-    Dots,
     Drawing,
     Guide,
     Mark,
-    Names,
     Plane,
     Planes,
     numbers_of,
 )
-from harness.figures._placing import Plot, Wanted, name_of, place_names
+from harness.figures._points import Point, dots_by_role, names_of, span_of
 from harness.figures._rows import words, wrapped
 from harness.types import Score
 
-_SIZES = ((240, 230, 11.5), (200, 220, 11.0))  # of the plot and of the font: screen, phone
-_ROOM = 0.14  # share of an axis left free around the outermost points
 _APART = 1.1  # the dearest over the cheapest: below that there is nothing to weigh
-_DOT = 11.0  # pixels
 _ROLES = {"base": 0.0, "teacher": 1.0}  # of the gap, by definition
 
 
@@ -74,8 +69,11 @@ class ParetoMap(AbstractFigure):
         marks: list[Mark] = []
         planes = []
         for i, (name, title, own) in enumerate(panels):
-            x_span, y_span = _span([_log(s) for s in own]), _y_span(own)
-            marks += [*_marks(own, name == "tokens_per_s", i), *_named(own, x_span, y_span, i)]
+            x_span, y_span = span_of([_log(s) for s in own]), _y_span(own)
+            marks += [
+                *_marks(own, name == "tokens_per_s", i),
+                *names_of([_point(s) for s in own], x_span, y_span, i),
+            ]
             planes.append(Plane(title, "Gap closed", x_span, y_span, 0.5, 340, _ticks(x_span)))
         table = [
             [s.name, s.role, title, s.said, words(s.score) if s.score else f"{s.quality:.0f}"]
@@ -136,18 +134,15 @@ def _marks(spots: Sequence[_Spot], more_is_better: bool, panel: int) -> list[Mar
     marks: list[Mark] = [Guide(y, "y", dotted=True, panel=panel) for y in (0.0, 1.0)]
     if len(front) > 1:
         marks.append(Curve("", "path", tuple(Dot(_log(s), s.quality) for s in front), True, panel))
-    for role in dict.fromkeys(s.role for s in spots):
-        dots = tuple(_dot(s) for s in spots if s.role == role)
-        marks.append(Dots(role, dots, size=_DOT, panel=panel))
-    return marks
+    return [*marks, *dots_by_role([_point(s) for s in spots], panel)]
 
 
-def _dot(spot: _Spot) -> Dot:
+def _point(spot: _Spot) -> Point:
     ends = (spot.score.low, spot.score.high) if spot.score else (None, None)
     quality = words(spot.score) if spot.score else f"{spot.quality:.0f}"
     told = (wrapped(spot.name, 60), f"gap closed {quality}", spot.said)
     link = (spot.subject.label, spot.subject.teacher) if spot.role == "student" else None
-    return Dot(_log(spot), spot.quality, y_ends=ends, told=told, link=link)
+    return Point(spot.name, spot.role, _log(spot), spot.quality, (None, None), ends, told, link)
 
 
 def _front(spots: Sequence[_Spot], more_is_better: bool) -> list[_Spot]:
@@ -163,13 +158,7 @@ def _front(spots: Sequence[_Spot], more_is_better: bool) -> list[_Spot]:
 def _y_span(spots: Sequence[_Spot]) -> tuple[float, float]:
     ends = [e for s in spots if s.score for e in (s.score.low, s.score.high) if e is not None]
     clipped = [min(max(e, -0.6), 1.8) for e in ends]
-    return _span([0.0, 1.0, *(s.quality for s in spots), *clipped])
-
-
-def _span(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    room = _ROOM * (high - low) or 0.5
-    return round(low - room, 4), round(high + room, 4)
+    return span_of([0.0, 1.0, *(s.quality for s in spots), *clipped])
 
 
 def _ticks(span: tuple[float, float]) -> tuple[tuple[float, str], ...]:
@@ -187,30 +176,3 @@ def _short(number: float) -> str:
         if number >= limit * 0.999:
             return f"{number / limit:.3g}{unit}"
     return f"{number:.3g}"
-
-
-def _named(
-    spots: Sequence[_Spot], x_span: tuple[float, float], y_span: tuple[float, float], panel: int
-) -> list[Names]:
-    """The names of the models, placed for each size of the plot."""
-    return [_names(spots, Plot(w, h, x_span, y_span), size, panel) for w, h, size in _SIZES]
-
-
-def _names(spots: Sequence[_Spot], plot: Plot, size: float, panel: int) -> Names:
-    boxes = []
-    for s in spots:
-        ends = (s.score.low, s.score.high) if s.score else (None, None)
-        boxes += plot.mark((_log(s), s.quality), _DOT, ((None, None), ends))
-    wanted = [
-        Wanted(
-            wrapped(s.name, 20), size, plot.at(_log(s), s.quality), rank=int(s.role != "student")
-        )
-        for s in spots
-    ]
-    placed = zip(spots, wanted, place_names(wanted, boxes, plot), strict=True)
-    names = tuple(
-        name_of(want, spot, plot, quiet=s.role != "student")
-        for s, want, spot in placed
-        if spot is not None
-    )
-    return Names(round(plot.width), round(plot.height), names, panel)

@@ -24,6 +24,7 @@ from harness.console.resources import Duration, Memory
 from harness.keys import describes, digest, key_parts, speed
 from harness.models._batches import BatchedSession
 from harness.models._budget import Budget, Purse
+from harness.models._kept import keeping
 from harness.models._session import (
     AbstractSession,
     Answered,
@@ -48,6 +49,7 @@ __all__ = [
     "Offer",
     "Preparation",
     "Purse",
+    "keeping",
 ]
 
 Collecting = Literal[
@@ -73,6 +75,8 @@ class AbstractModel(ABC):
     chat: bool = describes(False)
     system: str | None = None  # system message of every conversation
     lineage: str | None = describes(None)  # for controls: models of one lineage count once
+    # what it was trained by, apart from the seed: models of one recipe are its seeds
+    recipe: str | None = describes(None)
     identity: tuple[str, ...] = describes(())  # names under which it may rightly speak of itself
     # terms of use as its maker states them: may its outputs be used for training? Shown, never judged
     terms: str | None = describes(None)
@@ -126,9 +130,18 @@ class AbstractModel(ABC):
         """Why the run's budget, which has a limit, cannot be kept with this model; a line each."""
         return []
 
+    def usd_at_most(self, read: float, written: float) -> float | None:
+        """What so many tokens read, about, and written, at most, cost by its prices; None = it names none."""
+        price = self.usd_per_million_tokens
+        return None if price is None else price * written / 1e6
+
     def collected(self, how: Collecting) -> AbstractModel:
         """The model, asked in this way unless it names one itself; most are asked in one way only."""
         return self
+
+    def weights(self, paths: Paths) -> str:
+        """Digest of what it loads, where other models may load the same: adapters of one base. "" = nobody does."""
+        return ""
 
     def stays(self) -> bool:
         """Whether it is asked from where the command runs, with a cluster too: a server, with its key and budget."""

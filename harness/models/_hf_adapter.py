@@ -87,7 +87,7 @@ def adapter_files(folder: Path) -> list[Path]:
 
 
 def with_adapter(model: Any, folder: Path, name: str, path: str) -> Any:
-    """The model with the adapter's modules in it.
+    """peft's model around the model, which has the adapter's modules in it from now on.
 
     Raises DistillbenchError where the adapter does not fit: another base, or an incomplete file.
     """
@@ -112,7 +112,7 @@ def with_adapter(model: Any, folder: Path, name: str, path: str) -> Any:
             f"model {name}: expected an adapter that fits {path}, got one for {made_for} in {folder} ({reason}); "
             "give the base that it was trained on as `path`"
         )
-    return wrapped.get_base_model().eval()
+    return wrapped
 
 
 def _resize(model: Any, folder: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import TokenScores, require_numbers, token_columns
+from harness.models._hf_shared import Shared
 from harness.models._rows import cut
 from harness.text.clean import CHANNEL, CHANNELS, TAGS, reply_start
 from harness.types import DistillbenchError
@@ -59,12 +60,15 @@ class _Draft:
     columns: list[tuple[Any, ...]] = field(default_factory=list)  # per token: those of TokenScores
 
 
-def write(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[Written]:
-    """Texts of all jobs, in order; halves the batch where the device has too little memory."""
+def write(loaded: LoadedModel, jobs: Sequence[Job], top: int, shared: Shared) -> list[Written]:
+    """Texts of all jobs, in order; halves the batch where the device has too little memory.
+
+    What all prompts begin with is read once, where `shared` can.
+    """
     import torch
 
     try:
-        drafts = _decode(loaded, jobs, top)
+        drafts = _decode(loaded, jobs, top, shared)
         return [_finish(loaded, draft, top) for draft in drafts]
     except torch.OutOfMemoryError:
         if len(jobs) == 1:
@@ -72,12 +76,13 @@ def write(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[Written]:
                 f"model {loaded.name}: out of memory with one prompt of {len(jobs[0].prompt)} tokens and "
                 f"{jobs[0].max_new} to write; set a smaller max_length or dtype, or use another device"
             ) from None
+    shared.clear()
     torch.cuda.empty_cache()
     half = len(jobs) // 2
-    return write(loaded, jobs[:half], top) + write(loaded, jobs[half:], top)
+    return write(loaded, jobs[:half], top, shared) + write(loaded, jobs[half:], top, shared)
 
 
-def _decode(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[_Draft]:
+def _decode(loaded: LoadedModel, jobs: Sequence[Job], top: int, shared: Shared) -> list[_Draft]:
     import torch
 
     drafts = [_Draft(job) for job in jobs]
@@ -87,10 +92,12 @@ def _decode(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[_Draft]:
         for s in j.stops
     }
     with torch.inference_mode():
-        state = _State(loaded, jobs)
+        with loaded.timing("tokens_in_s"):
+            state = _State(loaded, jobs, shared)
         live = drafts
         for step in range(max(job.max_new for job in jobs)):
-            logits = state.logits()
+            with loaded.timing("tokens_out_s" if step else "tokens_in_s"):
+                logits = state.logits()
             if not step:
                 require_numbers(loaded, logits)
             ids = state.choose(logits, step)
@@ -113,22 +120,25 @@ def _decode(loaded: LoadedModel, jobs: Sequence[Job], top: int) -> list[_Draft]:
 class _State:
     """The live rows of a batch: what the model remembers of them, and their random numbers."""
 
-    def __init__(self, loaded: LoadedModel, jobs: Sequence[Job]) -> None:
+    def __init__(self, loaded: LoadedModel, jobs: Sequence[Job], shared: Shared) -> None:
         import torch
 
         prompts = list(dict.fromkeys(job.prompt for job in jobs))
-        width = max(map(len, prompts))
+        most = max(map(len, prompts)) + max(job.max_new for job in jobs)
+        n = shared.n_common(prompts, most)
+        width = max(map(len, prompts)) - n
         ids = np.zeros((len(prompts), width), dtype=np.int64)
-        mask = np.zeros((len(prompts), width), dtype=np.int64)
-        # padding stands left, so that all rows write into the same column
+        mask = np.zeros((len(prompts), n + width), dtype=np.int64)
+        mask[:, :n] = 1
+        # padding stands left of what is each prompt's own, so that all rows write into the same column
         for row, prompt in enumerate(prompts):
-            ids[row, width - len(prompt) :] = prompt
-            mask[row, width - len(prompt) :] = 1
+            ids[row, width - len(prompt) + n :] = prompt[n:]
+            mask[row, width - len(prompt) + 2 * n :] = 1
         self.loaded = loaded
-        self.cache: Any = None
+        self.cache: Any = shared.branched(prompts[0][:n], len(prompts)) if n else None
         self.inputs = torch.from_numpy(ids).to(loaded.device)
         self.mask = torch.from_numpy(mask).to(loaded.device)
-        self.positions = (self.mask.cumsum(1) - 1).clamp(min=0)
+        self.positions = (self.mask.cumsum(1) - 1)[:, n:].clamp(min=0)
         # per job, until it is read: the row of its prompt; samples of one prompt read it together
         self.prompts: torch.Tensor | None = torch.tensor(
             [prompts.index(job.prompt) for job in jobs], device=loaded.device
@@ -136,7 +146,7 @@ class _State:
         self.temperature = self._column([job.temperature for job in jobs])
         self.top_p = self._column([job.top_p for job in jobs])
         self.uniforms = self._column(_uniforms(jobs))
-        seen = self._seen() if loaded.repetition_penalty != 1 else None
+        seen = self._seen(prompts) if loaded.repetition_penalty != 1 else None
         self.seen = None if seen is None else seen[self.prompts]
 
     def logits(self) -> torch.Tensor:
@@ -231,13 +241,15 @@ class _State:
         column = torch.as_tensor(np.asarray(values), dtype=wide, device=self.loaded.device)
         return column if column.dim() > 1 else column[:, None].float()
 
-    def _seen(self) -> torch.Tensor:
+    def _seen(self, prompts: Sequence[tuple[int, ...]]) -> torch.Tensor:
         """(rows, V) whether a token occurs in the prompt."""
         import torch
 
         width = self.loaded.model.config.get_text_config().vocab_size
-        counts = torch.zeros((len(self.inputs), width), dtype=torch.long, device=self.inputs.device)
-        return counts.scatter_add_(1, self.inputs, self.mask) > 0
+        seen = torch.zeros((len(prompts), width), dtype=torch.bool, device=self.inputs.device)
+        for row, prompt in enumerate(prompts):
+            seen[row, list(prompt)] = True
+        return seen
 
 
 def _uniforms(jobs: Sequence[Job]) -> NDArray[np.float64]:

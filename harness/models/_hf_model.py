@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huggingface_hub.errors import StrictDataclassError
-
 from harness.keys import draw_seed
 from harness.models._hf_adapter import base_of, with_adapter
+from harness.models._hf_base import Base
 from harness.models._hf_dtype import torch_dtype
 from harness.models._hf_files import tokenizer_files
 from harness.models._hf_text import Speller, make_speller
+from harness.models._hf_work import Work
+from harness.models._kept import taken
 from harness.types import DistillbenchError
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ _UNREADABLE = (
     ArithmeticError,
     AssertionError,
     MemoryError,
-    StrictDataclassError,  # of a configuration that contradicts itself
 )
 # what transformers writes as a tokenizer's model_max_length where there is none
 _UNSET_LENGTH = 10**30
@@ -62,6 +62,12 @@ class Wish:
         """The folder of the tokenizer: the adapter's, where it brings one, was used in training."""
         return self.adapter if self.adapter and tokenizer_files(self.adapter) else self.folder
 
+    def place(self, device: torch.device) -> Hashable:
+        """What the weights without an adapter are loaded from: equal where they are the same in memory."""
+        files = [(f.name, f.stat()) for f in sorted(self.folder.iterdir()) if f.is_file()]
+        stamps = [(name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]
+        return str(self.folder), tuple(stamps), self.dtype, str(device), self.code
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -75,11 +81,27 @@ class LoadedModel:
     eos_ids: frozenset[int]  # by generation_config.json and the tokenizer
     arguments: frozenset[str]  # what the model's forward accepts
     notes: tuple[str, ...]  # what its user should know, each one line
+    base: Base | None = (
+        None  # the checkpoint without its adapter; None = it is nobody's to give back
+    )
+    adapted: Any | None = None  # peft's model around it; None = it has no adapter
+    work: Work | None = None  # what it does is counted here; None = nobody asks
 
     @property
     def tokenizer(self) -> Any:
         """Its tokenizer."""
         return self.speller.tokenizer
+
+    def timing(self, name: str) -> AbstractContextManager[None]:
+        """Inside, seconds are counted under this name."""
+        return nullcontext() if self.work is None else self.work.timing(name)
+
+    def close(self) -> None:
+        """Gives the checkpoint back, for the next model that shares it."""
+        if self.work is not None:
+            self.work.close()
+        if self.base is not None:
+            self.base.give_back(self.adapted)
 
     @cached_property
     def vocabulary(self) -> str:
@@ -108,30 +130,56 @@ def load(wish: Wish) -> LoadedModel:
     Raises DistillbenchError where it is not whole, or its adapter does not fit.
     """
     device = _device(wish)
+    place = wish.place(device)
+    known = taken(place)
+    with _telling_faults(wish), _without_bars():
+        tokenizer = _tokenizer(wish)
+        if known is None:
+            model, report = _read(wish)
+    if known is None:
+        _refuse_parts(wish, model, report)
+        known = Base.of(place, model.eval().to(device))
+    if wish.adapter is None:
+        return _loaded(wish, known, None, tokenizer, device)
+    adapted = with_adapter(known.model, wish.adapter, wish.name, wish.path)
+    adapted.get_base_model().eval().to(device)
+    return _loaded(wish, known, adapted, tokenizer, device)
+
+
+@contextmanager
+def _telling_faults(wish: Wish) -> Iterator[None]:
+    """Inside, what transformers raises at a checkpoint that it cannot read is said in our words."""
     try:
-        with _without_bars():
-            tokenizer, model, report = _read(wish)
+        yield
     except DistillbenchError:
         raise
-    except _UNREADABLE as error:
-        told = error.__cause__ if isinstance(error, StrictDataclassError) else error
+    except (*_UNREADABLE, _contradictory()) as error:
+        told = error.__cause__ if isinstance(error, _contradictory()) else error
         reason = str(told).strip() or type(error).__name__
         raise DistillbenchError(
             f"model {wish.name}: expected a whole checkpoint in {wish.folder}, transformers says: "
             f"{reason.splitlines()[0]}; save it again (for code of its own: `trust_remote_code: true`)"
         ) from error
-    _refuse_parts(wish, model, report)
-    if wish.adapter is not None:
-        model = with_adapter(model, wish.adapter, wish.name, wish.path)
-    return _loaded(wish, model.eval().to(device), tokenizer, device)
 
 
-def _read(wish: Wish) -> tuple[Any, Any, Mapping[str, Any]]:
-    """Tokenizer, model, and transformers' report of the weights that it read."""
+def _contradictory() -> type[Exception]:
+    """What transformers raises at a configuration that contradicts itself."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    return StrictDataclassError
+
+
+def _tokenizer(wish: Wish) -> Any:
+    import transformers
+
+    return transformers.AutoTokenizer.from_pretrained(wish.spelling, trust_remote_code=wish.code)
+
+
+def _read(wish: Wish) -> tuple[Any, Mapping[str, Any]]:
+    """The model, and transformers' report of the weights that it read."""
     import transformers
 
     options = {"trust_remote_code": wish.code}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(wish.spelling, **options)
     config = transformers.AutoConfig.from_pretrained(wish.folder, **options)
     _refuse_unknown_quantization(wish, config)
     if config.is_encoder_decoder:
@@ -146,7 +194,7 @@ def _read(wish: Wish) -> tuple[Any, Any, Mapping[str, Any]]:
         output_loading_info=True,
         **options,
     )
-    return tokenizer, model, report
+    return model, report
 
 
 def _refuse_parts(wish: Wish, model: Any, report: Mapping[str, Any]) -> None:
@@ -203,7 +251,10 @@ def _without_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _loaded(wish: Wish, model: Any, tokenizer: Any, device: torch.device) -> LoadedModel:
+def _loaded(
+    wish: Wish, base: Base, adapted: Any | None, tokenizer: Any, device: torch.device
+) -> LoadedModel:
+    model = base.model if adapted is None else adapted.get_base_model()
     # Long prompts are cut and counted: no warning for every model that they are long.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     speller = make_speller(wish.name, tokenizer, int(model.get_input_embeddings().weight.shape[0]))
@@ -218,6 +269,9 @@ def _loaded(wish: Wish, model: Any, tokenizer: Any, device: torch.device) -> Loa
         eos_ids=frozenset(int(i) for i in (*ends, tokenizer.eos_token_id) if i is not None),
         arguments=frozenset(inspect.signature(model.forward).parameters),
         notes=tuple(_notes(wish, speller)),
+        base=base,
+        adapted=adapted,
+        work=Work(model),
     )
 
 

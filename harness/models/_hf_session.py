@@ -7,7 +7,7 @@ closes a turn ends a reply, also where generation_config.json does not name it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, final
 
 import numpy as np
@@ -67,9 +67,10 @@ class HfSession(BatchedSession):
             notify(f"model {loaded.name}: {note}")
 
     def close(self) -> None:
-        """Frees the memory, also while somebody still holds the session."""
+        """Frees the memory, also while somebody still holds the session; or keeps the weights for the next model."""
         import torch
 
+        self._loaded.close()
         del self._loaded, self._contexts, self._shared
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -98,7 +99,7 @@ class HfSession(BatchedSession):
         if writing:
             jobs = [self._job(requests[i], prompt_ids[i], decoding) for i in writing]
             check_settings(self._loaded)
-            written = write(self._loaded, jobs, decoding.top_logprobs)
+            written = write(self._loaded, jobs, decoding.top_logprobs, self._shared)
             opened = [job.opened for job in jobs]
             answers.update(zip(writing, map(_written, written, opened), strict=True))
         scoring = [i for i, r in enumerate(requests) if r.kind in ("score", "read")]
@@ -130,6 +131,10 @@ class HfSession(BatchedSession):
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         }
+
+    def spent(self) -> Mapping[str, float]:
+        """Tokens that went through the model, and seconds by name."""
+        return self._loaded.work.spent() if self._loaded.work is not None else {}
 
     def notes(self, ask: Ask) -> Sequence[str]:
         """What its user should know of how it is asked."""
@@ -173,7 +178,8 @@ class HfSession(BatchedSession):
         """Answers to score and read requests."""
         texts = [self._text(request) for request in requests]
         windows = [w for t in texts for w in t.windows]
-        scores = iter(score_windows(self._loaded, windows, top, self._shared))
+        with self._loaded.timing("tokens_in_s"):
+            scores = iter(score_windows(self._loaded, windows, top, self._shared))
         return [
             _read(r.kind, text, [next(scores) for _ in text.windows])
             for r, text in zip(requests, texts, strict=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.console.foreign import notify
 from harness.models._hf_branches import longest_branch
 from harness.models._hf_model import LoadedModel
-from harness.models._hf_tree import Layout, Pack, Row, Tokens, layout, packs
+from harness.models._hf_tree import LEAST, Layout, Pack, Row, Tokens, common_length, layout, packs
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,22 @@ class Shared:
         """(n, V) logits behind the tokens `places` (n,) of the plan."""
         return _forward(self._loaded, plan, self._prefix(pack.shared), places)[0]
 
+    def n_common(self, prompts: Sequence[Tokens], most: int) -> int:
+        """How many tokens that all prompts begin with are worth a pass of their own; 0 = none.
+
+        `most` = tokens of the longest prompt and of what is written behind it: a window counts padding, too.
+        """
+        first, last = min(prompts), max(prompts)
+        n = min(common_length(first, last), *(len(prompt) - 1 for prompt in prompts))
+        worth = first != last and n >= LEAST
+        return n if worth and most <= self.longest else 0
+
+    def branched(self, ids: Tokens, rows: int) -> Any:
+        """transformers' cache of a prefix, for so many rows that go on from it."""
+        return _cache(
+            [(k.expand(rows, -1, -1, -1), v.expand(rows, -1, -1, -1)) for k, v in self._prefix(ids)]
+        )
+
     def _prefix(self, ids: Tokens) -> Layers:
         """Keys and values of a prefix: its floats depend on its tokens alone."""
         if not ids:
@@ -102,18 +118,12 @@ def _forward(
 ) -> tuple[torch.Tensor, Layers]:
     """(n, V) logits behind `places`, and keys and values of prefix and plan together."""
     import torch
-    from transformers.cache_utils import DynamicCache, DynamicLayer
 
     device, dtype = loaded.device, loaded.model.dtype
     hidden = torch.from_numpy(~plan.visible).to(device)
     mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
     mask.masked_fill_(hidden, torch.finfo(dtype).min)
-    cache: Any = DynamicCache()
-    for keys, values in prefix:  # the cache appends to them in a copy
-        layer = DynamicLayer()
-        layer.lazy_initialization(keys, values)
-        layer.keys, layer.values = keys, values
-        cache.layers.append(layer)
+    cache = _cache(prefix)
     with torch.inference_mode():
         out = loaded.model(
             input_ids=torch.from_numpy(plan.ids)[None].to(device),
@@ -124,6 +134,19 @@ def _forward(
             logits_to_keep=torch.from_numpy(places).to(device),
         )
     return out.logits[0], [(layer.keys, layer.values) for layer in cache.layers]
+
+
+def _cache(layers: Layers) -> Any:
+    """transformers' cache with these keys and values; it appends to them in a copy."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    cache = DynamicCache()
+    for keys, values in layers:
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys, values
+        cache.layers.append(layer)
+    return cache
 
 
 def _agrees(loaded: LoadedModel, most: int) -> bool:

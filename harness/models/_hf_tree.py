@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Tokens = tuple[int, ...]
 _MOST_BUDGETS = 4  # of a longer row nothing is shared
-_LEAST = 16  # tokens from which on a shared part is worth a pass of its own
+LEAST = 16  # tokens from which on a shared part is worth a pass of its own
 
 
 class Row(NamedTuple):
@@ -55,7 +55,7 @@ def packs(rows: Sequence[Row], budget: int) -> Iterator[Pack]:
     What several packs share is taken out of them, level by level: examples, then a text, then its questions.
     """
     ordered = sorted(rows)
-    common = [0, *(_n_common(a.ids, b.ids) for a, b in pairwise(ordered))]
+    common = [0, *(common_length(a.ids, b.ids) for a, b in pairwise(ordered))]
     yield from _packs(ordered, common, 0, budget)
 
 
@@ -68,7 +68,7 @@ def _packs(rows: list[Row], common: list[int], done: int, budget: int) -> Iterat
         return
     fork = min(common[1:])
     shared = min(fork, *(row.first for row in rows))
-    done = shared if shared >= done + _LEAST else done
+    done = shared if shared >= done + LEAST else done
     starts = [0, *(i for i in range(1, len(rows)) if common[i] == fork), len(rows)]
     start, end = 0, 0
     for stop in starts[1:]:
@@ -85,7 +85,8 @@ def _size(rows: Sequence[Row], common: Sequence[int], done: int) -> int:
     return len(rows[0].ids) - done + new
 
 
-def _n_common(first: Tokens, second: Tokens) -> int:
+def common_length(first: Tokens, second: Tokens) -> int:
+    """How many tokens both begin with."""
     n = min(len(first), len(second))
     if first[:n] == second[:n]:
         return n
@@ -97,7 +98,7 @@ def layout(pack: Pack) -> Layout:
     done, paths = pack.n_shared, list[NDArray[np.int64]]()
     ids, positions = list[int](), list[int]()
     for row in pack.rows:
-        n = _n_common(row.ids, pack.rows[len(paths) - 1].ids) if paths else done
+        n = common_length(row.ids, pack.rows[len(paths) - 1].ids) if paths else done
         old = paths[-1][: n - done] if paths else np.zeros(0, np.int64)
         new = np.arange(len(ids), len(ids) + len(row.ids) - n)
         ids.extend(row.ids[n:])

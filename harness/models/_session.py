@@ -103,6 +103,10 @@ class AbstractSession(ABC):
         """What a reader of the answers to an ask should know, a line each; stored with them."""
         return ()
 
+    def spent(self) -> Mapping[str, float]:
+        """Where its time went since it was opened, as far as it knows: seconds by name, and what it counted."""
+        return {}
+
     def facts(self) -> Facts:
         """Provenance: parameters, size_bytes, device, versions, what a server says of itself.
 

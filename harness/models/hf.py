@@ -15,7 +15,7 @@ from typing import Literal, final
 
 from harness.console.processes import CHECKPOINTS
 from harness.files.hashes import files_sha256
-from harness.keys import place, speed
+from harness.keys import digest, place, speed
 from harness.models import AbstractModel, Facts, Offer
 from harness.models import _hf_files as files
 from harness.models._hf_adapter import adapter_faults, adapter_files, misplaced_adapter
@@ -84,6 +84,11 @@ class HfModel(AbstractModel):
             return {"path": commit, "revision": commit, **added}
         relevant = files.checkpoint_files(folder, self.trust_remote_code)
         return {"path": files_sha256(relevant, folder, paths.cache), "revision": "", **added}
+
+    def weights(self, paths: Paths) -> str:
+        """Digest of the checkpoint without its adapter, and of how it is loaded."""
+        known = self.contents(paths)
+        return digest("weights", known["path"], known["dtype"], self.device, self.trust_remote_code)
 
     def offers(self) -> frozenset[Offer]:
         """Everything but choices."""

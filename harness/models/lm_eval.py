@@ -44,8 +44,10 @@ from harness.models._lm_eval_types import (
     read_variable,
     types,
 )
+from harness.models._rows import Row, outputs_of
 from harness.types import Decoding, DistillbenchError, Outputs, Paths, Request
 
+_IN_A_ROW = 3  # requests that fail, each alone, until the server is taken to be gone
 _NAME = "answers_as"  # name of the fact: the model's name in the server's responses
 
 
@@ -211,6 +213,14 @@ class _Row(NamedTuple):
         """The request that it asks."""
         return self.ask.requests[self.at]
 
+    def missing(self) -> Answered:
+        """That the server does not answer it, though it answers others."""
+        outputs = outputs_of([Row(self.request.kind, answered=False)])
+        outputs = dataclasses.replace(outputs, request=np.array([self.at]))
+        return Answered(
+            self.ask.key, outputs, 0.0, {"missing": "fails, alone too, and others do not"}
+        )
+
 
 @final
 class ClientSession(AbstractSession):
@@ -222,6 +232,7 @@ class ClientSession(AbstractSession):
     def __init__(self, engine: Engine, batch: int, previous: Facts | None) -> None:
         self._engine, self._batch = engine, batch
         self._previous = str((previous or {}).get(_NAME, ""))
+        self._last: _Row | None = None  # that was answered
 
     def batches(self, ask: Ask) -> list[list[int]]:
         """In order; lm-eval sorts what it is handed at once."""
@@ -233,7 +244,7 @@ class ClientSession(AbstractSession):
         return {**self._engine.facts(), **({_NAME: names[0]} if names else {})}
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Answered | Failed]:
-        """Every answer as it arrives; a failure ends the asks that it belongs to."""
+        """Every answer as it arrives; a server that seems to be gone ends the asks that still wait for it."""
         rows = [_Row(ask, i) for ask in asks for batch in ask.missing for i in batch]
         failed: set[str] = set()
         for chunk in self._chunks(rows):
@@ -243,9 +254,46 @@ class ClientSession(AbstractSession):
                     del left[answered.key, int(answered.outputs.request[0])]
                     yield answered
             except FAILURES as error:
-                for key in dict.fromkeys(key for key, _ in left):
-                    failed.add(key)
-                    yield Failed(key, error)
+                for came in self._one_by_one(list(left.values()), error):
+                    failed |= {came.key} if isinstance(came, Failed) else set()
+                    yield came
+
+    def _one_by_one(self, rows: Sequence[_Row], error: Exception) -> Iterator[Answered | Failed]:
+        """What a failed call left, each request alone: one that fails is missing where the server answers others.
+
+        Several in a row, and another model, end all asks that are not complete, with the last error.
+        """
+        doubtful: list[_Row] = []
+        left = list(rows)
+        while left and len(doubtful) < _IN_A_ROW and not self._is_other():
+            row = left.pop(0)
+            try:
+                came = list(self._arriving([row]))
+            except FAILURES as failure:
+                doubtful, error = [*doubtful, row], failure
+                continue
+            yield from (lost.missing() for lost in doubtful)
+            yield from came
+            doubtful = []
+        if not left and doubtful and self._still_answers():
+            yield from (lost.missing() for lost in doubtful)
+            doubtful = []
+        for key in dict.fromkeys(row.ask.key for row in (*doubtful, *left)):
+            yield Failed(key, error)
+
+    def _still_answers(self) -> bool:
+        """Whether the request that was answered last is answered once more."""
+        if self._last is None or self._is_other():
+            return False
+        try:
+            return bool(list(self._arriving([self._last])))
+        except FAILURES:
+            return False
+
+    def _is_other(self) -> bool:
+        """Whether another model answers than before."""
+        names = self._engine.names
+        return bool(self._previous and names and names[-1] != self._previous)
 
     def _chunks(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
         """Requests that are asked in one way and at once: after an interruption the first one alone.
@@ -281,15 +329,15 @@ class ClientSession(AbstractSession):
             outputs = dataclasses.replace(outputs, request=np.array([row.at]))
             now_s = time.perf_counter()
             told = {} if outputs.answered[0] else {"missing": "answers without a text"}
+            self._last = row
             yield Answered(row.ask.key, outputs, now_s - since_s, told)
             since_s = now_s
         if failures != [""]:
             raise engine.failed(way, len(rows), *failures or ["it stopped"])
 
     def _check_name(self) -> None:
-        names = self._engine.names
-        if self._previous and names and names[-1] != self._previous:
+        if self._is_other():
             raise DistillbenchError(
                 f"model {self._engine.name}: the answers that are there came from {self._previous!r}, the server now "
-                f"calls itself {names[-1]!r}; ask that model again, or give the new one another `snapshot`"
+                f"calls itself {self._engine.names[-1]!r}; ask that model again, or give the new one another `snapshot`"
             )

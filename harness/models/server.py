@@ -50,6 +50,7 @@ class ServerModel(AbstractModel):
     scores: bool | None = describes(None)
     prefill: bool = describes(False)  # whether it goes on with a reply that was begun
     api_key_env: str | None = describes(None)  # type: ignore[misc]  # variable with its API key
+    # prices of answers asked one by one; by batch they count half
     usd_per_million_input: float | None = describes(None)  # price of what it reads
     usd_per_million_output: float | None = describes(None)  # price of what it writes
     connections: int = speed(8)  # requests under way at once
@@ -118,6 +119,13 @@ class ServerModel(AbstractModel):
             "(0 where it costs nothing)"
         ]
 
+    def usd_at_most(self, read: float, written: float) -> float | None:
+        """What so many tokens cost by its two prices; None where one is not named."""
+        if None in (self.usd_per_million_input, self.usd_per_million_output):
+            return None
+        each_read, each_written = self._prices()
+        return (each_read * read + each_written * written) / 1e6
+
     def collected(self, how: Collecting) -> ServerModel:
         """The model, asked in this way unless it names one itself."""
         return self if self.collect or how == "now" else replace(self, collect=how)
@@ -156,12 +164,20 @@ class ServerModel(AbstractModel):
     def wire(self) -> Wire:
         """How it is asked."""
         own = self.api == "openai" and _is_of(self.url, _OPENAI, _AZURE)
-        prices = (self.usd_per_million_input or 0.0, self.usd_per_million_output or 0.0)
         return Wire(
             self.name, self.api, self.model, self.system, self.body,
             length_key=self.length_key or _LENGTHS[own],
-            prefills=self.prefill or self.api == "anthropic", prices=prices,
+            prefills=self.prefill or self.api == "anthropic", prices=self._prices(),
         )  # fmt: skip
+
+    def _prices(self) -> tuple[float, float]:
+        """Dollars per million tokens read and written; by batch half of those named, as both providers charge.
+
+        Source: the pricing pages of OpenAI's and Anthropic's batch interfaces, 2026.
+        """
+        share = 0.5 if self.collect == "batch" else 1.0
+        named = (self.usd_per_million_input or 0.0, self.usd_per_million_output or 0.0)
+        return share * named[0], share * named[1]
 
     def _missing_key(self) -> str | None:
         """The variable of a key that is not set; None where it is, or no key is needed."""

@@ -21,6 +21,8 @@ from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.audits import audited, rows_view, shares_view
 from harness.board.board import Board, Row
 from harness.board.changes import SaidChange, said_changes
+from harness.board.claims import decide, headline_comparisons
+from harness.board.costs import costs_table
 from harness.board.evidence import (
     ALTERNATIVES,
     SETTLING,
@@ -30,13 +32,14 @@ from harness.board.evidence import (
     stated_terms,
     weighings,
 )
-from harness.board.leaderboard import Line, make_leaderboard
+from harness.board.leaderboard import make_leaderboard
+from harness.board.lines import BESIDE, Line
 from harness.board.methods import methods_view
 from harness.board.missing import missing_results, undrawn
-from harness.board.record import RunRecord
+from harness.board.record import Comparison, RunRecord, setting
 from harness.board.sentences import Decision, Part, Sentence, decisions, sentences
 from harness.board.subjects import Group
-from harness.board.tables import DASH, MARKS
+from harness.board.tables import DASH, MARKS, ordered_comparisons, recipes_view
 from harness.board.trees import SURE, branches_view
 from harness.console.invisible import all_spelled_out, as_escapes, spelled_out
 from harness.figures import AbstractFigure
@@ -54,7 +57,9 @@ from harness.page.pictures import Picture
 
 _FOLDER = files("harness.page")
 _MOST_DECISIONS = 4  # lines that stand open at the top
+_MOST_GROUPS = 3  # teachers with their bases that one decision names in full
 _MOST_MADE = 60  # collections whose table stands open to readers without scripts
+_MOST_VERSUS = 4000  # comparisons of students in the page
 _MOST_KINDS = 12  # of reasons of missing results: one screen
 
 
@@ -116,6 +121,7 @@ def page(board: Board) -> str:
             plots=_packed_json(all_spelled_out({p.id: p.plotly for p in every})),
             narrow=_packed_json(all_spelled_out({p.id: p.narrow_sketch.text for p in every})),
             samples=_packed_json(browser),
+            versus=_packed_json(all_spelled_out(_versus(board))),
         )
     )
 
@@ -125,6 +131,7 @@ def _making(record: RunRecord) -> dict[str, Any]:
     models = described_models(record)
     return {
         "made": made(record),
+        "costs": costs_table(record),
         "models": models,
         "tasks": described_tasks(record),
         "roles": {role.name for row in models for role in row.roles},
@@ -185,6 +192,22 @@ def _browser(board: Board) -> list[dict[str, Any]]:
     return [task for task in tasks if task["prompts"]]
 
 
+def _versus(board: Board) -> list[list[str]]:
+    """What paired comparisons say of two students, from either side, for rows that a reader pins; of many nothing."""
+    shown = {column.metric for column in board.columns}
+    every = ordered_comparisons(board.record.comparisons)
+    made = [c for c in headline_comparisons(every) if c.metric in shown]
+    return [_both_ways(board, c) for c in made] if len(made) <= _MOST_VERSUS else []
+
+
+def _both_ways(board: Board, c: Comparison) -> list[str]:
+    better = board.index.notes[c.metric.split("/")[0]].better
+    names = [c.metric, c.first, c.second, c.teacher, c.base, setting(c.variant)]
+    ways = ((c.difference, c.low, c.high), (-c.difference, -c.high, -c.low))
+    said = [decide(way[0], c.p_adjusted, better) for way in ways]
+    return [*names, *(numerals.estimate(*way) for way in ways), *said]
+
+
 def _insides(parts: Sequence[MeasurePart], rows: Sequence[Made]) -> dict[str, str]:
     """Tables and dot plots of measures, and a long table of collections: packed until a reader opens them."""
     template = _environment().get_template
@@ -207,6 +230,22 @@ def folds(block: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     return [(fold, list(lines)) for fold, lines in groupby(block, key=lambda line: line.fold)]
 
 
+def fold_name(fold: str, lines: Sequence[Line]) -> str:
+    """What a fold holds: its models, of bases and controls each, and their rows where a model has several."""
+    kinds: dict[str, set[str]] = {}
+    for line in lines:
+        role = line.subject.role
+        known = {"base": "bases", "control": "controls"}.get(role, "further models")
+        kind = known if fold == BESIDE else fold
+        kinds.setdefault(kind, set()).add(line.subject.student)
+    words = (
+        f"{len(of)} {kind if len(of) != 1 else kind.removesuffix('s')}"
+        for kind, of in kinds.items()
+    )
+    rows = "" if sum(map(len, kinds.values())) == len(lines) else f" in {len(lines)} rows"
+    return ", ".join(words) + rows
+
+
 def _visible(value: Any) -> Any:
     """A value of a template as readers see it: what is no markup of ours with invisible characters spelled out."""
     plain = isinstance(value, str) and not isinstance(value, Markup)
@@ -226,29 +265,25 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {
-        f.__name__: f
-        for f in (
-            numerals.count,
-            numerals.scaled,
-            numerals.size,
-            numerals.seconds,
-        )
-    }
-    env.filters |= {"digits": numerals.number}
+    words = (numerals.count, numerals.scaled, numerals.size, numerals.seconds)
+    env.filters |= {f.__name__: f for f in words} | {"digits": numerals.number}
     env.globals |= {
         "number": numerals.number,
         "estimate": numerals.estimate,
         "DASH": DASH,
         "MARKS": MARKS,
         "MOST_DECISIONS": _MOST_DECISIONS,
+        "MOST_GROUPS": _MOST_GROUPS,
         "MOST_KINDS": _MOST_KINDS,
         "MOST_MADE": _MOST_MADE,
+        "fold_name": fold_name,
         "folds": folds,
+        "setting": setting,
         "everyone_view": everyone_view,
         "finding_table": finding_table,
         "methods_view": methods_view,
         "rates_view": rates_view,
+        "recipes_view": recipes_view,
         "stated_terms": stated_terms,
         "branches_view": branches_view,
         "rows_view": rows_view,

@@ -62,6 +62,8 @@ class Crowd:
     # students and controls that are no candidates, sorted by name, each with its lineage and the families of which it
     # is no innocent: taught by them, perhaps taught by them, or of their lab
     background: Mapping[str, Bystander]
+    # model -> what the method that looks at the crowd made of it before, alone: see `AbstractVerdict.liken`
+    likenesses: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def replies(self, model: str) -> Replies:

@@ -19,6 +19,8 @@ from harness.stats.roc import auroc
 from harness.types import Floats
 
 MOST_CLLR = 0.8  # of odds within one family; 1 says nothing, above 1 it misleads
+# Students of a family whom a method may take for innocents, at the upper end of 95 %: else it speaks against nobody.
+MOST_MISSED = 0.2
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,29 @@ class _Truth:
 
 
 def settled(verdicts: Sequence[Verdict], origins: Sequence[Origin]) -> list[Verdict]:
-    """The verdicts of one method on one task; those about families of which its odds say nothing cannot tell.
+    """The verdicts of one method on one task; nothing is told of families of which its odds say nothing.
 
-    What the odds of a family are worth is measured on the models of other lineages than the suspect's.
+    Nor do odds speak against a family whose own students may look as innocent. Both is measured on the models of other
+    lineages than the suspect's.
     """
     truth, families = _Truth(origins), _by_family(verdicts)
-    worth: dict[tuple[str, str], str] = {}
+    worth: dict[tuple[str, str], tuple[str, str]] = {}
     made = []
     for v in verdicts:
         lineage = truth.lineage.get(v.suspect, v.suspect)
         if v.opinion.odds is not None and (v.family, lineage) not in worth:
             others = [o for o in families[v.family] if truth.lineage.get(o.suspect) != lineage]
-            worth[v.family, lineage] = _worthless(v.family, others)
-        why = worth.get((v.family, lineage), "")
-        void = replace(v.opinion, outcome="cannot tell", reason=why, is_told=False)
-        made.append(replace(v, opinion=void if why else v.opinion))
+            worth[v.family, lineage] = (
+                _worthless(v.family, others),
+                _blind(v.family, others, truth),
+            )
+        worthless, blind = worth.get((v.family, lineage), ("", ""))
+        opinion = v.opinion
+        if worthless:
+            opinion = replace(opinion, outcome="cannot tell", reason=worthless, is_told=False)
+        elif blind and opinion.odds is not None and opinion.outcome == "does not support":
+            opinion = replace(opinion, outcome="cannot tell", reason=blind)
+        made.append(replace(v, opinion=opinion))
     return made
 
 
@@ -137,6 +147,21 @@ def _worthless(family: str, verdicts: Sequence[Verdict]) -> str:
     return (
         f"this method says almost nothing about {family}: its Cllr there is {worth:.2f}, where 1 is that of no method "
         f"and at most {MOST_CLLR} counts"
+    )
+
+
+def _blind(family: str, verdicts: Sequence[Verdict], truth: _Truth) -> str:
+    """Why the absence of a trace says nothing about a family; "" where its students are known to leave one."""
+    own = {v.suspect: v.opinion.outcome for v in verdicts if v.truth is True}
+    missed = truth.share({m: outcome == "does not support" for m, outcome in own.items()})
+    if missed is None or missed.high <= MOST_MISSED:
+        return ""
+    n = len({truth.lineage[m] for m in own})
+    most, may = f"{100 * MOST_MISSED:.0f} %", f"{100 * missed.high:.0f} %"
+    few = "only one lineage of students" if n == 1 else f"{n} lineages of students"
+    return (
+        f"no trace was found, but of {few} of {family} that are documented up to {may} may show none; at most {most} "
+        "may"
     )
 
 

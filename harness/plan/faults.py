@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from harness.board.leaderboard import OTHER_COLUMNS
@@ -10,7 +11,7 @@ from harness.files.texts import training_file, training_texts
 from harness.models import AbstractModel
 from harness.panel.panel import View
 from harness.plan.run import Run
-from harness.plugins import kinds
+from harness.plugins import kinds, plugin_class
 from harness.schema import unknown
 from harness.types import Decoding, DistillbenchError, Kind, Pair, Paths
 
@@ -50,6 +51,8 @@ def matrix_faults(run: Run) -> list[str]:
         *_objective_faults(run),
         *_column_faults(run),
         *_figure_faults(run),
+        *_export_faults(run),
+        *(line for tracker in run.trackers.values() if tracker for line in tracker.faults()),
         *_data_faults(run),
         *_verdict_faults(run),
         *_budget_faults(run),
@@ -117,6 +120,23 @@ def twin_faults(models: Mapping[str, AbstractModel], keys: Mapping[str, str | No
             other = first.setdefault(key, name)
             if name not in (other, models[other].same_as):
                 faults.append(_twins(other, name))
+    return [*faults, *_seed_faults(models, keys)]
+
+
+def _seed_faults(models: Mapping[str, AbstractModel], keys: Mapping[str, str | None]) -> list[str]:
+    """Recipes without a name, and seeds that are one checkpoint under two names, which would count as two."""
+    faults, first = [], dict[tuple[str, str], str]()
+    for name, key in keys.items():
+        recipe = models[name].recipe
+        if recipe is not None and not recipe.strip():
+            faults.append(f"model {name}: key recipe: expected the name of a recipe, got none")
+        elif recipe is not None and key is not None:
+            other = first.setdefault((recipe, key), name)
+            if other != name:
+                faults.append(
+                    f"model {name}: key recipe: {other} is the same model, so both are one seed of {recipe}; "
+                    "expected models that were trained with different seeds"
+                )
     return faults
 
 
@@ -200,6 +220,26 @@ def _figure_faults(run: Run) -> list[str]:
     """Figures of the page that nobody draws."""
     known = kinds("figures")
     return [f"figures: {unknown(name, known)}" for name in run.figures if name not in known]
+
+
+def _export_faults(run: Run) -> list[str]:
+    """Exporters that are named and run with every report, under names that are no folder's."""
+    fixed = [name for name, exporter in run.exports.items() if exporter and exporter.always]
+    odd = [name for name in run.exports if not re.fullmatch(r"\w[\w-]*", name)]
+    further = ", ".join(k for k in kinds("exports") if not plugin_class("exports", k).always)
+    return [
+        *(
+            f"report.exports: {n} is written with every report; expected some of {further}"
+            for n in fixed
+        ),
+        *(
+            f"report.exports.{n}: {line}"
+            for n, exporter in run.exports.items()
+            if exporter
+            for line in exporter.faults(list(run.tasks))
+        ),
+        *(f"report.exports: {n!r}: expected a name of letters, digits, - and _" for n in odd),
+    ]
 
 
 def _pair_faults(where: str, pair: Pair, models: Sequence[str]) -> list[str]:

@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal
 
 from harness.executors import AbstractExecutor
 from harness.executors.local import LocalExecutor
+from harness.exports import AbstractExporter
 from harness.metrics import AbstractMetric
 from harness.models import AbstractModel, Budget, Purse
 from harness.models.recorded import RecordedModel
 from harness.panel.evidence import Confidence, Origin, Standing, families_of
 from harness.schema import Bound
 from harness.tasks import AbstractTask
+from harness.trackers import AbstractTracker
 from harness.types import Control, Decoding, DistillbenchError, Pair, Paths
 from harness.verdicts import AbstractVerdict
 
@@ -210,6 +212,7 @@ class Report:
     """How the page is made."""
 
     interactive: Literal["plotly", "none"] = "plotly"  # what draws a figure that a reader opens
+    exports: Named | None = None  # further files, each in a folder of its name
 
 
 _Pause = Annotated[float, Bound("seconds, more than 0", lambda s: 0 < s < math.inf)]
@@ -259,7 +262,9 @@ class Configuration:
     figures: tuple[str, ...] = ()  # of the page, in their order; () = all
     # how the page is made
     report: Report = field(default_factory=Report)
+    track: Named | None = None  # trackers that are told the headline numbers
     only: Only | None = None
+    skip_missing: bool = False  # whether tasks whose data are not there are left out
     # how text is drawn; conf/decoding has whole ones by name
     decoding: Draws = field(default_factory=Draws)
     objective: Objective | None = None
@@ -321,9 +326,13 @@ class Run:
         None  # reference scores of the gate; None = those that come with distillbench
     )
     objective: Objective | None = None
+    skip_missing: bool = False
+    left_out: Mapping[str, str] = field(default_factory=dict)  # task -> why the run does without it
     columns: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
     interactive: bool = True  # whether plotly stands in the page
+    exports: Mapping[str, AbstractExporter] = field(default_factory=dict)  # further ones
+    trackers: Mapping[str, AbstractTracker] = field(default_factory=dict)
     verdicts: Mapping[str, AbstractVerdict] = field(default_factory=dict)
     case: Case = field(default_factory=Case)
     data: RecordedModel | None = None  # training answers whose rows are compared

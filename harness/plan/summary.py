@@ -71,14 +71,14 @@ class Summary:
             for kind, work in self.work.items()
         }
 
-    def tokens_at_most(self, decoding: Decoding) -> float:
-        """Tokens that are read, about, and written, at most."""
+    def tokens_read(self) -> float:
+        """Tokens that are read, about."""
+        return sum(work.tokens - written_tokens(work.written) for work in self.work.values())
+
+    def tokens_written(self, decoding: Decoding) -> float:
+        """Tokens that are written, at most."""
         return sum(
-            work.tokens
-            - written_tokens(work.written)
-            + work.written
-            + work.open_ended * decoding.max_new_tokens
-            for work in self.work.values()
+            work.written + work.open_ended * decoding.max_new_tokens for work in self.work.values()
         )
 
 

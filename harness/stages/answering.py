@@ -23,9 +23,9 @@ from harness.keys import digest
 from harness.models import AbstractModel, AbstractSession, Answered, Facts, Failed, Purse
 from harness.stages.spilled import FACT, variables_in
 from harness.stages.unfinished import Unanswered, Unfinished, billed, unanswered_notes
-from harness.stages.waiting import WAIT_S, Pace, Wait
 from harness.store.store import Store
 from harness.store.tables import join_outputs, outputs_from_table
+from harness.store.waiting import WAIT_S, Pace, Wait
 from harness.store.work import Work
 from harness.types import Outputs, Paths, RequestSet, Unavailable
 
@@ -68,8 +68,10 @@ def answer_all(job: ModelJob, store: Store, tell: Tell, pace: Pace = Pace()) -> 
             listening(lambda line: tell(News(model, alarm=line))),
             job.model.open(job.paths, _previous(job, store)) as session,
         ):
+            load_s = time.perf_counter() - started
+            tell(News(model, spent={"load_s": load_s}))
             session.spend_from(job.purse)
-            collector = _Collector(session, store, tell, time.perf_counter() - started)
+            collector = _Collector(session, store, tell, load_s)
             busy = {cell.key: cell for cell in collector.collect(job.cells)}
             if busy:
                 task = next(iter(busy.values())).task
@@ -78,6 +80,7 @@ def answer_all(job: ModelJob, store: Store, tell: Tell, pace: Pace = Pace()) -> 
             waits = {key: Wait(name_of(cell), pace.clock()) for key, cell in busy.items()}
             while busy:
                 pace.sleep(WAIT_S)
+                tell(News(model, spent={"wait_s": WAIT_S}))
                 waiting = _still_waited_for(busy, waits, store, tell, pace.clock())
                 busy = {cell.key: cell for cell in collector.collect(waiting)}
     except FAILURES as error:
@@ -127,6 +130,7 @@ class _Collector:
     store: Store
     tell: Tell
     load_s: float
+    told: dict[str, float] = field(default_factory=dict)  # what was said of where its time went
 
     def collect(self, cells: Sequence[Unanswered]) -> list[Unanswered]:
         """Collects what it can; returns the cells that another process is working on."""
@@ -178,11 +182,18 @@ class _Collector:
                 raise event.error
             collection.add(event, self.session)
             piece = amounts_of(planned, event.outputs.request.tolist())
-            self.tell(News(planned.model, ended=piece, seconds=event.wall_s))
+            spent = {"answer_s": event.wall_s, **self._spent()}
+            self.tell(News(planned.model, ended=piece, seconds=event.wall_s, spent=spent))
             return self._publish(collection)
         except FAILURES as error:
             _fail(planned, error, self.store, self.tell, collection.replies)
             return True
+
+    def _spent(self) -> dict[str, float]:
+        """Where the session's time went since this was asked before."""
+        now, before = dict(self.session.spent()), dict(self.told)
+        self.told.update(now)
+        return {name: number - before.get(name, 0) for name, number in now.items()}
 
     def _say(self, collections: Mapping[str, Unfinished]) -> None:
         """Reports what the model is working on: the first batch without its answers."""
@@ -223,6 +234,7 @@ class _Collector:
             "task": cell.task,
             "asks": planned.summary.asks,
             "decoding": vars(cell.decoding),
+            "journaled": self.session.journaled,
         }
         self.store.put(planned.key, table, spec, provenance)
         self.store.forget_failure(planned.key)

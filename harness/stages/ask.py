@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -52,16 +52,21 @@ def ask(run: Run, store: Store) -> Plan:
 def build_requests(run: Run, store: Store) -> Made:
     """The plan of a run with all request sets except those made of answers; builds missing ones, loads no model.
 
-    Raises DistillbenchError with every fault that can be known now, one a line.
+    Raises DistillbenchError with every fault that can be known, one a line: those of the words before data are read.
     """
     identities = identify(run)
     first = make_plan(run, identities, summaries_in(store))
+    _refuse([*identities.faults, *faults_of(first)])
     made = make_all(first, store, _jobs, LocalExecutor())
     wrong = [e.error for e in made.ended if e.wrong_input]
-    faults = [*identities.faults, *wrong, *faults_of(made.plan)]
+    _refuse([*wrong, *faults_of(made.plan)])
+    return made
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    """Raises DistillbenchError with every fault."""
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
-    return made
 
 
 def request_jobs(plan: Plan, lacks: Lacks) -> list[Job]:

@@ -23,10 +23,10 @@ from harness.panel.auditing import Row, audit
 from harness.panel.audits import Audit
 from harness.panel.panel import View
 from harness.plan.collections import Collection, Plan
+from harness.stages.crowds import answered, crowd_of, sides_of, tokens_key_of
 from harness.stages.features import tokens_job
 from harness.stages.library import Library
 from harness.stages.loop import Lacks, Made, make_all
-from harness.stages.weigh import answered, crowd_of, sides_of, tokens_key_of
 from harness.store.store import Store
 from harness.store.tables import SCHEMA
 from harness.text.clean import clean
@@ -76,6 +76,11 @@ def audits_of(plan: Plan, store: Store) -> tuple[Audit, ...]:
             reason = store.failure(key) or "not compared"
             made.append(Audit(Path(plan.run.data.file).name, task, reason=reason))
     return tuple(made)
+
+
+def audit_keys(plan: Plan, store: Store) -> set[str]:
+    """The keys of all audits of a run."""
+    return {key for _, key in _cells(plan, store)}
 
 
 def _read(data: RecordedModel, paths: Paths) -> tuple[list[Row], Sequence[str]]:

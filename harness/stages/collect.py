@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,9 +10,10 @@ from itertools import groupby
 from typing import final
 
 from harness.console.forecast import Amounts, Sort
+from harness.console.progress import News
 from harness.console.resources import Resources
 from harness.executors import Desk, Job, Product
-from harness.models import Preparation, Purse
+from harness.models import Preparation, Purse, keeping
 from harness.plan.collections import Collection, Plan
 from harness.stages.answering import ModelJob, answer_all
 from harness.stages.ask import request_jobs
@@ -38,7 +40,9 @@ class PrepareJob(Job):
     def make(self, desk: Desk) -> Iterator[Product]:
         """Makes the preparation where the model expects it; yields nothing to store."""
         assert self.preparation is not None
+        started = time.perf_counter()
         self.preparation.make(desk.tell)
+        desk.tell(News(self.part, spent={"preparing_s": time.perf_counter() - started}))
         yield from ()
 
     def may_start(self, store: Store) -> bool:
@@ -58,6 +62,7 @@ class CollectJob(Job):
     """Opens one model and has it answer."""
 
     preparations: tuple[Preparation, ...] = ()  # that must be finished before
+    followed: bool = False  # by a job whose model shares what this one loads
 
     doing = "collecting"
     foreign = True
@@ -73,7 +78,8 @@ class CollectJob(Job):
         own = (c.key for c in desk.plan.collections if c.model == name)
         published = next((key for key in own if desk.store.has(key)), None)
         job = ModelJob(run.models[name], run.paths, collections, run.purse, published)
-        answer_all(job, desk.store, desk.tell)
+        with keeping(self.followed):
+            answer_all(job, desk.store, desk.tell)
         yield from ()
 
     def may_start(self, store: Store) -> bool:
@@ -135,7 +141,19 @@ def collect_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
     missing = list(wanted.values())
     order = {name: i for i, name in enumerate(plan.run.models)}
     missing.sort(key=lambda c: order[c.model])
-    return [_job(plan, tuple(cs)) for _, cs in groupby(missing, lambda c: c.model)]
+    return [*_in_turn([_job(plan, tuple(cs)) for _, cs in groupby(missing, lambda c: c.model)])]
+
+
+def _in_turn(jobs: list[CollectJob]) -> list[CollectJob]:
+    """The jobs, with those behind the first whose models share what they load."""
+    turns: dict[str, list[CollectJob]] = {}
+    for job in jobs:
+        turns.setdefault(job.shares or job.title, []).append(job)
+    return [
+        replace(job, followed=True) if job is not turn[-1] else job
+        for turn in turns.values()
+        for job in turn
+    ]
 
 
 def _jobs(plan: Plan, lacks: Lacks) -> list[Job]:
@@ -156,6 +174,7 @@ def _job(plan: Plan, collections: tuple[Collection, ...]) -> CollectJob:
         _summed([c.summary.amounts(c.task, c.decoding) for c in collections]),
         needs=tuple(dict.fromkeys(c.requests_key for c in collections)),
         group=plan.identities.models[model.name],
+        shares=model.weights(plan.run.paths),
         apart=True,
         imports=model.imports,
         resources=Resources(model.gpus, model.memory, model.time),

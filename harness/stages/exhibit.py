@@ -22,8 +22,9 @@ from harness.panel.rates import rates_of
 from harness.panel.side import Side
 from harness.plan.collections import Plan
 from harness.stages import bundle, registered
+from harness.stages.crowds import answered
 from harness.stages.library import Library
-from harness.stages.weigh import answered, cells
+from harness.stages.weigh import cells
 from harness.store.store import Store
 from harness.types import DistillbenchError
 

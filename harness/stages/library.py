@@ -119,9 +119,10 @@ class Library:
         return seats
 
     def lineage(self, model: str) -> str:
-        """The lineage of a model: what it or a control states, else its own name."""
+        """The lineage of a model: what it or a control states, else its recipe, else its own name."""
         named = [c.lineage for c in self.plan.run.controls if c.model == model]
-        return self.plan.run.models[model].lineage or (named[0] if named else model)
+        own = self.plan.run.models[model]
+        return own.lineage or (named[0] if named else own.recipe or model)
 
     def differences(self, task: str, first: str, second: str) -> list[str]:
         """What makes two models' answers to a task hard to compare, in words; empty where nothing does."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -15,13 +14,12 @@ from harness.board.plain import from_plain, to_plain
 from harness.board.record import LikenessTree
 from harness.console.forecast import Sort
 from harness.executors import Desk, Entry, Job, Product, Reason
-from harness.executors.local import LocalExecutor
 from harness.keys import code_digest, digest
 from harness.plan.collections import Collection, Plan
+from harness.stages.crowds import answered, crowd_of, sides_of, tokens_key_of
 from harness.stages.features import tokens_job
 from harness.stages.library import Library
-from harness.stages.loop import Lacks, Made, make_all
-from harness.stages.weigh import answered, crowd_of, sides_of, tokens_key_of
+from harness.stages.loop import Lacks
 from harness.store.store import Store
 from harness.store.tables import SCHEMA
 from harness.text.corpus import gather
@@ -55,16 +53,16 @@ class TreeJob(Job):
         yield Entry(self.keys[0], table, {"tree": self.task})
 
 
-def grow(plan: Plan, store: Store) -> Made:
-    """Makes the trees that are not made yet."""
-    return make_all(plan, store, partial(_jobs, store), LocalExecutor())
-
-
 def trees_of(plan: Plan, store: Store) -> tuple[LikenessTree, ...]:
     """The stored trees of a run, task by task."""
     keys = (_key(plan, task, there) for task, there in _tasks(plan, store))
     rows = (store.table(key)["tree"].to_pylist() for key in keys if store.has(key))
     return tuple(from_plain(LikenessTree, json.loads(row)) for (row,) in rows)
+
+
+def tree_keys(plan: Plan, store: Store) -> set[str]:
+    """The keys of all trees of a run."""
+    return {_key(plan, task, there) for task, there in _tasks(plan, store)}
 
 
 def _tasks(plan: Plan, store: Store) -> Iterator[tuple[str, list[Collection]]]:
@@ -84,14 +82,16 @@ def _tokens(plan: Plan, there: list[Collection]) -> Mapping[str, Collection]:
 
 def _key(plan: Plan, task: str, there: list[Collection]) -> str:
     """Digest of what determines a tree: its code, the answers, and who is of the background."""
-    code = code_digest("harness.text.likeness_tree", alone=("harness.stages.lineages",))
+    code = code_digest(
+        "harness.text.likeness_tree", alone=("harness.stages.lineages", "harness.stages.crowds")
+    )
     case, seed = plan.run.case, plan.run.seed
     known = (sorted(case.origins, key=lambda o: o.model), case.families)
     models = [c.model for c in there]
     return digest("tree", SCHEMA, code, seed, task, models, sorted(_tokens(plan, there)), known)
 
 
-def _jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
+def tree_jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
     """One job for each task, and before it one for the tokens of each model."""
     jobs: dict[str, Job] = {}
     for task, there in _tasks(plan, store):
@@ -100,5 +100,6 @@ def _jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
             continue
         jobs |= {k: tokens_job(k, c) for k, c in needs.items() if lacks(k)}
         title, amounts = f"tree of {task}", {Sort("tree"): float(len(there))}
-        jobs[key] = TreeJob((key,), title, "tree", amounts, needs=tuple(needs), task=task)
+        job = TreeJob((key,), title, "tree", amounts, needs=tuple(needs), apart=True)
+        jobs[key] = replace(job, task=task)
     return list(jobs.values())

@@ -85,6 +85,12 @@ def counts_of(collection: Collection, store: Store) -> Counts | None:
     )
 
 
+def keys_of(collection: Collection) -> set[str]:
+    """The keys of what is counted of a collection's replies, before and after they are graded."""
+    graded = [collection.grades_key] if collection.grades_key else []
+    return {_marks_key(collection, own) for own in ([], graded)}
+
+
 def _marks_key(collection: Collection, graded: Sequence[str]) -> str:
     """The key of what is counted of a collection's replies, with its grades where they are there."""
     alone = ("harness.panel.texts", "harness.board.answers", __name__)

@@ -47,7 +47,7 @@ def _measure_key(metric: AbstractMetric, library: Library) -> str:
     """Digest of what determines the scores of a measure apart from answers: its code, its fields, the run's seed."""
     place = ("measure", metric.name)
     if place not in library.memo:
-        parts = ("scores", SCHEMA, _code(metric), vars(metric), library.seed)
+        parts = ("scores", SCHEMA, code_of(metric), vars(metric), library.seed)
         library.memo[place] = digest(*parts)
     return str(library.memo[place])
 
@@ -120,7 +120,7 @@ def placed(score: Score, question: Question) -> Score:
     return replace(score, teacher=names[0], base=names[1])
 
 
-def _code(metric: AbstractMetric) -> str:
+def code_of(metric: AbstractMetric) -> str:
     """Digest of the code that computes a score: the measure's, and that which all scores share."""
     return code_digest(
         type(metric).__module__,

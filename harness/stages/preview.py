@@ -62,10 +62,14 @@ class _Part:
     tokens: float  # of these, read and written at most; an estimate
     time_s: float | None
     usd: float | None
+    at_most: bool  # whether its dollars are those of the longest replies
 
     @classmethod
     def of(cls, run: Run, model: str, own: Sequence[Collection], store: Store) -> _Part:
-        """A model's collections; seconds and dollars are those of its stored ones, by expected work."""
+        """A model's collections; seconds and dollars are those of its stored ones, by expected work.
+
+        Where none is stored, dollars are those of the longest replies, by the model's own prices.
+        """
         there = [c for c in own if store.has(c.key)]
         stored = {c.key for c in there}
         left = [c for c in own if c.key not in stored and c.summary.built]
@@ -82,9 +86,13 @@ class _Part:
         ]
         billed = [one["usd"] for one in how if "usd" in one]
         costs += [share * sum(billed)] if billed and share is not None else []
-        tokens = sum(c.summary.tokens_at_most(c.decoding) for c in left)
+        read = sum(c.summary.tokens_read() for c in left)
+        most = sum(c.summary.tokens_written(c.decoding) for c in left)
         requests = sum(c.summary.n_requests for c in left)
-        return cls(len(own), len(there), requests, tokens, time_s, sum(costs) if costs else None)
+        listed = None if costs or not left else run.models[model].usd_at_most(read, most)
+        usd = sum(costs) if costs else listed
+        at_most = listed is not None
+        return cls(len(own), len(there), requests, read + most, time_s, usd, at_most)
 
     @classmethod
     def sum(cls, parts: Iterable[_Part]) -> _Part:
@@ -98,6 +106,7 @@ class _Part:
             sum(p.tokens for p in every),
             None if None in times else sum(t for t in times if t is not None),
             sum(costs) if costs else None,
+            any(p.at_most for p in every),
         )
 
     def cells(self) -> tuple[str, ...]:
@@ -110,7 +119,7 @@ class _Part:
             count(self.requests),
             scaled(self.tokens),
             _NOT_KNOWN if self.time_s is None else seconds(self.time_s) if self.time_s else "none",
-            _NOT_KNOWN if self.usd is None else f"{self.usd:.2f} USD",
+            _NOT_KNOWN if self.usd is None else f"{'≤ ' * self.at_most}{self.usd:.2f} USD",
         )
 
 

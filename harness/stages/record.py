@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from harness.board.cautions import cautions
 from harness.board.comparisons import changes, compared
+from harness.board.plain import to_plain
 from harness.board.record import (
     CaseRecord,
     CollectionRecord,
@@ -21,6 +22,7 @@ from harness.board.record import (
     WorkCount,
 )
 from harness.console.progress import stage
+from harness.keys import digest
 from harness.metrics import AbstractMetric
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Run
@@ -47,6 +49,12 @@ _PACKAGES = (
 )
 
 
+_IDLE = (
+    "title", "stages", "workers", "paths", "exhibit", "columns", "figures", "report", "track", "executor", "budget",
+    "collect", "gate", "objective",
+)  # fmt: skip
+
+
 @stage("gathering what the page shows")
 def make_record(
     plan: Plan, store: Store, scores: Sequence[Score], work: Sequence[WorkCount] = ()
@@ -68,8 +76,9 @@ def make_record(
         tasks={name: _task_facts(plan, name) for name in run.tasks},
         metrics=tuple(map(note_of, run.metrics.values())),
         collections=tuple(_collection(plan, planned, store) for planned in plan.collections),
-        versions=_versions(),
+        versions=versions(),
         lineages={name: library.lineage(name) for name in run.models},
+        recipes={name: m.recipe for name, m in run.models.items() if m.recipe},
         judges={
             name: tuple(readers)
             for name, task in run.tasks.items()
@@ -80,6 +89,10 @@ def make_record(
         columns=run.columns,
         figures=run.figures,
         interactive=run.interactive,
+        exports={name: to_plain(exporter) for name, exporter in run.exports.items()},
+        trackers={name: to_plain(tracker) for name, tracker in run.trackers.items()},
+        left_out=run.left_out,
+        configuration=_configuration(plan),
         verdicts=said.verdicts,
         case=_case(run, said, trees_of(plan, store)) if run.verdicts else None,
         audits=audits_of(plan, store),
@@ -109,6 +122,15 @@ def note_of(metric: AbstractMetric) -> MetricNote:
     """The note of a measure: its description for the page, and what the page reads from it."""
     says = (metric.unit, metric.better, metric.level, metric.explanation)
     return MetricNote(metric.name, *says, *metric.on_page(), metric.gap_units)
+
+
+def _configuration(plan: Plan) -> str:
+    """Digest of what was asked of whom: the keys of a run that move no number are left out; "" where none are known."""
+    recipe = plan.run.recipe
+    if recipe is None:
+        return ""
+    asked = {key: value for key, value in recipe.config.items() if key not in _IDLE}
+    return digest("configuration", asked, sorted(c.key for c in plan.collections))
 
 
 def _case(run: Run, said: Weighed, trees: tuple[LikenessTree, ...]) -> CaseRecord:
@@ -179,6 +201,7 @@ def _collection(plan: Plan, planned: Collection, store: Store) -> CollectionReco
         blank,
         **{name: how[name] for name in (*names, "peak_memory_bytes")},
         usd=_price(plan.run, planned.model, how),
+        n_prompt_tokens=how.get("prompt_tokens"),
         answer_notes=(*how.get("notes", ()), *_ungraded(planned, store)),
         secrets=tuple(str(how.get(FACT, "")).split()),
         n_cut_prompts=int(how.get("n_cut_prompts", 0)),
@@ -241,14 +264,15 @@ def _differences(run: Run, library: Library) -> list[Difference]:
     ]
 
 
-def _versions() -> dict[str, str]:
-    versions = {
+def versions() -> dict[str, str]:
+    """Package -> its version, for those that numbers may depend on; with Python's and the platform."""
+    found = {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
     for package in _PACKAGES:
         try:
-            versions[package] = importlib.metadata.version(package)
+            found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+            found[package] = "not installed"
+    return found

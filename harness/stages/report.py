@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from harness.board.answers import Read
 from harness.board.board import Board, make_board
@@ -17,8 +18,8 @@ from harness.console.progress import say, stage
 from harness.console.secrets import redacted
 from harness.exports import AbstractExporter
 from harness.panel.side import Side
-from harness.plugins import build, kinds, outside_kinds
-from harness.stages.parts import fault, lacks_some, undrawable
+from harness.plugins import build, kinds, outside_kinds, plugin_class
+from harness.stages.parts import fault, forget_exports, lacks_some, undrawable
 from harness.store.damage import made_folder, put_aside
 from harness.store.drafts import draft_of
 from harness.store.store import Store
@@ -31,17 +32,22 @@ def write_report(record: RunRecord, folder: Path, read: Read) -> Path:
     """Path of index.html in `folder`, where every exporter writes its files; `read` reaches the stored answers.
 
     What the page says first is said here as well. The files are made beside the folder and moved into it whole; the
-    page comes last, and then, one by one, what the user's own exporters make. A figure that cannot be drawn, and an
-    exporter of the user's that fails, are left out, which `lacks_parts` tells afterwards.
+    page comes last, and then, one by one, what the user's own exporters make, and those that the run names. A figure
+    that cannot be drawn, and one of these exporters that fails, are left out, which `lacks_parts` tells afterwards.
     """
     board, own, store = make_board(redacted(record), read), outside_kinds("exports"), _store(folder)
     board = replace(board, undrawn=undrawable(board, store))
     for line in closing_lines(board):
         say(line)
     written = set[str]()
-    _export([kind for kind in kinds("exports") if kind not in own], board, folder, written)
-    for kind in own:
+    always = [kind for kind in kinds("exports") if plugin_class("exports", kind).always]
+    _export([kind for kind in always if kind not in own], board, folder, written)
+    for kind in (k for k in always if k in own):
         fault(f"export {kind}", partial(_export, [kind], board, folder, written), store)
+    forget_exports(store, {*record.exports, *own})
+    for name, fields in record.exports.items():
+        cure = "correct the plug-in" if fields["kind"] in own else ""
+        fault(f"export {name}", partial(_export_apart, name, fields, board, folder), store, cure)
     return folder / "index.html"
 
 
@@ -80,6 +86,20 @@ def _export(exporters: Sequence[str], board: Board, folder: Path, written: set[s
         shutil.rmtree(workshop)
 
 
+def _export_apart(name: str, fields: Mapping[str, Any], board: Board, folder: Path) -> None:
+    """Puts what an exporter makes into a folder of its name, in the place of what it made before."""
+    exporter: AbstractExporter = build("exports", name, fields)
+    workshop, place = draft_of(folder / name), folder / name
+    workshop.mkdir()
+    try:
+        exporter.export(board, workshop)
+        if place.is_dir():
+            shutil.rmtree(place)
+        os.replace(workshop, place)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
 def copy_report(report: Path, folder: Path) -> None:
     """Copies the files of a report into another folder, the page last; what else is there stays."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +107,10 @@ def copy_report(report: Path, folder: Path) -> None:
     workshop.mkdir()
     try:
         for path in report.iterdir():
-            shutil.copyfile(path, workshop / path.name)
+            if path.is_file():
+                shutil.copyfile(path, workshop / path.name)
+            elif not path.name.startswith("."):  # a draft of somebody else
+                shutil.copytree(path, folder / path.name, dirs_exist_ok=True)
         _move(workshop, folder)
     finally:
         shutil.rmtree(workshop)

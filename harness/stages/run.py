@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.board.cautions import noted, without_number
+from harness.board.cautions import left_out_line, noted, without_number
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
+from harness.board.saved import note_spent
+from harness.board.spent import spent_line
 from harness.console.columns import in_columns
 from harness.console.processes import may_start_processes, worker_context
-from harness.console.progress import say
+from harness.console.progress import account, accounting, overhearing, say, say_aside, spent
 from harness.plan.collections import Plan
+from harness.plan.lacking import without_lacking
 from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.ask import build_requests
@@ -21,7 +25,7 @@ from harness.stages.bundle import PLAN
 from harness.stages.checks import Checked, Remark, publish
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
-from harness.stages.lineages import grow
+from harness.stages.finished import Finished, recall, remember, surroundings
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
@@ -32,7 +36,9 @@ from harness.stages.registered import check_free, register, registered
 from harness.stages.report import lacks_parts, stored_answers, write_report
 from harness.stages.score import score
 from harness.stages.spilled import spilled
+from harness.stages.tracking import track
 from harness.stages.weigh import weigh
+from harness.store.code_memo import remembered_code
 from harness.store.damage import Damaged
 from harness.store.store import Store
 from harness.types import DistillbenchError
@@ -45,7 +51,7 @@ class Outcome:
     """How a run ended."""
 
     code: int
-    record: RunRecord | None  # None where nothing was scored
+    record: RunRecord | None  # None where nothing was scored, or the report stands as it was
     remarks: tuple[Remark, ...] = ()
     # a gate's conditions in words -> whether they were looked at
     conditions: Mapping[str, bool] = field(default_factory=dict)
@@ -61,7 +67,17 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     Where something stored turns out to be damaged the run begins again, once, and reads every entry before it relies on
     it. Raises DistillbenchError where the input is wrong.
     """
-    store = Store(run.paths.results, run.paths.lock)
+    run, store = without_lacking(run), Store(run.paths.results, run.paths.lock)
+    if run.left_out:
+        say(f"warning: {left_out_line(run.left_out)}")
+    if "plan" in run.stages:
+        return _previewed(run, store)
+    with store.in_use(), remembered_code(run.paths.cache), accounting():
+        return _begun_again(run, store, reference, alone=alone)
+
+
+def _begun_again(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcome:
+    """The outcome of the stages; begun again, once, where something stored is damaged."""
     try:
         return _executed(run, store, reference, alone=alone)
     except Damaged as error:
@@ -71,8 +87,6 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
 
 def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcome:
     """The outcome of the stages; raises Damaged where something stored is damaged, and is set aside by then."""
-    if "plan" in run.stages:
-        return _previewed(run, store)
     reference = run.baseline or reference
     conditions = gate.applying(run.conditions, run.settings)
     check_before(run.exhibit, alone=alone)
@@ -83,33 +97,63 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
         store.tidy()
     _start_server(run, store)
     made = build_requests(run, store)
+    place = surroundings(run, reference) if alone and not run.exhibit else None
+    before = recall(store, made.plan, place) if place else None
+    if place and before is not None:
+        return _said_again(before, store, made.plan, place)
     fixed = registered(made.plan, store, run.exhibit) if run.exhibit else None
     if "collect" in run.stages:
         for line in outlook(made.plan, store):
             say(f"warning: {line}")
         made = made.and_then(collect(made.plan, store))
-    for line in spilled(made.plan, store):
-        say(f"warning: {line}")
+    said = list[str]()
+    with overhearing(said):
+        for line in spilled(made.plan, store):
+            say(f"warning: {line}")
     code = _missing(made.plan, store)
     if not {"score", "report", "gate"} & set(run.stages):
         return Outcome(_ours(made, code), None)
+    made, record, code = _scored(made, store, code)
+    with overhearing(said):
+        for line in (*of_answers(record), *noted(record)):
+            say(f"warning: {line}")
+        ended = _judged(run, record, _ours(made, code), reference)
+        if not alone:
+            return ended
+        ended = _shown(ended, run, store)
+    if "report" in run.stages:
+        note_spent(run.paths.results / "report", spent())
+    if run.exhibit:
+        _hand_out(made.plan, store, record, run.exhibit, fixed)
+    if place and ended.code in (DONE, GATE_FAILED) and "report" in run.stages:
+        how = (ended.code, tuple(said), ended.remarks, ended.conditions, ended.objective)
+        remember(store, made.plan, place, Finished(*how))
+    say_aside(spent_line(spent()))
+    return ended
+
+
+def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:
+    """What is made after grading, the record of it all, and the code so far."""
     scored = score(made.plan, store)
     if any(e.error for e in scored.made.ended):
         code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
-    for stage in (count_marks, weigh, grow, audit_rows):
+    for stage in (count_marks, weigh, audit_rows):
         made = made.and_then(stage(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
-    for line in (*of_answers(record), *noted(record)):
-        say(f"warning: {line}")
-    ended = _judged(run, record, _ours(made, code), reference)
-    if not alone:
-        return ended
-    ended = _shown(ended, run, store)
-    if run.exhibit:
-        _hand_out(made.plan, store, record, run.exhibit, fixed)
-    return ended
+    return made, replace(record, spent=spent()), code
+
+
+def _said_again(before: Finished, store: Store, plan: Plan, place: str) -> Outcome:
+    """The outcome of a run whose results stand as it left them: only what it said is said again."""
+    for line in before.said:
+        say(line)
+    folder = store.root / "report"
+    note_spent(folder, spent(), reused=True)
+    publish([Checked("", before.conditions, before.remarks)], folder)
+    remember(store, plan, place, before)
+    return Outcome(before.code, None, before.remarks, before.conditions, before.objective)
 
 
 def _previewed(run: Run, store: Store) -> Outcome:
@@ -184,7 +228,11 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
     code = ended.code
     if "report" in run.stages:
         folder = run.paths.results / "report"
-        say(f"the page: {write_report(ended.record, folder, stored_answers([store]))}")
+        started = time.perf_counter()
+        page = write_report(ended.record, folder, stored_answers([store]))
+        account("page_s", time.perf_counter() - started)
+        say(f"the page: {page}")
+        track(ended.record, page)
         code = OUR_FAULT if lacks_parts(folder) else code
     for remark in ended.remarks:
         say(remark.line())

@@ -14,7 +14,7 @@ import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
 from harness.console.forecast import Sort
-from harness.console.progress import News, stage
+from harness.console.progress import News, say, stage
 from harness.executors import AbstractExecutor, Desk, Ended, Job, Product, Rows
 from harness.plan.collections import Plan
 from harness.plan.questions import Question, all_questions
@@ -22,6 +22,7 @@ from harness.stages.features import ReadingJob, reading_job, reading_key
 from harness.stages.library import Library
 from harness.stages.loop import Made, carry_out_all
 from harness.stages.measuring import measured, placed, reasoned, score_key
+from harness.stages.renewal import note_code, renewed
 from harness.store.store import Store
 from harness.store.tables import scores_from_rows, scores_to_table
 from harness.types import Score, Unavailable
@@ -69,7 +70,8 @@ class ScoreJob(Job):
         with _thread_pools(desk).limit(limits=1):  # sums then do not depend on the number of cores
             scores = measured(question, library)
         seconds = time.perf_counter() - started
-        desk.tell(News(self.part, ended=amounts, seconds=seconds))
+        spent = {f"scoring_s/{question.metric.name}": seconds}
+        desk.tell(News(self.part, ended=amounts, seconds=seconds, spent=spent))
         return scores_to_table(scores)
 
 
@@ -99,12 +101,15 @@ def score(plan: Plan, store: Store) -> Scored:
         asked = [(q, _key_or_reason(q, library)) for q in all_questions(plan)]
         missing = {k: q for q, k in asked if isinstance(k, str) and not store.packs.has(k)}
         features = _features(missing.values(), library)
+    if line := renewed(missing.values(), store):
+        say(line)
     executor = plan.run.executor.suited(os.cpu_count() or 1)
     ended = carry_out_all(features, plan, store, executor) if features else []
     ended += _worked_off(_jobs(missing), plan, store, executor)
     with stage("reading the scores"):
         stored = _stored({k for _, k in asked if isinstance(k, str)}, store)
         scores = _said_once([s for q, key in asked for s in _answered(q, key, stored, store)])
+    note_code(list(plan.run.metrics.values()), store)
     made = frozenset(k for e in ended for k in e.job.keys if e.job.is_done(k, store))
     keys: dict[tuple[str, str], list[str]] = {}
     for q, key in asked:

@@ -19,9 +19,10 @@ from harness.panel.side import Side
 from harness.plan.run import Case
 from harness.plugins import build
 from harness.stages import bundle
+from harness.stages.crowds import crowd_of
 from harness.stages.exhibit import documents_of, verdicts_file, writer
 from harness.stages.registered import documented_parts
-from harness.stages.weigh import code_of, crowd_of, weighed
+from harness.stages.weigh import code_of, weighed
 from harness.types import DistillbenchError, RequestSet, Unavailable
 from harness.verdicts import AbstractVerdict
 

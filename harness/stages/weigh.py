@@ -19,15 +19,16 @@ from harness.executors import Desk, Entry, Job, Product, Reason
 from harness.keys import code_digest, digest, draw_seed
 from harness.panel.calibration import errors_of
 from harness.panel.choices import choice_table
-from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Verdict, without_lineage
+from harness.panel.evidence import Crowd, Opinion, Origin, Verdict, without_lineage
 from harness.panel.panel import View
 from harness.panel.rates import settled
-from harness.panel.reads import read_authors
-from harness.panel.side import Side
 from harness.plan.collections import Collection, Plan
 from harness.plan.run import Case, Run
-from harness.stages.features import COST, recall_tokens, tokens_job, tokens_key
+from harness.stages.crowds import answered, crowd_of, sides_of, tokens_key_of
+from harness.stages.features import COST, tokens_job
 from harness.stages.library import Library
+from harness.stages.liken import liken_jobs, liken_keys, recalled
+from harness.stages.lineages import tree_jobs
 from harness.stages.loop import Lacks, Made, make_all
 from harness.store.store import Store
 from harness.store.tables import SCHEMA
@@ -52,6 +53,8 @@ class WeighJob(Job):
         run, began = desk.plan.run, time.process_time()
         library, verdict = Library(desk.plan, desk.store), run.verdicts[self.method]
         crowd = crowd_of(run.case, sides_of(desk, library, self.task), self.task)
+        alone = liken_keys(verdict, desk.plan, self.task, desk.store)
+        crowd = replace(crowd, likenesses=recalled(alone, verdict, desk.store))
         try:
             prepared = prepare(verdict, crowd, run.seed)
             made = judged(verdict, prepared, crowd, run.case)
@@ -66,30 +69,6 @@ class WeighJob(Job):
             fitted = replace(fitted, errors=errors_of(made, run.case.origins))
             how[_FITTED] = to_plain(fitted)
         yield Entry(self.keys[0], pa.table({"verdict": rows}), {"verdict": verdict.name}, how)
-
-
-def sides_of(desk: Desk, library: Library, task: str) -> dict[str, Side]:
-    """Everybody's answers, with their tokens as far as these are stored."""
-    sides = {}
-    for c in answered(desk.plan, task, desk.store):
-        sides[c.model] = library.side(c.model, task)
-        recall_tokens(sides[c.model], desk.store, tokens_key_of(desk.plan, c))
-    return sides
-
-
-def crowd_of(case: Case, sides: Mapping[str, Side], task: str) -> Crowd:
-    """The crowd of a case: those of its models that answered the task, or whose answers are read in it."""
-    there = {*sides, *(a for side in sides.values() for a in read_authors(side))}
-    families = {f: tuple(m for m in own if m in there) for f, own in case.families.items()}
-    families = {f: own for f, own in families.items() if own}
-    candidates = {m for own in families.values() for m in own}
-    background = {
-        o.model: Bystander(o.lineage, frozenset({*o.also, *([o.family] if o.family else [])}))
-        for o in sorted(case.origins, key=lambda o: o.model)
-        if o.standing in ("student", "control") and o.model in there and o.model not in candidates
-    }
-    ordered = {m: sides[m] for m in sorted(sides)}
-    return Crowd(task, ordered, families, background)
 
 
 def weighed(verdict: AbstractVerdict, crowd: Crowd, case: Case, seed: int) -> list[Verdict]:
@@ -140,7 +119,7 @@ def _opinions(
 
 
 def weigh(plan: Plan, store: Store) -> Made:
-    """Weighs what is not weighed yet."""
+    """Weighs what is not weighed yet, and grows the trees that are not there."""
     executor = plan.run.executor.suited(os.cpu_count() or 1)
     return make_all(plan, store, partial(_jobs, store), executor)
 
@@ -169,7 +148,8 @@ def verdicts_of(plan: Plan, store: Store) -> Weighed:
             made += [from_plain(Verdict, json.loads(row)) for row in rows]
             if fitted := store.provenance(key).get(_FITTED):
                 calibrations[f"{method} on {task}"] = fitted
-            own = (key, *_tokens(plan, store, method, task))
+            alone = liken_keys(plan.run.verdicts[method], plan, task, store)
+            own = (key, *_tokens(plan, store, method, task), *alone.values())
             spent = [store.provenance(k).get(COST) for k in own if store.has(k)]
             cpu_s[method] = _total([cpu_s.get(method, 0.0), *spent])
         else:
@@ -191,12 +171,6 @@ def cells(plan: Plan, store: Store) -> Iterator[tuple[str, str, str]]:
                 yield method, task, _key(verdict, plan.run, there)
 
 
-def answered(plan: Plan, task: str, store: Store) -> list[Collection]:
-    """Stored first samples of a task, sorted by model: everybody who is weighed on it."""
-    own = (c for c in plan.of_task(task) if c.decoding.sample == 0)
-    return sorted((c for c in own if store.has(c.key)), key=lambda c: c.model)
-
-
 def _key(verdict: AbstractVerdict, run: Run, there: Sequence[Collection]) -> str:
     """Digest of what determines the verdicts of a method: its code and fields, all answers, and what is documented."""
     answers = [(c.model, c.key, c.requests_key) for c in there]
@@ -206,9 +180,9 @@ def _key(verdict: AbstractVerdict, run: Run, there: Sequence[Collection]) -> str
 
 def code_of(verdict: AbstractVerdict) -> str:
     """Digest of the code that decides what a method says."""
-    alone = ("harness.stages.weigh", "harness.panel.texts", "harness.panel.evidence")
+    alone = ("harness.stages.weigh", "harness.stages.crowds", "harness.panel.texts")
     used = (type(verdict).__module__, "harness.panel.rates", "harness.text.clean")
-    return code_digest(*used, alone=alone)
+    return code_digest(*used, alone=(*alone, "harness.panel.evidence"))
 
 
 def _tokens(plan: Plan, store: Store, method: str, task: str) -> dict[str, Collection]:
@@ -217,19 +191,18 @@ def _tokens(plan: Plan, store: Store, method: str, task: str) -> dict[str, Colle
     return {tokens_key_of(plan, c): c for c in there}
 
 
-def tokens_key_of(plan: Plan, collection: Collection) -> str:
-    return tokens_key(collection.key, plan.run.tasks[collection.task].think)
-
-
 def _jobs(store: Store, plan: Plan, lacks: Lacks) -> list[Job]:
-    """One job for each method and task, and before them one for the tokens of each model that they read."""
-    jobs: dict[str, Job] = {}
+    """One job for each method and task, and before them those for tokens and for likenesses; and the trees."""
+    jobs: dict[str, Job] = {j.keys[0]: j for j in tree_jobs(store, plan, lacks)}
     for method, task, key in cells(plan, store):
         if not lacks(key):
             continue
         there = answered(plan, task, store)
         needs = _tokens(plan, store, method, task)
         jobs |= {k: tokens_job(k, c) for k, c in needs.items() if lacks(k)}
+        if alone := liken_jobs(method, plan, task, store, lacks):
+            jobs |= {j.keys[0]: j for j in alone}
+            continue
         jobs[key] = WeighJob(
             (key,),
             f"{method} on {task}",

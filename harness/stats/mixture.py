@@ -26,22 +26,27 @@ class Shares:
 
 
 def mixture_gains(
-    shares: Shares, suspect: int, cohorts: Sequence[Cohort]
+    shares: Shares,
+    suspect: int,
+    cohorts: Sequence[Cohort],
+    beside: Sequence[Annotated[Ints, "K"]],
 ) -> list[Annotated[Floats, "M"]]:
-    """For each cohort the mean log ratio (M,), over a reply's items and then over prompts, for every model in nats.
+    """For each cohort the mean log ratio (M,), over a reply's items and then over prompts, in nats.
 
-    The ratio is that of a mixture, PART from the model and the rest from the cohort, over the cohort alone.
+    The ratio is that of a mixture, PART from the model and the rest from the cohort, over the cohort alone. It is made
+    of the cohort's models and of those `beside` it; others have NaN.
     """
     column = shares.by_model[:, [suspect]]
-    some = shares.values[column.indices]
-    users = np.diff(some.indptr)
+    some = shares.values[column.indices].tocsc()
     made = []
-    for cohort in cohorts:
-        weights = np.zeros(some.shape[1])
-        weights[cohort.models] = cohort.weights
-        crowd = some @ weights + FLOOR
-        ratios = some.data * np.repeat(PART / (1 - PART) / crowd, users)
-        logs = sparse.csr_matrix((np.log(1 + ratios), some.indices, some.indptr), some.shape)
-        gains = logs.T @ column.data / max(int(shares.answered[suspect]), 1)
-        made.append(np.log1p(-PART) + gains)
+    for cohort, others in zip(cohorts, beside, strict=True):
+        crowd = some[:, cohort.models] @ cohort.weights + FLOOR
+        wanted = np.concatenate([cohort.models, others])
+        own = some[:, wanted]
+        ratios = own.data * (PART / (1 - PART) / crowd)[own.indices]
+        logs = sparse.csc_matrix((np.log1p(ratios), own.indices, own.indptr), own.shape)
+        gains = np.full(some.shape[1], np.nan)
+        answered = max(int(shares.answered[suspect]), 1)
+        gains[wanted] = np.log1p(-PART) + logs.T @ column.data / answered
+        made.append(gains)
     return made

@@ -66,6 +66,15 @@ class Ruling(NamedTuple):
     reason: str = ""
 
 
+class Weighed(NamedTuple):
+    """A candidate of one suspect."""
+
+    odds: float  # bounded
+    named: bool  # whether the naming score chose it
+    alike: int  # innocent lineages whose replies are about as long
+    prompts: int  # that both answered
+
+
 def pair_weights(known: Sequence[Known]) -> Annotated[Floats, "n"]:
     """Weights (n,), their sum n: true pairs together weigh what false ones weigh, within every family.
 
@@ -214,6 +223,19 @@ def decide(odds: float, *, named: bool, alike: int, prompts: int) -> Ruling:
             f"{prompts} prompts are too few to support anyone; {FEWEST_PROMPTS} are needed",
         )
     return Ruling("supports")
+
+
+def decide_all(weighed: Sequence[Weighed]) -> list[Ruling]:
+    """What may be said of each candidate of one suspect, in their order.
+
+    Where the one that is named is supported, so is every other with such odds: a suspect may have learned from two.
+    """
+    alone = [decide(w.odds, named=w.named, alike=w.alike, prompts=w.prompts) for w in weighed]
+    pairs = list(zip(weighed, alone, strict=True))
+    found = any(w.named and ruling.verdict == "supports" for w, ruling in pairs)
+    if not found:
+        return alone
+    return [decide(w.odds, named=True, alike=w.alike, prompts=w.prompts) for w in weighed]
 
 
 def _counted(known: Sequence[Known]) -> Annotated[Truth, "n"]:

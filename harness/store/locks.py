@@ -13,7 +13,7 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -98,21 +98,30 @@ def lock_file(path: Path, handle: IO[str]) -> bool:
 
     Raises DistillbenchError where the file system has no locks.
     """
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _took(path, handle, fcntl.LOCK_EX | fcntl.LOCK_NB):
         return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        raise DistillbenchError(
-            f"{path}: {error.strerror}; this file system has no locks: set paths.lock=false"
-        ) from error
     me = Holder.here()
     handle.truncate(0)
     handle.write(f"{me.pid} {me.host}\n")
     handle.flush()
     return True
+
+
+@contextlib.contextmanager
+def shared(path: Path, doing: Callable[[], None]) -> Iterator[None]:
+    """Inside, nobody else has the file for themselves; `doing` is called where it has to be waited for."""
+    with open(path, "a", encoding="utf-8") as handle:
+        if not _took(path, handle, fcntl.LOCK_SH | fcntl.LOCK_NB):
+            doing()
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Whether nobody else holds the file; if so, nobody does inside."""
+    with open(path, "a", encoding="utf-8") as handle:
+        yield _took(path, handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def holder_of(path: Path) -> Holder | None:
@@ -130,3 +139,18 @@ def last_sign_of(path: Path) -> tuple[str, int]:
         return str(holder_of(path)), path.stat().st_mtime_ns
     except OSError:
         return "", 0
+
+
+def _took(path: Path, handle: IO[str], how: int) -> bool:
+    """Whether an open file could be locked; raises DistillbenchError where the file system has no locks."""
+    try:
+        fcntl.flock(handle, how)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise DistillbenchError(
+            f"{path}: {error.strerror}; this file system has no locks: set paths.lock=false"
+        ) from error
+    return True

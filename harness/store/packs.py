@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.store.damage import made_folder, put_aside, read_intact
@@ -60,21 +61,44 @@ class Packs:
                     rows[key].append(row)
             yield from rows.items()
 
+    def tables(self) -> Iterator[tuple[Path, list[str], pa.Table]]:
+        """Every pack that is whole: its file, its keys, and its rows with the column `key`."""
+        for path in sorted(self._folder.glob("*.parquet")):
+            if (keys := self._keys(path)) is not None:
+                yield path, keys, read_parquet(path)
+
+    def drop(self, keys: Collection[str]) -> None:
+        """Removes keys: a pack that holds some of them is written again without them, or goes whole."""
+        for path, own, table in self.tables():
+            left = [key for key in own if key not in keys]
+            if len(left) == len(own):
+                continue
+            if left:
+                rows = table.filter(pc.is_in(table[_KEY], pa.array(left, pa.string())))
+                self._publish(rows, left)
+            path.unlink(missing_ok=True)
+        self._places.clear()
+        self._packs.clear()
+        self.refresh()
+
     def put(self, tables: Mapping[str, pa.Table]) -> None:
         """Publishes the rows of several keys as one pack."""
         parts = [
             t.append_column(_KEY, pa.array([key] * t.num_rows, pa.string()))
             for key, t in tables.items()
         ]
-        whole = pa.concat_tables(parts).combine_chunks()
-        whole = whole.replace_schema_metadata({_KEYS: json.dumps(list(tables)).encode()})
+        self._publish(pa.concat_tables(parts), list(tables))
+
+    def _publish(self, rows: pa.Table, keys: list[str]) -> None:
+        """Writes a pack of rows that say whose they are; it is named by its content."""
+        whole = rows.combine_chunks().replace_schema_metadata({_KEYS: json.dumps(keys).encode()})
         made_folder(self._folder, self.root)
         sink = pa.BufferOutputStream()
         pq.write_table(whole, sink, compression="zstd")
         content = sink.getvalue().to_pybytes()
         name = hashlib.sha256(content).hexdigest()
         write_whole(self._folder / f"{name}.parquet", content)
-        self._note(name, list(tables))
+        self._note(name, keys)
 
     @property
     def _folder(self) -> Path:

@@ -3,6 +3,8 @@
     work/<key>/                    what is done of a collection in progress (see work.py)
     work/<key>.lock                who works on it (see locks.py); it only saves double work
     store/ab/<key>/                rows.parquet, spec.json, provenance.json, done.json (sizes, sha256): published whole
+    packs/                         scores (see packs.py), and entries that were packed (see archives.py)
+    in_use.lock                    held by every run, so that nothing is removed from under it
     damaged/                       what was not as it was written (see damage.py): it is made again
 
 The first to publish a key wins; a second one drops its own. No file is ever changed in place.
@@ -24,7 +26,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.console.foreign import NO_SPACE
+from harness.console.progress import say
 from harness.console.secrets import redacted
+from harness.store.archives import Archives
 from harness.store.damage import (
     CHANGED,
     Damaged,
@@ -35,12 +39,13 @@ from harness.store.damage import (
     read_object,
 )
 from harness.store.drafts import draft_of, remove_drafts, sync, write_whole
-from harness.store.locks import Holder, Pulse, holder_of, last_sign_of, lock_file
+from harness.store.locks import Holder, Pulse, alone, holder_of, last_sign_of, lock_file, shared
 from harness.store.packs import Packs, read_parquet
 from harness.store.work import Work
 from harness.types import DistillbenchError
 
-_ROWS = "rows.parquet"
+_ROWS, _DONE = "rows.parquet", "done.json"
+_USE = "in_use.lock"  # held together by all runs, alone by who removes results
 _FILES = (_ROWS, "spec.json", "provenance.json")
 
 
@@ -54,11 +59,12 @@ class Store:
     # True = every entry is read before it counts as finished: something stored was damaged
     closely: bool = False
     packs: Packs = field(init=False, repr=False)
+    archives: Archives = field(init=False, repr=False)
     _pulse: Pulse = field(default_factory=Pulse, init=False, repr=False)
     _finished: set[str] = field(default_factory=set, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.packs = Packs(self.root)
+        self.packs, self.archives = Packs(self.root), Archives(self.root)
 
     def __reduce__(self) -> tuple[type[Store], tuple[Path, bool, bool]]:
         return type(self), (self.root, self.lock, self.closely)  # another process looks for itself
@@ -72,16 +78,36 @@ class Store:
         if key in self._finished:
             return True
         if not os.path.lexists(f"{self.root}/store/{key[:2]}/{key}"):  # asked of very many keys
-            return False
+            return self._has_archived(key)
         folder = self.folder(key)
-        if not os.path.lexists(folder):
-            return False
         fault = self._fault(key)
         if fault:
             put_aside(folder, self.root, fault)
         else:
             self._finished.add(key)
         return not fault
+
+    def _has_archived(self, key: str) -> bool:
+        """Whether an archive holds a key; whoever reads an entry checks it."""
+        if not self.archives.has(key):
+            return False
+        if self.closely and (fault := self._fault_of_archived(key)):
+            say(f"warning: {fault}; what it held is made again")
+            return False
+        self._finished.add(key)
+        return True
+
+    def names(self, key: str) -> list[str]:
+        """The files of a finished key."""
+        folder = self.folder(key)
+        return sorted(os.listdir(folder)) if folder.is_dir() else self.archives.names(key)
+
+    def read(self, key: str, name: str) -> bytes | None:
+        """The bytes of a file of a finished key, wherever it lies; None where there is none. Not checked."""
+        content = read_intact(self.folder(key) / name)
+        if content is not None or os.path.lexists(self.folder(key)):
+            return content
+        return self.archives.read(key, name)
 
     def table(self, key: str) -> pa.Table:
         """Rows of a finished key, checked against their digest."""
@@ -157,6 +183,38 @@ class Store:
                     yield Work(key, self._made(parent / key), self.root)
             else:
                 yield None
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Inside, nobody removes what is finished."""
+        if not self.lock:
+            yield
+            return
+        path = self._made(self.root) / _USE
+        with shared(path, lambda: say(f"waiting: somebody removes results from {self.root}")):
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, no run uses these results; raises DistillbenchError where one does, or nobody can tell."""
+        if not self.lock:
+            raise DistillbenchError(
+                "paths.lock: expected true, got false: without locks nobody can tell whether a run uses these results"
+            )
+        with alone(self.root / _USE) as ours:
+            if not ours:
+                raise DistillbenchError(
+                    f"{self.root}: a run uses these results at the moment; wait until it has ended"
+                )
+            yield
+
+    def drop(self, key: str) -> None:
+        """Removes a finished key: from its place at once, so that no half of it is ever found there."""
+        self._finished.discard(key)
+        gone = draft_of(self._made(self.root / "work") / key)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.folder(key), gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def holder(self, key: str) -> Holder | None:
         """The process that works on a key, as far as it says who it is."""
@@ -252,7 +310,7 @@ class Store:
 
     def _done(self, key: str) -> dict[str, tuple[int, str]] | None:
         """Size and digest of each file of an entry; None where nothing of the kind is stated for this key."""
-        stated = read_object(read_intact(self.folder(key) / "done.json"))
+        stated = read_object(self.read(key, _DONE))
         files = [stated.get(name) for name in _FILES]
         if stated.pop("key", key) != key or not all(_is_size_and_digest(f) for f in files):
             return None
@@ -260,12 +318,24 @@ class Store:
 
     def _checked(self, key: str, name: str) -> bytes:
         """The bytes of a file of an entry; raises Damaged where they are not those that were published."""
-        folder, done = self.folder(key), self._done(key)
-        content = read_intact(folder / name)
+        folder, done, content = self.folder(key), self._done(key), self.read(key, name)
         if content is None or done is None or _digest(content) != done[name][1]:
             self._finished.discard(key)
+            if self.archives.has(key) and not os.path.lexists(folder):
+                raise Damaged(self._fault_of_archived(key) or f"{key}: {name} could not be read")
             raise Damaged(moved_aside(folder, self.root, f"{name} is {CHANGED}"))
         return content
+
+    def _fault_of_archived(self, key: str) -> str:
+        """What is wrong with an entry in an archive; "" where it is as it was published."""
+        done = self._done(key)
+        if done is None:
+            return f"packed entry {key}: damaged (done.json does not say what belongs to it)"
+        for name, stated in done.items():
+            content = self.read(key, name)
+            if content is None or _size_and_digest(content) != stated:
+                return f"packed entry {key}: damaged ({name} is {CHANGED})"
+        return ""
 
     def _own_folder(self, key: str) -> Path:
         """The folder of this process without locks; it goes on with what a dead one has left."""

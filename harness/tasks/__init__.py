@@ -104,6 +104,10 @@ class AbstractTask(ABC):
         """What is wrong with the configuration, each one line with its cure; cheap."""
         return []
 
+    def lacks(self, setting: Setting) -> list[str]:
+        """Those of its faults that are data which are not there: a run may then do without the task."""
+        return []
+
     @abstractmethod
     def requests(self, setting: Setting) -> RequestSet:
         """All requests of the task."""

@@ -68,6 +68,14 @@ class LmEvalTask(AbstractTask):
         ]
         return [f"task {self.name}: {fault}" for fault in faults]
 
+    def lacks(self, setting: Setting) -> list[str]:
+        """Data sets that must be local and are not; nothing where the task itself is not found."""
+        try:
+            data = task_data(self._files(setting.paths).leaves, setting.paths)
+        except DistillbenchError:
+            return []
+        return [f"task {self.name}: {fault}" for fault in data.faults]
+
     def requests(self, setting: Setting) -> RequestSet:
         """What lm-eval would ask, in its order."""
         loading = self._loading(setting)

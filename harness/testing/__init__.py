@@ -19,6 +19,7 @@ from harness.testing.figures import check_figure
 from harness.testing.measures import check_metric
 from harness.testing.models import check_model
 from harness.testing.tasks import check_task
+from harness.testing.trackers import check_tracker
 from harness.testing.verdicts import check_verdict
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "check_metric",
     "check_model",
     "check_task",
+    "check_tracker",
     "check_verdict",
     "use_folders",
 ]

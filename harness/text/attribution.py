@@ -66,7 +66,7 @@ class Signals:
     family: str
     values: Mapping[str, float]  # by signal; empty where there is a reason
     closest: str = ""  # the version with the largest function-word angle
-    naming: float = float("nan")  # the largest of all families names the teacher
+    naming: float | None = None  # the largest of all families names the teacher
     prompts: int = 0  # that suspect and closest version answered
     lineages: int = 0  # of the cohort
     alike: int = 0  # lineages of the cohort whose replies are about as long as the suspect's
@@ -104,8 +104,8 @@ def attribute(
 
 def name_teacher(signals: Sequence[Signals]) -> str:
     """The family with the largest naming score among one suspect's signals; "" where none has one."""
-    named = [s for s in signals if not s.reason]
-    return max(named, key=lambda s: (s.naming, s.family)).family if named else ""
+    named = [(s.naming, s.family) for s in signals if s.naming is not None]
+    return max(named)[1] if named else ""
 
 
 def _comparisons(
@@ -187,13 +187,24 @@ class _Scene:
         return len({lineage[self.corpus.models[m]] for m in models})
 
     def gains(
-        self, suspect: int, cohorts: Sequence[Cohort]
+        self, suspect: int, cohorts: Mapping[str, Cohort], versions: Mapping[str, Ints]
     ) -> dict[str, dict[bytes, Annotated[Floats, "M"]]]:
-        """What is shared with each model, by the kind of items and by the models of the cohort."""
-        distinct = {c.models.tobytes(): c for c in cohorts}
+        """What is shared with each model, by the kind of items and by the models of the cohort.
+
+        Of each cohort (by family) with its models and the versions of the families that are seen against it.
+        """
+        distinct = {c.models.tobytes(): c for c in cohorts.values()}
+        beside: dict[bytes, list[Ints]] = {}
+        for family, cohort in cohorts.items():
+            beside.setdefault(cohort.models.tobytes(), []).append(versions[family])
+        others = [np.concatenate(beside[key]) for key in distinct]
         return {
             name: dict(
-                zip(distinct, mixture_gains(shares, suspect, list(distinct.values())), strict=True)
+                zip(
+                    distinct,
+                    mixture_gains(shares, suspect, list(distinct.values()), others),
+                    strict=True,
+                )
             )
             for name, shares in self.shares.items()
         }
@@ -233,8 +244,8 @@ def _versions(scene: _Scene, suspect: Suspect, versions: Sequence[Candidate]) ->
     places = {name: i for i, name in enumerate(scene.corpus.models)}
     own = places[suspect.name]
     cohorts = {f: cohort for f, cohort in families.items() if cohort is not None}
-    gains = scene.gains(own, list(cohorts.values()))
     of_family = {f: np.array([places[c.name] for c in versions if c.family == f]) for f in cohorts}
+    gains = scene.gains(own, cohorts, of_family)
     stops = {f: scene.stop(own, of_family[f], cohort) for f, cohort in cohorts.items()}
     said = (scene.corpus.lengths > 0).sum(axis=0)
     for candidate in versions:

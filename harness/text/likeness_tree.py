@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -47,14 +47,15 @@ def likeness_tree(
         raise Unavailable(
             f"{len(there)} models with {_FEWEST_PROMPTS} replies or more; a tree takes {_FEWEST}"
         )
-    habits_of = _Habits(_centred(corpus, background)[:, there])
     prompts = len(corpus.prompts)
     names = [corpus.models[m] for m in there]
-    own = _joined(habits_of.distances(np.ones(prompts)))
+    drawn = [rng.integers(prompts, size=prompts) for _ in range(REPLICATES)]
+    weights = [np.ones(prompts), *(np.bincount(d, minlength=prompts) for d in drawn)]
+    trees = map(_joined, distances(_centred(corpus, background, there), np.array(weights)))
+    own = next(trees)
     counts = dict.fromkeys((clade for clade, _ in own), 0)
-    for _ in range(REPLICATES):
-        weights = np.bincount(rng.integers(prompts, size=prompts), minlength=prompts)
-        for clade, _ in _joined(habits_of.distances(weights.astype(np.float64))):
+    for tree in trees:
+        for clade, _ in tree:
             if clade in counts:
                 counts[clade] += 1
     return [
@@ -81,45 +82,54 @@ def _label(name: str) -> str:
     return "'" + name.replace("'", "''") + "'" if _QUOTED & set(name) else name
 
 
-class _Habits:
-    """What each model does on each prompt (P, M, F), and products that leave out equal prompts."""
+def distances(
+    values: Annotated[NDArray[np.float32], "P M F"], weights: Annotated[Floats, "R P"]
+) -> Iterator[Annotated[Floats, "M M"]]:
+    """For each of R samples 1 less the cosines of models, with prompts that count so often; from 0 to 2.
 
-    def __init__(self, values: Annotated[NDArray[np.float32], "P M F"]) -> None:
-        self._values = values
-        self._same = np.einsum("pmf,pnf->pmn", values, values, optimize=True)
-
-    def distances(self, weights: Annotated[Floats, "P"]) -> Annotated[Floats, "M M"]:
-        """1 less the cosines, with prompts that count so often; from 0 to 2."""
-        once = weights.astype(np.float32)
-        sums = np.tensordot(once, self._values, axes=1).astype(np.float64)
-        products = sums @ sums.T - np.tensordot(once**2, self._same, axes=1)
+    values: what each model does on each prompt. Products leave out those of a prompt with itself.
+    """
+    prompts, models, words = values.shape
+    once = weights.astype(np.float32)
+    sums = (once @ values.reshape(prompts, -1)).reshape(-1, models, words).astype(np.float64)
+    same = np.einsum("pmf,pnf->pmn", values, values, optimize=True).reshape(prompts, -1)
+    squared = (once**2 @ same).reshape(-1, models, models)
+    for one, own in zip(sums, squared, strict=True):
+        products = one @ one.T - own
         squares = np.diag(products)
         least = _LEAST_SHARE * float(np.median(np.maximum(squares, 0)))
         sizes = np.sqrt(np.maximum(squares, max(least, 1e-12)))
         cosines = np.clip(products / np.outer(sizes, sizes), -1, 1)
-        return np.asarray(1 - (cosines + cosines.T) / 2)
+        yield np.asarray(1 - (cosines + cosines.T) / 2)
 
 
 def _centred(
-    corpus: Corpus, background: Annotated[Ints, "B"]
+    corpus: Corpus, background: Annotated[Ints, "B"], there: Annotated[Ints, "M"]
 ) -> Annotated[NDArray[np.float32], "P M F"]:
-    """Roots of words' shares of a reply, less the mean of all replies to the prompt; 0 where there is no reply."""
-    rows = np.repeat(np.arange(len(corpus.offsets) - 1), np.diff(corpus.offsets))
-    inside = np.zeros(len(corpus.models), dtype=np.bool_)
+    """Roots of words' shares of some models' replies, less the mean of all replies to the prompt; 0 where none is."""
+    prompts, models = corpus.asked.shape
+    rows = np.repeat(np.arange(prompts * models), np.diff(corpus.offsets))
+    inside = np.zeros(models, dtype=np.bool_)
     inside[background] = True
-    own = corpus.codes[inside[rows % len(corpus.models)]]
+    own = corpus.codes[inside[rows % models]]
     words = np.argsort(-np.bincount(own, minlength=len(corpus.words)), kind="stable")[:_WORDS]
     column = np.full(len(corpus.words), -1, dtype=np.int64)
     column[words] = np.arange(len(words))
     columns = column[corpus.codes]
     cells = (rows * len(words) + columns)[columns >= 0]
-    shape = (len(corpus.prompts), len(corpus.models), len(words))
-    counts = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
-    rates = np.sqrt(counts / np.maximum(corpus.lengths, 1)[:, :, None])
-    some = (corpus.lengths > 0)[:, :, None]
-    scale = np.sqrt(np.maximum(rates.mean(axis=(0, 1)), 1e-12))
-    middle = (rates * some).sum(axis=1) / np.maximum(some.sum(axis=1), 1)
-    return np.asarray((rates - middle[:, None]) * some / scale, dtype=np.float32)
+    ends = np.searchsorted(cells, np.arange(prompts + 1) * models * len(words))
+    some, lengths = corpus.lengths > 0, np.maximum(corpus.lengths, 1)
+    made = np.empty((prompts, len(there), len(words)), dtype=np.float32)
+    total = np.zeros(len(words))
+    for prompt in range(prompts):
+        counted = cells[ends[prompt] : ends[prompt + 1]] - prompt * models * len(words)
+        counts = np.bincount(counted, minlength=models * len(words)).reshape(models, -1)
+        rates = np.sqrt(counts / lengths[prompt][:, None])
+        total += rates.sum(axis=0)
+        middle = rates.sum(axis=0) / max(int(some[prompt].sum()), 1)
+        made[prompt] = ((rates - middle) * some[prompt][:, None])[there]
+    scale = np.sqrt(np.maximum(total / (prompts * models), 1e-12))
+    return np.asarray(made / scale.astype(np.float32))
 
 
 def _joined(distances: Annotated[Floats, "M M"]) -> list[tuple[frozenset[int], float]]:

@@ -35,6 +35,8 @@ class AbstractVerdict(ABC):
     reads_tokens: ClassVar[bool] = (
         False  # whether it looks at `Crowd.replies`: these are then stored
     )
+    # of what `liken` makes for each family, a dataclass of plain values: then it is stored for each suspect by itself
+    likeness: ClassVar[type | None] = None
     explanation: ClassVar[str]  # for the page: what it does, and when not to trust it
 
     def named_models(self) -> Mapping[str, str]:
@@ -44,6 +46,14 @@ class AbstractVerdict(ABC):
     @abstractmethod
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Any:
         """What is made once for all suspects. May raise Unavailable(reason) where there is nothing to say."""
+
+    def liken(self, crowd: Crowd, suspects: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+        """What is made of each suspect beside candidates and background: without chance, and whoever else is suspected.
+
+        Where a class names its `likeness`, `prepare` finds those that were made before in `crowd.likenesses`, and the
+        crowd that `liken` is given may lack other suspects. May raise Unavailable(reason).
+        """
+        return {}
 
     @abstractmethod
     def weigh(self, prepared: Any, suspect: str, known: Sequence[Origin]) -> list[Opinion]:

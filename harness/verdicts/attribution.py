@@ -10,15 +10,17 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from harness.panel.calibration import Calibration, Fit
-from harness.panel.evidence import Crowd, Opinion, Origin, Test
+from harness.panel.evidence import Bystander, Crowd, Opinion, Origin, Test
 from harness.panel.panel import View
 from harness.panel.side import once
 from harness.stats.betting import FEWEST_BESIDE, Stop
 from harness.stats.odds import (
     Known,
+    Ruling,
+    Weighed,
     bounded,
     bounds_of,
-    decide,
+    decide_all,
     fit_odds,
     odds_left_out,
 )
@@ -86,6 +88,7 @@ class Attribution(AbstractVerdict):
 
     looks_at: ClassVar[View] = View.STYLE
     reads_tokens: ClassVar[bool] = True
+    likeness: ClassVar[type | None] = Signals
     explanation: ClassVar[str] = (
         "Angles between a model's and a teacher's habits (the 200 commonest words and marks; the 2,300 next), seen "
         "from the middle of models that learned from others, over replies to different prompts. A logistic curve turns "
@@ -93,8 +96,9 @@ class Attribution(AbstractVerdict):
         "students weigh, so that no family is likelier beforehand; one student in ten is taken to show no trace. The "
         "odds are never larger than the number of innocent lineages that reply at about the suspect's length: short "
         "plain prose resembles short plain prose. A score of its own (openings, single words, function words) names a "
-        "family; a verdict supports it only where odds of 5 or more and the name agree, on 100 prompts or more. Noise "
-        "in training and tuning by reward wipe these habits out."
+        "family; a verdict supports it only where odds of 5 or more and the name agree, on 100 prompts or more, and "
+        "then every other family with such odds too: there may be two teachers. Noise in training and tuning by "
+        "reward wipe these habits out."
     )
 
     def __post_init__(self) -> None:
@@ -109,20 +113,36 @@ class Attribution(AbstractVerdict):
 
     def prepare(self, crowd: Crowd, rng: np.random.Generator) -> Resemblances:
         """All resemblances, beside the models of the calibration, or else all whose training is documented."""
-        beside = {m: (b.lineage, b.kin) for m, b in crowd.background.items()}
-        if self.calibration:
-            self.calibration.check(crowd)
-            fixed = self.calibration.models
-            beside = {m: (fixed[m], kin) for m, (_, kin) in beside.items() if m in fixed}
-        corpus = gather({m: crowd.replies(m) for m in crowd.sides}, crowd.asked())
-        background = [Member(m, lineage, kin) for m, (lineage, kin) in beside.items()]
-        lineages = {m: b.lineage for m, b in crowd.background.items()}
-        lineages |= {m: lineage for m, (lineage, _) in beside.items()}
-        suspects = [Suspect(m, lineages.get(m, "")) for m in crowd.sides]
-        candidates = [Candidate(m, f) for f, own in crowd.families.items() for m in own]
-        signals = attribute(corpus, background, suspects, candidates)
-        by_pair = {(s.suspect, s.family): s for s in signals}
+        beside = self._beside(crowd)
+        missing = [m for m in crowd.sides if m not in crowd.likenesses]
+        made = {**crowd.likenesses, **self.liken(crowd, missing)}
+        by_pair = {(m, s.family): s for m in crowd.sides for s in made[m]}
+        lineages = {m: b.lineage for m, b in ({**crowd.background, **beside}).items()}
         return Resemblances(crowd.families, by_pair, lineages, crowd.prompts_key())
+
+    def liken(self, crowd: Crowd, suspects: Sequence[str]) -> dict[str, list[Signals]]:
+        """How suspects resemble every family."""
+        beside = self._beside(crowd)
+        if not suspects:
+            return {}
+        corpus = gather({m: crowd.replies(m) for m in crowd.sides}, crowd.asked())
+        background = [Member(m, b.lineage, b.kin) for m, b in beside.items()]
+        lineages = {m: b.lineage for m, b in ({**crowd.background, **beside}).items()}
+        asked = [Suspect(m, lineages.get(m, "")) for m in suspects]
+        candidates = [Candidate(m, f) for f, own in crowd.families.items() for m in own]
+        made: dict[str, list[Signals]] = {m: [] for m in suspects}
+        for one in attribute(corpus, background, asked, candidates):
+            made[one.suspect].append(one)
+        return made
+
+    def _beside(self, crowd: Crowd) -> dict[str, Bystander]:
+        """Those that suspects are seen beside; raises Unavailable where one of the calibration is missing."""
+        if not self.calibration:
+            return dict(crowd.background)
+        self.calibration.check(crowd)
+        fixed = self.calibration.models
+        there = ((m, b) for m, b in crowd.background.items() if m in fixed)
+        return {m: b._replace(lineage=fixed[m]) for m, b in there}
 
     def weigh(self, prepared: Resemblances, suspect: str, known: Sequence[Origin]) -> list[Opinion]:
         """Odds for every family."""
@@ -133,7 +153,16 @@ class Attribution(AbstractVerdict):
         fixed = self.calibration
         made = fixed.fit_for({o.model for o in known}) if fixed else prepared.fit(pairs)
         named = name_teacher(list(signals.values()))
-        return [_opinion(s, made, pairs, is_named=f == named) for f, s in signals.items()]
+        able = {f: s for f, s in signals.items() if not s.reason}
+        # that a version resembles its own family says nothing of a second teacher
+        own = {f for f, versions in prepared.families.items() if suspect in versions}
+        odds = {f: _odds(s, made) for f, s in able.items()}
+        weighed = [
+            Weighed(odds[f], f == named and f not in own, s.alike, s.prompts)
+            for f, s in able.items()
+        ]
+        said = dict(zip(able, zip(weighed, decide_all(weighed), strict=True), strict=True))
+        return [_opinion(s, said.get(f), pairs) for f, s in signals.items()]
 
     def calibrated(
         self, prepared: Resemblances, known: Sequence[Origin], date: str
@@ -153,27 +182,24 @@ class Attribution(AbstractVerdict):
         return Calibration("attribution", VERSION, date, prompts, n, ODDS, beside, fit, fits)
 
 
-def _opinion(signals: Signals, made: Fit, pairs: Sequence[Known], *, is_named: bool) -> Opinion:
-    """What is said of one family."""
-    if signals.reason:
-        return Opinion(
-            signals.family,
-            signals.closest,
-            None,
-            "cannot tell",
-            reason=signals.reason,
-            is_told=False,
-        )
-    values = np.array([_weighed(signals)])
-    alike = np.array([signals.alike])
-    odds = float(bounded(made.coefficients.odds(values), alike, made.bounds)[0])
-    ruling = decide(odds, named=is_named, alike=signals.alike, prompts=signals.prompts)
-    innocent = [k for k in pairs if k.family == signals.family and k.truth is False]
+def _odds(signals: Signals, made: Fit) -> float:
+    """Odds within their bounds."""
+    raw = made.coefficients.odds(np.array([_weighed(signals)]))
+    return float(bounded(raw, np.array([signals.alike]), made.bounds)[0])
+
+
+def _opinion(
+    signals: Signals, said: tuple[Weighed, Ruling] | None, pairs: Sequence[Known]
+) -> Opinion:
+    """What is said of one family; said: None where it could not be weighed."""
+    family, closest = signals.family, signals.closest
+    if said is None:
+        return Opinion(family, closest, None, "cannot tell", reason=signals.reason, is_told=False)
+    weighed, ruling = said
+    innocent = [k for k in pairs if k.family == family and k.truth is False]
     tests = tuple(_test(name, signals.values[name], i, innocent) for i, name in enumerate(ODDS))
-    said = (ruling.verdict, odds, is_named, ruling.reason)
-    return Opinion(
-        signals.family, signals.closest, signals.naming, *said, tests=tests, stop=_stop(signals)
-    )
+    told = (ruling.verdict, weighed.odds, weighed.named, ruling.reason)
+    return Opinion(family, closest, signals.naming, *told, tests=tests, stop=_stop(signals))
 
 
 def _stop(signals: Signals) -> Stop | None:

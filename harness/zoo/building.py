@@ -6,7 +6,6 @@ One process makes a thing at a time (a lock that the kernel drops with its owner
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -19,7 +18,9 @@ from typing import Any
 
 from harness.console.forecast import Amounts, Sort
 from harness.console.progress import News
-from harness.types import DistillbenchError
+from harness.store.locks import Pulse, holder_of, last_sign_of, lock_file
+from harness.store.waiting import WAIT_S, Pace, Wait
+from harness.types import DistillbenchError, Unavailable
 from harness.zoo.answering import answer
 from harness.zoo.recipe import Scale, checkpoint_name, checkpoints, digest, needs, work, zoo
 from harness.zoo.texts import write_answers
@@ -81,10 +82,13 @@ class Thing:
         """Whether it is finished."""
         return self.place.holds(self.name)
 
-    def make(self, tell: Tell) -> None:
-        """Makes it, unless another process has done so meanwhile; tells the work of every step and its time."""
+    def make(self, tell: Tell, pace: Pace = Pace()) -> None:  # noqa: B008 - it is frozen
+        """Makes it, unless another process has done so meanwhile; tells the work of every step and its time.
+
+        Raises DistillbenchError where another process has begun and shows no sign of life.
+        """
         self.place.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(self.place.folder / f"{self.name}.lock", lambda: tell(self._news(_WAITING))):
+        with _alone(self, tell, pace):
             if not self.is_there():
                 self._drop_drafts()
                 tell(self._news(""))
@@ -146,18 +150,23 @@ def things(names: Iterable[str], place: Place) -> list[Thing]:
 
 
 _WAITING = "waiting for another process that makes it"
+_PULSE = Pulse()
 
 
 @contextmanager
-def _alone(path: Path, say_waiting: Callable[[], None]) -> Iterator[None]:
-    """Holds a lock; waits for it as long as another process has it."""
-    with path.open("w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say_waiting()
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _alone(thing: Thing, tell: Tell, pace: Pace) -> Iterator[None]:
+    """Holds the lock of a thing; waits as long as another process has it and lives."""
+    path = thing.place.folder / f"{thing.name}.lock"
+    wait = Wait(thing.title, pace.clock(), "makes", f"delete {path}")
+    with path.open("a", encoding="utf-8") as lock:
+        while not lock_file(path, lock):
+            said = wait.look(holder_of(path), last_sign_of(path), pace.clock())
+            if isinstance(said, Unavailable):
+                raise DistillbenchError(f"{thing.title}: {said}")
+            tell(News(thing.title, doing=_WAITING, alarm=said))
+            pace.sleep(WAIT_S)
+        with _PULSE.beating(path):
+            yield
 
 
 @contextmanager

@@ -30,10 +30,8 @@ from harness.text.corpus import Corpus, Mask
 from harness.types import Floats, Ints
 from tests.calibration.coefficients import (
     bounded_left_out,
-    calibrate,
     count_errors,
-    prompts_key,
-    rule,
+    rulings,
     worthless,
 )
 from tests.calibration.lineages import (
@@ -42,7 +40,6 @@ from tests.calibration.lineages import (
     candidates,
     read_corpus,
     read_models,
-    read_prompts,
     suspects,
     truth,
 )
@@ -125,11 +122,11 @@ def make_case(
     ]
     odds, bounds = bounded_left_out(known)
     costs = quality(known, odds).within
-    rulings = [
-        Ruling("cannot tell", why) if (why := worthless(k.family, costs)) else rule(k, float(value))
-        for k, value in zip(known, odds, strict=True)
+    ruled = [
+        Ruling("cannot tell", why) if (why := worthless(k.family, costs)) else ruling
+        for k, ruling in zip(known, rulings(known, list(odds)), strict=True)
     ]
-    return Case(known, odds_left_out(known), odds, rulings, costs, bounds.high, models)
+    return Case(known, odds_left_out(known), odds, ruled, costs, bounds.high, models)
 
 
 # --- figures ------------------------------------------------------------------------------------
@@ -415,8 +412,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--signals", type=Path)
-    parser.add_argument("--calibration", type=Path, help="where the coefficients are written")
-    parser.add_argument("--date", default="", help="of fitting, YYYY-MM-DD")
     given = parser.parse_args()
     models = read_models(given.data)
     print(
@@ -452,10 +447,6 @@ def main() -> None:
         "## One base, one recipe, eight training sets: the family named and its odds, on 80 prompts\n"
     )
     print_experiment(cases["80 (vicuna)"])
-    if given.calibration:
-        key = prompts_key(read_prompts(given.data).values())
-        made = calibrate(cases[EVERYTHING].known, ODDS, prompts=key, date=given.date)
-        given.calibration.write_text(json.dumps(made.to_plain(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,14 +24,13 @@ from harness.stats.odds import (
     Known,
     bounded,
     bounds_of,
-    decide,
     fit_odds,
     odds_left_out,
     quality,
 )
 from harness.text.attribution import ODDS, Member, Signals, attribute, name_teacher
 from harness.text.corpus import Corpus
-from tests.calibration.coefficients import worthless
+from tests.calibration.coefficients import rulings, worthless
 from tests.calibration.lineages import (
     Model,
     background,
@@ -143,8 +142,7 @@ def _weighed(
     costs = quality(rest, bounded(left_out, np.array([k.alike for k in rest]), bounds)).within
     raw = fit_odds(rest).odds(np.array([k.signals for k in own]))
     odds = bounded(raw, np.array([k.alike for k in own]), bounds)
-    for k, value in zip(own, odds, strict=True):
-        ruling = decide(float(value), named=k.named, alike=k.alike, prompts=k.prompts)
+    for k, value, ruling in zip(own, odds, rulings(own, list(odds)), strict=True):
         yield k, float(value), ruling.verdict == "supports" and not worthless(k.family, costs)
 
 

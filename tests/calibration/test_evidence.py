@@ -1,4 +1,4 @@
-"""The stored coefficients of attribution fit today's code, and are those of the table beside them."""
+"""What the shipped calibration says at both ends, and which pairs of the tables are neither true nor false."""
 
 from __future__ import annotations
 
@@ -7,45 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.stats.odds import NO_TRACE, SUPPORT
-from harness.text.attribution import ODDS
-from tests.calibration.coefficients import Calibration
+from harness.board.plain import from_plain
+from harness.panel.calibration import Calibration
+from harness.stats.odds import SUPPORT, bounded
 from tests.calibration.lineages import Model, truth
 
-HERE = Path(__file__).parent
-STORED = HERE / "evidence.json"
-
-
-def stored() -> Calibration:
-    """What the script wrote."""
-    return Calibration.from_plain(json.loads(STORED.read_text()), STORED.name)
-
-
-def test_the_coefficients_belong_to_the_signals_that_are_weighed() -> None:
-    made = stored()
-    assert made.signals == ODDS
-    assert made.low < NO_TRACE * 1.5
-    assert made.high >= SUPPORT
-    assert min(made.coefficients.slopes) >= 0
-
-
-def test_the_table_and_the_coefficients_are_of_one_run() -> None:
-    made, table = stored(), (HERE / "evidence.md").read_text()
-    assert f"| ELUB: largest odds | | {made.high:.1f} |" in table
-    errors = made.errors
-    assert (
-        f"right for {errors.right} of {errors.students} students, wrong for {errors.wrong};"
-        in table
-    )
+SHIPPED = Path(__file__).parents[2] / "conf" / "calibration" / "alpaca_eval.json"
 
 
 def test_a_strong_resemblance_is_supported_and_none_is_not() -> None:
-    made = stored()
-    strong, weak = np.array(made.coefficients.means) + 2 * np.array([[1.0], [-2.0]]) * np.array(
-        made.coefficients.spreads
-    )
-    odds = made.odds(np.stack([strong, weak, strong]), np.array([20, 20, 2]))
-    assert odds[0] == made.high
+    fit = from_plain(Calibration, json.loads(SHIPPED.read_text())).fit
+    means, spreads = (np.array(x) for x in (fit.coefficients.means, fit.coefficients.spreads))
+    strong, weak = means + 2 * spreads, means - 2 * spreads
+    raw = fit.coefficients.odds(np.stack([strong, weak, strong]))
+    odds = bounded(raw, np.array([20, 20, 2]), fit.bounds)
+    assert odds[0] == fit.high >= SUPPORT
     assert odds[1] < 1 / SUPPORT
     assert odds[2] == 2
 

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from harness.panel.evidence import Opinion, Origin, Verdict, without_lineage
 from harness.panel.rates import settled
 from harness.plan.run import Case
-from harness.stages.weigh import crowd_of
+from harness.stages.crowds import crowd_of
 from harness.stats.controls import conformal_p
 from harness.testing.sides import text_side
 from harness.text.attribution import name_teacher

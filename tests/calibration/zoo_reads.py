@@ -18,7 +18,8 @@ from harness.panel.evidence import Origin, Verdict
 from harness.panel.rates import settled
 from harness.panel.side import Side
 from harness.plan.run import Case
-from harness.stages.weigh import crowd_of, weighed
+from harness.stages.crowds import crowd_of
+from harness.stages.weigh import weighed
 from harness.types import Message, Prompt, Request, RequestSet
 from harness.verdicts.reference_gain import ReferenceGain
 from harness.zoo.packing import Encoded, encoder

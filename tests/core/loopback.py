@@ -24,6 +24,7 @@ class Loopback(ThreadingHTTPServer):
         self.name: str | None = None  # how it calls its model in answers
         self.lock, self.answered = threading.Lock(), 0
         self.dies_after: int | None = None  # answers; from then on it says 500
+        self.refuses: tuple[str, ...] = ()  # a prompt with one of these always gets 500
 
     @property
     def place(self) -> str:
@@ -65,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
         elif way == "html":
             self._send(200, "text/html", f"<html><body>{said}</body></html>")
-        elif way == "chat" and self._lives():
+        elif way == "chat" and self._lives(asked):
             content = f"you said {json.loads(asked)['messages'][-1]['content']} with {self.headers['Authorization']}"
             choice = {"index": 0, "message": {"role": "assistant", "content": content}}
             answer = {
@@ -77,9 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
             status = 500 if way == "chat" else way if isinstance(way, int) else 200
             self._send(status, "application/json", said)
 
-    def _lives(self) -> bool:
+    def _lives(self, asked: str) -> bool:
+        prompt = json.loads(asked)["messages"][-1]["content"]
         with self.server.lock:
-            lives = self.server.answered != self.server.dies_after
+            refused = any(part in prompt for part in self.server.refuses)
+            lives = not refused and self.server.answered != self.server.dies_after
             self.server.answered += lives
         return lives
 

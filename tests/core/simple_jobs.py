@@ -42,7 +42,7 @@ class Simple(Job):
             (desk.store.root / "tried").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         for key in self.keys:
-            yield Entry(key, TABLE, {"by": self.title})
+            yield Entry(key, TABLE, {"by": self.title}, {"pid": os.getpid()})
 
 
 @final

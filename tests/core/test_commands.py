@@ -19,13 +19,15 @@ from harness.cli.again import open_page, report_again
 from harness.cli.comparing import compare_results
 from harness.cli.listing import list_names
 from harness.cli.words import planned as plan_words
-from harness.plugins import kinds, use_folders
+from harness.console.workload import spelled
+from harness.plugins import build, kinds, use_folders
 from harness.stages.ask import build_requests
 from harness.stages.preview import HEADS, planned, preview
 from harness.stages.report import write_report
 from harness.stages.run import execute
 from harness.stats.multiple import holm
 from harness.store.store import Store
+from harness.store.tables import requests_from_table
 from harness.types import DistillbenchError, Score
 from tests.core.running import matrix, run_of
 from tests.joints.small import collect_these
@@ -317,6 +319,25 @@ def test_a_plan_counts_what_a_run_asks(tmp_path: Path) -> None:
     for row, before in zip(after[:-1], rows[:-1], strict=True):
         assert (row["stored"], row["requests left"]) == (before["collections"], "0")
         assert row["time"] == "none"
+
+
+@pytest.mark.parametrize(("collect", "share"), [("now", 1.0), ("batch", 0.5)])
+def test_a_plan_knows_what_a_server_costs_at_most_before_anything_is_stored(
+    tmp_path: Path, collect: str, share: float
+) -> None:
+    plan, store = planned_small(tmp_path, limit=5)
+    student = {"kind": "server", "url": "http://127.0.0.1:9/v1", "model": "m", "collect": collect}
+    prices = {"usd_per_million_input": 1e6, "usd_per_million_output": 1e7}
+    server = build("models", "student", {**student, **prices})
+    priced = replace(plan, run=replace(plan.run, models={**plan.run.models, "student": server}))
+    [row] = [r for r in preview(priced, store).rows if r[0] == "student"]
+    own = [c for c in plan.collections if c.model == "student"]
+    sets = [requests_from_table(store.table(c.requests_key)) for c in own]
+    asked = [(r, c.decoding) for c, s in zip(own, sets, strict=True) for r in s.requests]
+    read = sum(16 + (len(spelled(r.context)) + len(r.continuation)) / 3 for r, _ in asked)
+    written = sum(r.max_new_tokens or d.max_new_tokens for r, d in asked if r.kind == "generate")
+    assert written > 0
+    assert row[-1] == f"≤ {share * (read + 10 * written):.2f} USD"
 
 
 def test_a_run_of_the_stage_plan_asks_nobody(tmp_path: Path) -> None:

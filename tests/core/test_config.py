@@ -224,11 +224,20 @@ WRONG: dict[str, tuple[Any, str]] = {
     "paths.result": ("r", "paths: key 'result' is unknown; did you mean 'results'?"),
     "decoding": (3, "configuration: key decoding: expected a mapping, got 3"),
     "decoding.temperature": ("x", "decoding: key temperature: expected a number, got 'x'"),
-    "decoding.samples": (0, "decoding: key samples: expected a whole number of 1 or more, got 0"),
+    "decoding.samples": (
+        2**63,
+        "decoding: key samples: expected a whole number of 1 or more, got 9223",
+    ),
     "decoding.top_p": (3, "decoding: key top_p: expected a number in (0, 1], got 3.0"),
     "objective": (3, "configuration: key objective: expected null or a mapping, got 3"),
     "figures": (3, "configuration: key figures: expected a list of text, got 3"),
     "report": (3, "configuration: key report: expected a mapping, got 3"),
+    "skip_missing": (3, "configuration: key skip_missing: expected true or false, got 3"),
+    "track": (3, "configuration: key track: expected null or a mapping or a list of text, got 3"),
+    "report.exports": (
+        3,
+        "report: key exports: expected null or a mapping or a list of text, got 3",
+    ),
     "report.interactive": (
         "some",
         "report: key interactive: expected one of 'plotly', 'none', got 'some'",

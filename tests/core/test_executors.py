@@ -229,6 +229,18 @@ def test_jobs_of_one_group_do_not_run_at_once(tmp_path: Path) -> None:
     assert list(ended) == ["a", "b", "c"]
 
 
+def test_jobs_that_share_something_follow_one_another_in_one_process(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    shared = [replace(job(f"{k}{i}"), shares=k) for i in range(3) for k in "ab"]
+    run(store, *shared, job("c"), job("d"), workers=2)
+    pids = {key: store.provenance(key)["pid"] for key in ("a0", "a1", "a2", "b0", "b1", "b2")}
+    assert pids["a0"] == pids["a1"] == pids["a2"]
+    assert pids["b0"] == pids["b1"] == pids["b2"] != pids["a0"]
+    run(store, *(replace(job(f"e{i}"), shares="e") for i in range(4)), job("f"), workers=2)
+    assert len({store.provenance(f"e{i}")["pid"] for i in range(4)}) == 1
+    assert all(store.has(key) for key in "cdf")
+
+
 SCRIPT = """
 import time
 from pathlib import Path

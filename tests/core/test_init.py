@@ -103,6 +103,24 @@ def test_checkpoints_are_asked_tasks_and_their_templates_are_used(tmp_path: Path
     ]
 
 
+def test_servers_are_asked_for_texts_and_known_hosts_by_their_keys() -> None:
+    whole = made(
+        "--teacher",
+        "https://api.anthropic.com/v1#opus",
+        "--student",
+        "s=http://127.0.0.1:8000/v1#a/b",
+    )
+    there = {"kind": "server", "model": "opus", "chat": True}
+    hosted = {
+        "url": "https://api.anthropic.com/v1",
+        "api": "anthropic",
+        "api_key_env": "ANTHROPIC_API_KEY",
+    }
+    assert whole["models"]["teacher"] == {**there, **hosted}
+    assert whole["models"]["s"] == {**there, "url": "http://127.0.0.1:8000/v1", "model": "a/b"}
+    assert list(whole["tasks"]) == ["gsm8k", "style_prompts"]
+
+
 def test_recorded_answers_and_tasks_together() -> None:
     whole = made("--teacher", "big.jsonl", "--student", "org/name", "--tasks", "gsm8k")
     assert list(whole["tasks"]) == ["ours", "gsm8k"]
@@ -112,6 +130,9 @@ def test_recorded_answers_and_tasks_together() -> None:
     ("words", "line"),
     [
         ([], "--teacher: expected WHERE, got none"),
+        (["--teacher", "http://127.0.0.1:8000/v1", "--student", "is.jsonl"], "expected the model's name there"),
+        (["--teacher", "http://u:pw@h/v1", "--student", "is.jsonl"], "without user name and password"),
+        (["--teacher", "http://u:pw@h/v1#m", "--student", "is.jsonl"], "without user name and password"),
         (["--teacher", "big.jsonl"], "--student: expected WHERE, got none"),
         (["--teacher", "nowhere", "--student", "is.jsonl"], "nowhere: found nothing of this name"),
         (["--teacher", "no/where.jsonl:a=b", "--student", "is.jsonl"], "expected a file before the colon"),

@@ -14,9 +14,9 @@ import pytest
 from harness.console.progress import News
 from harness.stages import answering
 from harness.stages.unfinished import Unanswered
-from harness.stages.waiting import Pace, Wait
 from harness.store.locks import Holder, Pulse
 from harness.store.store import Store
+from harness.store.waiting import Pace, Wait
 from harness.types import DistillbenchError, Unavailable
 from tests.core.running import REPOSITORY
 from tests.joints.small import planned, requests_of

@@ -63,7 +63,7 @@ class Trials:
     def killed_at(self, moment: int) -> Trial:
         """Kills after so many batches, and goes on."""
         (self.folder / "cache/asked").unlink()
-        name = f"killed at {moment}".replace(" ", "-")
+        name = f"killed-{moment}-{time.monotonic_ns()}"
         process = slow_run.start(self.folder, name, *self.words, apart=True)
         until(lambda: slow_run.n_asked(self.folder) >= moment or process.poll() is not None)
         os.killpg(process.pid, signal.SIGKILL)

@@ -20,6 +20,7 @@ from harness.panel.prompts import is_category
 from harness.panel.rates import rates_of
 from harness.plugins import build, kinds
 from harness.testing.figures import check_drawing, misplaced
+from tests.figures.losses import several
 from tests.figures.marks import dots, of_type
 from tests.report.records import board, record
 from tests.verdicts.test_rates import ORIGINS, SAID
@@ -37,6 +38,7 @@ def made(kind: str) -> AbstractFigure:
 def board_for(figure: AbstractFigure) -> Board:
     weighed = figure.kind in ("tippett", "cross_entropy")
     run = replace(record(), verdicts=SAID, case=CASE) if weighed else record()
+    run = several() if figure.kind == "forgetting_map" else run
     swept = figure.kind == "dose_curve"
     return board(join([Job((("step", v),), run) for v in "12"]) if swept else run)
 

@@ -342,6 +342,21 @@ def test_a_format_is_told_from_content_whatever_the_file_is_called(
     assert seen(read(tmp_path / "x.json")) == expected
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_row_is_read_from_parquet_as_from_jsonl(tmp_path: Path, name: str) -> None:
+    n_read = 0
+    for i, row in enumerate(EXAMPLES[name][0]):
+        try:
+            table = pa.Table.from_pylist([row, row])
+        except (pa.ArrowInvalid, pa.ArrowTypeError):  # values of several kinds in one place
+            continue
+        pq.write_table(table, tmp_path / f"{i}.parquet")
+        lines = seen(read(write(tmp_path / f"{i}.jsonl", [row, row])))
+        assert seen(read(tmp_path / f"{i}.parquet")) == lines
+        n_read += 1
+    assert n_read or name in ("every_eval_ever", "fastchat", "inspect_log", "lighteval_flat")
+
+
 def test_details_of_lighteval_in_parquet(tmp_path: Path) -> None:
     rows, expected = EXAMPLES["lighteval"]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "details_x.parquet")

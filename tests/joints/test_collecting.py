@@ -16,8 +16,8 @@ from harness.models.fake import FakeSession
 from harness.stages import answering
 from harness.stages.collect import collect
 from harness.stages.unfinished import Unanswered
-from harness.stages.waiting import Pace
 from harness.store.tables import outputs_from_table
+from harness.store.waiting import Pace
 from harness.types import Decoding, Outputs, Request
 from tests.joints.small import collect_these, planned, requests_of
 

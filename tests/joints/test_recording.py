@@ -169,6 +169,16 @@ def test_a_role_is_the_first_that_fits(small: Small) -> None:
     assert (roles["student"], roles["base"]) == ("student", "student")
 
 
+def test_seeds_of_a_recipe_are_recorded_and_of_one_lineage(small: Small) -> None:
+    run = small.plan.run
+    trained = {m: replace(run.models[m], recipe="r", lineage=None) for m in ("student", "ash")}
+    seeds = replace(run, models={**run.models, **trained}, controls=())
+    made = make_record(replace(small.plan, run=seeds), small.store, ())
+    assert made.recipes == {"student": "r", "ash": "r"}
+    assert {made.lineages[m] for m in trained} == {"r"}, "a seed is no innocent of its recipe"
+    assert not make_record(small.plan, small.store, ()).recipes
+
+
 def test_the_browser_shows_the_largest_difference_first() -> None:
     texts = {"a": "alike words here", "b": "wholly other text", "c": "alike words there"}
     prompts = {i: Prompt(i, i, i, "") for i in texts}

@@ -103,3 +103,41 @@ def test_answers_stand_with_their_own_requests(tmp_path: Path, server: Loopback)
     for i, request in enumerate(requests_of(plan.collections[0], store).requests):
         prompt = requests_of(plan.collections[0], store).prompts[request.prompt].text
         assert outputs.text[i] == f"you said {prompt} with Bearer key-4711"
+
+
+@pytest.mark.parametrize("bad", [[0], [17, 18], [39], [5, 39]])
+def test_a_request_that_fails_alone_is_missing_and_the_others_are_answered(
+    tmp_path: Path, server: Loopback, bad: list[int]
+) -> None:
+    plan, store = of_server(tmp_path, server)
+    prompts = [p.text for p in requests_of(plan.collections[0], store).prompts]
+    server.refuses = tuple(prompts[i] for i in bad)
+    collect_these(plan, store)
+    outputs = outputs_from_table(store.table(plan.collections[0].key))
+    assert [i for i, there in enumerate(outputs.answered) if not there] == bad
+    assert server.answered == 40 - len(bad) + (39 in bad)  # once more, to see that it lives
+
+
+def test_a_server_that_refuses_everything_ends_its_collection_soon(
+    tmp_path: Path, server: Loopback
+) -> None:
+    plan, store = of_server(tmp_path, server)
+    server.refuses = ("",)
+    collect_these(plan, store)
+    assert "failed on 1 requests" in (store.failure(plan.collections[0].key) or "")
+    assert not store.has(plan.collections[0].key)
+    assert server.answered == 0
+
+
+def test_the_last_request_is_not_missing_where_the_server_died_before_it(
+    tmp_path: Path, server: Loopback
+) -> None:
+    plan, store = of_server(tmp_path, server)
+    server.dies_after = 39
+    collect_these(plan, store)
+    assert not store.has(plan.collections[0].key)
+    server.dies_after = None
+    collect_these(plan, store)
+    outputs = outputs_from_table(store.table(plan.collections[0].key))
+    assert all(outputs.answered)
+    assert server.answered == 40

@@ -214,6 +214,31 @@ class Plain(AbstractExecutor):
         return ended
 '''
 
+TRACKER = '''"""A file with a number a line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import ClassVar, final
+
+from harness.trackers import AbstractTracker, Told
+
+
+@final
+@dataclass(frozen=True)
+class Lines(AbstractTracker):
+    """A file with a run a line."""
+
+    file: str = "told.jsonl"
+
+    package: ClassVar[str] = "json"
+
+    def track(self, told: Told) -> None:
+        with open(self.file, "a") as file:
+            print(json.dumps(asdict(told)), file=file)
+'''
+
 FILES = {
     "metrics/as_long.py": METRIC,
     "metrics/_counting.py": HELPER,
@@ -222,6 +247,7 @@ FILES = {
     "figures/places.py": FIGURE,
     "exports/names.py": EXPORTER,
     "executors/plain.py": EXECUTOR,
+    "trackers/lines.py": TRACKER,
 }
 
 

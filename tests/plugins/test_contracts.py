@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from harness.testing import (
     check_metric,
     check_model,
     check_task,
+    check_tracker,
 )
 from harness.testing.models import QUESTIONS
 from harness.types import Paths
@@ -86,6 +88,9 @@ BREACHES: dict[str, tuple[str, str, str, str]] = {
                  "expected flat files, got mine/a in a folder"),
     "the clock": ("exports/names.py", '"\\n".join(board.record.models)', "__import__('secrets').token_hex()",
                   "the second time its bytes are others"),
+    "a changed run": ("trackers/lines.py", "with open", "told.numbers.clear()\n        with open", "it changes what"),
+    "a key": ("trackers/lines.py", "file: str", 'api_key: str = ""\n    file: str', "expected no field for a cred"),
+    "not installed": ("trackers/lines.py", '= "json"', '= "no_such_module"', "is not installed: pip install"),
     "needs": ("executors/plain.py", "j.may_start(desk.store)", "True", "expected the end of"),
 }  # fmt: skip
 CHECKS: dict[str, Any] = {
@@ -94,6 +99,7 @@ CHECKS: dict[str, Any] = {
     "tasks": lambda: check_task("sums"),
     "figures": lambda: check_figure("places"),
     "exports": lambda: check_exporter("names"),
+    "trackers": lambda: check_tracker("lines", file=os.devnull),
     "executors": lambda: check_executor(plugin_class("executors", "plain")()),
 }
 

@@ -184,7 +184,7 @@ def test_folders_that_are_none_are_one_line_each(tmp_path: Path) -> None:
     gone, empty = str(caught.value).splitlines()
     assert gone.startswith(f"paths: key plugins: {tmp_path}/gone: expected a folder")
     assert (
-        "named as in the package (models, tasks, metrics, verdicts, figures, exports, executors)"
+        "named as in the package (models, tasks, metrics, verdicts, figures, exports, trackers, executors)"
         in empty
     )
 

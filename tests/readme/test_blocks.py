@@ -17,7 +17,7 @@ import yaml
 
 from harness.models import Budget
 from harness.models.server import ServerModel
-from harness.plugins import build
+from harness.plugins import build, kinds, plugin_class
 from harness.schema import build_dataclass
 from harness.types import Paths
 from tests.core.running import REPOSITORY
@@ -40,7 +40,7 @@ TRIED = {
     SWEEPS: 2,
     CI: 2,
     READ: 2,
-    WRITTEN: 1,  # keys of a task; tests/core/test_config.py has them
+    WRITTEN: 2,  # further exporters; keys of a task, which tests/core/test_config.py has
 }  # section -> its blocks; tests/readme/test_installing.py has MAKE and INSTALL
 ZOO_CUT = (
     "only.tasks=[zoo_facts,zoo_style]",
@@ -87,6 +87,16 @@ def test_the_models_on_servers(tmp_path: Path) -> None:
     known = {f.name for f in dataclasses.fields(ServerModel)}
     named = re.findall(r"`(\w+): [^`]*`", prose(SERVERS))
     assert set(named) - {"content", "kind"} <= known
+
+
+def test_the_further_exporters() -> None:
+    block = next(b for b in section(WRITTEN) if "exports" in b.text)
+    named = yaml.safe_load(block.text)["report"]["exports"]
+    built = [build("exports", name, {"kind": name, **fields}) for name, fields in named.items()]
+    assert {b.kind for b in built} == {
+        k for k in kinds("exports") if not plugin_class("exports", k).always
+    }
+    assert [line for b in built for line in b.faults(["gsm8k"])] == []
 
 
 Prepare = Callable[[Path, str], tuple[str, ...]]

@@ -1,6 +1,6 @@
 """Real servers on this machine answer as the checkpoint does here.
 
-They need packages that distillbench does without: pip install 'transformers[serving]'.
+They need packages that distillbench does without; `make test-servers` installs them, and builds llama.cpp.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.models import AbstractModel
@@ -26,6 +27,7 @@ from harness.zoo import houses
 from harness.zoo.houses import chat_document
 from harness.zoo.world import generator
 from tests.models.asking import answered
+from tests.real.ggufs import write_gguf
 
 pytestmark = [pytest.mark.slow, pytest.mark.real]
 N = 50
@@ -36,7 +38,7 @@ TALK = [text.removeprefix("User: ").removesuffix("\nAssistant:\n") for text in D
 @pytest.fixture(scope="module")
 def checkpoint() -> Path:
     """The zoo's teacher, whichever was trained last: `distillbench matrix=zoo`."""
-    cache = Path(os.environ.get("DISTILLBENCH_CACHE", Path.home() / ".cache/distillbench"))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "distillbench"
     trained = sorted(cache.glob("zoo/*/teacher_a/config.json"), key=lambda p: p.stat().st_mtime)
     if not trained:
         pytest.skip("the zoo is not trained yet: distillbench matrix=zoo")
@@ -122,3 +124,43 @@ def test_transformers_serve_writes_what_the_checkpoint_writes(checkpoint: Path) 
             assert theirs.text == ours.text
             assert [s == "length" for s in theirs.stop] == [s == "length" for s in ours.stop]
             assert all(theirs.answered)
+
+
+@pytest.fixture(scope="module")
+def llama_cpp(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """llama.cpp's server with that checkpoint in its own format, all of it in float32."""
+    if not all(map(find_spec, ("llama_cpp", "gguf", "sse_starlette"))):
+        pytest.skip("needs pip install 'llama-cpp-python[server]' gguf")
+    file, port = tmp_path_factory.mktemp("gguf") / "teacher.gguf", free_port()
+    write_gguf(checkpoint, file)
+    floats = ["--type_k", "0", "--type_v", "0", "--logits_all", "true", "--n_ctx", "2048"]
+    words = ["-m", "llama_cpp.server", "--model", str(file), "--port", str(port), *floats]
+    with serving(words, port, "/v1/models") as url:
+        yield url
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_llama_cpp_writes_what_the_checkpoint_writes(
+    checkpoint: Path, llama_cpp: str, chat: bool
+) -> None:
+    requests, plainly = asked(chat), {"repeat_penalty": 1.0}  # 1.1 unless told otherwise
+    theirs = answers(server(llama_cpp, "teacher", chat=chat, connections=1, body=plainly), requests)
+    ours = here(checkpoint, requests)
+    assert len(set(ours.text)) > N // 2
+    assert theirs.text == ours.text
+    assert all(theirs.answered)
+
+
+def test_llama_cpp_finds_texts_as_likely_as_the_checkpoint_does(
+    checkpoint: Path, llama_cpp: str
+) -> None:
+    contexts = [prompt for prompt in DRAWN if isinstance(prompt, str)]
+    requests = [
+        Request(i, "score", context, TALK[-i - 1][:40]) for i, context in enumerate(contexts)
+    ]
+    theirs = answers(server(llama_cpp, "teacher", chat=False, connections=1), requests)
+    ours = here(checkpoint, requests)
+    assert all(theirs.answered)
+    assert list(theirs.n_tokens) == list(ours.n_tokens)
+    np.testing.assert_allclose(theirs.logprob_nats, ours.logprob_nats, atol=2e-3, rtol=1e-4)
+    assert list(theirs.greedy) == list(ours.greedy)

@@ -40,6 +40,7 @@ class Browser:
         os.close(from_child)
         self._buffer, self._last = b"", 0
         self._answers: dict[int, dict[str, Any]] = {}
+        self._targets: dict[str, str] = {}  # session of a tab -> the tab
         self.sessions: dict[str, str] = {}  # address of a frame or tab -> its session
         self.errors: list[str] = []
 
@@ -63,8 +64,13 @@ class Browser:
         session = str(
             self.ask("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         )
+        self._targets[session] = target
         self.ask("Page.navigate", {"url": address}, session)
         return session
+
+    def close(self, session: str) -> None:
+        """Closes a tab."""
+        self.ask("Target.closeTarget", {"targetId": self._targets.pop(session)})
 
     def value(self, session: str, script: str) -> Any:
         """The value of an expression, awaited."""

@@ -44,6 +44,7 @@ def wrong_on_screen(browser: Browser, page: Path, width: int, *, dark: bool = Fa
     """One line for every fault of the page in a window of this width."""
     session = opened(browser, page, width, dark=dark)
     faults: list[str] = browser.value(session, _LOOK)
+    browser.close(session)
     return faults
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import comb
+from typing import Any
 
 import numpy as np
 import pytest
@@ -245,6 +246,27 @@ def test_who_lost_outside_of_what_was_distilled_is_not_chosen() -> None:
     assert "logits_of_a" not in [s.student for s in choice.chosen]
     inside = {**record().tasks, "zoo_words": {"domain": "inside"}}
     assert choice_of("teacher_a", changes=(lost,), tasks=inside).lossy == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"p_adjusted": 0.2}, "outside of what was distilled, no loss seen: one of 6.0 points would have been."),
+        ({"p_adjusted": 0.2, "detectable": None}, "distilled, too few prompts to see any loss."),
+        ({"difference": 0.12, "low": 0.08, "high": 0.16}, "; nothing lost outside of what was distilled."),
+    ],
+)  # fmt: skip
+def test_the_decision_says_what_losses_would_have_been_seen(
+    changed: dict[str, Any], words: str
+) -> None:
+    kept = replace(CHANGE, task="zoo_words", teacher="teacher_a", student="logits_of_a", **changed)
+    fine = replace(kept, task="zoo_sums", detectable=0.01)
+    outside = {t: {"domain": "outside"} for t in record().tasks}
+    run = replace(record(), changes=(fine, kept), tasks=outside)
+    first = "".join(t for t, _ in decisions(board(run))[0].parts)
+    assert first.startswith("Take logits_of_a: closes 86")
+    assert words in first
+    assert "distilled" not in "".join(t for t, _ in decisions(board())[0].parts)
 
 
 def test_the_decision_is_one_line_per_teacher() -> None:

@@ -43,7 +43,7 @@ FILTER = """(() => {
 SAMPLE = """(async () => {
   document.getElementById("samples").scrollIntoView();
   for (let i = 0; i < 200; i++) {
-    const line = document.querySelector("#sample-list button");
+    const line = document.querySelector("#sample-list a");
     if (line) { line.click(); }
     const asked = document.querySelector("#sample-open .asked");
     if (line && asked?.textContent) return asked.textContent;

@@ -45,8 +45,8 @@ _WORDS = (
 )
 
 
-def hostile(run: RunRecord) -> tuple[RunRecord, Mapping[str, str]]:
-    """The run with invisible characters in all names and sentences, and each name as it was."""
+def hostile(run: RunRecord, end: str = BAD) -> tuple[RunRecord, Mapping[str, str]]:
+    """The run with `end` behind all names and sentences, and each name as it was."""
     names = {*run.models, *run.tasks, *(c.lineage for c in run.controls)}
 
     def changed(value: Any, key: str = "", words: bool = False) -> Any:
@@ -54,17 +54,17 @@ def hostile(run: RunRecord) -> tuple[RunRecord, Mapping[str, str]]:
         if isinstance(value, dict):
             named = key in ("models", "tasks")
             return {
-                k + BAD if named else k: changed(v, "" if named else k, words or k in _WORDS)
+                k + end if named else k: changed(v, "" if named else k, words or k in _WORDS)
                 for k, v in value.items()
             }
         if isinstance(value, list):
             return [changed(v, key, words) for v in value]
         if isinstance(value, str) and value and key != "role" and (words or value in names):
-            return value + BAD
+            return value + end
         return value
 
     plain = changed(to_plain(run))
-    return from_plain(RunRecord, plain), {name + BAD: name for name in names}
+    return from_plain(RunRecord, plain), {name + end: name for name in names}
 
 
 def boards() -> list[Board]:
@@ -72,18 +72,20 @@ def boards() -> list[Board]:
     made = []
     for run, answers in ((record(), read), (made_record(), answers_to)):
         bad, names = hostile(run)
-        made.append(make_board(bad, _with_names(answers, names)))
+        made.append(make_board(bad, with_names(answers, names)))
     return made
 
 
-def _with_names(answers: Read, names: Mapping[str, str]) -> Read:
+def with_names(answers: Read, names: Mapping[str, str], end: str = BAD) -> Read:
+    """Answers by those names, with `end` behind every text."""
+
     def bad_answers(c: CollectionRecord) -> Side | None:
         """The answers of a collection, by its bad names, with bad texts."""
         side = answers(replace(c, model=names[c.model], task=names.get(c.task, c.task)))
         if side is None:
             return None
-        texts = tuple(t if t is None else t + BAD for t in side.outputs.text)
-        prompts = tuple(replace(p, text=p.text + BAD) for p in side.requests.prompts)
+        texts = tuple(t if t is None else t + end for t in side.outputs.text)
+        prompts = tuple(replace(p, text=p.text + end) for p in side.requests.prompts)
         return replace(
             side,
             model=c.model,

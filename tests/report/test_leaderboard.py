@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from harness.board.costs import costs_table
 from harness.board.joined import Job, join
-from harness.board.leaderboard import Leaderboard, Line, make_leaderboard
+from harness.board.leaderboard import Leaderboard, make_leaderboard
+from harness.board.lines import BESIDE, Line
 from harness.board.missing import missing_results
 from harness.board.record import Change, RunRecord
 from harness.cli.config import packaged, typed_run
+from harness.page.render import fold_name
 from harness.plan.faults import matrix_faults
 from harness.types import Pair
 from tests.core.running import composed, matrix
-from tests.report.records import board, record
+from tests.report.records import board, collection, record
 
 
 def made(run: RunRecord | None = None) -> Leaderboard:
@@ -164,6 +167,72 @@ def test_of_more_than_eight_students_the_middle_is_folded(n: int, open_rows: int
     there = [x.subject.student for x in students if not x.fold]
     assert there == (names if n == 8 else [*names[:3], *names[-3:]])
     assert len(there) == open_rows
+
+
+def test_of_many_students_of_several_teachers_only_these_stand_open() -> None:
+    run = record()
+    model, silent = run.pairs[0].student, "silent"
+    names = [f"s{i}" for i in range(4)]
+    own = [s for s in run.scores if s.student == model and s.teacher]
+    scores = tuple(replace(s, student=name) for s in own for name in names)
+    nothing = tuple(
+        replace(s, student=silent, value=None, low=None, high=None, reason="no base") for s in own
+    )
+    pairs = (*run.pairs, *(Pair("teacher_a", n, "base") for n in (*names, silent)))
+    crowded = made(replace(run, pairs=pairs, scores=(*run.scores, *scores, *nothing)))
+    folds = {(x.subject.role, x.fold) for x in crowded.lines if x.subject.role != "student"}
+    assert folds == {("teacher", ""), ("base", BESIDE), ("control", BESIDE)}
+    assert row(crowded, silent).fold == "further students"
+    block = next(b for b in crowded.blocks if b[0].subject.student == "teacher_b")
+    hidden = [x for x in block if x.fold]
+    assert fold_name(BESIDE, hidden) == "1 base, 4 controls"
+    assert fold_name(BESIDE, [*hidden, *hidden]) == "1 base, 4 controls in 10 rows"
+
+
+def test_rows_have_families_of_several_models_and_classes_of_sizes() -> None:
+    run = record()
+    sizes = {"teacher_a": 7e9, "answers_of_a": 1e9, "base": 999e6, "logits_of_a": 2e11}
+    models = {m: {**f, "parameters": sizes.get(m, 5e6)} for m, f in run.models.items()}
+    house = {"independent": "house", "untaught": "house", "stranger": "alone"}
+    table = made(replace(run, lineages=house, models=models))
+    assert table.families() == ["house"]
+    assert row(table, "stranger").family == ""
+    assert [row(table, m).size for m in ("teacher_a", "answers_of_a", "base", "logits_of_a")] == [
+        "3.0\u00a0B to 10\u00a0B",
+        "1.0\u00a0B to 3.0\u00a0B",
+        "100\u00a0M to 1.0\u00a0B",
+        "from 100\u00a0B",
+    ]
+    assert table.sizes()[0].startswith("below 10")
+
+
+def test_costs_of_a_model_are_summed_over_its_tasks_and_unknown_ones_are_no_zeros() -> None:
+    run = record()
+    some = [
+        collection(
+            "base", "a", n_answered=10, n_tokens=300, wall_s=2.0, usd=0.5, peak_memory_bytes=5
+        ),
+        collection(
+            "base", "b", n_answered=240, n_tokens=100, n_prompt_tokens=70, peak_memory_bytes=9
+        ),
+        collection("teacher_a", "a", n_answered=240),
+        collection("teacher_a", "b", missing="no answers"),
+    ]
+    table = costs_table(replace(run, collections=tuple(some)))
+    found = {
+        r[0].text: dict(zip((h.name for h in table.heads), r, strict=True)) for r in table.rows
+    }
+    base, teacher = found["base"], found["teacher_a"]
+    assert (base["Answers"].value, base["Answers"].note) == (250, "of 480 requests")
+    assert (base["Tokens"].value, base["Tokens read"].value, base["Seconds"].value) == (400, 70, 2)
+    assert base["Speed"].value == 150, "tokens of the collections that were timed"
+    assert (base["Memory"].value, base["Cost"].value) == (9, 0.5)
+    assert base["Cost"].note == "of 1 of 2 collections"
+    assert {name: c.value for name, c in teacher.items() if name not in ("Model", "Answers")} == {
+        name: None for name in ("Tokens", "Tokens read", "Seconds", "Speed", "Memory", "Cost")
+    }
+    bare = costs_table(replace(run, collections=(some[2],)))
+    assert [h.name for h in bare.heads] == ["Model", "Answers"], "what nobody knows has no column"
 
 
 def test_missing_results_are_grouped_by_what_their_reasons_have_in_common() -> None:

@@ -62,7 +62,7 @@ def test_a_folder_without_results_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DistillbenchError, match=r"run\.json: expected a file that a run left"):
         harness.load(tmp_path)
     (tmp_path / "run.json").write_text('{"schema": 1}')
-    with pytest.raises(DistillbenchError, match="expected schema 3, got 1"):
+    with pytest.raises(DistillbenchError, match="expected schema 3, got 1: another version"):
         harness.load(tmp_path)
 
 

@@ -175,7 +175,7 @@ def test_hostile_names_and_texts_stay_text(tmp_path: Path) -> None:
     page = write_report(changed, tmp_path / "report", read).read_text("utf-8")
     assert "alert(1)</script>" not in page
     assert str(markupsafe.escape(HOSTILE[0])) in page
-    assert len(re.findall(r"<script", page)) == 6
+    assert len(re.findall(r"<script", page)) == 7
 
 
 def test_page_works_without_scripts_for_numbers_and_reasons(report: Path) -> None:

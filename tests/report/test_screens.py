@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,9 @@ import pytest
 from harness.board.joined import Job, join
 from harness.board.record import RunRecord
 from harness.page.render import page
+from tests.report.all_pages import violations
 from tests.report.browser import Browser
-from tests.report.records import board, record
+from tests.report.records import CONTROLS, STUDENTS, board, record
 from tests.report.screens import WIDTHS, opened, wrong_on_screen
 
 pytestmark = pytest.mark.slow
@@ -46,10 +46,18 @@ def many(n: int) -> RunRecord:
     )
 
 
+def seeds() -> RunRecord:
+    """A run in which students are seeds of recipes, and controls of one house."""
+    run = record()
+    names = {s: ("long" if i % 2 else "short") for i, s in enumerate(STUDENTS)}
+    return replace(run, recipes=names, lineages=dict.fromkeys(CONTROLS, "house"))
+
+
 RUNS: dict[str, Callable[[], RunRecord]] = {
     "plain": record,
     "many": lambda: many(20),
     "sweep": lambda: join([Job((("decoding.temperature", v),), record()) for v in ("0", "0.5", "1")]),
+    "seeds": seeds,
     "still": lambda: replace(record(), interactive=False),
 }  # fmt: skip
 
@@ -62,24 +70,100 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in RUNS}
 
 
-@pytest.mark.parametrize("name", ["plain", "many", "sweep"])
+@pytest.mark.parametrize("name", ["many", "sweep", "seeds"])
 def test_nothing_is_cut_or_covered(browser: Browser, pages: dict[str, Path], name: str) -> None:
     assert {w: wrong_on_screen(browser, pages[name], w) for w in WIDTHS} == {w: [] for w in WIDTHS}
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, pages: dict[str, Path], dark: bool) -> None:
-    axe = pytest.importorskip("axe_core_python", reason="needs axe-core")
-    script = files(axe).joinpath("axe.min.js").read_text("utf-8")
-    for width in (390, 1440):
-        session = opened(browser, pages["plain"], width, dark=dark)
-        browser.value(session, f"{script};0")
-        run = "axe.run(document, {resultTypes: ['violations']})"
-        found = browser.value(
-            session,
-            f"{run}.then((r) => r.violations.map((v) => `${{v.id}}: ${{v.nodes[0].html}}`))",
-        )
-        assert found == [], width
+    pytest.importorskip("axe_core_python", reason="needs axe-core")
+    width = 390 if dark else 1440  # tests/report/all_pages.py looks at all widths, every part open
+    assert violations(browser, pages["seeds"], width, dark=dark, unfold=not dark) == []
+
+
+WRITE = """(id, value) => { const field = document.getElementById(id); field.value = value;
+  for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true })); }"""
+ROWS = """[...document.querySelectorAll("#board tbody tr[data-role]")].filter((r) => r.getClientRects().length)
+  .map((r) => r.dataset.student)"""
+COUNT = "document.getElementById('board-count').textContent"
+PINNED = "document.querySelector('#board-pinned table')?.innerText"
+
+
+def test_rows_are_filtered_by_numbers_and_a_wrong_condition_is_said(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    session = opened(browser, pages["plain"], 1440)
+    browser.value(session, f"({WRITE})('board-where', 'capability >= 0.7 and style < 85 %')")
+    assert browser.value(session, ROWS) == ["answers_of_a"], "a teacher's style is 1, a base's 0"
+    for wrong, told in (
+        ("capability >= much", "expected COLUMN >= NUMBER"),
+        ("quality > 1", '"quality" is not one column'),
+        ("> 3", "expected COLUMN >= NUMBER"),
+    ):
+        browser.value(session, f"({WRITE})('board-where', {wrong!r})")
+        assert told in browser.value(session, COUNT)
+        assert len(browser.value(session, ROWS)) > 5, "what cannot be read hides nothing"
+
+
+def test_groups_filters_and_pinned_rows_are_in_the_address(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    session = opened(browser, pages["seeds"], 1440)
+    pins = "[...document.querySelectorAll('.to-pin')]"
+    for student in ("answers_of_a", "logits_of_a"):
+        row = f"r.closest('tr').dataset.student === '{student}' && r.closest('tr').dataset.role === 'student'"
+        browser.value(session, f"{pins}.find((r) => {row}).click()")
+    table = browser.until(lambda: browser.value(session, PINNED))
+    assert "worse" in table, "answers_of_a has the lower capability, and is told apart"
+    assert table.splitlines()[0].split("\t")[1:3] == ["answers_of_a", "logits_of_a"]
+    browser.value(session, f"({WRITE})('board-group', 'family')")
+    browser.value(session, f"({WRITE})('board-where', 'capability > .4')")
+    seen = browser.value(session, ROWS)
+    assert "short (3 seeds)" in seen
+    assert "long (2 seeds)" not in seen, "it has no number"
+    groups = "[...document.querySelectorAll('tbody.group:not([hidden]) .of-group')].map((g) => g.innerText)"
+    assert browser.value(session, groups) == ["house", "families of one model"]
+    other = browser.open(browser.value(session, "location.href"))
+    assert browser.until(lambda: browser.value(other, PINNED)) == table
+    assert browser.value(other, ROWS) == seen
+    browser.value(other, f"({WRITE})('board-group', '')")
+    assert browser.value(other, "document.querySelectorAll('tbody.group').length") == 0
+
+
+BESIDE = """(async () => {
+  const wait = () => new Promise((done) => setTimeout(done, 20));
+  const list = () => document.querySelectorAll("#sample-list a");
+  document.getElementById("samples").scrollIntoView();
+  for (let i = 0; i < 200 && !list().length; i++) await wait();
+  const chosen = [...document.querySelectorAll("#sample-beside input")].slice(0, 2);
+  chosen.forEach((box) => box.click());
+  (WRITE)("sample-mark", "markdown");
+  for (let i = 0; i < 200 && document.querySelectorAll(".pane").length < 5; i++) await wait();
+  const before = location.href;
+  document.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
+  for (let i = 0; i < 200 && location.href === before; i++) await wait();
+  return [list()[1].href, location.href];
+})()"""
+PANES = "[...document.querySelectorAll('.pane h3')].map((h) => h.lastChild.textContent)"
+
+
+def test_several_students_stand_beside_the_teacher_and_the_address_says_so(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    session = opened(browser, pages["plain"], 1440)
+    link, address = browser.value(session, BESIDE.replace("(WRITE)", f"({WRITE})"))
+    for part in ("student=", "teacher=teacher_a", "task=", "prompt="):
+        assert part in link
+    assert "mark=markdown" in address
+    seen = browser.value(session, PANES)
+    assert len(seen) == 5
+    assert (seen[0], seen[-1]) == ("teacher_a", "base")
+    other = browser.open(address)
+    assert browser.until(lambda: len(got := browser.value(other, PANES)) == 5 and got) == seen
+    words = "[...document.querySelectorAll('.pane footer')].every((f) => /\\d+ words?/.test(f.textContent))"
+    assert browser.value(other, words)
+    assert browser.value(other, "document.querySelectorAll('.pane .markdown').length") > 0
 
 
 def test_a_figure_becomes_interactive_and_still_again(

@@ -12,21 +12,17 @@ from harness.stats.odds import (
     NO_TRACE,
     Coefficients,
     Known,
+    Weighed,
     bounded,
     decide,
+    decide_all,
     fit_odds,
     odds_left_out,
     pair_weights,
     quality,
 )
-from harness.types import DistillbenchError, Floats
-from tests.calibration.coefficients import (
-    Calibration,
-    calibrate,
-    count_errors,
-    prompts_key,
-    worthless,
-)
+from harness.types import Floats
+from tests.calibration.coefficients import count_errors, worthless
 
 
 def pair(
@@ -182,6 +178,22 @@ def test_what_is_said(odds: float, named: bool, prompts: int, verdict: str) -> N
     assert bool(made.reason) == (verdict == "cannot tell")
 
 
+@pytest.mark.parametrize(
+    ("odds", "named", "verdicts"),
+    [
+        ((9.0, 6.0, 1.0), 0, ("supports", "supports", "cannot tell")),
+        ((9.0, 4.9, 0.1), 0, ("supports", "cannot tell", "does not support")),
+        ((4.9, 9.0, 9.0), 0, ("cannot tell", "cannot tell", "cannot tell")),
+        ((9.0, 6.0), None, ("cannot tell", "cannot tell")),
+    ],
+)
+def test_two_teachers_are_supported_where_the_named_one_is(
+    odds: tuple[float, ...], named: int | None, verdicts: tuple[str, ...]
+) -> None:
+    made = decide_all([Weighed(o, i == named, 9, 100) for i, o in enumerate(odds)])
+    assert tuple(r.verdict for r in made) == verdicts
+
+
 def test_that_nobody_else_replies_so_briefly_is_said() -> None:
     made = decide(2.0, named=True, alike=2, prompts=100)
     assert made.reason == (
@@ -210,30 +222,8 @@ def test_errors_are_counted_by_hand() -> None:
     ]
     odds = np.array([5.0, 9.0, 6.0, 5.0, 7.0, 4.9, 9.0, 9.0])
     made = count_errors(known, odds, {"red": 0.5, "blue": 0.8, "green": 0.9})
-    assert (made.students, made.right, made.wrong) == (2, 1, 1)
+    assert (made.students, made.right, made.wrong) == (2, 2, 1)
     assert (made.innocents, made.accused) == (3, 1)
-
-
-def test_a_calibration_is_stored_and_read_back() -> None:
-    made = calibrate(crowd(), ["signal"], prompts="abc", date="2026-11-27")
-    assert Calibration.from_plain(made.to_plain(), "file.yaml") == made
-    assert (made.lineages, made.prompts) == (8, "abc")
-    assert [f.family for f in made.families] == ["blue", "red"]
-    assert [(f.true_pairs, f.false_pairs) for f in made.families] == [(4, 12), (4, 12)]
-    odds = made.odds(np.array([[9.0], [9.0], [-9.0]]), np.array([30, 2, 30]))
-    assert odds.tolist() == [made.high, 2.0, max(odds[2], made.low)]
-    assert made.worthless("green")
-    assert not made.worthless("red")
-
-
-def test_prompts_have_a_key_whatever_their_order() -> None:
-    assert prompts_key(["a", "b"]) == prompts_key(iter(["b", "a"])) != prompts_key(["a", "c"])
-
-
-def test_a_calibration_with_a_fault_is_refused_in_words() -> None:
-    fields = calibrate(crowd(), ["signal"], prompts="abc", date="2026-11-27").to_plain()
-    with pytest.raises(DistillbenchError, match=r"file\.yaml: key 'hihg'"):
-        Calibration.from_plain({**fields, "hihg": 3.0}, "file.yaml")
 
 
 def test_pairs_of_one_class_cannot_be_fitted() -> None:

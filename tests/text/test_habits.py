@@ -75,7 +75,8 @@ def test_pairs_are_neighbours_in_a_reply() -> None:
 def test_the_gain_of_a_mixture_by_hand() -> None:
     """How much better b tells what a said than the cohort (c and a second b) does: per item, then over two prompts."""
     cohort = Cohort(np.array([1, 2]), np.array([0.5, 0.5]), 2)
-    (made,) = mixture_gains(habits.shares(MADE, 1), 0, [cohort])
+    shares, nobody = habits.shares(MADE, 1), np.array([], dtype=np.int64)
+    (made,) = mixture_gains(shares, 0, [cohort], [nobody])
 
     def gain(share: float, crowd: float) -> float:
         return float(np.log(1 - PART + PART * share / (crowd + FLOOR)))
@@ -83,3 +84,7 @@ def test_the_gain_of_a_mixture_by_hand() -> None:
     first = (gain(1 / 2, 1 / 4) + gain(1 / 2, 1 / 4)) / 2
     assert made[1] == pytest.approx((first + gain(2 / 3, 1 / 3)) / 2)
     assert made[2] == pytest.approx(np.log(1 - PART))
+    assert np.isnan(made[0])
+    (beside,) = mixture_gains(shares, 0, [cohort], [np.array([0])])
+    assert beside[1:].tolist() == made[1:].tolist()
+    assert beside[0] > 0

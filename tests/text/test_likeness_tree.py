@@ -9,7 +9,7 @@ import pytest
 
 from harness.testing.crowds import crowd
 from harness.text.corpus import Corpus, gather
-from harness.text.likeness_tree import Branch, _Habits, _joined, likeness_tree, newick
+from harness.text.likeness_tree import Branch, _joined, distances, likeness_tree, newick
 from harness.types import Unavailable
 
 
@@ -24,8 +24,8 @@ def grown(one: Corpus, seed: int = 1) -> list[Branch]:
 
 
 def test_average_linkage_by_hand() -> None:
-    distances = np.array([[0, 2, 6, 10], [2, 0, 8, 10], [6, 8, 0, 12], [10, 10, 12, 0.0]])
-    assert _joined(distances) == [
+    apart = np.array([[0, 2, 6, 10], [2, 0, 8, 10], [6, 8, 0, 12], [10, 10, 12, 0.0]])
+    assert _joined(apart) == [
         (frozenset({0, 1}), 2.0),
         (frozenset({0, 1, 2}), 7.0),
         (frozenset({0, 1, 2, 3}), pytest.approx(32 / 3)),
@@ -40,7 +40,8 @@ def test_distances_are_those_of_pairs_of_different_prompts() -> None:
         for q in drawn:
             products += 0 if p == q else values[p] @ values[q].T
     sizes = np.sqrt(np.maximum(np.diag(products), np.median(np.diag(products)) / 4))
-    own = _Habits(values).distances(np.bincount(drawn, minlength=4).astype(np.float64))
+    weights = np.array([np.ones(4), np.bincount(drawn, minlength=4)])
+    _, own = distances(values, weights)
     assert own == pytest.approx(1 - np.clip(products / np.outer(sizes, sizes), -1, 1), abs=1e-5)
 
 

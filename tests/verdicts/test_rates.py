@@ -86,24 +86,37 @@ def test_a_family_of_which_odds_say_nothing_cannot_be_told() -> None:
     assert "says almost nothing about a: its Cllr there is 1.2" in said["clean"].reason
 
 
-def test_a_family_that_is_told_apart_keeps_its_verdicts() -> None:
-    sharp = [
-        verdict("s1", "a", 50.0, "supports"),
-        verdict("clean", "a", 0.02, "does not support"),
-        verdict("other", "a", 0.02, "does not support"),
-        verdict("s3", "a", 0.02, "does not support"),
+def told_apart(students: int, missed: int = 0) -> dict[str, Opinion]:
+    """What is said of models beside so many student lineages, some of which look innocent."""
+    origins = [Origin(f"p{i}", "student", "a", lineage=f"p{i}") for i in range(students)]
+    against = Opinion("a", "t1", -3.0, "does not support", 0.1)
+    support = Opinion("a", "t1", 3.0, "supports", 50.0)
+    said = [
+        Verdict("m", "talk", o.model, against if i < missed else support, 100, truth=True)
+        for i, o in enumerate(origins)
     ]
-    extra = Origin("s4", "student", "a", lineage="u")
-    more = Verdict("m", "talk", "s4", Opinion("a", "t1", 3.0, "supports", 50.0), 100, truth=True)
-    said = {v.suspect: v.opinion for v in settled([*sharp, more], (*ORIGINS, extra))}
-    assert {m: o.outcome for m, o in said.items()} == {
-        "s1": "supports",
-        "s4": "supports",
-        "clean": "does not support",
-        "other": "does not support",
-        "s3": "does not support",
-    }
+    said += [verdict(m, "a", 0.02, "does not support") for m in ("clean", "other", "s3")]
+    return {v.suspect: v.opinion for v in settled(said, (*ORIGINS, *origins))}
+
+
+def test_a_family_that_is_told_apart_keeps_its_verdicts() -> None:
+    """By hand: of 17 students none is missed, at most 1 - .025 ** (1 / 17) = 19.5 %; p0 leaves 16, 20.6 %."""
+    said = told_apart(17)
+    assert {o.outcome for m, o in said.items() if m.startswith("p")} == {"supports"}
+    assert {said[m].outcome for m in ("clean", "other", "s3")} == {"does not support"}
     assert not any(o.reason for o in said.values())
+
+
+@pytest.mark.parametrize(("students", "missed", "share"), [(16, 0, 21), (17, 1, 29), (2, 0, 84)])
+def test_no_trace_says_nothing_where_students_may_leave_none(
+    students: int, missed: int, share: int
+) -> None:
+    said = told_apart(students, missed)["clean"]
+    assert (said.outcome, said.odds, said.is_told) == ("cannot tell", 0.02, True)
+    assert said.reason == (
+        f"no trace was found, but of {students} lineages of students of a that are documented up to {share} % "
+        "may show none; at most 20 % may"
+    )
 
 
 def test_what_is_documented_decides_what_counts() -> None:

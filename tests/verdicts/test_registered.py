@@ -149,6 +149,9 @@ def test_a_sweep_and_a_case_without_suspect_have_no_bundle(place: Path, tmp_path
         execute(run, NOWHERE, alone=False)
     with pytest.raises(DistillbenchError, match="a bundle is about one suspect"):
         case_run(place, exhibit="out")
+    for suspect in ({}, {"suspect": SUSPECT}):
+        with pytest.raises(DistillbenchError, match="holds nothing of a file of training answers"):
+            case_run(place, exhibit="out", data="answers.jsonl", **suspect)
     with pytest.raises(DistillbenchError, match="`score` is not among the stages"):
         case_run(place, suspect=SUSPECT, exhibit="out", stages=["collect"])
 

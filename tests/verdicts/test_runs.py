@@ -13,7 +13,10 @@ from harness.board.evidence import finding_table, weighings
 from harness.board.record import RunRecord
 from harness.board.saved import read_record
 from harness.exports.newick import Newick
+from harness.stages.keeping import needed_keys
+from harness.stages.preview import planned
 from harness.stages.run import DONE, execute
+from harness.store.inventory import holdings
 from harness.store.store import Store
 from harness.types import DistillbenchError
 from tests.verdicts.cases import ANSWERS, case_run, matrix, write_crowd
@@ -51,6 +54,12 @@ def test_the_table_says_what_is_true(folder: Path) -> None:
     assert truth["one-student-0", "two"] is False
     assert truth["control-3", "one"] is False
     assert truth["one-v1", "two"] is None
+
+
+def test_a_case_needs_all_that_was_stored_for_it(folder: Path) -> None:
+    run = case_run(folder, suspect="one-student-0", candidates=["one"])
+    store = Store(run.paths.results)
+    assert {h.key for h in holdings(store)} <= needed_keys(planned(run, store), store)
 
 
 def test_page_and_tables_show_the_same(folder: Path) -> None:
@@ -202,6 +211,9 @@ def test_order_of_candidates_and_of_the_table_changes_no_byte(folder: Path, tmp_
     assert about_one is not None
     assert [t.task for t in case.trees] == ["talk"]
     assert about_one.trees == ()
+    store = Store(tmp_path / "results")
+    run = case_run(tmp_path)
+    assert {h.key for h in holdings(store)} <= needed_keys(planned(run, store), store)
     assert set(case.trees[0].branches[-1].models) == {o.model for o in case.origins}
     Newick("newick", "newick").export(make_board(ended.record), tmp_path)
     (line,) = (tmp_path / "lineages.nwk").read_text().splitlines()

@@ -53,21 +53,40 @@ for (const head of heads) {
   $("board-columns").append(group);
 }
 
-// Ordered by a column all rows stand in one list; a third press brings back the order by teacher.
+// Ordered by a column all rows stand in one list; a third press brings back the order by teacher. Rows can stand in groups.
+const group = $("board-group");
+const NAMELESS = { family: "families of one model", size: "size not known" };
+let order = null; // the head that rows are sorted by, and in which direction
 function sortBy(head, direction) {
   heads.forEach((th) => th.removeAttribute("aria-sort"));
-  board.classList.toggle("sorted", Boolean(direction));
-  for (const [body, rows] of homes) body.append(...rows);
-  if (!direction) return;
-  head.setAttribute("aria-sort", direction);
-  const numeric = head.dataset.sort === "number", sign = direction === "ascending" ? 1 : -1, at = heads.indexOf(head);
-  const keyed = lines.map((row, place) => ({ row, place, key: worth(row.cells[at], numeric) }));
+  if (direction) head.setAttribute("aria-sort", direction);
+  order = direction ? { head, direction } : null;
+  arrange();
+}
+function ordered(rows) {
+  if (!order) return rows;
+  const { head, direction } = order, numeric = head.dataset.sort === "number", sign = direction === "ascending" ? 1 : -1, at = heads.indexOf(head);
+  const keyed = rows.map((row, place) => ({ row, place, key: worth(row.cells[at], numeric) }));
   keyed.sort((a, b) => {
     if (numeric && (Number.isNaN(a.key) || Number.isNaN(b.key))) return Number.isNaN(a.key) - Number.isNaN(b.key) || a.place - b.place;
     return sign * (a.key < b.key ? -1 : a.key > b.key ? 1 : 0) || a.place - b.place;
   });
-  board.tBodies[0].append(...keyed.map(({ row }) => row));
+  return keyed.map(({ row }) => row);
 }
+function arrange() {
+  board.classList.toggle("sorted", Boolean(order || group.value));
+  all("tbody.group", board).forEach((body) => body.remove());
+  for (const [body, rows] of homes) body.append(...rows);
+  if (group.value) {
+    board.append(...group.dataset[group.value].split("\n").map(groupOf));
+  } else if (order) board.tBodies[0].append(...ordered(lines));
+}
+function groupOf(name) {
+  const own = ordered(lines.filter((row) => row.dataset[group.value] === name));
+  const words = make("th", { scope: "rowgroup", colSpan: heads.length, textContent: name || NAMELESS[group.value] });
+  return make("tbody", { className: "group" }, make("tr", { className: "of-group" }, words), ...own);
+}
+group.addEventListener("change", () => { arrange(); filterBoard(); tellBoard(); });
 function nextOrder(head) {
   const downwards = head.dataset.sort === "number" && head.dataset.name !== "rank";
   const turns = downwards ? ["descending", "ascending"] : ["ascending", "descending"];
@@ -102,40 +121,102 @@ function showRow(name) {
   row.scrollIntoView({ block: "center" });
 }
 const choices = all("[data-filter]", filters);
+// Numbers: "capability >= 0.8, cut < 5 %". A column is called by its title or its name, as much of it as tells it apart.
+const where = $("board-where"), SIGNS = { ">=": (a, b) => a >= b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, "<": (a, b) => a < b, "=": (a, b) => a === b };
+const titleOf = (head) => head.firstChild.textContent.trim();
+const numeric = heads.filter((head) => head.dataset.sort === "number");
+for (const head of numeric) $("board-words").append(make("option", { value: `${titleOf(head)} >= ` }));
+function columnOf(word) {
+  const wanted = word.toLowerCase(), spellings = (head) => [titleOf(head).toLowerCase(), head.dataset.name.toLowerCase()];
+  const exact = numeric.filter((head) => spellings(head).includes(wanted));
+  const fitting = exact.length ? exact : numeric.filter((head) => spellings(head).some((name) => name.startsWith(wanted)));
+  return fitting.length === 1 || exact.length ? fitting[0] : null;
+}
+function conditions(text) {
+  return text.split(/,|;|\band\b/i).map((part) => part.trim()).filter(Boolean).map((part) => {
+    const [, word, sign, number, percent] = part.replace("\u2212", "-").replace("\u2265", ">=").replace("\u2264", "<=").match(/^(.+?)\s*(>=|<=|>|<|=)\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%?)$/i) ?? [];
+    if (!word) return { fault: `"${part}": expected COLUMN >= NUMBER, such as capability >= 0.8` };
+    const head = columnOf(word.trim());
+    if (!head) return { fault: `"${word.trim()}" is not one column: expected ${numeric.map(titleOf).slice(0, 6).join(", ")} or another` };
+    const bound = Number(number) / (percent ? 100 : 1);
+    return { fits: (row) => { const value = worth(row.cells[heads.indexOf(head)], true); return !Number.isNaN(value) && SIGNS[sign](value, bound); } };
+  });
+}
 function filterBoard() {
-  const wanted = $("board-search").value.trim().toLowerCase();
-  const filtered = Boolean(wanted) || choices.some((s) => s.value);
+  const wanted = $("board-search").value.trim().toLowerCase(), asked = conditions(where.value), fault = asked.find((c) => c.fault);
+  const numbers = fault ? [] : asked, filtered = Boolean(wanted || numbers.length) || choices.some((s) => s.value);
+  where.setAttribute("aria-invalid", Boolean(fault));
   board.classList.toggle("filtered", filtered);
   let shown = 0;
   for (const row of lines) {
     const fits = choices.every((s) => !s.value || row.getAttribute(`data-${s.dataset.filter}`) === s.value);
-    row.hidden = !(fits && row.cells[0].textContent.toLowerCase().includes(wanted));
+    row.hidden = !(fits && row.cells[0].textContent.toLowerCase().includes(wanted) && numbers.every((c) => c.fits(row)));
     shown += !row.hidden;
   }
-  $("board-count").textContent = filtered ? `${shown} of ${lines.length} rows` : "";
+  for (const body of all("tbody.group", board)) body.hidden = [...body.rows].every((row) => row.hidden || row.className === "of-group");
+  $("board-count").textContent = fault ? fault.fault : filtered ? `${shown} of ${lines.length} rows` : "";
 }
 filters.addEventListener("input", (event) => {
-  if (event.target.type === "checkbox") return;
+  if (event.target.type === "checkbox" || event.target === group) return;
   filterBoard();
   tellBoard();
 });
 
-const FIELDS = { find: $("board-search"), ...Object.fromEntries(choices.map((s) => [s.dataset.filter === "teacher" ? "of" : s.dataset.filter, s])) };
+const FIELDS = { find: $("board-search"), where, group, ...Object.fromEntries(choices.map((s) => [s.dataset.filter === "teacher" ? "of" : s.dataset.filter, s])) };
 function tellBoard() {
   const sorted = board.querySelector("th[aria-sort]"), seen = heads.filter((h) => KINDS[h.dataset.kind] && !h.hidden).map((h) => h.dataset.name);
   writeAddress({
     sort: sorted && `${sorted.dataset.name} ${sorted.getAttribute("aria-sort")}`,
     columns: heads.some((h, i) => h.hidden === usual[i]) && seen.join(","),
+    pin: pinned.map(nameOfRow).join(" | "),
     ...Object.fromEntries(Object.entries(FIELDS).map(([key, field]) => [key, field.value])),
   });
 }
 function readBoard(asked) {
   const chosen = asked.columns?.split(",");
   showColumns((head, at) => (chosen && KINDS[head.dataset.kind] ? chosen.includes(head.dataset.name) : usual[at]));
+  for (const [key, field] of Object.entries(FIELDS)) field.value = asked[key] ?? "";
   const [, name, direction] = asked.sort?.match(/^(.*) (ascending|descending)$/) ?? [];
   sortBy(headOf(name), headOf(name) && direction);
-  for (const [key, field] of Object.entries(FIELDS)) field.value = asked[key] ?? "";
+  pinned = (asked.pin?.split(" | ") ?? []).map((own) => lines.find((row) => nameOfRow(row) === own)).filter(Boolean).slice(0, 2);
+  showPinned();
   filterBoard();
+}
+
+// Two rows beside one another: their numbers in all columns that are seen, and what their paired comparison says.
+let pinned = [];
+const versus = packed("versus-data");
+for (const row of lines) {
+  const button = tool("pin", () => {
+    pinned = pinned.includes(row) ? pinned.filter((r) => r !== row) : [...pinned, row].slice(-2);
+    showPinned();
+    tellBoard();
+  }, { className: "to-row to-pin", ariaLabel: `Pin ${row.dataset.student} to compare it` });
+  button.setAttribute("aria-pressed", "false");
+  row.cells[0].append(button);
+}
+async function showPinned() {
+  for (const row of lines) {
+    row.classList.toggle("pinned", pinned.includes(row));
+    row.querySelector(".to-pin").setAttribute("aria-pressed", pinned.includes(row));
+  }
+  const box = $("board-pinned"), [one, two] = pinned;
+  box.hidden = !one;
+  if (!one) return box.replaceChildren();
+  if (!two) return box.replaceChildren(make("p", { className: "quiet", textContent: `${one.dataset.student} is pinned: pin another row to compare the two.` }));
+  const told = (await versus()).filter(([, first, second, teacher, base, setting]) => [one, two].every((r) => r.dataset.teacher === teacher && r.dataset.base === base && (r.dataset.setting ?? "") === setting && [first, second].includes(r.dataset.student)));
+  const said = new Map(told.map(([metric, first, , , , , difference, turned, words, turnedWords]) => [metric, first === one.dataset.student ? [difference, words] : [turned, turnedWords]]));
+  const cellOf = (row, at) => { const own = row.cells[at].cloneNode(true); own.hidden = false; all("[tabindex]", own).forEach((n) => n.removeAttribute("tabindex")); return own; };
+  const th = (words, fields = {}) => make("th", { scope: "col", textContent: words, ...fields });
+  const body = heads.map((head, at) => ({ head, at })).filter(({ head, at }) => at && !head.hidden).map(({ head, at }) => {
+    const [difference, words] = said.get(head.dataset.name) ?? ["", ""];
+    return make("tr", {}, make("th", { scope: "row", textContent: titleOf(head) }), cellOf(one, at), cellOf(two, at), make("td", { className: "num", textContent: difference }), make("td", { textContent: words }));
+  });
+  const names = [one, two].map((row) => th(row.dataset.label ?? row.dataset.student, { className: "num" }));
+  const table = make("table", { className: "compact" }, make("thead", {}, make("tr", {}, th("Measure"), ...names, th("Difference", { className: "num" }), th("Paired, corrected"))), make("tbody", {}, ...body));
+  const scroll = make("div", { className: "scroll", tabIndex: 0, role: "group", ariaLabel: "Two rows compared" }, table);
+  box.replaceChildren(scroll, make("p", { className: "quiet" }, "The first minus the second, on the prompts that both have; empty where the run does not compare the two. ", tool("Unpin both", () => { pinned = []; showPinned(); tellBoard(); })));
+  equipTable(scroll);
 }
 
 // A spreadsheet runs a text that begins like a formula: an apostrophe keeps it a text. Numbers stay.
@@ -187,8 +268,7 @@ function boardCsv() {
 }
 $("board-csv").addEventListener("click", () => save("leaderboard-view.csv", boardCsv(), "text/csv"));
 document.addEventListener("click", (event) => {
-  const menu = filters.querySelector(".menu");
-  if (menu.open && !menu.contains(event.target)) menu.open = false;
+  for (const menu of all("details.menu")) if (menu.open && !menu.contains(event.target)) menu.open = false;
 });
 
 // A row shows its point on the map.

@@ -1,13 +1,3 @@
-// Text of models: never parsed as HTML; control and direction characters are spelled out.
-function writeText(node, text) {
-  let from = 0;
-  for (const match of text.matchAll(INVISIBLE)) {
-    node.append(text.slice(from, match.index), make("span", { className: "spelled", textContent: spelled(match[0]) }));
-    from = match.index + match[0].length;
-  }
-  node.append(text.slice(from));
-}
-
 // Words that two texts have in common, in order (longest common subsequence).
 const MOST_WORDS = 1500;
 const pieces = (text) => text.replaceAll("\r\n", "\n").match(/\s+|[\p{L}\p{N}_'’]+|[^\s\p{L}\p{N}]/gu) ?? [];
@@ -86,6 +76,7 @@ function browser(tasks) {
     $("sample-category-label").hidden = kinds.length < 2;
     const at = Number(pair.value), count = (fits) => prompts.filter((p) => p.told[at] && fits(p.told[at])).length;
     const shown = Object.entries(SHOWN).map(([key, [words, fits]]) => [key, words, fits && count(fits)]).filter(([, , n]) => n !== 0);
+    fillBeside();
     options(order, shown.map(([key, words, n]) => [key, n === undefined ? words : `${words} (${n})`]), order.value);
   }
 
@@ -101,13 +92,19 @@ function browser(tasks) {
     const fitting = rows(), { total, prompts, samples } = here();
     const shown = samples > 1 ? ` Of up to ${samples} answers that a model gave to a prompt the first is shown.` : "";
     $("sample-count").textContent = `${prompts.length} of ${total} prompts are in this page; ${fitting.length} fit.${shown}`;
+    const [student, teacher] = here().pairs[Number(pair.value)];
     $("sample-list").replaceChildren(...fitting.map(({ p, i, told }) => {
-      const line = make("button", { type: "button" });
+      const line = make("a", { href: `#${new URLSearchParams({ student, teacher, task: here().task, prompt: p.id })}` });
       writeText(line, p.text || "(empty prompt)");
       const facts = [p.category, told[0] ? "same mistake" : "", told[3].includes("t") ? "lost" : "", `style ${told[1].toFixed(2)}`, `differs ${told[2].toFixed(2)}`];
       line.append(make("small", { textContent: facts.filter(Boolean).join(" · ") }));
       line.dataset.index = i;
-      line.addEventListener("click", () => open(i, true));
+      line.addEventListener("click", (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in a tab of its own
+        event.preventDefault();
+        event.stopPropagation();
+        open(i, true);
+      });
       return make("li", {}, line);
     }));
     const asked = fitting.find(({ p }) => p.id === prompt) ?? fitting[0];
@@ -118,7 +115,7 @@ function browser(tasks) {
   async function open(index, byHand) {
     const now = here(), trio = now.pairs[Number(pair.value)];
     opened = index;
-    all("button", $("sample-list")).forEach((b) => b.setAttribute("aria-current", Number(b.dataset.index) === index));
+    all("a", $("sample-list")).forEach((b) => b.setAttribute("aria-current", Number(b.dataset.index) === index));
     const [at, place] = now.prompts[index].block;
     const block = JSON.parse(await inflate(now.blocks[at]))[place];
     if (opened !== index || here() !== now) return;
@@ -130,31 +127,37 @@ function browser(tasks) {
 
   function tellSample() {
     const now = here(), [student, teacher] = now.pairs[Number(pair.value)];
-    writeAddress({ student, teacher, task: now.task, prompt: now.prompts[opened].id, show: order.value !== "chance" && order.value });
+    writeAddress({
+      student, teacher, task: now.task, prompt: now.prompts[opened].id, show: order.value !== "chance" && order.value,
+      beside: [...further].join(" | "), mark: marking.value !== "differences" && (marking.value || "nothing"),
+    });
   }
 
   function panes(answers, [student, teacher, base]) {
     const told = answers[teacher], source = pieces(told?.text ?? "");
     const box = make("div", { className: "panes" });
     const versus = answers[student] ? common(pieces(answers[student].text), source) : null;
-    for (const [role, model] of [["teacher", teacher], ["student", student], ["base", base]]) {
+    const others = [...further].filter((model) => ![teacher, student, base].includes(model)).map((model) => ["student", model]);
+    for (const [role, model] of [["teacher", teacher], ["student", student], ...others, ["base", base]]) {
       if (!model) continue;
       const answer = answers[model], text = make("div", { className: "text", dir: "auto" });
       const label = make("span", { className: `role role-${role}` }, make("span", { className: "dot" }), role);
-      const pane = make("section", { className: "pane" }, make("h4", {}, label, model), text);
+      const pane = make("section", { className: "pane" }, make("h3", {}, label, model), text);
       pane.style.padding = "0";
       box.append(pane);
       if (!answer) { text.append(make("span", { className: "quiet", textContent: "no answer stored" })); continue; }
       const own = role === "teacher" ? source : pieces(answer.text);
-      const match = role === "teacher" ? versus : role === "student" ? versus : common(own, source);
+      const match = [teacher, student].includes(model) ? versus : common(own, source);
       const inOwn = role === "teacher" ? match?.inB : match?.inA;
-      if (!answer.text) text.append(make("span", { className: "quiet", textContent: "(empty answer)" }));
+      if (marking.value === "markdown" && answer.text) { text.classList.add("markdown"); markdown(text, answer.text); }
+      else if (!answer.text) text.append(make("span", { className: "quiet", textContent: "(empty answer)" }));
       else if (!match || !marking.value || (role === "teacher" && marking.value === "shared")) writeMarked(text, own, () => false, "");
       else if (marking.value === "shared") writeMarked(text, own, (i) => match.runs.has(i), "same");
       else writeMarked(text, own, (i) => /\S/.test(own[i]) && !inOwn.has(i), role === "teacher" ? "gone" : "");
       const facts = make("footer"), endings = { length: "cut by the token limit", "looks cut": "looks cut: a guess", "no full stop": "no full stop at its end" };
       if (answer.right !== null) facts.append(make("span", { className: answer.right ? "right-answer" : "wrong-answer", textContent: answer.right ? "✓ right" : "✗ wrong" }));
-      const more = [endings[answer.ending === "cut" ? answer.stop : answer.ending] ?? (answer.ending ? "cut inside of a thought" : ""), answer.cut ? `${answer.cut} characters more in samples.parquet` : ""].filter(Boolean);
+      const n = answer.text.match(/\S+/g)?.length ?? 0;
+      const more = [`${n} word${n === 1 ? "" : "s"}`, endings[answer.ending === "cut" ? answer.stop : answer.ending] ?? (answer.ending ? "cut inside of a thought" : ""), answer.cut ? `${answer.cut} characters more in samples.parquet` : ""].filter(Boolean);
       if (more.length) facts.append(`${facts.childNodes.length ? " · " : ""}${more.join(" · ")}`);
       if (facts.childNodes.length) pane.append(facts);
       if (answer.stored !== undefined) {
@@ -171,11 +174,27 @@ function browser(tasks) {
   pair.addEventListener("change", () => { chosen = here().pairs[Number(pair.value)]; fill(...chosen); list(); });
   [order, category].forEach((s) => s.addEventListener("change", () => list()));
   search.addEventListener("input", () => list());
-  marking.addEventListener("change", () => { if (opened !== null) open(opened, false); });
+  marking.addEventListener("change", () => { if (opened !== null) open(opened, true); });
+  // Further students, in panes of their own; those of the same teacher first.
+  let further = new Set();
+  function fillBeside() {
+    const { pairs } = here(), [student, teacher] = pairs[Number(pair.value)];
+    const every = [...pairs.filter(([, t]) => t === teacher), ...pairs].map(([s]) => s), names = [...new Set(every)].filter((name) => name !== student);
+    further = new Set([...further].filter((name) => names.includes(name)));
+    $("sample-beside").parentElement.hidden = !names.length;
+    $("sample-beside").replaceChildren(...names.map((name) => {
+      const box = make("input", { type: "checkbox", checked: further.has(name) });
+      box.addEventListener("change", () => {
+        further[box.checked ? "add" : "delete"](name);
+        if (opened !== null) open(opened, true);
+      });
+      return make("label", {}, box, ` ${name}`);
+    }));
+  }
 
   // One prompt further or back: by button, and by key wherever nobody writes.
   function turn(step) {
-    const lines = all("button", $("sample-list")), at = lines.findIndex((b) => b.getAttribute("aria-current") === "true");
+    const lines = all("a", $("sample-list")), at = lines.findIndex((b) => b.getAttribute("aria-current") === "true");
     const next = lines[at + step];
     if (!next) return;
     open(Number(next.dataset.index), true);
@@ -198,7 +217,10 @@ function browser(tasks) {
     turn(step);
   });
 
-  function choose({ student, teacher, task: name, prompt, show }) {
+  function choose({ student, teacher, task: name, prompt, show, beside, mark }) {
+    if (beside !== undefined) further = new Set(beside.split(" | "));
+    if (mark !== undefined) marking.value = mark === "nothing" ? "" : mark;
+    if (marking.selectedIndex < 0) marking.value = "differences";
     chosen = [student, teacher];
     const wanted = tasks.findIndex((t) => t.task === name);
     const holding = tasks.findIndex(({ pairs }) => pairOf(pairs, student, teacher) >= 0);

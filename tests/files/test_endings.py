@@ -32,6 +32,12 @@ def _openai(body: Row) -> Row:
     return {"custom_id": "q1", "response": {"status_code": 200, "body": body}, "error": None}
 
 
+def _bedrock(body: Any) -> Row:
+    asked = {"messages": [{"role": "user", "content": ASKED}]}
+    parts = {"input": {"inputBodyJson": asked}, "output": {"outputBodyJson": body}}
+    return {"schemaType": "ModelInvocationLog", "requestId": "q1", **parts}
+
+
 def _stop(word: str | None, cut: str, ended: str) -> str | None:
     return None if word is None else {"cut": cut, "ended": ended}[word]
 
@@ -61,6 +67,33 @@ FORMATS: dict[str, Write] = {
             "incomplete_details": {"reason": "max_output_tokens"} if word == "cut" else None,
         }
     ),
+    "openai_stored": lambda text, word: {
+        "object": "chat.completion",
+        "id": "q1",
+        "choices": [
+            {"index": 0, "message": {"content": text}}
+            | _said("finish_reason", word, "length", "stop")
+        ],
+    },
+    "bedrock_log, converse": lambda text, word: _bedrock(
+        {"output": {"message": {"content": [{"text": text}]}}}
+        | _said("stopReason", word, "max_tokens", "end_turn")
+    ),
+    "bedrock_log, titan": lambda text, word: _bedrock(
+        {"results": [{"outputText": text} | _said("completionReason", word, "LENGTH", "FINISH")]}
+    ),
+    "bedrock_log, stream": lambda text, word: _bedrock(
+        [{"delta": {"text": text}}, {"delta": _said("stop_reason", word, "max_tokens", "end_turn")}]
+    ),
+    "tinker_trajectories": lambda text, word: {
+        "benchmark": "b",
+        "reward": 1.0,
+        "turns": [
+            {"role": "user", "content": ASKED},
+            {"role": "assistant", "content": text + ("<|im_end|>" if word == "ended" else "")},
+        ],
+        "metrics": {"max_tokens_reached": float(word == "cut")},
+    },
     "message_batch": lambda text, word: {
         "custom_id": "q1",
         "result": {
@@ -149,7 +182,7 @@ def reply_of(folder: Path, name: str, text: str, word: str | None) -> Reply:
     ending = {"lm_eval_samples": "samples_t_2026.jsonl"}.get(name, "x.jsonl")
     (folder / ending).write_text(json.dumps(FORMATS[name](text, word)) + "\n")
     format_ = name.split(",")[0]
-    by_id = format_ in ("openai_batch", "message_batch", "fastchat")
+    by_id = format_ in ("openai_batch", "openai_stored", "message_batch", "fastchat")
     model = build("models", "m", {"kind": "recorded", "file": ending, "format": format_})
     request = Request(0, "generate", ASKED)
     with model.open(Paths(folder, folder, (), folder)) as session:

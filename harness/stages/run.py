@@ -120,7 +120,6 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
     if place and ended.code in (DONE, GATE_FAILED) and "report" in run.stages:
         how = (ended.code, tuple(said), ended.remarks, ended.conditions, ended.objective)
         remember(store, made.plan, place, Finished(*how))
-    say_aside(spent_line(spent()))
     return ended
 
 
@@ -223,6 +222,7 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
         started = time.perf_counter()
         page = write_report(ended.record, folder, stored_answers([store]))
         account("page_s", time.perf_counter() - started)
+        say_aside(spent_line(spent()))
         say(f"the page: {page}")
         code = OUR_FAULT if lacks_parts(folder) else code
     for remark in ended.remarks:

@@ -80,11 +80,7 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
     if "plan" in run.stages:
         return _previewed(run, store)
     reference = run.baseline or reference
-    conditions = gate.applying(run.conditions, run.settings)
-    check_before(run.exhibit, alone=alone)
-    gate.targets(conditions, reference)  # fails now rather than hours later
-    if alone and run.conditions and not conditions:
-        raise DistillbenchError(f"gate: {gate.unasked(run.conditions)}")
+    _check_before(run, reference, alone=alone)
     if "collect" in run.stages:
         store.tidy()
     _start_server(run, store)
@@ -121,6 +117,15 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
         how = (ended.code, tuple(said), ended.remarks, ended.conditions, ended.objective)
         remember(store, made.plan, place, Finished(*how))
     return ended
+
+
+def _check_before(run: Run, reference: Path, *, alone: bool) -> None:
+    """Raises DistillbenchError where the end of the run could not be as asked: now rather than hours later."""
+    check_before(run.exhibit, alone=alone)
+    conditions = gate.applying(run.conditions, run.settings)
+    gate.targets(conditions, reference)
+    if alone and run.conditions and not conditions:
+        raise DistillbenchError(f"gate: {gate.unasked(run.conditions)}")
 
 
 def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:

@@ -88,11 +88,7 @@ def _begun_again(run: Run, store: Store, reference: Path, *, alone: bool) -> Out
 def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcome:
     """The outcome of the stages; raises Damaged where something stored is damaged, and is set aside by then."""
     reference = run.baseline or reference
-    conditions = gate.applying(run.conditions, run.settings)
-    check_before(run.exhibit, alone=alone)
-    gate.targets(conditions, reference)  # fails now rather than hours later
-    if alone and run.conditions and not conditions:
-        raise DistillbenchError(f"gate: {gate.unasked(run.conditions)}")
+    _check_before(run, reference, alone=alone)
     if "collect" in run.stages:
         store.tidy()
     _start_server(run, store)
@@ -128,8 +124,16 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
     if place and ended.code in (DONE, GATE_FAILED) and "report" in run.stages:
         how = (ended.code, tuple(said), ended.remarks, ended.conditions, ended.objective)
         remember(store, made.plan, place, Finished(*how))
-    say_aside(spent_line(spent()))
     return ended
+
+
+def _check_before(run: Run, reference: Path, *, alone: bool) -> None:
+    """Raises DistillbenchError where the end of the run could not be as asked: now rather than hours later."""
+    check_before(run.exhibit, alone=alone)
+    conditions = gate.applying(run.conditions, run.settings)
+    gate.targets(conditions, reference)
+    if alone and run.conditions and not conditions:
+        raise DistillbenchError(f"gate: {gate.unasked(run.conditions)}")
 
 
 def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:
@@ -231,6 +235,7 @@ def _shown(ended: Outcome, run: Run, store: Store) -> Outcome:
         started = time.perf_counter()
         page = write_report(ended.record, folder, stored_answers([store]))
         account("page_s", time.perf_counter() - started)
+        say_aside(spent_line(spent()))
         say(f"the page: {page}")
         track(ended.record, page)
         code = OUR_FAULT if lacks_parts(folder) else code

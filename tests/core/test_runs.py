@@ -70,6 +70,7 @@ def test_a_second_run_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert first.code == second.code == DONE
     again = {p.name: p.read_bytes() for p in folder.iterdir()}
     before, after = json.loads(report.pop("run.json")), json.loads(again.pop("run.json"))
+    assert after.pop("spent").keys() == {"whole_s"} < before.pop("spent").keys()
     counts = [(w["computed"], w["reused"]) for w in before.pop("work")]
     assert [(w["computed"], w["reused"]) for w in after.pop("work")] == [(0, c) for c, _ in counts]
     assert all(reused == 0 < computed for computed, reused in counts)

@@ -67,8 +67,7 @@ def test_a_run_says_where_its_time_went(
         "scoring_s/refusal", "page_s", "whole_s",
     } <= spent.keys()  # fmt: skip
     assert spent["tokens_in_s"] + spent["tokens_out_s"] <= spent["answer_s"]
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("time: ")
+    (line,) = [t for t in capsys.readouterr().err.splitlines() if t.startswith("time: ")]
     assert f"{spent['forward_tokens']:,.0f} tokens went through models" in line
     execute(run, REFERENCE, alone=True)
     again = _spent(run.paths.results)

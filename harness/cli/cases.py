@@ -63,7 +63,7 @@ def case_of(
     named = [str(c) for c in asked.candidates]
     candidates = tuple(dict.fromkeys(families.get(name, name) for name in named))
     faults += _case_faults(asked, suspect, named, list(models), list(families.values()))
-    if asked.lineages:
+    if asked.lineages or asked.verdicts:
         faults += _control_faults(controls, origins, suspect, {*named, *candidates})
     case = Case(suspect, candidates, tuple(origins))
     known = {o.model for o in origins}
@@ -183,10 +183,10 @@ def _case_faults(
         faults.append("exhibit: a bundle is about one suspect; add suspect=MODEL")
     if asked.exhibit is not None and not {"plan", "score"} & set(asked.stages):
         faults.append("exhibit: nothing is weighed: `score` is not among the stages; add it")
-    if (asked.verdicts or asked.data is not None) and not asked.lineages:
+    if (asked.verdicts or asked.data is not None) and not (asked.lineages or asked.controls):
         faults.append(
             "lineages: a verdict needs models whose training is documented, to know how often it is wrong; "
-            "name a table (docs/evidence.md)"
+            "name a table, or controls that are innocent (docs/evidence.md)"
         )
     return faults
 

@@ -100,7 +100,11 @@ def _everyone(
     for name, changes in _changes(asked.models).items():
         named[name] = changes if "kind" in changes else named.get(name, {}) | changes
     controls = [c.model if isinstance(c, Control) else c for c in asked.controls]
-    of_case = map(str, (asked.suspect, *asked.candidates, *controls)) if asked.lineages else ()
+    of_case = (
+        map(str, (asked.suspect, *asked.candidates, *controls))
+        if asked.lineages or asked.verdicts
+        else ()
+    )
     described = [n for n in of_case if n not in named and library.has_file("model", n)]
     return {**named, **{name: {} for name in described}}
 

@@ -1,12 +1,12 @@
 """A real distillation, made again: two checkpoints that learned from another model's answers each, and who can be told.
 
     shared/real_models/get.sh MODELS PYTHON
-    python tests/calibration/real_distillation.py REAL_MODELS MODELS FOLDER [EXAMPLES]
+    python tests/calibration/real_distillation.py REAL_MODELS MODELS FOLDER [EXAMPLES [TEXTS]]
 
 REAL_MODELS holds taught_by_teacher.jsonl, taught_by_other.jsonl and answers.parquet. `student` and `other` are Gemma 3
 270M with a LoRA of rank 16, one epoch at 5e-4 over the answers to EXAMPLES prompts (160). Then `reference_gain` weighs
-what the student came to expect of the teacher's answers to further prompts, with Gemma as the reference. Half an hour
-on a core.
+what the student came to expect of the teacher's answers to TEXTS (48) further prompts, with Gemma as the
+reference. Half an hour on a core.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ title: Did it come to expect the teacher's answers?
 suspect: student
 candidates: [teacher]
 models:
-  student: {{kind: hf, path: {gemma}, adapter: {folder}/student}}
-  other: {{kind: hf, path: {gemma}, adapter: {folder}/other}}
-  before: {{kind: hf, path: {gemma}}}
-  teacher: &said {{kind: recorded, file: {folder}/said.jsonl, where: {{model: teacher}}, {columns}}}
+  student: {{kind: hf, chat: true, path: {gemma}, adapter: {folder}/student}}
+  other: {{kind: hf, chat: true, path: {gemma}, adapter: {folder}/other}}
+  before: {{kind: hf, chat: true, path: {gemma}}}
+  teacher: {{kind: recorded, file: {folder}/said.jsonl, where: {{model: teacher}}, {columns}}}
   wrote_base: {{kind: recorded, file: {folder}/said.jsonl, where: {{model: base}}, {columns}}}
   wrote_other: {{kind: recorded, file: {folder}/said.jsonl, where: {{model: other}}, {columns}}}
 controls:
@@ -40,7 +40,9 @@ controls:
   - {{model: wrote_base, lineage: base}}
   - {{model: wrote_other, lineage: other}}
 tasks:
-  open: {{kind: prompts, file: {folder}/said.jsonl, where: {{model: teacher}}, columns: {{prompt: prompt}}}}
+  open:
+    {{kind: prompts, file: {folder}/said.jsonl, where: {{model: teacher}}, columns: {{prompt: prompt}},
+    max_new_tokens: 1}}  # nobody's own replies are looked at
   reads:
     {{kind: reading, answers_to: open, by: [teacher, wrote_base, wrote_other], prompts: {prompts}, alternatives: 0}}
 verdicts:
@@ -52,12 +54,13 @@ def main() -> None:
     """Trains what is not there, weighs, and prints what is said."""
     real, models, folder = (Path(x).absolute() for x in sys.argv[1:4])
     examples = int(sys.argv[4]) if len(sys.argv) > 4 else 160
+    texts = int(sys.argv[5]) if len(sys.argv) > 5 else 48
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in TAUGHT.items():
         if not (folder / name / "adapter_model.safetensors").exists():
             taught = [json.loads(x) for x in (real / file).read_text().splitlines()][:examples]
             train(models / "gemma_chat", taught, folder / name)
-    n = write_answers(real / "answers.parquet", folder / "said.jsonl")
+    n = min(texts, write_answers(real / "answers.parquet", folder / "said.jsonl"))
     (folder / "matrix").mkdir(exist_ok=True)
     columns = "columns: {prompt: prompt, answer: answer}"
     gemma = models / "gemma_chat"

@@ -262,6 +262,24 @@ def test_a_mistake_is_one_line(tmp_path: Path, changes: dict[str, object], words
     assert any(words in line for line in str(caught.value).splitlines()), str(caught.value)
 
 
+def test_controls_of_ones_own_need_no_table(tmp_path: Path) -> None:
+    write_crowd(tmp_path / "data")
+    models = {m: ANSWERS | {"where": {"model": m}} for m in ("one-v1", "control-0", "control-1")}
+    told = [{"model": "control-1", "lineage": "x"}]
+    case = case_run(
+        tmp_path,
+        lineages=[],
+        models=models,
+        suspect="control-0",
+        candidates=["one-v1"],
+        controls=told,
+    ).case
+    assert case.families == {"one-v1": ("one-v1",)}
+    assert [(o.model, o.standing, o.lineage) for o in case.origins] == [
+        ("control-1", "control", "x")
+    ]
+
+
 @pytest.mark.slow
 def test_a_family_without_known_students_cannot_be_told(tmp_path: Path) -> None:
     students = {f"two_student_{i}": {"role": "control", "family": ""} for i in range(6)}

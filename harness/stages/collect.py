@@ -141,7 +141,7 @@ def collect_jobs(plan: Plan, lacks: Lacks) -> list[Job]:
     missing = list(wanted.values())
     order = {name: i for i, name in enumerate(plan.run.models)}
     missing.sort(key=lambda c: order[c.model])
-    return _in_turn([_job(plan, tuple(cs)) for _, cs in groupby(missing, lambda c: c.model)])
+    return [*_in_turn([_job(plan, tuple(cs)) for _, cs in groupby(missing, lambda c: c.model)])]
 
 
 def _in_turn(jobs: list[CollectJob]) -> list[CollectJob]:

@@ -17,6 +17,7 @@ from harness.cli.config import packaged, typed_run
 from harness.console.progress import overhearing
 from harness.plan.run import Condition, Run
 from harness.stages import run as stages
+from harness.stages.report import write_report
 from harness.stages.run import Outcome, execute
 from harness.store.stamps import stamp
 from tests.core.running import composed, matrix, run_of, write_data
@@ -28,7 +29,7 @@ REFERENCE = packaged("reference") / "scores.csv"
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """A folder for every report that is made."""
     made: list[Path] = []
-    real = stages.write_report
+    real = write_report
 
     def write(record: object, folder: Path, read: object) -> Path:
         made.append(folder)

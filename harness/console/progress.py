@@ -46,11 +46,11 @@ class News:
     ended: Amounts = field(default_factory=dict)  # a piece that is done
     # that this piece took; None = says nothing of how long others will take
     seconds: float | None = None
-    # where time went, by name (`load_s`), and what was counted (`forward_tokens`)
-    spent: Mapping[str, float] = field(default_factory=dict)
     over: bool = False  # nothing of the part is left
     line: str = ""  # something is done: said where there is no terminal
     alarm: str = ""  # something went wrong: said everywhere
+    # where time went, by name (`load_s`), and what was counted (`forward_tokens`)
+    spent: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -73,9 +73,10 @@ class Readers:
             return f"{len(shared)} answers of {version} were read by all; {FEWEST_TEXTS} are needed"
         means = {m: float(np.mean([p[i] for i in shared])) for m, p in read.items()}
         lineages = {m: theirs[m].lineage or m for m in read}
-        if len(set(lineages.values())) < NORMAL_MINIMUM:
+        if (n := len(set(lineages.values()))) < NORMAL_MINIMUM:
+            who = "1 lineage" if n == 1 else f"{n} lineages"
             return (
-                f"{len(set(lineages.values()))} lineages of models that did not learn from {family} read its answers; "
+                f"{who} of models that did not learn from {family} read its answers; "
                 f"{NORMAL_MINIMUM} are needed"
             )
         one_each = one_per_lineage(means, lineages)

@@ -20,6 +20,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from harness.cli.config import packaged, typed_run
+from harness.panel.reads import gains
+from harness.stages.library import Library
+from harness.stages.preview import planned
+from harness.store.store import Store
+from tests.core.running import composed
+
 ROOT = Path(__file__).resolve().parents[2]
 RATE, RANK, BATCH = 5e-4, 16, 4
 TAUGHT = {"student": "taught_by_teacher.jsonl", "other": "taught_by_other.jsonl"}
@@ -79,6 +91,27 @@ def main() -> None:
     print("| --- " * 4 + "|")
     for r in rows:
         print(f"| {r['suspect']} | {r['score']} | {r['outcome']} | {r['reason']} |")
+    print_gains(folder, yaml.safe_load(text))
+
+
+def print_gains(folder: Path, matrix: dict[str, Any]) -> None:
+    """What each gained over the reference on each author's answers, in bits per byte: mean and standard error."""
+    run = typed_run(composed(matrix, folder), [packaged("conf")])
+    store = Store(run.paths.results)
+    library = Library(planned(run, store), store)
+    before = library.side("before", "reads")
+    print(
+        "\n| model | answers by | bits per byte gained | standard error | texts |\n"
+        + "| --- " * 5
+        + "|"
+    )
+    for name in TAUGHT:
+        side = library.side(name, "reads")
+        made = gains(side, before)
+        for author in ("teacher", "wrote_base", "wrote_other"):
+            own = [nats / np.log(2) for place, nats in made.items() if place[1] == author]
+            error = np.std(own, ddof=1) / len(own) ** 0.5
+            print(f"| {name} | {author} | {np.mean(own):.3f} | {error:.3f} | {len(own)} |")
 
 
 def write_answers(source: Path, target: Path) -> int:

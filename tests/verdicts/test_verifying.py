@@ -285,7 +285,9 @@ def test_a_method_of_somebodys_own_needs_its_file(
     assert "'longest' is unknown" in said
     assert "add --plugins DIR" in said
     assert verify([str(folder), "--plugins", str(tmp_path / "own")]) == 0
-    (tmp_path / "own/verdicts/longest.py").write_text(OWN.replace("n * chance", "n + chance"))
+    (tmp_path / "own/verdicts/longest.py").write_text(
+        OWN.replace("n * chance", "n + 2 * chance")
+    )  # longer: no old bytecode fits
     use_folders([])
     assert verify([str(folder), "--plugins", str(tmp_path / "own")]) == 1
     said = capsys.readouterr().out

@@ -29,7 +29,8 @@ def parquet_head(path: Path) -> dict[str, Any]:
 
     with _guarded(path), pq.ParquetFile(path) as file:
         batch = next(file.iter_batches(1), None)
-        return batch.to_pylist()[0] if batch is not None and batch.num_rows else {}
+        head = batch.to_pylist()[0] if batch is not None and batch.num_rows else {}
+    return {name: _given(value) for name, value in head.items()}
 
 
 def parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -55,7 +56,14 @@ def _cells(column: pa.ChunkedArray) -> list[Any]:
         present = [v for v in values if not is_missing(v)]
         if all(math.isfinite(v) and v == int(v) for v in present):
             return [None if is_missing(v) else int(v) for v in values]
-    return values
+    return [_given(v) for v in values] if pa.types.is_nested(column.type) else values
+
+
+def _given(value: Any) -> Any:
+    """A cell without the fields that Arrow adds to a mapping because others have them."""
+    if isinstance(value, dict):
+        return {name: _given(part) for name, part in value.items() if part is not None}
+    return [_given(part) for part in value] if isinstance(value, list) else value
 
 
 def _decoded(value: bytes | None) -> Any:

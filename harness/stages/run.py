@@ -72,6 +72,8 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
         say(f"warning: {left_out_line(run.left_out)}")
     if "plan" in run.stages:
         return _previewed(run, store)
+    reference = run.baseline or reference
+    _check_before(run, reference, alone=alone)
     with store.in_use(), remembered_code(run.paths.cache), accounting():
         return _begun_again(run, store, reference, alone=alone)
 
@@ -87,8 +89,6 @@ def _begun_again(run: Run, store: Store, reference: Path, *, alone: bool) -> Out
 
 def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcome:
     """The outcome of the stages; raises Damaged where something stored is damaged, and is set aside by then."""
-    reference = run.baseline or reference
-    _check_before(run, reference, alone=alone)
     if "collect" in run.stages:
         store.tidy()
     _start_server(run, store)

@@ -20,7 +20,7 @@ def closing_lines(board: Board) -> list[str]:
     told = [
         f"{_of(d.choice.group)}: {''.join(words for words, _ in d.parts)}"
         for d in decisions(board)
-        if d.choice.chosen
+        if any(strong for _, strong in d.parts)  # it names a student
     ]
     told += [
         "".join(words for words, _ in finding.words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from harness.board.board import Board, Row
 from harness.board.claims import Claim, MeasureColumn, outcome
@@ -97,9 +98,9 @@ def _chosen(
     columns: Sequence[LeaderboardColumn], asked: Sequence[str]
 ) -> Iterator[LeaderboardColumn]:
     """The columns with `shown`: those that the matrix names; unasked, the first measures and the losses."""
-    measures = [c.name for c in columns if c.kind == "measure" and c.name != _LOST.name]
+    measures = [c.name for c in columns if c.kind == "measure" and c.name not in _COUNTED]
     own = [c.name for c in columns if c.kind == "own measure"]
-    usual = {*measures[:_MEASURES], _LOST.name, *own[:_OWN]}
+    usual = {*measures[:_MEASURES], *_COUNTED, *own[:_OWN]}
     for c in columns:
         yield replace(c, shown=c.kind == "place" or c.name in (asked or usual))
 
@@ -138,14 +139,17 @@ def _swept(key: str) -> Source:
 
 
 _LOST = LeaderboardColumn("lost", "Lost", "tasks, against base", "measure")
+_BEHIND = LeaderboardColumn("behind", "Behind", "tasks, against teacher", "measure")
+_COUNTED = (_BEHIND.name, _LOST.name)
 
 
 def _measures(board: Board) -> Iterator[Source]:
-    """What measures declare, with claims; before what models have alone, the tasks that a student lost."""
+    """What measures declare, with claims; before what models have alone, the tasks on which a student is worse."""
     declared = list(enumerate(board.columns))
     for i, column in (c for c in declared if not c[1].alone):
         yield _claimed(board, i, column)
-    yield Source(_LOST, lambda r: _lost(board, r.subject), _nothing)
+    yield Source(_BEHIND, lambda r: _worse(board, r.subject, "teacher"), _nothing)
+    yield Source(_LOST, lambda r: _worse(board, r.subject, "base"), _nothing)
     for i, column in (c for c in declared if c[1].alone):
         yield _claimed(board, i, column)
 
@@ -186,11 +190,11 @@ def _plain(score: Score | None) -> Cell:
     return claim_cell(Claim(score)) if score is not None else Cell(None, DASH, "not measured")
 
 
-def _lost(board: Board, subject: Subject) -> Cell:
-    """On how many tasks a student is significantly worse than its base."""
-    changes = [c for c in board.changes_of(subject) if c.against == "base" and c.better != "none"]
+def _worse(board: Board, subject: Subject, than: Literal["base", "teacher"]) -> Cell:
+    """On how many tasks a student is significantly worse than its base, or its teacher."""
+    changes = [c for c in board.changes_of(subject) if c.against == than and c.better != "none"]
     if not changes:
-        return Cell(None, DASH, "no base, or no task that both have a number of their own for")
+        return Cell(None, DASH, f"no {than}, or no task that both have a number of their own for")
     tasks = list(dict.fromkeys(c.task for c in changes))
     lost = [t for t in tasks if any(c.task == t and outcome(c) == "worse" for c in changes)]
     words = f": {', '.join(lost)}" if lost else ""
@@ -267,4 +271,4 @@ def _fact(
     return Source(column, lambda row: cell(row.subject), cell)
 
 
-OTHER_COLUMNS = (_LOST.name, *(name for name, *_ in FACTS))  # that no measure or task fills
+OTHER_COLUMNS = (*_COUNTED, *(name for name, *_ in FACTS))  # that no measure or task fills

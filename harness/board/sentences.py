@@ -16,6 +16,7 @@ from harness.types import Score
 
 Part = tuple[str, bool]  # text, strong
 _MOST_NAMED = 8  # students in one sentence
+_MOST_LOSSES = 3  # tasks in one sentence
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _decision(board: Board, choice: Choice) -> list[Part]:
         else []
     )
     if not choice.chosen:
-        return [(f"No student can be named: {choice.why}.", False), *lossy]
+        return [*_by_style(board, choice, students), *lossy]
     first = choice.chosen[0]
     named = _listed([s.label for s in choice.chosen], "or")
     if len(students) == 1:
@@ -67,10 +68,74 @@ def _decision(board: Board, choice: Choice) -> list[Part]:
     capability, style = (board.claim(topic, first).score for topic in ("capability", "style"))
     assert capability is not None
     parts = [*start, (_share(capability), True), (" of the capability gap", False)]
+    parts += _reached_by_others(board, first)
     if style is not None and style.value is not None:
         parts += [(", and goes ", False), (_share(style), True), (" of the way in style", False)]
         parts += _unrelated(board, first)
-    return [*parts, *_kept(board, first), (".", False), *_as_recipe(board, first, students), *lossy]
+    parts += [*_behind(board, first), *_kept(board, first), (".", False)]
+    return [*parts, *_named(board, first), *_as_recipe(board, first, students), *lossy]
+
+
+def _by_style(board: Board, choice: Choice, students: Sequence[Subject]) -> list[Part]:
+    """Why nobody can be named; before it how far students went in style, where that is known."""
+    scores = [(s, board.claim("style", s).score) for s in students]
+    known = [(s, score) for s, score in scores if score is not None and score.value is not None]
+    nobody = f"No student can be named: {choice.why}." if len(students) > 1 else f"{choice.why}."
+    if not known or len(known) > _MOST_NAMED:
+        return [(f"No student can be named: {choice.why}.", False)]
+    parts: list[Part] = []
+    for i, (subject, score) in enumerate(known):
+        parts += [("; " if i else "", False), (subject.label, True), (" went ", False)]
+        parts += [(_share(score), True), (" of the way in style", False)]
+        parts += _unrelated(board, subject) if not i else []
+        if score.low is not None and score.high is not None and score.low <= 1 <= score.high:
+            parts.append((f", not told apart from {subject.teacher}", False))
+        parts += _length(board, subject)
+    return [*parts, (f". {nobody[0].upper()}{nobody[1:]}", False)]
+
+
+def _reached_by_others(board: Board, subject: Subject) -> list[Part]:
+    """How far models come in capability that the teacher did not teach."""
+    highest = board.claim("capability", subject).highest
+    return (
+        [] if highest is None else [(f" (unrelated models: up to {percent(highest.value)})", False)]
+    )
+
+
+def _behind(board: Board, subject: Subject) -> list[Part]:
+    """The tasks on which a student is worse than its teacher, the largest loss first."""
+    graded = board.index.metrics("own_score")
+    changes = [
+        c
+        for c in said_changes(board.changes_of(subject), board.record.tasks)
+        if c.change.against == "teacher" and c.change.metric in graded
+    ]
+    lost = [c for c in changes if outcome(c.change) == "worse"]
+    if not changes:
+        return []
+    if not lost:
+        return [(f"; behind {subject.teacher} on no task, as far as the prompts tell", False)]
+    lost.sort(key=lambda c: -abs(c.change.difference))
+    words = [f"{c.words} on {c.change.task}" for c in lost[:_MOST_LOSSES]]
+    words[1:] = [w.removeprefix("lost ") for w in words[1:]]
+    more = len(lost) - len(words)
+    words += [f"some on {more} more task{'s' * (more > 1)}"] if more else []
+    return [(f"; against {subject.teacher} it ", False), (_listed(words, "and"), True)]
+
+
+def _named(board: Board, subject: Subject) -> list[Part]:
+    """That a student says it is its teacher, by the task where it does so most: in more replies than not."""
+    names = board.index.metrics("teacher_names")
+    scores = [s for name in names for s in board.index.all(name, subject) if s.value is not None]
+    most = max(scores, key=lambda s: s.value or 0.0, default=None)
+    if most is None or most.value is None or most.value <= 0.5:
+        return []
+    share = percent(most.value, most.low, most.high)
+    return [
+        (f" On {most.task} it calls itself by ", False),
+        ("its teacher\u2019s name", True),
+        (f" in {share} of its replies.", False),
+    ]
 
 
 def _as_recipe(board: Board, first: Subject, students: Sequence[Subject]) -> list[Part]:
@@ -107,9 +172,9 @@ def _kept(board: Board, subject: Subject) -> list[Part]:
         return []
     unclear = [c for c in outside if outcome(c) == "not told apart"]
     if not unclear:
-        return [("; nothing lost outside of what was distilled", False)]
+        return [(f"; nothing lost against {subject.base} outside of what was distilled", False)]
     least = max(unclear, key=lambda c: math.inf if c.detectable is None else c.detectable)
-    return [(f"; outside of what was distilled, {in_words(least)}", False)]
+    return [(f"; against {subject.base}, outside of what was distilled, {in_words(least)}", False)]
 
 
 def _unrelated(board: Board, subject: Subject) -> list[Part]:

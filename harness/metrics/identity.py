@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -38,6 +39,7 @@ class Identity(AbstractMetric):
     unit = "share"
     better = "none"
     looks_at = Looks((View.TEXT,), also=("teacher", "base", "controls"))
+    topics: ClassVar = {"teacher_names": ("teacher",)}
     explanation = (
         "Share of answers to 'who are you' (asked without naming anybody) in which the model claims to be another "
         "model or of another maker; 'as NAME' says whom. What its configuration states under `identity` is not a leak. "

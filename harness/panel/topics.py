@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 # What the page speaks of, whichever measure it reads it from: the two headlines, the share of replies
-# that are too short to show a style, length alone, agreement, mistakes taken over, a model's own score.
+# that are too short to show a style, length alone, agreement, mistakes taken over, a model's own score, how often it
+# calls itself by its teacher's name.
 Topic = Literal[
     "capability",
     "style",
@@ -16,6 +17,7 @@ Topic = Literal[
     "agreement",
     "inherited_errors",
     "own_score",
+    "teacher_names",
 ]
 
 

@@ -15,7 +15,7 @@ from harness.board.comparisons import changes, compared
 from harness.board.record import Change
 from harness.board.sentences import decisions
 from harness.types import Pair, Score
-from tests.report.records import board, record, scores
+from tests.report.records import board, note, record, scores
 
 PAIRS = (Pair("teacher", "student", "base"),)
 
@@ -253,7 +253,7 @@ def test_who_lost_outside_of_what_was_distilled_is_not_chosen() -> None:
     [
         ({"p_adjusted": 0.2}, "outside of what was distilled, no loss seen: one of 6.0 points would have been."),
         ({"p_adjusted": 0.2, "detectable": None}, "distilled, too few prompts to see any loss."),
-        ({"difference": 0.12, "low": 0.08, "high": 0.16}, "; nothing lost outside of what was distilled."),
+        ({"difference": 0.12, "low": 0.08, "high": 0.16}, "; nothing lost against base outside of what was distilled."),
     ],
 )  # fmt: skip
 def test_the_decision_says_what_losses_would_have_been_seen(
@@ -292,3 +292,43 @@ def test_of_many_students_that_are_not_told_apart_the_first_are_named(n: int, en
     )
     (line, *_) = ("".join(t for t, _ in d.parts) for d in decisions(board(many)))
     assert f"{end}: not told apart" in line
+
+
+def test_the_decision_names_the_tasks_on_which_the_student_is_behind_its_teacher() -> None:
+    own = {"metric": "task_score", "teacher": "teacher_a", "student": "logits_of_a"}
+    kept = replace(CHANGE, **own, against="teacher", better="higher", unit="share")  # type: ignore[arg-type]
+    worse = {"difference": -0.1, "low": -0.16, "high": -0.04, "p_adjusted": 0.001}
+    changes = [
+        replace(kept, task="zoo_facts", **worse),  # type: ignore[arg-type]
+        replace(kept, task="zoo_sums", **{**worse, "difference": -0.3}),  # type: ignore[arg-type]
+        replace(kept, task="zoo_words", **{**worse, "p_adjusted": 0.4}),  # type: ignore[arg-type]
+        replace(kept, task="zoo_facts", metric="truncation", **worse),  # type: ignore[arg-type]
+        replace(kept, task="zoo_words", against="base", **worse),  # type: ignore[arg-type]
+    ]
+
+    def said(*some: Change) -> str:
+        notes = (*record().metrics, note("task_score"))
+        run = replace(record(), changes=some, metrics=notes)
+        return "".join(t for t, _ in decisions(board(run))[0].parts)
+
+    assert (
+        "; against teacher_a it lost 30 points [4, 16] on zoo_sums and 10 points [4, 16] on zoo_facts."
+        in said(*changes).replace("\u00a0", " ")
+    )
+    assert "; behind teacher_a on no task, as far as the prompts tell." in said(changes[2])
+    assert "behind" not in said()
+
+
+@pytest.mark.parametrize(("value", "there"), [(1.0, True), (0.5, False), (None, False)])
+def test_a_student_that_calls_itself_its_teacher_is_told(value: float | None, there: bool) -> None:
+    one = next(s for s in record().scores if (s.student, s.teacher) == ("logits_of_a", "teacher_a"))
+    name = replace(
+        one, metric="identity/teacher", task="zoo_facts", value=value, low=0.5, high=1.0, n=6,
+        reason="" if value is not None else "none",
+    )  # fmt: skip
+    run = replace(
+        record(), scores=(*record().scores, name), metrics=(*record().metrics, note("identity"))
+    )
+    said = "".join(t for t, _ in decisions(board(run))[0].parts)
+    assert ("On zoo_facts it calls itself by its teacher\u2019s name in 100" in said) == there
+    assert ("teacher\u2019s name" in said) == there

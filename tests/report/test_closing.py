@@ -44,9 +44,14 @@ def test_columns_without_a_number_are_left_out() -> None:
     assert "capability" in head
 
 
-def test_where_nobody_can_be_named_no_decision_is_said() -> None:
+def test_without_capability_the_line_says_how_far_in_style_and_without_both_nothing() -> None:
     scores = tuple(s for s in record().scores if not s.metric.startswith("capability_transfer"))
     board = make_board(replace(record(), scores=scores, comparisons=()))
+    said = closing_lines(board)[1]
+    assert said.startswith("teacher_b from base: answers_of_b went 72")
+    assert said.endswith("The run does not measure the transfer of capability.")
+    mute = tuple(s for s in scores if not s.metric.startswith("style_transfer"))
+    board = make_board(replace(record(), scores=mute, comparisons=()))
     assert decisions(board)
     assert closing_lines(board)[0].startswith("model")
 

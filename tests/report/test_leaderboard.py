@@ -99,12 +99,15 @@ def test_lost_counts_tasks_on_which_a_student_is_worse_than_its_base_by_a_measur
     fine = replace(change, task="zoo_style", difference=0.2)
     mute = replace(change, task="zoo_other", metric="truncation", better="none")
 
-    def lost(*changes: Change) -> str:
+    def lost(*changes: Change, column: str = "lost") -> str:
         table = made(replace(run, changes=changes))
-        return cell(table, row(table, pair.student, pair.teacher), "lost")
+        return cell(table, row(table, pair.student, pair.teacher), column)
 
     assert lost(change, fine, mute) == "1"
     assert lost(fine) == "0"
+    behind = replace(change, against="teacher", task="zoo_words")
+    assert (lost(change, behind, fine), lost(change, behind, fine, column="behind")) == ("1", "1")
+    assert lost(replace(behind, difference=0.2), column="behind") == "0"
     assert "lost" not in [c.name for c in made(replace(run, changes=(mute,))).columns]
 
 

@@ -130,8 +130,11 @@ def _prior_odds(
 
 def read_calibration(path: Path, faults: list[str]) -> Any:
     """The contents of a calibration that a run wrote; None with a fault where it cannot be read."""
+    file = path.expanduser()
     try:
-        content = parse_json(path.expanduser().read_text("utf-8"))
+        if file.exists() and not file.is_file():  # a pipe would be waited for
+            raise OSError(0, "it is no file")
+        content = parse_json(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not JSON"
         faults.append(

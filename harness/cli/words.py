@@ -195,6 +195,15 @@ def _flags() -> dict[str, argparse.Action]:
 def _check_path(flag: str, value: str) -> None:
     if flag in _FOLDER_FLAGS and not Path(value).is_dir():
         raise DistillbenchError(f"{flag}: {value}: expected a folder, found none")
+    files = (
+        [*Path(value).glob("*.yaml"), *Path(value).glob("*/*.yaml")]
+        if flag in _FOLDER_FLAGS
+        else []
+    )
+    if odd := next((path for path in files if path.exists() and not path.is_file()), None):
+        raise DistillbenchError(
+            f"{flag}: {odd}: expected a file, found a folder, a pipe or a device; take it out of there"
+        )
     if flag in _PATH_FLAGS and not (Path(value) / "config.yaml").is_file():
         raise DistillbenchError(
             f"{flag}: {value} would stand in for distillbench's own configuration and has no config.yaml; to add files "

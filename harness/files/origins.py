@@ -34,6 +34,10 @@ def read_origins(path: Path, columns: Mapping[str, str]) -> list[OriginRow]:
     Raises DistillbenchError, one line a fault.
     """
     names = {name: columns.get(name, name) for name in COLUMNS}
+    if path.exists() and not path.is_file():
+        raise DistillbenchError(
+            f"{path}: expected a CSV file with models, found a folder, a pipe or a device"
+        )
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             first = stream.readline()

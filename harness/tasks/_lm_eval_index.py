@@ -11,6 +11,7 @@ import difflib
 import importlib.metadata
 import importlib.util
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -197,8 +198,10 @@ def _place(folder: Path, name: str) -> Path:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    stat = path.stat()
-    return _parsed_once(path, stat.st_mtime_ns, stat.st_size)
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path}: expected a file, found a folder, a pipe or a device")
+    return _parsed_once(path, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=4096)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.cli.conffiles import first_fault, is_global, not_global, read
+from harness.cli.words import in_order
 from harness.types import DistillbenchError
 
 HEAD = "# @package _global_\n"
@@ -105,3 +108,16 @@ def test_faults_are_found_along_the_defaults(tmp_path: Path) -> None:
     assert "as its first line" in first_fault([tmp_path], "matrix", "b")
     write(tmp_path, "matrix/b", HEAD + "defaults: c\n")
     assert "defaults: expected a list, got 'c'" in first_fault([tmp_path], "matrix", "b")
+
+
+@pytest.mark.parametrize("place", ["p.yaml", "matrix/p.yaml", "task/p.yaml"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_named_before_it_is_waited_for(
+    tmp_path: Path, place: str, make: Callable[[Path], None]
+) -> None:
+    write(tmp_path, "matrix/sound", f"{HEAD}title: x")
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    make(path)
+    with pytest.raises(DistillbenchError, match="expected a file, found a folder, a pipe"):
+        in_order(["--config-dir", str(tmp_path), "matrix=sound"])

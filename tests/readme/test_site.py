@@ -127,6 +127,14 @@ def test_ten_questions_name_what_there_is(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
 
 
+def methods(text: str) -> list[list[str]]:
+    """The rows of the table of methods, without the accused by name."""
+    lines = text[text.index("| Method") :].split("\n\n")[0].splitlines()[2:]
+    return [
+        [c.strip(" `").replace("\\", "") for c in row.strip("|").split(" | ")][:8] for row in lines
+    ]
+
+
 def test_the_numbers_of_the_readme_are_those_of_the_reference() -> None:
     text = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
     with (REPOSITORY / "results/reference/scores.csv").open() as file:
@@ -140,8 +148,10 @@ def test_the_numbers_of_the_readme_are_those_of_the_reference() -> None:
     assert f"it goes {own[style]:.2f} of the way".replace(" 0.", " .") in text
     far = f"`own_style` {own[f'{style}/own_style']:.1f}, `angle` {own[f'{style}/angle']:.2f}"
     assert far.replace(" 0.", " .") in text
+    assert methods(README) == methods((REPOSITORY / "results/reference/methods.md").read_text())
+    prose = re.sub(r"^\|.*$", "", re.sub(r"`[^`]*`", "", text), flags=re.MULTILINE)
     # any further one needs a test of its own; tests/readme/test_installing.py has the versions of Python
-    assert set(re.findall(r"\d*\.\d+", re.sub(r"`[^`]*`", "", text))) == {
+    assert set(re.findall(r"\d*\.\d+", prose)) == {
         ".43",
         "2.5",
         ".26",

@@ -29,6 +29,13 @@ def said_changes(changes: Iterable[Change], tasks: Mapping[str, Facts]) -> list[
     ]
 
 
+def too_few(change: Change) -> bool:
+    """Whether a loss that matters could have been overlooked."""
+    if change.detectable is None:
+        return True
+    return change.unit == SHARE and change.detectable > SMALL
+
+
 def in_words(change: Change) -> str:
     """What the prompts say of a change: gained, lost, no loss seen, or too few prompts to see one.
 

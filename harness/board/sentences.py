@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.board import Board
-from harness.board.changes import in_words, said_changes
+from harness.board.changes import SaidChange, in_words, said_changes, too_few
 from harness.board.claims import Choice, Claim, corner, outcome
 from harness.board.numerals import estimate, number, percent
 from harness.board.recipes import over_recipe
@@ -17,6 +17,8 @@ from harness.types import Score
 Part = tuple[str, bool]  # text, strong
 _MOST_NAMED = 8  # students in one sentence
 _MOST_LOSSES = 3  # tasks in one sentence
+_NO_TASK = "no task that both have a number of their own for"
+_MOST_OPEN = 6  # students, and tasks of one, below the table
 
 
 @dataclass(frozen=True)
@@ -104,23 +106,54 @@ def _reached_by_others(board: Board, subject: Subject) -> list[Part]:
 
 def _behind(board: Board, subject: Subject) -> list[Part]:
     """The tasks on which a student is worse than its teacher, the largest loss first."""
-    graded = board.index.metrics("own_score")
-    changes = [
-        c
-        for c in said_changes(board.changes_of(subject), board.record.tasks)
-        if c.change.against == "teacher" and c.change.metric in graded
-    ]
-    lost = [c for c in changes if outcome(c.change) == "worse"]
+    changes = _beside_teacher(board, subject)
+    lost = _losses(changes, _MOST_LOSSES)
     if not changes:
         return []
     if not lost:
         return [(f"; behind {subject.teacher} on no task, as far as the prompts tell", False)]
+    return [(f"; against {subject.teacher} it ", False), (_listed(lost, "and"), True)]
+
+
+def _beside_teacher(board: Board, subject: Subject) -> list[SaidChange]:
+    """A student's graded tasks beside its teacher's."""
+    graded = board.index.metrics("own_score")
+    changes = said_changes(board.changes_of(subject), board.record.tasks)
+    return [c for c in changes if c.change.against == "teacher" and c.change.metric in graded]
+
+
+def _losses(changes: Sequence[SaidChange], most: int) -> list[str]:
+    """In words on which tasks something is lost, the largest loss first."""
+    lost = [c for c in changes if outcome(c.change) == "worse"]
     lost.sort(key=lambda c: -abs(c.change.difference))
-    words = [f"{c.words} on {c.change.task}" for c in lost[:_MOST_LOSSES]]
+    words = [f"{c.words} on {c.change.task}" for c in lost[:most]]
     words[1:] = [w.removeprefix("lost ") for w in words[1:]]
     more = len(lost) - len(words)
-    words += [f"some on {more} more task{'s' * (more > 1)}"] if more else []
-    return [(f"; against {subject.teacher} it ", False), (_listed(words, "and"), True)]
+    return [*words, *([f"some on {more} more task{'s' * (more > 1)}"] if more else [])]
+
+
+def losses(board: Board) -> list[Sentence]:
+    """What each of a few students lost against its teacher, where the tasks are few too; else nothing."""
+    students = [s for s in board.subjects if s.role == "student"]
+    beside = {s: _beside_teacher(board, s) for s in students}
+    if len(students) > _MOST_OPEN or not any(beside.values()):
+        return []
+    made = []
+    for subject, changes in beside.items():
+        lost = _losses(changes, _MOST_OPEN)
+        unclear = [
+            c.change for c in changes if outcome(c.change) == "not told apart" and too_few(c.change)
+        ]
+        fine = len(changes) - len(unclear) - sum(outcome(c.change) == "worse" for c in changes)
+        nothing = "nothing lost that the prompts show" if changes else _NO_TASK
+        parts: list[Part] = [(_listed(lost, "and") if lost else nothing, bool(changes))]
+        if unclear:
+            names = [f"{c.task} ({c.n})" for c in unclear[:_MOST_OPEN]]
+            parts.append((f"; too few prompts to tell on {_listed(names, 'and')}", False))
+        if fine and lost:
+            parts.append((f"; no loss seen on {fine} other task{'s' * (fine > 1)}", False))
+        made.append(Sentence(subject, "", (*parts, (".", False)), ()))
+    return made
 
 
 def _named(board: Board, subject: Subject) -> list[Part]:

@@ -37,7 +37,7 @@ from harness.board.lines import BESIDE, Line
 from harness.board.methods import methods_view
 from harness.board.missing import missing_results, undrawn
 from harness.board.record import Comparison, RunRecord, setting
-from harness.board.sentences import Decision, Part, Sentence, decisions, sentences
+from harness.board.sentences import Decision, Part, Sentence, decisions, losses, sentences
 from harness.board.subjects import Group
 from harness.board.tables import DASH, MARKS, ordered_comparisons, recipes_view
 from harness.board.trees import SURE, branches_view
@@ -103,6 +103,7 @@ def page(board: Board) -> str:
             leaderboard=make_leaderboard(board),
             pictures=run,
             decisions=_said(decisions(board)),
+            losses=losses(board),
             ids={s.row.subject: s.id for s in students},
             students=students,
             measures=parts,

@@ -13,7 +13,8 @@ from harness.board.changes import in_words
 from harness.board.claims import Choice, outcome
 from harness.board.comparisons import changes, compared
 from harness.board.record import Change
-from harness.board.sentences import decisions
+from harness.board.sentences import decisions, losses
+from harness.page.render import page
 from harness.types import Pair, Score
 from tests.report.records import board, note, record, scores
 
@@ -332,3 +333,30 @@ def test_a_student_that_calls_itself_its_teacher_is_told(value: float | None, th
     said = "".join(t for t, _ in decisions(board(run))[0].parts)
     assert ("On zoo_facts it calls itself by its teacher\u2019s name in 100" in said) == there
     assert ("teacher\u2019s name" in said) == there
+
+
+def test_below_the_table_stands_what_each_of_a_few_students_lost() -> None:
+    own = {
+        "metric": "task_score",
+        "teacher": "teacher_a",
+        "student": "logits_of_a",
+        "against": "teacher",
+    }
+    kept = replace(CHANGE, **own)  # type: ignore[arg-type]
+    changes = (
+        replace(kept, task="zoo_facts"),
+        replace(kept, task="zoo_sums", p_adjusted=0.4, detectable=0.3, n=20),
+        replace(kept, task="zoo_words", p_adjusted=0.4, detectable=0.02),
+    )
+    few = tuple(p for p in record().pairs if p.student in ("logits_of_a", "answers_of_a"))
+    run = replace(
+        record(), changes=changes, pairs=few, metrics=(*record().metrics, note("task_score"))
+    )
+    said = {s.subject.student: "".join(t for t, _ in s.parts) for s in losses(board(run))}
+    assert said["logits_of_a"] == (
+        "lost 12 points [8, 16] on zoo_facts; too few prompts to tell on zoo_sums (20); "
+        "no loss seen on 1 other task."
+    )
+    assert said["answers_of_a"] == "no task that both have a number of their own for."
+    assert "Lost against teacher_a" in page(board(run))
+    assert losses(board(replace(run, changes=()))) == []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
+from omegaconf import MISSING
 
 from harness.cli.config import whole_models
 from harness.cli.words import MULTIRUN, Line
@@ -189,7 +190,7 @@ class _Eye:
 
 def _is_pattern(value: Any) -> bool:
     """Whether a text is a pattern and not the name of something that is there."""
-    if not isinstance(value, str) or "${" in value:
+    if not isinstance(value, str) or "${" in value or value == MISSING:
         return False
     return glob.has_magic(value) and not os.path.lexists(os.path.expanduser(value))
 

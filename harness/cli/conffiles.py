@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.types import DistillbenchError
@@ -137,3 +137,18 @@ def _place(error: yaml.YAMLError) -> str:
 def _joined(error: Exception) -> str:
     """An error of several lines in one."""
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+
+
+def refuse_missing(config: Mapping[str, Any]) -> None:
+    """Raises DistillbenchError with a line for every value that a file leaves to whoever uses it: `path: ???`."""
+    if lacking := list(_lacking(config, "")):
+        lines = (f"{key}: a value is missing; add {key}=VALUE" for key in lacking)
+        raise DistillbenchError("\n".join(lines))
+
+
+def _lacking(value: Any, key: str) -> Iterator[str]:
+    if value == MISSING:
+        yield key
+    elif isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _lacking(part, f"{key}.{name}" if key else str(name))

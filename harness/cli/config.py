@@ -163,9 +163,10 @@ def _task_decodings(library: _Library, tasks: Mapping[str, Any], seed: int) -> d
 def _check_places(
     config: Mapping[str, Any], folders: Sequence[Path], choices: Mapping[str, str]
 ) -> None:
-    """Raises DistillbenchError where keys stand somewhere else than a run looks, or a text has half a character."""
+    """Raises DistillbenchError where a value is missing, keys stand elsewhere, or a text has half a character."""
     if halves := half_characters(config, "configuration"):
         raise DistillbenchError("\n".join(halves))
+    conffiles.refuse_missing(config)
     path = conffiles.find(folders, "matrix", choices.get("matrix", ""))
     lost = isinstance(config.get("matrix"), Mapping) or not config.get("models")
     if path is not None and lost and not conffiles.is_global(path):

@@ -447,3 +447,12 @@ def test_pairs_are_lists_of_two(value: Any) -> None:
         build_dataclass(PromptsTask, fields, "task odd")
     fields["think"] = [["a", "b"], ["c", "d"]]
     assert build_dataclass(PromptsTask, fields, "task odd").think == (("a", "b"), ("c", "d"))
+
+
+def test_values_that_a_file_leaves_to_its_user_are_named_first(tmp_path: Path) -> None:
+    done = inside(tmp_path, "matrix=standard", "models.base.path=gone", bare=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"error: models.{name}.path: a value is missing; add models.{name}.path=VALUE"
+        for name in ("teacher", "student")
+    ]

@@ -179,7 +179,7 @@ def _as_sound(cell: Cell, score: Score | None, *, gap: bool) -> Cell:
         return cell
     if score.high - score.low <= _WIDEST:
         return cell
-    return replace(cell, wide=True, leads=False, note=f"too wide to say how far \u00b7 {cell.note}")
+    return replace(cell, wide=True, note=f"{cell.note} \u00b7 too wide to say how far")
 
 
 def _own(board: Board, metric: str, subject: Subject, task: str = "") -> Cell:

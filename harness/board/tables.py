@@ -268,8 +268,7 @@ def claim_cell(claim: Claim) -> Cell:
     claimed = zip(MARKS, holding, strict=True)
     marks = tuple(word for word, holds in claimed if holds)
     interval = whole.removeprefix(number).strip()
-    best = claim.leads and score.better != "none"  # where neither end is better nobody is
-    return Cell(score.value, number, note, link, interval, marks, best)
+    return Cell(score.value, number, note, link, interval, marks, columns.is_best(claim))
 
 
 def recipe_cell(score: RecipeScore) -> Cell:

@@ -75,8 +75,9 @@ def test_what_is_cut_is_said_and_stands_in_the_table_of_collections(
     small: Small, board: Board
 ) -> None:
     n = stops(small, "student").count("length")
-    lines = [w for w in board.record.warnings if "replies are cut before their end" in w]
-    assert [f"student {n} of 40" in line for line in lines] == [True]
+    (line,) = (w for w in board.record.warnings if w.startswith("Replies are cut before"))
+    (said,) = (part for part in line.split("; ") if part.startswith("student on 1 of "))
+    assert said.endswith(f": open {n} of 40")
     rows = collections_table(board.record).columns()
     place = next(
         i

@@ -206,6 +206,45 @@ def test_every_figure_and_table_is_a_file_and_every_part_has_an_address(
     assert browser.value(other, whose) == browser.value(session, f"{row}.dataset.student")
 
 
+HEADS = """[...document.querySelectorAll("#answer th, #details th")].filter((th) => !/\\s/.test(th.textContent.trim()))
+  .filter((th) => { const r = document.createRange(); r.selectNodeContents(th);
+    return new Set([...r.getClientRects()].map((x) => Math.round(x.top))).size > 1; }).map((th) => th.textContent)"""
+TOOLS = """[...document.querySelectorAll(".to-rows")].filter((t) => t.getClientRects().length)
+  .filter((t) => t.children[0].getBoundingClientRect().top !== t.children[1].getBoundingClientRect().top).length"""
+OPENED = """(async () => {
+  document.getElementById("samples").scrollIntoView();
+  const task = document.getElementById("sample-task"), list = () => document.querySelectorAll("#sample-list a");
+  for (let i = 0; i < 200 && !list().length; i++) await new Promise((done) => setTimeout(done, 20));
+  const seen = [];
+  const first = task.value;
+  for (const option of [...task.options]) {
+    task.value = option.value;
+    task.dispatchEvent(new Event("change"));
+    const lost = [...list()].filter((a) => / lost /.test(` ${a.querySelector("small").textContent} `)).length;
+    seen.push([option.value === first, lost, option.dataset.graded !== undefined, !document.getElementById("sample-graded").hidden]);
+  }
+  return seen;
+})()"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_headings_keep_their_words_and_tools_of_a_row_stand_in_one_line(
+    browser: Browser, pages: dict[str, Path], width: int
+) -> None:
+    session = opened(browser, pages["plain"], width)
+    assert browser.value(session, HEADS) == []
+    assert browser.value(session, TOOLS) == 0
+    such = browser.value(session, "document.getElementById('board-where').placeholder")
+    assert such == "capability >= 0.8"
+
+
+def test_samples_open_where_the_student_lost_most(browser: Browser, pages: dict[str, Path]) -> None:
+    seen = browser.value(opened(browser, pages["plain"], 1440), OPENED)
+    (first,) = (lost for is_first, lost, *_ in seen if is_first)
+    assert first == max(lost for _, lost, *_ in seen)
+    assert [told for *_, told in seen] == [graded for *_, graded, _ in seen]
+
+
 def test_a_measure_is_opened_by_its_address(browser: Browser, pages: dict[str, Path]) -> None:
     session = browser.open(f"{pages['plain'].as_uri()}#measure-capa")
     table = "document.querySelector('#measure-capa table') !== null"

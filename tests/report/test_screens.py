@@ -55,7 +55,7 @@ def seeds() -> RunRecord:
 
 def turned() -> dict[str, Facts]:
     """The tasks of the run, the last one first and ungraded."""
-    tasks = dict(reversed(record().tasks.items()))
+    tasks = dict(reversed(list(record().tasks.items())))
     return tasks | {"zoo_style": {**tasks["zoo_style"], "yields": "text style"}}
 
 

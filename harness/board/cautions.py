@@ -14,23 +14,23 @@ _FEW_LINEAGES = 4
 
 
 def cautions(record: RunRecord) -> tuple[str, ...]:
-    """Warnings, one line each, in the order of the page; first the one about a run without any number."""
+    """Warnings, one line each, in the order of the page: a run without any number, then what touches the decision."""
     empty = without_number(record)
     parts = (
         _missing,
         _spilled,
-        of_answers,
         _without_base,
+        _unlike,
+        _seen,
+        of_answers,
+        _judges,
         _controls,
         _few_prompts,
         _ceilings,
-        _judges,
-        _seen,
     )
     lines = [empty] if empty else []
     lines += [line for part in parts for line in part(record)]
     lines += noted(record)
-    lines += dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
     lines += dict.fromkeys(f"{c.task}: {note}" for c in record.collections for note in c.notes)
     return tuple(lines)
 
@@ -108,6 +108,11 @@ def _without_base(record: RunRecord) -> Iterator[str]:
         yield (
             f"No base for {', '.join(without)}: what came across cannot be told from what was there before."
         )
+
+
+def _unlike(record: RunRecord) -> Iterator[str]:
+    """Warnings about models that were not asked alike."""
+    yield from dict.fromkeys(f"Not like for like: {d.words}." for d in record.differences)
 
 
 def _controls(record: RunRecord) -> Iterator[str]:

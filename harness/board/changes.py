@@ -19,7 +19,7 @@ class SaidChange:
 
     change: Change
     domain: str  # of its task: "inside", "outside" of what was distilled, or ""
-    words: str  # "lost 12 points [8, 16]", "no loss seen: one of 6 points would have been" ...
+    words: str  # "lost 12 points [8, 16]", "no loss seen; 6 points or more would have shown" ...
 
 
 def said_changes(changes: Iterable[Change], tasks: Mapping[str, Facts]) -> list[SaidChange]:
@@ -33,7 +33,15 @@ def too_few(change: Change) -> bool:
     """Whether a loss that matters could have been overlooked."""
     if change.detectable is None:
         return True
-    return change.unit == SHARE and change.detectable > SMALL
+    return _is_share(change) and change.detectable > SMALL
+
+
+def by_outcome(said: Iterable[SaidChange]) -> tuple[list[SaidChange], list[SaidChange]]:
+    """What differs, losses first, then gains, then what is neither; and what shows no difference."""
+    every = list(said)
+    told = [s for s in every if told_apart(s.change)]
+    told.sort(key=lambda s: ("worse", "better", "not told apart").index(outcome(s.change)))
+    return told, [s for s in every if not told_apart(s.change)]
 
 
 def in_words(change: Change) -> str:
@@ -49,18 +57,23 @@ def in_words(change: Change) -> str:
         how = ways[0] if (up if change.better == "none" else said == "better") else ways[1]
         ends = (change.low, change.high) if up else (-change.high, -change.low)
         return f"{how} {_amount(change, abs(change.difference), *ends)}"
-    if change.detectable is None or (change.unit == SHARE and change.detectable >= 1):
+    if change.detectable is None or (_is_share(change) and change.detectable >= 1):
         return f"too few prompts to see any {ways[2]}"
     least = _amount(change, change.detectable)
-    if change.unit == SHARE and change.detectable > SMALL:
+    if _is_share(change) and change.detectable > SMALL:
         return f"too few prompts to see a {ways[2]} below {least}"
-    return f"no {ways[2]} seen: one of {least} would have been"
+    return f"no {ways[2]} seen; {least} or more would have shown"
+
+
+def _is_share(change: Change) -> bool:
+    """Whether a measure is a share, of whatever: "share", "share of replies"."""
+    return change.unit.split(" of ")[0] == SHARE
 
 
 def _amount(
     change: Change, value: float, low: float | None = None, high: float | None = None
 ) -> str:
-    if change.unit != SHARE:
+    if not _is_share(change):
         return f"{estimate(value, low, high)} {change.unit}"
     if low is None or high is None:
         return f"{number(100 * value)} points"

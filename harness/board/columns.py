@@ -158,6 +158,13 @@ ROW: tuple[Field[Row], ...] = (
     *attributes(role="subject.role", base="subject.base"),
     Field("base_kind", lambda r: r.subject.base_kind if r.subject.role == "student" else ""),
 )
+
+
+def is_best(claim: Claim) -> bool:
+    """Whether a number leads in a measure of which one end is better; of others nobody is the best."""
+    return claim.leads and claim.score is not None and claim.score.better != "none"
+
+
 CLAIM: tuple[Field[Claim], ...] = (
     Field("", attrgetter("value")),
     *parts("score", low="low", high="high", n="n"),
@@ -165,7 +172,7 @@ CLAIM: tuple[Field[Claim], ...] = (
     Field("beyond_teacher", lambda c: int(c.beyond_teacher) if c.score else None),
     Field("above_controls", lambda c: None if c.above_controls is None else int(c.above_controls)),
     Field("control_lineages", lambda c: c.lineages if c.score else None),
-    Field("leads", lambda c: int(c.leads) if c.score else None),
+    Field("leads", lambda c: int(is_best(c)) if c.score else None),
     Field("skipped_reason", lambda c: c.score.reason if c.score else "not measured"),
 )
 ROW_END: tuple[Field[Row], ...] = (

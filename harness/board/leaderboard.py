@@ -24,6 +24,7 @@ from harness.board.tables import DASH, Cell, Head, Table, claim_cell
 from harness.types import Score
 
 _MEASURES = 4  # columns of measures that stand there unasked
+_WIDEST = 2.0  # gaps; of a wider interval nobody can say how far a model went
 _OWN = 1  # and of what models have by themselves
 
 
@@ -170,10 +171,19 @@ def _claimed(board: Board, place: int, column: MeasureColumn) -> Source:
     head = LeaderboardColumn(column.metric, column.title, column.note, kind)
     return Source(
         head,
-        lambda row: claim_cell(row.claims[place]),
+        lambda row: _as_sound(claim_cell(row.claims[place]), row.claims[place].score, gap=gap),
         reference,
         lambda row: row.claims[place].score,
     )
+
+
+def _as_sound(cell: Cell, score: Score | None, *, gap: bool) -> Cell:
+    """The cell, said to be too wide where the interval of a share of the gap says next to nothing."""
+    if not gap or score is None or score.low is None or score.high is None:
+        return cell
+    if score.high - score.low <= _WIDEST:
+        return cell
+    return replace(cell, wide=True, note=f"{cell.note} \u00b7 too wide to say how far")
 
 
 def _own(board: Board, metric: str, subject: Subject, task: str = "") -> Cell:

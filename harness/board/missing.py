@@ -13,6 +13,7 @@ from harness.types import Score
 
 _NUMBER = re.compile(r"[-\u2212]?\d[\d.,]*(?:e[-+]?\d+)?\u00a0?%?")
 _GAP = "\u2026"  # stands for a number or a name
+_NO_GAP = re.compile("gap within noise|there is no gap")  # as stats and measures say it
 _WHERE = 3  # places that are named
 
 
@@ -33,6 +34,7 @@ class Missing:
     kind: str  # the reason without its numbers and names
     n: int
     parts: tuple[MissingPart, ...]  # the largest first
+    no_gap: bool = False  # teacher and base do not differ here, so nothing could be taken over
 
 
 def missing_results(record: RunRecord) -> list[Missing]:
@@ -64,7 +66,7 @@ def _left_out(tasks: Mapping[str, str]) -> Missing:
 def _group(kind: str, parts: dict[str, list[Score]]) -> Missing:
     made = [_part(metric, scores) for metric, scores in parts.items()]
     made.sort(key=lambda p: (-p.n, p.part))
-    return Missing(kind, sum(p.n for p in made), tuple(made))
+    return Missing(kind, sum(p.n for p in made), tuple(made), bool(_NO_GAP.search(kind)))
 
 
 def _part(metric: str, scores: list[Score]) -> MissingPart:

@@ -50,6 +50,7 @@ class Cell:
     interval: str = ""  # "[0.55, 0.69]", or ""
     marks: tuple[str, ...] = ()  # claims: words of MARKS
     leads: bool = False  # the best, and significantly different from the next
+    wide: bool = False  # its interval is too wide to say how far
 
 
 @dataclass(frozen=True)
@@ -267,7 +268,7 @@ def claim_cell(claim: Claim) -> Cell:
     claimed = zip(MARKS, holding, strict=True)
     marks = tuple(word for word, holds in claimed if holds)
     interval = whole.removeprefix(number).strip()
-    return Cell(score.value, number, note, link, interval, marks, claim.leads)
+    return Cell(score.value, number, note, link, interval, marks, columns.is_best(claim))
 
 
 def recipe_cell(score: RecipeScore) -> Cell:

@@ -20,7 +20,7 @@ from harness.board import numerals
 from harness.board.answers import BUDGET_BYTES, browse
 from harness.board.audits import audited, rows_view, shares_view
 from harness.board.board import Board, Row
-from harness.board.changes import SaidChange, said_changes
+from harness.board.changes import SaidChange, by_outcome, said_changes
 from harness.board.claims import decide, headline_comparisons
 from harness.board.costs import costs_table
 from harness.board.evidence import (
@@ -111,7 +111,7 @@ def page(board: Board) -> str:
             weighings=weighings(record),
             audits=audited(record),
             missing=missing,
-            n_missing=sum(m.n for m in missing),
+            n_missing=sum(m.n for m in missing if not m.no_gap),
             **making,
             notes=board.index.notes,
             browser=browser,
@@ -277,6 +277,7 @@ def _environment() -> Environment:
         "MOST_GROUPS": _MOST_GROUPS,
         "MOST_KINDS": _MOST_KINDS,
         "MOST_MADE": _MOST_MADE,
+        "by_outcome": by_outcome,
         "fold_name": fold_name,
         "folds": folds,
         "setting": setting,

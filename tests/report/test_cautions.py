@@ -49,13 +49,13 @@ def test_each_fact_has_its_line_in_the_order_of_the_page() -> None:
         "teacher_a x open: an answer holds the value of environment variable A_KEY and B_KEY; answers are kept as they "
         "came, so change that key before you show them to others.",
         "No base for answers_of_a: what came across cannot be told from what was there before.",
+        "Not like for like: they were decoded differently.",
+        "answers_of_a was trained on text that overlaps with 3 of 240 prompts of open (1 word for word).",
+        "judged: the judge, judge, is of one lineage with logits_of_a; its verdicts may favour it.",
+        "judged: the judge, answers_of_a, is itself one of those compared; its verdicts may favour it.",
         "Only 1 independent control lineage for answers_of_a, logits_of_a: too few for any claim of provenance.",
         "Fewer than 200 prompts: open (120); intervals are wide.",
         "No ceiling from a second sample of teacher_a: greedy decoding asks for one answer a prompt.",
-        "judged: the judge, judge, is of one lineage with logits_of_a; its verdicts may favour it.",
-        "judged: the judge, answers_of_a, is itself one of those compared; its verdicts may favour it.",
-        "answers_of_a was trained on text that overlaps with 3 of 240 prompts of open (1 word for word).",
-        "Not like for like: they were decoded differently.",
         "open: 2 rows dropped",
     )
 

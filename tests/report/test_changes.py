@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.board.changes import in_words
+from harness.board.changes import by_outcome, in_words, said_changes
 from harness.board.claims import Choice, outcome
 from harness.board.comparisons import changes, compared
 from harness.board.record import Change
@@ -149,7 +149,7 @@ CHANGE = Change(
         # McNemar's mid-p and the interval may disagree at the edge: the sentence hides nothing
         ({"low": -0.46, "high": 0.01}, "lost 12 points [−1, 46]"),
         ({"difference": 0.12, "low": -0.01, "high": 0.46}, "gained 12 points [−1, 46]"),
-        ({"p_adjusted": 0.2}, "no loss seen: one of 6.0 points would have been"),
+        ({"p_adjusted": 0.2}, "no loss seen; 6.0 points or more would have shown"),
         (
             {"p_adjusted": 0.2, "detectable": 0.16},
             "too few prompts to see a loss below 16 points",
@@ -158,7 +158,11 @@ CHANGE = Change(
         ({"p_adjusted": 0.2, "detectable": 1.0}, "too few prompts to see any loss"),
         (
             {"p_adjusted": 0.2, "unit": "bits per byte"},
-            "no loss seen: one of 0.060 bits per byte would have been",
+            "no loss seen; 0.060 bits per byte or more would have shown",
+        ),
+        (
+            {"better": "none", "unit": "share of replies", "p_adjusted": 0.2, "detectable": 0.037},
+            "no difference seen; 3.7 points or more would have shown",
         ),
         ({"better": "none"}, "lower by 12 points [8, 16]"),
         (
@@ -167,7 +171,7 @@ CHANGE = Change(
         ),
         (
             {"better": "none", "p_adjusted": 0.2},
-            "no difference seen: one of 6.0 points would have been",
+            "no difference seen; 6.0 points or more would have shown",
         ),
     ],
 )
@@ -175,6 +179,15 @@ def test_no_loss_and_too_few_prompts_are_different_words(
     changed: dict[str, object], words: str
 ) -> None:
     assert in_words(replace(CHANGE, **changed)) == words  # type: ignore[arg-type]
+
+
+def test_losses_come_first_and_what_does_not_differ_stands_apart() -> None:
+    gain = replace(CHANGE, task="gain", difference=0.12, low=0.08, high=0.16)
+    neither = replace(CHANGE, task="neither", better="none")
+    alike = replace(CHANGE, task="alike", p_adjusted=0.2)
+    told, rest = by_outcome(said_changes([neither, gain, alike, CHANGE], {}))
+    assert [s.change.task for s in told] == ["quiz", "gain", "neither"]
+    assert [s.change.task for s in rest] == ["alike"]
 
 
 def test_the_stated_detectable_loss_is_found_in_four_of_five_runs() -> None:
@@ -252,7 +265,7 @@ def test_who_lost_outside_of_what_was_distilled_is_not_chosen() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"p_adjusted": 0.2}, "outside of what was distilled, no loss seen: one of 6.0 points would have been."),
+        ({"p_adjusted": 0.2}, "outside of what was distilled, no loss seen; 6.0 points or more would have shown."),
         ({"p_adjusted": 0.2, "detectable": None}, "distilled, too few prompts to see any loss."),
         ({"difference": 0.12, "low": 0.08, "high": 0.16}, "; nothing lost against base outside of what was distilled."),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.board.costs import costs_table
@@ -13,10 +14,12 @@ from harness.board.leaderboard import Leaderboard, make_leaderboard
 from harness.board.lines import BESIDE, Line
 from harness.board.missing import missing_results
 from harness.board.record import Change, RunRecord
+from harness.board.tables import leaderboard_table
 from harness.cli.config import packaged, typed_run
 from harness.page.render import fold_name
 from harness.plan.faults import matrix_faults
-from harness.types import Pair
+from harness.stats.intervals import evaluate
+from harness.types import Better, Pair, Ratio, RatioStratum, Unavailable
 from tests.core.running import composed, matrix
 from tests.report.records import board, collection, record
 
@@ -252,11 +255,53 @@ def test_missing_results_are_grouped_by_what_their_reasons_have_in_common() -> N
         for s, reason in zip(some, reasons, strict=True)
     ]
     found = missing_results(replace(run, scores=tuple(gone)))
-    assert [(m.kind, m.n) for m in found] == [
-        ("gap within noise", 2),
-        ("\u2026 answered \u2026 of \u2026 prompts", 1),
+    assert [(m.kind, m.n, m.no_gap) for m in found] == [
+        ("gap within noise", 2, True),
+        ("\u2026 answered \u2026 of \u2026 prompts", 1, False),
     ]
     (last,) = found[1].parts
     assert (last.part, last.reason) == (gone[2].metric, reasons[2])
     assert last.where == (f"{student} \u2190 {teacher} on {gone[2].task}",)
     assert missing_results(replace(run, scores=())) == []
+
+
+@pytest.mark.parametrize("gap", [np.zeros(40), np.tile([-1.0, 1.0], 20)])
+def test_reasons_that_speak_of_no_gap_are_told_from_those_that_one_can_mend(
+    gap: np.ndarray,
+) -> None:
+    """As statistics word them: of a gap of nothing, and of one within noise."""
+    ids = tuple(f"p{i}" for i in range(40))
+    with pytest.raises(Unavailable) as raised:
+        evaluate(Ratio((RatioStratum(np.ones(40), gap, ids, ids),)), np.random.default_rng(0))
+    hole = replace(record().scores[0], value=None, low=None, high=None, reason=str(raised.value))
+    assert [m.no_gap for m in missing_results(replace(record(), scores=(hole,)))] == [True]
+
+
+@pytest.mark.parametrize(
+    ("better", "high", "said"),
+    [
+        ("higher", 1.7, (True, False)),
+        ("higher", 1.9, (True, True)),
+        ("none", 1.7, (False, False)),
+        ("none", 1.9, (False, True)),
+    ],
+)
+def test_a_number_is_best_only_where_one_end_is_better_and_sound_only_up_to_two_gaps(
+    better: Better, high: float, said: tuple[bool, bool]
+) -> None:
+    run, name = record(), "capability_transfer"
+    mine = (name, "logits_of_a", "teacher_a")
+    scores = tuple(
+        replace(s, better=better, low=-0.2, high=high)
+        if (s.metric, s.student, s.teacher) == mine
+        else s
+        for s in run.scores
+    )
+    leaderboard = made(replace(run, scores=scores))
+    place = [c.name for c in leaderboard.columns].index(name)
+    cell = row(leaderboard, "logits_of_a").cells[place]
+    assert (cell.leads, cell.wide) == said
+    assert cell.note.endswith("too wide to say how far") is said[1]
+    table = leaderboard_table(board(replace(run, scores=scores))).columns()
+    rows = zip(table["student"], table["teacher"], table[f"{name}_leads"], strict=True)
+    assert (*mine[1:], int(said[0])) in list(rows)

@@ -13,9 +13,9 @@ from harness.text.marks import read_marks
 from tests.report.records import collection, record
 
 TOLD = {
-    "ultralm-13b": "open: end tokens behind replies are cut: ultralm-13b 6 of 805 (</s>).",
-    "guanaco-13b": "82 of 805 replies of guanaco-13b to open have turns of a conversation in them (### Human:)",
-    "baichuan-13b-chat": "38 of 805 replies of baichuan-13b-chat to open have HTML entities in them (&amp;)",
+    "ultralm-13b": "ultralm-13b: end tokens behind replies are cut: open 6 of 805 (</s>).",
+    "guanaco-13b": "guanaco-13b: replies have turns of a conversation in them: open 82 of 805 (### Human:)",
+    "baichuan-13b-chat": "baichuan-13b-chat: replies have HTML entities in them: open 38 of 805 (&amp;)",
 }
 QUIET = ("alpaca-7b", "text_davinci_001")
 

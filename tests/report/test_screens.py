@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.board.joined import Job, join
-from harness.board.record import RunRecord
+from harness.board.record import Facts, RunRecord
 from harness.page.render import page
 from tests.report.all_pages import violations
 from tests.report.browser import Browser
@@ -53,12 +53,18 @@ def seeds() -> RunRecord:
     return replace(run, recipes=names, lineages=dict.fromkeys(CONTROLS, "house"))
 
 
+def turned() -> dict[str, Facts]:
+    """The tasks of the run, the last one first and ungraded."""
+    tasks = dict(reversed(list(record().tasks.items())))
+    return tasks | {"zoo_style": {**tasks["zoo_style"], "yields": "text style"}}
+
+
 RUNS: dict[str, Callable[[], RunRecord]] = {
     "plain": record,
     "many": lambda: many(20),
     "sweep": lambda: join([Job((("decoding.temperature", v),), record()) for v in ("0", "0.5", "1")]),
     "seeds": seeds,
-    "still": lambda: replace(record(), interactive=False),
+    "still": lambda: replace(record(), interactive=False, tasks=turned()),
 }  # fmt: skip
 
 
@@ -204,6 +210,52 @@ def test_every_figure_and_table_is_a_file_and_every_part_has_an_address(
     browser.until(lambda: browser.value(other, "document.querySelectorAll('.asked-for').length"))
     whose = "document.querySelector('.asked-for').dataset.student"
     assert browser.value(other, whose) == browser.value(session, f"{row}.dataset.student")
+
+
+BROKEN = """[...document.querySelectorAll("thead th")].flatMap((th) => {
+  const texts = document.createTreeWalker(th, NodeFilter.SHOW_TEXT), found = [];
+  const words = (node) => [...node.textContent.matchAll(/[\\p{L}]+/gu)];
+  for (let node; (node = texts.nextNode());) for (const { 0: word, index } of words(node)) {
+    const range = document.createRange();
+    range.setStart(node, index);
+    range.setEnd(node, index + word.length);
+    if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1) found.push(word);
+  }
+  return found;
+})"""
+TOOLS = """[...document.querySelectorAll(".to-rows")].filter((t) => t.getClientRects().length)
+  .filter((t) => t.children[0].getBoundingClientRect().top !== t.children[1].getBoundingClientRect().top).length"""
+OPENED = """(async () => {
+  document.getElementById("samples").scrollIntoView();
+  const task = document.getElementById("sample-task"), list = () => document.querySelectorAll("#sample-list a");
+  for (let i = 0; i < 200 && !list().length; i++) await new Promise((done) => setTimeout(done, 20));
+  const seen = [];
+  const first = task.value;
+  for (const option of [...task.options]) {
+    task.value = option.value;
+    task.dispatchEvent(new Event("change"));
+    const lost = [...list()].filter((a) => / lost /.test(` ${a.querySelector("small").textContent} `)).length;
+    const told = !document.getElementById("sample-graded").hidden;
+    seen.push([option.value === first, lost, option.dataset.graded !== undefined, told]);
+  }
+  return seen;
+})()"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_headings_keep_their_words_and_tools_of_a_row_stand_in_one_line(
+    browser: Browser, pages: dict[str, Path], width: int
+) -> None:
+    session = opened(browser, pages["plain"], width)
+    assert browser.value(session, BROKEN) == []
+    assert browser.value(session, TOOLS) == 0
+    such = browser.value(session, "document.getElementById('board-where').placeholder")
+    assert such == "capability >= 0.8"
+
+
+def test_samples_open_where_the_student_lost_most(browser: Browser, pages: dict[str, Path]) -> None:
+    seen = browser.value(opened(browser, pages["still"], 1440), OPENED)
+    assert seen == [[False, 0, False, False], [True, 16, True, True]], "opened, lost, graded, told"
 
 
 def test_a_measure_is_opened_by_its_address(browser: Browser, pages: dict[str, Path]) -> None:

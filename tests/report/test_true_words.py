@@ -82,6 +82,17 @@ def ended(student: int, teacher: int) -> Said:
     )
 
 
+def cut_on(endings: dict[str, Endings]) -> Said:
+    """The warnings about a student whose replies to some tasks end so."""
+    cells = tuple(collection("answers_of_a", t, endings=e) for t, e in endings.items())
+    return warned(collections=cells, tasks={t: OPEN for t in endings})
+
+
+def crowd(n: int) -> Said:
+    """The warnings about n models, a few of whose replies are cut."""
+    return warned(collections=tuple(answered(f"m{i}", endings=Endings(40, 3, 0)) for i in range(n)))
+
+
 def some(n: int, change: Callable[[str], str]) -> list[str]:
     """The replies, n of them changed."""
     return [change(t) if i < n else t for i, t in enumerate(TEXTS)]
@@ -201,79 +212,122 @@ WARNINGS = [
     ),
     Row(
         "_cut_prompts",
-        "open: prompts did not fit and were shortened: answers_of_a 24 of 240.",
+        "answers_of_a: prompts did not fit and were shortened: open 24 of 240.",
         warned(collections=(answered(n_cut_prompts=24),)),
         warned(collections=(answered(), answered(sample=1, n_cut_prompts=24))),
     ),
     Row(
         "_cut_replies",
-        "open: replies are cut before their end: answers_of_a 3 of 40; lengths",
+        "answers_of_a: replies are cut before their end on 1 of 1 task (8 % of them): open 3 of 40; lengths",
         warned(collections=(answered(endings=Endings(40, 3, 0)),)),
         warned(collections=(answered(endings=Endings(40, 2, 0)),)),
     ),
     Row(
-        "_told_cut",
-        "answers_of_a 6 of 40 (2 guessed from how they end; 5 of 11 wrong ones)",
+        "_guessed_or_wrong",
+        "(15 % of them; 2 guessed from how they end; 5 of the cut ones wrong): open 6 of 40",
         warned(collections=(answered(endings=Endings(40, 4, 2, 11, 5)),)),
         warned(collections=(answered(endings=Endings(40, 6, 0, 11, 5)),)),
     ),
     Row(
+        "_guessed_or_wrong",
+        "; all guessed from how they end; all of the cut ones wrong)",
+        warned(collections=(answered(endings=Endings(40, 0, 6, 11, 6)),)),
+        warned(collections=(answered(endings=Endings(40, 1, 5, 11, 5)),)),
+    ),
+    Row(
+        "_guessed_or_wrong",
+        "on 2 of 3 tasks (15 to 75 % of them; all of the 30 cut ones that are graded wrong): open 6 of 40,",
+        cut_on(
+            {
+                "open": Endings(40, 6, 0),
+                "quiz": Endings(40, 30, 0, 40, 30),
+                "sums": Endings(40, 0, 0),
+            }
+        ),
+        cut_on({"open": Endings(40, 6, 0, 9, 6), "quiz": Endings(40, 30, 0, 40, 30)}),
+    ),
+    Row(
+        "_span",
+        "(15 % of them)",
+        cut_on({"open": Endings(40, 6, 0), "quiz": Endings(40, 6, 0)}),
+        cut_on({"open": Endings(40, 6, 0), "quiz": Endings(40, 8, 0)}),
+    ),
+    Row(
+        "_listed",
+        "quiz4 9 of 40, quiz5 9 of 40, 2 more;",
+        cut_on({f"quiz{i}": Endings(40, 9, 0) for i in range(8)}),
+        cut_on({f"quiz{i}": Endings(40, 9, 0) for i in range(7)}),  # one more is named
+    ),
+    Row(
+        "_others_cut",
+        "(10 % of them; teacher_a 2 %): open 4 of 40",
+        ended(4, 1),
+        ended(4, 2),
+    ),
+    Row(
+        "_lines",
+        "Replies are cut before their end: m0 on 1 of 1 task (8 % of them): open 3 of 40; m1 on",
+        crowd(5),
+        crowd(4),
+    ),
+    Row("_lines", "m3: replies are cut before their end", crowd(4), crowd(5)),
+    Row(
         "_without_stops",
-        "open: replies end without a full stop: answers_of_a 40 of 40. Next to none",
+        "answers_of_a: replies end without a full stop: open 40 of 40. Next to none",
         warned(collections=(answered(endings=Endings(40, 0, 0, n_no_stop=40)),)),
         warned(collections=(answered(endings=Endings(40, 0, 40)),)),
     ),
     Row(
         "_cut_apart",
-        "open: compared models are cut in unlike shares: answers_of_a 10 %, teacher_a 2 %.",
-        ended(4, 1),
-        ended(4, 2),
+        "answers_of_a: compared models are cut in unlike shares: open 2 %, teacher_a 10 %.",
+        ended(1, 4),
+        ended(2, 4),
     ),
     Row(
         "_gathered",
-        "open: empty replies count as 0 words, and as wrong where graded: answers_of_a 10 of 40.",
+        "answers_of_a: empty replies count as 0 words, and as wrong where graded: open 10 of 40.",
         wrote(some(10, lambda _: " ")),
         wrote(some(10, lambda _: ".")),
     ),
     Row(
         "_gathered",
-        "open: what was thought aloud before replies is left out: answers_of_a 5 of 40.",
+        "answers_of_a: what was thought aloud before replies is left out: open 5 of 40.",
         wrote(some(5, lambda t: f"<think>So.</think>{t}")),
         wrote(some(5, lambda t: f"Use <think>So.</think>{t}")),
     ),
     Row(
         "_gathered",
-        "open: end tokens behind replies are cut: answers_of_a 40 of 40 (</s>).",
+        "answers_of_a: end tokens behind replies are cut: open 40 of 40 (</s>).",
         wrote(some(N, lambda t: f"{t}</s>")),
         wrote(some(N, lambda t: f"{t} <s>old</s>")),
     ),
     Row(
         "_inside",
-        "3 of 40 replies of answers_of_a to open have special tokens in them (<|user|>)",
+        "answers_of_a: replies have special tokens in them: open 3 of 40 (<|user|>); if",
         wrote(some(3, lambda t: f"{t}<|user|>{t}")),
         wrote(some(2, lambda t: f"{t}<|user|>{t}")),  # two who speak of such tokens
     ),
     Row(
         "_inside",
-        "3 of 40 replies of answers_of_a to open have turns of a conversation in them (User:)",
+        "answers_of_a: replies have turns of a conversation in them: open 3 of 40 (User:)",
         wrote(some(3, lambda t: f"{t}\nUser: more")),
         wrote(some(3, lambda t: f"{t}\nThe User: more")),
     ),
     Row(
         "_inside",
-        '3 of 40 replies of answers_of_a to open begin with their own prompt ("This is prompt 0")',
+        'answers_of_a: replies begin with their own prompt: open 3 of 40 ("This is prompt 0")',
         wrote([f"This is prompt {i}. {t}" if i < 3 else t for i, t in enumerate(TEXTS)]),
         wrote([f"This is prompt {i}. {t}" if i < 2 else t for i, t in enumerate(TEXTS)]),
     ),
     Row(
         "_inside",
-        "40 of 40 replies of answers_of_a to open have HTML entities in them (&#x27;)",
+        "answers_of_a: replies have HTML entities in them: open 40 of 40 (&#x27;)",
         wrote(some(N, lambda t: f"It&#x27;s {t}")),
         wrote(some(N, lambda t: f"<b>It&#x27;s</b> {t}")),  # replies about HTML
     ),
     Row(
         "_inside",
-        "40 of 40 replies of answers_of_a to open are spelt as JSON",
+        "answers_of_a: replies are spelt as JSON, with quotes or line ends of its own: open 40 of 40 (",
         wrote(some(N, lambda t: f'"{t}"')),
         wrote(some(N, lambda t: f'"Yes" and "{t}"')),
     ),
@@ -293,7 +347,7 @@ WARNINGS = [
     ),
     Row(
         "_repeated",
-        '10 of 40 replies of answers_of_a to open are the same text, to different prompts: "Sorry."',
+        'answers_of_a: replies to different prompts are the same text: open 10 of 40 ("Sorry."); if calls',
         wrote(some(10, lambda _: "Sorry.")),
         wrote(some(10, lambda _: "Sorry."), yields="grades"),  # questions with few answers
     ),
@@ -432,6 +486,17 @@ TABLE = [*WARNINGS, *REASONS]
 def test_words_appear_by_their_cause_and_not_by_a_near_miss(row: Row) -> None:
     assert [line for line in row.cause() if row.words in line], row.cause()
     assert not [line for line in row.near_miss() if row.words in line]
+
+
+def test_what_is_compared_comes_before_all_others_and_nobody_is_told_twice() -> None:
+    cells = (answered("ash", endings=Endings(40, 9, 0)), *(
+        collection(m, t, endings=Endings(40, n, 0))
+        for t in ("open", "quiz")
+        for m, n in (("answers_of_a", 1), ("teacher_a", 8))
+    ))  # fmt: skip
+    lines = warned(collections=cells, tasks={"open": OPEN, "quiz": OPEN})()
+    assert [line.split(": ")[0] for line in lines] == ["teacher_a", "answers_of_a", "ash"]
+    assert "open 2 %, teacher_a 20 %, quiz 2 %, teacher_a 20 %." in lines[1]
 
 
 def test_nothing_is_said_of_a_run_in_order() -> None:

@@ -111,7 +111,7 @@ all(".fold button", board).forEach((button) => button.addEventListener("click", 
 const nameOfRow = (row) => [row.dataset.label ?? row.dataset.student, row.dataset.teacher, row.dataset.base].join(" / ");
 for (const row of lines) {
   const words = `Copy the link to the row of ${row.dataset.student}`;
-  row.cells[0].append(tool("#", (button) => { writeAddress({ row: nameOfRow(row) }); copy(button, location.href); }, { className: "to-row", ariaLabel: words }));
+  row.cells[0].append(make("span", { className: "to-rows" }, tool("#", (button) => { writeAddress({ row: nameOfRow(row) }); copy(button, location.href); }, { className: "to-row", ariaLabel: words })));
 }
 function showRow(name) {
   const row = lines.find((line) => nameOfRow(line) === name);
@@ -135,7 +135,7 @@ function columnOf(word) {
 function conditions(text) {
   return text.split(/,|;|\band\b/i).map((part) => part.trim()).filter(Boolean).map((part) => {
     const [, word, sign, number, percent] = part.replace("\u2212", "-").replace("\u2265", ">=").replace("\u2264", "<=").match(/^(.+?)\s*(>=|<=|>|<|=)\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%?)$/i) ?? [];
-    if (!word) return { fault: `"${part}": expected COLUMN >= NUMBER, such as capability >= 0.8` };
+    if (!word) return { fault: `"${part}": expected COLUMN >= NUMBER, such as ${where.placeholder}` };
     const head = columnOf(word.trim());
     if (!head) return { fault: `"${word.trim()}" is not one column: expected ${numeric.map(titleOf).slice(0, 6).join(", ")} or another` };
     const bound = Number(number) / (percent ? 100 : 1);
@@ -193,7 +193,7 @@ for (const row of lines) {
     tellBoard();
   }, { className: "to-row to-pin", ariaLabel: `Pin ${row.dataset.student} to compare it` });
   button.setAttribute("aria-pressed", "false");
-  row.cells[0].append(button);
+  row.querySelector(".to-rows").append(button);
 }
 async function showPinned() {
   for (const row of lines) {

@@ -72,6 +72,7 @@ function browser(tasks) {
     const several = new Set(pairs.map((p) => p[1])).size > 1;
     options(pair, pairs.map(([s, t], i) => [String(i), several ? `${s} ← ${t}` : s]), String(Math.max(0, index)));
     const kinds = [...new Set(prompts.map((p) => p.category).filter(Boolean))].sort();
+    $("sample-graded").hidden = task.selectedOptions[0].dataset.graded === undefined;
     options(category, [["", "all"], ...kinds.map((k) => [k, k])], category.value);
     $("sample-category-label").hidden = kinds.length < 2;
     const at = Number(pair.value), count = (fits) => prompts.filter((p) => p.told[at] && fits(p.told[at])).length;
@@ -217,6 +218,15 @@ function browser(tasks) {
     turn(step);
   });
 
+  // The task whose prompts here show most losses of a student against its teacher; -1 where none does.
+  function mostLost(student, teacher) {
+    const losses = tasks.map(({ pairs, prompts }) => {
+      const at = student ? pairOf(pairs, student, teacher) : 0;
+      return prompts.filter((p) => p.told[at]?.[3].includes("t")).length;
+    });
+    const most = Math.max(...losses);
+    return most ? losses.indexOf(most) : -1;
+  }
   function choose({ student, teacher, task: name, prompt, show, beside, mark }) {
     if (beside !== undefined) further = new Set(beside.split(" | "));
     if (mark !== undefined) marking.value = mark === "nothing" ? "" : mark;
@@ -225,6 +235,7 @@ function browser(tasks) {
     const wanted = tasks.findIndex((t) => t.task === name);
     const holding = tasks.findIndex(({ pairs }) => pairOf(pairs, student, teacher) >= 0);
     if (wanted >= 0) task.value = String(wanted);
+    else if (opened === null && !prompt && mostLost(student, teacher) >= 0) task.value = String(mostLost(student, teacher));
     else if (student && pairOf(here().pairs, student) < 0 && holding >= 0) task.value = String(holding);
     if (prompt) { category.value = ""; search.value = ""; }
     fill(student, teacher);

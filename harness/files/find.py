@@ -22,11 +22,21 @@ def find_file(name: str, paths: Paths) -> Path:
     for folder in (*paths.tasks, *([paths.data] if paths.data else [])):
         if isfile(folder / name):
             return folder / name
-    searched = ", ".join(str(f) for f in (*paths.tasks, *([paths.data] if paths.data else [])))
-    cure = "" if paths.data else "; give paths.data=DIR where it belongs to recorded answers"
+    if Path(name).is_absolute():
+        raise DistillbenchError(f"file {name}: expected a file there, found none")
+    # the last folder of tasks is that of the installation, where nobody puts files of their own
+    searched = [*paths.tasks[:-1], *([paths.data] if paths.data else [])]
+    if not searched:
+        raise DistillbenchError(f"file {name}: {data_not_set(name)}")
+    cure = "" if paths.data else f", and {data_not_set(name)}"
     raise DistillbenchError(
-        f"file {name}: expected it in one of {searched or 'no folder'}, got none{cure}"
+        f"file {name}: expected it in {', '.join(map(str, searched))}, found none{cure}"
     )
+
+
+def data_not_set(name: str) -> str:
+    """What to do about a file of recorded answers that is named without its folder."""
+    return f"paths.data is not set; add paths.data={'.' if isfile(name) else 'DIR'}, the folder it lies in"
 
 
 def file_faults(name: str, paths: Paths) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 
 from harness.files.answers import Answer
+from harness.files.find import data_not_set
 from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
 from harness.files.hub import hub_path, on_hub
@@ -131,9 +132,7 @@ class RecordedModel(AbstractModel):
             return hub_path(name)
         path = Path(name).expanduser()
         if not path.is_absolute() and paths.data is None:
-            raise DistillbenchError(
-                f"file {file}: paths.data is not set; add paths.data=DIR, the folder it lies in"
-            )
+            raise DistillbenchError(f"file {file}: {data_not_set(name)}")
         return path if paths.data is None else paths.data / path
 
     def _named(self, value: Any) -> Any:

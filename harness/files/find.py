@@ -14,6 +14,8 @@ from harness.files.rows import read_rows
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
 
+_SMALL_BYTES = 4_000_000
+
 
 def find_file(name: str, paths: Paths) -> Path:
     """The file on the hub, in the first folder of tasks that has it, or in paths.data; raises DistillbenchError."""
@@ -46,6 +48,11 @@ def file_faults(name: str, paths: Paths) -> list[str]:
     except DistillbenchError as error:
         return [str(error)]
     return []
+
+
+def reads_at_once(name: str, paths: Paths) -> bool:
+    """Whether the file lies on this machine and is so small that reading it takes no time worth speaking of."""
+    return not on_hub(name) and find_file(name, paths).stat().st_size <= _SMALL_BYTES
 
 
 def content_digest(name: str, paths: Paths) -> str:

@@ -20,6 +20,7 @@ from harness.plan.lacking import without_lacking
 from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.ask import build_requests
+from harness.stages.at_hand import at_hand
 from harness.stages.audit import audit_rows
 from harness.stages.bundle import PLAN
 from harness.stages.checks import Checked, Remark, publish
@@ -163,8 +164,10 @@ def _said_again(before: Finished, store: Store, plan: Plan, place: str) -> Outco
 def _previewed(run: Run, store: Store) -> Outcome:
     """Says what the run would do."""
     plan = build_requests(run, store).plan if "build" in run.stages else planned(run, store)
-    said = preview(plan, store)
-    for line in (*in_columns([HEADS, *said.rows], range(1, len(HEADS))), *said.notes):
+    there = at_hand(plan, store)
+    said = preview(there.plan, store)
+    table = in_columns([HEADS, *said.rows], range(1, len(HEADS)))
+    for line in (*table, *there.notes(), *said.notes):
         say(line)
     for line in said.warnings:
         say(f"warning: {line}")

@@ -79,7 +79,7 @@ def elsewhere(group: str, name: str) -> str:
     with contextlib.suppress(OSError):
         folders = [Path(), *sorted(p for p in Path().iterdir() if not p.name.startswith("."))]
         path = find(folders, group, name)
-        if path is not None and path.is_file():
+        if path is not None and path.is_file() and path.parent.name == group:
             return f"; {path} is there: add --config-dir {shlex.quote(str(path.parents[1]))}"
     return ""
 

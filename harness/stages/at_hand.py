@@ -48,11 +48,9 @@ class AtHand:
         few = [(model, k) for model, k in known if len(known) <= _MOST_NAMED or k < n]
         said = [f"{model} {count(k)}" for model, k in few[:_MOST_NAMED]]
         said += [f"{len(few) - _MOST_NAMED} more with fewer"] if len(few) > _MOST_NAMED else []
-        said += (
-            [f"{count(n)} from each of {len(known) - len(few)} models"]
-            if len(known) > len(few)
-            else []
-        )
+        if whole := len(known) - len(few):
+            others = f"the other{'s' * (whole > 1)}" if few else f"each of {whole} models"
+            said.append(f"all {count(n)} from {others}")
         uncounted = len(own) - len(known)
         said += [f"{uncounted} models, whose answers are not counted here"] if uncounted else []
         return ", ".join(said)
@@ -96,7 +94,7 @@ def _made(plan: Plan) -> dict[str, RequestSet]:
             if not asked.needs and task.at_once(asked.setting):
                 made[asked.key] = asked_by(task, asked.setting)
         except DistillbenchError as error:
-            faults.append(str(error))
+            faults.append(f"task {task.name}: {str(error).removeprefix(f'task {task.name}: ')}")
     if faults:
         raise DistillbenchError("\n".join(dict.fromkeys(faults)))
     return made

@@ -56,7 +56,7 @@ def _explained(board: Board, rows: Sequence[Sequence[Cell]]) -> list[str]:
     shown = {mark for row in rows for cell in row for mark in cell.marks}
     marks = [f"{sign} {_MEANING[mark]}" for mark, sign in MARKS.items() if mark in shown]
     pairs = board.record.pairs
-    alone = not board.record.controls and any(p.base_kind != "sibling" for p in pairs if p.base)
+    alone = not board.record.controls and any(p.base_kind != "sibling" for p in pairs)
     legend = ["; ".join(["brackets hold 95 % intervals", *marks])] if marks else []
     return [*legend, *([_NO_CONTROLS] if alone else [])]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.board.audits import audited
 from harness.board.board import Board
 from harness.board.evidence import weighings
@@ -12,6 +14,15 @@ from harness.board.tables import MARKS, Cell
 from harness.console.columns import in_columns, shortened
 
 _MOST = 12  # rows; the page has all
+_NO_CONTROLS = (
+    "no controls: nobody can say whether any training would have done the same; add models that the teacher never "
+    "taught (`controls:` in the matrix, `--control` of init)"
+)
+_MEANING = {
+    "above the base": "significantly above the base",
+    "beyond the teacher": "significantly beyond the teacher",
+    "above the controls": "above what unrelated models reach",
+}
 _LONGEST = 24  # characters of a name
 
 
@@ -37,7 +48,17 @@ def closing_lines(board: Board) -> list[str]:
     right = [i for i, head in enumerate(table.heads) if head.numeric]
     more = len(students) - _MOST
     others = [f"and {more} more student{'s' * (more > 1)} on the page"] if more > 0 else []
-    return [*told, *in_columns(rows, right), *others]
+    return [*told, *in_columns(rows, right), *others, *_explained(board, students[:_MOST])]
+
+
+def _explained(board: Board, rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """What the marks of the rows mean; and, where nothing tells transfer from any training, what would."""
+    shown = {mark for row in rows for cell in row for mark in cell.marks}
+    marks = [f"{sign} {_MEANING[mark]}" for mark, sign in MARKS.items() if mark in shown]
+    pairs = board.record.pairs
+    alone = not board.record.controls and any(p.base_kind != "sibling" for p in pairs)
+    legend = ["; ".join(["brackets hold 95 % intervals", *marks])] if marks else []
+    return [*legend, *([_NO_CONTROLS] if alone else [])]
 
 
 def _of(group: Group) -> str:

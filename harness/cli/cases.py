@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+from harness.files.find import data_not_set
 from harness.files.origins import OriginRow, read_origins
 from harness.keys import parse_json
 from harness.models.recorded import RecordedModel
@@ -218,9 +219,7 @@ def data_of(asked: Configuration, paths: Paths, faults: list[str]) -> RecordedMo
 def _located(table: Documented, data: Path | None, where: str) -> Path:
     path = Path(table.file).expanduser()
     if not path.is_absolute() and data is None:
-        raise DistillbenchError(
-            f"{where}: file {table.file}: paths.data is not set; add paths.data=DIR, the folder it lies in"
-        )
+        raise DistillbenchError(f"{where}: file {table.file}: {data_not_set(table.file)}")
     return path if data is None else data / path
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,17 @@ def find(folders: Sequence[Path], group: str, name: str) -> Path | None:
     """The file of a name in a group, in the first folder that has one; links to nowhere and folders count too."""
     paths = (folder / group / f"{name.removesuffix('.yaml')}.yaml" for folder in folders)
     return next((p for p in paths if p.exists() or p.is_symlink()), None)
+
+
+def elsewhere(group: str, name: str) -> str:
+    """Words about a file of this group and name in the current folder or one inside it, which only Hydra's search
+    path lacks; "" where there is none."""
+    with contextlib.suppress(OSError):
+        folders = [Path(), *sorted(p for p in Path().iterdir() if not p.name.startswith("."))]
+        path = find(folders, group, name)
+        if path is not None and path.is_file() and path.parent.name == group:
+            return f"; {path} is there: add --config-dir {shlex.quote(str(path.parents[1]))}"
+    return ""
 
 
 def first_fault(

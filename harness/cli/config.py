@@ -292,6 +292,7 @@ class _Library:
         files = {p.stem for folder in self.folders for p in (folder / group).glob("*.yaml")}
         self.faults.append(
             f"{group}: {unknown(name, [*files.union(others)])}; expected a file conf/{group}/{name}.yaml"
+            f"{conffiles.elsewhere(group, name)}"
         )
         return {}
 

@@ -75,7 +75,7 @@ def plain_words(error: Exception) -> str:
         words = unknown(file[2], _options(file[1], error))
         package = _PACKAGES.get(file[2]) if file[1].startswith("hydra/") else None
         cure = f"; it comes with another package: pip install {package}" if package else ""
-        return f"{file[1]}: {words}{cure}"
+        return f"{file[1]}: {words}{cure}{conffiles.elsewhere(file[1], file[2])}"
     key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
     full = re.search(r"full_key: ([^;\s]+)", text)
     if key:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import difflib
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +33,8 @@ _TASKS = "arc_easy,gsm8k,style_prompts"
 _WRITTEN = "gsm8k,style_prompts"  # where a model gives texts only
 _WHERE = (
     "a folder with a checkpoint, a name on the hub (owner/name), a file of recorded answers (of one model of several: "
-    "FILE:COLUMN=VALUE), a server's address and its name there (http://127.0.0.1:8000/v1#NAME), or a model that "
-    "`distillbench list models` names; NAME=... in front names it in the matrix"
+    "FILE:COLUMN=VALUE), ADDRESS#NAME for a model of a server (an ADDRESS is http://127.0.0.1:8000/v1), or a model "
+    "that `distillbench list models` names; NAME=... in front names it in the matrix"
 )
 # hosts whose interface and variable are known
 _HOSTED: Mapping[str, Mapping[str, str]] = {
@@ -164,14 +166,28 @@ def _model(word: str, name: str) -> _Model:
     if path.is_file():
         return _recorded(name, path.absolute(), condition)
     if sign:
-        raise DistillbenchError(f"init: {word}: expected a file before the colon, found none")
+        raise DistillbenchError(
+            f"init: {word}: expected a file before the colon, found none{_near(path, sign + condition)}"
+        )
     if path.is_dir():
         return _checkpoint(name, path)
     if (packaged("conf") / "model" / f"{place}.yaml").is_file():
         return _Model(place, None)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", place) and not path.parent.is_dir():
+    on_the_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", place) and not path.parent.is_dir()
+    if on_the_hub and not is_table(path):
         return _Model(name, {"kind": "hf", "path": place})
-    raise DistillbenchError(f"init: {place}: found nothing of this name; expected {_WHERE}")
+    raise DistillbenchError(
+        f"init: {place}: found nothing of this name{_near(path) or f'; expected {_WHERE}'}"
+    )
+
+
+def _near(path: Path, behind: str = "") -> str:
+    """The question whether the file beside it whose name is nearest was meant; "" where none is near."""
+    with contextlib.suppress(OSError):
+        beside = [p.name for p in path.parent.iterdir()]
+        for name in difflib.get_close_matches(path.name, beside, n=1):
+            return f"; did you mean {str(path.with_name(name)) + behind!r}?"
+    return ""
 
 
 def _served(name: str, word: str) -> _Model:
@@ -182,7 +198,7 @@ def _served(name: str, word: str) -> _Model:
     build("models", name, fields)  # refuses addresses with secrets, which are not to be said
     if not model:
         raise DistillbenchError(
-            f"init: {url}: expected the model's name there behind the address: {url}#NAME"
+            f"init: {url}: expected the model's name there behind the address, as ADDRESS#NAME"
         )
     return _Model(name, fields)
 
@@ -254,7 +270,8 @@ def _prompts(word: str | None, model: _Model) -> dict[str, Any]:
     """File and column of what was asked."""
     place, _, column = (word or "").partition(":")
     if place and not Path(place).is_file():
-        raise DistillbenchError(f"init: --prompts: {place}: expected a file, found none")
+        near = _near(Path(place), f":{column}" if column else "")
+        raise DistillbenchError(f"init: --prompts: {place}: expected a file, found none{near}")
     assert model.file is not None
     file = Path(place).absolute() if place else model.file
     names = names_of(file)

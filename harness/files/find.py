@@ -14,6 +14,8 @@ from harness.files.rows import read_rows
 from harness.schema import unknown
 from harness.types import DistillbenchError, Paths
 
+_SMALL_BYTES = 4_000_000
+
 
 def find_file(name: str, paths: Paths) -> Path:
     """The file on the hub, in the first folder of tasks that has it, or in paths.data; raises DistillbenchError."""
@@ -22,11 +24,21 @@ def find_file(name: str, paths: Paths) -> Path:
     for folder in (*paths.tasks, *([paths.data] if paths.data else [])):
         if isfile(folder / name):
             return folder / name
-    searched = ", ".join(str(f) for f in (*paths.tasks, *([paths.data] if paths.data else [])))
-    cure = "" if paths.data else "; give paths.data=DIR where it belongs to recorded answers"
+    if Path(name).is_absolute():
+        raise DistillbenchError(f"file {name}: expected a file there, found none")
+    # the last folder of tasks is that of the installation, where nobody puts files of their own
+    searched = [*paths.tasks[:-1], *([paths.data] if paths.data else [])]
+    if not searched:
+        raise DistillbenchError(f"file {name}: {data_not_set(name)}")
+    cure = "" if paths.data else f", and {data_not_set(name)}"
     raise DistillbenchError(
-        f"file {name}: expected it in one of {searched or 'no folder'}, got none{cure}"
+        f"file {name}: expected it in {', '.join(map(str, searched))}, found none{cure}"
     )
+
+
+def data_not_set(name: str) -> str:
+    """What to do about a file of recorded answers that is named without its folder."""
+    return f"paths.data is not set; add paths.data={'.' if isfile(name) else 'DIR'}, the folder it lies in"
 
 
 def file_faults(name: str, paths: Paths) -> list[str]:
@@ -36,6 +48,11 @@ def file_faults(name: str, paths: Paths) -> list[str]:
     except DistillbenchError as error:
         return [str(error)]
     return []
+
+
+def reads_at_once(name: str, paths: Paths) -> bool:
+    """Whether the file lies on this machine and is so small that reading it takes no time worth speaking of."""
+    return not on_hub(name) and find_file(name, paths).stat().st_size <= _SMALL_BYTES
 
 
 def content_digest(name: str, paths: Paths) -> str:

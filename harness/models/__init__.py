@@ -100,6 +100,7 @@ class AbstractModel(ABC):
     imports: ClassVar[tuple[str, ...]] = ()
     # fields in which a pattern such as runs/checkpoint-* stands for several models, one job each
     series: ClassVar[tuple[str, ...]] = ()
+    recorded: ClassVar[bool] = False  # whether its answers are there already, and nobody is asked
     # overridden by a field where the key's variable is configurable
     api_key_env: ClassVar[str | None] = None
 
@@ -150,6 +151,10 @@ class AbstractModel(ABC):
     def has_template(self, paths: Paths) -> bool:
         """Whether it brings a chat template of its own, which `chat: false` leaves unused."""
         return False
+
+    def at_hand(self, ask: Ask, paths: Paths) -> int | None:
+        """Of a recorded model: to how many prompts of an ask it has an answer; None = that cannot be known yet."""
+        return None
 
     def unready(self) -> list[str]:
         """What it needs before it can be asked anything and does not have, such as a key; a line each."""

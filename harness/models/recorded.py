@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 
 from harness.files.answers import Answer
+from harness.files.find import data_not_set
 from harness.files.formats import ROLES, TABLE, formats
 from harness.files.hashes import file_sha256
 from harness.files.hub import hub_path, on_hub
@@ -56,6 +57,7 @@ class RecordedModel(AbstractModel):
     """
 
     version = 4
+    recorded = True
     # file or folder, relative to paths.data; or of the hub: `hf://datasets/OWNER/NAME[@REVISION][/PATH]`
     file: str = place("")
     # auto = told from the first row; else a module in harness/files/formats
@@ -107,6 +109,14 @@ class RecordedModel(AbstractModel):
             return [f"model {self.name}: {error}"]
         return []
 
+    def at_hand(self, ask: Ask, paths: Paths) -> int | None:
+        """Prompts with an answer in the file; None where later turns wait for earlier replies."""
+        if any(request.replies for request in ask.requests):
+            return None
+        draws = _joined(_read(self.source(paths)), ask).draws
+        there = [i for i, own in draws.items() if any(not a.missing for a in own.values())]
+        return len({ask.requests[i].prompt for i in there})
+
     @contextmanager
     def open(self, paths: Paths, previous: Facts | None = None) -> Iterator[RecordedSession]:
         """The answers of the file."""
@@ -131,9 +141,7 @@ class RecordedModel(AbstractModel):
             return hub_path(name)
         path = Path(name).expanduser()
         if not path.is_absolute() and paths.data is None:
-            raise DistillbenchError(
-                f"file {file}: paths.data is not set; add paths.data=DIR, the folder it lies in"
-            )
+            raise DistillbenchError(f"file {file}: {data_not_set(name)}")
         return path if paths.data is None else paths.data / path
 
     def _named(self, value: Any) -> Any:
@@ -158,7 +166,7 @@ class RecordedSession(AbstractSession):
         for ask in asks:
             try:
                 started = time.perf_counter()
-                joined = self._joined(ask)
+                joined = _joined(self._recorded, ask)
                 if not joined.draws:
                     raise DistillbenchError(no_match(self._model.file, self._recorded.answers, ask))
                 rows, options = self._chosen(ask, joined)
@@ -172,7 +180,7 @@ class RecordedSession(AbstractSession):
 
     def notes(self, ask: Ask) -> Sequence[str]:
         """How the file was read, and which of its answers fit no prompt."""
-        joined = self._joined(ask)
+        joined = _joined(self._recorded, ask)
         left = leftovers(self._recorded.answers, ask, joined)
         rows, options = self._chosen(ask, joined)
         words = [left, options.words, _several(ask, joined.draws), _cut_inside(rows)]
@@ -188,17 +196,18 @@ class RecordedSession(AbstractSession):
         rows = _rows(ask, joined.draws)
         return rows, chosen(ask.requests, rows)
 
-    def _joined(self, ask: Ask) -> Joined:
-        """The answers to all requests whose conversations are complete."""
-        names = ask.names or ("",) * len(ask.requests)
-        known = [i for i, request in enumerate(ask.requests) if not request.replies]
-        wanted = [
-            Wanted(ask.requests[i], tuple(n for n in (names[i], _row_of(ask.prompt_ids[i])) if n))
-            for i in known
-        ]
-        joined = join(self._recorded.answers, wanted)
-        joined.draws = {known[i]: draws for i, draws in joined.draws.items()}
-        return joined
+
+def _joined(recorded: Answers, ask: Ask) -> Joined:
+    """The answers of a file to all requests whose conversations are complete."""
+    names = ask.names or ("",) * len(ask.requests)
+    known = [i for i, request in enumerate(ask.requests) if not request.replies]
+    wanted = [
+        Wanted(ask.requests[i], tuple(n for n in (names[i], _row_of(ask.prompt_ids[i])) if n))
+        for i in known
+    ]
+    joined = join(recorded.answers, wanted)
+    joined.draws = {known[i]: draws for i, draws in joined.draws.items()}
+    return joined
 
 
 def _row_of(prompt_id: str) -> str:

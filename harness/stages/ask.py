@@ -18,8 +18,8 @@ from harness.plan.summary import summarize, summary_to_json
 from harness.stages.loop import Lacks, Made, make_all, summaries_in
 from harness.store.store import Store
 from harness.store.tables import outputs_from_table, requests_from_table, requests_to_table
-from harness.tasks import Author, Setting, asks
-from harness.types import DistillbenchError
+from harness.tasks import AbstractTask, Author, Setting, asks
+from harness.types import DistillbenchError, RequestSet
 
 
 @final
@@ -38,10 +38,15 @@ class RequestsJob(Job):
             desk.plan.run.tasks[asked.task],
             loaded(asked.setting, desk.plan, desk.store),
         )
-        requests = dataclasses.replace(task.requests(setting), think=task.think)
+        requests = asked_by(task, setting)
         summary = summary_to_json(summarize(requests, asks(requests)))
         spec = {"task": asked.task, "chat": setting.chat, "summary": summary}
         yield Entry(key, requests_to_table(requests), spec)
+
+
+def asked_by(task: AbstractTask, setting: Setting) -> RequestSet:
+    """The requests of a task, with its further tags around thoughts."""
+    return dataclasses.replace(task.requests(setting), think=task.think)
 
 
 def ask(run: Run, store: Store) -> Plan:

@@ -58,7 +58,7 @@ class _Part:
 
     collections: int
     stored: int
-    requests: int  # of collections that are not stored
+    requests: int  # of collections that are not stored; none where answers are recorded
     tokens: float  # of these, read and written at most; an estimate
     time_s: float | None
     usd: float | None
@@ -72,7 +72,8 @@ class _Part:
         """
         there = [c for c in own if store.has(c.key)]
         stored = {c.key for c in there}
-        left = [c for c in own if c.key not in stored and c.summary.built]
+        asks = not run.models[model].recorded
+        left = [c for c in own if asks and c.key not in stored and c.summary.built]
         work, expected = (sum(map(_work, some)) for some in (there, left))
         how = [store.provenance(c.key) for c in there]
         share = expected / work if work else None

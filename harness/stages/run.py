@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from harness.board.replies import of_answers
 from harness.board.saved import note_spent
 from harness.board.spent import spent_line
 from harness.console.columns import in_columns
+from harness.console.foreign import VERBOSE
 from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import account, accounting, overhearing, say, say_aside, spent
 from harness.plan.collections import Plan
@@ -20,6 +22,7 @@ from harness.plan.lacking import without_lacking
 from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.ask import build_requests
+from harness.stages.at_hand import at_hand
 from harness.stages.audit import audit_rows
 from harness.stages.bundle import PLAN
 from harness.stages.checks import Checked, Remark, publish
@@ -163,8 +166,10 @@ def _said_again(before: Finished, store: Store, plan: Plan, place: str) -> Outco
 def _previewed(run: Run, store: Store) -> Outcome:
     """Says what the run would do."""
     plan = build_requests(run, store).plan if "build" in run.stages else planned(run, store)
-    said = preview(plan, store)
-    for line in (*in_columns([HEADS, *said.rows], range(1, len(HEADS))), *said.notes):
+    there = at_hand(plan, store)
+    said = preview(there.plan, store)
+    table = in_columns([HEADS, *said.rows], range(1, len(HEADS)))
+    for line in (*table, *there.notes(), *said.notes):
         say(line)
     for line in said.warnings:
         say(f"warning: {line}")
@@ -211,7 +216,7 @@ def _judged(run: Run, record: RunRecord, code: int, reference: Path) -> Outcome:
             lost = {c.whole for c, _ in broken}
             remarks.append(Remark("gate", _held(len(conditions), len(lost))))
         codes.append(GATE_FAILED if failed else DONE)
-    elif "gate" in run.stages:
+    elif "gate" in run.settings or VERBOSE in os.environ:  # none is the rule, and no news
         remarks.append(Remark("gate", "none was named, so nothing was checked"))
     looked_at = {c.whole: gate.applies(c, run.settings) for c in run.conditions}
     return Outcome(worst(codes), record, tuple(remarks), looked_at, objective_of(run, record))

@@ -108,6 +108,13 @@ class AbstractTask(ABC):
         """Those of its faults that are data which are not there: a run may then do without the task."""
         return []
 
+    def at_once(self, setting: Setting) -> bool:
+        """Whether its requests are read from a small file on this machine: a plan then counts them unbuilt.
+
+        Raises DistillbenchError where the file is missing.
+        """
+        return False
+
     @abstractmethod
     def requests(self, setting: Setting) -> RequestSet:
         """All requests of the task."""

@@ -8,7 +8,14 @@ from typing import Any, Literal, NamedTuple, final
 
 import numpy as np
 
-from harness.files.find import columns_of, content_digest, file_faults, find_file, rows_of
+from harness.files.find import (
+    columns_of,
+    content_digest,
+    file_faults,
+    find_file,
+    reads_at_once,
+    rows_of,
+)
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
 from harness.text.labels import Label, first_number, in_words, label_text
@@ -56,6 +63,10 @@ class ChoicesTask(AbstractTask):
     def faults(self, setting: Setting) -> list[str]:
         """A file that is not there."""
         return [f"task {self.name}: {fault}" for fault in file_faults(self.file, setting.paths)]
+
+    def at_once(self, setting: Setting) -> bool:
+        """Whether the file is small and lies on this machine."""
+        return reads_at_once(self.file, setting.paths)
 
     def requests(self, setting: Setting) -> RequestSet:
         """One request per different question; its context is the question's key."""

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple, final
 from harness.files.answers import turn_name
 from harness.files.cells import beginning, name_of, required_text
 from harness.files.conversations import conversation, flattened, joined
-from harness.files.find import columns_of, content_digest, file_faults, find_file, rows_of
+from harness.files.find import (
+    columns_of,
+    content_digest,
+    file_faults,
+    find_file,
+    reads_at_once,
+    rows_of,
+)
 from harness.files.rows import names_of
 from harness.keys import digest, place
 from harness.tasks import AbstractTask, Setting
@@ -61,6 +68,10 @@ class PromptsTask(AbstractTask):
             )
         faults += file_faults(self.file, setting.paths)
         return [f"task {self.name}: {fault}" for fault in faults]
+
+    def at_once(self, setting: Setting) -> bool:
+        """Whether the file is small and lies on this machine."""
+        return reads_at_once(self.file, setting.paths)
 
     def requests(self, setting: Setting) -> RequestSet:
         """One request per different prompt, or per turn of every different conversation."""

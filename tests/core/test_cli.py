@@ -264,11 +264,15 @@ def test_a_broken_gate_file_is_one_line_in_a_sweep_too(tmp_path: Path) -> None:
 
 
 def test_a_page_without_a_number_says_so_and_exits_with_3(tmp_path: Path) -> None:
-    code, said = small(tmp_path, metrics={"gap_recovered": None}, pairs=[], controls=[])
+    changes: dict[str, Any] = {"metrics": {"gap_recovered": None}, "pairs": [], "controls": []}
+    code, said = small(tmp_path, "gate=none", **changes)
     assert code == 3
-    assert said.splitlines()[-2].startswith(
+    warned, gated = said.splitlines()[-2:]
+    assert warned.startswith(
         "warning: THERE IS NOT ONE NUMBER: gap_recovered found nothing to measure"
     )
+    # said where a gate was spoken of alone
+    assert gated == "gate: none was named, so nothing was checked"
     assert "THERE IS NOT ONE NUMBER" in (tmp_path / "results" / "report" / "index.html").read_text()
 
 

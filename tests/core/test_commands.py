@@ -6,8 +6,10 @@ import csv
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +22,10 @@ from harness.cli.comparing import compare_results
 from harness.cli.listing import list_names
 from harness.cli.words import planned as plan_words
 from harness.console.workload import spelled
+from harness.plan.run import Run
 from harness.plugins import build, kinds, use_folders
 from harness.stages.ask import build_requests
+from harness.stages.at_hand import at_hand
 from harness.stages.preview import HEADS, planned, preview
 from harness.stages.report import write_report
 from harness.stages.run import execute
@@ -304,6 +308,85 @@ def test_before_requests_are_built_a_plan_says_so_and_writes_nothing(tmp_path: P
     assert all(set(row[1:]) == {"–"} for row in said.rows)
     assert any("plan load=true" in line for line in said.notes)
     assert not (run.paths.results / "store").exists()
+
+
+def recorded_run(folder: Path, counts: Mapping[str, int], **changes: Any) -> Run:
+    """A run over recorded answers: as many of each model as `counts` says, to 30 prompts."""
+    for name, n in counts.items():
+        rows = [{"prompt": f"p{i}", "response": f"{name} {i}"} for i in range(n)]
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(r)}\n" for r in rows))
+    models = {m: {"kind": "recorded", "file": str(folder / f"{m}.jsonl")} for m in counts}
+    task = {"kind": "prompts", "file": str(folder / "t.jsonl")}
+    pairs = [{"teacher": "t", "student": "s", "base": None, "ceiling": None}]
+    whole: dict[str, Any] = {
+        "models": models,
+        "tasks": {"open": task},
+        "metrics": {"length": None},
+        "pairs": pairs,
+    }
+    whole["controls"] = []
+    return run_of(folder, **{**whole, **changes})
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"t": 30, "s": 12}, "t 30, s 12; no model is asked"),
+        ({"t": 30, "s": 12, **dict.fromkeys("abcdefg", 30)},
+         "s 12, all 30 from the others; no model is asked"),
+        (dict.fromkeys("tsabcdefg", 30), "all 30 from each of 9 models; no model is asked"),
+        ({"t": 30, **dict.fromkeys("sabcdefg", 12)},
+         "s 12, a 12, b 12, c 12, d 12, e 12, 2 more with fewer, all 30 from the other; no model is asked"),
+    ],
+)  # fmt: skip
+def test_a_plan_counts_recorded_answers_and_writes_nothing(
+    tmp_path: Path, counts: dict[str, int], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = recorded_run(tmp_path, counts, stages=["plan"])
+    execute(run, tmp_path / "none.csv", alone=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert f"open: 30 prompts; recorded answers: {said}" in lines
+    for model in counts:
+        (row,) = (line.split() for line in lines if line.split()[0] == model)
+        assert row[1:] == ["1", "0", "0", "0", "none", "–"]
+    assert not any("not built yet" in line for line in lines)
+    assert not (run.paths.results / "store").exists()
+
+
+def test_what_a_plan_counts_at_once_are_the_keys_of_the_run(tmp_path: Path) -> None:
+    asked = {"fake": {"kind": "fake"}}
+    run = recorded_run(tmp_path, {"t": 30, "s": 30})
+    mixed = replace(run, models={**run.models, "fake": build("models", "fake", asked["fake"])})
+    store = Store(mixed.paths.results)
+    before = at_hand(planned(mixed, store), store)
+    after = build_requests(mixed, store).plan
+    assert before.plan.collections == after.collections
+    assert [note.rpartition("; ")[2] for note in before.notes()] == ["these models are not asked"]
+    rows = dict((row[0], row[3]) for row in preview(before.plan, store).rows)
+    assert rows == {"t": "0", "s": "0", "fake": "30", "together": "30"}
+    collect_these(after, store)
+    assert list(at_hand(planned(mixed, store), store).notes()) == []
+
+
+def test_a_file_that_takes_long_to_read_is_left_to_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = recorded_run(tmp_path, {"t": 30, "s": 30})
+    store = Store(run.paths.results)
+    size = (tmp_path / "t.jsonl").stat().st_size
+    for most, known in ((size, 2), (size - 1, 0)):
+        monkeypatch.setattr("harness.files.find._SMALL_BYTES", most)
+        assert len(at_hand(planned(run, store), store).plan.collections) == known
+
+
+def test_faults_of_requests_that_are_read_at_once_are_one_line(tmp_path: Path) -> None:
+    run = recorded_run(tmp_path, {"t": 30, "s": 30})
+    empty = replace(run.tasks["open"], columns={"prompt": "nope"})  # type: ignore[call-arg]
+    wrong = replace(run, tasks={"open": empty})
+    store = Store(run.paths.results)
+    with pytest.raises(DistillbenchError, match=r"^task open: .*column 'nope' is unknown") as fault:
+        at_hand(planned(wrong, store), store)
+    assert "\n" not in str(fault.value)
 
 
 def test_a_plan_counts_what_a_run_asks(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.conffiles import first_fault, is_global, not_global, read
+from harness.cli.conffiles import elsewhere, first_fault, is_global, not_global, read
 from harness.cli.words import in_order
 from harness.types import DistillbenchError
 
@@ -121,3 +121,27 @@ def test_what_is_no_file_is_named_before_it_is_waited_for(
     make(path)
     with pytest.raises(DistillbenchError, match="expected a file, found a folder, a pipe"):
         in_order(["--config-dir", str(tmp_path), "matrix=sound"])
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "folder"),
+    [
+        ("my_conf/matrix/mine", "mine", "my_conf"),
+        ("my_conf/matrix/mine", "mine.yaml", "my_conf"),
+        ("with space/matrix/mine", "mine", "'with space'"),
+        ("matrix/mine", "mine", "."),
+        ("my_conf/gate/mine", "mine", ""),
+        ("a/b/matrix/mine", "mine", ""),
+        (".git/matrix/mine", "mine", ""),
+        ("my_conf/matrix/mine", "*", ""),
+        ("my_conf/matrix/mine", "../matrix/../../other", ""),
+        ("my_conf/matrix/mine", "/etc/passwd", ""),
+    ],
+)
+def test_a_file_that_only_the_search_path_lacks_is_named_with_its_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, name: str, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write(Path(), file, HEAD)
+    said = f"; {path} is there: add --config-dir {folder}" if folder else ""
+    assert elsewhere("matrix", name) == said

@@ -11,6 +11,7 @@ import yaml
 
 import harness
 from harness.cli.init import init
+from harness.console.secrets import redacted
 from harness.types import DistillbenchError
 from tests.core.running import inside
 from tests.files.test_formats import EXAMPLES
@@ -135,6 +136,10 @@ def test_recorded_answers_and_tasks_together() -> None:
         (["--teacher", "http://u:pw@h/v1#m", "--student", "is.jsonl"], "without user name and password"),
         (["--teacher", "big.jsonl"], "--student: expected WHERE, got none"),
         (["--teacher", "nowhere", "--student", "is.jsonl"], "nowhere: found nothing of this name"),
+        (["--teacher", "bag.jsonl", "--student", "is.jsonl"], "of this name; did you mean 'big.jsonl'?"),
+        (["--teacher", "nowhere/big.jsonl", "--student", "is.jsonl"], "nowhere/big.jsonl: found nothing of this name"),
+        (["--teacher", "al.jsonl:model=big", "--student", "is.jsonl"], "did you mean 'all.jsonl:model=big'?"),
+        (["--teacher", "big.jsonl", "--student", "is.jsonl", "--prompts", "bug.jsonl:a"], "mean 'big.jsonl:a'?"),
         (["--teacher", "no/where.jsonl:a=b", "--student", "is.jsonl"], "expected a file before the colon"),
         (["--teacher", "all.jsonl", "--student", "is.jsonl"], "write all.jsonl:model=big"),
         (["--teacher", "all.jsonl:modell=big", "--student", "is.jsonl"], "no column 'modell'"),
@@ -187,3 +192,11 @@ def test_in_a_terminal_it_asks_for_what_is_left_out(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda said: next(answers))
     assert list(made()["models"]) == ["teacher", "student_1", "second"]
+
+
+def test_what_is_said_of_a_servers_address_stands_as_it_is_meant() -> None:
+    for words in (["--teacher", "http://h/v1", "--student", "is.jsonl"], ["--teacher", "?!"]):
+        with pytest.raises(DistillbenchError) as fault:
+            init(["mine", *words, "--student", "is.jsonl"])
+        assert "ADDRESS#NAME" in str(fault.value)
+        assert redacted(str(fault.value)) == str(fault.value)

@@ -15,8 +15,9 @@ import pytest
 from harness.models import Ask
 from harness.models.recorded import RecordedModel
 from harness.plugins import build
+from harness.tasks import Setting
 from harness.text.clean import clean
-from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, Request
+from harness.types import Decoding, DistillbenchError, Message, Outputs, Paths, ReplyTo, Request
 from tests.models.asking import answered
 
 ROWS: list[dict[str, Any]] = [
@@ -318,6 +319,37 @@ def test_bad_columns_and_filters_name_the_nearest(tmp_path: Path) -> None:
 def test_a_relative_file_needs_a_data_folder(tmp_path: Path) -> None:
     (line,) = recorded(file="a.jsonl").faults(Paths(tmp_path, tmp_path, ()))
     assert "paths.data=DIR" in line
+
+
+def test_a_data_folder_that_is_not_set_is_said_alike_of_models_and_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock, cure = tmp_path / "stock", "file a.jsonl: paths.data is not set; add paths.data="
+    unset = Paths(tmp_path, tmp_path, (stock,))
+    task = build("tasks", "ours", {"kind": "prompts", "file": "a.jsonl"})
+    monkeypatch.chdir(tmp_path)
+    for place in ("DIR", "."):
+        line = f"{cure}{place}, the folder it lies in"
+        assert recorded(file="a.jsonl").faults(unset)[0].endswith(line)
+        assert task.faults(Setting(unset)) == [f"task ours: {line}"]
+        write(tmp_path, "a.jsonl", [{"prompt": "Hi"}])
+    (line,) = task.faults(Setting(Paths(tmp_path, tmp_path, (stock,), data=tmp_path / "gone")))
+    assert line == f"task ours: file a.jsonl: expected it in {tmp_path / 'gone'}, found none"
+    (line,) = task.faults(Setting(Paths(tmp_path, tmp_path, (tmp_path / "own", stock))))
+    assert f"expected it in {tmp_path / 'own'}, found none, and paths.data is not set" in line
+
+
+@pytest.mark.parametrize(("n", "known"), [(3, 3), (2, 2), (0, 0)])
+def test_answers_at_hand_are_prompts_with_an_answer(tmp_path: Path, n: int, known: int) -> None:
+    said: list[str | None] = [*["A", "B", "C"][:n], *[None] * (3 - n)]
+    rows = [{"prompt": p, "response": a} for p, a in zip(("a", "b", "c"), said, strict=True)]
+    file = write(tmp_path, "a.jsonl", [*rows, *rows, {"prompt": "other", "response": "x"}])
+    requests = tuple(asked("a", "b", "c"))
+    ask = Ask("key", requests, ("1", "2", "3"), Decoding())
+    assert recorded(file=file).at_hand(ask, paths(tmp_path)) == known
+    turn = (Message("assistant", ReplyTo(0)), Message("user", "c"))
+    later = replace(ask, requests=(*requests[:2], Request(2, "generate", turn)))
+    assert recorded(file=file).at_hand(later, paths(tmp_path)) is None
 
 
 def test_answers_that_are_all_null_are_a_fault(tmp_path: Path) -> None:

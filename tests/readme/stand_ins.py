@@ -10,6 +10,8 @@
 | tasks of the first, quick look at a matrix | `style_prompts`, `zoo_style` | lm-eval's take up to ten seconds to find |
 | tasks of `matrix=standard` | `only.tasks`: two of its nine | the other seven come from the hub too |
 | models, tasks, metrics of `matrix=zoo` | `only`: three, two, two | sweeps multiply them |
+| files of three models | `make_answers.py`'s answers, `split_answers` | they are the reader's own |
+| a browser | `true` | no test opens one |
 | `make`, `pip` | a dry run of the one, a recorded call of the other | they install for minutes |
 """
 
@@ -55,6 +57,7 @@ def run(folder: Path, command: str, *changes: str) -> subprocess.CompletedProces
         "PYTHONPATH": str(REPOSITORY),
         "DISTILLBENCH_CACHE": str(folder / ".cache"),
         "HF_HUB_OFFLINE": "1",
+        "BROWSER": "true",
     }
     line = ["bash", "-euc", command]
     return subprocess.run(
@@ -65,6 +68,17 @@ def run(folder: Path, command: str, *changes: str) -> subprocess.CompletedProces
 def _program(path: Path, line: str) -> None:
     path.write_text(f"#!/bin/sh\n{line}\n")
     path.chmod(0o755)
+
+
+def split_answers(folder: Path) -> None:
+    """The one file of answers as a file per model, with other columns."""
+    names = {"teacher-v1": "teacher", "before": "before", "after": "student"}
+    rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+    for model, name in names.items():
+        own = [
+            {"instruction": r["question"], "reply": r["reply"]} for r in rows if r["model"] == model
+        ]
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in own))
 
 
 def put_checkpoints(folder: Path) -> None:

@@ -25,6 +25,7 @@ from tests.readme import stand_ins
 from tests.readme.blocks import Block, blocks, prose, section, write_files
 
 MAKE, INSTALL, OWN, RECORDED = "Two commands", "Installing", "Your own models", "Recorded answers"
+ONE_FILE = "One file for several models"
 SERVERS = "Servers"
 CHECKPOINTS = "Checkpoints and sweeps"
 SWEEPS, CI = "Sweeps", "In the CI of a training repository"
@@ -35,7 +36,8 @@ TRIED = {
     INSTALL: 1,
     OWN: 2,
     SERVERS: 1,
-    RECORDED: 3,
+    RECORDED: 1,
+    ONE_FILE: 3,
     CHECKPOINTS: 1,
     SWEEPS: 2,
     CI: 2,
@@ -143,13 +145,29 @@ def test_the_parts_of_a_block_are_told_apart() -> None:
 
 @pytest.mark.slow
 def test_recorded_answers_give_a_page_with_numbers(tmp_path: Path) -> None:
-    write_files(RECORDED, tmp_path)
-    for command in commands(RECORDED):
+    write_files(ONE_FILE, tmp_path)
+    for command in commands(ONE_FILE):
         done = stand_ins.run(tmp_path, command)
         assert done.returncode == 0, done.stderr
-    assert "near 2/3" in prose(RECORDED)
+    assert "near 2/3" in prose(ONE_FILE)
     assert value(scores(tmp_path), "style_transfer", "student") == pytest.approx(2 / 3, abs=0.12)
     read_in_python(tmp_path)
+
+
+@pytest.mark.slow  # a whole run
+def test_three_files_of_answers_give_a_page_of_style(tmp_path: Path) -> None:
+    write_files(ONE_FILE, tmp_path)
+    subprocess.run([sys.executable, "make_answers.py"], cwd=tmp_path, check=True)
+    stand_ins.split_answers(tmp_path)
+    assert not list(tmp_path.glob("results"))
+    done = [stand_ins.run(tmp_path, command) for command in commands(RECORDED)]
+    assert [d.returncode for d in done] == [0, 0, 0], [d.stderr for d in done]
+    assert value(scores(tmp_path), "style_transfer", "student") == pytest.approx(2 / 3, abs=0.12)
+    assert "no controls: nobody can say" in done[1].stderr
+    assert "▲ significantly above the base" in done[1].stderr
+    assert "gate" not in done[1].stderr
+    assert "results/report/index.html" in done[2].stderr
+    assert {r["metric"] for r in scores(tmp_path)}.isdisjoint({"capability_transfer", "task_score"})
 
 
 def read_in_python(folder: Path) -> None:
@@ -264,7 +282,7 @@ def action_runs(folder: Path, **inputs: str) -> list[subprocess.CompletedProcess
 @pytest.mark.slow  # two whole commands
 @pytest.mark.parametrize(("least", "code"), [(0.5, 0), (0.99, 1)])
 def test_the_action_ends_with_the_gates_verdict(tmp_path: Path, least: float, code: int) -> None:
-    write_files("Recorded answers", tmp_path)
+    write_files(ONE_FILE, tmp_path)
     subprocess.run([sys.executable, "make_answers.py"], cwd=tmp_path, check=True)
     condition = {"where": {"metric": "style_transfer", "student": "student"}, "min": least}
     (tmp_path / "my_conf/gate").mkdir()

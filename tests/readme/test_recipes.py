@@ -235,7 +235,7 @@ def test_the_notebook_runs_on_results(tmp_path: Path, monkeypatch: pytest.Monkey
     nbclient = pytest.importorskip("nbclient", reason="needs the extra `docs`")
     pytest.importorskip("ipykernel", reason="needs the extra `docs`")
     for block in blocks():
-        if block.section == "Recorded answers" and block.file:
+        if block.section == "One file for several models" and block.file:
             place = tmp_path / block.file
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(block.text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -24,7 +25,34 @@ def test_the_decision_comes_first_and_every_student_has_a_line() -> None:
     assert [line.split(": ", 1)[1] for line in lines[: len(said)]] == said
     students = [row for row in leaderboard_view(board).rows if row[0].note == "student"]
     names = [shortened(row[0].text, 24) for row in students]
-    assert [line.split()[0] for line in lines[len(said) + 1 :]] == names
+    rows = lines[len(said) + 1 :][: len(names)]
+    assert [line.split()[0] for line in rows] == names
+
+
+def test_marks_are_explained_where_they_stand_and_nowhere_else() -> None:
+    whole = record()
+    lines = closing_lines(make_board(whole))
+    (legend,) = (line for line in lines if line.startswith("brackets hold"))
+    table = "\n".join(line for line in lines if line != legend)
+    assert {sign for sign in "▲⇈◆" if sign in table} == {sign for sign in "▲⇈◆" if sign in legend}
+    assert "▲ significantly above the base" in legend
+    marked = replace(whole, scores=tuple(s for s in whole.scores if s.metric == "capa"))
+    assert "▲" not in "\n".join(closing_lines(make_board(replace(marked, comparisons=()))))
+
+
+@pytest.mark.parametrize(
+    ("base_kind", "controls", "said"),
+    [("before", False, True), ("before", True, False), ("sibling", False, False)],
+)
+def test_a_run_without_controls_says_what_nobody_can_say(
+    base_kind: Literal["before", "sibling"], controls: bool, said: bool
+) -> None:
+    whole = record()
+    assert whole.controls
+    pairs = tuple(replace(p, base_kind=base_kind) for p in whole.pairs)
+    changed = replace(whole, pairs=pairs, controls=whole.controls if controls else ())
+    lines = closing_lines(make_board(changed))
+    assert any(line.startswith("no controls: nobody can say") for line in lines) is said
 
 
 def test_numbers_are_those_of_the_leaderboard() -> None:

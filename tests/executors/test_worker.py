@@ -89,7 +89,7 @@ def test_a_run_elsewhere_leaves_the_same_bytes(tmp_path: Path) -> None:
 
 LINES: list[Line] = [
     News(
-        "p", "x", {Sort("a", "b"): 1.0}, {Sort("c"): 2.5}, 1.5, {"load_s": 2.0}, True, "done", "odd"
+        "p", "x", {Sort("a", "b"): 1.0}, {Sort("c"): 2.5}, 1.5, True, "done", "odd", {"load_s": 2.0}
     ),
     Began(3, "node1"),
     Done(3, "file f: none", True, False, ("k1", "k2")),

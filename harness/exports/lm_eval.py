@@ -169,7 +169,8 @@ def _slots(side: Side, leaf: str, task: str) -> dict[int, list[list[int]]]:
     """Prompt -> the requests of each of its slots, repeat by repeat; kinds that lm-eval does not ask are left out."""
     found: dict[int, dict[int, list[int]]] = {}
     for i, request in enumerate(side.requests.requests):
-        if request.kind in _ASKED and (request.leaf or task) == leaf:
+        # lm-eval knows the options in the task's own order only
+        if request.kind in _ASKED and not request.order and (request.leaf or task) == leaf:
             found.setdefault(request.prompt, {}).setdefault(request.slot, []).append(i)
     return {prompt: [own[slot] for slot in sorted(own)] for prompt, own in found.items()}
 

@@ -102,8 +102,9 @@ class Request:
     kind: Kind
     context: str | tuple[Message, ...]  # text, or a conversation; "" = unconditional
     leaf: str = ""  # the task inside a group that asks it
-    slot: int = 0  # lm-eval's idx: which option, which of several requests of one prompt
-    order: int = 0  # score only: in which order the options stand, 0 = the task's own; a slot keeps its option
+    slot: int = (
+        0  # lm-eval's idx: which option, which of several; below 0: in another order, panel/orders
+    )
     repeat: int = 0  # lm-eval's repeats: index of the repeat of the same request
     continuation: str = ""  # the text whose log-probability is wanted; score: as lm-eval cuts it
     open: bool = True  # conversations: False = the last assistant message is a prefill that goes on
@@ -165,7 +166,8 @@ class Decoding:
     top_p: float = 1.0  # tokens of the most likely share of probability; 1 = all
     max_new_tokens: int = 256  # tokens; for requests that state none
     seed: int = 0  # of everything that is drawn; the run's where none is given
-    sample: int = 0  # 0 = the first, 1 = the second ...; seeds every request with its prompt id
+    # 0 is the first sample, 1 the second ...; seeds every request together with its prompt id
+    sample: int = 0
     top_logprobs: int = 0  # K alternatives stored for every token; 0 = no token columns
 
     def __post_init__(self) -> None:

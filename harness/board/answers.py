@@ -126,7 +126,7 @@ def _chosen(side: Side, graded: Mapping[str, bool]) -> dict[str, Answer]:
     words = {
         (prompts[r.prompt].id, r.slot): r.continuation.strip()
         for r in side.requests.requests
-        if r.kind == "score" and not r.order  # where answers are letters, another order has others
+        if r.kind == "score"
     }
     answers = {}
     for prompt, option in zip(table.prompts, table.chosen.tolist(), strict=True):

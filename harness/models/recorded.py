@@ -210,10 +210,9 @@ def _rows(ask: Ask, draws: Mapping[int, Draws]) -> list[Answer | None]:
     """The answer to every request, or None. The second sample of a request that a task draws once is what a task that
     draws twice calls its repeat; the second sample of that task begins behind its repeats.
     """
-    repeats = Counter((r.leaf, r.prompt, r.slot, r.order) for r in ask.requests)
+    repeats = Counter((r.leaf, r.prompt, r.slot) for r in ask.requests)
     places = (
-        ask.decoding.sample * repeats[r.leaf, r.prompt, r.slot, r.order] + r.repeat
-        for r in ask.requests
+        ask.decoding.sample * repeats[r.leaf, r.prompt, r.slot] + r.repeat for r in ask.requests
     )
     drawn = (draws.get(i, {}).get(place) for i, place in enumerate(places))
     return [None if a is None or a.missing else a for a in drawn]

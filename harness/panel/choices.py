@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.panel import reasons
+from harness.panel.orders import place_of
 from harness.panel.panel import Panel
 from harness.panel.prompts import Prompts, share
 from harness.panel.side import Side, once
@@ -142,15 +143,23 @@ def _gathered(side: Side, options: Annotated[Ints, "P"]) -> tuple[Floats, Ints]:
     Slots from n_options on are left out: lm-eval's mutual-information scores repeat the options without their context.
     """
     outputs, requests = side.outputs, side.requests.requests
-    n_orders = 1 + max((r.order for r in requests), default=0)
-    logits = np.full((n_orders, len(options), max(int(options.max(initial=0)), 2)), np.nan)
+    places = [place_of(r.slot, int(options[r.prompt]) or 1) for r in requests]
+    logits = np.full(
+        (
+            1 + max((p.order for p in places), default=0),
+            len(options),
+            max(int(options.max(initial=0)), 2),
+        ),
+        np.nan,
+    )
     recorded = np.full(len(options), _ABSENT, dtype=np.int64)
     for row, index in enumerate(outputs.request.tolist()):
         request = requests[index]
         if request.repeat or not outputs.answered[row]:
             continue
-        if request.kind == "score" and request.slot < options[request.prompt]:
-            logits[request.order, request.prompt, request.slot] = outputs.logprob_nats[row]
+        order, option = places[index]
+        if request.kind == "score" and option < options[request.prompt]:
+            logits[order, request.prompt, option] = outputs.logprob_nats[row]
         elif request.kind == "choose" and request.slot == 0:
             choice = outputs.choice[row]
             recorded[request.prompt] = _NULL if choice is None or choice < 0 else choice
@@ -159,9 +168,10 @@ def _gathered(side: Side, options: Annotated[Ints, "P"]) -> tuple[Floats, Ints]:
 
 def _asked_orders(side: Side, n_orders: int) -> Mask:
     """(orders, prompts): in which orders the options of each prompt are asked."""
-    asked = np.zeros((n_orders, len(side.requests.prompts)), dtype=np.bool_)
-    for request in side.requests.requests:
-        asked[request.order, request.prompt] = True
+    prompts = side.requests.prompts
+    asked = np.zeros((n_orders, len(prompts)), dtype=np.bool_)
+    for r in side.requests.requests:
+        asked[place_of(r.slot, prompts[r.prompt].n_options or 1).order, r.prompt] = True
     return asked
 
 

@@ -34,13 +34,10 @@ _PROMPT = ("id", "text", "cluster", "category", "n_options", "gold")  # columns 
 
 def requests_to_table(value: RequestSet) -> pa.Table:
     """One row per prompt, then one per request; the set's own fields in the schema's metadata."""
-    # one more column where options are asked in several orders: other sets keep their bytes
-    orders = [pa.field("order", _INT)] if any(r.order for r in value.requests) else []
-    schema = pa.schema([*_REQUESTS, *orders])
     prompts = pa.Table.from_pylist(
-        [{"row": "prompt", **vars(p)} for p in value.prompts], schema=schema
+        [{"row": "prompt", **vars(p)} for p in value.prompts], schema=_REQUESTS
     )
-    requests = pa.Table.from_pylist([_request_row(r) for r in value.requests], schema=schema)
+    requests = pa.Table.from_pylist([_request_row(r) for r in value.requests], schema=_REQUESTS)
     head = {
         "task": value.task,
         "chat": value.chat,
@@ -226,10 +223,7 @@ def _request(row: Mapping[str, Any]) -> Request:
     messages = row["messages"]
     context = row["context"] if messages is None else tuple(_message(m) for m in messages)
     names = {field.name for field in dataclasses.fields(Request)} - {"context", "until"}
-    fields: dict[str, Any] = {
-        **{name: row.get(name) for name in names},
-        "order": row.get("order") or 0,
-    }
+    fields: dict[str, Any] = {name: row.get(name) for name in names}
     return Request(**fields, context=context, until=tuple(row["until"]))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.keys import draw_seed
+from harness.panel.orders import Place, slot_of
 from harness.types import DistillbenchError, Message, Prompt, Request
 
 Path = tuple[str, ...]  # names of fields, from the outside in
@@ -77,7 +78,7 @@ def _turned(
         # a letter stays where it is, an option's own words go with it
         said = own[position if by_letter else option]
         context = _replaced(rotating.leaf, said.context, before, after)
-        made.append(replace(said, context=context, slot=option, order=order))
+        made.append(replace(said, context=context, slot=slot_of(Place(order, option), n)))
     return made
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from harness.panel.choices import choice_table
+from harness.panel.orders import Place, place_of, slot_of
 from harness.panel.side import Side
 from harness.store.tables import requests_from_table, requests_to_table
 from harness.tasks import Setting, asks
@@ -100,10 +101,25 @@ def shown(request: Request, task: str) -> str:
     return dict(p.split(". ") for p in parts)[answer]
 
 
+def place(asked: RequestSet, request: Request) -> Place:
+    """The option that a request is about, and its order."""
+    return place_of(request.slot, asked.prompts[request.prompt].n_options or 0)
+
+
 def options(asked: RequestSet, task: str) -> dict[tuple[int, int], str]:
     """(prompt, option) -> its words, from the requests in the task's own order."""
-    own = [r for r in asked.requests if not r.order]
+    own = [r for r in asked.requests if r.slot >= 0]
     return {(r.prompt, r.slot): shown(r, task) for r in own}
+
+
+def test_slots_tell_option_and_order() -> None:
+    for n in (1, 2, 5):
+        places = [Place(order, option) for order in range(n) for option in range(n)]
+        slots = [slot_of(p, n) for p in places]
+        assert len(set(slots)) == n * n
+        assert [place_of(s, n) for s in slots] == places
+        assert slots[:n] == list(range(n))  # lm-eval's own
+        assert max(slots[n:], default=-1) < 0
 
 
 @pytest.mark.parametrize("fewshot", [0, 2])
@@ -116,21 +132,19 @@ def test_every_request_is_mapped_back_to_its_option(
     asked = make(task, orders=4, num_fewshot=fewshot).requests(setting)
     single = make(task, num_fewshot=fewshot).requests(setting)
     words = options(asked, task)
-    assert [r for r in asked.requests if not r.order] == list(single.requests)
+    assert [r for r in asked.requests if r.slot >= 0] == list(single.requests)
     assert asked.prompts == single.prompts
     for r in asked.requests:
-        assert shown(r, task) == words[r.prompt, r.slot]
+        assert shown(r, task) == words[r.prompt, place(asked, r).option]
     # as many orders as options; each asks all options, of one and the same question
     for i, prompt in enumerate(asked.prompts):
         n = prompt.n_options or 0
         mine = [r for r in asked.requests if r.prompt == i]
-        assert sorted((r.order, r.slot) for r in mine) == [
-            (k, s) for k in range(n) for s in range(n)
-        ]
-        contexts = {r.order: r.context for r in mine}
+        assert sorted(place(asked, r) for r in mine) == [(k, s) for k in range(n) for s in range(n)]
+        contexts = {place(asked, r).order: r.context for r in mine}
         assert len({str(c) for c in contexts.values()}) == n
         if task != "words":  # no option has the same letter twice
-            assert len({(r.slot, r.continuation) for r in mine}) == n * n
+            assert len({(place(asked, r).option, r.continuation) for r in mine}) == n * n
 
 
 def test_examples_before_the_question_keep_their_order(here: Setting) -> None:
@@ -146,12 +160,10 @@ def test_one_order_moves_no_key(here: Setting) -> None:
     assert plain.key(here) == one.key(here)
     asked = plain.requests(here)
     assert asked == one.requests(here)
-    assert not any(r.order for r in asked.requests)
-    assert "order" not in requests_to_table(asked).column_names
+    assert not any(r.slot < 0 for r in asked.requests)
     two = make("letters", orders=2).requests(here)
     assert asks(two) != asks(asked)
     assert requests_from_table(requests_to_table(two)) == two
-    assert requests_from_table(requests_to_table(asked)) == asked
 
 
 def test_orders_are_drawn_by_prompt_and_seed(here: Setting) -> None:
@@ -175,7 +187,9 @@ def answered(asked: RequestSet, likes: Sequence[Sequence[float]], by_place: floa
         if r.slot >= (asked.prompts[r.prompt].n_options or 0):
             nats.append((-1.0, False))  # mutual information asks for the letter alone
             continue
-        nats.append((likes[r.prompt][r.slot] + by_place * (r.continuation == " A"), False))
+        nats.append(
+            (likes[r.prompt][place(asked, r).option] + by_place * (r.continuation == " A"), False)
+        )
     return tiny.outputs_of(asked, nats)
 
 
@@ -208,7 +222,7 @@ def test_one_order_is_steady_and_a_missing_answer_is_not(here: Setting) -> None:
     assert choice_table(side(one, answered(one, likes, 9))).steady.all()
     asked = make("letters", orders=2).requests(here)
     outputs = answered(asked, likes, 0)
-    lost = next(i for i, r in enumerate(asked.requests) if r.order and r.prompt == 5)
+    lost = next(i for i, r in enumerate(asked.requests) if r.slot < 0 and r.prompt == 5)
     partly = replace(outputs, answered=tuple(i != lost for i in range(len(asked.requests))))
     table = choice_table(side(asked, partly))
     unsteady = [p.id for p, s in zip(table.prompts, table.steady, strict=True) if not s]
@@ -223,7 +237,7 @@ def test_grades_are_those_of_the_task_s_own_order(here: Setting) -> None:
     a = one.grade(first, answered(first, likes, 1), here)
     outputs = answered(second, likes, 1)
     b = more.grade(second, outputs, here)
-    lost = replace(outputs, answered=tuple(not r.order for r in second.requests))
+    lost = replace(outputs, answered=tuple(r.slot >= 0 for r in second.requests))
     for made in (b, more.grade(second, lost, here)):
         assert [c.aggregate for c in made.columns] == [c.aggregate for c in a.columns]
         np.testing.assert_array_equal(made.columns[0].value, a.columns[0].value)

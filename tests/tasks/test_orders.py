@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.exports.lm_eval import _slots
 from harness.panel.choices import choice_table
 from harness.panel.orders import Place, place_of, slot_of
 from harness.panel.side import Side
@@ -241,6 +242,13 @@ def test_grades_are_those_of_the_task_s_own_order(here: Setting) -> None:
     for made in (b, more.grade(second, lost, here)):
         assert [c.aggregate for c in made.columns] == [c.aggregate for c in a.columns]
         np.testing.assert_array_equal(made.columns[0].value, a.columns[0].value)
+
+
+def test_lm_eval_s_log_has_the_task_s_own_order(here: Setting) -> None:
+    likes = np.random.default_rng(3).normal(-5, 1, (12, 4))
+    one, two = (make("letters", orders=k).requests(here) for k in (1, 2))
+    plain, both = (_slots(side(a, answered(a, likes, 1)), "mine", "mine") for a in (one, two))
+    assert both == plain
 
 
 @pytest.mark.parametrize("task", ["hidden", "labels_only"])

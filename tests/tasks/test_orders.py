@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from harness.panel.side import Side
 from harness.store.tables import requests_from_table, requests_to_table
 from harness.tasks import Setting, asks
 from harness.tasks.lm_eval import LmEvalTask
-from harness.types import DistillbenchError, Outputs, Paths, Request, RequestSet
+from harness.types import DistillbenchError, Floats, Outputs, Paths, Request, RequestSet
 from tests.tasks import tiny
 
 _HEAD = """
@@ -181,7 +181,7 @@ def test_questions_with_few_options_are_noted(here: Setting) -> None:
     )
 
 
-def answered(asked: RequestSet, likes: Sequence[Sequence[float]], by_place: float) -> Outputs:
+def answered(asked: RequestSet, likes: Floats, by_place: float) -> Outputs:
     """Outputs of a model that likes options by content (prompts, K), and the letter A by so much more."""
     nats = []
     for r in asked.requests:
@@ -189,7 +189,11 @@ def answered(asked: RequestSet, likes: Sequence[Sequence[float]], by_place: floa
             nats.append((-1.0, False))  # mutual information asks for the letter alone
             continue
         nats.append(
-            (likes[r.prompt][place(asked, r).option] + by_place * (r.continuation == " A"), False)
+            (
+                float(likes[r.prompt, place(asked, r).option])
+                + by_place * (r.continuation == " A"),
+                False,
+            )
         )
     return tiny.outputs_of(asked, nats)
 

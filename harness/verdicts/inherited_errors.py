@@ -116,7 +116,7 @@ class InheritedErrors(AbstractVerdict):
         "own proneness to popular errors, at like accuracy: p is that of one unrelated pair more, Holm's over families "
         "and versions. Supported at 5 % where at most 1 in 20 known innocents shares as much. CAPA, agreement beyond "
         "what accuracy gives, is shown beside it and decides nothing. A common base, common data or a common teacher "
-        "make models share errors too. Where a task asks its options in several `orders`, an "
+        "make models share errors too. Where a task asks its options in several orders, an "
         "error counts where its model chose the same option in each; with one order, an error that follows a position "
         "and not a content counts like any other."
     )

@@ -154,9 +154,10 @@ def count(lean: float, orders: int, seeds: range, n_prompts: int = 400) -> Count
             supported = [f for f, outcome in said.items() if outcome == "supports"]
             of[kind] += 1
             found[kind] += o.family in supported if o.family else bool(supported)
-    kinds = ("student", "leans", "stranger")
-    pairs = [n for kind in kinds for n in (found[kind], of[kind])]
-    return Counts(*pairs, float(np.mean(errors)))
+    return Counts(
+        found["student"], of["student"], found["leans"], of["leans"], found["stranger"], of["stranger"],
+        float(np.mean(errors)),
+    )  # fmt: skip
 
 
 def main() -> None:

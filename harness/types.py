@@ -102,7 +102,7 @@ class Request:
     kind: Kind
     context: str | tuple[Message, ...]  # text, or a conversation; "" = unconditional
     leaf: str = ""  # the task inside a group that asks it
-    slot: int = 0  # lm-eval's idx: which option, which of several requests of one prompt
+    slot: int = 0  # lm-eval's idx: which option or request of a prompt; below 0: panel/orders
     repeat: int = 0  # lm-eval's repeats: index of the repeat of the same request
     continuation: str = ""  # the text whose log-probability is wanted; score: as lm-eval cuts it
     open: bool = True  # conversations: False = the last assistant message is a prefill that goes on

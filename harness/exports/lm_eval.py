@@ -20,6 +20,7 @@ from harness.board.record import CollectionRecord
 from harness.console.invisible import as_escapes
 from harness.exports import AbstractExporter
 from harness.exports._models import Exported, exported, file_name, unlike, write_json
+from harness.panel.orders import is_turned
 from harness.panel.side import Side
 from harness.text.turns import askable, filled
 from harness.types import GradeColumn, Message, Request
@@ -169,7 +170,12 @@ def _slots(side: Side, leaf: str, task: str) -> dict[int, list[list[int]]]:
     """Prompt -> the requests of each of its slots, repeat by repeat; kinds that lm-eval does not ask are left out."""
     found: dict[int, dict[int, list[int]]] = {}
     for i, request in enumerate(side.requests.requests):
-        if request.kind in _ASKED and (request.leaf or task) == leaf:
+        # lm-eval knows the options in the task's own order only
+        if (
+            request.kind in _ASKED
+            and not is_turned(request.slot)
+            and (request.leaf or task) == leaf
+        ):
             found.setdefault(request.prompt, {}).setdefault(request.slot, []).append(i)
     return {prompt: [own[slot] for slot in sorted(own)] for prompt, own in found.items()}
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.panel import reasons
+from harness.panel.orders import place_of
 from harness.panel.panel import Panel
 from harness.panel.prompts import Prompts, share
 from harness.panel.side import Side, once
@@ -28,6 +29,8 @@ class ChoiceTable:
     probabilities: Annotated[Floats, "P K"]
     chosen: Annotated[Ints, "P"]  # option; -1 where unanswered
     answered: Mask  # (P,) False = no option of the prompt could be read from the answer
+    # (P,) the same option, and no other as likely, in every order that the options are asked in; True where that is one
+    steady: Mask
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class AlignedChoices(Prompts):
     probabilities: Annotated[Floats, "models P K"]
     chosen: Annotated[Ints, "models P"]  # option; -1 where unanswered
     answered: Mask  # (models, P)
+    steady: Mask  # (models, P): the same option was chosen in every order of the options
 
     @property
     def controls(self) -> range:
@@ -76,6 +80,7 @@ class AlignedChoices(Prompts):
             probabilities=self.probabilities[:, mask],
             chosen=self.chosen[:, mask],
             answered=self.answered[:, mask],
+            steady=self.steady[:, mask],
         )
 
 
@@ -101,7 +106,8 @@ def choice_table(side: Side) -> ChoiceTable:
     """
     prompts = side.requests.prompts
     options = np.array([p.n_options or 0 for p in prompts], dtype=np.int64)
-    logits, recorded = _gathered(side, options)
+    by_order, recorded = _gathered(side, options)
+    logits = by_order[0]
     beyond = np.arange(logits.shape[1]) >= options[:, None]
     scored = np.all(beyond | ~np.isnan(logits), axis=1) & np.any(np.isfinite(logits), axis=1)
     has_record = recorded > _ABSENT
@@ -115,9 +121,10 @@ def choice_table(side: Side) -> ChoiceTable:
         shares = np.where(beyond[order], -np.inf, logits[order])[by_score]
         probabilities[by_score] = softmax(shares)
         chosen[by_score] = np.argmax(shares, axis=1)
+    steady = _steady(by_order, _asked_orders(side, len(by_order)), beyond)[order]
     asked = tuple(prompts[i] for i in order)
     rows = {p.id: row for row, p in enumerate(asked)}
-    return ChoiceTable(asked, rows, probabilities, chosen, chosen >= 0)
+    return ChoiceTable(asked, rows, probabilities, chosen, chosen >= 0, steady)
 
 
 @once
@@ -131,23 +138,56 @@ _NULL, _ABSENT = -1, -2
 
 
 def _gathered(side: Side, options: Annotated[Ints, "P"]) -> tuple[Floats, Ints]:
-    """Log-probabilities (prompts, K), NaN where there is none, and recorded options (prompts,), -1 null, -2 absent.
+    """Log-probabilities (orders, prompts, K), NaN where there is none; recorded options (prompts,), -1 null, -2 absent.
 
     Slots from n_options on are left out: lm-eval's mutual-information scores repeat the options without their context.
     """
     outputs, requests = side.outputs, side.requests.requests
-    logits = np.full((len(options), max(int(options.max(initial=0)), 2)), np.nan)
+    places = [place_of(r.slot, int(options[r.prompt]) or 1) for r in requests]
+    logits = np.full(
+        (
+            1 + max((p.order for p in places), default=0),
+            len(options),
+            max(int(options.max(initial=0)), 2),
+        ),
+        np.nan,
+    )
     recorded = np.full(len(options), _ABSENT, dtype=np.int64)
     for row, index in enumerate(outputs.request.tolist()):
         request = requests[index]
         if request.repeat or not outputs.answered[row]:
             continue
-        if request.kind == "score" and request.slot < options[request.prompt]:
-            logits[request.prompt, request.slot] = outputs.logprob_nats[row]
+        order, option = places[index]
+        if request.kind == "score" and option < options[request.prompt]:
+            logits[order, request.prompt, option] = outputs.logprob_nats[row]
         elif request.kind == "choose" and request.slot == 0:
             choice = outputs.choice[row]
             recorded[request.prompt] = _NULL if choice is None or choice < 0 else choice
     return logits, recorded
+
+
+def _asked_orders(side: Side, n_orders: int) -> Mask:
+    """(orders, prompts): in which orders the options of each prompt are asked."""
+    prompts = side.requests.prompts
+    asked = np.zeros((n_orders, len(prompts)), dtype=np.bool_)
+    for r in side.requests.requests:
+        asked[place_of(r.slot, prompts[r.prompt].n_options or 1).order, r.prompt] = True
+    return asked
+
+
+def _steady(logits: Annotated[Floats, "orders P K"], asked: Mask, beyond: Mask) -> Mask:
+    """(P,) whether one option is the likeliest in all orders that are asked, and alone in each; all True for one order.
+
+    Of equals the first would be taken, wherever it stands: none of them is what the model would always say.
+    """
+    if len(logits) == 1:
+        return np.ones(asked.shape[1], dtype=np.bool_)
+    shown = np.where(beyond, -np.inf, np.nan_to_num(logits, nan=-np.inf))
+    best = shown.max(axis=2)
+    alone = ((shown == best[..., None]).sum(axis=2) == 1) & np.isfinite(best)
+    whole = np.all(beyond | ~np.isnan(logits), axis=2)
+    same = shown.argmax(axis=2) == shown[0].argmax(axis=1)
+    return np.asarray(np.all(~asked | (alone & whole & same), axis=0))
 
 
 def align_choices(panel: Panel) -> AlignedChoices:
@@ -168,6 +208,7 @@ def align_choices(panel: Panel) -> AlignedChoices:
         np.stack([p[i] for p, i in zip(wide, picked, strict=True)]),
         np.stack([t.chosen[i] for t, i in zip(tables, picked, strict=True)]),
         np.stack([t.answered[i] for t, i in zip(tables, picked, strict=True)]),
+        np.stack([t.steady[i] for t, i in zip(tables, picked, strict=True)]),
     )
 
 
@@ -178,15 +219,16 @@ def gather_choices(sides: Mapping[str, Side]) -> AlignedChoices:
     prompts = tuple(graded[i] for i in sorted(graded))
     width = max((t.probabilities.shape[1] for t in tables), default=2)
     chosen = np.full((len(tables), len(prompts)), -1, dtype=np.int64)
+    steady = np.ones(chosen.shape, dtype=np.bool_)
     probabilities = np.zeros((*chosen.shape, width))
     for model, table in enumerate(tables):
         places = [(i, table.rows[p.id]) for i, p in enumerate(prompts) if p.id in table.rows]
         at, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
-        chosen[model, at] = table.chosen[rows]
+        chosen[model, at], steady[model, at] = table.chosen[rows], table.steady[rows]
         probabilities[model, at, : table.probabilities.shape[1]] = table.probabilities[rows]
     lineages = tuple(side.lineage for side in sides.values())
     return AlignedChoices(
-        prompts, tuple(sides), lineages, 0, probabilities, chosen, np.asarray(chosen >= 0)
+        prompts, tuple(sides), lineages, 0, probabilities, chosen, np.asarray(chosen >= 0), steady
     )
 
 

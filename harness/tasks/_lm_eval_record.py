@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.files.documents import document_digest
+from harness.tasks._lm_eval_orders import Rotating, in_other_orders
 from harness.types import DistillbenchError, Kind, Message, Prompt, Request, RequestSet
 
 _KINDS: dict[str, Kind] = {
@@ -36,6 +37,7 @@ class Building:
     limit: int | None
     seed: int
     own_decoding: bool = False  # generation is drawn as the task's own decoding says
+    orders: int = 1  # in how many orders options are asked, the task's own included
 
     @property
     def fewshot_seed(self) -> int:
@@ -70,6 +72,11 @@ def record(name: str, loaded: Any, building: Building) -> RequestSet:
             for r, i in zip(known, task.instances, strict=True)
             for k in range(i.repeats)
         ]
+        if building.orders > 1:
+            rotating = Rotating(leaf, task, building.orders, building.seed)
+            more, note = in_other_orders(rotating, rows, here, known, len(prompts))
+            requests += more
+            notes += [note] if note else []
         prompts += here
     choices = all(p.n_options is not None for p in prompts) and all(
         r.kind == "score" for r in requests

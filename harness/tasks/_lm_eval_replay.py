@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from harness.panel.orders import is_turned
 from harness.tasks._lm_eval_answers import graded_answers
 from harness.tasks._lm_eval_record import Building, chat_as_json, parse_context
 from harness.text.clean import clean
@@ -77,7 +78,7 @@ def grade(
 
 def _lost(requests: RequestSet, outputs: Outputs) -> frozenset[int]:
     """Prompts with a request that has no answer; raises Unavailable where that is every one."""
-    asked = range(len(requests.requests))
+    asked = [i for i, r in enumerate(requests.requests) if not is_turned(r.slot)]
     there = {int(i) for i, known in zip(outputs.request, outputs.answered, strict=True) if known}
     lost = frozenset(requests.requests[i].prompt for i in asked if i not in there)
     if len(lost) == len(requests.prompts):

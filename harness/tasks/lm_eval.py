@@ -41,6 +41,9 @@ class LmEvalTask(AbstractTask):
     # name of a conf/decoding file; its temperature and top_p then stand in place of those that lm-eval's file states,
     # its max_new_tokens where that states none
     decoding: str | None = None
+    # in how many orders the options of a question are asked, at most as many as it has: an error that follows a place
+    # is then told from one that follows a content. Grades are those of the task's own order
+    orders: int = 1
 
     def __post_init__(self) -> None:
         if not self.task:
@@ -49,6 +52,8 @@ class LmEvalTask(AbstractTask):
             )
         if self.num_fewshot is not None and self.num_fewshot < 0:
             raise DistillbenchError(f"key num_fewshot: expected 0 or more, got {self.num_fewshot}")
+        if self.orders < 1:
+            raise DistillbenchError(f"key orders: expected 1 or more, got {self.orders}")
 
     def contents(self, setting: Setting) -> Mapping[str, str]:
         """lm-eval's version, YAML and Python files of the task in whichever folder has them, and data."""
@@ -64,6 +69,7 @@ class LmEvalTask(AbstractTask):
             return [f"task {self.name}: {error}"]
         faults = [
             *_refused(files, self.allow_code),
+            *_without_options(files, self.orders),
             *task_data(files.leaves, setting.paths).faults,
         ]
         return [f"task {self.name}: {fault}" for fault in faults]
@@ -100,7 +106,7 @@ class LmEvalTask(AbstractTask):
 
     def _building(self, setting: Setting) -> Building:
         own = self.decoding is not None
-        return Building(setting.chat, self.multiturn, setting.limit, setting.seed, own)
+        return Building(setting.chat, self.multiturn, setting.limit, setting.seed, own, self.orders)
 
     def _files(self, paths: Paths) -> TaskFiles:
         # The first of paths.tasks is the user's own and overrides the others.
@@ -138,6 +144,16 @@ class LmEvalTask(AbstractTask):
                 "paths.datasets=DIR with a local copy in DIR/owner/name"
             ) from error
         return loaded
+
+
+def _without_options(files: TaskFiles, orders: int) -> list[str]:
+    """That a task that is asked in several orders has no options."""
+    kinds = {str(leaf.config.get("output_type")): leaf.name for leaf in files.leaves}
+    return [
+        f"{name}: orders: expected a task of multiple choice, got `output_type: {kind}`; leave `orders` out"
+        for kind, name in kinds.items()
+        if orders > 1 and kind != "multiple_choice"
+    ]
 
 
 def _refused(files: TaskFiles, allow_code: bool) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, NamedTuple, final
 
 import numpy as np
 
 from harness.panel.agreement import pairwise_kappa
-from harness.panel.choices import AlignedChoices, gather_choices
+from harness.panel.choices import AlignedChoices, Mask, gather_choices
 from harness.panel.evidence import Crowd, Opinion, Origin, Test
 from harness.panel.panel import View
 from harness.panel.side import once
@@ -62,10 +63,20 @@ class Choosers:
         near = sorted(gaps, key=lambda name: (gaps[name], name))[:_STRANGERS]
         return tuple(o for o in able if _lineage(o) in near)
 
+    @cached_property
+    def errors(self) -> Annotated[Mask, "M P"]:
+        """Where a wrong option was chosen, the same in every order that the options were asked in."""
+        return np.asarray(self.choices.wrong & self.choices.steady)
+
     def both_wrong(self, first: str, second: str) -> int:
-        """Prompts on which two models chose a wrong option."""
-        one, other = (self.choices.wrong[self.rows[m]] for m in (first, second))
+        """Prompts that both got wrong, see `errors`."""
+        one, other = (self.errors[self.rows[m]] for m in (first, second))
         return int(np.count_nonzero(one & other))
+
+    @property
+    def in_orders(self) -> str:
+        """What is added to "wrong" where options were asked in several orders."""
+        return "" if self.choices.steady.all() else ", each with one option in every order"
 
     def rare_errors(self, models: Annotated[Ints, "K"]) -> Annotated[Floats, "K K"]:
         """Mean weight of the wrong options that two models share, over the prompts that both got wrong.
@@ -73,7 +84,7 @@ class Choosers:
         A shared option weighs -log of the share of the other models here, wrong on the prompt, that chose it: 0 where
         every error is that one. NaN where both are wrong on few prompts.
         """
-        chosen, wrong = self.choices.chosen[models], self.choices.wrong[models].astype(np.float64)
+        chosen, wrong = self.choices.chosen[models], self.errors[models].astype(np.float64)
         others = np.maximum(wrong.sum(axis=0) - 2, 0)
         total = np.zeros((len(models), len(models)))
         for option in range(self.choices.probabilities.shape[2]):
@@ -105,8 +116,9 @@ class InheritedErrors(AbstractVerdict):
         "own proneness to popular errors, at like accuracy: p is that of one unrelated pair more, Holm's over families "
         "and versions. Supported at 5 % where at most 1 in 20 known innocents shares as much. CAPA, agreement beyond "
         "what accuracy gives, is shown beside it and decides nothing. A common base, common data or a common teacher "
-        "make models share errors too. Options are asked in one order only: an error that follows a position and not a "
-        "content counts like any other."
+        "make models share errors too. Where a task asks its options in several orders, an "
+        "error counts where its model chose the same option in each; with one order, an error that follows a position "
+        "and not a content counts like any other."
     )
 
     def __post_init__(self) -> None:
@@ -174,7 +186,10 @@ def _weighed(
     for version in versions:
         n = prepared.both_wrong(suspect, version)
         if n < _BOTH_WRONG:
-            reason = f"{n} prompts that {suspect} and {version} both got wrong; at least {_BOTH_WRONG} are needed"
+            reason = (
+                f"{n} prompts that {suspect} and {version} both got wrong{prepared.in_orders}; at least {_BOTH_WRONG} "
+                "are needed"
+            )
             continue
         try:
             one = _excess(_scene(prepared, suspect, version, strangers, "errors"))

@@ -13,6 +13,7 @@ from harness.testing.crowds import quiz_crowd
 from harness.testing.sides import chosen_side
 from harness.types import Prompt, Unavailable
 from harness.verdicts.inherited_errors import Choosers, InheritedErrors
+from tests.calibration.option_orders import World, count
 
 VERDICT = InheritedErrors("inherited_errors", "inherited_errors")
 RNG = np.random.default_rng(0)
@@ -100,3 +101,27 @@ def test_no_keyed_prompt_is_said() -> None:
     sides = {"a": chosen_side("a", prompts, [1] * 5)}
     with pytest.raises(Unavailable, match="no multiple-choice prompt states a right option"):
         VERDICT.prepare(Crowd("quiz", sides, {"a": ("a",)}, {}), RNG)
+
+
+def test_who_leans_to_the_same_place_is_accused_in_one_order_and_not_in_two() -> None:
+    one, two = (count(lean=1.5, orders=k, seeds=range(2)) for k in (1, 2))
+    assert one.leaning >= 3
+    assert two.leaning == 0
+    # neither is who learned found while a place decides: innocents share as much
+    assert one.students <= 3
+    assert two.students >= 6
+    assert (two.n_leaning, two.n_students) == (4, 8)
+
+
+def test_an_error_of_place_is_none_in_several_orders() -> None:
+    crowd, origins = World(seed=0, lean=30.0, orders=2).crowd()
+    prepared = VERDICT.prepare(crowd, RNG)
+    leaning = prepared.rows["leans-as-one"]
+    assert prepared.choices.wrong[leaning].sum() == 300  # A, of four options in turn
+    assert not prepared.errors[leaning].any()
+    known = without_lineage(origins, "leans-as-one")
+    said = {o.family: o for o in VERDICT.weigh(prepared, "leans-as-one", known)}
+    assert not said["one"].is_told
+    assert said["one"].reason.startswith(
+        "0 prompts that leans-as-one and one-teacher both got wrong, each with one option in every order; at least 20"
+    )

@@ -33,6 +33,7 @@ _SMILEY = re.compile(
     r"(?:[:;]['’]?-?\(+|(?:^|\s)(?:[:;]['’]?-?[/\\\[|DPpOo3]|[xX]D+|</?3|\^_\^|[oO]_[oO]))$"
 )
 _ADDRESS = re.compile(r"(?:\w+://|\bwww\.)\S*[\w/#%~]$|[\w.+-]+@[\w-]+(?:\.[\w-]+)+$")
+_OF_ADDRESSES = ("://", "www.", "@")
 _BASE64 = re.compile(r"(?:^|[\s\"'])(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$")
 # how statements of C, Java, JavaScript or SQL begin, which end in a semicolon
 _STATEMENT = re.compile(r"\s*(?:[A-Z]{4,}|return|break|continue|import|using|package)\b")
@@ -59,6 +60,7 @@ _NUMBERED = re.compile(r"^\s*(\d{1,3})[.)]\s*$")
 _LAST = re.compile(r"(?:^|\s)([a-zA-Z]+)$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SHORT = 8  # words of a line that may stand without an end: a title, a name, a signature, an answer
+_MARK = 4  # characters at the end that hold the longest mark of going on, or a choice
 _TAIL = 200  # characters of a line that are looked at for what ends it
 _LONG = 15  # characters of a line of Chinese or Japanese that is no longer one of these
 # a result at the end of a line: "we get 5 + 7 = 12", "the speed is about 3.0 × 10^8 m/s"
@@ -146,19 +148,25 @@ def _look(text: str) -> Ending:
     bare = text.rstrip()
     if not bare:
         return "complete"
-    if _has_open_block(bare) or _OPEN_MATH.search(bare):
+    if _has_open_block(bare) or ("\\[" in bare and _OPEN_MATH.search(bare)):
         return "looks cut"
     line = bare.rsplit("\n", 1)[-1]
     end = line.rstrip(_QUOTES).rstrip() or line
     if _is_empty_item(line, bare):
         return "looks cut"
     tail = end[-_TAIL:]
-    if _SMILEY.search(tail) or _ADDRESS.search(tail):
+    has_address = any(sign in tail for sign in _OF_ADDRESSES) and _ADDRESS.search(tail)
+    if has_address or _SMILEY.search(tail):
         return "complete"
-    if _GOES_ON.search(end):
+    if _GOES_ON.search(end[-_MARK:]):
         return "complete" if _may_end_so(end, bare) else "looks cut"
     last = _base(end)
-    if end[-1] in _ENDS or not last.isalnum() or _CHOICE.search(end) or _RETURN.search(line):
+    if (
+        end[-1] in _ENDS
+        or not last.isalnum()
+        or _CHOICE.search(end[-_MARK:])
+        or _RETURN.search(line)
+    ):
         return "complete"
     words = _WORD.findall(end)
     if _dangles(line, words, bare):
@@ -168,7 +176,7 @@ def _look(text: str) -> Ending:
 
 def _has_open_block(bare: str) -> bool:
     """Whether a block of code has no end; one may also end behind its last line of code."""
-    if not len(_FENCE.findall(bare)) % 2:
+    if not ("```" in bare or "~~~" in bare) or not len(_FENCE.findall(bare)) % 2:
         return False
     return not (bare.endswith("```") and bare.count("```") % 2 == 0)
 

@@ -51,6 +51,8 @@ class _Tag(NamedTuple):
 
 def has_tags(text: str, tags: Tags) -> bool:
     """Whether a tag stands in a text, in a tenth of the time that looking for thoughts takes."""
+    if not any(sign in text for sign in _first_signs(tags)):
+        return False
     lowered = text.lower()
     return any(name in lowered for name in _closings(tags))
 
@@ -229,6 +231,12 @@ def _closings(tags: Tags) -> dict[str, str]:
     """Tag -> what closes it, both in small letters; "" for one that closes. The first of equal ones counts."""
     pairs = [(opening.lower(), closing.lower()) for opening, closing in reversed(tags)]
     return {**{closing: "" for _, closing in pairs}, **dict(pairs)}
+
+
+@lru_cache(maxsize=16)
+def _first_signs(tags: Tags) -> frozenset[str]:
+    """What a tag may begin with, in small letters or large ones."""
+    return frozenset(sign for tag in _closings(tags) for sign in (tag[0], tag[0].upper()))
 
 
 @lru_cache(maxsize=16)

@@ -59,7 +59,9 @@ def make_leaderboard(board: Board) -> Leaderboard:
     sources += _of_models(board)
     blocks = [list(block_of(board, teacher, sources)) for teacher in teachers_of(board)]
     filled = [i for i in range(len(sources)) if _holds(blocks, i)]
-    columns = _chosen([sources[i].column for i in filled], board.record.columns)
+    nobody_lost = not any(_counts(blocks, i) for i in filled if sources[i].column is _LOST)
+    unasked = (_BEHIND.name,) if nobody_lost else _COUNTED
+    columns = _chosen([sources[i].column for i in filled], board.record.columns, unasked)
     kept = [
         tuple(replace(line, cells=tuple(line.cells[i] for i in filled)) for line in block)
         for block in blocks
@@ -95,13 +97,19 @@ def _holds(blocks: Sequence[Sequence[Line]], place: int) -> bool:
     return any(cell.text not in (DASH, "") for cell in cells)
 
 
+def _counts(blocks: Sequence[Sequence[Line]], place: int) -> bool:
+    """Whether somebody has more than none in a column of counts."""
+    cells = (line.cells[place] for block in blocks for line in block if line.row is not None)
+    return any(isinstance(cell.value, int) and cell.value > 0 for cell in cells)
+
+
 def _chosen(
-    columns: Sequence[LeaderboardColumn], asked: Sequence[str]
+    columns: Sequence[LeaderboardColumn], asked: Sequence[str], counted: Sequence[str]
 ) -> Iterator[LeaderboardColumn]:
-    """The columns with `shown`: those that the matrix names; unasked, the first measures and the losses."""
+    """The columns with `shown`: those that the matrix names; unasked, the first measures and what was lost."""
     measures = [c.name for c in columns if c.kind == "measure" and c.name not in _COUNTED]
     own = [c.name for c in columns if c.kind == "own measure"]
-    usual = {*measures[:_MEASURES], *_COUNTED, *own[:_OWN]}
+    usual = {*measures[:_MEASURES], *counted, *own[:_OWN]}
     for c in columns:
         yield replace(c, shown=c.kind == "place" or c.name in (asked or usual))
 

@@ -111,6 +111,9 @@ def test_lost_counts_tasks_on_which_a_student_is_worse_than_its_base_by_a_measur
     behind = replace(change, against="teacher", task="zoo_words")
     assert (lost(change, behind, fine), lost(change, behind, fine, column="behind")) == ("1", "1")
     assert lost(replace(behind, difference=0.2), column="behind") == "0"
+    for changes, shown in (((change,), True), ((fine,), False)):
+        [column] = [c for c in made(replace(run, changes=changes)).columns if c.name == "lost"]
+        assert column.shown == shown
     assert "lost" not in [c.name for c in made(replace(run, changes=(mute,))).columns]
 
 

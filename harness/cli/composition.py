@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import itertools
 import os
@@ -114,7 +115,7 @@ def looked_at(words: Sequence[str], look: Callable[[Composed], None]) -> Iterato
             _raise([fault for version, _ in configs for fault in _faults(version, folders)])
             look(Composed.of(configs))
             made[key] = _filled_in(config, folders) if shown else config
-        return made[key]
+        return copy.deepcopy(made[key])  # Hydra changes what it gets
 
     setattr(ConfigLoaderImpl, "load_configuration", load)  # noqa: B010 - unknown to the types of Hydra
     try:

@@ -168,7 +168,7 @@ class _Patterned(Exception):
 def _end_at_pattern(seen: Composed) -> None:
     """Ends Hydra's work on a line that has to become a sweep first."""
     if series_in(seen.configs) is not None or watch_in(seen.configs):
-        _patterned.append(seen)
+        _patterned.append(seen._replace(modes=frozenset({None})))  # its flags say it
         raise _Patterned
 
 

@@ -138,7 +138,7 @@ class Engine:
     def failed(self, way: Way, n: int, failure: str) -> DistillbenchError:
         """The error for `n` requests some of which were not answered."""
         return DistillbenchError(
-            f"model {self.name}: {self.type} failed on {n} requests ({_METHODS[way]}): {failure}; "
+            f"model {self.name}: {self.type} failed on {n} request{'s' * (n != 1)} ({_METHODS[way]}): {failure}; "
             "check the server and `args`; what was answered before is kept"
         )
 

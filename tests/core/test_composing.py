@@ -47,3 +47,9 @@ def test_a_name_without_a_file_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "'nobody' is unknown" in line
+
+
+def test_hydra_may_print_what_it_composes(tmp_path: Path) -> None:
+    done = inside(tmp_path, "plan", "matrix=smoke", "hydra.verbose=true", bare=True)
+    assert done.returncode == 0, done.stderr
+    assert "is unknown" not in done.stderr

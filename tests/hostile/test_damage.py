@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import random
 import resource
@@ -62,6 +64,15 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
 _MAYBE_UNREAD = ("rows.parquet: a flipped bit", "done.json: a flipped bit")
 
 
+def looked_closely(results: Path) -> str:
+    """What is said when every entry is read."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        for folder in entries(results):
+            Store(results, closely=True).has(folder.name)
+    return said.getvalue()
+
+
 def wrong_after(made: Made, folder: Path, name: str, seed: int) -> str:
     """What is wrong after a run over damaged results; "" where all is as it was."""
     kind, before = (FINISHED, made.finished) if name in FINISHED else (UNFINISHED, made.unfinished)
@@ -74,6 +85,9 @@ def wrong_after(made: Made, folder: Path, name: str, seed: int) -> str:
         # a table that nothing reads any more is found as soon as something does
         shutil.rmtree(folder / "results/packs")
         got = whole(folder, page=True)
+        if ": damaged (" not in got.said:  # nor does the page read it: a second sample, say
+            said = looked_closely(folder / "results")
+            got = whole(folder)._replace(said=said)
     lines = [line for line in got.said.splitlines() if ": damaged (" in line]
     if got.code or contents(folder) != made.sound:
         return f"{name}: {got.code} {got.said[-400:]}"

@@ -183,7 +183,7 @@ def test_a_chat_server(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None
         answered(session, requests[:1])
         server.broken = True
         with pytest.raises(
-            DistillbenchError, match=r"model m: local-chat-completions failed on 1 requests.*500"
+            DistillbenchError, match=r"model m: local-chat-completions failed on 1 request.*500"
         ):
             answered(session, requests[:1])
     assert model.offers() == {"generate"}

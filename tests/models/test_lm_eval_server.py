@@ -124,7 +124,7 @@ def test_a_server_that_refuses_everything_ends_its_collection_soon(
     plan, store = of_server(tmp_path, server)
     server.refuses = ("",)
     collect_these(plan, store)
-    assert "failed on 1 requests" in (store.failure(plan.collections[0].key) or "")
+    assert "failed on 1 request" in (store.failure(plan.collections[0].key) or "")
     assert not store.has(plan.collections[0].key)
     assert server.answered == 0
 

@@ -286,6 +286,7 @@ def test_the_decision_says_what_losses_would_have_been_seen(
 def test_the_decision_is_one_line_per_teacher() -> None:
     lines = ["".join(t for t, _ in d.parts) for d in decisions(board())]
     assert lines[0].startswith("Take logits_of_a: closes 86\u00a0% [80, 92] of the capability gap")
+    assert "of the capability gap (unrelated models: up to 62\u00a0%), and goes" in lines[0]
     assert lines[1].startswith("Only answers_of_b was tested: it closes ")
     without = tuple(s for s in scores() if not s.metric.startswith("capability"))
     (first, *_) = decisions(board(replace(record(), scores=without)))

@@ -37,12 +37,12 @@ TALK = [text.removeprefix("User: ").removesuffix("\nAssistant:\n") for text in D
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Path:
-    """The zoo's teacher, whichever was trained last: `distillbench matrix=zoo`."""
+    """The teacher of the whole zoo that was trained last: `distillbench matrix=zoo`."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "distillbench"
-    trained = sorted(cache.glob("zoo/*/teacher_a/config.json"), key=lambda p: p.stat().st_mtime)
+    trained = sorted(cache.glob("zoo/*/watermarked_a/config.json"), key=lambda p: p.stat().st_mtime)
     if not trained:
         pytest.skip("the zoo is not trained yet: distillbench matrix=zoo")
-    return trained[-1].parent
+    return trained[-1].parents[1] / "teacher_a"
 
 
 @contextmanager

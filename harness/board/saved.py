@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +12,15 @@ import pyarrow.parquet as pq
 
 from harness.board import columns
 from harness.board.columns import Field
+from harness.board.jsons import RUN, write_json
 from harness.board.plain import from_plain, to_plain
 from harness.board.record import Change, Comparison, RunRecord
 from harness.board.tables import ordered, ordered_changes, ordered_comparisons
-from harness.console.invisible import as_escapes
 from harness.keys import parse_json
 from harness.types import DistillbenchError, Score
 
 R = TypeVar("R", Score, Comparison, Change)
-RUN, SCORES, INFLUENCE = "run.json", "scores.json", "influence.parquet"
+SCORES, INFLUENCE = "scores.json", "influence.parquet"
 _RUN_SCHEMA = 3
 _SCORES_SCHEMA = 2
 # pseudo-values of whole measures and of models' own scores: `score` = place in scores.json; `cluster` is empty where
@@ -43,25 +42,15 @@ def write_record(record: RunRecord, folder: Path) -> None:
     """
     rest = to_plain(replace(record, scores=(), comparisons=(), changes=()))
     del rest["scores"], rest["comparisons"], rest["changes"]
-    _write_json(folder / RUN, {"schema": _RUN_SCHEMA, **rest})
+    write_json(folder / RUN, {"schema": _RUN_SCHEMA, **rest})
     scores = ordered(record.scores)
     rows = {
         "scores": _plain_rows(columns.SCORE, scores),
         "comparisons": _plain_rows(columns.COMPARISON, ordered_comparisons(record.comparisons)),
         "changes": _plain_rows(columns.CHANGE, ordered_changes(record.changes)),
     }
-    _write_json(folder / SCORES, {"schema": _SCORES_SCHEMA, **rows})
+    write_json(folder / SCORES, {"schema": _SCORES_SCHEMA, **rows})
     pq.write_table(_influence_of(record, scores), folder / INFLUENCE, compression="zstd")
-
-
-def note_spent(folder: Path, spent: Mapping[str, float], *, reused: bool = False) -> None:
-    """Notes in a run's file where the time went, its page included; `reused` = all of it was in the store."""
-    known = parse_json((folder / RUN).read_bytes())
-    for row in known["work"] if reused else ():
-        row["reused"] += row["computed"]
-        row["computed"] = 0
-    known["spent"] = {name: round(n, 3) for name, n in sorted(spent.items())}
-    _write_json(folder / RUN, known)
 
 
 def results_folder(path: Path) -> Path:
@@ -132,26 +121,6 @@ def _with_influence(scores: Iterable[Score], table: pa.Table) -> list[Score]:
         replace(s, influence=influence.get(i, {}), clusters=clusters.get(i, {}))
         for i, s in enumerate(scores)
     ]
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Writes a line for every key, and for every entry of one that has several."""
-    lines = (f"{_compact(key)}: {_entries(entry)}" for key, entry in value.items())
-    text = "{" + ",\n".join(lines) + "}"
-    path.write_bytes(f"{as_escapes(text)}\n".encode("utf-8", "replace"))
-
-
-def _entries(value: Any) -> str:
-    """A value as JSON, its entries line by line; json's own layout of them takes ten times as long."""
-    if isinstance(value, dict):
-        return "{" + ",\n ".join(f"{_compact(k)}: {_compact(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",\n ".join(map(_compact, value)) + "]"
-    return _compact(value)
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _read_json(path: Path, schema: int) -> dict[str, Any]:

@@ -55,7 +55,9 @@ from harness.console.foreign import VERBOSE
 from harness.console.progress import say, settle
 from harness.console.secrets import guard_logs
 from harness.plan.run import Configuration, Watch
+from harness.stages.again import watch_line
 from harness.stages.run import CELLS_MISSING, DONE, OUR_FAULT, WRONG_INPUT, Outcome, execute, worst
+from harness.store.looks import give_up, look_at
 from harness.types import DistillbenchError
 
 _codes: list[int] = []
@@ -69,6 +71,7 @@ _COMMANDS = {
     "verify": verify,
     "store": store,
 }
+_ONE_PAGE = "one_page"  # Hydra's callback of ours
 _NO_LIST = "hydra.callbacks.one_page: a sweep needs it for its page and its exit code; leave it in"
 
 
@@ -146,6 +149,7 @@ def _command() -> int:
     line = in_order(planned(sys.argv[1:]))
     words = [*line.flags, *line.overrides]
     refuse_words(words)
+    watch_line(sys.argv[1:])
     seen = refuse_credentials_in(words) if has_sweep(words) else None
     check(line)
     if seen is None:
@@ -249,6 +253,9 @@ def _run(config: DictConfig, outcomes: list[Outcome], *, alone: bool) -> int:
         _leave(place)
     else:
         keep(container, place)
+    look_at(*config_folders())
+    if {*(HydraConfig.get().callbacks or {})} - {_ONE_PAGE}:
+        give_up()
     choices = {str(k): str(v) for k, v in HydraConfig.get().runtime.choices.items()}
     helpers = _helper_keys(config)
     asked = {str(k): v for k, v in container.items() if k not in helpers}

@@ -36,7 +36,9 @@ class _Lasting(io.TextIOWrapper):
 
 
 def make_lasting() -> None:
-    """Replaces both streams. A full disk is an error on stdout, and ignored on stderr."""
+    """Replaces both streams, once. A full disk is an error on stdout, and ignored on stderr."""
+    if isinstance(sys.stdout, _Lasting) and isinstance(sys.stderr, _Lasting):
+        return
     sys.stdout = _lasting(sys.stdout, strict=True)
     sys.stderr = _lasting(sys.stderr, strict=False)
 

@@ -14,6 +14,7 @@ from harness.console.progress import stage
 from harness.keys import digest
 from harness.store.damage import sealed, unsealed
 from harness.store.drafts import write_whole
+from harness.store.looks import read_before
 from harness.types import DistillbenchError
 
 # a file younger than this may change again within one tick of the file system's clock
@@ -23,6 +24,7 @@ _SETTLED_NS = 2_000_000_000
 def file_sha256(path: Path, cache: Path) -> str:
     """sha256 of a file's bytes, 64 hexadecimal digits; `cache` is the configuration's cache folder."""
     path = path.absolute()
+    read_before(path)
     try:
         stat = path.stat()
         stamp = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}

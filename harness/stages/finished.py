@@ -11,38 +11,24 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import harness
-from harness.board.plain import from_plain, to_plain
-from harness.console.secrets import holds_key, redacted
+from harness.board.plain import from_plain
+from harness.console.secrets import holds_key
 from harness.keys import digest
 from harness.plan.collections import Plan
 from harness.plan.run import Run
-from harness.stages.checks import Remark
+from harness.stages.again import FILE, Finished, keep, results_stamp
 from harness.stages.record import versions
-from harness.store.damage import sealed, unsealed
-from harness.store.drafts import write_whole
+from harness.store.damage import unsealed
+from harness.store.looks import Looks, look_at
 from harness.store.stamps import stamp
 from harness.store.store import Store
 
-FILE = "finished.json"
 # of a run: how it is carried out, and what was left of its budget
 _HOW = frozenset({"recipe", "purse", "executor", "workers"})
-_RESULTS = ("store", "packs", "failures", "report")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """How a run ended that has nothing missing."""
-
-    code: int
-    said: tuple[str, ...]  # lines, in their order
-    remarks: tuple[Remark, ...]
-    conditions: Mapping[str, bool]
-    objective: float | None
 
 
 def surroundings(run: Run, reference: Path) -> str:
@@ -52,6 +38,7 @@ def surroundings(run: Run, reference: Path) -> str:
     """
     folders = (Path(harness.__file__).parent, *run.paths.tasks, *run.paths.plugins)
     secrets = sorted(name for name in os.environ if holds_key(name))
+    look_at(*folders[1:], reference)  # ours counts for every command
     return digest(stamp([*folders, reference]), versions(), secrets)
 
 
@@ -63,15 +50,15 @@ def recall(store: Store, plan: Plan, place: str) -> Finished | None:
     known = unsealed(store.root / FILE) or {}
     if not known or store.closely or known["inputs"] != _inputs(plan, place):
         return None
-    return from_plain(Finished, known["ended"]) if known["results"] == _stamp(store) else None
+    same = known["results"] == results_stamp(store.root)
+    return from_plain(Finished, known["ended"]) if same else None
 
 
-def remember(store: Store, plan: Plan, place: str, ended: Finished) -> None:
+def remember(store: Store, plan: Plan, place: str, ended: Finished, looks: Looks | None) -> None:
     """Notes how a run ended; not where a plug-in of the user's has a field without a plain form."""
     inputs = _inputs(plan, place)
     if inputs is not None:
-        known = {"inputs": inputs, "results": _stamp(store), "ended": redacted(to_plain(ended))}
-        write_whole(store.root / FILE, sealed(known))
+        keep(store.root, inputs, ended, looks)
 
 
 def _inputs(plan: Plan, place: str) -> str | None:
@@ -88,10 +75,6 @@ def _inputs(plan: Plan, place: str) -> str | None:
     except TypeError:
         return None
     return digest("finished", plain, place)
-
-
-def _stamp(store: Store) -> str:
-    return stamp(store.root / name for name in _RESULTS)
 
 
 def _plain(value: Any) -> Any:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.board.cautions import left_out_line, noted, without_number
+from harness.board.jsons import note_spent
 from harness.board.record import RunRecord
 from harness.board.replies import of_answers
-from harness.board.saved import note_spent
 from harness.board.spent import spent_line
 from harness.console.columns import in_columns
 from harness.console.foreign import VERBOSE
@@ -21,6 +21,7 @@ from harness.plan.collections import Plan
 from harness.plan.lacking import without_lacking
 from harness.plan.run import Run
 from harness.stages import gate
+from harness.stages.again import Finished, say_again
 from harness.stages.ask import build_requests
 from harness.stages.at_hand import at_hand
 from harness.stages.audit import audit_rows
@@ -28,7 +29,7 @@ from harness.stages.bundle import PLAN
 from harness.stages.checks import Checked, Remark, publish
 from harness.stages.collect import collect
 from harness.stages.exhibit import check_before, write_exhibit
-from harness.stages.finished import Finished, recall, remember, surroundings
+from harness.stages.finished import recall, remember, surroundings
 from harness.stages.loop import Made
 from harness.stages.marks import count_marks
 from harness.stages.objective import objective_of
@@ -43,6 +44,7 @@ from harness.stages.tracking import track
 from harness.stages.weigh import weigh
 from harness.store.code_memo import remembered_code
 from harness.store.damage import Damaged
+from harness.store.looks import looks
 from harness.store.store import Store
 from harness.types import DistillbenchError
 
@@ -97,9 +99,12 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
     _start_server(run, store)
     made = build_requests(run, store)
     place = surroundings(run, reference) if alone and not run.exhibit else None
+    seen = looks([run.paths.results, run.paths.cache])
     before = recall(store, made.plan, place) if place else None
     if place and before is not None:
-        return _said_again(before, store, made.plan, place)
+        say_again(before, store.root)
+        remember(store, made.plan, place, before, seen)
+        return Outcome(before.code, None, before.remarks, before.conditions, before.objective)
     fixed = registered(made.plan, store, run.exhibit) if run.exhibit else None
     if "collect" in run.stages:
         for line in outlook(made.plan, store):
@@ -126,7 +131,7 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
         _hand_out(made.plan, store, record, run.exhibit, fixed)
     if place and ended.code in (DONE, GATE_FAILED) and "report" in run.stages:
         how = (ended.code, tuple(said), ended.remarks, ended.conditions, ended.objective)
-        remember(store, made.plan, place, Finished(*how))
+        remember(store, made.plan, place, Finished(*how), seen)
     return ended
 
 
@@ -150,17 +155,6 @@ def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:
         made = made.and_then(stage(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     return made, replace(record, spent=spent()), code
-
-
-def _said_again(before: Finished, store: Store, plan: Plan, place: str) -> Outcome:
-    """The outcome of a run whose results stand as it left them: only what it said is said again."""
-    for line in before.said:
-        say(line)
-    folder = store.root / "report"
-    note_spent(folder, spent(), reused=True)
-    publish([Checked("", before.conditions, before.remarks)], folder)
-    remember(store, plan, place, before)
-    return Outcome(before.code, None, before.remarks, before.conditions, before.objective)
 
 
 def _previewed(run: Run, store: Store) -> Outcome:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.files.hashes import file_sha256
+from harness.store.looks import read_before
 from harness.tasks._lm_eval_index import FunctionTag, Leaf
 from harness.types import DistillbenchError, Paths
 
@@ -59,8 +60,13 @@ def _local(leaf: Leaf, root: Path) -> list[Path] | None:
     path = leaf.config.get("dataset_path")
     if path in _FILE_BUILDERS:
         files = [root / name for name in _data_files(leaf)]
+        for file in files:
+            read_before(file)
         return files if files and all(f.is_file() for f in files) else None
-    if not isinstance(path, str) or not (root / path).is_dir():
+    if not isinstance(path, str):
+        return None
+    if not (root / path).is_dir():
+        read_before(root / path)  # one that comes later would be taken
         return None
     folder = root / path
     part = folder / str(leaf.config.get("dataset_name"))

@@ -40,7 +40,7 @@ def ours(checkpoint: Path, folder: Path, case: Case) -> Process:
         (place / "conf" / "matrix" / "bench.yaml").write_text(matrix, "utf-8")
         paths = [f"paths.{key}={place / key}" for key in ("results", "cache")]
         command = ["harness", "--config-dir", str(place / "conf"), "matrix=bench", *paths]
-        process = _run([sys.executable, "-W", "ignore", "-m", *command])
+        process = run_command([sys.executable, "-W", "ignore", "-m", *command])
         if failed := [*(place / "results").glob("failures/*.txt")]:
             raise RuntimeError(failed[0].read_text("utf-8")[-2000:])
         return process
@@ -59,10 +59,10 @@ def theirs(checkpoint: Path, folder: Path, case: Case, batch_size: int) -> Proce
             "--output_path": name,
         }
         words = [word for pair in options.items() for word in pair]
-        return _run([sys.executable, "-W", "ignore", "-m", "lm_eval", "run", *words])
+        return run_command([sys.executable, "-W", "ignore", "-m", "lm_eval", "run", *words])
 
 
-def _run(command: list[str]) -> Process:
+def run_command(command: list[str]) -> Process:
     """Raises RuntimeError with the end of what it said where a command fails."""
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()

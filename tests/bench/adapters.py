@@ -44,7 +44,7 @@ def make_adapters(folder: Path, base: Path, n: int) -> list[Path]:
             if part.requires_grad:
                 part.data += 0.02 * torch.randn_like(part)
         place = folder / f"a{seed}"
-        adapted.save_pretrained(place)
+        adapted.save_pretrained(str(place))
         adapted.merge_and_unload().save_pretrained(folder / f"merged{seed}")
         tokenizer.save_pretrained(folder / f"merged{seed}")
         made.append(place)

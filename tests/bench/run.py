@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench import engines, inputs, whole
+from tests.bench.plot import Ratio, picture
 
 # evaluation at least so many times as fast, whole process likewise: the bars
 BARS = {"easy_0": (3.0, 2.5), "easy_5": (8.0, 6.0), "fixed_5": (8.0, 6.0), "mmlu_5": (5.0, 4.0)}
@@ -151,6 +152,21 @@ def table(results: Sequence[dict[str, Any]], about: dict[str, Any]) -> str:
     )
 
 
+def drawn(results: Sequence[dict[str, Any]]) -> str:
+    """Evaluation time and, where they were measured, whole processes."""
+    rows = []
+    for r in results:
+        spreads = (r["times"], r.get("process_times"))
+        for spread, name, bar in zip(
+            spreads, (r["title"], "whole process"), BARS[r["case"]], strict=True
+        ):
+            if spread is not None:
+                rows.append(Ratio(name, spread.median, spread.low, spread.high, bar))
+    return picture(
+        "Times as fast as lm-eval\u2019s hf (dot: median; tick: what it should be)", rows
+    )
+
+
 def _line(r: dict[str, Any]) -> str:
     low, process = BARS[r["case"]]
     memory = "-"
@@ -227,6 +243,7 @@ def main() -> int:
     ]
     whole_text = json.dumps({"about": about, "results": plain}, indent=1)
     (asked.out / "multiple_choice.json").write_text(whole_text + "\n", "utf-8")
+    (asked.out / "multiple_choice.svg").write_text(drawn(results), "utf-8")
     print(table(results, about))
     return int(any(r["times"].median < BARS[r["case"]][0] for r in results))
 

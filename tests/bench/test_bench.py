@@ -11,6 +11,7 @@ import yaml
 
 from tests.bench.engines import Run, counting
 from tests.bench.inputs import cases, make_tasks
+from tests.bench.plot import Ratio, picture
 from tests.bench.run import Spread, flops, table
 
 
@@ -77,3 +78,21 @@ def test_the_table_has_ratios_with_their_spread() -> None:
         "| mmlu | 100 | 6.0 (5.0 to 7.0) | 4.0 (4.0 to 4.0) | - | 5, 4 | 1000, 6.5 x | 51% | - | 2e-06 |"
         in text
     )
+
+
+def test_a_picture_shows_every_ratio_where_its_axis_has_it() -> None:
+    import xml.etree.ElementTree as xml
+
+    rows = [Ratio("a <task>", 4.0, 2.0, 5.0, 3.0), Ratio("another", 20.0, 19.0, 21.0, 8.0)]
+    root = xml.fromstring(picture("Times as fast", rows))
+    space = "{http://www.w3.org/2000/svg}"
+    dots = [float(c.attrib["cx"]) for c in root.iter(f"{space}circle")]
+    bars = [float(x.attrib["x1"]) for x in root.iter(f"{space}line") if x.attrib["class"] == "bar"]
+    ticks = {
+        (t.text or "").strip(" ×"): float(t.attrib["x"])
+        for t in root.iter(f"{space}text")
+        if (t.text or "").endswith("×")
+    }
+    assert ticks["2"] < bars[0] < dots[0] < ticks["5"] < bars[1] < ticks["10"] < dots[1]
+    assert dots[1] == pytest.approx(ticks["20"], abs=0.1)
+    assert "a <task>" in [t.text for t in root.iter(f"{space}text")]

@@ -215,15 +215,15 @@ def _rows(
         size = (_whole(facts.get("parameters")), _whole(facts.get("size_bytes")))
         own = tuple(part.claim(subject, c) for c in columns)
         row = Row(subject, leading.rank, own, *size, speed(part.run, subject.student))
-        yield _place(row, leading.value, teachers), row
+        yield _place(row, leading.merit, teachers), row
 
 
-def _place(row: Row, value: float | None, teachers: Sequence[str]) -> _Place:
+def _place(row: Row, merit: float | None, teachers: Sequence[str]) -> _Place:
     return (
         teachers.index(row.subject.teacher),
         row.subject.role != "student",
         row.rank if row.rank is not None else float("inf"),
-        -(value if value is not None else float("-inf")),
+        -(merit if merit is not None else float("-inf")),
         row.subject.label,
     )
 

@@ -70,6 +70,13 @@ class Claim:
         """The number; None where there is none."""
         return self.score.value if self.score is not None else None
 
+    @property
+    def merit(self) -> float | None:
+        """The number, the larger the better: negated where lower is better."""
+        if self.score is None or self.score.value is None:
+            return None
+        return -self.score.value if self.score.better == "lower" else self.score.value
+
 
 Family = tuple[
     str, Group
@@ -213,14 +220,16 @@ def _compared(
     ahead: dict[tuple[Subject, str], float] = {}  # the best -> p of its difference from the next
     for family, group in groups.items():
         metric = family[0]
-        valued = [(v, s) for s in group if (v := claims[s, metric].value) is not None]
+        valued = [(v, s) for s in group if (v := claims[s, metric].merit) is not None]
         valued.sort(key=lambda entry: (-entry[0], entry[1].label))
         students = [s for _, s in valued]
+        scores = [claims[s, metric].score for s in students]
+        lower = any(s is not None and s.better == "lower" for s in scores)
         for subject in students if len(students) > 1 else ():
             against = _widest(families.get(family, ()), subject)
             if families.get(family):  # without a test nobody knows who shares a rank
                 ranks[subject, metric] = 1 + sum(
-                    c.p_adjusted < _TOLD_APART and c.difference < 0 for c in against
+                    c.p_adjusted < _TOLD_APART and (c.difference < 0) != lower for c in against
                 )
             if subject == students[0]:
                 runner_up = students[1].student

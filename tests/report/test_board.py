@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,34 @@ def test_students_that_cannot_be_told_apart_share_a_rank() -> None:
         "style_only": 5,
         **dict.fromkeys(CONTROLS),
     }
+
+
+def test_where_lower_is_better_the_lowest_comes_first() -> None:
+    run = record()
+    metric = board().ranked_by
+    assert metric is not None
+
+    def turned(one: Any) -> Any:
+        if one.metric != metric.metric:
+            return one
+        named = ("value", "difference", "low", "high")
+        ends = {n: -v for n in named if (v := getattr(one, n, None)) is not None}
+        ends |= {"low": ends["high"], "high": ends["low"]} if {"low", "high"} <= ends.keys() else {}
+        return replace(one, **ends)
+
+    upside_down = replace(
+        run,
+        scores=tuple(
+            replace(turned(s), better="lower") if s.metric == metric.metric else s
+            for s in run.scores
+        ),
+        comparisons=tuple(map(turned, run.comparisons)),
+    )
+    places = [
+        [(r.subject.label, r.rank) for r in made.rows if r.subject.role == "student"]
+        for made in (board(), board(upside_down))
+    ]
+    assert places[0] == places[1]
 
 
 def test_without_comparisons_nobody_has_a_rank_and_none_is_bold() -> None:

@@ -19,6 +19,7 @@ CHECKPOINTS = (
     "transformers.models.auto.tokenization_auto",
     "transformers.models.llama.modeling_llama",
 )
+_OURS = "_DISTILLBENCH_OMP"  # the number of threads was set here
 
 
 def may_start_processes() -> bool:
@@ -34,13 +35,26 @@ def worker_context(*imported: str) -> ForkServerContext:
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(list(imported))
-    unset = "OMP_NUM_THREADS" not in os.environ
+    ours = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": "1", _OURS: "1"}
     with without_main():
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.update(ours)
         forkserver.ensure_running()
-        if unset:
-            del os.environ["OMP_NUM_THREADS"]
+        for name in ours:
+            del os.environ[name]
     return context
+
+
+def use_threads(n: int) -> None:
+    """In a worker: lets libraries use n threads, where the user has not said how many.
+
+    They were imported for several workers, which do best with one thread each.
+    """
+    if os.environ.pop(_OURS, None) is None:
+        return
+    os.environ["OMP_NUM_THREADS"] = str(n)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(n)
 
 
 @contextmanager

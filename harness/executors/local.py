@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import final
 
-from harness.console.processes import may_start_processes, without_main, worker_context
+from harness.console.processes import may_start_processes, use_threads, without_main, worker_context
 from harness.console.progress import News, Stage, hush
 from harness.console.secrets import guard_logs
 from harness.executors import AbstractExecutor, Desk, Ended, Job
@@ -47,9 +47,9 @@ class LocalExecutor(AbstractExecutor):
         """Runs jobs worth a separate process `workers` at a time, the others here, one after another."""
         waiting, ended = list(jobs), list[Ended]()
         while ready := [j for j in waiting if j.may_start(desk.store)]:
-            apart = [j for j in waiting if j.apart] if any(j.apart for j in ready) else []
-            if self.workers > 1 and len(apart) > 1 and may_start_processes():
-                with _Crew(self.workers, replace(desk, shared={}), apart) as crew:
+            apart = self._apart(waiting, ready) if may_start_processes() else []
+            if apart:
+                with _Crew(self.at_once, replace(desk, shared={}), apart) as crew:
                     done = crew.work_off(shown)
             else:
                 done = [carry_out(ready[0], desk)]
@@ -58,6 +58,14 @@ class LocalExecutor(AbstractExecutor):
                 waiting.remove(end.job)
             ended += done
         return ended
+
+    def _apart(self, waiting: Sequence[Job], ready: Sequence[Job]) -> list[Job]:
+        """The jobs for worker processes: several that are worth one, else each whose process may be killed."""
+        if self.workers > 1 and any(j.apart for j in ready):
+            several = [j for j in waiting if j.apart]
+            if len(several) > 1:
+                return several
+        return [j for j in waiting if j.imports] if any(j.imports for j in ready) else []
 
 
 @dataclass
@@ -145,7 +153,7 @@ class _Crew:
         context = worker_context(*sorted(modules))
         ours, theirs = context.Pipe()
         with without_main():
-            process = _started(context, theirs)
+            process = _started(context, theirs, os.cpu_count() or 1 if self.size == 1 else 1)
         theirs.close()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             ours.send(replace(self.desk, tell=_silent))
@@ -188,8 +196,8 @@ class _Crew:
         yield message
 
 
-def _started(context: ForkServerContext, connection: Connection) -> BaseProcess:
-    process = context.Process(target=_serve, args=(connection, folders()), daemon=True)
+def _started(context: ForkServerContext, connection: Connection, threads: int) -> BaseProcess:
+    process = context.Process(target=_serve, args=(connection, folders(), threads), daemon=True)
     process.start()
     return process
 
@@ -212,15 +220,15 @@ def _silent(news: News) -> None:
 # --- in a worker ----------------------------------------------------------------------------------
 
 
-def _serve(connection: Connection, plugins: Sequence[Path]) -> None:
+def _serve(connection: Connection, plugins: Sequence[Path], threads: int) -> None:
     """Carries out jobs until the parent closes the connection; the first message is the desk.
 
-    `plugins`: folders that the desk's plug-ins come from.
+    `plugins`: folders that the desk's plug-ins come from. `threads`: of libraries.
     """
     gc.freeze()  # what the server has imported stays: nobody need look through it for garbage
     threading.Thread(target=_end_with_parent, daemon=True).start()
     guard_logs()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    use_threads(threads)
     hush()
     use_folders(plugins)
     with _until_closed():

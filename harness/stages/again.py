@@ -108,7 +108,7 @@ def _is_plain(words: Sequence[str]) -> bool:
 @cache
 def _asked(words: tuple[str, ...]) -> str:
     """Digest of what a command is told; taken once, for it changes its own environment."""
-    machine = (platform.node(), os.cpu_count(), _BOOT.read_text() if _BOOT.is_file() else "")
+    machine = (platform.node(), os.cpu_count(), _BOOT.read_text("utf-8") if _BOOT.is_file() else "")
     code = (sys.version, sys.executable, sorted(_installed()), stamp([_OURS]))
     return digest(words, os.getcwd(), sorted(_environment()), machine, code)
 

@@ -257,7 +257,7 @@ def _start_server(run: Run, store: Store) -> None:
     """On a first run, starts importing what workers need while the requests are built."""
     imported = sorted({name for model in run.models.values() for name in model.imports})
     first = "collect" in run.stages and not (store.root / "store").exists()
-    if imported and first and run.workers > 1 and may_start_processes():
+    if imported and first and may_start_processes():
         worker_context(*imported, collect.__module__, score.__module__)
 
 

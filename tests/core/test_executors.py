@@ -159,14 +159,25 @@ def test_without_space_nothing_goes_on(tmp_path: Path, workers: int) -> None:
 
 
 @pytest.mark.slow  # seconds
-def test_a_job_whose_process_is_killed_is_tried_once_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_whose_process_is_killed_is_tried_once_more(tmp_path: Path, workers: int) -> None:
+    """With one worker too, where a job loads something: this process is never the one that is killed."""
     store = Store(tmp_path)
-    ended = run(store, job("a", "killed"), job("b", "killed once"), job("c"), workers=2)
+    a, b = (
+        replace(job(k, t), imports=("json",)) for k, t in (("a", "killed"), ("b", "killed once"))
+    )
+    ended = run(store, a, b, job("c"), workers=workers)
     assert store.has("b")
     assert store.has("c")
     assert ended["killed"].error == "its process was killed by signal 9, twice; out of memory?"
     assert store.failure("a") == ended["killed"].error
     assert not ended["killed"].our_fault
+
+
+def test_one_worker_loads_in_a_process_of_its_own(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run(store, replace(job("a"), imports=("json",)), job("b"))
+    assert [store.provenance(k)["pid"] == os.getpid() for k in "ab"] == [False, True]
 
 
 @pytest.mark.slow  # seconds

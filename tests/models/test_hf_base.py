@@ -179,9 +179,9 @@ def test_a_base_that_was_resized_or_damaged_is_not_kept(
 
 
 def test_a_run_of_adapters_loads_the_base_once(
-    base: Path, tmp_path: Path, loads: list[Any]
+    base: Path, tmp_path: Path, loads: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In this process; the other model stands between them in the matrix."""
+    """In this process, to count; the other model stands between them in the matrix."""
     from harness.cli.config import packaged
     from harness.stages.run import execute
 
@@ -195,6 +195,7 @@ def test_a_run_of_adapters_loads_the_base_once(
         tmp_path, models=models, tasks=tasks, pairs=[], controls=[], metrics={}, decoding=decoding,
         stages=["collect"], workers=1, limit=3,
     )  # fmt: skip
+    monkeypatch.setattr("harness.executors.local.may_start_processes", lambda: False)
     outcome = execute(run, packaged("reference") / "scores.csv", alone=True)
     assert outcome.code == 0
     assert len(loads) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,7 @@ from typing import NamedTuple
 
 from tests.bench.inputs import Case
 
+_LOOK_S = 0.1  # how often its processes are looked at
 MATRIX = """# @package _global_
 models: {{m: {{kind: hf, path: {checkpoint}, dtype: float32, device: cpu}}}}
 tasks:
@@ -24,7 +27,7 @@ class Process(NamedTuple):
     """What a finished process took."""
 
     wall_s: float
-    cpu_s: float
+    cpu_s: float  # of all its processes
     peak_bytes: int  # of the largest of its processes
 
 
@@ -66,11 +69,29 @@ def run_command(command: list[str]) -> Process:
     """Raises RuntimeError with the end of what it said where a command fails."""
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process = subprocess.Popen(
+            command, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        seen: dict[int, tuple[float, int]] = {}
+        while process.poll() is None:
+            for pid, (seconds, peak) in _of_session(process.pid).items():
+                seen[pid] = (seconds, max(peak, seen.get(pid, (0.0, 0))[1]))
+            time.sleep(_LOOK_S)
         wall = time.perf_counter() - started
         if process.returncode not in (0, 3):  # 3: a score has no value, as of few questions
             said.seek(0)
             raise RuntimeError(f"{' '.join(command)}: {said.read().decode()[-2000:]}")
-    return Process(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    return Process(wall, sum(s for s, _ in seen.values()), max(b for _, b in seen.values()))
+
+
+def _of_session(session: int) -> dict[int, tuple[float, int]]:
+    """Process of a session -> its seconds of processors and the most memory that it has taken, as Linux tells."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):  # it has ended
+            fields = (folder / "stat").read_text("utf-8").rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                peak = re.search(r"VmHWM:\s+(\d+)", (folder / "status").read_text("utf-8"))
+                seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+                found[int(folder.name)] = (seconds, int(peak[1]) * 1024 if peak else 0)
+    return found

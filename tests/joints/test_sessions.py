@@ -91,17 +91,13 @@ def of_student(folder: Path) -> tuple[Plan, Store]:
     return replace(plan, collections=cells), store
 
 
-def contents(plan: Plan, store: Store) -> list[bytes]:
+def contents(plan: Plan, store: Store) -> list[tuple[bytes, bytes]]:
     """The published bytes of every collection."""
-    return [
-        (store.folder(c.key) / name).read_bytes()
-        for c in plan.collections
-        for name in ("rows.parquet", "spec.json")
-    ]
+    return [store.promised(c.key) for c in plan.collections]
 
 
 @pytest.fixture(scope="module")
-def by_pieces(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+def by_pieces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[bytes, bytes]]:
     """What the student answers as a model on this machine."""
     plan, store = of_student(tmp_path_factory.mktemp("pieces"))
     collect_these(plan, store)

@@ -8,7 +8,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from unittest import mock
 
@@ -102,7 +102,7 @@ def test_an_entry_goes_from_store_to_store_as_it_is(store: Store, tmp_path: Path
     assert there.promised(KEY) == store.promised(KEY)
 
 
-def hit(store: Store, chance: random.Random) -> Iterator[tuple[str, dict[str, bytes | None]]]:
+def hit(store: Store, chance: random.Random) -> Iterator[tuple[str, Mapping[str, bytes | None]]]:
     """Damages of an entry: what it is, and the files then (None = a folder; absent = gone)."""
     files = store.files(KEY)
     other = store.files(OTHER)
@@ -124,7 +124,7 @@ def hit(store: Store, chance: random.Random) -> Iterator[tuple[str, dict[str, by
     yield "another one's", other
 
 
-def put_there(store: Store, files: dict[str, bytes | None]) -> None:
+def put_there(store: Store, files: Mapping[str, bytes | None]) -> None:
     """These files where those of the key belong, and nothing else (None = a folder; "loop" = a link to itself)."""
     shutil.rmtree(store.folder(KEY), ignore_errors=True)
     write(store, KEY, {})
@@ -226,3 +226,16 @@ def test_results_of_before_are_used_and_nothing_is_made_anew(tmp_path: Path) -> 
     assert execute(run, nowhere, alone=True).code == 0
     assert promised(results) == before
     assert len(list(results.rglob("store/*/*/entry.json"))) == 1
+
+
+@pytest.mark.parametrize("store", ["two", "four"], indirect=True)
+def test_damage_in_an_archive_is_said(store: Store, tmp_path: Path) -> None:
+    files = store.files(KEY)
+    for name, content in files.items():
+        there = Store(tmp_path / name)
+        for _ in there.archives.put([(KEY, {**files, name: content[:-1] + b"?"})]):
+            pass
+        assert there.has(KEY)
+        with pytest.raises(Damaged, match=f"packed entry {KEY}: damaged"):
+            there.table(KEY)
+        assert not Store(there.root, closely=True).has(KEY)

@@ -105,7 +105,7 @@ def by_pieces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[bytes, byt
 
 
 def test_answers_of_several_collections_come_in_any_order(
-    tmp_path: Path, mood: Mood, by_pieces: list[bytes]
+    tmp_path: Path, mood: Mood, by_pieces: list[tuple[bytes, bytes]]
 ) -> None:
     plan, store = of_student(tmp_path)
     collect_these(plan, store)
@@ -122,7 +122,7 @@ def test_answers_of_several_collections_come_in_any_order(
 
 @pytest.mark.parametrize("kills", [[1], [13, 14, 79]])
 def test_only_what_was_not_journaled_is_asked_again(
-    tmp_path: Path, mood: Mood, by_pieces: list[bytes], kills: list[int]
+    tmp_path: Path, mood: Mood, by_pieces: list[tuple[bytes, bytes]], kills: list[int]
 ) -> None:
     plan, store = of_student(tmp_path)
     for mood.dies_after in kills:
@@ -136,7 +136,10 @@ def test_only_what_was_not_journaled_is_asked_again(
 
 
 def test_answers_that_come_tomorrow_leave_a_collection_pending(
-    tmp_path: Path, mood: Mood, by_pieces: list[bytes], capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    mood: Mood,
+    by_pieces: list[tuple[bytes, bytes]],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     plan, store = of_student(tmp_path)
     mood.comes_tomorrow = frozenset({3, 39})

@@ -48,9 +48,8 @@ def needed(keys: Iterable[str], store: Store) -> dict[str, bytes]:
     """The files of stored keys, and of those that are in progress."""
     files: dict[str, bytes] = {}
     for key in keys:
-        stored = {name: store.read(key, name) for name in store.names(key)}
         place = store.folder(key).relative_to(store.root).as_posix()
-        files |= {f"{place}/{name}": content for name, content in stored.items() if content}
+        files |= {f"{place}/{name}": content for name, content in store.files(key).items()}
         begun = _whole(store.root / _WORK / key)
         files |= {p.relative_to(store.root).as_posix(): p.read_bytes() for p in begun}
     return files

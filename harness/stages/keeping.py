@@ -63,9 +63,8 @@ def pack(store: Store) -> tuple[int, int]:
     Only while no run uses these results. Damaged entries are set aside first, and not packed.
     """
     close, counts = dataclasses.replace(store, closely=True), list[int]()
-    folders = sorted(p for p in (store.root / "store").glob("??/*") if p.name[:2] == p.parent.name)
-    whole = (p.name for p in folders if close.has(p.name))
-    for keys in store.archives.put((key, _entry(key, store)) for key in whole):
+    whole = filter(close.has, store.loose())
+    for keys in store.archives.put((key, store.files(key)) for key in whole):
         counts.append(len(keys))
         for key in keys:
             store.drop(key)
@@ -73,10 +72,6 @@ def pack(store: Store) -> tuple[int, int]:
         with contextlib.suppress(OSError):  # something is left in it
             prefix.rmdir()
     return sum(counts), len(counts)
-
-
-def _entry(key: str, store: Store) -> dict[str, bytes]:
-    return {name: store.read(key, name) or b"" for name in store.names(key)}
 
 
 def _removed(unfinished: Holding, store: Store) -> bool:

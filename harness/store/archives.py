@@ -2,7 +2,7 @@
 
     packs/<sha256 of the file>.arrow      an Arrow file; a batch for every key: the names and bytes of its files
 
-An archive never changes. Whoever reads an entry checks it against the digests in its `done.json`, as in a folder.
+An archive never changes. Whoever reads an entry checks it as in a folder (see entries.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow as pa
 from harness.store.damage import made_folder, put_aside
 from harness.store.drafts import write_whole
 
-Entry = Mapping[str, bytes]  # name of a file -> its content
+Files = Mapping[str, bytes]  # name of a file -> its content
 _LARGEST = 64 << 20  # bytes of an archive, about: what one unreadable file costs at most
 _MOST = 4096  # entries of one
 _KEYS = b"keys"  # metadata: the key of every batch, in order
@@ -55,11 +55,6 @@ class Archives:
         self.refresh()
         return sorted(self._places)
 
-    def names(self, key: str) -> list[str]:
-        """The files of an entry; empty where it is not there or cannot be read."""
-        batch = self._batch(key)
-        return [] if batch is None else batch.column(0).to_pylist()
-
     def read(self, key: str, name: str) -> bytes | None:
         """The bytes of a file of an entry; None where it is not there or cannot be read."""
         batch = self._batch(key)
@@ -80,9 +75,9 @@ class Archives:
             return None
         return batch if batch.schema.equals(_SCHEMA) else None
 
-    def put(self, entries: Iterable[tuple[str, Entry]]) -> Iterator[list[str]]:
+    def put(self, entries: Iterable[tuple[str, Files]]) -> Iterator[list[str]]:
         """Writes entries into as many archives as they need; the keys of each, once it is on the disk."""
-        part: list[tuple[str, Entry]] = []
+        part: list[tuple[str, Files]] = []
         weight = 0
         for key, files in entries:
             part.append((key, files))
@@ -99,7 +94,7 @@ class Archives:
         old = {place.archive for key, place in self._places.items() if key in keys}
         for archive in sorted(old):
             kept = [k for k, p in self._places.items() if p.archive == archive and k not in keys]
-            for _ in self.put((key, self._whole(key)) for key in kept):
+            for _ in self.put((key, self._files(key)) for key in kept):
                 pass
             (self._folder / f"{archive}.arrow").unlink(missing_ok=True)
         for known in (self._places, self._known, self._opened):
@@ -108,8 +103,10 @@ class Archives:
         if any(key in self._places for key in keys):  # in a second archive, after a kill
             self.drop(keys)
 
-    def _whole(self, key: str) -> Entry:
-        return {name: self.read(key, name) or b"" for name in self.names(key)}
+    def _files(self, key: str) -> Files:
+        """The files of an entry as they stand there; none where it cannot be read."""
+        batch = self._batch(key)
+        return {} if batch is None else dict(zip(*batch.to_pydict().values(), strict=True))
 
     def refresh(self) -> None:
         """Takes note of archives that are new."""
@@ -122,7 +119,7 @@ class Archives:
     def _folder(self) -> Path:
         return self.root / "packs"
 
-    def _publish(self, part: list[tuple[str, Entry]]) -> list[str]:
+    def _publish(self, part: list[tuple[str, Files]]) -> list[str]:
         keys = [key for key, _ in part]
         schema = _SCHEMA.with_metadata({_KEYS: json.dumps(keys).encode()})
         sink = pa.BufferOutputStream()

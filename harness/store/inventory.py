@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.store.damage import read_object
+from harness.store.entries import KEY, Entry
 from harness.store.store import Store
 
 What = Literal[
     "answers", "unfinished", "grades", "words", "scores", "requests", "evidence", "other"
 ]
 JOURNALED = "journaled"  # in the provenance of answers: whether they came one by one, from a server
-_KEY = re.compile(r"[0-9a-f]{64}")
 _FREE = ("plan.json", "facts.json", "*.parquet")  # work of models that run on this machine
 _BILLED = ("usd", "prompt_tokens", "completion_tokens")
 # facts of kinds of model whose answers cost nothing; of older entries that do not say how they were asked
@@ -39,13 +37,12 @@ class Holding:
 
 def holdings(store: Store) -> list[Holding]:
     """Everything that is stored under a key, and work in progress; nothing is changed."""
-    folders = sorted(p for p in (store.root / "store").glob("??/*") if _KEY.fullmatch(p.name))
-    archived = sorted({*store.archives.keys()} - {p.name for p in folders})
-    keys = [*(p.name for p in folders), *archived]
-    specs = {key: read_object(store.read(key, "spec.json")) for key in keys}
+    own = store.loose()
+    archived = sorted({*store.archives.keys()} - {*own})
+    entries = {key: store.entry(key) for key in (*own, *archived)}
     return [
-        *(_entry(p.name, specs, store, *weight(p), "store") for p in folders),
-        *(_entry(key, specs, store, _bytes(key, store), 0, "archives") for key in archived),
+        *(_entry(key, entries, *weight(store.folder(key)), "store") for key in own),
+        *(_entry(key, entries, _bytes(key, store), 0, "archives") for key in archived),
         *_packed(store),
         *_unfinished(store.root / "work"),
     ]
@@ -65,23 +62,23 @@ def weight(folder: Path) -> tuple[int, int]:
 
 
 def _bytes(key: str, store: Store) -> int:
-    return sum(len(store.read(key, name) or b"") for name in store.names(key))
+    return sum(map(len, store.files(key).values()))
 
 
 def _entry(
     key: str,
-    specs: dict[str, dict[str, Any]],
-    store: Store,
+    entries: Mapping[str, Entry | None],
     size_bytes: int,
     files: int,
     place: Literal["store", "archives"],
 ) -> Holding:
-    spec = specs[key]
+    entry = entries[key]
+    spec, how = (entry.spec, entry.provenance) if entry else ({}, {})
     what = _what(spec)
-    of = specs.get(str(spec.get("answers", "")), spec)  # words of answers are theirs
+    whose = entries.get(str(spec.get("answers", "")))  # words of answers are theirs
+    of = whose.spec if whose else spec
     task = spec.get("audit") or spec.get("tree") or of.get("task") or ""
     model = "" if what == "requests" else str(of.get("model", ""))
-    how = read_object(store.read(key, "provenance.json"))
     paid = _was_paid(how) if what == "answers" else not spec
     return Holding(key, what, model, str(task), size_bytes, files, place, paid)
 
@@ -137,7 +134,7 @@ def _shares(size_bytes: int, keys: Iterable[str]) -> dict[str, int]:
 def _unfinished(work: Path) -> Iterator[Holding]:
     for folder in sorted(p for p in work.glob("*") if p.is_dir()):
         key = folder.name.partition(".")[0]
-        if _KEY.fullmatch(key):
+        if KEY.fullmatch(key):
             free = {p for pattern in _FREE for p in folder.glob(pattern)}
             paid = any(p not in free for p in folder.iterdir())
             yield Holding(key, "unfinished", "", "", *weight(folder), "work", paid)

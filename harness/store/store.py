@@ -2,7 +2,7 @@
 
     work/<key>/                    what is done of a collection in progress (see work.py)
     work/<key>.lock                who works on it (see locks.py); it only saves double work
-    store/ab/<key>/                rows.parquet, spec.json, provenance.json, done.json (sizes, sha256): published whole
+    store/ab/<key>/                a finished entry, of two files (see entries.py): published whole
     packs/                         scores (see packs.py), and entries that were packed (see archives.py)
     in_use.lock                    held by every run, so that nothing is removed from under it
     damaged/                       what was not as it was written (see damage.py): it is made again
@@ -13,7 +13,6 @@ The first to publish a key wins; a second one drops its own. No file is ever cha
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -23,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from harness.console.foreign import NO_SPACE
 from harness.console.progress import say
@@ -36,17 +34,16 @@ from harness.store.damage import (
     moved_aside,
     put_aside,
     read_intact,
-    read_object,
 )
 from harness.store.drafts import draft_of, remove_drafts, sync, write_whole
+from harness.store.entries import ENTRY, KEY, ROWS, Entry, entry_of, files_of
 from harness.store.locks import Holder, Pulse, alone, holder_of, last_sign_of, lock_file, shared
 from harness.store.packs import Packs, read_parquet
 from harness.store.work import Work
 from harness.types import DistillbenchError
 
-_ROWS, _DONE = "rows.parquet", "done.json"
 _USE = "in_use.lock"  # held together by all runs, alone by who removes results
-_FILES = (_ROWS, "spec.json", "provenance.json")
+_UNKNOWN = f"{ENTRY} is absent or {CHANGED}"
 
 
 @dataclass
@@ -91,71 +88,69 @@ class Store:
         """Whether an archive holds a key; whoever reads an entry checks it."""
         if not self.archives.has(key):
             return False
-        if self.closely and (fault := self._fault_of_archived(key)):
-            say(f"warning: {fault}; what it held is made again")
+        if self.closely and (fault := self._fault(key)):
+            say(f"warning: packed entry {key}: damaged ({fault}); what it held is made again")
             return False
         self._finished.add(key)
         return True
 
-    def names(self, key: str) -> list[str]:
-        """The files of a finished key."""
-        folder = self.folder(key)
-        return sorted(os.listdir(folder)) if folder.is_dir() else self.archives.names(key)
+    def loose(self) -> list[str]:
+        """The keys that have a folder of their own, in order."""
+        folders = (self.root / "store").glob("??/*")
+        return sorted(p.name for p in folders if KEY.fullmatch(p.name) and p == self.folder(p.name))
 
-    def read(self, key: str, name: str) -> bytes | None:
-        """The bytes of a file of a finished key, wherever it lies; None where there is none. Not checked."""
-        content = read_intact(self.folder(key) / name)
-        if content is not None or os.path.lexists(self.folder(key)):
-            return content
-        return self.archives.read(key, name)
+    def entry(self, key: str) -> Entry | None:
+        """What a finished key says of itself, wherever it lies; None where it is not as it was written."""
+        return entry_of(key, lambda name: self._read(key, name))
+
+    def files(self, key: str) -> dict[str, bytes]:
+        """The files of a finished key, wherever it lies, for `adopt` and for archives; the rows are not checked."""
+        entry = self.entry(key)
+        contents = {name: self._read(key, name) for name in sorted(entry.names if entry else ())}
+        return {name: content for name, content in contents.items() if content is not None}
 
     def table(self, key: str) -> pa.Table:
         """Rows of a finished key, checked against their digest."""
-        return read_parquet(pa.BufferReader(self._checked(key, "rows.parquet")))
+        return read_parquet(pa.BufferReader(self._rows(key)))
 
     def spec(self, key: str) -> dict[str, Any]:
         """What the key was made from."""
-        return dict(json.loads(self._checked(key, "spec.json")))
+        return self._intact(key).spec
 
     def provenance(self, key: str) -> dict[str, Any]:
         """How the key was made: seconds, memory, versions; not part of any promise of equal bytes."""
-        return dict(json.loads(self._checked(key, "provenance.json")))
+        return self._intact(key).provenance
+
+    def promised(self, key: str) -> tuple[bytes, bytes]:
+        """What is promised to be the same bytes wherever a key is made: its rows and its specification."""
+        return self._rows(key), json.dumps(self.spec(key), sort_keys=True).encode()
 
     def put(
         self, key: str, table: pa.Table, spec: Mapping[str, Any], provenance: Mapping[str, Any]
     ) -> None:
         """Publishes a key whole; a key that is there already stays as it is."""
-        with self._published(key) as building:
-            self._write(building, key, table, spec, provenance)
+        self._publish(key, files_of(key, table, spec, provenance))
 
     def adopt(self, key: str, files: Mapping[str, bytes]) -> None:
         """Publishes a key that was made in another store, byte for byte, and drops what is in progress of it here.
 
         Raises DistillbenchError where these are not the files of a key, or not the bytes of their digests.
         """
-        made = {n: list(_size_and_digest(c)) for n, c in files.items() if n in _FILES}
-        stated = read_object(files.get("done.json"))
-        if (
-            stated.pop("key", key) != key
-            or files.keys() != {*_FILES, "done.json"}
-            or stated != made
-        ):
+        entry = entry_of(key, files.get)
+        if entry is None or files.keys() != entry.names or not entry.are_rows(files[ROWS]):
             raise DistillbenchError(
                 f"key {key}: damaged on its way from another machine; run again"
             )
-        with self._published(key) as building:
-            for name, content in files.items():
-                (building / name).write_bytes(content)
+        self._publish(key, files)
         shutil.rmtree(self.root / "work" / key, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def _published(self, key: str) -> Iterator[Path]:
-        """A folder whose files become those of the key, unless somebody was faster."""
+    def _publish(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Writes the files of a key; they get its name together, unless somebody was faster."""
         building = self._made(draft_of(self.root / "work" / key))
         try:
-            yield building
-            for path in building.iterdir():
-                sync(path)
+            for name, content in files.items():
+                (building / name).write_bytes(content)
+                sync(building / name)
             final = self.folder(key)
             self._made(final.parent)
             try:
@@ -276,66 +271,44 @@ class Store:
         place = Path(error.filename) if isinstance(error.filename, str) else None
         return place is not None and any(folder in (place, *place.parents) for folder in own)
 
-    def _write(
-        self,
-        folder: Path,
-        key: str,
-        table: pa.Table,
-        spec: Mapping[str, Any],
-        provenance: Mapping[str, Any],
-    ) -> None:
-        """The files of an entry."""
-        pq.write_table(table, folder / "rows.parquet", compression="zstd")
-        for name, value in (("spec.json", spec), ("provenance.json", provenance)):
-            text = json.dumps(redacted(dict(value)), sort_keys=True, indent=1, ensure_ascii=False)
-            (folder / name).write_text(text, "utf-8")
-        done = {name: _size_and_digest((folder / name).read_bytes()) for name in _FILES}
-        (folder / "done.json").write_text(json.dumps({**done, "key": key}, sort_keys=True), "utf-8")
+    def _read(self, key: str, name: str) -> bytes | None:
+        """The bytes of a file of a finished key, wherever it lies; None where there is none."""
+        content = read_intact(self.folder(key) / name)
+        if content is not None or os.path.lexists(self.folder(key)):
+            return content
+        return self.archives.read(key, name)
 
     def _fault(self, key: str) -> str:
         """What is wrong with an entry; "" where it is as it was published, as far as a quick look tells."""
-        done = self._done(key)
-        if done is None:
-            return "done.json does not say what belongs to it"
-        for name, (size, digest) in done.items():
-            path = self.folder(key) / name
-            if not path.is_file() or path.stat().st_size != size:
-                return f"{name} is absent or has another size"
-            read = (
-                self.closely or name != _ROWS
-            )  # which may be large, and is checked where it is read
-            if read and _digest(path.read_bytes()) != digest:
-                return f"{name} is {CHANGED}"
-        return ""
+        entry, path = self.entry(key), self.folder(key) / ROWS
+        if entry is None:
+            return _UNKNOWN
+        if not self.closely:  # the rows may be many, and are checked where they are read
+            there = path.is_file() and path.stat().st_size == entry.rows[0]
+            return "" if there else f"{ROWS} is absent or has another size"
+        return "" if entry.are_rows(self._read(key, ROWS)) else f"{ROWS} is {CHANGED}"
 
-    def _done(self, key: str) -> dict[str, tuple[int, str]] | None:
-        """Size and digest of each file of an entry; None where nothing of the kind is stated for this key."""
-        stated = read_object(self.read(key, _DONE))
-        files = [stated.get(name) for name in _FILES]
-        if stated.pop("key", key) != key or not all(_is_size_and_digest(f) for f in files):
-            return None
-        return {name: (file[0], file[1]) for name, file in zip(_FILES, files, strict=True) if file}
+    def _intact(self, key: str) -> Entry:
+        """What an entry says of itself; raises Damaged where that is not what was published."""
+        entry = self.entry(key)
+        if entry is None:
+            raise self._damaged(key, _UNKNOWN)
+        return entry
 
-    def _checked(self, key: str, name: str) -> bytes:
-        """The bytes of a file of an entry; raises Damaged where they are not those that were published."""
-        folder, done, content = self.folder(key), self._done(key), self.read(key, name)
-        if content is None or done is None or _digest(content) != done[name][1]:
-            self._finished.discard(key)
-            if self.archives.has(key) and not os.path.lexists(folder):
-                raise Damaged(self._fault_of_archived(key) or f"{key}: {name} could not be read")
-            raise Damaged(moved_aside(folder, self.root, f"{name} is {CHANGED}"))
+    def _rows(self, key: str) -> bytes:
+        """The bytes of the rows of an entry; raises Damaged where they are not those that were published."""
+        entry, content = self._intact(key), self._read(key, ROWS)
+        if content is None or not entry.are_rows(content):
+            raise self._damaged(key, f"{ROWS} is {CHANGED}")
         return content
 
-    def _fault_of_archived(self, key: str) -> str:
-        """What is wrong with an entry in an archive; "" where it is as it was published."""
-        done = self._done(key)
-        if done is None:
-            return f"packed entry {key}: damaged (done.json does not say what belongs to it)"
-        for name, stated in done.items():
-            content = self.read(key, name)
-            if content is None or _size_and_digest(content) != stated:
-                return f"packed entry {key}: damaged ({name} is {CHANGED})"
-        return ""
+    def _damaged(self, key: str, fault: str) -> Damaged:
+        """The error for an entry that is not as it was published; its folder is set aside."""
+        self._finished.discard(key)
+        folder = self.folder(key)
+        if self.archives.has(key) and not os.path.lexists(folder):
+            return Damaged(f"packed entry {key}: damaged ({fault})")
+        return Damaged(moved_aside(folder, self.root, fault))
 
     def _own_folder(self, key: str) -> Path:
         """The folder of this process without locks; it goes on with what a dead one has left."""
@@ -356,15 +329,3 @@ class Store:
 
     def _made(self, folder: Path) -> Path:
         return made_folder(folder, self.root)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _size_and_digest(content: bytes) -> tuple[int, str]:
-    return len(content), _digest(content)
-
-
-def _is_size_and_digest(value: Any) -> bool:
-    return isinstance(value, list) and [type(v) for v in value] == [int, str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import subprocess
@@ -20,6 +21,7 @@ from omegaconf import OmegaConf
 from harness.cli import exits, main, streams, sweep
 from harness.cli.config import packaged, typed_run
 from harness.plan.run import Run
+from harness.store.store import Store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAKES: dict[str, dict[str, Any]] = {
@@ -62,6 +64,12 @@ def matrix(**changes: Any) -> dict[str, Any]:
         "decoding": {"temperature": 1.0, "max_new_tokens": 256},  # replies of fakes are whole
         **changes,
     }
+
+
+def promised(results: Path) -> dict[str, str]:
+    """Key -> digest of what is promised to be the same bytes of an entry: what was measured of the machine is not."""
+    store = Store(results)
+    return {key: hashlib.sha256(b"".join(store.promised(key))).hexdigest() for key in store.loose()}
 
 
 def run_of(tmp_path: Path, **changes: Any) -> Run:

@@ -133,7 +133,7 @@ def test_answers_that_cost_money_stay(
 def test_an_entry_that_cannot_be_read_may_have_cost_money(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put(KEY, TABLE, FREE, {"journaled": False})
-    (store.folder(KEY) / "spec.json").write_text("{")
+    (store.folder(KEY) / "entry.json").write_text("{")
     assert [one.paid for one in holdings(store)] == [True]
 
 
@@ -331,15 +331,14 @@ def test_a_damaged_entry_of_an_archive_is_made_again_and_no_other(
     own = {h.key for h in held if (h.what, h.model) == ("answers", "student")}
     key = min(own & needed)
     [archive] = (store.root / "packs").glob("*.arrow")
-    content, rows = archive.read_bytes(), store.read(key, "rows.parquet")
-    assert rows is not None
+    content, rows = archive.read_bytes(), store.promised(key)[0]
     archive.write_bytes(content.replace(rows[40:80], bytes(40)))
     assert asked_anew(packed, monkeypatch) > 0
     said = capsys.readouterr().err
     assert said.count(f"packed entry {key}: damaged (rows.parquet is not what was written)") >= 1
     assert "Traceback" not in said
     assert key in [p.name for p in (store.root / "store").glob("*/*")]
-    assert Store(store.root).read(key, "rows.parquet") == rows
+    assert Store(store.root).promised(key)[0] == rows
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 400, bytes(64)])
@@ -366,7 +365,7 @@ def test_damage_is_not_packed(folder: Path, tmp_path: Path) -> None:
 def test_two_kills_leave_nothing_twice(packed: Path) -> None:
     store = Store(packed / "results")
     key = store.archives.keys()[0]
-    for _ in store.archives.put([(key, {n: store.read(key, n) or b"" for n in store.names(key)})]):
+    for _ in store.archives.put([(key, store.files(key))]):
         pass  # as a kill between the new archive and the removal of the old one leaves it
     fresh = Store(store.root)
     assert fresh.has(key)

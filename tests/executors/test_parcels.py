@@ -42,7 +42,7 @@ def test_a_results_folder_arrives_as_it_is(tmp_path: Path) -> None:
 def test_only_what_is_new_travels(tmp_path: Path) -> None:
     store = stored(tmp_path)
     watch = Watch(store.root)
-    assert len(watch.news()) == 4 + 1 + 1 + 1
+    assert len(watch.news()) == 2 + 1 + 1 + 1
     assert watch.news() == {}
     (store.root / "work/begun/000003.parquet").write_bytes(b"next")
     assert watch.news() == {"work/begun/000003.parquet": b"next"}
@@ -71,7 +71,7 @@ def test_what_is_damaged_on_its_way_is_refused(tmp_path: Path, what: str) -> Non
     if what == "changed":
         files[f"{place}/rows.parquet"] += b"x"
     elif what == "missing":
-        del files[f"{place}/spec.json"]
+        del files[f"{place}/entry.json"]
     else:
         files[f"{place}/run.sh"] = b"x"
     with pytest.raises(DistillbenchError, match="damaged on its way"):

@@ -82,7 +82,7 @@ def test_a_run_elsewhere_leaves_the_same_bytes(tmp_path: Path) -> None:
     assert [execute(run, packaged("reference"), alone=True).code for run in runs] == [0, 0]
     here, there = map(results, runs)
     assert here == there
-    assert len(here) > 30
+    assert len(here) > 20
     assert set(elsewhere.doing) == {"collecting", "grading", "counting words", "scoring"}
     assert len(elsewhere.requests) < len(elsewhere.doing)  # small ones went together
 

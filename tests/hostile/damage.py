@@ -21,7 +21,7 @@ from harness.cli.config import packaged, typed_run
 from harness.models.fake import FakeSession
 from harness.stages.run import execute
 from harness.store.store import Store
-from tests.core.running import composed, matrix, write_data
+from tests.core.running import composed, matrix, promised, write_data
 from tests.hostile.try_them import Answer
 
 Damage = Callable[[Path, random.Random], None]  # damages a results folder
@@ -78,15 +78,10 @@ def small_pieces() -> Iterator[None]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Digest of every file that is promised to be the same, by its path."""
-    promised = ("rows.parquet", "spec.json")
+    """Digest of everything that is promised to be the same."""
     results = folder / "results"
-    return {
-        str(p.relative_to(results)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in sorted(results.rglob("*"))
-        if p.is_file()
-        and "damaged" not in p.parts
-        and (p.name in promised or p.parent.name == "packs")
+    return promised(results) | {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in results.glob("packs/*")
     }
 
 
@@ -95,7 +90,8 @@ def contents(folder: Path) -> dict[str, str]:
 
 def entries(results: Path) -> list[Path]:
     """Folders of finished keys."""
-    return sorted(p.parent for p in results.glob("store/*/*/done.json"))
+    store = Store(results)
+    return [store.folder(key) for key in store.loose()]
 
 
 def packs(results: Path) -> list[Path]:
@@ -250,17 +246,24 @@ def _every_flipped(results: Path, chance: random.Random) -> None:
         flip(folder / "rows.parquet", chance)
 
 
+def _lent(results: Path, chance: random.Random) -> None:
+    """What another entry says of itself."""
+    one, other = chance.sample(entries(results), 2)
+    shutil.copyfile(other / "entry.json", one / "entry.json")
+
+
 def _prefixes(results: Path) -> list[Path]:
     return sorted((results / "store").iterdir())
 
 
-_FILES = ("rows.parquet", "spec.json", "provenance.json", "done.json")
+_FILES = ("rows.parquet", "entry.json")
 FINISHED: dict[str, Damage] = {
-    **{f"done.json: {what}": _at(entries, "done.json", odd) for what, odd in ODD.items()},
+    **{f"entry.json: {what}": _at(entries, "entry.json", odd) for what, odd in ODD.items()},
     **{f"{name}: a flipped bit": _flipped(entries, name) for name in _FILES},
     **{f"{name}: cut": _cut(entries, name) for name in _FILES},
     **{f"{name}: gone": _gone(entries, name) for name in _FILES},
-    **{f"{name}: a folder": _at(entries, name, None) for name in _FILES},
+    "rows.parquet: a folder": _at(entries, "rows.parquet", None),
+    "entry.json: another one's": _lent,
     **{f"{name}: a link to itself": _loop(entries, name) for name in _FILES},
     "rows.parquet: every one has a flipped bit": _every_flipped,
     "an entry is a file": _at(entries, "", b"x"),
@@ -280,7 +283,7 @@ FINISHED: dict[str, Damage] = {
     "work is a file": _place("work", b"x"),
     "damaged is a file": lambda results, chance: (
         _place("damaged", b"x")(results, chance),
-        _at(entries, "done.json", b"")(results, chance),
+        _at(entries, "entry.json", b"")(results, chance),
     )[0],
     "failures is a file": _place("failures", b"x"),
 }

@@ -61,7 +61,7 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
     return {str(p): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
 
 
-_MAYBE_UNREAD = ("rows.parquet: a flipped bit", "done.json: a flipped bit")
+_MAYBE_UNREAD = ("rows.parquet: a flipped bit", "entry.json: a flipped bit")
 
 
 def looked_closely(results: Path) -> str:

@@ -91,17 +91,13 @@ def of_student(folder: Path) -> tuple[Plan, Store]:
     return replace(plan, collections=cells), store
 
 
-def contents(plan: Plan, store: Store) -> list[bytes]:
+def contents(plan: Plan, store: Store) -> list[tuple[bytes, bytes]]:
     """The published bytes of every collection."""
-    return [
-        (store.folder(c.key) / name).read_bytes()
-        for c in plan.collections
-        for name in ("rows.parquet", "spec.json")
-    ]
+    return [store.promised(c.key) for c in plan.collections]
 
 
 @pytest.fixture(scope="module")
-def by_pieces(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+def by_pieces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[bytes, bytes]]:
     """What the student answers as a model on this machine."""
     plan, store = of_student(tmp_path_factory.mktemp("pieces"))
     collect_these(plan, store)
@@ -109,7 +105,7 @@ def by_pieces(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 
 def test_answers_of_several_collections_come_in_any_order(
-    tmp_path: Path, mood: Mood, by_pieces: list[bytes]
+    tmp_path: Path, mood: Mood, by_pieces: list[tuple[bytes, bytes]]
 ) -> None:
     plan, store = of_student(tmp_path)
     collect_these(plan, store)
@@ -126,7 +122,7 @@ def test_answers_of_several_collections_come_in_any_order(
 
 @pytest.mark.parametrize("kills", [[1], [13, 14, 79]])
 def test_only_what_was_not_journaled_is_asked_again(
-    tmp_path: Path, mood: Mood, by_pieces: list[bytes], kills: list[int]
+    tmp_path: Path, mood: Mood, by_pieces: list[tuple[bytes, bytes]], kills: list[int]
 ) -> None:
     plan, store = of_student(tmp_path)
     for mood.dies_after in kills:
@@ -140,7 +136,10 @@ def test_only_what_was_not_journaled_is_asked_again(
 
 
 def test_answers_that_come_tomorrow_leave_a_collection_pending(
-    tmp_path: Path, mood: Mood, by_pieces: list[bytes], capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    mood: Mood,
+    by_pieces: list[tuple[bytes, bytes]],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     plan, store = of_student(tmp_path)
     mood.comes_tomorrow = frozenset({3, 39})

@@ -53,7 +53,7 @@ def of_server(folder: Path, server: Loopback, **args: Any) -> tuple[Plan, Store]
 
 
 def rows(plan: Plan, store: Store) -> bytes:
-    return (store.folder(plan.collections[0].key) / "rows.parquet").read_bytes()
+    return store.promised(plan.collections[0].key)[0]
 
 
 @pytest.mark.parametrize("connections", [1, 4])

@@ -37,16 +37,18 @@ def mixture_gains(
     of the cohort's models and of those `beside` it; others have NaN.
     """
     column = shares.by_model[:, [suspect]]
-    some = shares.values[column.indices].tocsc()
+    some = shares.values[column.indices]
+    item = np.repeat(np.arange(some.shape[0]), np.diff(some.indptr))
+    spent, answered = column.data[item], max(int(shares.answered[suspect]), 1)
     made = []
     for cohort, others in zip(cohorts, beside, strict=True):
-        crowd = some[:, cohort.models] @ cohort.weights + FLOOR
+        weights = np.zeros(some.shape[1])
+        weights[cohort.models] = cohort.weights
+        crowd = some @ weights + FLOOR
+        logs = np.log1p(some.data * (PART / (1 - PART) / crowd)[item])
+        sums = np.bincount(some.indices, weights=logs * spent, minlength=len(weights))
         wanted = np.concatenate([cohort.models, others])
-        own = some[:, wanted]
-        ratios = own.data * (PART / (1 - PART) / crowd)[own.indices]
-        logs = sparse.csc_matrix((np.log1p(ratios), own.indices, own.indptr), own.shape)
-        gains = np.full(some.shape[1], np.nan)
-        answered = max(int(shares.answered[suspect]), 1)
-        gains[wanted] = np.log1p(-PART) + logs.T @ column.data / answered
+        gains = np.full(len(weights), np.nan)
+        gains[wanted] = np.log1p(-PART) + sums[wanted] / answered
         made.append(gains)
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -26,6 +26,7 @@ Brief = Annotated[
     NDArray[np.uint8], "n"
 ]  # of each reply its ending, and whether it stands as it came
 _ENDINGS: tuple[Ending, ...] = get_args(Ending)
+_STORED = "read replies, stored"
 Part = Literal["answer", "trace"]  # what a model says, and what it thinks aloud before
 PROMPTS_OF: Mapping[Part, str] = MappingProxyType(
     {"answer": "prompts", "trace": "prompts with a whole trace"}
@@ -141,7 +142,14 @@ class ReadReplies(NamedTuple):
 @once
 def read_replies(side: Side) -> ReadReplies:
     """The answers of a side, read."""
-    return read_given(replies(side))
+    stored: Callable[[], ReadReplies] | None = side.memo.get((_STORED,))
+    return stored() if stored else read_given(replies(side))
+
+
+@once
+def n_written(side: Side) -> int:
+    """How many of a side's answers are not empty."""
+    return read_replies(side).n_written
 
 
 def read_given(given: Mapping[str, Reply]) -> ReadReplies:
@@ -151,9 +159,10 @@ def read_given(given: Mapping[str, Reply]) -> ReadReplies:
     return ReadReplies(ids, read_tokens(texts), sum(bool(t.strip()) for t in texts))
 
 
-def remember_replies(side: Side, made: ReadReplies) -> None:
-    """Gives a side what was read of its answers before."""
-    side.memo[read_replies.__qualname__,] = made
+def remember_replies(side: Side, n: int, read_again: Callable[[], ReadReplies]) -> None:
+    """Tells a side how many of its answers are not empty, and how to have what was read of them before."""
+    side.memo[n_written.__qualname__,] = n
+    side.memo[_STORED,] = read_again
 
 
 def has_reading(side: Side) -> bool:

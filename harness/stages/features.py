@@ -77,7 +77,7 @@ class TokensJob(Job):
     doing = "reading tokens"
 
     def make(self, desk: Desk) -> Iterator[Product]:
-        """One row: prompts, the vocabulary, the texts as places in it, where each begins, how many are not empty."""
+        """One row: prompts, the vocabulary, the texts as places in it, where each begins."""
         began = time.process_time()
         answers, requests_key = self.needs
         requests = requests_from_table(desk.store.table(requests_key))
@@ -87,11 +87,11 @@ class TokensJob(Job):
             "words": list(made.tokens.words),
             "codes": made.tokens.codes,
             "offsets": made.tokens.offsets,
-            "n_written": made.n_written,
         }
         table = pa.table({name: [own] for name, own in columns.items()})
         cost = {COST: time.process_time() - began}
-        yield Entry(self.keys[0], table, {"feature": "tokens", "answers": answers}, cost)
+        spec = {"feature": "tokens", "answers": answers, "n_written": made.n_written}
+        yield Entry(self.keys[0], table, spec, cost)
 
 
 def tokens_job(key: str, collection: Collection) -> TokensJob:
@@ -108,19 +108,23 @@ def tokens_job(key: str, collection: Collection) -> TokensJob:
 
 def tokens_key(answers: str, think: Tags = ()) -> str:
     """The key of the tokens of a collection's texts; `think`: the task's own tags around thoughts."""
-    code = code_digest("harness.text.tokens", "harness.text.clean", alone=("harness.panel.texts",))
+    alone = ("harness.panel.texts", __name__)
+    code = code_digest("harness.text.tokens", "harness.text.clean", alone=alone)
     return digest("tokens", SCHEMA, code, answers, *think)
 
 
 def recall_tokens(side: Side, store: Store, key: str) -> None:
-    """Gives a side the stored tokens of its answers."""
+    """Gives a side the stored tokens of its answers, which are read when they are asked for."""
     if store.has(key):
-        table = store.table(key)
-        row = {name: table[name][0] for name in table.column_names}
-        arrays = [row[name].values.to_numpy() for name in ("codes", "offsets")]
-        made = Tokens(tuple(row["words"].as_py()), *arrays)
-        n = row["n_written"].as_py()
-        remember_replies(side, ReadReplies(tuple(row["prompts"].as_py()), made, n))
+        n = store.spec(key)["n_written"]
+        remember_replies(side, n, lambda: _tokens_from_table(store.table(key), n))
+
+
+def _tokens_from_table(table: pa.Table, n_written: int) -> ReadReplies:
+    row = {name: table[name][0] for name in table.column_names}
+    codes, offsets = (row[name].values.to_numpy() for name in ("codes", "offsets"))
+    words, prompts = (tuple(row[name].as_py()) for name in ("words", "prompts"))
+    return ReadReplies(prompts, Tokens(words, codes, offsets), n_written)
 
 
 def recall_reading(side: Side, store: Store, answers: str) -> None:

@@ -156,7 +156,7 @@ def stored_answers(stores: Sequence[Store]) -> Read:
             model=c.model,
             lineage=c.model,
             requests=requests(place, c.requests_key),
-            outputs=outputs_from_table(store.table(c.key)),
+            outputs=lambda: outputs_from_table(store.table(c.key)),
             grades=grades_from_table(store.table(graded)) if graded else None,
             keys=(c.key, c.requests_key),
         )

@@ -65,7 +65,7 @@ class Side:
     # models of one lineage count once among controls; the model's name where none is given
     lineage: str
     requests: RequestSet
-    outputs: _Outputs = _Outputs()  # noqa: RUF009 - it has no default
+    outputs: _Outputs = _Outputs()
     grades: Grades | None  # type: ignore[misc]
     keys: tuple[str, ...]  # store keys of outputs, requests, grades ...
     identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself

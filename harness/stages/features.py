@@ -31,9 +31,11 @@ from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
 from harness.text.segment import LAYOUT, MARKS, Reading, read
 from harness.text.thoughts import Tags
 from harness.text.tokens import Tokens
-from harness.types import Ints
+from harness.types import Ints, RequestSet
 
 COST = "cpu_s"  # in the provenance of what a job made: seconds that it computed
+WORTH_READING = 3_000  # texts, from which on starting processes costs less than reading them here
+_REQUESTS = "the requests that were read last"  # in what jobs of one process share
 _BUNDLE = 40  # collections that one start of a program elsewhere is worth
 _COUNTS = ("sentences", "characters", "emoji")
 _TABLES = {"layout": len(LAYOUT), "marks": len(MARKS)}
@@ -49,11 +51,19 @@ class ReadingJob(Job):
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row per text."""
         answers, requests_key = self.needs
-        requests = requests_from_table(desk.store.table(requests_key))
+        requests = requests_of(desk, requests_key)
         given = replies_of(requests, outputs_from_table(desk.store.table(answers)))
         ids = sorted(given)
         table = reading_to_table(ids, read([given[i].text for i in ids]))
         yield Entry(self.keys[0], table, {"feature": "reading", "answers": answers})
+
+
+def requests_of(desk: Desk, key: str) -> RequestSet:
+    """The stored requests; jobs of one process about the same ones share them."""
+    if desk.shared.get(_REQUESTS, ("",))[0] != key:
+        desk.shared[_REQUESTS] = (key, requests_from_table(desk.store.table(key)))
+    made: RequestSet = desk.shared[_REQUESTS][1]
+    return made
 
 
 def reading_job(key: str, collection: Collection, *, apart: bool) -> ReadingJob:
@@ -80,7 +90,7 @@ class TokensJob(Job):
         """One row: prompts, the vocabulary, the texts as places in it, where each begins."""
         began = time.process_time()
         answers, requests_key = self.needs
-        requests = requests_from_table(desk.store.table(requests_key))
+        requests = requests_of(desk, requests_key)
         made = read_given(replies_of(requests, outputs_from_table(desk.store.table(answers))))
         columns = {
             "prompts": list(made.prompts),

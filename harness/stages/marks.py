@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -19,13 +19,13 @@ from harness.keys import code_digest, digest
 from harness.panel.side import Side
 from harness.panel.texts import Reply, in_brief, remember_brief, replies_of
 from harness.plan.collections import Collection, Plan
+from harness.stages.features import WORTH_READING, requests_of
 from harness.stages.loop import Lacks, Made, make_all
 from harness.store.store import Store
 from harness.store.tables import (
     SCHEMA,
     grades_from_table,
     outputs_from_table,
-    requests_from_table,
 )
 from harness.text.cut import Endings
 from harness.text.marks import Marks, read_marks
@@ -41,7 +41,7 @@ class MarksJob(Job):
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row: the marks, and how the replies ended, as JSON; and the replies in brief."""
         answers, requests_key, *graded = self.needs
-        asked = requests_from_table(desk.store.table(requests_key))
+        asked = requests_of(desk, requests_key)
         outputs = outputs_from_table(desk.store.table(answers))
         grades = grades_from_table(desk.store.table(graded[0])) if graded else None
         given = replies_of(asked, outputs)
@@ -118,7 +118,7 @@ def _graded(collection: Collection, lacks: Lacks) -> list[str]:
 
 
 def _jobs(plan: Plan, lacks: Lacks) -> list[Job]:
-    jobs = {}
+    jobs: dict[str, Job] = {}
     for c in plan.collections:
         graded = _graded(c, lacks)
         key = _key_of(c, graded)
@@ -130,7 +130,8 @@ def _jobs(plan: Plan, lacks: Lacks) -> list[Job]:
                 {Sort("marks"): float(c.summary.n_requests)},
                 needs=(c.key, c.requests_key, *graded),
             )
-    return list(jobs.values())
+    apart = sum(n for j in jobs.values() for n in j.amounts.values()) >= WORTH_READING
+    return [replace(job, apart=apart) for job in jobs.values()]
 
 
 def _has_replies(collection: Collection) -> bool:

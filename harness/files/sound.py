@@ -37,7 +37,7 @@ def note_sound(source: Source, code: str, cache: Path) -> None:
         memo.parent.mkdir(parents=True, exist_ok=True)
         anew = memo.exists() and memo.stat().st_size > _MOST_BYTES
         with memo.open("w" if anew else "a", encoding="ascii") as file:
-            file.write(f"{key}\n")
+            file.write(f"\n{key}\n")  # behind a line that may have been cut
         _noted.cache_clear()
 
 

@@ -48,7 +48,7 @@ class _Outputs:
     def __get__(self, side: Side | None, _: type[Side]) -> Outputs:
         if side is None:
             raise AttributeError("outputs")  # so that the field has no default
-        given = vars(side)[self._given]
+        given: Outputs | Callable[[], Outputs] = vars(side)[self._given]
         if not isinstance(given, Outputs):
             given = vars(side)[self._given] = given()
         return given
@@ -65,9 +65,9 @@ class Side:
     # models of one lineage count once among controls; the model's name where none is given
     lineage: str
     requests: RequestSet
-    outputs: _Outputs = _Outputs()
+    outputs: _Outputs = _Outputs()  # what stands here is how it is kept: there is no default
     grades: Grades | None  # type: ignore[misc]
-    keys: tuple[str, ...]  # store keys of outputs, requests, grades ...
+    keys: tuple[str, ...]  # type: ignore[misc] - store keys of outputs, requests, grades ...
     identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
     samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
     # of further samples that could be graded

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from harness.panel import texts
@@ -27,8 +28,9 @@ from harness.stages.loop import carry_out_all
 from harness.stages.marks import count_marks, recall_brief
 from harness.stages.record import make_record
 from harness.stages.report import stored_answers
+from harness.store.store import Store
 from harness.testing.sides import text_side
-from harness.text.clean import END_TOKENS, TRACES
+from harness.text.clean import END_TOKENS, TRACES, clean
 from harness.text.thoughts import Tags
 from tests.joints.small import Small, scored
 
@@ -80,11 +82,10 @@ def test_a_reply_that_is_not_as_it_came_is_cleaned_again(monkeypatch: pytest.Mon
     side = text_side("m", ["Yes.", "<think>hm</think>No."])
     made = replies_of(side.requests, side.outputs)
     again, cleaned = other(side), list[str]()
-    real = texts.clean
 
     def counting(text: str, tags: Tags = ()) -> Any:
         cleaned.append(text)
-        return real(text, tags)
+        return clean(text, tags)
 
     monkeypatch.setattr(texts, "clean", counting)
     remember_brief(again, in_brief(made))
@@ -150,8 +151,13 @@ def test_answers_and_tokens_are_read_when_somebody_looks(
     carry_out_all([job], small.plan, small.store, small.plan.run.executor)
     made = read_replies(Library(small.plan, small.store).side("student", "open"))
     read = list[str]()
-    real = type(small.store).table
-    monkeypatch.setattr(type(small.store), "table", lambda self, k: read.append(k) or real(self, k))
+    real = Store.table
+
+    def reading(store: Store, wanted: str) -> pa.Table:
+        read.append(wanted)
+        return real(store, wanted)
+
+    monkeypatch.setattr(Store, "table", reading)
     side = Library(small.plan, small.store).side("student", "open")
     recall_tokens(side, small.store, key)
     assert n_written(side) == made.n_written > 0

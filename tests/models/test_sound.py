@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from harness.files import sound
@@ -78,7 +79,7 @@ def test_other_code_reads_again(
     if changed == "code":
         monkeypatch.setattr(sound, "code_digest", lambda *_, **__: "other code")
     elif changed == "pyarrow":
-        monkeypatch.setattr(sound.pa, "__version__", "0.0")
+        monkeypatch.setattr(pa, "__version__", "0.0")
     else:
         monkeypatch.setattr(sound, "formats", lambda: {"table": None, "_asked": None})
     assert faults(tmp_path) == []
@@ -135,7 +136,8 @@ def test_a_file_that_is_gone_is_said(tmp_path: Path, read: list[str]) -> None:
 
 def test_what_was_asked_under_the_ids_counts(tmp_path: Path, read: list[str]) -> None:
     rows = [{"id": "x", "answer": "Oak"}]
-    fields = {"file": "ids.jsonl", "where": {}, "columns": {"id": "id", "answer": "answer"}}
+    fields: dict[str, Any] = {"file": "ids.jsonl", "where": {}}
+    fields["columns"] = {"id": "id", "answer": "answer"}
     write(tmp_path, "ids.jsonl", rows)
     write(tmp_path, "asked.jsonl", [{"id": "x", "prompt": "Name a tree."}])
     made = [faults(tmp_path, prompts_file="asked.jsonl", **fields) for _ in range(2)]

@@ -154,7 +154,7 @@ def test_no_other_model_changes_a_bit_of_two_models_product(seed: int) -> None:
 def test_sparse_replies_by_definition() -> None:
     rng = np.random.default_rng(4)
     values = rng.gamma(2.0, size=(PROMPTS, MODELS, WIDTH))
-    values *= rng.random(values.shape) < 0.4
+    values *= rng.random(values.shape) < 0.1  # on some prompts nobody has a column
     values[0, 0] = 1.0
     there = np.ones((PROMPTS, MODELS), dtype=bool)
     assert gram(rows(values), there, COHORT) == pytest.approx(

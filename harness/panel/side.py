@@ -67,7 +67,8 @@ class Side:
     requests: RequestSet
     outputs: _Outputs = _Outputs()  # what stands here is how it is kept: there is no default
     grades: Grades | None  # type: ignore[misc]
-    keys: tuple[str, ...]  # type: ignore[misc] - store keys of outputs, requests, grades ...
+    # store keys of outputs, requests, grades ...
+    keys: tuple[str, ...]  # type: ignore[misc]
     identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
     samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
     # of further samples that could be graded

@@ -99,16 +99,16 @@ def test_a_documented_model_more_changes_everybodys_likeness(folder: Path) -> No
     assert not {*keys(run).values()} & {*before.values()}
 
 
-@pytest.mark.parametrize("changed", ["answer", "lineage"])
+@pytest.mark.parametrize("changed", ["answer", "teacher"])
 def test_what_changed_since_is_made_as_if_it_were_all_new(
     folder: Path, tmp_path: Path, changed: str
 ) -> None:
-    """One answer of a control, or its lineage: the same files as those of a first run."""
+    """One answer of a control, or a student's documented teacher: the same files as those of a first run."""
     shutil.copytree(folder, tmp_path / "again")
     data = tmp_path / "again" / "data"
     name, old, new = {
         "answer": ("answers.jsonl", '"response": "', '"response": "Indeed: '),
-        "lineage": ("lineages.csv", "control-1,control,,,", "control-1,control,,,other-"),
+        "teacher": ("lineages.csv", "student-2,student,one", "student-2,student,two"),
     }[changed]
     text = (data / name).read_text()
     first = text.find(old, max(text.find('"control-1"'), 0))

@@ -18,6 +18,7 @@ from harness.panel.side import Side, once
 from harness.text.clean import clean
 from harness.text.cut import MOST_CUT, Ending, ending, settle
 from harness.text.segment import Reading, read
+from harness.text.thoughts import Tags
 from harness.text.tokens import Tokens, read_tokens
 from harness.types import Ints, Outputs, RequestSet, Unavailable
 
@@ -60,11 +61,8 @@ def replies(side: Side) -> dict[str, Reply]:
 
 def replies_of(asked: RequestSet, outputs: Outputs) -> dict[str, Reply]:
     """The same of any sample of the requests."""
-    given: dict[str, Reply] = {}
-    for i, (text, stop) in _stored(asked, outputs).items():
-        cleaned = clean(text, asked.think)
-        end = ending(cleaned.text, stop, is_open=cleaned.is_open)
-        given[i] = Reply(cleaned.text, cleaned.trace, text, stop, end, cleaned.is_open)
+    stored = _stored(asked, outputs)
+    given = {i: _reply(text, stop, asked.think) for i, (text, stop) in stored.items()}
     ended = settle([reply.ending for reply in given.values()])
     return {i: r._replace(ending=end) for (i, r), end in zip(given.items(), ended, strict=True)}
 
@@ -89,13 +87,18 @@ def _replies_again(asked: RequestSet, outputs: Outputs, brief: Brief) -> dict[st
     given: dict[str, Reply] = {}
     known = zip(_stored(asked, outputs).items(), brief.tolist(), strict=True)
     for (i, (text, stop)), code in known:
-        end = _ENDINGS[code % len(_ENDINGS)]
-        if code < len(_ENDINGS):
-            given[i] = Reply(text, "", text, stop, end)
-        else:
-            cleaned = clean(text, asked.think)
-            given[i] = Reply(cleaned.text, cleaned.trace, text, stop, end, cleaned.is_open)
+        end, as_it_came = _ENDINGS[code % len(_ENDINGS)], code < len(_ENDINGS)
+        given[i] = (
+            Reply(text, "", text, stop, end) if as_it_came else _reply(text, stop, asked.think, end)
+        )
     return given
+
+
+def _reply(text: str, stop: str, think: Tags, end: Ending | None = None) -> Reply:
+    """What stands in a stored answer; end: how it ends, where that is known."""
+    cleaned = clean(text, think)
+    end = end or ending(cleaned.text, stop, is_open=cleaned.is_open)
+    return Reply(cleaned.text, cleaned.trace, text, stop, end, cleaned.is_open)
 
 
 def _stored(asked: RequestSet, outputs: Outputs) -> dict[str, tuple[str, str]]:

@@ -30,6 +30,7 @@ _IN_BLOCK = 16  # prompts that are packed together: words that they share are st
 _LONGEST = 12_000  # characters of one answer in the page; samples.parquet has all of it
 _UNREAD = "no answer could be read"
 _WORD = re.compile(r"\w+", re.UNICODE)
+_NO_WORDS = {i: " " for i in range(128) if not _WORD.match(chr(i))}
 # letters of what a prompt can be looked for by, besides what both have in common
 TEACHER, BASE, CUT, REFUSED = "t", "b", "c", "r"
 _SENTENCE_END = re.compile(r"[.!?。！？]+")
@@ -67,7 +68,6 @@ class Likeness:
     """How similar one student's answer is to its teacher's."""
 
     same_error: bool  # both wrong, with the same option or the same text
-    style: float  # 0 to 1: likeness of surface features (length, lines, lists, marks, first word)
     difference: float  # 0 to 1: share of words that the two answers do not have in common
     wrong_beside: str = ""  # TEACHER and BASE, each where it is right and the student wrong
 
@@ -169,6 +169,8 @@ def style_likeness(a: str, b: str) -> float:
 
 @lru_cache(maxsize=4096)
 def _word_set(text: str) -> frozenset[str]:
+    if text.isascii():  # the same words, in a third of the time
+        return frozenset(text.lower().translate(_NO_WORDS).split())
     return frozenset(w.lower() for w in _WORD.findall(text))
 
 
@@ -181,18 +183,19 @@ def word_difference(a: str, b: str) -> float:
 
 def likeness(student: Answer, teacher: Answer, base: Answer | None = None) -> Likeness:
     """How similar a student's answer is to its teacher's, and who is right where it is wrong."""
-    both_wrong = student.right is False and teacher.right is False
-    said = student.text.split() if student.text != _UNREAD else []
-    same = (
-        student.option == teacher.option
-        if student.option is not None
-        else bool(said) and said == teacher.text.split()
-    )
-    texts = (student.text, teacher.text)
+    same_error = student.right is False and teacher.right is False and _is_same(student, teacher)
     beside = ((TEACHER, teacher), (BASE, base))
     wrong = student.right is False
     lost = "".join(word for word, other in beside if wrong and other is not None and other.right)
-    return Likeness(both_wrong and same, style_likeness(*texts), word_difference(*texts), lost)
+    return Likeness(same_error, word_difference(student.text, teacher.text), lost)
+
+
+def _is_same(student: Answer, teacher: Answer) -> bool:
+    """Whether two answers take the same option, or say the same words."""
+    if student.option is not None:
+        return student.option == teacher.option
+    said = student.text.split() if student.text != _UNREAD else []
+    return bool(said) and said == teacher.text.split()
 
 
 def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> dict[str, Any]:
@@ -259,12 +262,15 @@ def _listed(
     answers: TaskAnswers, prompt_id: str, told: Mapping[Pair, Mapping[str, Likeness]]
 ) -> dict[str, Any]:
     """A prompt of the list, with what is told of each pair: same mistake, style, difference, letters."""
-    prompt, rows = answers.prompts[prompt_id], []
+    prompt, rows = answers.prompts[prompt_id], list[list[Any] | None]()
     for pair, likenesses in told.items():
-        x = likenesses.get(prompt_id)
-        letters = _letters(answers.answers[pair.student][prompt_id]) if x else ""
-        numbers = (int(x.same_error), round(x.style, 3), round(x.difference, 3)) if x else ()
-        rows.append([*numbers, x.wrong_beside + letters] if x else None)
+        if (x := likenesses.get(prompt_id)) is None:
+            rows.append(None)
+            continue
+        student = answers.answers[pair.student][prompt_id]
+        style = style_likeness(student.text, answers.answers[pair.teacher][prompt_id].text)
+        numbers = (int(x.same_error), round(style, 3), round(x.difference, 3))
+        rows.append([*numbers, x.wrong_beside + _letters(student)])
     return {
         "id": prompt.id,
         "text": " ".join(prompt.text.split())[:140],

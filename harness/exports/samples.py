@@ -30,15 +30,25 @@ class Samples(AbstractExporter):
 def _rows(answers: TaskAnswers) -> pa.Table:
     columns: dict[str, list[str | bool | None]] = {n: [] for n in _NAMES}
     for model, own in sorted(answers.answers.items()):
-        for i, answer in sorted(own.items()):
-            prompt = answers.prompts[i]
-            asked = (answers.task, i, prompt.category, prompt.text)
-            row = (*asked, model, answer.text, answer.stored, answer.stop, answer.right)
-            for name, value in zip(_NAMES, row, strict=True):
-                columns[name].append(_storable(value))
-    return pa.table(columns, schema=_SCHEMA)
+        ids = sorted(own)
+        asked, given = [answers.prompts[i] for i in ids], [own[i] for i in ids]
+        columns["task"] += [answers.task] * len(ids)
+        columns["prompt_id"] += ids
+        columns["category"] += [p.category for p in asked]
+        columns["prompt"] += [p.text for p in asked]
+        columns["model"] += [model] * len(ids)
+        for name in ("text", "stored", "stop", "right"):
+            columns[name] += [getattr(answer, name) for answer in given]
+    return pa.table({f.name: _column(columns[f.name], f.type) for f in _SCHEMA}, schema=_SCHEMA)
+
+
+def _column(values: list[str | bool | None], type_: pa.DataType) -> pa.Array:
+    """The values with lone surrogates replaced, which UTF-8 cannot hold."""
+    try:
+        return pa.array(values, type_)
+    except UnicodeEncodeError:
+        return pa.array([_storable(v) for v in values], type_)
 
 
 def _storable(value: str | bool | None) -> str | bool | None:
-    """The value with lone surrogates replaced, which UTF-8 cannot hold."""
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

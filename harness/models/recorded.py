@@ -20,6 +20,7 @@ from harness.files.hashes import file_sha256
 from harness.files.hub import hub_path, on_hub
 from harness.files.packed import ending
 from harness.files.rows import stamp
+from harness.files.sound import is_sound, note_sound, reading_code
 from harness.files.sources import Answers, Source, check_any, find_files, format_of, read_answers
 from harness.keys import describes, digest, place
 from harness.models import (
@@ -102,9 +103,12 @@ class RecordedModel(AbstractModel):
         return _ALL if by_ending or self.format in _SCORED else _TEXT
 
     def faults(self, paths: Paths) -> list[str]:
-        """What is wrong with the file; it is read whole."""
+        """What is wrong with the file; it is read whole, unless nothing was wrong with it when it was read before."""
         try:
-            _read(self.source(paths))
+            source, code = self.source(paths), reading_code(__name__)
+            if not is_sound(source, code, paths.cache):
+                _read(source)
+                note_sound(source, code, paths.cache)
         except DistillbenchError as error:
             return [f"model {self.name}: {error}"]
         return []

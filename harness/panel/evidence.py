@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from harness.keys import digest
 from harness.panel.reads import read_authors, reads
 from harness.panel.side import Side
-from harness.panel.texts import read_replies, replies
+from harness.panel.texts import n_written, read_replies, replies
 from harness.stats.betting import Stop
 from harness.text.corpus import Replies
 from harness.text.tokens import read_tokens
@@ -79,7 +79,7 @@ class Crowd:
         side = self.sides[model]
         if read_authors(side):
             return len({prompt for prompt, _ in reads(side)})
-        return read_replies(side).n_written if read else len(self.texts(model))
+        return n_written(side) if read else len(self.texts(model))
 
     def asked(self) -> Replies:
         """The prompts' own texts as tokens, sorted by id."""

@@ -40,6 +40,23 @@ def once(make: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]
     return remembered
 
 
+class _Outputs:
+    """The field `outputs` of a side: given as they are, or as what reads them when somebody first looks."""
+
+    _given = "_outputs"
+
+    def __get__(self, side: Side | None, _: type[Side]) -> Outputs:
+        if side is None:
+            raise AttributeError("outputs")  # so that the field has no default
+        given: Outputs | Callable[[], Outputs] = vars(side)[self._given]
+        if not isinstance(given, Outputs):
+            given = vars(side)[self._given] = given()
+        return given
+
+    def __set__(self, side: Side, given: Outputs | Callable[[], Outputs]) -> None:
+        vars(side)[self._given] = given
+
+
 @dataclass(frozen=True)
 class Side:
     """One model's answers to one task."""
@@ -48,9 +65,10 @@ class Side:
     # models of one lineage count once among controls; the model's name where none is given
     lineage: str
     requests: RequestSet
-    outputs: Outputs
-    grades: Grades | None
-    keys: tuple[str, ...]  # store keys of outputs, requests, grades ...
+    outputs: _Outputs = _Outputs()  # what stands here is how it is kept: there is no default
+    grades: Grades | None  # type: ignore[misc]
+    # store keys of outputs, requests, grades ...
+    keys: tuple[str, ...]  # type: ignore[misc]
     identity: tuple[str, ...] = ()  # names under which the model may rightly speak of itself
     samples: tuple[Outputs, ...] = ()  # further samples of the same requests, where there are any
     # of further samples that could be graded

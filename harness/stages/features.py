@@ -31,9 +31,11 @@ from harness.store.tables import SCHEMA, outputs_from_table, requests_from_table
 from harness.text.segment import LAYOUT, MARKS, Reading, read
 from harness.text.thoughts import Tags
 from harness.text.tokens import Tokens
-from harness.types import Ints
+from harness.types import Ints, RequestSet
 
 COST = "cpu_s"  # in the provenance of what a job made: seconds that it computed
+WORTH_READING = 3_000  # texts, from which on starting processes costs less than reading them here
+_REQUESTS = "the requests that were read last"  # in what jobs of one process share
 _BUNDLE = 40  # collections that one start of a program elsewhere is worth
 _COUNTS = ("sentences", "characters", "emoji")
 _TABLES = {"layout": len(LAYOUT), "marks": len(MARKS)}
@@ -49,11 +51,19 @@ class ReadingJob(Job):
     def make(self, desk: Desk) -> Iterator[Product]:
         """One row per text."""
         answers, requests_key = self.needs
-        requests = requests_from_table(desk.store.table(requests_key))
+        requests = requests_of(desk, requests_key)
         given = replies_of(requests, outputs_from_table(desk.store.table(answers)))
         ids = sorted(given)
         table = reading_to_table(ids, read([given[i].text for i in ids]))
         yield Entry(self.keys[0], table, {"feature": "reading", "answers": answers})
+
+
+def requests_of(desk: Desk, key: str) -> RequestSet:
+    """The stored requests; jobs of one process about the same ones share them."""
+    if desk.shared.get(_REQUESTS, ("",))[0] != key:
+        desk.shared[_REQUESTS] = (key, requests_from_table(desk.store.table(key)))
+    made: RequestSet = desk.shared[_REQUESTS][1]
+    return made
 
 
 def reading_job(key: str, collection: Collection, *, apart: bool) -> ReadingJob:
@@ -77,21 +87,21 @@ class TokensJob(Job):
     doing = "reading tokens"
 
     def make(self, desk: Desk) -> Iterator[Product]:
-        """One row: prompts, the vocabulary, the texts as places in it, where each begins, how many are not empty."""
+        """One row: prompts, the vocabulary, the texts as places in it, where each begins."""
         began = time.process_time()
         answers, requests_key = self.needs
-        requests = requests_from_table(desk.store.table(requests_key))
+        requests = requests_of(desk, requests_key)
         made = read_given(replies_of(requests, outputs_from_table(desk.store.table(answers))))
         columns = {
             "prompts": list(made.prompts),
             "words": list(made.tokens.words),
             "codes": made.tokens.codes,
             "offsets": made.tokens.offsets,
-            "n_written": made.n_written,
         }
         table = pa.table({name: [own] for name, own in columns.items()})
         cost = {COST: time.process_time() - began}
-        yield Entry(self.keys[0], table, {"feature": "tokens", "answers": answers}, cost)
+        spec = {"feature": "tokens", "answers": answers, "n_written": made.n_written}
+        yield Entry(self.keys[0], table, spec, cost)
 
 
 def tokens_job(key: str, collection: Collection) -> TokensJob:
@@ -108,19 +118,23 @@ def tokens_job(key: str, collection: Collection) -> TokensJob:
 
 def tokens_key(answers: str, think: Tags = ()) -> str:
     """The key of the tokens of a collection's texts; `think`: the task's own tags around thoughts."""
-    code = code_digest("harness.text.tokens", "harness.text.clean", alone=("harness.panel.texts",))
+    alone = ("harness.panel.texts", __name__)
+    code = code_digest("harness.text.tokens", "harness.text.clean", alone=alone)
     return digest("tokens", SCHEMA, code, answers, *think)
 
 
 def recall_tokens(side: Side, store: Store, key: str) -> None:
-    """Gives a side the stored tokens of its answers."""
+    """Gives a side the stored tokens of its answers, which are read when they are asked for."""
     if store.has(key):
-        table = store.table(key)
-        row = {name: table[name][0] for name in table.column_names}
-        arrays = [row[name].values.to_numpy() for name in ("codes", "offsets")]
-        made = Tokens(tuple(row["words"].as_py()), *arrays)
-        n = row["n_written"].as_py()
-        remember_replies(side, ReadReplies(tuple(row["prompts"].as_py()), made, n))
+        n = store.spec(key)["n_written"]
+        remember_replies(side, n, lambda: _tokens_from_table(store.table(key), n))
+
+
+def _tokens_from_table(table: pa.Table, n_written: int) -> ReadReplies:
+    row = {name: table[name][0] for name in table.column_names}
+    codes, offsets = (row[name].values.to_numpy() for name in ("codes", "offsets"))
+    words, prompts = (tuple(row[name].as_py()) for name in ("words", "prompts"))
+    return ReadReplies(prompts, Tokens(words, codes, offsets), n_written)
 
 
 def recall_reading(side: Side, store: Store, answers: str) -> None:

@@ -319,7 +319,7 @@ class Library:
             model=seat.model,
             lineage=seat.lineage,
             requests=self._requests(planned.requests_key),
-            outputs=outputs_from_table(self.store.table(planned.key)),
+            outputs=lambda: outputs_from_table(self.store.table(planned.key)),
             grades=grades_from_table(self.store.table(str(planned.grades_key))) if graded else None,
             keys=(
                 planned.key,

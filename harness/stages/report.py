@@ -19,6 +19,7 @@ from harness.console.secrets import redacted
 from harness.exports import AbstractExporter
 from harness.panel.side import Side
 from harness.plugins import build, kinds, outside_kinds, plugin_class
+from harness.stages.marks import recall_brief
 from harness.stages.parts import fault, forget_exports, lacks_some, undrawable
 from harness.store.damage import made_folder, put_aside
 from harness.store.drafts import draft_of
@@ -151,13 +152,15 @@ def stored_answers(stores: Sequence[Store]) -> Read:
             return None
         store = stores[place]
         graded = c.grades_key if c.grades_key and store.has(c.grades_key) else None
-        return Side(
+        side = Side(
             model=c.model,
             lineage=c.model,
             requests=requests(place, c.requests_key),
-            outputs=outputs_from_table(store.table(c.key)),
+            outputs=lambda: outputs_from_table(store.table(c.key)),
             grades=grades_from_table(store.table(graded)) if graded else None,
             keys=(c.key, c.requests_key),
         )
+        recall_brief(side, store, c.key, c.requests_key, graded)
+        return side
 
     return read

@@ -76,7 +76,8 @@ def execute(run: Run, reference: Path, *, alone: bool) -> Outcome:
     if run.left_out:
         say(f"warning: {left_out_line(run.left_out)}")
     if "plan" in run.stages:
-        return _previewed(run, store)
+        with remembered_code(run.paths.cache):
+            return _previewed(run, store)
     reference = run.baseline or reference
     _check_before(run, reference, alone=alone)
     with store.in_use(), remembered_code(run.paths.cache), accounting():

@@ -18,7 +18,7 @@ from harness.console.progress import News, say, stage
 from harness.executors import AbstractExecutor, Desk, Ended, Job, Product, Rows
 from harness.plan.collections import Plan
 from harness.plan.questions import Question, all_questions
-from harness.stages.features import ReadingJob, reading_job, reading_key
+from harness.stages.features import WORTH_READING, ReadingJob, reading_job, reading_key
 from harness.stages.library import Library
 from harness.stages.loop import Made, carry_out_all
 from harness.stages.measuring import measured, placed, reasoned, score_key
@@ -28,7 +28,6 @@ from harness.store.tables import scores_from_rows, scores_to_table
 from harness.types import Score, Unavailable
 
 _WORTH_PROCESSES = 60  # questions; starting processes costs about as much as answering these
-_WORTH_READING = 3_000  # texts, likewise
 _STUDENTS = 2  # of one teacher and base in a job
 _BUNDLE = 4  # such jobs that one start of a program elsewhere is worth
 _LIBRARY, _POOLS, _IMPORTED = "library", "thread pools", "modules imported"  # places on the desk
@@ -128,7 +127,7 @@ def _features(questions: Iterable[Question], library: Library) -> list[ReadingJo
         for c in library.styled(q.metric.looks_at, task, q.student, q.pair)
     }
     missing = {key: c for key, c in collections.items() if not library.store.has(key)}
-    apart = sum(c.summary.n_requests for c in missing.values()) >= _WORTH_READING
+    apart = sum(c.summary.n_requests for c in missing.values()) >= WORTH_READING
     return [reading_job(key, c, apart=apart) for key, c in missing.items()]
 
 

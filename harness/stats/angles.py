@@ -46,13 +46,14 @@ def gram(
     background, and the background's mean reply to the prompt is taken off. Replies that are not `there` are left out.
     """
     models = there.shape[1]
-    sums, same = np.zeros((models, rows.shape[1])), np.zeros((models, models))
-    for one in _vectors(rows, there, background, range(len(there))):
-        sums += one
-        same += one @ one.T
+    totals, same = np.zeros((rows.shape[1], models)), np.zeros((models, models))
+    for columns, one in _vectors(rows, there, background, range(len(there))):
+        totals[columns] += one
+        same += one.T @ one
     counts = there.astype(np.float64)
     n = counts.sum(axis=0)
     pairs = np.outer(n, n) - counts.T @ counts
+    sums = np.ascontiguousarray(totals.T)
     return np.asarray((sums @ sums.T - same) * _GRAIN**2 / np.maximum(pairs, 1))
 
 
@@ -70,8 +71,8 @@ def half_cosines(
     """
     n = len(order) // size
     halves = np.zeros((n, 2, there.shape[1], rows.shape[1]))
-    for place, one in enumerate(_vectors(rows, there, background, order[: n * size])):
-        halves[place // size, place % size * 2 // size] += one
+    for place, (columns, one) in enumerate(_vectors(rows, there, background, order[: n * size])):
+        halves[place // size, place % size * 2 // size, :, columns] += one
     # of whole grains, so that sums and with them ties are exact
     lengths = np.sqrt((halves**2).sum(axis=3))
     across = halves[:, 0] @ halves[:, 1].transpose(0, 2, 1)
@@ -120,10 +121,11 @@ def _vectors(
     there: Annotated[NDArray[np.bool_], "P M"],
     background: Cohort,
     order: Iterable[int],
-) -> Iterator[Annotated[Floats, "M F"]]:
-    """Models' vectors (M, F) on each prompt in turn, in whole grains about the background's mean; 0 if not there.
+) -> Iterator[tuple[Annotated[Ints, "U"], Annotated[Floats, "U M"]]]:
+    """On each prompt in turn the columns (U,) that any reply has, and models' vectors in them (U, M).
 
-    The array is the same each time, filled anew: new memory would cost more than the sums.
+    Vectors are in whole grains about the background's mean, 0 for models that are not there; in the other columns all
+    are 0. A mean is summed model by model, so that no other column or model changes it.
     """
     models = there.shape[1]
     weights = np.zeros(models)
@@ -131,14 +133,28 @@ def _vectors(
     each = (weights * there).reshape(-1)
     scale = 1 / np.sqrt(rows.T @ each / each.sum())
     grains = rows.copy()
-    grains.data *= scale[rows.indices] / _GRAIN
-    one = np.zeros((models, rows.shape[1]))
+    grains.sum_duplicates()
+    grains.data *= scale[grains.indices] / _GRAIN
+    owners = np.repeat(np.tile(np.arange(models), len(there)), np.diff(grains.indptr))
+    place = np.zeros(rows.shape[1], dtype=np.int64)
     for prompt in order:
-        grains[prompt * models : (prompt + 1) * models].toarray(out=one)
-        one -= _mean(one, (weights * there[prompt])[background.models], background.models)
+        cells = slice(grains.indptr[prompt * models], grains.indptr[(prompt + 1) * models])
+        owner, values = owners[cells], grains.data[cells]
+        place[:] = 0
+        place[grains.indices[cells]] = 1
+        columns = np.flatnonzero(place)
+        place[columns] = np.arange(len(columns))
+        column = place[grains.indices[cells]]
+        one = np.zeros((len(columns), models))
+        one[column, owner] = values
+        own = weights * there[prompt]
+        total = float(own[background.models].sum())
+        if total:
+            sums = np.bincount(column, weights=values * own[owner], minlength=len(columns))
+            one -= (sums / total)[:, None]
         np.rint(one, out=one)
-        one[~there[prompt]] = 0
-        yield one
+        one[:, ~there[prompt]] = 0
+        yield columns, one
 
 
 def _to_cohort(
@@ -146,10 +162,3 @@ def _to_cohort(
 ) -> Annotated[Floats, "K"]:
     """Products (K,) with the cohort's middle; each row is summed by itself."""
     return np.array([products[m, cohort.models] @ cohort.weights for m in models])
-
-
-def _mean(
-    values: Annotated[Floats, "M F"], weights: Annotated[Floats, "B"], models: Annotated[Ints, "B"]
-) -> Annotated[Floats, "F"]:
-    total = float(weights.sum())
-    return values[models].T @ weights / total if total else np.zeros(values.shape[1])

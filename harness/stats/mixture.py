@@ -36,17 +36,32 @@ def mixture_gains(
     The ratio is that of a mixture, PART from the model and the rest from the cohort, over the cohort alone. It is made
     of the cohort's models and of those `beside` it; others have NaN.
     """
+    if not cohorts:
+        return []
     column = shares.by_model[:, [suspect]]
     some = shares.values[column.indices].tocsc()
+    every = np.unique(np.concatenate([c.models for c in cohorts]))
+    crowd, answered = some[:, every], max(int(shares.answered[suspect]), 1)
     made = []
     for cohort, others in zip(cohorts, beside, strict=True):
-        crowd = some[:, cohort.models] @ cohort.weights + FLOOR
-        wanted = np.concatenate([cohort.models, others])
-        own = some[:, wanted]
-        ratios = own.data * (PART / (1 - PART) / crowd)[own.indices]
-        logs = sparse.csc_matrix((np.log1p(ratios), own.indices, own.indptr), own.shape)
+        inside = np.searchsorted(every, cohort.models)
+        weights = np.zeros(len(every))
+        weights[inside] = cohort.weights
+        odds = PART / (1 - PART) / (crowd @ weights + FLOOR)
         gains = np.full(some.shape[1], np.nan)
-        answered = max(int(shares.answered[suspect]), 1)
-        gains[wanted] = np.log1p(-PART) + logs.T @ column.data / answered
-        made.append(gains)
+        gains[cohort.models] = _log_ratios(crowd, odds, column.data)[inside]
+        gains[others] = _log_ratios(some[:, others], odds, column.data)
+        made.append(np.log1p(-PART) + gains / answered)
     return made
+
+
+def _log_ratios(
+    shares: sparse.csc_matrix, odds: Annotated[Floats, "K"], spent: Annotated[Floats, "K"]
+) -> Annotated[Floats, "M"]:
+    """For each model the sum over items of log(1 + share x odds), times what the suspect spent on the item."""
+    logs = np.take(odds, shares.indices)
+    logs *= shares.data
+    np.log1p(logs, out=logs)
+    return np.asarray(
+        sparse.csc_matrix((logs, shares.indices, shares.indptr), shares.shape).T @ spent
+    )

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -113,20 +113,29 @@ def fit_odds(known: Sequence[Known]) -> Coefficients:
     return Coefficients(best.intercept, best.slopes, _plain(means), _plain(spreads))
 
 
-def odds_left_out(known: Sequence[Known]) -> Annotated[Floats, "n"]:
+def odds_left_out(
+    known: Sequence[Known], fits: dict[Any, Coefficients] | None = None
+) -> Annotated[Floats, "n"]:
     """Odds (n,) of each pair by coefficients fitted without its suspect's lineage, not bounded above.
 
-    They are 1 where the others have no true pair, or no false one beside it.
+    They are 1 where the others have no true pair, or no false one beside it. fits: what was fitted before on pairs of
+    the same documented models, by whose and which pairs these were; what is fitted here is added.
     """
     signals = np.array([k.signals for k in known])
     lineages = np.array([k.lineage for k in known])
-    made = np.empty(len(known))
+    made, fits = np.empty(len(known)), {} if fits is None else fits
     for lineage in sorted(set(lineages)):
         own = lineages == lineage
         rest = [k for k, is_own in zip(known, own, strict=True) if not is_own]
         taught = {k.family for k in rest if k.truth}
         able = {k.truth for k in rest if k.family in taught} >= {True, False}
-        made[own] = fit_odds(rest).odds(signals[own]) if able else 1.0
+        if not able:
+            made[own] = 1.0
+            continue
+        which = frozenset(k.lineage for k in rest), frozenset(k.family for k in rest)
+        if which not in fits:
+            fits[which] = fit_odds(rest)
+        made[own] = fits[which].odds(signals[own])
     return made
 
 

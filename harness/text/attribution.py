@@ -209,6 +209,23 @@ class _Scene:
             for name, shares in self.shares.items()
         }
 
+    def near(
+        self,
+        suspect: int,
+        cohort: Cohort,
+        versions: Annotated[Ints, "V"],
+        gains: Mapping[str, Mapping[bytes, Annotated[Floats, "M"]]],
+    ) -> dict[str, Annotated[Floats, "V"]]:
+        """How the suspect resembles a family's versions, by signal; `gains`: of all cohorts."""
+        made = {k: resemblance(g, suspect, cohort, versions) for k, g in self.grams.items()}
+        for name, by_cohort in gains.items():
+            own = by_cohort[cohort.models.tobytes()]
+            made[name] = Resemblance(own[versions], own[cohort.models])
+        return {
+            name: one.candidates if name.endswith("_words") else t_norm(one, cohort)
+            for name, one in made.items()
+        }
+
     def stop(self, suspect: int, versions: Annotated[Ints, "V"], cohort: Cohort) -> Stop | None:
         """When the suspect was nearer to a family than each innocent of a like length, round by round."""
         alike = self.alike(suspect, cohort)
@@ -246,6 +263,7 @@ def _versions(scene: _Scene, suspect: Suspect, versions: Sequence[Candidate]) ->
     cohorts = {f: cohort for f, cohort in families.items() if cohort is not None}
     of_family = {f: np.array([places[c.name] for c in versions if c.family == f]) for f in cohorts}
     gains = scene.gains(own, cohorts, of_family)
+    near = {f: scene.near(own, cohort, of_family[f], gains) for f, cohort in cohorts.items()}
     stops = {f: scene.stop(own, of_family[f], cohort) for f, cohort in cohorts.items()}
     said = (scene.corpus.lengths > 0).sum(axis=0)
     for candidate in versions:
@@ -256,15 +274,8 @@ def _versions(scene: _Scene, suspect: Suspect, versions: Sequence[Candidate]) ->
             reason = "it is this candidate itself" if itself else _too_few(scene, answered)
             yield Signals(suspect.name, candidate.family, {}, reason=reason)
             continue
-        others = np.array([other])
-        made = {k: resemblance(g, own, cohort, others) for k, g in scene.grams.items()}
-        key = cohort.models.tobytes()
-        for name, by_cohort in gains.items():
-            made[name] = Resemblance(by_cohort[key][others], by_cohort[key][cohort.models])
-        values = {
-            name: float(one.candidates[0] if name.endswith("_words") else t_norm(one, cohort)[0])
-            for name, one in made.items()
-        }
+        place = int(np.flatnonzero(of_family[candidate.family] == other)[0])
+        values = {name: float(one[place]) for name, one in near[candidate.family].items()}
         if alike := [name for name in SIGNALS if not np.isfinite(values.get(name, 0.0))]:
             reason = f"the background's models do not differ in their {alike[0].replace('_', ' ')}"
             yield Signals(suspect.name, candidate.family, {}, reason=reason)

@@ -61,19 +61,17 @@ def _counted(
     bits: int,
 ) -> Sparse:
     shift, keys = np.uint64(64 - bits), []
-    for size in range(sizes[0], sizes[1] + 1):
+    gram = np.zeros(len(codes), dtype=np.uint64)
+    for size in range(1, min(sizes[1], len(codes)) + 1):
         count = len(codes) - size + 1
-        if count <= 0:
-            continue
-        gram = np.zeros(count, dtype=np.uint64)
-        for k in range(size):
-            gram = (gram ^ codes[k : k + count]) * _MIX
-            gram ^= gram >> np.uint64(31)
-        column = ((gram + np.uint64(size)) * _MIX_MORE) >> shift
-        whole = owner[:count] == owner[size - 1 :]
-        keys.append(
-            (owner[:count][whole].astype(np.int64) << bits) | column[whole].astype(np.int64)
-        )
+        gram = (
+            gram[:count] ^ codes[size - 1 :]
+        ) * _MIX  # what a gram one shorter has, and one more
+        gram ^= gram >> np.uint64(31)
+        if size >= sizes[0]:
+            column = (((gram + np.uint64(size)) * _MIX_MORE) >> shift).view(np.int64)
+            key = (owner[:count] << bits) | column
+            keys.append(key[owner[:count] == owner[size - 1 :]])
     key = np.concatenate(keys) if keys else np.zeros(0, dtype=np.int64)
     if n << bits <= 16_000_000:  # counting in a dense table is faster than sorting
         dense = np.bincount(key, minlength=n << bits)

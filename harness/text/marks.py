@@ -17,6 +17,7 @@ _SPECIAL = re.compile(
     r"<\|[^<>|\s]{1,40}\|>|<｜[^<>｜\s]{1,40}｜>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
     r"|<(?:bos|eos|pad|unk)>|\[(?:PAD|UNK|CLS|SEP|MASK|gMASK)\]|<0x[0-9A-F]{2}>|\A\s*<s>|[ĠĊ](?=\w)"
 )
+_SPECIAL_BEGIN = "<[ĠĊ"  # with one of these; most replies hold none, which is seen in no time
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#[xX][0-9a-fA-F]{1,5});")
 _ROLE = re.compile(
     r"^(?:#{2,3} ?)?(?:Human|User|Assistant|HUMAN|USER|ASSISTANT|Instruction|Input|Response) ?:",
@@ -70,7 +71,7 @@ def read_marks(stored: Sequence[str], asked: Sequence[str], think: Tags = ()) ->
         n_thought=sum(bool(r.trace) for r in replies),
         repeated=_commonest(text for text, _ in set(pairs) if text),
         ends=_with_any(r.ends for r in replies),
-        special=_with_any(_SPECIAL.findall(text) for text in said),
+        special=_with_any(_special(text) for text in said),
         entities=_with_any(_entities(text) for text in said),
         quoted=_with_any([text.strip()[:_LONGEST]] for text in said if _is_quoted(text)),
         roles=_with_any(_ROLE.findall(text) for text in said),
@@ -103,6 +104,11 @@ def _with_any(places: Iterable[Sequence[str]]) -> Counted:
     marked = [own for own in places if own]
     commonest = _commonest(text.strip() for own in marked for text in dict.fromkeys(own))
     return Counted(len(marked), commonest.text)
+
+
+def _special(text: str) -> list[str]:
+    """Special tokens in a text."""
+    return _SPECIAL.findall(text) if any(sign in text for sign in _SPECIAL_BEGIN) else []
 
 
 def _entities(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from harness.panel.panel import View
 from harness.panel.side import once
 from harness.stats.betting import FEWEST_BESIDE, Stop
 from harness.stats.odds import (
+    Coefficients,
     Known,
     Ruling,
     Weighed,
@@ -50,7 +51,8 @@ class Resemblances:
     prompts: tuple[str, int]  # digest, and how many
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
-    def known(self, origins: Sequence[Origin]) -> tuple[Known, ...]:
+    @once
+    def known(self, origins: tuple[Origin, ...]) -> tuple[Known, ...]:
         """Pairs whose truth is documented."""
         return tuple(
             Known(o.model, f, o.lineage or o.model, _weighed(s), truth, s.alike, s.prompts)
@@ -62,20 +64,27 @@ class Resemblances:
         )
 
     @once
-    def fit(self, pairs: tuple[Known, ...]) -> Fit:
+    def fit(self, origins: tuple[Origin, ...]) -> Fit:
         """Coefficients fitted on the pairs of families from which somebody is documented to have learned.
 
         Raises Unavailable where one of the two kinds is missing.
         """
+        pairs = self.known(origins)
         taught = {k.family for k in pairs if k.truth}
         known = [k for k in pairs if k.family in taught]
         if len({k.truth for k in known}) < 2:
             raise Unavailable(
                 "nobody else is documented to have learned from these families, or nobody not to have"
             )
-        odds = bounded(odds_left_out(known), np.array([k.alike for k in known]))
+        left_out = odds_left_out(known, self._fits())
+        odds = bounded(left_out, np.array([k.alike for k in known]))
         bounds = bounds_of(known, odds)
         return Fit(fit_odds(known), bounds.low, bounds.high)
+
+    @once
+    def _fits(self) -> dict[Any, Coefficients]:
+        """What was fitted without two lineages: it serves whichever of them is the suspect's."""
+        return {}
 
 
 @final
@@ -146,12 +155,13 @@ class Attribution(AbstractVerdict):
 
     def weigh(self, prepared: Resemblances, suspect: str, known: Sequence[Origin]) -> list[Opinion]:
         """Odds for every family."""
-        pairs = prepared.known(known)
+        documented = tuple(known)
+        pairs = prepared.known(documented)
         signals = {f: prepared.signals[suspect, f] for f in prepared.families}
         if all(s.reason for s in signals.values()):
             raise Unavailable(next(iter(signals.values())).reason)
         fixed = self.calibration
-        made = fixed.fit_for({o.model for o in known}) if fixed else prepared.fit(pairs)
+        made = fixed.fit_for({o.model for o in known}) if fixed else prepared.fit(documented)
         named = name_teacher(list(signals.values()))
         able = {f: s for f, s in signals.items() if not s.reason}
         # that a version resembles its own family says nothing of a second teacher
@@ -169,12 +179,12 @@ class Attribution(AbstractVerdict):
     ) -> Calibration | None:
         """The odds as fitted here, and without each lineage."""
         lineages = {o.model: o.lineage or o.model for o in known}
-        pairs = prepared.known(known)
+        pairs = prepared.known(tuple(known))
         fits: dict[str, Fit] = {}
         for left in ["", *sorted({k.lineage for k in pairs})]:
-            rest = [o for o in known if lineages[o.model] != left]
+            rest = tuple(o for o in known if lineages[o.model] != left)
             with suppress(Unavailable):
-                fits[left] = prepared.fit(prepared.known(rest))
+                fits[left] = prepared.fit(rest)
         if self.calibration or "" not in fits:
             return None
         (prompts, n), fit = prepared.prompts, fits.pop("")

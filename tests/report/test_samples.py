@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from harness.board import answers as board_answers
 from harness.board.answers import (
     Answer,
     TaskAnswers,
@@ -95,6 +97,13 @@ def test_the_list_tells_losses_cut_and_refused_replies_and_losses_come_early() -
 def test_difference_is_one_minus_dice_of_words() -> None:
     assert word_difference("a b c", "b c d e") == pytest.approx(1 - 2 * 2 / 7)
     assert word_difference("", "") == 0.0
+
+
+def test_words_are_the_same_whichever_way_they_are_found() -> None:
+    """Between all pairs of ASCII characters, and in texts with others."""
+    text = " ".join(f"{a}Ab{b}" for a in map(chr, range(128)) for b in map(chr, range(128)))
+    for own in (text, f"{text} Grüße", "ÉTÉ İstanbul ΣΑΣ"):
+        assert board_answers._word_set(own) == {w.lower() for w in re.findall(r"\w+", own)}
 
 
 def test_blocks_hold_the_texts_unchanged() -> None:

@@ -131,3 +131,32 @@ def test_an_innocent_like_the_suspect_is_nearer_in_half_of_the_rounds() -> None:
     made = half_cosines(rows(values), there, cohort, np.arange(4000), 10)
     wins = np.mean(made[:, 0, 3] > made[:, 1, 3])
     assert 0.5 - wins == pytest.approx(0, abs=3 * 0.5 / np.sqrt(400) + 0.1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_other_model_changes_a_bit_of_two_models_product(seed: int) -> None:
+    """Columns that some replies lack, and a model more that has words of its own in every one of them."""
+    rng = np.random.default_rng(seed)
+    values = rng.gamma(2.0, size=(40, MODELS, 30)) * (rng.random((40, MODELS, 30)) < 0.1)
+    values[0, 0] = 1.0  # no column is empty
+    there = rng.random((40, MODELS)) < 0.9
+    there[0, 0] = True
+    values[~there] = 0
+    more = np.concatenate([values, rng.gamma(2.0, size=(40, 1, 30))], axis=1)
+    with_more = np.concatenate([there, np.ones((40, 1), dtype=bool)], axis=1)
+    made = gram(rows(more), with_more, COHORT)[:MODELS, :MODELS]
+    assert made.tobytes() == gram(rows(values), there, COHORT).tobytes()
+    order = np.arange(40)
+    rounds = half_cosines(rows(more), with_more, COHORT, order, 10)[:, :MODELS, :MODELS]
+    assert rounds.tobytes() == half_cosines(rows(values), there, COHORT, order, 10).tobytes()
+
+
+def test_sparse_replies_by_definition() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.gamma(2.0, size=(PROMPTS, MODELS, WIDTH))
+    values *= rng.random(values.shape) < 0.1  # on some prompts nobody has a column
+    values[0, 0] = 1.0
+    there = np.ones((PROMPTS, MODELS), dtype=bool)
+    assert gram(rows(values), there, COHORT) == pytest.approx(
+        by_definition(values, there), abs=0.02
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -259,3 +260,21 @@ def test_without_the_only_taught_lineage_the_odds_are_even() -> None:
     made = odds_left_out(known)
     assert made[:2].tolist() == [1.0, 1.0]
     assert (made[2:] < 1).all()
+
+
+def test_fits_that_are_shared_change_no_odds() -> None:
+    """Two suspects in turn, each with its lineage left out; a third family is taught by one lineage alone."""
+    known = [
+        *crowd(),
+        *(pair(f"m{k:02}", "green", k == 0, k / 9, f"lab{k // 2}") for k in range(16)),
+    ]
+    fits: dict[Any, Coefficients] = {}
+    made = 0
+    for lineage in ("", *sorted({k.lineage for k in known})):
+        pairs = [k for k in known if k.lineage != lineage]
+        taught = {k.family for k in pairs if k.truth}
+        pairs = [k for k in pairs if k.family in taught]
+        shared = odds_left_out(pairs, fits)
+        assert shared.tobytes() == odds_left_out(pairs).tobytes()
+        made += len({k.lineage for k in pairs})
+    assert len(fits) < 0.7 * made, "most are fitted once for two suspects"

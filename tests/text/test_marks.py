@@ -110,3 +110,9 @@ def test_shared_beginnings_and_endings_are_the_longest_of_their_number() -> None
     assert {m: unshared(m, found.endings, at_end=True) for m in ends} == ends
     starts = {"Ans": "", "Answers": "s", "nsw": "nsw"}
     assert {m: unshared(m, found.beginnings, at_end=False) for m in starts} == starts
+
+
+def test_letters_of_byte_level_vocabularies_alone_are_counted() -> None:
+    """No other sign of a special token stands in the text."""
+    assert marks(["HelloĠthere"]).special == Counted(1, "Ġ")
+    assert marks(["HelloĊthere"]).special == Counted(1, "Ċ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,33 @@ def test_a_documented_model_more_changes_everybodys_likeness(folder: Path) -> No
     run = run_with(folder, "newcomer", controls=[{"model": "newcomer", "lineage": "new"}])
     execute(replace(run, stages=("build", "collect")), Path("nowhere.csv"), alone=True)
     assert not {*keys(run).values()} & {*before.values()}
+
+
+@pytest.mark.parametrize("changed", ["answer", "teacher"])
+def test_what_changed_since_is_made_as_if_it_were_all_new(
+    folder: Path, tmp_path: Path, changed: str
+) -> None:
+    """One answer of a control, or a student's documented teacher: the same files as those of a first run."""
+    shutil.copytree(folder, tmp_path / "again")
+    data = tmp_path / "again" / "data"
+    name, old, new = {
+        "answer": ("answers.jsonl", '"response": "', '"response": "Indeed: '),
+        "teacher": ("lineages.csv", "student-2,student,one", "student-2,student,two"),
+    }[changed]
+    text = (data / name).read_text()
+    first = text.find(old, max(text.find('"control-1"'), 0))
+    assert first >= 0
+    (data / name).write_text(text[:first] + new + text[first + len(old) :])
+    shutil.copytree(data, tmp_path / "new" / "data")
+    for place in ("again", "new"):
+        assert execute(run_with(tmp_path / place), Path("nowhere.csv"), alone=True).code == 0
+    again, anew, before = (
+        {p.name: p.read_bytes() for p in (place / "results" / "report").iterdir()}
+        for place in (tmp_path / "again", tmp_path / "new", folder)
+    )
+    machine = {"index.html", "run.json"}  # with seconds and memory
+    assert {n: again[n] for n in again if n not in machine} == {
+        n: anew[n] for n in anew if n not in machine
+    }
+    was = [line for line in before["verdicts.csv"].splitlines() if b"newcomer" not in line]
+    assert again["verdicts.csv"].splitlines() != was

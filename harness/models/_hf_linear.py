@@ -42,7 +42,8 @@ def quick_linear() -> type[torch.nn.Linear]:
     class QuickLinear(torch.nn.Linear):  # type: ignore[misc]
         def forward(self, input: torch.Tensor) -> torch.Tensor:
             rows = input.numel() // self.in_features
-            if rows < _LEAST_ROWS or rows * self.weight.numel() < _LEAST_WORK:
+            few = rows < _LEAST_ROWS or rows * self.weight.numel() < _LEAST_WORK
+            if few or not self.weight.is_contiguous():  # on others oneDNN's product crashes
                 return super().forward(input)
             return product(input, self.weight, self.bias)
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     import torch
 
 
+# bytes of keys and values in memory at once: each step reads all weights, however many texts it continues
+_REMEMBERED = {"cpu": 1 << 29}
+
+
 @dataclass(frozen=True)
 class Job:
     """One text to write."""
@@ -58,6 +62,15 @@ class _Draft:
     job: Job
     ids: list[int] = field(default_factory=list)
     columns: list[tuple[Any, ...]] = field(default_factory=list)  # per token: those of TokenScores
+
+
+def most_tokens(loaded: LoadedModel) -> int:
+    """How many tokens of prompts and texts a batch may have, by what is remembered of each; 0 = not measured here."""
+    model = loaded.model
+    width = model.get_input_embeddings().weight.shape[1]
+    layers = model.config.get_text_config().num_hidden_layers
+    size = 2 * layers * width * model.dtype.itemsize  # as if every head had its own keys and values
+    return int(_REMEMBERED.get(loaded.device.type, 0) // size)
 
 
 def write(loaded: LoadedModel, jobs: Sequence[Job], top: int, shared: Shared) -> list[Written]:
@@ -135,7 +148,7 @@ class _State:
             ids[row, width - len(prompt) + n :] = prompt[n:]
             mask[row, width - len(prompt) + 2 * n :] = 1
         self.loaded = loaded
-        self.cache: Any = shared.branched(prompts[0][:n], len(prompts)) if n else None
+        self.cache = shared.branched(prompts[0][:n], len(prompts), most)
         self.inputs = torch.from_numpy(ids).to(loaded.device)
         self.mask = torch.from_numpy(mask).to(loaded.device)
         self.positions = (self.mask.cumsum(1) - 1)[:, n:].clamp(min=0)

@@ -16,6 +16,7 @@ from harness.models._hf_adapter import base_of, with_adapter
 from harness.models._hf_base import Base
 from harness.models._hf_dtype import torch_dtype
 from harness.models._hf_files import tokenizer_files
+from harness.models._hf_linear import quicken
 from harness.models._hf_text import Speller, make_speller
 from harness.models._hf_work import Work
 from harness.models._kept import taken
@@ -138,7 +139,8 @@ def load(wish: Wish) -> LoadedModel:
             model, report = _read(wish)
     if known is None:
         _refuse_parts(wish, model, report)
-        known = Base.of(place, model.eval().to(device))
+        quicken(model.eval().to(device))
+        known = Base.of(place, model)
     if wish.adapter is None:
         return _loaded(wish, known, None, tokenizer, device)
     adapted = with_adapter(known.model, wish.adapter, wish.name, wish.path)

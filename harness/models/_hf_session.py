@@ -19,7 +19,7 @@ from harness.models._batches import budgeted_batches, shared_batches
 from harness.models._hf_bytes import byte_ends
 from harness.models._hf_context import Contexts, Manner, cut
 from harness.models._hf_dtype import slow_note
-from harness.models._hf_generate import Job, Written, write
+from harness.models._hf_generate import Job, Written, most_tokens, write
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_score import (
     TOKEN_BUDGET,
@@ -79,12 +79,13 @@ class HfSession(BatchedSession):
         """Texts to score that begin alike together; else requests of like length, those of one context side by side."""
         rows = self._manner.batch_size
         budget = TOKEN_BUDGET.get(self._loaded.device.type, TOKEN_BUDGET["cpu"])
-        scored = [i for i, r in enumerate(ask.requests) if r.kind != "generate"]
-        if not scored or not self._shared.longest:
+        if not self._shared.longest:
             return budgeted_batches(ask.requests, ask.decoding, rows, budget)
+        scored = [i for i, r in enumerate(ask.requests) if r.kind != "generate"]
         written = [i for i, r in enumerate(ask.requests) if r.kind == "generate"]
         asked = [ask.requests[i] for i in written]
-        cut = budgeted_batches(asked, ask.decoding, rows, budget)
+        most = max(budget, most_tokens(self._loaded))
+        cut = budgeted_batches(asked, ask.decoding, rows, most)
         return [
             *([written[i] for i in batch] for batch in cut),
             *shared_batches(ask.requests, scored, rows, budget),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.console.foreign import notify
 from harness.models._hf_branches import longest_branch
+from harness.models._hf_cache import Layers, appended_in_a_copy, written_in_place
 from harness.models._hf_model import LoadedModel
 from harness.models._hf_tree import LEAST, Layout, Pack, Row, Tokens, common_length, layout, packs
 
@@ -24,8 +25,6 @@ _STORED = {"cpu": 1 << 28, "cuda": 1 << 31}  # bytes of prefixes that are stored
 LOGITS = {"cpu": 1 << 27, "cuda": 1 << 30}  # logits in memory at once: 0.5 and 4 GiB in float32
 # what a model that takes no mask, position or cache of ours raises
 _STRANGE = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError)
-
-Layers = list[tuple["torch.Tensor", "torch.Tensor"]]  # keys and values (1, heads, tokens, size)
 
 
 class Shared:
@@ -74,9 +73,14 @@ class Shared:
         worth = first != last and n >= LEAST
         return n if worth and most <= self.longest else 0
 
-    def branched(self, ids: Tokens, rows: int) -> Any:
-        """transformers' cache of a prefix, for so many rows that go on from it."""
-        return _cache(
+    def branched(self, ids: Tokens, rows: int, most: int) -> Any | None:
+        """transformers' cache of a prefix, for so many rows that go on from it to at most so many tokens.
+
+        None where the model has to make its own, which then is that of no prefix.
+        """
+        if most > self.longest:
+            return None
+        return written_in_place(
             [(k.expand(rows, -1, -1, -1), v.expand(rows, -1, -1, -1)) for k, v in self._prefix(ids)]
         )
 
@@ -123,7 +127,7 @@ def _forward(
     hidden = torch.from_numpy(~plan.visible).to(device)
     mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
     mask.masked_fill_(hidden, torch.finfo(dtype).min)
-    cache = _cache(prefix)
+    cache = appended_in_a_copy(prefix)
     with torch.inference_mode():
         out = loaded.model(
             input_ids=torch.from_numpy(plan.ids)[None].to(device),
@@ -134,19 +138,6 @@ def _forward(
             logits_to_keep=torch.from_numpy(places).to(device),
         )
     return out.logits[0], [(layer.keys, layer.values) for layer in cache.layers]
-
-
-def _cache(layers: Layers) -> Any:
-    """transformers' cache with these keys and values; it appends to them in a copy."""
-    from transformers.cache_utils import DynamicCache, DynamicLayer
-
-    cache = DynamicCache()
-    for keys, values in layers:
-        layer = DynamicLayer()
-        layer.lazy_initialization(keys, values)
-        layer.keys, layer.values = keys, values
-        cache.layers.append(layer)
-    return cache
 
 
 def _agrees(loaded: LoadedModel, most: int) -> bool:

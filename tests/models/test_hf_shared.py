@@ -329,6 +329,7 @@ def test_samples_of_one_prompt_read_it_together(llama: Path) -> None:
     ]
     ids = [f"prompt {r.prompt}" for r in asked]
     with opened(llama) as session:
+        assert session._shared.longest == 96
         prompts = [len(session._contexts.prompt(r, 6)[0]) for r in asked[:2]]
         with counted(session) as sizes:
             together = session.answer_batch(asked, ids, drawing).text

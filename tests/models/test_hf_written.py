@@ -131,8 +131,10 @@ def test_prompts_that_have_little_in_common_are_read_together(tmp_path: Path) ->
         Request(0, "generate", "tin", max_new_tokens=4),
         Request(1, "generate", "red door", max_new_tokens=4),
     ]
-    with opened(architectures.save(tmp_path, "llama")) as session, counted(session) as sizes:
-        written(session, requests)
+    with opened(architectures.save(tmp_path, "llama")) as session:
+        assert session._shared.longest == 96
+        with counted(session) as sizes:
+            written(session, requests)
     assert len(sizes) == 4
 
 

@@ -24,6 +24,7 @@ Place = tuple[str, Sort]  # part and sort
 _ALL = 1 - 1e-9  # a share from which on everything is done: sums of floats are not exact
 # of the time that a piece has taken: work that takes longer than expected is never shown as about to end
 _LEAST_LEFT = 0.1
+_NEW = 0.01  # share of what was measured that has to be new before costs are estimated again
 
 
 class _Seen(NamedTuple):
@@ -58,6 +59,7 @@ class Forecast:
         self._at_once = at_once
         # seconds per unit; None = to be recomputed
         self._costs: dict[Place, float] | None = None
+        self._ended = 0  # pieces since then
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -85,7 +87,9 @@ class Forecast:
             if seconds is not None and whole > 0:
                 fraction = expected[place] * units / whole
                 self._seen[place] = self._seen.get(place, _Seen()).plus(units, seconds * fraction)
-        self._costs = None
+        self._ended += 1
+        if self._ended >= _NEW * len(self._seen):  # one piece of thousands changes next to nothing
+            self._costs, self._ended = None, 0
 
     def finish(self, part: str) -> None:
         """Notes that nothing of a part is left, however it went."""

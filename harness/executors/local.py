@@ -51,12 +51,14 @@ class LocalExecutor(AbstractExecutor):
             if apart:
                 with _Crew(self.at_once, replace(desk, shared={}), apart) as crew:
                     done = crew.work_off(shown)
-            else:
-                done = [carry_out(ready[0], desk)]
-                say_over(done, waiting, shown)
-            for end in done:
-                waiting.remove(end.job)
-            ended += done
+                for end in done:
+                    waiting.remove(end.job)
+                ended += done
+                continue
+            for job in ready:
+                ended.append(carry_out(job, desk))
+                say_over(ended[-1:], waiting, shown)
+                waiting.remove(job)
         return ended
 
     def _apart(self, waiting: Sequence[Job], ready: Sequence[Job]) -> list[Job]:

@@ -25,13 +25,16 @@ def holm(p: Sequence[float] | Floats) -> Annotated[Floats, "m"]:
 def holm_levels(p: Sequence[float] | Floats, level: float = 0.05) -> Annotated[Floats, "m"]:
     """The p-value (m,) below which Holm would claim each, the others being as they are: level / m, or more."""
     values = _checked(p)
-    levels = []
-    for i in range(len(values)):
-        others = np.sort(np.delete(values, i))
-        steps = level / (len(values) - np.arange(len(others)))
-        claimed = int(np.cumprod(others < steps).sum())
-        levels.append(level / (len(values) - claimed))
-    return np.array(levels, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    ranked, steps = values[order], level / (len(values) - np.arange(len(values)))
+    # without the one at place i, those before it keep their places and those behind move up by one
+    kept = np.append(ranked < steps, False).argmin()
+    moved = np.flatnonzero(np.append(ranked[1:] >= steps[:-1], True))
+    places = np.arange(len(values))
+    claimed = np.where(places > kept, kept, moved[np.searchsorted(moved, places)])
+    levels = np.empty_like(values)
+    levels[order] = level / (len(values) - claimed)
+    return levels
 
 
 def benjamini_hochberg(p: Sequence[float] | Floats) -> Annotated[Floats, "m"]:

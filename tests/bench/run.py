@@ -28,7 +28,7 @@ from tests.bench.plot import Ratio, picture
 
 # evaluation at least so many times as fast, whole process likewise: the bars
 BARS = {"easy_0": (3.0, 2.5), "easy_5": (8.0, 6.0), "fixed_5": (8.0, 6.0), "mmlu_5": (5.0, 4.0)}
-N_EXACT = 8  # options that are compared with float64
+N_EXACT = 32  # options that are compared with float64
 
 
 class Spread(NamedTuple):

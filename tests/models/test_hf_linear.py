@@ -62,7 +62,34 @@ def test_the_product_is_that_of_float64(shape: tuple[int, ...], biased: bool) ->
     for given in (rows, rows.transpose(0, -2).contiguous().transpose(0, -2)):
         expected = given.double() @ weight.double().T + (0 if bias is None else bias.double())
         assert product(given, weight, bias).shape == expected.shape
-        assert torch.allclose(product(given, weight, bias).double(), expected, atol=1e-5)
+        for laid_out in (weight, weight.t().contiguous().t()):
+            assert torch.allclose(product(given, laid_out, bias).double(), expected, atol=1e-5)
+
+
+@needs_product
+def test_pieces_of_the_inputs_round_more_finely() -> None:
+    torch.manual_seed(0)
+    rows, weight, bias = torch.randn(2, 70, 1376), torch.randn(48, 1376), torch.randn(48)
+    exact = rows.double() @ weight.double().T + bias.double()
+    errors = [
+        float((product(rows, w, bias) - exact).pow(2).mean().sqrt())
+        for w in (weight, weight.t().contiguous().t())
+    ]
+    assert errors[1] < 0.75 * errors[0]
+
+
+@needs_product
+@pytest.mark.usefixtures("everywhere")
+def test_weights_that_an_embedding_shares_stay_as_they_lie() -> None:
+    model = torch.nn.ModuleDict({"e": torch.nn.Embedding(9, 4), "own": torch.nn.Linear(4, 9)})
+    model["head"] = torch.nn.Linear(4, 9, bias=False)
+    model["head"].weight = model["e"].weight
+    before = model["e"](torch.arange(9)).clone()
+    quicken(model)
+    assert [type(m) is quick_linear() for m in model.values()] == [False, True, True]
+    assert model["e"].weight.is_contiguous()
+    assert not model["own"].weight.is_contiguous()
+    assert torch.equal(model["e"](torch.arange(9)), before)
 
 
 @needs_product

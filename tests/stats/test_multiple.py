@@ -45,3 +45,20 @@ def test_levels_of_holm_by_hand() -> None:
 def test_a_p_value_below_its_level_is_one_that_holm_claims(seed: int) -> None:
     p = np.random.default_rng(seed).uniform(size=12) ** 4
     assert ((p < holm_levels(p)) == (holm(p) < 0.05)).all()
+
+
+def test_levels_are_those_of_holm_without_each() -> None:
+    rng = np.random.default_rng(1)
+    for trial in range(300):
+        p = rng.random(rng.integers(1, 25)) ** rng.integers(1, 8)
+        p = np.round(p, 2) if trial % 3 == 0 else p
+        expected = []
+        for i in range(len(p)):
+            claimed = 0
+            for k, other in enumerate(sorted(np.delete(p, i))):
+                if other >= 0.05 / (len(p) - k):
+                    break
+                claimed += 1
+            expected.append(0.05 / (len(p) - claimed))
+        assert holm_levels(p).tolist() == pytest.approx(expected)
+    assert holm_levels([]).tolist() == []

@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISREG
 
 from harness.console.progress import stage
 from harness.keys import digest
@@ -27,6 +28,8 @@ def file_sha256(path: Path, cache: Path) -> str:
     read_before(path)
     try:
         stat = path.stat()
+        if not S_ISREG(stat.st_mode):  # a pipe would be waited for
+            raise DistillbenchError(f"{path}: expected a file, found a folder, a pipe or a device")
         stamp = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
         memo = cache / "filehash" / f"{digest(str(path))}.json"
         known = unsealed(memo) or {}
@@ -34,10 +37,9 @@ def file_sha256(path: Path, cache: Path) -> str:
             return str(known["sha256"])
         with path.open("rb") as file, stage(f"reading {path.name} ({stat.st_size / 1e9:.1f} GB)"):
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DistillbenchError(
-            f"{path}: expected a readable file, got: {error.strerror or error}"
-        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no disk could hold
+        why = getattr(error, "strerror", None) or error
+        raise DistillbenchError(f"{path}: expected a readable file, got: {why}") from None
     if time.time_ns() - stat.st_mtime_ns > _SETTLED_NS:
         memo.parent.mkdir(parents=True, exist_ok=True)
         write_whole(memo, sealed({"stamp": stamp, "sha256": sha256}))

@@ -154,6 +154,19 @@ def table(results: Sequence[dict[str, Any]], about: dict[str, Any]) -> str:
     )
 
 
+def short_table(results: Sequence[dict[str, Any]]) -> str:
+    """The results as README and docs show them, from what the JSON file holds."""
+    lines = [
+        "| task | times as fast as lm-eval's `hf` | as whole processes | tokens that the model computes |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for r in results:
+        times, whole_times = (Spread(**r[k]) for k in ("times", "process_times"))
+        tokens = f"1 of {r['lm_eval_tokens'] / r['tokens']:.1f}"
+        lines.append(f"| {r['title']} | {times} | {whole_times} | {tokens} |")
+    return "\n".join(lines)
+
+
 def drawn(results: Sequence[dict[str, Any]]) -> str:
     """Evaluation time and, where they were measured, whole processes."""
     rows = []

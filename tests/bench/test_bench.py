@@ -12,7 +12,7 @@ import yaml
 from tests.bench.engines import Run, counting
 from tests.bench.inputs import cases, make_tasks
 from tests.bench.plot import Ratio, picture
-from tests.bench.run import Spread, flops, table
+from tests.bench.run import Spread, flops, short_table, table
 
 
 def test_tasks_are_those_of_their_shapes(tmp_path: Path) -> None:
@@ -96,3 +96,12 @@ def test_a_picture_shows_every_ratio_where_its_axis_has_it() -> None:
     assert ticks["2"] < bars[0] < dots[0] < ticks["5"] < bars[1] < ticks["10"] < dots[1]
     assert dots[1] == pytest.approx(ticks["20"], abs=0.1)
     assert "a <task>" in [t.text for t in root.iter(f"{space}text")]
+
+
+def test_readme_and_docs_show_what_was_measured() -> None:
+    root = Path(__file__).parents[2]
+    measured = json.loads((root / "results/bench/multiple_choice.json").read_text("utf-8"))
+    shown = short_table(measured["results"])
+    for name in ("README.md", "docs/speed.md"):
+        assert shown in (root / name).read_text("utf-8"), f"{name}: expected this table:\n{shown}"
+    assert measured["about"]["processor"] in (root / "docs/speed.md").read_text("utf-8")

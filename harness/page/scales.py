@@ -65,7 +65,7 @@ def span_of(numbers: Iterable[float], from_zero: bool) -> Span:
     every = [*numbers, *([0.0] if from_zero else [])] or [0.0, 1.0]
     low, high = min(every), max(every)
     room = 0.05 * (high - low) or 0.05 * abs(high) or 0.5
-    zero_low, zero_high = from_zero and low == 0, from_zero and high == 0
+    zero_low, zero_high = from_zero and low == 0, from_zero and low < high == 0
     return low if zero_low else low - room, high if zero_high else high + room
 
 

@@ -44,7 +44,10 @@ def main() -> None:
     gc.freeze()
     gc.enable()
     collect_seldom()
-    command.main()
+    try:
+        command.main()
+    finally:
+        gc.freeze()  # else Python looks through all that is left for cycles, for half a second, and then ends anyway
 
 
 if __name__ == "__main__":

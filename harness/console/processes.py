@@ -19,6 +19,7 @@ CHECKPOINTS = (
     "transformers.models.auto.tokenization_auto",
     "transformers.models.llama.modeling_llama",
 )
+_QUIET = "harness.executors._quiet"  # is imported before all others
 _OURS = "_DISTILLBENCH_OMP"  # the number of threads was set here
 
 
@@ -34,7 +35,7 @@ def worker_context(*imported: str) -> ForkServerContext:
     thread, unless OMP_NUM_THREADS says otherwise.
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload(list(imported))
+    context.set_forkserver_preload([_QUIET, *imported])
     ours = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": "1", _OURS: "1"}
     with without_main():
         os.environ.update(ours)

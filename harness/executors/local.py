@@ -228,6 +228,7 @@ def _serve(connection: Connection, plugins: Sequence[Path], threads: int) -> Non
     `plugins`: folders that the desk's plug-ins come from. `threads`: of libraries.
     """
     gc.freeze()  # what the server has imported stays: nobody need look through it for garbage
+    gc.enable()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     guard_logs()
     use_threads(threads)

@@ -74,8 +74,10 @@ def product(
         whole: torch.Tensor = multiply(rows, weight, bias, "none", [], "")
         return whole
     flat = rows.reshape(-1, n_inputs)
-    made = flat.new_zeros((len(flat), len(weight))) if bias is None else bias.repeat(len(flat), 1)
-    for start in range(0, n_inputs, _PIECE):
+    made: torch.Tensor = multiply(
+        flat[:, :_PIECE].contiguous(), weight[:, :_PIECE], bias, "none", [], ""
+    )
+    for start in range(_PIECE, n_inputs, _PIECE):
         piece = slice(start, start + _PIECE)
         made += multiply(flat[:, piece].contiguous(), weight[:, piece], None, "none", [], "")
     return made.reshape(*rows.shape[:-1], len(weight))

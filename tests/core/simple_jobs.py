@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -42,7 +43,9 @@ class Simple(Job):
             (desk.store.root / "tried").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         for key in self.keys:
-            yield Entry(key, TABLE, {"by": self.title}, {"pid": os.getpid()})
+            yield Entry(
+                key, TABLE, {"by": self.title, "collects": gc.isenabled()}, {"pid": os.getpid()}
+            )
 
 
 @final

@@ -64,33 +64,63 @@ class Half(NamedTuple):
 
 def half(points: Float32s) -> Half:
     """One class of points (P, D)."""
-    return Half(points, np.asarray(np.linalg.inv(_gram(points)), dtype=np.float64))
+    return Half(points, _inverted(_gram(points)))
+
+
+class _Inverse(NamedTuple):
+    """Inverse of both classes' Gram matrix plus the penalty, in parts, from that of the first by Schur's complement.
+
+    In blocks: first + carried across' | -carried; -carried' | second. The first of them is not needed as a whole.
+    """
+
+    first: Floats  # (P, P) the inverse of the first class alone
+    across: Floats  # (P, P) that times the products of the classes' points
+    second: Floats  # (P, P)
+    carried: Floats  # (P, P) across times second
+
+    def times(self, values: Floats) -> Floats:
+        """The inverse times values (2P, C)."""
+        upper, lower = np.split(values, 2)
+        moved = self.carried @ (self.across.T @ upper - lower)
+        return np.concatenate(
+            [self.first @ upper + moved, self.second @ lower - self.carried.T @ upper]
+        )
+
+    def among(self, some: Ints) -> Floats:
+        """The inverse (2S, 2S) between the rows of some prompts (S,), the first class's before the second's."""
+        own = np.ix_(some, some)
+        upper = self.first[own] + self.carried[some] @ self.across[some].T
+        return np.block([[upper, -self.carried[own]], [-self.carried[own].T, self.second[own]]])
 
 
 def train(positive: Half, negative: Float32s, block: Ints, refits: bool) -> Judge:
     """Ridge classifiers of positive against negative (P, D), one per block (P,), with `refits` one per two blocks.
 
-    Left-out rows B of the dual solution a = A y, A = (X X' + penalty)^-1: a_rest = a - A_.B A_BB^-1 a_B, exactly.
+    Left-out rows B of the dual solution a = A y, A = (X X' + penalty)^-1: a_rest = a - A_.B A_BB^-1 a_B, exactly. As
+    A_.B is the columns B of A, this is A times y less A_BB^-1 a_B on B: A is not needed as a whole.
     """
     n, inverse = len(negative), _inverse(positive, negative)
-    dual = inverse @ np.repeat([1.0, -1.0], n)
-    rows_of = [
-        np.flatnonzero(np.concatenate([block, block]) == k) for k in range(int(block.max()) + 1)
-    ]
-    n_blocks = len(rows_of)
-    columns = n_blocks if refits else 1
-    duals = np.zeros((n_blocks, columns, 2 * n), dtype=np.float32)
-    for k in range(n_blocks):
-        for j in range(k, n_blocks) if refits else (k,):
-            out = rows_of[k] if j == k else np.concatenate([rows_of[k], rows_of[j]])
-            rest = dual - inverse[:, out] @ np.linalg.solve(inverse[np.ix_(out, out)], dual[out])
-            rest[out] = 0
-            if refits:
-                duals[j, k] = rest
-            duals[k, j if refits else 0] = rest
+    target = np.repeat([1.0, -1.0], n)
+    dual = inverse.times(target[:, None])[:, 0]
+    n_blocks = int(block.max()) + 1
+    left = [(k, j) for k in range(n_blocks) for j in (range(k, n_blocks) if refits else (k,))]
+    targets = np.repeat(target[:, None], len(left), axis=1)
+    outs = list[Ints]()
+    for column, blocks_out in enumerate(left):
+        some = np.flatnonzero(np.isin(block, blocks_out))
+        out = np.concatenate([some, n + some])
+        targets[out, column] -= np.linalg.solve(inverse.among(some), dual[out])
+        outs.append(out)
+    rest = inverse.times(targets)
+    duals = np.zeros((n_blocks, n_blocks if refits else 1, 2 * n), dtype=np.float32)
+    for column, ((k, j), out) in enumerate(zip(left, outs, strict=True)):
+        rest[out, column] = 0
+        duals[k, j if refits else 0] = rest[:, column]
+        if refits:
+            duals[j, k] = rest[:, column]
     flat = duals.reshape(-1, 2 * n)
     weights = flat[:, :n] @ positive.points + flat[:, n:] @ negative
-    return Judge(weights.reshape(n_blocks, columns, -1), block)
+    return Judge(weights.reshape(n_blocks, duals.shape[1], -1), block)
 
 
 def _gram(points: Float32s) -> Floats:
@@ -99,17 +129,23 @@ def _gram(points: Float32s) -> Floats:
     return gram
 
 
-def _inverse(first: Half, second: Float32s) -> Floats:
-    """Inverse (2P, 2P) of both classes' Gram matrix plus the penalty, from that of the first by Schur's complement."""
-    n = len(second)
+def _inverted(symmetric: Floats) -> Floats:
+    """The inverse of a positive definite matrix, in half the time of numpy's, which takes any matrix."""
+    from scipy.linalg import lapack
+
+    factor, fault = lapack.dpotrf(symmetric, lower=1)
+    if fault:
+        raise np.linalg.LinAlgError("not positive definite")
+    half_of_it, _ = lapack.dpotri(factor, lower=1)
+    lower = np.tril(half_of_it)
+    return np.asarray(lower + np.tril(lower, -1).T)
+
+
+def _inverse(first: Half, second: Float32s) -> _Inverse:
     products = (first.points @ second.T).astype(np.float64)
     across = first.inverse @ products
-    out = np.empty((2 * n, 2 * n))
-    out[n:, n:] = np.linalg.inv(_gram(second) - products.T @ across)
-    out[:n, n:] = -across @ out[n:, n:]
-    out[n:, :n] = out[:n, n:].T
-    out[:n, :n] = first.inverse - out[:n, n:] @ across.T
-    return out
+    own = _inverted(_gram(second) - products.T @ across)
+    return _Inverse(first.inverse, across, own, across @ own)
 
 
 def jackknifed(values: Floats, block: Ints) -> Floats:

@@ -160,6 +160,7 @@ class RecordedSession(AbstractSession):
 
     def __init__(self, model: RecordedModel, format_: str, recorded: Answers) -> None:
         self._model, self._format, self._recorded = model, format_, recorded
+        self._last: tuple[tuple[object, ...], Joined] | None = None  # what was joined last
 
     def batches(self, ask: Ask) -> list[list[int]]:
         """One batch: looking up answers takes no time worth saving."""
@@ -170,7 +171,7 @@ class RecordedSession(AbstractSession):
         for ask in asks:
             try:
                 started = time.perf_counter()
-                joined = _joined(self._recorded, ask)
+                joined = self._joined(ask)
                 if not joined.draws:
                     raise DistillbenchError(no_match(self._model.file, self._recorded.answers, ask))
                 rows, options = self._chosen(ask, joined)
@@ -184,7 +185,7 @@ class RecordedSession(AbstractSession):
 
     def notes(self, ask: Ask) -> Sequence[str]:
         """How the file was read, and which of its answers fit no prompt."""
-        joined = _joined(self._recorded, ask)
+        joined = self._joined(ask)
         left = leftovers(self._recorded.answers, ask, joined)
         rows, options = self._chosen(ask, joined)
         words = [left, options.words, _several(ask, joined.draws), _cut_inside(rows)]
@@ -194,6 +195,13 @@ class RecordedSession(AbstractSession):
         """How many answers the file holds for this model, and in which format."""
         n = sum(not a.missing for a in self._recorded.answers)
         return {"format": self._format, "recorded_answers": n}
+
+    def _joined(self, ask: Ask) -> Joined:
+        """The answers to all requests; they are asked for twice, once for the notes on them."""
+        asked = (ask.requests, ask.prompt_ids, ask.names)
+        if self._last is None or self._last[0] != asked:
+            self._last = (asked, _joined(self._recorded, ask))
+        return self._last[1]
 
     def _chosen(self, ask: Ask, joined: Joined) -> tuple[list[Answer | None], Chosen]:
         """The answers to all requests, and the options that they name."""

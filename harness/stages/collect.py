@@ -17,12 +17,12 @@ from harness.models import Preparation, Purse, keeping
 from harness.plan.collections import Collection, Plan
 from harness.stages.answering import ModelJob, answer_all
 from harness.stages.ask import request_jobs
+from harness.stages.features import requests_of
 from harness.stages.grade import grade_jobs
 from harness.stages.loop import Lacks, Made, make_all
 from harness.stages.overlap import overlap_jobs
 from harness.stages.unfinished import Unanswered
 from harness.store.store import Store
-from harness.store.tables import requests_from_table
 from harness.types import DistillbenchError
 
 
@@ -71,7 +71,7 @@ class CollectJob(Job):
     def make(self, desk: Desk) -> Iterator[Product]:
         """Writes answers as they arrive, and publishes every complete collection."""
         collections = tuple(
-            Unanswered(**vars(c), requests=requests_from_table(desk.store.table(c.requests_key)))
+            Unanswered(**vars(c), requests=requests_of(desk, c.requests_key))
             for c in (desk.plan.by_key[key] for key in self.keys)
         )
         run, name = desk.plan.run, collections[0].model

@@ -167,6 +167,17 @@ def test_samples_are_numbered_by_their_column(tmp_path: Path) -> None:
     assert answers(tmp_path, model, asked("Hi", "Yo"), sample=2).answered == (False, False)
 
 
+def test_each_task_has_its_own_answers_whatever_was_asked_before(tmp_path: Path) -> None:
+    model = recorded(
+        file=write(tmp_path, "x.jsonl", ROWS),
+        columns={"prompt": "prompt", "answer": "response"},
+        where={"model": "a"},
+    )
+    with model.open(paths(tmp_path)) as session:
+        for prompt, answer in (("Name a tree.", "Oak"), ("Name a\nbird.", "Wren")):
+            assert answered(session, asked(prompt), Decoding(), ["one"]).text == (answer,)
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 def test_predictions_are_letters_or_indices_or_null(tmp_path: Path, suffix: str) -> None:
     picks = ["B", "(c)", "3", None, "0"]

@@ -7,6 +7,7 @@
 # make test-recipes: TRL trains a student of the zoo, and its checkpoints become a page; some two minutes after the demo.
 # make docs: the documentation site, in site/, every warning an error; the notebook of its recipes is run.
 # make bench: scoring multiple choice against lm-eval's own `hf` and the processor; a quarter of an hour on two cores.
+# make bench-gpu: the same on a CUDA device, with a Llama of 1.1B parameters, against lm-eval's `hf` and, where installed, `vllm`.
 # TORCH_INDEX=URL: where PyTorch, and nothing else, is installed from.
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -20,7 +21,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 # Types and tests are looked at side by side: the one needs one core, and tests wait now and then.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo test test-quick test-slow test-shapes test-real test-servers test-recipes test-cluster docs bench check clean
+.PHONY: demo test test-quick test-slow test-shapes test-real test-servers test-recipes test-cluster docs bench bench-gpu check clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/distillbench matrix=zoo
@@ -59,6 +60,10 @@ docs: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench.run
+	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench.agreement
+
+bench-gpu: $(VENV)/test.stamp
+	$(BIN)/python -m tests.bench.gpu
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

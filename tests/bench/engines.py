@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from harness.models._hf_session import HfSession
 from harness.models.hf import HfModel
 from harness.types import Decoding, Paths, Request
 
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
 
 class Run(NamedTuple):
     """One evaluation."""
@@ -24,7 +27,7 @@ class Run(NamedTuple):
     nats: NDArray[np.float64]  # log-likelihood of every option
     wall_s: float
     cpu_s: float  # of all threads
-    tokens: int  # that the model computed, padding included
+    tokens: int  # that the model computed, padding included; 0 where that is not seen
 
 
 def instances(folder: Path, tasks: Sequence[str]) -> list[Any]:
@@ -47,7 +50,9 @@ class Engine:
 
     model: Any
     tokenizer: Any
-    answer: Callable[[Sequence[Any]], list[float]]
+    answer: Callable[
+        [Sequence[Any]], list[float]
+    ]  # with what it answers, it has come from the device
 
     def run(self, asked: Sequence[Any]) -> Run:
         """One evaluation from texts to log-likelihoods."""
@@ -59,9 +64,9 @@ class Engine:
 
 
 @contextmanager
-def ours(checkpoint: Path) -> Iterator[Engine]:
+def ours(checkpoint: Path, device: str = "cpu", dtype: Dtype = "auto") -> Iterator[Engine]:
     """The `hf` kind of this package."""
-    model = HfModel(kind="hf", name="ours", path=str(checkpoint), device="cpu")
+    model = HfModel(kind="hf", name="ours", path=str(checkpoint), device=device, dtype=dtype)
     with model.open(Paths(checkpoint, checkpoint)) as session:
         loaded = session._loaded
         yield Engine(loaded.model, loaded.tokenizer, lambda asked: _answers(session, asked))
@@ -82,22 +87,36 @@ def _answers(session: HfSession, asked: Sequence[Any]) -> list[float]:
     return [float(x) for x in nats]
 
 
-def theirs(checkpoint: Path, batch_size: int) -> Engine:
+def theirs(
+    checkpoint: Path, batch_size: int, device: str = "cpu", dtype: Dtype = "float32"
+) -> Engine:
     """lm-eval's own `hf`."""
     from lm_eval.models.huggingface import HFLM
 
-    model = HFLM(pretrained=str(checkpoint), device="cpu", dtype="float32", batch_size=batch_size)
-    return Engine(
-        model.model,
-        model.tokenizer,
-        lambda asked: [x for x, _ in model.loglikelihood(list(asked), disable_tqdm=True)],
-    )
+    model = HFLM(pretrained=str(checkpoint), device=device, dtype=dtype, batch_size=batch_size)
+    return Engine(model.model, model.tokenizer, lambda asked: _loglikelihoods(model, asked))
+
+
+def vllm(checkpoint: Path, dtype: Dtype) -> Engine:
+    """lm-eval's `vllm`, in a third of the device's memory; raises ImportError where vLLM is not installed."""
+    importlib.import_module("vllm")
+    from lm_eval.models.vllm_causallms import VLLM
+
+    model = VLLM(pretrained=str(checkpoint), dtype=dtype, gpu_memory_utilization=0.33)
+    return Engine(None, model.tokenizer, lambda asked: _loglikelihoods(model, asked))
+
+
+def _loglikelihoods(model: Any, asked: Sequence[Any]) -> list[float]:
+    return [x for x, _ in model.loglikelihood(list(asked), disable_tqdm=True)]
 
 
 @contextmanager
 def counting(model: Any) -> Iterator[list[int]]:
-    """Inside, counts the token ids that reach the model's forward passes."""
+    """Inside, counts the token ids that reach the model's forward passes; None = they are not seen."""
     tokens = [0]
+    if model is None:
+        yield tokens
+        return
 
     def count(module: Any, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         ids = options["input_ids"] if "input_ids" in options else args[0]

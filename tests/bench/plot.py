@@ -27,7 +27,7 @@ class Ratio(NamedTuple):
 def picture(title: str, rows: Sequence[Ratio]) -> str:
     """The rows on a logarithmic axis: lines from smallest to largest, dots at medians, ticks at bars."""
     most = max(max(r.high, r.bar) for r in rows)
-    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100) if t <= most * 1.3]
+    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10000) if t <= most * 1.3]
     end = max(most * 1.1, ticks[-1])
 
     def x(value: float) -> float:

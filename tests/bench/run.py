@@ -46,17 +46,18 @@ class Spread(NamedTuple):
         return f"{self.median:.1f} ({self.low:.1f} to {self.high:.1f})"
 
 
-def peak_flops() -> float:
-    """Operations a second in a product of large float32 matrices, by the faster of MKL and oneDNN."""
+def peak_flops(size: int = 1536, device: str = "cpu", dtype: str = "float32") -> float:
+    """Operations a second in a product of large matrices; on a CPU by the faster of MKL and oneDNN."""
     import torch
 
-    factor, seconds = torch.randn(1536, 1536), list[float]()
-    for multiply in (torch.mm, product) if has_product() else (torch.mm,):
+    factor = torch.randn(size, size).to(device, getattr(torch, dtype))
+    seconds = list[float]()
+    for multiply in (torch.mm, product) if device == "cpu" and has_product() else (torch.mm,):
         for _ in range(4):
             started = time.perf_counter()
-            multiply(factor, factor)
+            multiply(factor, factor)[-1, -1].item()  # which waits for the device
             seconds.append(time.perf_counter() - started)
-    return 2 * 1536.0**3 / min(seconds)
+    return 2 * float(size) ** 3 / min(seconds)
 
 
 def flops(model: Any, run: engines.Run, n_scored: int) -> float:
@@ -202,7 +203,8 @@ def _line(r: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor."""
     lines = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
     names = [line.split(":")[1].strip() for line in lines.splitlines() if "model name" in line]
     return names[0] if names else platform.processor() or "unknown"
@@ -234,7 +236,7 @@ def main() -> int:
     ask.add_argument(
         "--work", type=Path, default=None, help="folder for inputs; None = a temporary one"
     )
-    ask.add_argument("--rounds", type=int, default=3)
+    ask.add_argument("--rounds", type=int, default=2)
     ask.add_argument("--questions", type=int, default=100)
     ask.add_argument("--threads", type=int, default=2)
     ask.add_argument("--batch-size", type=int, default=8, help="of lm-eval")
@@ -245,7 +247,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         results = measure(asked, asked.work or Path(name))
     about = {
-        "processor": _processor(),
+        "processor": processor(),
         "threads": asked.threads,
         "rounds": asked.rounds,
         "lm-eval's batch_size": asked.batch_size,

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from harness.panel.agreement import pairwise_kappa
+from tests.bench.agreement import choices_of, measure, plain_capa
 from tests.bench.engines import Run, counting
+from tests.bench.gpu import is_met
 from tests.bench.inputs import cases, make_tasks
 from tests.bench.plot import Ratio, picture
 from tests.bench.run import Spread, flops, short_table, table
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_tasks_are_those_of_their_shapes(tmp_path: Path) -> None:
@@ -99,9 +106,45 @@ def test_a_picture_shows_every_ratio_where_its_axis_has_it() -> None:
 
 
 def test_readme_and_docs_show_what_was_measured() -> None:
-    root = Path(__file__).parents[2]
-    measured = json.loads((root / "results/bench/multiple_choice.json").read_text("utf-8"))
+    measured = json.loads((ROOT / "results/bench/multiple_choice.json").read_text("utf-8"))
     shown = short_table(measured["results"])
     for name in ("README.md", "docs/speed.md"):
-        assert shown in (root / name).read_text("utf-8"), f"{name}: expected this table:\n{shown}"
-    assert measured["about"]["processor"] in (root / "docs/speed.md").read_text("utf-8")
+        assert shown in (ROOT / name).read_text("utf-8"), f"{name}: expected this table:\n{shown}"
+    assert measured["about"]["processor"] in (ROOT / "docs/speed.md").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_the_benchmark_for_gpus_runs_here_on_the_processor(tmp_path: Path) -> None:
+    line = "--device cpu --dtype float32 --shape small --rounds 1 --subjects 1 --questions 4 --size 64 --batch-size 2"
+    command = [sys.executable, "-W", "ignore", "-m", "tests.bench.gpu", *line.split()]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode in (0, 1), done.stderr
+    result = json.loads((tmp_path / "gpu.json").read_text("utf-8"))["result"]
+    assert result["furthest_nats"]["hf"] < 1e-4
+    assert result["tokens"]["hf"] > 2 * result["tokens"]["ours"]
+    assert "| `hf` |" in (tmp_path / "gpu.md").read_text("utf-8")
+
+
+def test_on_a_gpu_vllm_is_the_bar_where_it_is_installed() -> None:
+    slow, fast = ({"median": m, "low": m, "high": m} for m in (3.5, 7.0))
+    share = {"median": 0.5, "low": 0.5, "high": 0.5}
+    assert not is_met({"times": {"hf": slow}, "share_of_peak": share})
+    assert is_met({"times": {"hf": slow, "vllm": slow}, "share_of_peak": share})
+    assert is_met({"times": {"hf": fast}, "share_of_peak": share})
+    assert not is_met({"times": {"hf": fast}, "share_of_peak": {**share, "median": 0.3}})
+
+
+def test_a_plain_loop_agrees_with_what_is_measured() -> None:
+    choices = choices_of(4, 200, 5)
+    p = choices.probabilities
+    expected = pairwise_kappa(choices)
+    for i, j in ((0, 1), (2, 3)):
+        assert plain_capa(p[i], p[j], choices.gold) == pytest.approx(expected[i, j], abs=1e-12)
+
+
+def test_agreement_is_compared_in_turns() -> None:
+    results = measure(choices_of(4, 200, 5), n_pairs=2, rounds=2)
+    assert [r["what"] for r in results] == ["CAPA", "error consistency"]
+    assert all(r["furthest"] < 1e-9 and r["lm_sim_times"].median > 1 for r in results)

@@ -77,7 +77,9 @@ def plain_words(error: Exception) -> str:
         cure = f"; it comes with another package: pip install {package}" if package else ""
         return f"{file[1]}: {words}{cure}{conffiles.elsewhere(file[1], file[2])}"
     key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
-    full = re.search(r"full_key: ([^;\s]+)", text)
+    full = re.search(
+        r"full_key: ([^;\s]+)", f"{text}; {error.__cause__}"
+    )  # of a mapping the key in it
     if key:
         name = full[1] if full else key[1] or key[2]
         parent, _, last = name.rpartition(".")

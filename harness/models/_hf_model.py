@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from harness.models._hf_base import Base
 from harness.models._hf_dtype import torch_dtype
 from harness.models._hf_files import tokenizer_files
 from harness.models._hf_linear import quicken
+from harness.models._hf_spread import Spread, main_device, weights
 from harness.models._hf_text import Speller, make_speller
 from harness.models._hf_work import Work
 from harness.models._kept import taken
@@ -57,6 +59,7 @@ class Wish:
     device: str  # auto, or torch's name
     code: bool  # whether the folder's own Python files may run
     max_length: int | None
+    spread: Spread | None = None  # over several devices; None = all of it is on `device`
 
     @property
     def spelling(self) -> Path:
@@ -115,7 +118,7 @@ class LoadedModel:
         return draw_seed(
             [
                 [n, p.detach().flatten()[:8].double().nan_to_num().tolist()]
-                for n, p in self.model.named_parameters()
+                for n, p in weights(self.model)
             ]
         )
 
@@ -139,13 +142,30 @@ def load(wish: Wish) -> LoadedModel:
             model, report = _read(wish)
     if known is None:
         _refuse_parts(wish, model, report)
-        quicken(model.eval().to(device))
+        _settle(wish, model.eval(), device)
         known = Base.of(place, model)
+    if wish.spread:
+        device = main_device(known.model)
     if wish.adapter is None:
         return _loaded(wish, known, None, tokenizer, device)
     adapted = with_adapter(known.model, wish.adapter, wish.name, wish.path)
     adapted.get_base_model().eval().to(device)
     return _loaded(wish, known, adapted, tokenizer, device)
+
+
+def _settle(wish: Wish, model: Any, device: torch.device) -> None:
+    """Brings the model to its device; one that is spread is where it belongs."""
+    import torch
+
+    if wish.spread is not None:
+        return
+    try:
+        quicken(model.to(device))
+    except torch.OutOfMemoryError:
+        raise DistillbenchError(
+            f"model {wish.name}: its weights do not fit into the memory of {device}; set device_map: auto to spread "
+            "them over all devices, the machine's memory and the disk, or set a smaller dtype"
+        ) from None
 
 
 @contextmanager
@@ -195,6 +215,7 @@ def _read(wish: Wish) -> tuple[Any, Mapping[str, Any]]:
         use_safetensors=True,
         output_loading_info=True,
         **options,
+        **(wish.spread.options if wish.spread else {}),
     )
     return model, report
 
@@ -239,15 +260,19 @@ def _beyond(config: Any, unexpected: Iterable[str]) -> list[str]:
 
 @contextmanager
 def _without_bars() -> Iterator[None]:
-    """Inside, transformers shows no progress and no report of its own: we say what matters."""
+    """Inside, transformers and accelerate show no progress and no report of their own: we say what matters."""
     from transformers.utils import logging
 
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    spreading = getLogger("accelerate")
+    spreading_level = spreading.level
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    spreading.setLevel(ERROR)
     try:
         yield
     finally:
+        spreading.setLevel(spreading_level)
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
@@ -271,7 +296,7 @@ def _loaded(
         eos_ids=frozenset(int(i) for i in (*ends, tokenizer.eos_token_id) if i is not None),
         arguments=frozenset(inspect.signature(model.forward).parameters),
         notes=tuple(_notes(wish, speller)),
-        base=base,
+        base=None if wish.spread else base,
         adapted=adapted,
         work=Work(model),
     )

@@ -30,6 +30,7 @@ from harness.models._hf_score import (
 )
 from harness.models._hf_settings import check_settings
 from harness.models._hf_shared import Shared
+from harness.models._hf_spread import places
 from harness.models._rows import Row, drawing_of, outputs_of
 from harness.text.clean import opened_trace
 from harness.types import Decoding, DistillbenchError, Ints, Kind, Outputs, Request, TokenColumns
@@ -123,9 +124,7 @@ class HfSession(BatchedSession):
         return {
             "parameters": int(loaded.model.num_parameters()),
             "size_bytes": self._size_bytes,
-            "device": torch.cuda.get_device_name(loaded.device)
-            if loaded.device.type == "cuda"
-            else str(loaded.device),
+            "device": _device(loaded),
             "dtype": str(loaded.model.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "max_length": loaded.max_length,
@@ -223,6 +222,16 @@ class HfSession(BatchedSession):
         # None beyond the tokenizer's entries
         names = self._loaded.tokenizer.convert_ids_to_tokens(ids)
         return {i: name or "" for i, name in zip(ids, names, strict=True)}
+
+
+def _device(loaded: LoadedModel) -> str:
+    """What the model computes on, and where its parts are where one device does not hold it."""
+    import torch
+
+    own = loaded.device
+    name = torch.cuda.get_device_name(own) if own.type == "cuda" else str(own)
+    spread = places(loaded.model)
+    return f"{name}, weights on {spread}" if spread else name
 
 
 def _written(done: Written, opened: str) -> _Answer:

@@ -7,6 +7,7 @@ defaults (top_k ...) do not apply.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from harness.models._hf_context import Manner
 from harness.models._hf_dtype import meant_dtype
 from harness.models._hf_model import Wish, load
 from harness.models._hf_session import HfSession
+from harness.models._hf_spread import Spread, absent_devices, memory_fault
 from harness.types import DistillbenchError, Paths
 
 
@@ -44,6 +46,10 @@ class HfModel(AbstractModel):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = place("auto")
     # auto, cpu, cuda, cuda:1, mps ...; auto takes the fastest there is. What it changes stands under dtype
     device: str = place("auto")
+    # auto: layers on all devices, in memory and on disk, as accelerate places them: for a model that one cannot hold
+    device_map: Literal["", "auto"] = speed("")
+    # of a device_map: most memory of each device, such as {0: 20GiB, cpu: 60GiB}; of the others what is free
+    max_memory: Mapping[str, str] = speed(default_factory=dict, hash=False)
     batch_size: int | None = speed(None)  # requests per batch, None = by a budget of tokens
     trust_remote_code: bool = False  # run the checkpoint's own Python files
     max_length: int | None = None  # tokens of context and continuation; None = the checkpoint's
@@ -60,6 +66,19 @@ class HfModel(AbstractModel):
         for key, value in {"batch_size": self.batch_size, "threads": self.threads}.items():
             if value is not None and value < 1:
                 raise DistillbenchError(f"key {key}: expected 1 or more, got {value}")
+        if self.device_map and self.device != "auto":
+            raise DistillbenchError(
+                f"key device: expected none beside device_map: {self.device_map}, got {self.device}; `max_memory` says "
+                "how much of which device is taken"
+            )
+        if self.device_map and self.adapter:
+            raise DistillbenchError(
+                "key adapter: expected none beside device_map; merge it (merge_and_unload) and give a whole checkpoint"
+            )
+        if self.max_memory and not self.device_map:
+            raise DistillbenchError("key max_memory: expected device_map: auto beside it, got none")
+        if fault := memory_fault(self.max_memory):
+            raise DistillbenchError(f"key max_memory: {fault}")
         if self.max_length is not None and self.max_length < 2:
             raise DistillbenchError(f"key max_length: expected 2 or more, got {self.max_length}")
 
@@ -88,7 +107,9 @@ class HfModel(AbstractModel):
     def weights(self, paths: Paths) -> str:
         """Digest of the checkpoint without its adapter, and of how it is loaded."""
         known = self.contents(paths)
-        return digest("weights", known["path"], known["dtype"], self.device, self.trust_remote_code)
+        spread = [self.device_map] if self.device_map else []
+        how = (known["dtype"], self.device, self.trust_remote_code, *spread)
+        return digest("weights", known["path"], *how)
 
     def offers(self) -> frozenset[Offer]:
         """Everything but choices."""
@@ -113,7 +134,21 @@ class HfModel(AbstractModel):
         adapter = self._on_disk(self.adapter, None) if self.adapter else None
         if faults := self._faults(folder, adapter, whole=True):
             raise DistillbenchError("\n".join(faults))
-        wish = Wish(
+        manner = Manner(self.system, self.drop_system, self.template_options, self.batch_size)
+        weights = files.checkpoint_files(folder, self.trust_remote_code)
+        weights += adapter_files(adapter) if adapter else []
+        size_bytes = sum(file.stat().st_size for file in weights)
+        with (
+            _torch_threads(self.threads),
+            self._spread(paths) as spread,
+            closing(
+                HfSession(load(self._wish(folder, adapter, spread)), manner, size_bytes)
+            ) as session,
+        ):
+            yield session
+
+    def _wish(self, folder: Path, adapter: Path | None, spread: Spread | None) -> Wish:
+        return Wish(
             self.name,
             folder,
             self.path,
@@ -122,16 +157,20 @@ class HfModel(AbstractModel):
             self.device,
             self.trust_remote_code,
             self.max_length,
+            spread,
         )
-        manner = Manner(self.system, self.drop_system, self.template_options, self.batch_size)
-        weights = files.checkpoint_files(folder, self.trust_remote_code)
-        weights += adapter_files(adapter) if adapter else []
-        size_bytes = sum(file.stat().st_size for file in weights)
-        with (
-            _torch_threads(self.threads),
-            closing(HfSession(load(wish), manner, size_bytes)) as session,
-        ):
-            yield session
+
+    @contextmanager
+    def _spread(self, paths: Paths) -> Iterator[Spread | None]:
+        """How the checkpoint is spread, with a folder for parts of it while it is open; None where it is not."""
+        if not self.device_map:
+            yield None
+            return
+        if fault := absent_devices(self.max_memory):
+            raise DistillbenchError(f"model {self.name}: key max_memory: {fault}")
+        paths.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="offload-", dir=paths.cache) as name:
+            yield Spread(tuple(self.max_memory.items()), Path(name))
 
     def _faults(self, folder: Path | None, adapter: Path | None, whole: bool = False) -> list[str]:
         """What is wrong with the folders that are on this machine; `whole` = but for a missing chat template."""

@@ -61,6 +61,7 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
     ("word", "expected"),
     [
         ("matrix=smal", "matrix: 'smal' is unknown; did you mean 'small'?"),
+        ("paths={resluts: x}", "paths.'resluts' is unknown; did you mean 'results'?"),
         ("limits=3", "'limits' is unknown; did you mean 'limit'?"),
         (
             "stages=[scor]",

@@ -66,19 +66,6 @@ class HfModel(AbstractModel):
         for key, value in {"batch_size": self.batch_size, "threads": self.threads}.items():
             if value is not None and value < 1:
                 raise DistillbenchError(f"key {key}: expected 1 or more, got {value}")
-        if self.device_map and self.device != "auto":
-            raise DistillbenchError(
-                f"key device: expected none beside device_map: {self.device_map}, got {self.device}; `max_memory` says "
-                "how much of which device is taken"
-            )
-        if self.device_map and self.adapter:
-            raise DistillbenchError(
-                "key adapter: expected none beside device_map; merge it (merge_and_unload) and give a whole checkpoint"
-            )
-        if self.max_memory and not self.device_map:
-            raise DistillbenchError("key max_memory: expected device_map: auto beside it, got none")
-        if fault := memory_fault(self.max_memory):
-            raise DistillbenchError(f"key max_memory: {fault}")
         if self.max_length is not None and self.max_length < 2:
             raise DistillbenchError(f"key max_length: expected 2 or more, got {self.max_length}")
 
@@ -117,6 +104,8 @@ class HfModel(AbstractModel):
 
     def faults(self, paths: Paths) -> list[str]:
         """What the folders lack; a hub's repository is looked at when its digest is taken."""
+        if spread := self._spread_fault():
+            return [f"model {self.name}: {spread}"]
         try:
             return self._faults(files.local_folder(self.path), self._adapter_folder())
         except DistillbenchError as error:
@@ -182,6 +171,20 @@ class HfModel(AbstractModel):
         if self.chat and not whole and not faults and spelling is not None:
             faults += files.template_faults(spelling)
         return [f"model {self.name}: {fault}" for fault in faults]
+
+    def _spread_fault(self) -> str:
+        """What does not go together with being spread, or without; "" where all does."""
+        if not self.device_map:
+            return "key max_memory: expected device_map: auto beside it" if self.max_memory else ""
+        if self.device != "auto":
+            return (
+                f"key device: expected none beside device_map: {self.device_map}, got {self.device}; `max_memory` says "
+                "how much of which device is taken"
+            )
+        if self.adapter:
+            return "key adapter: expected none beside device_map; merge it (merge_and_unload) and give all of it as path"
+        fault = memory_fault(self.max_memory)
+        return f"key max_memory: {fault}" if fault else ""
 
     def _adapter_folder(self) -> Path | None:
         return files.local_folder(self.adapter) if self.adapter else None

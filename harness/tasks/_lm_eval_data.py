@@ -90,8 +90,13 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _local_print(leaf: Leaf, files: Sequence[Path], root: Path, cache: Path) -> tuple[str, ...]:
-    named = sorted((f.relative_to(root).as_posix(), f) for f in files)
+    named = sorted((_name_in(root, f), f) for f in files)
     return (leaf.name, *(f"{name} {file_sha256(file, cache)}" for name, file in named))
+
+
+def _name_in(root: Path, file: Path) -> str:
+    """What a file is called there; of one that lies elsewhere its own name, wherever that is."""
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
 
 
 def _hub_print(leaf: Leaf, cache: Path) -> tuple[str, ...]:

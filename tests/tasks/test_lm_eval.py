@@ -429,6 +429,24 @@ def test_missing_data_file_beside_the_yaml(tmp_path: Path, cache: Path) -> None:
     assert "choose.jsonl" in fault_of(make("tiny_likely"), here)
 
 
+@pytest.mark.parametrize("written", ["absolute", "relative"])
+def test_data_may_lie_outside_the_folder_of_the_task(
+    tmp_path: Path, cache: Path, written: str
+) -> None:
+    folder = tiny.write_tasks(tmp_path / "tasks")
+    (tmp_path / "elsewhere").mkdir()
+    data = (folder / "choose.jsonl").rename(tmp_path / "elsewhere" / "choose.jsonl")
+    file = next(f for f in folder.glob("*.yaml") if "task: tiny_likely\n" in f.read_text())
+    place = str(data) if written == "absolute" else "../elsewhere/choose.jsonl"
+    file.write_text(file.read_text().replace("test: choose.jsonl", f"test: {place}"))
+    here = Setting(Paths(cache, cache, (folder,)), False, None, None, 0)
+    task, before = make("tiny_likely"), make("tiny_likely").key(here)
+    assert task.faults(here) == []
+    assert len(task.requests(here).prompts) == 12
+    data.write_text(data.read_text().replace("cat", "dog"))
+    assert make("tiny_likely").key(here) != before  # other data, another key
+
+
 def test_damaged_data_is_one_line(tmp_path: Path, cache: Path) -> None:
     folder = tiny.write_tasks(tmp_path / "tasks")
     (folder / "choose.jsonl").write_text('{"question": "a", "opt')

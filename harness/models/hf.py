@@ -182,7 +182,7 @@ class HfModel(AbstractModel):
                 "how much of which device is taken"
             )
         if self.adapter:
-            return "key adapter: expected none beside device_map; merge it (merge_and_unload) and give all of it as path"
+            return "key adapter: expected none beside device_map; merge it (merge_and_unload) and give a whole one"
         fault = memory_fault(self.max_memory)
         return f"key max_memory: {fault}" if fault else ""
 

@@ -9,5 +9,8 @@ from __future__ import annotations
 import atexit
 import gc
 
-gc.disable()  # a worker looks for them again
+from harness.console.processes import collect_seldom
+
+gc.disable()  # a worker looks for them again,
+collect_seldom()  # though as seldom as the command itself
 atexit.register(gc.freeze)

@@ -22,7 +22,7 @@ from harness.panel.panel import Looks, Panel, View
 from harness.panel.texts import Texts, align_texts, long_enough
 from harness.panel.topics import Column
 from harness.stats.resample import blocks, jackknife_pseudo_values
-from harness.text.grams import Float32s, character_grams, damped, word_grams
+from harness.text.grams import Float32s, character_grams, word_grams, write_damped
 from harness.types import (
     Finding,
     Floats,
@@ -180,9 +180,11 @@ def _share_below(values: Floats, others: Floats) -> Floats:
 @lru_cache(maxsize=24)  # 13 MB for 805 prompts
 def ngram_points(texts: Texts) -> Float32s:
     """N-grams of 1 to 3 characters and 1 to 2 words (P, 2 ** 12); rows have length 1, or 0 where there is no text."""
-    characters = damped(character_grams(texts.texts, 1, 3, BITS))
-    words = damped(word_grams(texts.reading, 1, 2, BITS))
-    return np.asarray(np.concatenate([characters, words], axis=1) / np.sqrt(2), dtype=np.float32)
+    table = np.zeros((len(texts.texts), 2 << BITS), dtype=np.float32)
+    length = float(np.sqrt(0.5))  # of each half
+    write_damped(character_grams(texts.texts, 1, 3, BITS), table[:, : 1 << BITS], length)
+    write_damped(word_grams(texts.reading, 1, 2, BITS), table[:, 1 << BITS :], length)
+    return table
 
 
 def bands(amounts: Floats, step: float, top: int) -> Floats:

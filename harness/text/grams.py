@@ -48,9 +48,17 @@ def character_grams(texts: Sequence[str], smallest: int, largest: int, bits: int
 def damped(counts: Sparse) -> Annotated[Float32s, "P columns"]:
     """1 + log of the counts as a dense table (P, columns), each row of length 1; a text without n-grams stays 0."""
     table = np.zeros(counts.shape, dtype=np.float32)
-    table[counts.rows, counts.columns] = 1 + np.log(counts.values)
-    norms = np.linalg.norm(table, axis=1, keepdims=True)
-    return np.asarray(table / np.where(norms > 0, norms, 1))
+    write_damped(counts, table)
+    return table
+
+
+def write_damped(
+    counts: Sparse, table: Annotated[Float32s, "P columns"], length: float = 1.0
+) -> None:
+    """Writes the same into a table of zeros, rows of this length."""
+    values = 1 + np.log(counts.values)
+    norms = np.sqrt(np.bincount(counts.rows, values**2, counts.shape[0])) / length
+    table[counts.rows, counts.columns] = values / norms[counts.rows]
 
 
 def _counted(

@@ -24,7 +24,7 @@ from tests.core.running import run_of, write_data
 _SCORE = """
 import sys
 from pathlib import Path
-from harness.__main__ import collect_seldom
+from harness.console.processes import collect_seldom
 from tests.bench.board import finish
 collect_seldom()
 finish(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.metrics.style_classifier import (
+    BITS,
     PENALTY,
     StyleClassifier,
     bands,
@@ -61,6 +62,18 @@ def test_every_classifier_equals_one_fitted_on_the_remaining_rows() -> None:
     alone = train(half(first), second, block, refits=False)
     np.testing.assert_allclose(
         alone.weights[:, 0], judge.weights[np.arange(4), np.arange(4)], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_points_have_length_one_half_of_it_from_words() -> None:
+    points = ngram_points(written(["Wash the pears, then cut them.", "", "two two"]))
+    assert points.shape == (3, 2 << BITS)
+    np.testing.assert_allclose(np.linalg.norm(points, axis=1), [1, 0, 1], atol=1e-6)
+    words = np.linalg.norm(points[:, 1 << BITS :], axis=1)
+    np.testing.assert_allclose(words**2, [0.5, 0, 0.5], atol=1e-6)
+    # "two" twice, "two two" once: 1 + log of the counts, at length one half
+    assert sorted(points[2, 1 << BITS :])[-2:] == pytest.approx(
+        np.array([1, 1 + np.log(2)]) / np.hypot(1, 1 + np.log(2)) / np.sqrt(2)
     )
 
 

@@ -76,6 +76,10 @@ def plain_words(error: Exception) -> str:
         package = _PACKAGES.get(file[2]) if file[1].startswith("hydra/") else None
         cure = f"; it comes with another package: pip install {package}" if package else ""
         return f"{file[1]}: {words}{cure}{conffiles.elsewhere(file[1], file[2])}"
+    if merged := re.match(r"Error merging override \+*([\w.]+)=", text):
+        kinds = ["a list", "a mapping"]
+        wanted, got = kinds if "object_type=list" in str(error.__cause__) else kinds[::-1]
+        return f"{merged[1]}: expected {wanted}, got {got}"
     key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
     full = re.search(
         r"full_key: ([^;\s]+)", f"{text}; {error.__cause__}"

@@ -61,6 +61,8 @@ def test_missing_cells_exit_with_3(tmp_path: Path) -> None:
     ("word", "expected"),
     [
         ("matrix=smal", "matrix: 'smal' is unknown; did you mean 'small'?"),
+        ("paths=[1]", "error: paths: expected a mapping, got a list"),
+        ("controls={a: 1}", "error: controls: expected a list, got a mapping"),
         ("paths={resluts: x}", "paths.'resluts' is unknown; did you mean 'results'?"),
         ("limits=3", "'limits' is unknown; did you mean 'limit'?"),
         (

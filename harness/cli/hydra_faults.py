@@ -81,9 +81,8 @@ def plain_words(error: Exception) -> str:
         wanted, got = kinds if "object_type=list" in str(error.__cause__) else kinds[::-1]
         return f"{merged[1]}: expected {wanted}, got {got}"
     key = re.search(r"(?:Key '([^']+)' is not in struct|Could not override '([^']+)')", text)
-    full = re.search(
-        r"full_key: ([^;\s]+)", f"{text}; {error.__cause__}"
-    )  # of a mapping the key in it
+    told = f"{text}; {error.__cause__}"  # which names the key in a mapping
+    full = re.search(r"full_key: ([^;\s]+)", told)
     if key:
         name = full[1] if full else key[1] or key[2]
         parent, _, last = name.rpartition(".")

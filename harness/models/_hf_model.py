@@ -70,7 +70,8 @@ class Wish:
         """What the weights without an adapter are loaded from: equal where they are the same in memory."""
         files = [(f.name, f.stat()) for f in sorted(self.folder.iterdir()) if f.is_file()]
         stamps = [(name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in files]
-        return str(self.folder), tuple(stamps), self.dtype, str(device), self.code
+        spread = self.spread is not None
+        return str(self.folder), tuple(stamps), self.dtype, str(device), self.code, spread
 
 
 @dataclass(frozen=True)

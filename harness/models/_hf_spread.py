@@ -54,15 +54,20 @@ def main_device(model: Any) -> torch.device:
     """Where the work of most layers is done: the first device of the model that is neither memory nor disk."""
     import torch
 
-    places = [str(place) for place in model.hf_device_map.values()]
-    name = next((p for p in places if p not in ("cpu", "disk")), "cpu")
+    named = _places(model)
+    if not named:  # one device has room for all of it
+        return torch.device(model.device)
+    name = next((p for p in named if p not in ("cpu", "disk")), "cpu")
     return torch.device(f"cuda:{name}" if name.isdigit() else name)
 
 
 def places(model: Any) -> str:
-    """Where its parts are, in words; "" for a model that is not spread."""
-    named = (str(place) for place in getattr(model, "hf_device_map", {}).values())
-    return " + ".join(sorted({f"cuda:{p}" if p.isdigit() else p for p in named}))
+    """Where its parts are, in words; "" for a model that is in one piece."""
+    return " + ".join(sorted({f"cuda:{p}" if p.isdigit() else p for p in _places(model)}))
+
+
+def _places(model: Any) -> list[str]:
+    return [str(place) for place in getattr(model, "hf_device_map", {}).values()]
 
 
 def weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:

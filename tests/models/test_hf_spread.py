@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.models._hf_spread import Spread, places
+from harness.models._kept import keeping
 from harness.models.hf import HfModel
 from harness.types import Decoding, DistillbenchError, Outputs, Paths, Request
 from tests.models.test_hf_shared import requests
@@ -94,6 +95,17 @@ def test_a_key_is_that_of_the_checkpoint_wherever_it_is(tmp_path: Path) -> None:
     spread = HfModel(kind="hf", name="m", path=str(folder), dtype="float32", device_map="auto")
     assert spread.contents(paths) == plain.contents(paths)
     assert spread.weights(paths) != plain.weights(paths)  # what is in memory is not shared
+
+
+def test_a_model_in_one_piece_is_not_kept_for_one_in_parts(tmp_path: Path) -> None:
+    folder = save_llama(tmp_path / "m", byte_tokenizer(), num_hidden_layers=4)
+    with keeping(True):
+        answers(folder, device="cpu", dtype="float32")
+        spread, where, _ = answers(folder, device_map="auto", max_memory={"cpu": "165KB"})
+    assert where == "cpu + disk"
+    whole, all_here, _ = answers(folder, device_map="auto")  # there is room for all of it
+    assert all_here in ("", "cpu")
+    assert whole.text == spread.text
 
 
 def test_weights_that_do_not_fit_name_the_cure(

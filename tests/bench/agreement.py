@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import itertools
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from harness.panel.agreement import pairwise_kappa
 from harness.panel.choices import AlignedChoices
 from harness.types import Floats, Ints, Prompt
 from tests.bench.plot import Ratio, picture
-from tests.bench.run import Spread, processor
+from tests.bench.run import Spread, processor, write_results
 
 T = TypeVar("T")
 LONGEST_S, TIMES = 10.0, 100.0
@@ -156,13 +155,7 @@ def main() -> int:
     choices = choices_of(asked.models, asked.questions, asked.options)
     results = measure(choices, asked.pairs, asked.rounds)
     about = {"processor": processor(), **{name: getattr(asked, name) for name in numbers}}
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "agreement.md").write_text(table(results, about), "utf-8")
-    plain = [
-        {k: v._asdict() if isinstance(v, Spread) else v for k, v in r.items()} for r in results
-    ]
-    whole = json.dumps({"about": about, "results": plain}, indent=1)
-    (asked.out / "agreement.json").write_text(whole + "\n", "utf-8")
+    write_results(asked.out, "agreement", table(results, about), about, results)
     spreads = [(f"{r['what']}, lm-sim", r["lm_sim_times"]) for r in results]
     rows = [Ratio(name, t.median, t.low, t.high, TIMES) for name, t in spreads]
     title = "How many times as long lm-sim takes (dot: median; tick: what it should be)"

@@ -203,6 +203,19 @@ def _line(r: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def write_results(
+    out: Path, name: str, text: str, about: dict[str, Any], results: Sequence[dict[str, Any]]
+) -> None:
+    """Writes the table `text`, and what it was made from as JSON, into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.md").write_text(text, "utf-8")
+    plain = [
+        {k: v._asdict() if isinstance(v, Spread) else v for k, v in r.items()} for r in results
+    ]
+    whole_text = json.dumps({"about": about, "results": plain}, indent=1)
+    (out / f"{name}.json").write_text(whole_text + "\n", "utf-8")
+
+
 def processor() -> str:
     """The name of this machine's processor."""
     lines = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
@@ -253,13 +266,7 @@ def main() -> int:
         "lm-eval's batch_size": asked.batch_size,
         "dtype": "float32",
     }
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "multiple_choice.md").write_text(table(results, about), "utf-8")
-    plain = [
-        {k: v._asdict() if isinstance(v, Spread) else v for k, v in r.items()} for r in results
-    ]
-    whole_text = json.dumps({"about": about, "results": plain}, indent=1)
-    (asked.out / "multiple_choice.json").write_text(whole_text + "\n", "utf-8")
+    write_results(asked.out, "multiple_choice", table(results, about), about, results)
     (asked.out / "multiple_choice.svg").write_text(drawn(results), "utf-8")
     print(table(results, about))
     return int(any(r["times"].median < BARS[r["case"]][0] for r in results))

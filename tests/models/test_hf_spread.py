@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.models._hf_spread import Spread, places
+from harness.models import _hf_model
+from harness.models._hf_spread import Spread, main_device, places
 from harness.models._kept import keeping
 from harness.models.hf import HfModel
 from harness.types import Decoding, DistillbenchError, Outputs, Paths, Request
@@ -106,6 +108,30 @@ def test_a_model_in_one_piece_is_not_kept_for_one_in_parts(tmp_path: Path) -> No
     whole, all_here, _ = answers(folder, device_map="auto")  # there is room for all of it
     assert all_here in ("", "cpu")
     assert whole.text == spread.text
+
+
+@pytest.mark.parametrize(
+    ("parts", "device"),
+    [
+        ({"a": "cpu", "b": 1, "c": "disk"}, "cuda:1"),
+        ({"a": "mps", "b": "disk"}, "mps"),
+        ({"a": "disk", "b": "cpu"}, "cpu"),
+        ({}, "cpu:0"),
+    ],
+)
+def test_inputs_go_to_the_first_device_that_computes(parts: dict[str, Any], device: str) -> None:
+    model = SimpleNamespace(hf_device_map=parts, device="cpu:0")
+    assert str(main_device(model)) == device
+
+
+def test_what_is_asked_goes_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(_hf_model, "main_device", lambda model: torch.device("cpu:0"))
+    folder = save_llama(tmp_path / "m", byte_tokenizer())
+    model = HfModel(kind="hf", name="m", path=str(folder), device_map="auto")
+    with model.open(Paths(folder, folder / "cache")) as session:
+        assert str(session._loaded.device) == "cpu:0"
 
 
 def test_weights_that_do_not_fit_name_the_cure(

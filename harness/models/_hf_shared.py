@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.console.foreign import notify
+from harness.models._hf_attention import quick_attention
 from harness.models._hf_branches import longest_branch
 from harness.models._hf_cache import Layers, appended_in_a_copy, written_in_place
 from harness.models._hf_model import LoadedModel
@@ -128,7 +129,7 @@ def _forward(
     mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
     mask.masked_fill_(hidden, torch.finfo(dtype).min)
     cache = appended_in_a_copy(prefix)
-    with torch.inference_mode():
+    with torch.inference_mode(), quick_attention():
         out = loaded.model(
             input_ids=torch.from_numpy(plan.ids)[None].to(device),
             attention_mask=mask[None, None],

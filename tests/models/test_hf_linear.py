@@ -80,6 +80,21 @@ def test_pieces_of_the_inputs_round_more_finely() -> None:
 
 @needs_product
 @pytest.mark.usefixtures("everywhere")
+def test_the_head_and_square_layers_are_added_up_in_pieces(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder = save_llama(tmp_path / "m", byte_tokenizer(), tie_word_embeddings=False)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    quicken(model)
+    found = {n.rpartition(".")[2]: m.piece for n, m in model.named_modules() if hasattr(m, "piece")}
+    inner, outer = model.config.hidden_size, model.config.intermediate_size
+    pieces = {"q_proj": 128, "o_proj": 128, "lm_head": 128}
+    wholes = {"gate_proj": inner, "up_proj": inner, "down_proj": outer}
+    assert found.items() >= (pieces | wholes).items()
+
+
+@needs_product
+@pytest.mark.usefixtures("everywhere")
 def test_weights_that_an_embedding_shares_stay_as_they_lie() -> None:
     model = torch.nn.ModuleDict({"e": torch.nn.Embedding(9, 4), "own": torch.nn.Linear(4, 9)})
     model["head"] = torch.nn.Linear(4, 9, bias=False)
@@ -164,10 +179,10 @@ def test_only_where_mkl_is_slow(
 def test_few_rows_are_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A product of a row or two reads the weights, and does little else."""
     layer = torch.nn.Linear(512, 512)
-    layer.__class__ = quick_linear()
+    layer.__class__, layer.piece = quick_linear(), 128
     seen: list[int] = []
 
-    def noted(rows: Any, weight: Any, bias: Any) -> Any:
+    def noted(rows: Any, weight: Any, bias: Any, piece: int) -> Any:
         seen.append(len(rows))
         return torch.nn.functional.linear(rows, weight, bias)
 

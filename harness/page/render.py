@@ -253,6 +253,14 @@ def _visible(value: Any) -> Any:
     return spelled_out(value) if plain else value
 
 
+def prepare(interactive: bool) -> None:
+    """Reads and compiles what stands in every page, for those that this process writes later."""
+    for template in _FOLDER.joinpath("templates").iterdir():
+        _environment().get_template(template.name)
+    if interactive:
+        _packed_plotly()
+
+
 @cache  # templates are compiled once, however many pages a process writes
 def _environment() -> Environment:
     """Templates from inside the package; everything escaped, every unknown name an error."""

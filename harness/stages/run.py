@@ -15,13 +15,13 @@ from harness.board.replies import of_answers
 from harness.board.spent import spent_line
 from harness.console.columns import in_columns
 from harness.console.foreign import VERBOSE
-from harness.console.processes import may_start_processes, worker_context
 from harness.console.progress import account, accounting, overhearing, say, say_aside, spent
 from harness.plan.collections import Plan
 from harness.plan.lacking import without_lacking
 from harness.plan.run import Run
 from harness.stages import gate
 from harness.stages.again import Finished, say_again
+from harness.stages.ahead import prepare, start_server
 from harness.stages.ask import build_requests
 from harness.stages.at_hand import at_hand
 from harness.stages.audit import audit_rows
@@ -97,8 +97,10 @@ def _executed(run: Run, store: Store, reference: Path, *, alone: bool) -> Outcom
     """The outcome of the stages; raises Damaged where something stored is damaged, and is set aside by then."""
     if "collect" in run.stages:
         store.tidy()
-    _start_server(run, store)
+    begun = start_server(run, store)
     made = build_requests(run, store)
+    if begun:
+        prepare(run)
     place = surroundings(run, reference) if alone and not run.exhibit else None
     seen = looks([run.paths.results, run.paths.cache])
     before = recall(store, made.plan, place) if place else None
@@ -252,14 +254,6 @@ def worst(codes: list[int]) -> int:
 
 def _severity(code: int) -> int:
     return (DONE, CELLS_MISSING, GATE_FAILED, WRONG_INPUT, OUR_FAULT).index(code)
-
-
-def _start_server(run: Run, store: Store) -> None:
-    """On a first run, starts importing what workers need while the requests are built."""
-    imported = sorted({name for model in run.models.values() for name in model.imports})
-    first = "collect" in run.stages and not (store.root / "store").exists()
-    if imported and first and may_start_processes():
-        worker_context(*imported, collect.__module__, score.__module__)
 
 
 def _missing(plan: Plan, store: Store) -> int:

@@ -6,14 +6,15 @@ Word lists are English; in other languages those features are near 0 for every m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.text.families import Grams, edges
-from harness.text.segment import LAYOUT, MARKS, Codes, Reading, among, code
+from harness.text.segment import LAYOUT, MARKS, Codes, Reading, code
 from harness.types import Floats, Ints
 
 DIVERSITY_WINDOW = 25  # words
@@ -99,7 +100,6 @@ def profile(texts: Reading) -> dict[str, Floats]:
     some = np.where(n > 0, n, np.nan)
     amounts = dict(zip(LAYOUT, texts.layout.T.astype(np.float64), strict=True))
     marks = dict(zip(MARKS, texts.marks.T.astype(np.float64), strict=True))
-    listed_words = {name: _listed(texts, listed) for name, listed in _LISTS.items()}
     last = np.array([e[1] for e in texts.ends])
     return {
         "words": n,
@@ -111,7 +111,7 @@ def profile(texts: Reading) -> dict[str, Floats]:
         "distinct_words": moving_type_token_ratio(texts, DIVERSITY_WINDOW),
         **{
             name: count / some * (1 if name == "function_words" else 100)
-            for name, count in listed_words.items()
+            for name, count in _listed(texts).items()
         },
         **{name: 100 * marks[mark] / some for mark, name in _RATES.items()},
         "emoji": 100 * texts.emoji / some,
@@ -156,19 +156,34 @@ def moving_type_token_ratio(texts: Reading, window: int) -> Annotated[Floats, "P
 
 def _previous(words: Annotated[Codes, "W"], owner: Annotated[Ints, "W"]) -> Annotated[Ints, "W"]:
     """Place (W,) of the last occurrence of the same word in the same text before; -1 where there is none."""
-    order = np.lexsort((np.arange(len(words)), words, owner))
+    order = np.argsort(words, kind="stable")
     same = (words[order][1:] == words[order][:-1]) & (owner[order][1:] == owner[order][:-1])
     previous = np.full(len(words), -1, dtype=np.int64)
     previous[order[1:][same]] = order[:-1][same]
     return previous
 
 
-def _listed(texts: Reading, listed: str) -> Annotated[Floats, "P"]:
-    """How many words (P,) of a text are in the list."""
-    hits = among(texts.words, np.sort(np.array([code(w) for w in listed.split()], dtype=np.uint32)))
-    return np.bincount(texts.text_of_word, weights=hits, minlength=len(texts.n_words)).astype(
-        np.float64
-    )
+def _listed(texts: Reading) -> dict[str, Annotated[Floats, "P"]]:
+    """How many words (P,) of a text are in each list."""
+    known, lists = _codes_of_lists()
+    place = np.minimum(np.searchsorted(known, texts.words), len(known) - 1)
+    listed = np.flatnonzero(known[place] == texts.words)
+    owner, place, n = texts.text_of_word[listed], place[listed], len(texts.n_words)
+    return {
+        name: np.bincount(owner[inside[place]], minlength=n).astype(np.float64)
+        for name, inside in lists.items()
+    }
+
+
+@cache
+def _codes_of_lists() -> tuple[Annotated[Codes, "C"], dict[str, Annotated[NDArray[np.bool_], "C"]]]:
+    """The sorted codes of all listed words, and which of them are in each list."""
+    codes = {
+        name: np.array([code(w) for w in listed.split()], dtype=np.uint32)
+        for name, listed in _LISTS.items()
+    }
+    known = np.unique(np.concatenate(list(codes.values())))
+    return known, {name: np.isin(known, own) for name, own in codes.items()}
 
 
 def _commonest(codes: Annotated[Grams, "W"]) -> Annotated[Grams, "C"]:

@@ -12,8 +12,9 @@ import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Annotated
+from functools import cache
+from itertools import chain, groupby
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,12 @@ _TABLE = re.compile(r"^[ \t]*\|.*\|[ \t]*$", re.MULTILINE)
 _BOLD = re.compile(r"\*\*(?=\S)[^*\n]{1,300}\*\*|__(?=\S)[^_\n]{1,300}__")
 _LABEL = re.compile(r":[*_]{0,2}[ \t]*$", re.MULTILINE)
 # the same matches as _word_pattern's, in a third of the time
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+_ASCII_WORD_OF_ALL = r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*"
+_ASCII_WORD = re.compile(_ASCII_WORD_OF_ALL)
+_ASCII_WORD_OR_END = re.compile(rf"{_ASCII_WORD_OF_ALL}|\n")
+_END = (
+    "\n"  # stands for the end of a sentence: lines' ends are among them, so that no other is left
+)
 _LAYOUT = (
     ("headings", _HEADING, "#"),
     ("quotes", _QUOTE, ">"),
@@ -74,9 +80,15 @@ def sentences(text: str) -> list[list[str]]:
 
 def _sentences(text: str, plain: str) -> list[list[str]]:
     """The same, from the text without its layout marks."""
-    find = _pattern_for(text).findall
-    ends = _ASCII_SENTENCE_END if text.isascii() else _SENTENCE_END
-    return [inside for piece in ends.split(plain.lower()) if (inside := find(piece))]
+    pieces = groupby(_words_and_ends(text, plain), key=_END.__eq__)
+    return [list(inside) for is_end, inside in pieces if not is_end]
+
+
+def _words_and_ends(text: str, plain: str) -> list[str]:
+    """The words, and _END wherever a sentence ends."""
+    if text.isascii():
+        return _ASCII_WORD_OR_END.findall(_ASCII_SENTENCE_END.sub(_END, plain.lower()))
+    return _word_or_end_pattern().findall(_SENTENCE_END.sub(_END, plain.lower()))
 
 
 def paragraphs(text: str) -> list[str]:
@@ -116,7 +128,19 @@ def code(word: str) -> int:
     return zlib.crc32(word.encode("utf-8", "surrogatepass"))
 
 
-_code = lru_cache(maxsize=500_000)(code)
+class _Codes(dict[str, int]):
+    """Codes of words that were asked for, up to so many, and a number that is no word's for the end of a sentence."""
+
+    most, end = 500_000, -1
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= self.most:
+            self.clear()
+        self[word] = made = self.end if word == _END else code(word)
+        return made
+
+
+_code = _Codes().__getitem__
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,13 +189,22 @@ class Reading:
 def read(texts: Sequence[str]) -> Reading:
     """The texts, segmented and counted."""
     rows = [_row(t) for t in texts]
-    flat = np.array([w for r in rows for w in r.codes], dtype=np.uint32)
-    lengths = np.array([len(r.codes) for r in rows], dtype=np.int64)
+    lengths = [len(r.words) for r in rows]
+    codes = np.fromiter(
+        chain.from_iterable(map(_code, r.words) for r in rows), np.int64, sum(lengths)
+    )
+    owner = np.repeat(np.arange(len(rows)), lengths)
+    ends = np.flatnonzero(codes == _Codes.end)
+    of_sentence = np.diff(ends, prepend=-1) - 1  # words of each; the last of a text ends in it
+    sentences_of = np.split(of_sentence, np.cumsum(np.bincount(owner[ends], minlength=len(rows))))
+    of_text = [[n for n in found.tolist() if n] for found in sentences_of[: len(rows)]]
+    is_word = codes != _Codes.end
+    n_words = np.bincount(owner[is_word], minlength=len(rows))
     return Reading(
-        words=flat,
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        sentences=np.array([len(r.sentence_lengths) for r in rows], dtype=np.int64),
-        sentence_spread=np.array([_spread(r.sentence_lengths) for r in rows], dtype=np.float64),
+        words=codes[is_word].astype(np.uint32),
+        offsets=np.concatenate([[0], np.cumsum(n_words)]).astype(np.int64),
+        sentences=np.array([len(found) for found in of_text], dtype=np.int64),
+        sentence_spread=np.array([_spread(found) for found in of_text], dtype=np.float64),
         characters=np.array([r.characters for r in rows], dtype=np.int64),
         layout=np.array([r.layout for r in rows], dtype=np.int64).reshape(len(rows), len(LAYOUT)),
         marks=np.array([_counts(t) for t in texts], dtype=np.int64).reshape(len(rows), len(MARKS)),
@@ -182,25 +215,17 @@ def read(texts: Sequence[str]) -> Reading:
     )
 
 
-@dataclass(frozen=True)
-class _Row:
-    codes: list[int]
-    sentence_lengths: list[int]
-    characters: int
+class _Row(NamedTuple):
+    words: list[str]  # with _END wherever a sentence ends, and at the end
+    characters: int  # in words
     layout: list[int]
 
 
 def _row(text: str) -> _Row:
     plain, at_lines = _without_layout(text)
-    cut = _sentences(text, plain)
-    flat = [w for s in cut for w in s]
+    found = [*_words_and_ends(text, plain), _END]
     counts = _layout(text, at_lines)
-    return _Row(
-        [_code(w) for w in flat],
-        [len(s) for s in cut],
-        sum(map(len, flat)),
-        [counts[k] for k in LAYOUT],
-    )
+    return _Row(found, len("".join(found)) - found.count(_END), [counts[k] for k in LAYOUT])
 
 
 def _spread(lengths: Sequence[int]) -> float:
@@ -237,6 +262,11 @@ def _without_layout(text: str) -> tuple[str, dict[str, int]]:
 
 def _pattern_for(text: str) -> re.Pattern[str]:
     return _ASCII_WORD if text.isascii() else _word_pattern()
+
+
+@cache
+def _word_or_end_pattern() -> re.Pattern[str]:
+    return re.compile(rf"{_word_pattern().pattern}|\n")
 
 
 @cache

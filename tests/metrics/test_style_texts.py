@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from harness.panel.texts import align_texts
 from harness.testing.panels import of_equals
 from harness.testing.sides import text_side
+from harness.text import grams
 from harness.text.families import FAMILIES, WIDTH, edges, points
 from harness.text.grams import character_grams, damped, word_grams
 from harness.text.profile import UNITS, moving_type_token_ratio, profile
@@ -125,6 +127,26 @@ def test_moving_type_token_ratio_by_brute_force() -> None:
         assert value == pytest.approx(np.mean(shares)) if shares else np.isnan(value)
 
 
+def test_distinct_words_are_those_of_one_text() -> None:
+    found = moving_type_token_ratio(read(("a b c", "c b a", "a a b")), 3)
+    np.testing.assert_allclose(found, [1, 1, 2 / 3])
+
+
+def test_listed_words_are_counted_text_by_text() -> None:
+    found = profile(read(("I very the the", "", "perhaps you, I", "zebra")))
+    counts = {
+        "first_person": [1, 0, 1, 0],
+        "second_person": [0, 0, 1, 0],
+        "boosters": [1, 0, 0, 0],
+        "hedges": [0, 0, 1, 0],
+        "connectives": [0, 0, 0, 0],
+    }
+    for name, expected in counts.items():
+        words = np.nan_to_num(found[name] * [4, 1, 3, 1] / 100)
+        np.testing.assert_allclose(words, expected, err_msg=name)
+    np.testing.assert_allclose(np.nan_to_num(found["function_words"]), [1, 0, 2 / 3, 0])
+
+
 def test_profile_by_hand() -> None:
     found = profile(read(("I think you, perhaps, are right! However, we go on.\n\n- **so**", "")))
     assert set(found) == set(UNITS)
@@ -144,6 +166,23 @@ def test_word_grams_by_hand_stay_within_texts() -> None:
     assert np.bincount(found.rows, weights=found.values, minlength=3).tolist() == [7, 1, 0]
     assert sorted(found.values[found.rows == 0].tolist()) == [1, 2, 2, 2]
     assert found.columns[found.rows == 1][0] in found.columns[found.rows == 0]
+
+
+def test_texts_are_counted_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many at a time, and whether by a table or by sorting; some are longer than what is taken at once."""
+    rng = np.random.default_rng(0)
+    lengths = (0, 3, 40, 0, 0, 1, 9, 2, 0)
+    texts = ["".join(rng.choice(list("ab c"), n)) for n in lengths]
+    expected = [Counter(t[i : i + n] for n in (1, 2) for i in range(len(t) - n + 1)) for t in texts]
+    whole = character_grams(texts, 1, 2, 20)
+    for at_once, room in ((1, 0), (1, 1 << 30), (12, 0), (12, 1 << 30)):
+        monkeypatch.setattr(grams, "_AT_ONCE", at_once)
+        monkeypatch.setattr(grams, "_ROOM", room)
+        found = character_grams(texts, 1, 2, 20)
+        for i, counts in enumerate(expected):
+            assert sorted(found.values[found.rows == i]) == sorted(counts.values())
+        np.testing.assert_array_equal(found.columns, whole.columns)
+        np.testing.assert_array_equal(found.values, whole.values)
 
 
 def test_character_grams_count_all() -> None:

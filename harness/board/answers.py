@@ -26,6 +26,7 @@ from harness.types import Pair, Prompt
 
 BUDGET_BYTES = 1_300_000  # of packed blocks in one page
 _MOST_PROMPTS = 300  # per task: more would make the list itself unreadable
+_PAIRS_LOOKED_AT = 16  # for prompts with a large difference
 _IN_BLOCK = 16  # prompts that are packed together: words that they share are stored once
 _LONGEST = 12_000  # characters of one answer in the page; samples.parquet has all of it
 _UNREAD = "no answer could be read"
@@ -65,10 +66,9 @@ class TaskAnswers:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How similar one student's answer is to its teacher's."""
+    """What one student's answer has to do with its teacher's."""
 
     same_error: bool  # both wrong, with the same option or the same text
-    difference: float  # 0 to 1: share of words that the two answers do not have in common
     wrong_beside: str = ""  # TEACHER and BASE, each where it is right and the student wrong
 
 
@@ -182,12 +182,12 @@ def word_difference(a: str, b: str) -> float:
 
 
 def likeness(student: Answer, teacher: Answer, base: Answer | None = None) -> Likeness:
-    """How similar a student's answer is to its teacher's, and who is right where it is wrong."""
+    """Whether a student's answer shares its teacher's mistake, and who is right where it is wrong."""
     same_error = student.right is False and teacher.right is False and _is_same(student, teacher)
     beside = ((TEACHER, teacher), (BASE, base))
     wrong = student.right is False
     lost = "".join(word for word, other in beside if wrong and other is not None and other.right)
-    return Likeness(same_error, word_difference(student.text, teacher.text), lost)
+    return Likeness(same_error, lost)
 
 
 def _is_same(student: Answer, teacher: Answer) -> bool:
@@ -209,7 +209,7 @@ def browse(answers: TaskAnswers, pairs: Sequence[Pair], budget_bytes: int) -> di
     ids = sorted({i for rows in told.values() for i in rows})
     named_in = (m for p in pairs for m in (p.teacher, p.student, p.base or ""))
     models = [m for m in dict.fromkeys(named_in) if m in answers.answers]
-    order = _order(ids, told)[:_MOST_PROMPTS]
+    order = _order(answers, ids, told)[:_MOST_PROMPTS]
     blocks: list[str] = []
     prompts: list[dict[str, Any]] = []
     left, size = budget_bytes, _IN_BLOCK
@@ -244,18 +244,31 @@ def _likenesses(answers: TaskAnswers, pair: Pair) -> dict[str, Likeness]:
     }
 
 
-def _order(ids: Sequence[str], told: Mapping[Pair, Mapping[str, Likeness]]) -> list[str]:
-    """Prompt ids: shared mistakes, losses, large differences and a sample by digest, in turn, each once."""
+def _order(
+    answers: TaskAnswers, ids: Sequence[str], told: Mapping[Pair, Mapping[str, Likeness]]
+) -> list[str]:
+    """Prompt ids: shared mistakes, losses, large differences and a sample by digest, in turn, each once.
+
+    Differences of the first pairs count: those of all are seldom larger, and take seconds with a hundred models.
+    """
     likenesses = {i: [rows[i] for rows in told.values() if i in rows] for i in ids}
     by_chance = sorted(ids, key=lambda i: hashlib.sha256(i.encode()).digest())
     mistakes = [i for i in by_chance if any(x.same_error for x in likenesses[i])]
     mistakes.sort(key=lambda i: -sum(x.same_error for x in likenesses[i]))
     lost = [i for i in by_chance if any(x.wrong_beside for x in likenesses[i])]
-    different = sorted(
-        by_chance, key=lambda i: -max((x.difference for x in likenesses[i]), default=0.0)
-    )
+    some = list(told)[:_PAIRS_LOOKED_AT]
+    apart = {
+        i: max((_apart(answers, p, i) for p in some if i in told[p]), default=0.0) for i in ids
+    }
+    different = sorted(by_chance, key=lambda i: -apart[i])
     turns = zip_longest(mistakes, lost, different, by_chance)
     return list(dict.fromkeys(i for turn in turns for i in turn if i is not None))
+
+
+def _apart(answers: TaskAnswers, pair: Pair, prompt_id: str) -> float:
+    """0 to 1: the share of words that a student's and its teacher's answer do not have in common."""
+    texts = (answers.answers[m][prompt_id].text for m in (pair.student, pair.teacher))
+    return word_difference(*texts)
 
 
 def _listed(
@@ -269,7 +282,8 @@ def _listed(
             continue
         student = answers.answers[pair.student][prompt_id]
         style = style_likeness(student.text, answers.answers[pair.teacher][prompt_id].text)
-        numbers = (int(x.same_error), round(style, 3), round(x.difference, 3))
+        apart = _apart(answers, pair, prompt_id)
+        numbers = (int(x.same_error), round(style, 3), round(apart, 3))
         rows.append([*numbers, x.wrong_beside + _letters(student)])
     return {
         "id": prompt.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -100,9 +101,24 @@ class Board:
             {name: float(n) for name, n in sizes.items() if n is not None},
         )
 
-    def scores_of(self, subject: Subject) -> list[Score]:
-        """Scores of all models under the subject's setting, and those that do not depend on the sweep."""
-        return [s for s in self.record.scores if s.variant in (subject.variant, ())]
+    def scores_of(self, subject: Subject, *measures: str) -> list[Score]:
+        """Scores of all models under the subject's setting, and those that do not depend on the sweep.
+
+        Those of some measures and their parts alone, where these are named.
+        """
+        settings, scores = (subject.variant, ()), self.record.scores
+        if not measures:
+            return [s for s in scores if s.variant in settings]
+        kinds = {(setting, name) for setting in settings for name in measures}
+        return [scores[i] for i in sorted(i for kind in kinds for i in self._places.get(kind, ()))]
+
+    @cached_property
+    def _places(self) -> Mapping[tuple[Variant, str], Sequence[int]]:
+        """(setting, measure) -> the places of its scores and those of its parts among all."""
+        places: dict[tuple[Variant, str], list[int]] = {}
+        for i, s in enumerate(self.record.scores):
+            places.setdefault((s.variant, s.metric.partition("/")[0]), []).append(i)
+        return places
 
     def answers(self) -> Iterator[TaskAnswers]:
         """Stored answers of the first sample, task by task, read lazily."""

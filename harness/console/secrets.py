@@ -15,7 +15,8 @@ import re
 import traceback
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import is_
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus, unquote
 
@@ -94,7 +95,7 @@ def secret_in(text: str) -> str | None:
 
 
 def redacted(value: T) -> T:
-    """`value` with MASK for every secret in its texts; mappings, lists and dataclasses are copied, keys stay."""
+    """`value` with MASK for every secret in its texts; what holds none may stay the same object, keys stay."""
     return _masked(value, _spellings())  # type: ignore[no-any-return]
 
 
@@ -105,22 +106,37 @@ def guard_logs() -> None:
 
 def _masked(value: Any, spellings: tuple[str, ...]) -> Any:
     if isinstance(value, str):
-        return _clean(value, spellings)
+        return _clean(value, spellings)  # one object for all equal texts
     if isinstance(value, Mapping):
-        if all(type(v) is float for v in value.values()):  # a number per prompt: thousands of them
-            return dict(value)
-        secret = {
-            k
-            for k, v in value.items()
-            if isinstance(k, str) and isinstance(v, str) and v and names_secret(k)
-        }
-        return {k: MASK if k in secret else _masked(v, spellings) for k, v in value.items()}
+        return _masked_mapping(value, spellings)
     if isinstance(value, (list, tuple)):
-        return type(value)(_masked(v, spellings) for v in value)
+        items = [_masked(v, spellings) for v in value]
+        return value if all(map(is_, items, value)) else type(value)(items)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
-        return dataclasses.replace(value, **{k: _masked(v, spellings) for k, v in fields.items()})
+        told = {name: getattr(value, name) for name in _given(type(value))}
+        made = {name: _masked(v, spellings) for name, v in told.items()}
+        changed = {name: v for name, v in made.items() if v is not told[name]}
+        return dataclasses.replace(value, **changed) if changed else value
     return value
+
+
+def _masked_mapping(value: Mapping[Any, Any], spellings: tuple[str, ...]) -> Mapping[Any, Any]:
+    if all(type(v) is float for v in value.values()):  # a number per prompt: thousands of them
+        return value
+    secret = {
+        k
+        for k, v in value.items()
+        if isinstance(k, str) and isinstance(v, str) and v and names_secret(k)
+    }
+    made = {k: MASK if k in secret else _masked(v, spellings) for k, v in value.items()}
+    same = type(value) is dict and all(map(is_, made.values(), value.values()))
+    return value if same else made
+
+
+@cache
+def _given(kind: type[Any]) -> tuple[str, ...]:
+    """The names of the fields that a dataclass is made with."""
+    return tuple(f.name for f in dataclasses.fields(kind) if f.init)
 
 
 @lru_cache(maxsize=65536)

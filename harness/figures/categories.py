@@ -34,7 +34,7 @@ class Categories(AbstractFigure):
         if subject is None:
             return None
         score, gap = self.measures
-        every = board.scores_of(subject)
+        every = board.scores_of(subject, score, gap)
         scores = _by_category(every, score)
         several = len({_group(s) for s in scores}) > 1
 

@@ -59,7 +59,7 @@ def _order(place: tuple[str, str], rates: _Rates) -> tuple[str, str, float, str]
 def _rates(board: Board, subject: Subject, prefix: str) -> dict[tuple[str, str], dict[str, Score]]:
     """(task, phrase) -> role -> rate, where the student's and the teacher's are known."""
     rates: dict[tuple[str, str], dict[str, Score]] = {}
-    for score in board.scores_of(subject):
+    for score in board.scores_of(subject, prefix.partition("/")[0]):
         own = (score.student, score.teacher) == (subject.student, subject.teacher)
         if own and score.metric.startswith(prefix) and score.value is not None:
             role, _, phrase = score.metric.removeprefix(prefix).partition("/")

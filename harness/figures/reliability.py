@@ -56,7 +56,13 @@ class Reliability(AbstractFigure):
         """task -> the model's bins with a value, by rising confidence."""
         tasks: dict[str, list[Bin]] = {}
         prefix = f"{self.measures[0]}/bin/"
-        names = sorted({s.metric for s in board.scores_of(subject) if s.metric.startswith(prefix)})
+        names = sorted(
+            {
+                s.metric
+                for s in board.scores_of(subject, self.measures[0])
+                if s.metric.startswith(prefix)
+            }
+        )
         for name in (n for n in names if n.endswith("/confidence")):
             rights = {
                 s.task: s

@@ -65,7 +65,7 @@ class StyleFamilies(AbstractFigure):
         return sorted(
             {
                 s.metric
-                for s in board.scores_of(subject)
+                for s in board.scores_of(subject, self.measures[0])
                 if s.metric.startswith(prefix) and "/" not in s.metric.removeprefix(prefix)
                 if s.value is not None and board.index.is_gap(s)
             }

@@ -43,7 +43,7 @@ class StyleProfile(AbstractFigure):
         feature, gap = (f"{name}/" for name in self.measures)
         scores = [
             s
-            for s in board.scores_of(subject)
+            for s in board.scores_of(subject, *self.measures)
             if s.metric.startswith(feature) and s.value is not None
         ]
         gaps = [s for s in scores if s.metric.startswith(gap)]

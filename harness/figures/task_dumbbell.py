@@ -29,11 +29,7 @@ class TaskDumbbell(AbstractFigure):
         """Dumbbells of the subject and its pair; scores in the unit that most tasks share."""
         if subject is None:
             return None
-        own = [
-            s
-            for s in board.scores_of(subject)
-            if s.metric.split("/")[0] in self.measures and not is_category(s.metric)
-        ]
+        own = [s for s in board.scores_of(subject, *self.measures) if not is_category(s.metric)]
         scores = [s for s in whole_tasks(own) if s.value is not None]
         parts: dict[str, set[str]] = {}
         for score in scores:

@@ -16,6 +16,7 @@ from harness.panel.panel import Looks, Panel, Role, View
 from harness.panel.side import Side, once
 from harness.plan.collections import Collection, Plan, ceiling_of
 from harness.stages.features import recall_reading
+from harness.stages.marks import recall_brief
 from harness.stages.overlap import training_of
 from harness.store.store import Store
 from harness.store.tables import grades_from_table, outputs_from_table, requests_from_table
@@ -315,7 +316,7 @@ class Library:
         further, grades = self._further(seat, task), self._further_grades(seat, task)
         graded = planned.grades_key is not None and self.store.has(planned.grades_key)
         seen = training_of(planned, self.store) if training else None
-        return Side(
+        side = Side(
             model=seat.model,
             lineage=seat.lineage,
             requests=self._requests(planned.requests_key),
@@ -331,3 +332,6 @@ class Library:
             sample_grades=tuple(grades_from_table(self.store.table(key)) for key in grades),
             seen=seen.prompts if seen else None,
         )
+        if "generate" in planned.summary.kinds:
+            recall_brief(side, self.store, *side.keys)
+        return side

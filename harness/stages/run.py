@@ -149,12 +149,13 @@ def _check_before(run: Run, reference: Path, *, alone: bool) -> None:
 
 def _scored(made: Made, store: Store, code: int) -> tuple[Made, RunRecord, int]:
     """What is made after grading, the record of it all, and the code so far."""
+    made = made.and_then(count_marks(made.plan, store))  # which scoring then need not find out
     scored = score(made.plan, store)
     if any(e.error for e in scored.made.ended):
         code = CELLS_MISSING
     made = made.and_then(scored.made)
     work = count_work(made, scored.keys, store)
-    for stage in (count_marks, weigh, audit_rows):
+    for stage in (weigh, audit_rows):
         made = made.and_then(stage(made.plan, store))
     record = make_record(made.plan, store, scored.scores, work)
     return made, replace(record, spent=spent()), code

@@ -83,7 +83,10 @@ def mean_error(values: Annotated[Floats, "P K"], clusters: Clusters = None) -> M
     require_spread(n, groups)
     means = values.mean(axis=0)
     # of the means without a cluster
-    shifts = cluster_sums(values - means, codes) / (n - np.bincount(codes))[:, None]
+    if groups == n and bool((codes[:-1] < codes[1:]).all()):  # each prompt its own, in their order
+        shifts = (values - means) / (n - 1)
+    else:
+        shifts = cluster_sums(values - means, codes) / (n - np.bincount(codes))[:, None]
     return MeanError(means, shifts.T @ shifts * ((groups - 1) / groups), groups - 1, n)
 
 

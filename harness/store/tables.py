@@ -191,9 +191,11 @@ def _score(
     inputs: list[str],
     **fields: Any,
 ) -> Score:
-    ids = [sys.intern(i) for i in influence_ids]  # the same prompts in thousands of scores
+    # the same names and prompts in thousands of scores: comparing them is then comparing addresses
+    ids = [sys.intern(i) for i in influence_ids]
+    texts = {name: sys.intern(text) for name, text in fields.items() if type(text) is str}
     return Score(
-        **fields,
+        **{**fields, **texts},
         inputs=tuple(map(sys.intern, inputs)),
         influence=dict(zip(ids, influence_values, strict=True)),
         clusters=dict(zip(ids, clusters, strict=True)) if clusters else {},

@@ -189,3 +189,12 @@ def test_tasks_do_not_multiply_lineages() -> None:
     assert both is not None
     assert (both.value, both.low, both.high) == pytest.approx((0.2, 0.05, 0.3))
     assert both.n == 5
+
+
+def test_scores_of_measures_are_those_of_all_that_belong_to_them() -> None:
+    made = board()
+    for subject in made.subjects:
+        every = made.scores_of(subject)
+        for names in (("task_score",), ("style_transfer", "task_score"), ("unknown",)):
+            own = [s for s in every if s.metric.split("/")[0] in names]
+            assert made.scores_of(subject, *names) == own

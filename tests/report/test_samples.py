@@ -94,6 +94,22 @@ def test_the_list_tells_losses_cut_and_refused_replies_and_losses_come_early() -
     assert page["prompts"][0]["id"] == "p3", "the one loss"
 
 
+def test_large_differences_are_looked_for_in_the_first_pairs_and_told_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(board_answers, "_PAIRS_LOOKED_AT", 1)
+    prompts = {f"p{i}": Prompt(f"p{i}", f"Question {i}?", f"p{i}", "") for i in range(30)}
+    same = {i: Answer("one two", "stop", None, None) for i in prompts}
+    first = {**same, "p17": Answer("one three", "stop", None, None)}
+    second = {i: Answer("four five six", "stop", None, None) for i in prompts}
+    pairs = [Pair("teacher", "first"), Pair("teacher", "second")]
+    given = TaskAnswers("t", prompts, {"teacher": same, "first": first, "second": second})
+    page = browse(given, pairs, 10**6)
+    assert page["prompts"][0]["id"] == "p17"
+    told = [[row[2] for row in prompt["told"]] for prompt in page["prompts"]]
+    assert told == [[0.5, 1.0], *([[0.0, 1.0]] * 29)]
+
+
 def test_difference_is_one_minus_dice_of_words() -> None:
     assert word_difference("a b c", "b c d e") == pytest.approx(1 - 2 * 2 / 7)
     assert word_difference("", "") == 0.0

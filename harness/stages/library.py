@@ -333,5 +333,6 @@ class Library:
             seen=seen.prompts if seen else None,
         )
         if "generate" in planned.summary.kinds:
-            recall_brief(side, self.store, *side.keys)
+            own = planned.key, planned.requests_key, planned.grades_key if graded else None
+            recall_brief(side, self.store, *own)
         return side

@@ -87,9 +87,9 @@ def counts_of(collection: Collection, store: Store) -> Counts | None:
     )
 
 
-def recall_brief(side: Side, store: Store, answers: str, requests: str, *graded: str) -> None:
+def recall_brief(side: Side, store: Store, answers: str, requests: str, graded: str | None) -> None:
     """Gives a side what was found out of its replies, which are stored under `answers`, as far as it is there."""
-    key = _marks_key(answers, requests, graded)
+    key = _marks_key(answers, requests, [graded] if graded else [])
     if store.has(key):
         (brief,) = store.table(key)["brief"].to_pylist()
         remember_brief(side, np.frombuffer(brief, dtype=np.uint8))

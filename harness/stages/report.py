@@ -160,7 +160,7 @@ def stored_answers(stores: Sequence[Store]) -> Read:
             grades=grades_from_table(store.table(graded)) if graded else None,
             keys=(c.key, c.requests_key),
         )
-        recall_brief(side, store, c.key, c.requests_key, *([graded] if graded else []))
+        recall_brief(side, store, c.key, c.requests_key, graded)
         return side
 
     return read

@@ -129,7 +129,7 @@ def test_what_was_found_out_of_others_is_not_taken(
     assert cell is not None
     keys: dict[str, str | None] = {"answers": cell.key, "requests": cell.requests_key}
     keys["graded"] = None
-    side = Library(small.plan, small.store).side("student", "open")
+    side = other(Library(small.plan, small.store).side("student", "open"))
     recall_brief(side, small.store, **keys)  # type: ignore[arg-type]
     assert (in_brief.__qualname__,) in side.memo
     if what == "code":
@@ -139,6 +139,13 @@ def test_what_was_found_out_of_others_is_not_taken(
     fresh = other(side)
     recall_brief(fresh, small.store, **keys)  # type: ignore[arg-type]
     assert not fresh.memo
+
+
+def test_scoring_takes_what_was_found_out_of_replies(small: Small) -> None:
+    count_marks(small.plan, small.store)
+    side = Library(small.plan, small.store).side("student", "open")
+    assert (in_brief.__qualname__,) in side.memo
+    assert replies(side) == replies_of(side.requests, side.outputs)
 
 
 def test_answers_and_tokens_are_read_when_somebody_looks(

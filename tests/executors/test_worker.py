@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -51,9 +52,8 @@ class Elsewhere(AbstractExecutor):
 
     def run(self, jobs: Sequence[Job], desk: Desk, shown: Stage) -> list[Ended]:
         """How they ended."""
-        folder = self.folder / str(len(self.requests))
-        folder.mkdir(parents=True)
-        machines = Program(folder, desk)
+        self.folder.mkdir(exist_ok=True)
+        machines = Program(Path(mkdtemp(dir=self.folder)), desk)
         ended = Crew(machines, self.at_once, desk, list(jobs)).work_off(shown)
         self.requests.extend(machines.sizes)
         self.doing.extend(e.job.doing for e in ended if e.job.bundle)
